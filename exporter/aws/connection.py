@@ -1,0 +1,149 @@
+"""Sessions, credentials and clients, set up on purpose where the SDK's defaults differ or hang."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.exceptions as boto_errors
+from botocore.config import Config as BotoConfig
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.session import Session as BotoSession
+
+from exporter import __version__
+from exporter.aws.faults import translate
+from exporter.aws.wire import AwsClock, Wiretap
+from exporter.errors import ProviderError, Reason, StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_qbusiness import QBusinessClient
+
+    from exporter.aws.wire import Attempts
+    from exporter.config import PollingConfig, TargetConfig
+    from exporter.model import Clock
+
+ATTEMPTS = 3  # of one request, the first included
+CONNECT_TIMEOUT = 5.0
+
+
+class Connection:
+    """A target's way to Amazon Q Business: its credentials, its region, its clients.
+
+    The client is made at first use, and made anew after its credentials were refused, so that what was rotated in a
+    file or arrived late is found without a restart.
+    """
+
+    def __init__(self, target: TargetConfig, polling: PollingConfig, attempts: Attempts, clock: Clock) -> None:
+        self._target = target
+        self._polling = polling
+        self._hooks = Wiretap(attempts, clock)
+        self._client: QBusinessClient | None = None
+        self._lock = threading.Lock()
+        self.region = _region(target)
+        self.name = target.name or self.region
+
+    @property
+    def clock(self) -> AwsClock:
+        """Give AWS's clock as this target's answers set it."""
+        return self._hooks.clock
+
+    @contextmanager
+    def calling(self, operation: str) -> Iterator[QBusinessClient]:
+        """Lend the client; raises ProviderError for whatever goes wrong inside."""
+        try:
+            yield self._get_client()
+        except ProviderError as error:
+            error.operation = error.operation or operation
+            raise
+        except Exception as error:
+            ours = translate(error, operation)
+            if ours is None:
+                raise
+            if ours.reason is Reason.CREDENTIALS:
+                self._client = None
+            raise ours from error
+
+    def _get_client(self) -> QBusinessClient:
+        with self._lock:
+            if self._client is None:
+                self._client = self._make_client()
+            return self._client
+
+    def _make_client(self) -> QBusinessClient:
+        base = BotoSession(profile=self._target.profile)
+        credentials = base.get_credentials()
+        if credentials is None:
+            raise ProviderError(
+                Reason.CREDENTIALS, "no AWS credentials found: set a profile, a role or the environment"
+            )
+        if self._target.role_arn:
+            credentials = _assume(base, credentials, self._target, self._boto_config())
+        # A session of its own, since the timestamp parser must not reach those that renew credentials. Times stay as
+        # they came: one that botocore cannot read would fail the page, and with it every other job.
+        session = BotoSession(profile=self._target.profile)
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
+        session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
+        client = boto3.Session(botocore_session=session).client(
+            "qbusiness",
+            region_name=self.region,
+            endpoint_url=self._target.endpoint_url,
+            config=self._boto_config(),
+        )
+        self._hooks.attach(client)
+        return client
+
+    def _boto_config(self) -> BotoConfig:
+        return BotoConfig(
+            connect_timeout=min(CONNECT_TIMEOUT, self._polling.timeout),
+            read_timeout=self._polling.timeout,
+            # Set on purpose: both differ between releases of botocore.
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=self._polling.concurrency,
+            tcp_keepalive=True,
+            user_agent_extra=f"qbusiness-exporter/{__version__}",
+        )
+
+
+class _Given(CredentialProvider):
+    """Provides credentials that are already at hand."""
+
+    METHOD = "given"
+
+    def __init__(self, credentials: Any) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> Any:
+        return self._credentials
+
+
+def _assume(base: BotoSession, source: Any, target: TargetConfig, config: BotoConfig) -> DeferredRefreshableCredentials:
+    arguments = {"RoleSessionName": "qbusiness-exporter"}
+    if target.external_id:
+        arguments["ExternalId"] = target.external_id
+
+    def create_client(service: str, **keys: Any) -> Any:
+        return base.create_client(service, region_name=_region(target), config=config, **keys)
+
+    fetcher = AssumeRoleCredentialFetcher(create_client, source, target.role_arn, extra_args=arguments, cache={})
+    return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
+
+
+def _region(target: TargetConfig) -> str:
+    place = f"target {target.name}" if target.name else "the target"
+    try:
+        region = target.region or boto3.Session(profile_name=target.profile).region_name
+    except boto_errors.ProfileNotFound as error:
+        raise StartupError(f"{place}: {error}; give a `profile` that ~/.aws/config has") from error
+    if not region:
+        raise StartupError(f"{place} has no region: set `region` in the configuration, or AWS_REGION")
+    return region

@@ -1,0 +1,83 @@
+"""Where foreign exceptions become ours, each with a reason from a closed set."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import botocore.exceptions as boto_errors
+
+from exporter.errors import ProviderError, Reason
+
+_THROTTLED = {
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "429",
+}
+_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "403"}
+_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "OptInRequired",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+    "401",
+}
+_BY_CODE = {
+    **dict.fromkeys(_THROTTLED, Reason.THROTTLED),
+    **dict.fromkeys(_DENIED, Reason.ACCESS_DENIED),
+    **dict.fromkeys(_CREDENTIALS, Reason.CREDENTIALS),
+    "ResourceNotFoundException": Reason.NOT_FOUND,
+    "404": Reason.NOT_FOUND,
+    "ConflictException": Reason.CONFLICT,
+    "409": Reason.CONFLICT,
+}
+# The first that fits is taken: botocore's timeouts are connection errors too.
+_BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
+    ((boto_errors.ConnectTimeoutError, boto_errors.ReadTimeoutError), Reason.TIMEOUT),
+    ((boto_errors.HTTPClientError, boto_errors.ConnectionError), Reason.CONNECTION),
+    (boto_errors.IncompleteReadError, Reason.CONNECTION),
+    (
+        (
+            boto_errors.NoCredentialsError,
+            boto_errors.PartialCredentialsError,
+            boto_errors.CredentialRetrievalError,
+            boto_errors.TokenRetrievalError,
+            boto_errors.SSOError,
+            boto_errors.UnauthorizedSSOTokenError,
+        ),
+        Reason.CREDENTIALS,
+    ),
+    (boto_errors.PaginationError, Reason.PAGINATION),
+    (boto_errors.ParamValidationError, Reason.INVALID_REQUEST),
+    # botocore's parser answers a body of the wrong type with whatever its attribute access ran into.
+    ((AttributeError, TypeError, ValueError, KeyError, RecursionError), Reason.MALFORMED_RESPONSE),
+)
+
+
+def translate(error: Exception, operation: str) -> ProviderError | None:
+    """Make a foreign exception ours; None for one that only a defect of ours can have raised."""
+    if isinstance(error, boto_errors.ClientError):
+        answer = error.response.get("Error", {})
+        code, status = str(answer.get("Code", "")), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        reason = _BY_CODE.get(code) or (
+            Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST
+        )
+        return ProviderError(
+            reason, f"{operation}: {code}: {answer.get('Message', '')}", operation=operation, code=code
+        )
+    for kind, reason in _BY_EXCEPTION:
+        if isinstance(error, kind):
+            name = type(error).__name__
+            return ProviderError(reason, f"{operation}: {name}: {error}", operation=operation, code=name)
+    return None

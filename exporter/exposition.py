@@ -1,0 +1,184 @@
+"""What a scrape is answered with: bytes rendered when a source changes, and joined when asked for.
+
+prometheus_client does the formatting and escaping; this module only knows where one family ends and the next begins.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
+
+    from exporter.model import Clock, SourceSnapshot
+
+_EOF = b"# EOF\n"
+_OPENMETRICS_TYPE = "application/openmetrics-text"
+_OPENMETRICS_VERSIONS = ("", ";version=1.0.0", ";version=0.0.1")  # what can be served as 1.0.0
+_COMPRESSION = 5  # of gzip: beyond it exposition text hardly shrinks, and takes twice the time
+
+
+class ServiceClock(Protocol):
+    """The clock of the service that a snapshot was read from."""
+
+    def now(self) -> float:
+        """Give seconds since the epoch."""
+
+
+class Families(Protocol):
+    """The declarations, as `metrics` has them."""
+
+    def collect(self, snapshot: SourceSnapshot, now: float) -> Sequence[Metric]:
+        """Give every family's samples of one source, always the same families in the same order."""
+
+    def next_change(self, snapshot: SourceSnapshot, now: float) -> float | None:
+        """Give the time at which time alone changes a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    content_type: str
+    generate: Callable[[_Collected], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """A registry of what is already there, as prometheus_client's renderers want one."""
+
+    metrics: Iterable[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.metrics
+
+
+_TEXT = _Format(CONTENT_TYPE_PLAIN_0_0_4, generate_latest)
+_OPENMETRICS = _Format(CONTENT_TYPE_OPENMETRICS, lambda collected: generate_openmetrics(collected).removesuffix(_EOF))
+_FORMATS = (_TEXT, _OPENMETRICS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """One source, ready to be joined: per format, the sample lines of each family, good until a moment."""
+
+    snapshot: SourceSnapshot
+    clock: ServiceClock
+    samples: dict[str, tuple[bytes, ...]]
+    until: float
+
+
+class Exposition:
+    """The metrics page: sources are published into it by the poll half, and the scrape half renders it."""
+
+    def __init__(self, families: Families, own: CollectorRegistry, clock: Clock) -> None:
+        self._families = families
+        self._own = own
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._sources: dict[str, _Rendered] = {}
+        self._headers: dict[str, tuple[bytes, ...]] = {}
+        self._until = math.inf
+
+    def publish(self, snapshot: SourceSnapshot, clock: ServiceClock) -> None:
+        """Show a source as it is now; the next scrape has all of it, and no scrape a part."""
+        key = str(snapshot.source.id)
+        rendered = self._render(snapshot, clock)
+        with self._mutex:
+            is_new = key not in self._sources
+            self._sources[key] = rendered
+            self._until = min(self._until, rendered.until)
+            if is_new:
+                self._sources = dict(sorted(self._sources.items()))
+
+    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
+        """Give the page's body and headers; never waits for a poll."""
+        self._refresh()
+        wanted = _OPENMETRICS if _prefers_openmetrics(accept) else _TEXT
+        body = self._join(wanted) + wanted.generate(_Collected(self._own.collect()))
+        if wanted is _OPENMETRICS:
+            body += _EOF
+        headers = {"Content-Type": wanted.content_type, "Vary": "Accept, Accept-Encoding"}
+        if _qualities(accept_encoding).get("gzip", 0.0) > 0:
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body, _COMPRESSION, mtime=0)
+        return body, headers
+
+    def _join(self, wanted: _Format) -> bytes:
+        with self._mutex:
+            sources = [source.samples[wanted.content_type] for source in self._sources.values()]
+            headers = self._headers.get(wanted.content_type, ())
+        families = zip(*sources, strict=True) if sources else ()
+        return b"".join(part for header, samples in zip(headers, families, strict=False) for part in (header, *samples))
+
+    def _render(self, snapshot: SourceSnapshot, clock: ServiceClock) -> _Rendered:
+        now = clock.now()
+        metrics = self._families.collect(snapshot, now)
+        change = self._families.next_change(snapshot, now)
+        until = math.inf if change is None else self._clock.monotonic() + change - now
+        samples = {}
+        for wanted in _FORMATS:
+            headers, samples[wanted.content_type] = _split(wanted.generate(_Collected(metrics)))
+            self._headers.setdefault(wanted.content_type, headers)
+        return _Rendered(snapshot, clock, samples, until)
+
+    def _refresh(self) -> None:
+        """Render anew what time alone has changed since."""
+        now = self._clock.monotonic()
+        if now < self._until:
+            return
+        with self._mutex:
+            aged = [(key, source) for key, source in self._sources.items() if source.until <= now]
+        fresh = [(key, old, self._render(old.snapshot, old.clock)) for key, old in aged]
+        with self._mutex:
+            for key, old, new in fresh:
+                if self._sources.get(key) is old:  # else a poll came in between, and knows better
+                    self._sources[key] = new
+            self._until = min((source.until for source in self._sources.values()), default=math.inf)
+
+
+def _prefers_openmetrics(accept: str) -> bool:
+    qualities = _qualities(accept)
+    openmetrics = max(
+        (qualities.get(_OPENMETRICS_TYPE + version, 0.0) for version in _OPENMETRICS_VERSIONS), default=0.0
+    )
+    return openmetrics > 0 and openmetrics >= qualities.get("text/plain", 0.0)
+
+
+def _qualities(header: str) -> dict[str, float]:
+    """Read a header of alternatives (RFC 9110, 12.4.2): the best quality of each, by type and version."""
+    qualities: dict[str, float] = {}
+    for alternative in header.lower().split(","):
+        name, *parameters = (part.strip() for part in alternative.split(";"))
+        settings = dict(part.split("=", 1) for part in parameters if "=" in part)
+        version = settings.get("version") if name == _OPENMETRICS_TYPE else None
+        key = f"{name};version={version}" if version else name
+        qualities[key] = max(qualities.get(key, 0.0), _quality(settings.get("q", "1")))
+    return qualities
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(1.0, max(0.0, float(text)))
+    except ValueError:
+        return 0.0
+
+
+def _split(page: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Part a page into its families' headers and their sample lines; no sample line can begin like a header."""
+    headers, samples = [], []
+    for family in (b"\n" + page).split(b"\n# HELP ")[1:]:
+        lines = (b"# HELP " + family).splitlines(keepends=True)
+        body = next((at for at, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
+        headers.append(b"".join(lines[:body]))
+        samples.append(b"".join(lines[body:]))
+    return tuple(headers), tuple(samples)

@@ -1,0 +1,262 @@
+"""What counts, and when: the only place that knows the counting rules.
+
+`fold` takes what one poll read and gives the history that follows from it. It is pure: the same reading folded twice
+changes nothing, and within a reading neither order nor repetition matters.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from exporter.model import (
+    DOCUMENT_KINDS,
+    ERROR_CODES,
+    INDEXED,
+    Accounted,
+    DocumentCounts,
+    Exemplar,
+    Histogram,
+    KnownJob,
+    Reading,
+    SourceHistory,
+    SyncJob,
+    SyncJobStatus,
+    failure_streak,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+LATEST_JOBS = 10  # remembered and read back, however old
+RETENTION = 86400.0  # at least this long after its start a job is remembered, so that a full reread meets what it knows
+FRESHEN = 6 * 3600.0  # a quiet history takes on the time this often, so that what is still watched can be told
+DATE_RESOLUTION = 1.0  # the Date header that as_of comes from is cut to the second
+CONNECTOR_CODES = 20  # distinct connector codes a source may use as label values
+_STATUS_RANK = {str(status): rank for rank, status in enumerate(SyncJobStatus)}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about counting: seconds of `polling.window`, and bounds of the duration buckets."""
+
+    window: float
+    duration_buckets: tuple[float, ...]
+
+    @property
+    def retention(self) -> float:
+        """Give the seconds after its start that a job is remembered."""
+        return max(self.window, RETENTION)
+
+
+def fold(history: SourceHistory | None, reading: Reading, policy: Policy) -> SourceHistory:
+    """Add what one poll read to what is known; None is a source never read before.
+
+    Where nothing but the time has changed, the history given is given back, so that nobody has to do anything.
+    """
+    tally = _Tally(history or SourceHistory(watched_since=reading.as_of, as_of=reading.as_of), policy)
+    views = defaultdict(list)
+    for job in reading.jobs:
+        views[job.execution_id].append(job)
+    for seen in views.values():
+        tally.add(_Sighting.of(seen), first_look=history is None)
+    tally.miss(reading)
+    after = _forget(tally.result(reading.as_of), policy)
+    if history and reading.as_of - history.as_of < FRESHEN and replace(after, as_of=history.as_of) == history:
+        return history
+    return after
+
+
+def rebucket(history: SourceHistory, policy: Policy) -> SourceHistory:
+    """Begin the duration histograms anew where the configured buckets are no longer those they were counted in."""
+    kept = {s: h for s, h in history.durations.items() if h.bounds == policy.duration_buckets}
+    return history if len(kept) == len(history.durations) else replace(history, durations=kept)
+
+
+def newly_ended(before: SourceHistory | None, after: SourceHistory) -> list[SyncJob]:
+    """Give the jobs that `after` has counted and `before` had not, the first to end first."""
+    known = before.jobs if before else {}
+    ended = [
+        now.job
+        for execution_id, now in after.jobs.items()
+        if now.accounted is Accounted.COUNTED
+        and (execution_id not in known or known[execution_id].accounted is Accounted.OPEN)
+    ]
+    return sorted(ended, key=SyncJob.end_or_start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """All views of one job in one reading, made one: pages repeat and shift under the reader."""
+
+    job: SyncJob
+    lowest: DocumentCounts
+    highest: DocumentCounts
+    seen_running: bool
+
+    @classmethod
+    def of(cls, views: Sequence[SyncJob]) -> _Sighting:
+        return cls(
+            job=max(views, key=_progress),
+            lowest=_each(min, [view.documents for view in views]),
+            highest=_each(max, [view.documents for view in views]),
+            seen_running=not all(view.is_terminal for view in views),
+        )
+
+
+class _Tally:
+    """A history in the making."""
+
+    def __init__(self, history: SourceHistory, policy: Policy) -> None:
+        self._before = history
+        self._policy = policy
+        self._jobs = dict(history.jobs)
+        self._completed = dict(history.completed)
+        self._failures = dict(history.failures)
+        self._documents = dict(history.documents)
+        self._durations = dict(history.durations)
+        self._succeeded = history.last_succeeded
+        self._indexed = history.last_indexed
+
+    def result(self, as_of: float) -> SourceHistory:
+        """Give the finished history."""
+        return replace(
+            self._before,
+            as_of=as_of,
+            jobs=self._jobs,
+            completed=self._completed,
+            failures=self._failures,
+            documents=self._documents,
+            durations=self._durations,
+            last_succeeded=self._succeeded,
+            last_indexed=self._indexed,
+        )
+
+    def add(self, seen: _Sighting, *, first_look: bool) -> None:
+        """Take in one job."""
+        known = self._jobs.get(seen.job.execution_id) or self._meet(seen, first_look=first_look)
+        highest = _each(max, [known.highest, seen.highest])
+        for kind in DOCUMENT_KINDS:
+            self._grow(kind, getattr(known.highest, kind), getattr(highest, kind), whole=known.whole)
+        job = seen.job
+        if known.job.is_terminal and not job.is_terminal:
+            job = known.job  # an answer older than the one before: what has ended stays ended
+        accounted = known.accounted
+        if job.is_terminal and accounted is Accounted.OPEN:
+            self._count_end(job)
+            accounted = Accounted.COUNTED
+        self._note_success(job)
+        self._jobs[job.execution_id] = KnownJob(job, highest, known.whole, accounted)
+
+    def miss(self, reading: Reading) -> None:
+        """Mark jobs that had not ended and that AWS no longer knows."""
+        for execution_id in reading.vanished & self._jobs.keys():
+            self._jobs[execution_id] = replace(self._jobs[execution_id], gone_since=reading.as_of)
+
+    def _meet(self, seen: _Sighting, *, first_look: bool) -> KnownJob:
+        watched_since = self._before.watched_since
+        whole = not first_look and seen.job.started > watched_since and not self._precedes_horizon(seen.job)
+        was_over = self._was_over(seen, watched_since + (DATE_RESOLUTION if first_look else 0.0))
+        return KnownJob(
+            job=seen.job,
+            highest=DocumentCounts() if whole else seen.lowest,
+            whole=whole,
+            accounted=Accounted.HISTORY if was_over else Accounted.OPEN,
+        )
+
+    def _was_over(self, seen: _Sighting, watched_since: float) -> bool:
+        if seen.seen_running:
+            return False
+        return self._precedes_horizon(seen.job) or seen.job.end_or_start()[0] <= watched_since
+
+    def _precedes_horizon(self, job: SyncJob) -> bool:
+        # Whatever is not remembered though it began no later than something forgotten was itself forgotten.
+        horizon = self._before.horizon
+        return horizon is not None and job.started <= horizon
+
+    def _grow(self, kind: str, before: int | None, now: int | None, *, whole: bool) -> None:
+        if now is None:
+            return
+        if before is None:
+            before = 0 if whole else now
+        self._documents[kind] = self._documents.get(kind, 0) + max(0, now - before)
+
+    def _count_end(self, job: SyncJob) -> None:
+        self._completed[job.status] = self._completed.get(job.status, 0) + 1
+        if job.status == SyncJobStatus.FAILED:
+            label = self._failure_label(job)
+            self._failures[label] = self._failures.get(label, 0) + 1
+        if job.duration is not None:
+            histogram = self._durations.get(job.status) or Histogram.empty(self._policy.duration_buckets)
+            self._durations[job.status] = _observe(histogram, job)
+
+    def _failure_label(self, job: SyncJob) -> tuple[str, str]:
+        code = job.error_code or "none"
+        if code not in {*ERROR_CODES, "none"}:
+            code = "other"
+        used = {connector for _, connector in self._failures} - {"", "other"}
+        connector = job.connector_error
+        if connector and connector not in used and len(used) >= CONNECTOR_CODES:
+            connector = "other"
+        return code, connector
+
+    def _note_success(self, job: SyncJob) -> None:
+        if job.status not in INDEXED:
+            return
+        # Where a success came without its end, its start is the latest moment that is certain.
+        end = job.end_or_start()[0]
+        self._indexed = max(end, self._indexed or end)
+        if job.status == SyncJobStatus.SUCCEEDED:
+            self._succeeded = max(end, self._succeeded or end)
+
+
+def _progress(job: SyncJob) -> tuple[object, ...]:
+    # Which of several views of one job is the latest: time is not in them, so what only ever grows has to tell.
+    figures = sum(figure or 0 for _, figure in job.documents.items())
+    return (job.is_terminal, job.ended or 0.0, figures, _STATUS_RANK.get(job.status, -1), repr(job))
+
+
+def _each(choose: Callable[[list[int]], int], counts: Iterable[DocumentCounts]) -> DocumentCounts:
+    columns = zip(*([figure for _, figure in count.items()] for count in counts), strict=True)
+    known = ([figure for figure in column if figure is not None] for column in columns)
+    return DocumentCounts(*(choose(figures) if figures else None for figures in known))
+
+
+def _observe(histogram: Histogram, job: SyncJob) -> Histogram:
+    seconds = job.duration or 0.0
+    bucket = bisect_left(histogram.bounds, seconds)
+    exemplar = Exemplar(job.execution_id, seconds, job.started + seconds)
+    counts, exemplars = list(histogram.counts), list(histogram.exemplars)
+    counts[bucket] += 1
+    exemplars[bucket] = exemplar
+    return replace(histogram, counts=tuple(counts), sum=histogram.sum + seconds, exemplars=tuple(exemplars))
+
+
+def _forget(history: SourceHistory, policy: Policy) -> SourceHistory:
+    """Drop what nothing needs any more, so that memory follows what is watched and not time."""
+    kept = _needed(history, policy)
+    dropped = [known.job for execution_id, known in history.jobs.items() if execution_id not in kept]
+    if not dropped:
+        return history
+    horizon = max(job.started for job in dropped)
+    return replace(
+        history,
+        jobs=kept,
+        horizon=horizon if history.horizon is None else max(horizon, history.horizon),
+        forgotten_streak=failure_streak(dropped, history.forgotten_streak),
+    )
+
+
+def _needed(history: SourceHistory, policy: Policy) -> Mapping[str, KnownJob]:
+    latest = {job.execution_id for job in history.by_start()[:LATEST_JOBS]}
+    last = history.last_completed()
+    if last:
+        latest.add(last.execution_id)
+    since = history.as_of - policy.retention
+    return {
+        execution_id: known
+        for execution_id, known in history.jobs.items()
+        if known.in_progress or max(known.job.started, known.gone_since or 0.0) > since or execution_id in latest
+    }

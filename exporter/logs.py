@@ -1,0 +1,42 @@
+"""Logging: one event a line on stderr, as logfmt or JSON, ours and the libraries' alike."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+FORMATS = ("logfmt", "json")
+
+_SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", key="ts"),
+    structlog.processors.format_exc_info,
+    structlog.processors.EventRenamer("msg"),
+)
+
+
+def configure(level: str, form: str) -> None:
+    """Set up logging for the process: `level` as in LEVELS, `form` as in FORMATS."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "msg"], bool_as_flag=False)
+    )
+    structlog.configure(
+        processors=[*_SHARED, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_drop_internals, renderer], foreign_pre_chain=_SHARED))
+    # Never more of the libraries: at debug botocore prints headers with session tokens in them.
+    logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _drop_internals(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(None, "", event)

@@ -1,0 +1,168 @@
+"""How far one poll reads: enough to be right, whatever order and filter semantics AWS has, and no more.
+
+Neither the order of the answers nor what `startTime` filters by is promised (by a job's start, or by its life
+overlapping the range). So a filtered listing is read to its end and its jobs are sorted out afterwards; only the first
+look trusts the newest-first order, and only as long as what it sees has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.history import LATEST_JOBS
+from exporter.model import IN_PROGRESS, INDEXED, Reading, SyncJobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exporter.model import SourceHistory, SyncJob
+    from exporter.providers import JobPage
+
+REREAD = 6 * 3600.0  # a full reread this often is the net under everything below
+MARGIN = 300.0  # seconds before the watermark: room for a job that is listed late
+KNOWN_PER_POLL = 9  # known jobs that a poll asks for again: with one new, the answer is still a single page
+STREAK = 100  # jobs read back at most in search of one that did not fail
+_WIDEN = 4  # factor by which a look back that found too little is widened
+_ALL_OF_TIME = 400 * 86400.0
+
+
+class Ask(Protocol):
+    """A source's listing, as `Provider.sync_jobs` gives it."""
+
+    def __call__(self, *, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
+        """Yield pages of jobs."""
+
+
+def first_reading(ask: Ask, window: float, history: SourceHistory | None = None) -> Reading:
+    """Read back through the window and the latest jobs, and look by status for what lies deeper.
+
+    With a history it is the full reread: what that has in progress is found too, or found to have vanished.
+    """
+    seen = _Seen()
+    reach = max(window, REREAD + MARGIN)
+    missing = history.in_progress() if history else []
+    for page in seen.read(ask()):
+        if page.more and not seen.newest_first:
+            _read_by_range(ask, seen, reach)
+            break
+        if page.more and seen.reaches(reach):
+            break
+    else:
+        return _chase(ask, seen, missing)
+    for status in sorted(IN_PROGRESS):
+        seen.read_all(ask(status=status))
+    _look_for_success(ask, seen)
+    return _chase(ask, seen, missing)
+
+
+def next_reading(ask: Ask, window: float, history: SourceHistory) -> Reading:
+    """Read what is new: from the oldest job in progress, or the newest that ended, less a margin."""
+    since = watermark(history)
+    if since is None:
+        return first_reading(ask, window, history)
+    seen = _Seen()
+    seen.read_all(ask(since=since))
+    # A status that nobody knows cannot be asked for: such a job, once out of sight, waits for the full reread.
+    return _chase(ask, seen, [job for job in history.in_progress() if job.status in IN_PROGRESS])
+
+
+def watermark(history: SourceHistory) -> float | None:
+    """Give the start time to ask from; None where nothing is known to start from.
+
+    A job that goes on for weeks does not hold it back: it rises with the newest jobs, and the old one is asked for
+    by itself.
+    """
+    jobs = history.by_start()
+    if not jobs:
+        return None
+    oldest = next(iter(history.in_progress()), jobs[0])
+    since = min(oldest.started, history.as_of) - MARGIN
+    if len(jobs) >= KNOWN_PER_POLL:
+        since = max(since, min(jobs[KNOWN_PER_POLL - 1].started, history.as_of - MARGIN))
+    return since
+
+
+def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:
+    """Find the jobs that were in progress and have not been seen: by status, then by their start."""
+    statuses = sorted(IN_PROGRESS, key=lambda status: all(job.status != status for job in in_progress))
+    for status in statuses:
+        if seen.has(in_progress):
+            break
+        seen.read_all(ask(status=status))
+    if not seen.has(in_progress):
+        lost = [job.started for job in in_progress if job.execution_id not in seen.ids]
+        seen.read_all(ask(since=min(lost) - MARGIN))
+    return seen.reading(in_progress)
+
+
+def _read_by_range(ask: Ask, seen: _Seen, reach: float) -> None:
+    while not seen.has_enough:
+        since = seen.as_of - reach if reach < _ALL_OF_TIME else None
+        seen.read_all(ask(since=since))
+        if since is None:
+            return
+        reach *= _WIDEN
+
+
+def _look_for_success(ask: Ask, seen: _Seen) -> None:
+    for status in (SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE):
+        wanted = {SyncJobStatus.SUCCEEDED} if status is SyncJobStatus.SUCCEEDED else INDEXED
+        if seen.statuses & wanted:
+            continue
+        for page in seen.read(ask(status=status)):
+            if seen.newest_first and page.jobs:
+                break
+
+
+class _Seen:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.as_of = 0.0
+        self.newest_first = True
+        self.ids: set[str] = set()
+        self.statuses: set[str] = set()
+        self._jobs: list[SyncJob] = []
+        self._warnings: list[str] = []
+        self._last_start = float("inf")
+
+    def read(self, pages: Iterable[JobPage]) -> Iterator[JobPage]:
+        """Take in a listing, yielding each page when it has been taken in."""
+        self._last_start = float("inf")
+        for page in pages:
+            self.as_of = self.as_of or page.as_of
+            self._warnings += page.warnings
+            for job in page.jobs:
+                self._take(job)
+            yield page
+
+    def read_all(self, pages: Iterable[JobPage]) -> None:
+        """Take in a listing to its end."""
+        for _ in self.read(pages):
+            pass
+
+    def has(self, jobs: Iterable[SyncJob]) -> bool:
+        """Tell whether all these jobs have been seen."""
+        return all(job.execution_id in self.ids for job in jobs)
+
+    @property
+    def has_enough(self) -> bool:
+        """Tell whether the latest jobs are there, and among them one that ended without failing."""
+        ended_well = any(job.is_terminal and job.status != SyncJobStatus.FAILED for job in self._jobs)
+        return len(self.ids) >= (LATEST_JOBS if ended_well else STREAK)
+
+    def reaches(self, seconds: float) -> bool:
+        """Tell whether a newest-first listing has been read back that far, and far enough."""
+        return self.has_enough and self._last_start < self.as_of - seconds
+
+    def reading(self, in_progress: Iterable[SyncJob]) -> Reading:
+        """Give what was read; which of the jobs in progress was not there has vanished."""
+        vanished = frozenset(job.execution_id for job in in_progress) - self.ids
+        return Reading(tuple(self._jobs), self.as_of, vanished, tuple(dict.fromkeys(self._warnings)))
+
+    def _take(self, job: SyncJob) -> None:
+        self.newest_first &= job.started <= self._last_start
+        self._last_start = job.started
+        self._jobs.append(job)
+        self.ids.add(job.execution_id)
+        self.statuses.add(job.status)

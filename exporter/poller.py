@@ -1,0 +1,204 @@
+"""One poll of one data source: settle its names, fetch, fold, commit, publish. A failure stays within its source."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from exporter.errors import ProviderError, Reason
+from exporter.history import fold, newly_ended, rebucket
+from exporter.lookback import REREAD, first_reading, next_reading
+from exporter.model import Names, SourceSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.history import Policy
+    from exporter.model import Clock, DataSource, Reading, SourceHistory, SyncJob
+    from exporter.providers import JobPage, Provider
+
+WARNINGS_KEPT = 200  # distinct warnings of a source that are remembered, so that each is logged once
+
+logger = structlog.get_logger()
+
+
+class Keeper(Protocol):
+    """Where histories and settled names survive, as `Store` keeps them."""
+
+    def history(self, key: str) -> SourceHistory | None:
+        """Give a source's history."""
+
+    def commit(self, key: str, history: SourceHistory) -> None:
+        """Write a source's history."""
+
+    def name(self, key: str) -> str | None:
+        """Give a settled name."""
+
+    def settle_name(self, key: str, name: str) -> None:
+        """Keep a name for good."""
+
+
+class Report(Protocol):
+    """Who is told what comes of polls."""
+
+    def polled(self) -> None:
+        """Take note that a poll begins."""
+
+    def failed(self, reason: Reason) -> None:
+        """Take note that a poll failed."""
+
+    def publish(self, snapshot: SourceSnapshot) -> None:
+        """Show a source as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a poll went, for whoever decides when the next one is due."""
+
+    succeeded: bool
+    in_progress: bool
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is remembered of a source between polls; only the one worker that polls it touches it."""
+
+    history: SourceHistory | None
+    reread_at: float
+    names: Names | None = None
+    failing: Reason | None = None
+    polled_at: float | None = None
+    warned: set[str] = field(default_factory=set)
+
+
+class Poller:
+    """Polls the data sources of one target."""
+
+    def __init__(self, provider: Provider, keeper: Keeper, report: Report, policy: Policy, clock: Clock) -> None:
+        self._provider = provider
+        self._keeper = keeper
+        self._report = report
+        self._policy = policy
+        self._clock = clock
+        self._watches: dict[str, _Watch] = {}
+
+    def watch(self, source: DataSource) -> None:
+        """Begin to watch a source, from where its state was left."""
+        key = str(source.id)
+        history = self._keeper.history(key)
+        # Rereads are spread by identity, so that a restart does not make them all due at once.
+        spread = zlib.crc32(key.encode()) / 2**32 if history else 1.0
+        self._watches[key] = _Watch(
+            history=rebucket(history, self._policy) if history else None,
+            reread_at=self._clock.monotonic() + REREAD * spread,
+        )
+
+    def poll(self, source: DataSource) -> Outcome:
+        """Poll a source once; whatever goes wrong is counted, logged once, and shown as a failed poll."""
+        watch = self._watches[str(source.id)]
+        log = logger.bind(target=source.target, source=str(source.id))
+        self._report.polled()
+        try:
+            self._poll(source, watch, log)
+        except ProviderError as error:
+            self._fail(source, watch, error.reason, log, error=str(error))
+        except Exception:
+            # A defect of ours must not take the worker, and with it every other source, down.
+            log.exception("poll failed for a reason that is a defect of this program")
+            self._fail(source, watch, Reason.INTERNAL, log, error="see the traceback")
+        return Outcome(watch.failing is None, bool(watch.history and watch.history.in_progress()))
+
+    def _poll(self, source: DataSource, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
+        if watch.names is None:
+            watch.names = Names(self._application_name(source), self._data_source_name(source))
+        before = watch.history
+        reading = self._read(source, watch)
+        after = fold(before, reading, self._policy)
+        self._keeper.commit(str(source.id), after)
+        watch.history, watch.polled_at = after, reading.as_of
+        self._recover(watch, log)
+        self._show(source, watch, watch.names)
+        self._tell(watch, log, reading, newly_ended(before, after))
+
+    def _read(self, source: DataSource, watch: _Watch) -> Reading:
+        def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
+            return self._provider.sync_jobs(source.id, since=since, status=status)
+
+        if watch.history and self._clock.monotonic() < watch.reread_at:
+            return next_reading(ask, self._policy.window, watch.history)
+        reading = first_reading(ask, self._policy.window, watch.history)
+        watch.reread_at = self._clock.monotonic() + REREAD
+        return reading
+
+    def _show(self, source: DataSource, watch: _Watch, names: Names) -> None:
+        self._report.publish(SourceSnapshot(source, names, watch.history, watch.failing is None, watch.polled_at))
+
+    def _fail(
+        self,
+        source: DataSource,
+        watch: _Watch,
+        reason: Reason,
+        log: structlog.stdlib.BoundLogger,
+        error: str,
+    ) -> None:
+        self._report.failed(reason)
+        if watch.failing is not reason:
+            watch.failing = reason
+            log.warning("poll failing", reason=str(reason), error=error)
+        # Until its names are settled a source has no series: they would change under the eyes of whoever graphs them.
+        if watch.names:
+            self._show(source, watch, watch.names)
+
+    def _recover(self, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
+        if watch.failing:
+            log.info("poll works again", after=str(watch.failing))
+        watch.failing = None
+
+    def _tell(self, watch: _Watch, log: structlog.stdlib.BoundLogger, reading: Reading, ended: list[SyncJob]) -> None:
+        for job in ended:
+            log.info("sync job ended", **_describe(job))
+        for warning in reading.warnings:
+            if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
+                watch.warned.add(warning)
+                log.warning("unusable data in the answer", problem=warning)
+
+    def _application_name(self, source: DataSource) -> str:
+        application_id = source.id.application_id
+        ask = lambda: self._provider.application_name(application_id)  # noqa: E731
+        return self._settle(source.application, f"application/{application_id}", application_id, ask)
+
+    def _data_source_name(self, source: DataSource) -> str:
+        ask = lambda: self._provider.data_source_name(source.id)  # noqa: E731
+        return self._settle(source.name, f"data_source/{source.id}", source.id.data_source_id, ask)
+
+    def _settle(self, configured: str | None, key: str, identifier: str, ask: Callable[[], str]) -> str:
+        """Take the configured name, else the one settled before, else AWS's, else, where that refuses, the id."""
+        settled = configured or self._keeper.name(key)
+        if settled:
+            return settled
+        try:
+            name = ask()
+        except ProviderError as error:
+            if not error.is_refusal:
+                raise
+            logger.warning("no display name to be had: using the id", id=identifier, error=str(error))
+            name = identifier
+        self._keeper.settle_name(key, name)
+        return name
+
+
+def _describe(job: SyncJob) -> dict[str, object]:
+    """Give everything known of a job, for its line in the log; what is not known is left out."""
+    facts: dict[str, object] = {
+        "execution_id": job.execution_id,
+        "status": job.status,
+        "duration_seconds": job.duration,
+        **{f"documents_{kind}": figure for kind, figure in job.documents.items()},
+        "error_code": job.error_code,
+        "connector_error_code": job.connector_error,
+        "error": job.error_message,
+    }
+    return {name: fact for name, fact in facts.items() if fact not in (None, "")}

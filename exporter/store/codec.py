@@ -1,0 +1,68 @@
+"""How a source's history is written down: as JSON that the next release can still read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from exporter.model import Accounted, DocumentCounts, Exemplar, Histogram, KnownJob, SourceHistory, SyncJob
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCALARS = ("watched_since", "as_of", "last_succeeded", "last_indexed", "horizon", "forgotten_streak")
+
+
+def dump_totals(history: SourceHistory) -> str:
+    """Write down everything of a history but its jobs."""
+    totals = {name: getattr(history, name) for name in _SCALARS}
+    totals["completed"] = dict(history.completed)
+    totals["documents"] = dict(history.documents)
+    totals["failures"] = [[*label, count] for label, count in history.failures.items()]
+    totals["durations"] = {status: asdict(histogram) for status, histogram in history.durations.items()}
+    return json.dumps(totals, separators=(",", ":"))
+
+
+def load_history(totals: str, jobs: Mapping[str, KnownJob]) -> SourceHistory:
+    """Read a history back; raises ValueError, TypeError or KeyError for what was not written by `dump_totals`."""
+    raw = json.loads(totals)
+    return SourceHistory(
+        **{name: raw[name] for name in _SCALARS},
+        jobs=dict(jobs),
+        completed=_counts(raw["completed"]),
+        documents=_counts(raw["documents"]),
+        failures={(str(code), str(connector)): int(count) for code, connector, count in raw["failures"]},
+        durations={status: _histogram(histogram) for status, histogram in raw["durations"].items()},
+    )
+
+
+def dump_job(known: KnownJob) -> str:
+    """Write down one job."""
+    return json.dumps(asdict(known), separators=(",", ":"))
+
+
+def load_job(text: str) -> KnownJob:
+    """Read a job back; raises ValueError, TypeError or KeyError for what was not written by `dump_job`."""
+    raw = json.loads(text)
+    job = raw.pop("job")
+    documents = DocumentCounts(**job.pop("documents"))
+    return KnownJob(
+        job=SyncJob(documents=documents, **job),
+        highest=DocumentCounts(**raw.pop("highest")),
+        accounted=Accounted(raw.pop("accounted")),
+        **raw,
+    )
+
+
+def _counts(raw: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(count) for name, count in raw.items()}
+
+
+def _histogram(raw: Mapping[str, Any]) -> Histogram:
+    return Histogram(
+        bounds=tuple(raw["bounds"]),
+        counts=tuple(raw["counts"]),
+        sum=float(raw["sum"]),
+        exemplars=tuple(Exemplar(**exemplar) if exemplar else None for exemplar in raw["exemplars"]),
+    )

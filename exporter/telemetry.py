@@ -1,0 +1,136 @@
+"""The exporter's own instrumentation: what it asks of AWS, what came of it, and how it is doing."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from exporter import __version__
+from exporter.errors import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The codes of an answer that did not let us in; anything else that AWS says was said to someone it knows.
+_UNAUTHORISED = ("AccessDenied", "Expired", "IncompleteSignature", "Invalid", "Missing", "Signature", "Unrecognized")
+_NOT_AN_ANSWER = {"timeout", "connection", "401", "403"}
+_REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+
+
+class Telemetry:
+    """The metrics of the exporter itself, in a registry of their own."""
+
+    def __init__(self, revision: str = "unknown") -> None:
+        # Prometheus keeps _created series as plain extra series: three for every histogram, of no use to anyone.
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._target_up = self._gauge(
+            "qbusiness_target_up",
+            "1 when the last request to the target was answered and authorised.",
+            ("target", "aws_account_id", "aws_region"),
+        )
+        self._requests = Counter(
+            "qbusiness_exporter_api_requests",
+            "HTTP attempts made to AWS, SDK retries included, by HTTP status, AWS error code, timeout or connection.",
+            ("target", "operation", "code"),
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "qbusiness_exporter_api_request_duration_seconds",
+            "How long an HTTP attempt to AWS took.",
+            ("operation",),
+            buckets=_REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self._polls = Counter(
+            "qbusiness_exporter_polls",
+            "Polls of a data source, failed ones included.",
+            ("target",),
+            registry=self.registry,
+        )
+        self._poll_failures = Counter(
+            "qbusiness_exporter_poll_failures",
+            "Polls of a data source that failed, by reason.",
+            ("target", "reason"),
+            registry=self.registry,
+        )
+        self._lag = self._gauge(
+            "qbusiness_exporter_poll_lag_seconds",
+            "How late the most overdue data source of the target is.",
+            ("target",),
+        )
+        self._sources = self._gauge("qbusiness_exporter_data_sources", "Data sources watched.", ("target",))
+        self._state_failures = Counter(
+            "qbusiness_exporter_state_write_failures",
+            "Writes of the state file that failed; figures are kept in memory until one works.",
+            registry=self.registry,
+        )
+        self._reload_ok = self._gauge(
+            "qbusiness_exporter_config_last_reload_successful",
+            "1 when the configuration was last read without a problem.",
+        )
+        self._reload_time = self._gauge(
+            "qbusiness_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last read without a problem.",
+        )
+        self._gauge(
+            "qbusiness_exporter_build_info",
+            "Always 1; which build this is.",
+            ("version", "revision", "pythonversion"),
+        ).labels(__version__, revision, platform.python_version()).set(1)
+
+    def watch_target(self, target: str, lag: Callable[[], float], sources: Callable[[], int]) -> None:
+        """Give a target's series their zeros, and have its lag and number of sources asked for at each scrape."""
+        self._polls.labels(target)
+        for reason in Reason:
+            self._poll_failures.labels(target, reason)
+        self._lag.labels(target).set_function(lag)
+        self._sources.labels(target).set_function(sources)
+
+    def attempt(self, target: str, operation: str, code: str, seconds: float) -> None:
+        """Count one HTTP attempt to AWS."""
+        self._requests.labels(target, operation, code).inc()
+        self._request_seconds.labels(operation).observe(seconds)
+
+    def target_up(self, target: str, account: str, region: str, *, up: bool) -> None:
+        """Note whether the last request to a target was answered and authorised."""
+        self._target_up.labels(target, account, region).set(up)
+
+    def poll(self, target: str) -> None:
+        """Count a poll."""
+        self._polls.labels(target).inc()
+
+    def poll_failed(self, target: str, reason: Reason) -> None:
+        """Count a failed poll."""
+        self._poll_failures.labels(target, reason).inc()
+
+    def state_write_failed(self) -> None:
+        """Count a write of the state file that failed."""
+        self._state_failures.inc()
+
+    def config_loaded(self, when: float) -> None:
+        """Note that the configuration was read without a problem."""
+        self._reload_ok.set(1)
+        self._reload_time.set(when)
+
+    def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self.registry)
+
+
+def was_authorised(code: str) -> bool:
+    """Tell from an attempt's code whether AWS answered it and knew who asked."""
+    return code not in _NOT_AN_ANSWER and not code.startswith(_UNAUTHORISED)
