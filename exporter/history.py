@@ -61,7 +61,7 @@ def fold(history: SourceHistory | None, reading: Reading, policy: Policy) -> Sou
     for job in reading.jobs:
         views[job.execution_id].append(job)
     for seen in views.values():
-        tally.add(_Sighting.of(seen), first_look=history is None)
+        tally.add(_Sighting.of(seen), reading.until if history is None else None)
     tally.miss(reading)
     after = _forget(tally.result(reading.as_of), policy)
     if history and reading.as_of - history.as_of < FRESHEN and replace(after, as_of=history.as_of) == history:
@@ -134,9 +134,9 @@ class _Tally:
             last_indexed=self._indexed,
         )
 
-    def add(self, seen: _Sighting, *, first_look: bool) -> None:
-        """Take in one job."""
-        known = self._jobs.get(seen.job.execution_id) or self._meet(seen, first_look=first_look)
+    def add(self, seen: _Sighting, first_look: float | None) -> None:
+        """Take in one job; `first_look` is when a first look at the source ended."""
+        known = self._jobs.get(seen.job.execution_id) or self._meet(seen, first_look)
         highest = _each(max, [known.highest, seen.highest])
         for kind in DOCUMENT_KINDS:
             self._grow(kind, getattr(known.highest, kind), getattr(highest, kind), whole=known.whole)
@@ -155,21 +155,25 @@ class _Tally:
         for execution_id in reading.vanished & self._jobs.keys():
             self._jobs[execution_id] = replace(self._jobs[execution_id], gone_since=reading.as_of)
 
-    def _meet(self, seen: _Sighting, *, first_look: bool) -> KnownJob:
-        watched_since = self._before.watched_since
-        whole = not first_look and seen.job.started > watched_since and not self._precedes_horizon(seen.job)
-        was_over = self._was_over(seen, watched_since + (DATE_RESOLUTION if first_look else 0.0))
+    def _meet(self, seen: _Sighting, first_look: float | None) -> KnownJob:
+        began_watched = seen.job.started >= self._before.watched_since and not self._precedes_horizon(seen.job)
+        whole = began_watched and first_look is None
         return KnownJob(
             job=seen.job,
             highest=DocumentCounts() if whole else seen.lowest,
             whole=whole,
-            accounted=Accounted.HISTORY if was_over else Accounted.OPEN,
+            accounted=Accounted.HISTORY if self._was_over(seen, first_look) else Accounted.OPEN,
         )
 
-    def _was_over(self, seen: _Sighting, watched_since: float) -> bool:
+    def _was_over(self, seen: _Sighting, first_look: float | None) -> bool:
+        """Tell whether a job had ended before its source was watched."""
         if seen.seen_running:
             return False
-        return self._precedes_horizon(seen.job) or seen.job.end_or_start()[0] <= watched_since
+        end, _ = seen.job.end_or_start()
+        if first_look is None:
+            return end <= self._before.watched_since or self._precedes_horizon(seen.job)
+        # It may have ended between the first and the last answer; an end after both is a mistake, and not news.
+        return not self._before.watched_since + DATE_RESOLUTION < end <= first_look
 
     def _precedes_horizon(self, job: SyncJob) -> bool:
         # Whatever is not remembered though it began no later than something forgotten was itself forgotten.

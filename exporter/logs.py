@@ -32,7 +32,9 @@ def configure(level: str, form: str) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_drop_internals, renderer], foreign_pre_chain=_SHARED))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=[_drop_internals, renderer], foreign_pre_chain=_SHARED)
+    )
     # Never more of the libraries: at debug botocore prints headers with session tokens in them.
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
     logging.captureWarnings(capture=True)

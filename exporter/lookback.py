@@ -43,7 +43,7 @@ def first_reading(ask: Ask, window: float, history: SourceHistory | None = None)
     missing = history.in_progress() if history else []
     for page in seen.read(ask()):
         if page.more and not seen.newest_first:
-            _read_by_range(ask, seen, reach)
+            seen = _read_by_range(ask, seen.as_of, reach)
             break
         if page.more and seen.reaches(reach):
             break
@@ -95,12 +95,14 @@ def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:
     return seen.reading(in_progress)
 
 
-def _read_by_range(ask: Ask, seen: _Seen, reach: float) -> None:
-    while not seen.has_enough:
-        since = seen.as_of - reach if reach < _ALL_OF_TIME else None
+def _read_by_range(ask: Ask, as_of: float, reach: float) -> _Seen:
+    """Read ranges to their ends, each wider than the one before, until one has enough, whatever the order."""
+    while True:
+        seen = _Seen(as_of, newest_first=False)
+        since = as_of - reach if reach < _ALL_OF_TIME else None
         seen.read_all(ask(since=since))
-        if since is None:
-            return
+        if since is None or seen.has_enough:
+            return seen
         reach *= _WIDEN
 
 
@@ -117,9 +119,10 @@ def _look_for_success(ask: Ask, seen: _Seen) -> None:
 class _Seen:
     """What has been read so far."""
 
-    def __init__(self) -> None:
-        self.as_of = 0.0
-        self.newest_first = True
+    def __init__(self, as_of: float = 0.0, *, newest_first: bool = True) -> None:
+        self.as_of = as_of
+        self.newest_first = newest_first
+        self._until = as_of
         self.ids: set[str] = set()
         self.statuses: set[str] = set()
         self._jobs: list[SyncJob] = []
@@ -131,6 +134,7 @@ class _Seen:
         self._last_start = float("inf")
         for page in pages:
             self.as_of = self.as_of or page.as_of
+            self._until = max(self._until, page.as_of)
             self._warnings += page.warnings
             for job in page.jobs:
                 self._take(job)
@@ -158,7 +162,7 @@ class _Seen:
     def reading(self, in_progress: Iterable[SyncJob]) -> Reading:
         """Give what was read; which of the jobs in progress was not there has vanished."""
         vanished = frozenset(job.execution_id for job in in_progress) - self.ids
-        return Reading(tuple(self._jobs), self.as_of, vanished, tuple(dict.fromkeys(self._warnings)))
+        return Reading(tuple(self._jobs), self.as_of, self._until, vanished, tuple(dict.fromkeys(self._warnings)))
 
     def _take(self, job: SyncJob) -> None:
         self.newest_first &= job.started <= self._last_start

@@ -131,12 +131,13 @@ class Clock(Protocol):
 class Reading:
     """What one poll read of a source's history.
 
-    `as_of` is AWS's clock when the first answer was made; `vanished` are the jobs that were in progress and that no
-    way of asking finds any more.
+    `as_of` is AWS's clock when the first answer was made, `until` when the last was; `vanished` are the jobs that were
+    in progress and that no way of asking finds any more.
     """
 
     jobs: tuple[SyncJob, ...]
     as_of: float
+    until: float
     vanished: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 

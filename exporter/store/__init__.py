@@ -43,11 +43,10 @@ class Store:
         self._pending_names: dict[str, str] = {}
         self._lock = lock(path)
         try:
-            self._open()
-        except UnreadableError as error:
-            aside = move_aside(path)
-            logger.warning("state file cannot be read: begun anew", path=path, moved_to=aside, error=str(error))
-            self._open()
+            self._open_or_begin_anew()
+        except StartupError:
+            self._unlock()
+            raise
 
     def history(self, key: str) -> SourceHistory | None:
         """Give a source's history."""
@@ -93,8 +92,19 @@ class Store:
             self._flush()
             self._closed = True
             self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock:
             self._lock.close()
+
+    def _open_or_begin_anew(self) -> None:
+        try:
+            self._open()
+        except UnreadableError as error:
+            aside = move_aside(self._path)
+            logger.warning("state file cannot be read: begun anew", path=self._path, moved_to=aside, error=str(error))
+            self._open()
 
     def _open(self) -> None:
         self._db = connect(self._path)

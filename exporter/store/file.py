@@ -82,10 +82,11 @@ def connect(path: str) -> sqlite3.Connection:
     db: sqlite3.Connection | None = None
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        version = _version(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         # A commit that was shown must outlive a power cut: NORMAL would not sync the log.
         db.execute("PRAGMA synchronous = FULL")
-        _migrate(db, path)
+        _migrate(db, version)
     except sqlite3.Error as error:
         if db:
             db.close()
@@ -104,14 +105,19 @@ def what_is_wrong(path: str, error: sqlite3.Error) -> StartupError | UnreadableE
     return UnreadableError(str(error))
 
 
-def _migrate(db: sqlite3.Connection, path: str) -> None:
+def _version(db: sqlite3.Connection, path: str) -> int:
+    """Give the file's schema version without touching it: it may be someone else's."""
     (owner,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if owner != APPLICATION_ID and tables:
         raise StartupError(f"{path} is a database of another program: choose another state.path")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > len(_MIGRATIONS):
         raise UnreadableError(f"written by a newer release: schema {version}, and this one knows {len(_MIGRATIONS)}")
+    return version
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
     for number, step in enumerate(_MIGRATIONS[version:], start=version + 1):
         marks = f"PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID};"
         db.executescript(f"BEGIN IMMEDIATE; {step}; {marks} COMMIT")

@@ -1,0 +1,5 @@
+"""Run as `python -m exporter`."""
+
+from exporter.cli import run
+
+run()

@@ -1,0 +1,95 @@
+"""Commands and flags, spelled as Prometheus spells them."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter import __version__, logs
+from exporter.cli import check, demo, serve
+from exporter.cli.configuration import DEFAULT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+DEFAULT_ADDRESS = ":10142"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command does, and the function that does it."""
+
+    run: Callable[[argparse.Namespace], int]
+    help: str
+
+
+COMMANDS = {
+    "serve": Command(serve.run, "poll and serve metrics until SIGTERM or SIGINT (the default)"),
+    "demo": Command(demo.run, "the same against a simulated Amazon Q Business: no AWS account, no configuration"),
+    "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
+}
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; exits 2, as argparse does, when it cannot be understood."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    arguments.command = COMMANDS[arguments.command].run
+    arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
+    return arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:<10}{command.help}" for name, command in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="qbusiness-exporter",
+        description="Prometheus exporter for Amazon Q Business data source sync jobs.",
+        epilog=f"commands:\n{commands}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    version = f"qbusiness-exporter, version {__version__} (python {platform.python_version()})"
+    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("command", nargs="?", choices=COMMANDS, default="serve", metavar="COMMAND")
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        help=f"configuration (default: {DEFAULT_FILE} where there is one, else the SDK's own region and credentials)",
+    )
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        action="append",
+        metavar="ADDRESS",
+        help=f"address to serve on; repeat for several (default: {DEFAULT_ADDRESS})",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="path of the metrics (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        choices=logs.LEVELS,
+        default="info",
+        metavar="LEVEL",
+        help=f"least severity to log: {', '.join(logs.LEVELS)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        choices=logs.FORMATS,
+        default="logfmt",
+        metavar="FORMAT",
+        help=f"format of log lines: {' or '.join(logs.FORMATS)} (default: %(default)s)",
+    )
+    return parser

@@ -1,0 +1,80 @@
+"""The program put together: a watch over each target, one state, one page, one web server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+from exporter.cli.target import Shared, Target
+from exporter.exposition import Exposition
+from exporter.history import Policy
+from exporter.metrics import SourceFamilies
+from exporter.store import Store
+from exporter.telemetry import Telemetry
+from exporter.web.application import Site, create_app
+from exporter.web.server import WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.config import Config
+
+POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
+
+
+class SystemClock:
+    """The host's clocks."""
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+
+
+class Exporter:
+    """The whole program; building it opens the state, starting it listens and polls."""
+
+    def __init__(self, config: Config, addresses: Sequence[str], telemetry_path: str = "/metrics") -> None:
+        self._clock = SystemClock()
+        self._stopping = threading.Event()
+        telemetry = Telemetry()
+        page = Exposition(SourceFamilies(config.polling.window), telemetry.registry, self._clock)
+        self.web = WebServer(
+            create_app(Site(page, self._unhealthy, self._unready, __version__, telemetry_path)),
+            addresses,
+        )
+        self._store = Store(config.state.path, telemetry.state_write_failed)
+        policy = Policy(config.polling.window, config.metrics.duration_buckets)
+        shared = Shared(config, policy, page, self._store, telemetry, self._clock, self._stopping)
+        self._targets = [Target(target, shared) for target in config.targets]
+        telemetry.config_loaded(self._clock.time())
+
+    def start(self) -> None:
+        """Listen and begin to poll; raises StartupError where an address cannot be had."""
+        self.web.start()
+        watched = {str(source.id) for target in self._targets for source in target.sources}
+        self._store.forget(watched, self._clock.time())
+        for target in self._targets:
+            target.start()
+
+    def stop(self) -> None:
+        """Stop within seconds: no new polls, a moment for those in flight, the state written."""
+        self._stopping.set()
+        deadline = self._clock.monotonic() + POLLS_MAY_TAKE
+        for target in self._targets:
+            target.scheduler.stop()
+        for target in self._targets:
+            target.scheduler.join(deadline)
+        self._store.close()
+        self.web.stop()
+
+    def _unhealthy(self) -> str | None:
+        reasons = ((target.name, target.scheduler.unhealthy()) for target in self._targets)
+        return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
+
+    def _unready(self) -> str | None:
+        reasons = ((target.name, target.scheduler.unready()) for target in self._targets)
+        waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
+        if waiting or any(target.scheduler.has_succeeded() for target in self._targets):
+            return waiting
+        return "no poll has succeeded yet"

@@ -1,0 +1,20 @@
+"""`check`: read the configuration, report every problem, start nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.cli.configuration import read
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def run(arguments: Namespace) -> int:
+    """Print what the configuration holds; the caller prints what is wrong with it."""
+    loaded = read(arguments)
+    for warning in loaded.warnings:
+        print(f"{warning} (warning)")  # noqa: T201 (the command's output)
+    sources = sum(len(target.data_sources) for target in loaded.config.targets)
+    print(f"{loaded.file}: {len(loaded.config.targets)} targets, {sources} data sources named, no problems")  # noqa: T201 (the same)
+    return 0

@@ -1,0 +1,226 @@
+"""What survives: commits, crashes, a second exporter, a file that cannot be read, a disk that is full."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import HOUR, NOON, POLICY, make_job
+from exporter.errors import StartupError
+from exporter.history import fold
+from exporter.model import Reading, SourceHistory
+from exporter.store import FORGET, MEMORY, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "application/index/source"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Give a place for a state file."""
+    return str(tmp_path / "state.db")
+
+
+def no_failure() -> None:
+    """Stand where no write may fail."""
+    pytest.fail("a write failed")
+
+
+def history(jobs: int = 3, at: float = NOON) -> SourceHistory:
+    """Build a history with counted jobs, failures, documents and durations."""
+    first = fold(None, Reading((), NOON, NOON), POLICY)
+    ended = [
+        replace(make_job(f"j{n}", "FAILED", started=NOON + n, added=n), connector_error="SPE-5002") for n in range(jobs)
+    ]
+    return fold(first, Reading((*ended, make_job("r", "SYNCING", started=at, lasted=None)), at, at), POLICY)
+
+
+def opened(path: str) -> Store:
+    """Open a store in which no write may fail."""
+    return Store(path, no_failure)
+
+
+def test_what_was_committed_is_there_after_a_restart(path: str) -> None:
+    """Histories and settled names come back as they were."""
+    store = opened(path)
+    store.commit(KEY, history())
+    store.settle_name("application/a", "intranet")
+    store.close()
+    store = opened(path)
+    assert store.history(KEY) == history()
+    assert store.name("application/a") == "intranet"
+    store.close()
+
+
+@given(counts=st.lists(st.integers(0, 20), min_size=1, max_size=6))
+def test_any_sequence_of_commits_leaves_the_last(counts: list[int], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Jobs that were dropped between two commits are dropped from the file."""
+    path = str(tmp_path_factory.mktemp("state") / "state.db")
+    store = opened(path)
+    for count in counts:
+        store.commit(KEY, history(count))
+    store.close()
+    store = opened(path)
+    assert store.history(KEY) == history(counts[-1])
+    store.close()
+
+
+def test_a_commit_survives_a_kill(path: str) -> None:
+    """The process dies right after the commit, without closing anything."""
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[2]); from test_store import *\n"
+        "store = opened(sys.argv[1]); store.commit(KEY, history()); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path, str(Path(__file__).parent)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    store = opened(path)
+    assert store.history(KEY) == history()
+    store.close()
+
+
+def test_a_second_exporter_is_refused_and_told_by_whom(path: str) -> None:
+    """One exporter per file, so that no job is counted by two."""
+    store = opened(path)
+    with pytest.raises(StartupError) as refusal:
+        opened(path)
+    assert str(refusal.value) == (
+        f"state file {path} is in use by another exporter (process {os.getpid()}): give each its own state.path"
+    )
+    store.close()
+    opened(path).close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_an_unreadable_file_is_moved_aside(path: str, content: bytes) -> None:
+    """Nothing is lost: the bytes are still there under another name, and a fresh file is begun."""
+    Path(path).write_bytes(content)
+    store = opened(path)
+    assert store.history(KEY) is None
+    store.commit(KEY, history())
+    store.close()
+    (aside,) = Path(path).parent.glob("state.db.unreadable-*")
+    assert aside.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE job SET state = '{}'",
+        "UPDATE source SET totals = 'nonsense'",
+        "UPDATE source SET totals = '[]'",
+        "DROP TABLE name",
+        "PRAGMA user_version = 99",
+    ],
+)
+def test_a_file_that_holds_what_we_cannot_read_is_moved_aside(path: str, damage: str) -> None:
+    """Damage within, and files of a newer release, are told from a place that will not let us work."""
+    store = opened(path)
+    store.commit(KEY, history())
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute(damage)
+    db.close()
+    store = opened(path)
+    assert store.history(KEY) is None
+    store.close()
+    assert len(list(Path(path).parent.glob("state.db.unreadable-*"))) == 1
+
+
+def test_another_programs_database_is_left_alone(path: str) -> None:
+    """It is neither moved nor written to."""
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    db.close()
+    before = Path(path).read_bytes()
+    with pytest.raises(StartupError, match=r"is a database of another program: choose another state.path"):
+        opened(path)
+    assert Path(path).read_bytes() == before
+
+
+def test_a_place_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    """The message says what to do."""
+    path = str(tmp_path / "missing" / "state.db")
+    with pytest.raises(StartupError, match=r"cannot be opened for writing .*make its directory writable"):
+        opened(path)
+
+
+@pytest.fixture
+def full_disk(path: str) -> Iterator[str]:
+    """Let no file grow beyond what the state file has when it is new: every write fails as on a full disk."""
+    opened(path).close()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield path
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_full_disk_is_survived(full_disk: str) -> None:
+    """Figures go on from memory, each failure is counted, and all is written when there is room again."""
+    failures: list[None] = []
+    store = Store(full_disk, lambda: failures.append(None))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    store.commit(KEY, history(2))
+    store.commit(KEY, history(40))
+    assert len(failures) == 2
+    assert store.history(KEY) == history(40)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    store.commit("another", history(1))
+    assert len(failures) == 2
+    store.close()
+    store = opened(full_disk)
+    assert store.history(KEY) == history(40)
+    store.close()
+
+
+def test_memory_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`:memory:` leaves no file behind."""
+    monkeypatch.chdir(tmp_path)
+    store = opened(MEMORY)
+    store.commit(KEY, history())
+    assert store.history(KEY) == history()
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_bounded_by_what_is_watched(path: str) -> None:
+    """Three months of hourly jobs leave a file of the size that one month leaves."""
+    state = fold(None, Reading((), NOON, NOON), POLICY)
+    sizes = []
+    for days in (range(30), range(30, 90)):
+        store = opened(path)
+        for hour in range(days.start * 24, days.stop * 24):
+            job = make_job(f"j{hour}", started=NOON + hour * HOUR, added=1)
+            state = fold(state, Reading((job,), job.started + 900, job.started + 900), POLICY)
+            store.commit(KEY, state)
+        store.close()
+        sizes.append(Path(path).stat().st_size)
+    assert sizes[1] <= sizes[0] * 1.2
+    assert sizes[1] < 100_000
+
+
+def test_what_nobody_watches_is_forgotten_after_a_month(path: str) -> None:
+    """Not at once: a configuration that was wrong for a day costs no counters."""
+    store = opened(path)
+    store.commit(KEY, history())
+    store.forget(set(), NOON + HOUR)
+    assert store.history(KEY) is not None
+    store.forget({KEY}, NOON + 2 * FORGET)
+    assert store.history(KEY) is not None
+    store.forget(set(), NOON + 2 * FORGET)
+    assert store.history(KEY) is None
+    store.close()
