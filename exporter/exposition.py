@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from exporter.model import Clock, SourceSnapshot
 
 _EOF = b"# EOF\n"
+_FAMILY = re.compile(rb"^(?=# HELP )", re.MULTILINE)
 _OPENMETRICS_TYPE = "application/openmetrics-text"
 _OPENMETRICS_VERSIONS = ("", ";version=1.0.0", ";version=0.0.1")  # what can be served as 1.0.0
 _COMPRESSION = 5  # of gzip: beyond it exposition text hardly shrinks, and takes twice the time
@@ -176,8 +178,8 @@ def _quality(text: str) -> float:
 def _split(page: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Part a page into its families' headers and their sample lines; no sample line can begin like a header."""
     headers, samples = [], []
-    for family in (b"\n" + page).split(b"\n# HELP ")[1:]:
-        lines = (b"# HELP " + family).splitlines(keepends=True)
+    for family in _FAMILY.split(page)[1:]:
+        lines = family.splitlines(keepends=True)
         body = next((at for at, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
         headers.append(b"".join(lines[:body]))
         samples.append(b"".join(lines[body:]))

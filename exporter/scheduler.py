@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -29,6 +30,13 @@ class Intervals:
 
     active: float
     idle: float
+
+
+class SystemClock:
+    """The host's clocks."""
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
 
 class Agenda:

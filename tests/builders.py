@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporter.history import Policy
-from exporter.model import DocumentCounts, SyncJob
+from exporter.model import DataSource, DocumentCounts, SourceId, SyncJob
 
 HOUR = 3600.0
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)
@@ -49,3 +49,9 @@ def make_job(
         ended=None if lasted is None else started + lasted,
         documents=DocumentCounts(**documents),
     )
+
+
+def make_source(number: int = 1, target: str = "production", **names: str) -> DataSource:
+    """Build a data source; its ids are told apart by a number."""
+    ids = (f"{kind}{number:04}".ljust(36, "0") for kind in ("app", "idx", "src"))
+    return DataSource(target, SourceId(*ids), names.get("application"), names.get("name"))

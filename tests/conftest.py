@@ -15,3 +15,8 @@ settings.load_profile("default")
 def clock() -> FakeClock:
     """Give a clock that the test moves."""
     return FakeClock()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch of `make golden`."""
+    parser.addoption("--rewrite-golden", dest="rewrite_golden", action="store_true", help="rewrite the golden files")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from exporter import __version__
@@ -11,6 +10,7 @@ from exporter.cli.target import Shared, Target
 from exporter.exposition import Exposition
 from exporter.history import Policy
 from exporter.metrics import SourceFamilies
+from exporter.scheduler import SystemClock
 from exporter.store import Store
 from exporter.telemetry import Telemetry
 from exporter.web.application import Site, create_app
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from exporter.config import Config
 
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
-
-
-class SystemClock:
-    """The host's clocks."""
-
-    monotonic = staticmethod(time.monotonic)
-    time = staticmethod(time.time)
 
 
 class Exporter:

@@ -1,0 +1,56 @@
+# Everything runs from a virtual environment of its own, made at first use. Needs Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test check fmt golden docs bench tools clean
+
+help:  ## list what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.runtime: pyproject.toml constraints.txt exporter/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "Installing what tests and checks need into $(VENV) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS account, no configuration
+	@$(BIN)/qbusiness-exporter demo
+
+test: $(VENV)/.dev tools  ## run the tests
+	$(BIN)/python -m pytest --numprocesses auto
+
+check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and golden files are up to date
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -m pytest --quiet tests/test_golden.py
+
+fmt: $(VENV)/.dev  ## format, and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+golden: $(VENV)/.dev  ## rewrite the golden files
+	$(BIN)/python -m pytest --quiet tests/test_golden.py --rewrite-golden
+
+docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/.dev  ## try the web server against stalled clients, beside others that are installed
+	$(BIN)/python benchmarks/servers/trial.py
+
+tools:  # the real programs that tests run: Prometheus, promtool, Chromium
+	@tests/install-tools
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,97 @@
+"""Writes the pages of docs/ that are made from the code; with --check it only tells whether they are up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.config import json_schema
+
+from exporter.metrics import FAMILIES, SOURCE_LABELS
+from exporter.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client.core import Metric
+
+HERE = Path(__file__).parent
+_FOREIGN = ("process_", "python_")
+
+
+def metrics_page() -> str:
+    """Make the reference of every metric that this release exposes."""
+    telemetry = Telemetry()
+    telemetry.watch_target("", lambda: 0.0, lambda: 0)
+    telemetry.target_up("", "", "", up=True)
+    telemetry.attempt("", "", "", 0.0)
+    own = (metric for metric in telemetry.registry.collect() if not metric.name.startswith(_FOREIGN))
+    rows = [(_full_name(metric), metric.type, _labels(metric.samples), metric.documentation) for metric in own]
+    return "\n".join(
+        [
+            "# Metrics",
+            "",
+            "Written by `make docs` from the declarations in `exporter/metrics.py` and `exporter/telemetry.py`.",
+            "",
+            "Times are seconds since the epoch on AWS's clock. A figure that the API did not say is absent, never 0.",
+            "No sample carries a timestamp: each is as of the data source's last successful poll, which",
+            "`qbusiness_last_successful_poll_timestamp_seconds` tells.",
+            "",
+            "## Data sources and their sync jobs",
+            "",
+            f"Every series has the labels {', '.join(f'`{label}`' for label in SOURCE_LABELS)}:",
+            "display names for reading, the id for identity.",
+            "",
+            *_table((family.name, family.kind, family.labels, family.help) for family in FAMILIES),
+            "",
+            "## The exporter",
+            "",
+            *_table(rows),
+            "",
+            "Beside these stand prometheus_client's `process_*`, `python_info` and `python_gc_*` families.",
+            "",
+        ],
+    )
+
+
+def _full_name(metric: Metric) -> str:
+    return f"{metric.name}_total" if metric.type == "counter" else metric.name
+
+
+def _labels(samples: Iterable[object]) -> tuple[str, ...]:
+    labels = {name: None for sample in samples for name in getattr(sample, "labels", {}) if name != "le"}
+    return tuple(labels)
+
+
+def _table(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> Iterable[str]:
+    yield "| name | type | labels | meaning |"
+    yield "|---|---|---|---|"
+    for name, kind, labels, meaning in rows:
+        yield f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning} |"
+
+
+def pages() -> dict[Path, str]:
+    """Give every generated file with its text."""
+    return {
+        HERE / "metrics.md": metrics_page(),
+        HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or tell which are stale."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"{path.relative_to(HERE.parent)} is out of date: run make docs")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages()[path])
+        print(f"wrote {path.relative_to(HERE.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""The page: whole sources, the format that was asked for, and figures that time alone changes."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.parser import text_string_to_metric_families
+
+from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
+from exporter.aws import AwsClock
+from exporter.exposition import Exposition
+from exporter.history import fold
+from exporter.metrics import SourceFamilies
+from exporter.model import Names, Reading, SourceSnapshot, SyncJob
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+@pytest.fixture
+def page(clock: FakeClock) -> Exposition:
+    """Give a page with one live metric of the exporter's own."""
+    registry = CollectorRegistry()
+    Gauge("own", "Something live.", registry=registry).set_function(clock.monotonic)
+    return Exposition(SourceFamilies(POLICY.window), registry, clock)
+
+
+def show(page: Exposition, clock: FakeClock, *jobs: SyncJob, name: str = "hr") -> None:
+    """Publish a source with jobs."""
+    history = fold(None, Reading(jobs, NOON, NOON), POLICY)
+    page.publish(SourceSnapshot(make_source(), Names("intranet", name), history, True, NOON), AwsClock(clock))  # noqa: FBT003 (a record)
+
+
+def value(page: Exposition, name: str, **labels: str) -> float | None:
+    """Scrape and give one sample."""
+    body, _ = page.render("", "")
+    for family in text_string_to_metric_families(body.decode()):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                return sample.value
+    return None
+
+
+@pytest.mark.parametrize(
+    ("accept", "served"),
+    [
+        ("", TEXT),
+        ("*/*", TEXT),
+        ("text/html", TEXT),
+        ("application/openmetrics-text", OPENMETRICS),
+        ("application/openmetrics-text; version=1.0.0", OPENMETRICS),
+        ("application/openmetrics-text; version=2.0.0", TEXT),
+        ("application/openmetrics-text;q=0", TEXT),
+        ("application/openmetrics-text;q=nonsense", TEXT),
+        ("application/openmetrics-text;version=1.0.0;q=0.2,text/plain;version=0.0.4;q=0.9", TEXT),
+        # Prometheus 2.42 and 3.x
+        (
+            (
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+            ),
+            OPENMETRICS,
+        ),
+        (
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+                "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+            ),
+            OPENMETRICS,
+        ),
+    ],
+)
+def test_the_format_is_the_one_that_was_asked_for(page: Exposition, accept: str, served: str) -> None:
+    """By quality, as RFC 9110 has it; text when in doubt."""
+    body, headers = page.render(accept, "")
+    assert headers["Content-Type"] == served
+    assert body.endswith(b"# EOF\n") == (served == OPENMETRICS)
+
+
+@pytest.mark.parametrize(
+    ("accepts", "zipped"), [("gzip", True), ("deflate, GZIP;q=0.5", True), ("gzip;q=0", False), ("", False)]
+)
+def test_gzip_when_it_is_accepted(page: Exposition, clock: FakeClock, accepts: str, zipped: bool) -> None:  # noqa: FBT001 (a table)
+    """And the same page within."""
+    show(page, clock)
+    body, headers = page.render("", accepts)
+    assert headers.get("Content-Encoding") == ("gzip" if zipped else None)
+    assert (gzip.decompress(body) if zipped else body) == page.render("", "")[0]
+
+
+def test_there_are_no_created_series(page: Exposition, clock: FakeClock) -> None:
+    """Prometheus would keep them as plain extra series."""
+    show(page, clock, make_job(started=NOON + 1))
+    assert b"_created" not in page.render("application/openmetrics-text", "")[0].replace(b"data_source_created", b"")
+
+
+def test_a_job_leaves_the_window_between_polls(page: Exposition, clock: FakeClock) -> None:
+    """Time alone changes the figure, and nothing else has to happen."""
+    show(page, clock, make_job("a", started=NOON - 23 * HOUR), make_job("b", started=NOON - 22 * HOUR))
+    counts = []
+    for _ in range(4):
+        counts.append(value(page, "qbusiness_sync_jobs", status="SUCCEEDED"))
+        clock.advance(HOUR)
+    assert counts == [2.0, 1.0, 0.0, 0.0]
+
+
+def test_the_exporters_own_metrics_are_live(page: Exposition, clock: FakeClock) -> None:
+    """They are asked for at each scrape."""
+    show(page, clock)
+    before = value(page, "own")
+    clock.advance(5)
+    assert value(page, "own") == (before or 0) + 5
+
+
+def test_publishing_replaces_all_of_a_source(page: Exposition, clock: FakeClock) -> None:
+    """Nothing of what was shown before is left."""
+    show(page, clock, make_job("a", "SYNCING", started=NOON - HOUR, lasted=None), name="former")
+    show(page, clock, make_job("a", "FAILED", started=NOON - HOUR), name="new")
+    body, _ = page.render("", "")
+    assert b"former" not in body
+    assert value(page, "qbusiness_running_sync_start_timestamp_seconds") is None
+    assert value(page, "qbusiness_sync_status", status="FAILED") == 1.0
+
+
+@pytest.mark.parametrize("name", ['quote"d', "back\\slash", "new\nline", "# HELP qbusiness_fake", "üñï", ""])
+def test_hostile_names_stay_within_their_label(page: Exposition, clock: FakeClock, name: str) -> None:
+    """Escaped by prometheus_client, and never taken for a header of ours."""
+    show(page, clock, make_job(started=NOON - HOUR), name=name)
+    assert value(page, "qbusiness_sync_running", data_source=name) == 0.0
+    assert value(page, "qbusiness_consecutive_failed_syncs", data_source=name) == 0.0

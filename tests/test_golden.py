@@ -1,0 +1,92 @@
+"""The whole exposition of a few telling sources, held against files that a person has read."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
+from exporter.aws import AwsClock
+from exporter.exposition import Exposition
+from exporter.history import fold
+from exporter.metrics import FAMILIES, SourceFamilies
+from exporter.model import DataSource, Names, Reading, SourceSnapshot, SyncJob
+
+LATER = NOON + 1000
+GOLDEN = Path(__file__).parent / "golden"
+FORMATS = {"exposition.txt": "text/plain", "exposition.openmetrics.txt": "application/openmetrics-text"}
+
+
+def at(moment: float, *jobs: SyncJob) -> Reading:
+    """Build what was read at a moment."""
+    return Reading(jobs, moment, moment)
+
+
+def snapshot(source: DataSource, name: str, *readings: Reading, polled: bool = True) -> SourceSnapshot:
+    """Build the snapshot that follows from readings."""
+    history = None
+    for reading in readings:
+        history = fold(history, reading, POLICY)
+    return SourceSnapshot(source, Names("intranet", name), history, polled, history.as_of if history else None)
+
+
+def fleet() -> list[SourceSnapshot]:
+    """Build a few sources, each with something that the others have not."""
+    running = make_job("r", "SYNCING", started=NOON + 60, lasted=None, added=10, scanned=40)
+    indexing = replace(running, status="SYNCING_INDEXING", ended=NOON + 600)
+    failed = replace(make_job("f", "FAILED", started=NOON + 60, lasted=90), error_code="InvalidRequest")
+    failed = replace(failed, connector_error="SPE-5002", error_message='bad "credentials"\n')
+    partly = make_job("p", "INCOMPLETE", started=NOON + 5, lasted=700, modified=993, failed=6)
+    nothing = at(NOON)
+    return [
+        snapshot(make_source(1), "never-synced", nothing),
+        snapshot(make_source(2), "syncing", nothing, at(LATER, running)),
+        snapshot(make_source(3), "indexing", at(NOON, make_job("o", started=NOON - HOUR)), at(LATER, indexing)),
+        snapshot(make_source(4), "failing", nothing, at(LATER, failed), polled=False),
+        snapshot(make_source(5), "partly", nothing, at(LATER, partly)),
+        snapshot(make_source(6), "odd-status", nothing, at(LATER, make_job("q", "PAUSED", started=NOON + 5))),
+        snapshot(make_source(7), "unreachable-from-the-start", polled=False),
+    ]
+
+
+@pytest.fixture
+def page(clock: FakeClock) -> Exposition:
+    """Give the page of the fleet, without the exporter's own metrics."""
+    clock.wall = LATER
+    exposition = Exposition(SourceFamilies(POLICY.window), CollectorRegistry(), clock)
+    for shown in fleet():
+        exposition.publish(shown, AwsClock(clock))
+    return exposition
+
+
+@pytest.mark.parametrize(("file", "accept"), FORMATS.items())
+def test_the_exposition_is_the_golden_one(
+    page: Exposition, file: str, accept: str, request: pytest.FixtureRequest
+) -> None:
+    """Whoever changes it sees the difference; `make golden` accepts it."""
+    body, _ = page.render(accept, "")
+    if request.config.getoption("rewrite_golden"):
+        (GOLDEN / file).write_bytes(body)
+    assert body.decode() == (GOLDEN / file).read_text()
+
+
+def test_both_parsers_read_every_family(page: Exposition) -> None:
+    """In either format, with the type that was declared."""
+    declared = {family.name.removesuffix("_total"): family.kind for family in FAMILIES}
+    text = parse_text(page.render("text/plain", "")[0].decode())
+    assert {family.name: family.type for family in text} == declared
+    openmetrics = parse_openmetrics(page.render("application/openmetrics-text", "")[0].decode())
+    assert {family.name: family.type for family in openmetrics} == declared
+
+
+def test_promtool_has_nothing_to_say(page: Exposition) -> None:
+    """Names, help texts and types are as Prometheus wants them."""
+    body, _ = page.render("text/plain", "")
+    checked = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

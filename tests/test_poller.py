@@ -1,0 +1,237 @@
+"""One poll of one source: what is shown, what is kept, and that a failure stays where it happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
+from exporter.aws import AwsClock
+from exporter.errors import ProviderError, Reason
+from exporter.lookback import REREAD
+from exporter.poller import Poller
+from exporter.providers import JobPage
+from exporter.store import MEMORY, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.model import SourceId, SourceSnapshot, SyncJob
+
+
+class Service:
+    """A provider whose answers a test sets."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = AwsClock(clock)
+        self.jobs: list[SyncJob] = []
+        self.now = NOON
+        self.error: Exception | None = None
+        self.name_error: ProviderError | None = None
+        self.asked: list[str] = []
+        self.warnings: tuple[str, ...] = ()
+
+    def sync_jobs(
+        self,
+        source: SourceId,  # noqa: ARG002 (the protocol's)
+        *,
+        since: float | None = None,
+        status: str | None = None,
+    ) -> Iterator[JobPage]:
+        """Give all jobs on one page."""
+        self.asked.append(f"jobs since {since} status {status}")
+        if self.error:
+            raise self.error
+        yield JobPage(tuple(self.jobs), self.now, more=False, warnings=self.warnings)
+
+    def application_name(self, application_id: str) -> str:
+        """Give a name."""
+        self.asked.append("application")
+        if self.name_error:
+            raise self.name_error
+        return f"name-of-{application_id[:3]}"
+
+    def data_source_name(self, source: SourceId) -> str:
+        """Give a name."""
+        self.asked.append("data source")
+        if self.name_error:
+            raise self.name_error
+        return f"name-of-{source.data_source_id[:3]}"
+
+
+class Reported:
+    """What a poller reported."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+        self.failures: list[Reason] = []
+        self.shown: list[SourceSnapshot] = []
+
+    def polled(self) -> None:
+        """Count."""
+        self.polls += 1
+
+    def failed(self, reason: Reason) -> None:
+        """Note."""
+        self.failures.append(reason)
+
+    def publish(self, snapshot: SourceSnapshot) -> None:
+        """Note."""
+        self.shown.append(snapshot)
+
+
+class Rig:
+    """A poller with everything around it."""
+
+    def __init__(self, clock: FakeClock, store: Store | None = None) -> None:
+        self.service = Service(clock)
+        self.report = Reported()
+        self.store = store or Store(MEMORY, lambda: None)
+        self.source = make_source()
+        self.poller = Poller(self.service, self.store, self.report, POLICY, clock)
+        self.poller.watch(self.source)
+
+    def poll(self) -> SourceSnapshot | None:
+        """Poll once and give what is shown then."""
+        self.poller.poll(self.source)
+        return self.report.shown[-1] if self.report.shown else None
+
+
+@pytest.fixture
+def rig(clock: FakeClock) -> Rig:
+    """Give a rig on a clock that the test moves."""
+    return Rig(clock)
+
+
+def test_names_are_asked_for_once_and_survive_a_restart(rig: Rig, clock: FakeClock) -> None:
+    """So that series do not churn."""
+    shown = rig.poll()
+    assert shown
+    assert (shown.names.application, shown.names.data_source) == ("name-of-app", "name-of-src")
+    rig.poll()
+    again = Rig(clock, rig.store)
+    again.service.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
+    assert again.poll()
+    assert rig.service.asked.count("application") == 1
+    assert again.report.shown[-1].names == shown.names
+    assert "application" not in again.service.asked
+
+
+def test_configured_names_win(clock: FakeClock) -> None:
+    """AWS is not even asked."""
+    rig = Rig(clock)
+    rig.source = make_source(application="intranet", name="hr")
+    shown = rig.poll()
+    assert shown
+    assert (shown.names.application, shown.names.data_source) == ("intranet", "hr")
+    assert "application" not in rig.service.asked
+
+
+def test_where_names_are_refused_the_id_stands_in(rig: Rig) -> None:
+    """A missing permission hides no source."""
+    rig.service.name_error = ProviderError(Reason.ACCESS_DENIED, "not authorised")
+    with capture_logs() as logs:
+        shown = rig.poll()
+    assert shown
+    assert shown.names.data_source == rig.source.id.data_source_id
+    assert [line["event"] for line in logs] == ["no display name to be had: using the id"] * 2
+
+
+def test_until_names_are_settled_nothing_is_shown(rig: Rig) -> None:
+    """A name that could not be had for a moment is asked for again, and no series is born under another."""
+    rig.service.name_error = ProviderError(Reason.TIMEOUT, "slow")
+    assert rig.poll() is None
+    assert rig.report.failures == [Reason.TIMEOUT]
+    rig.service.name_error = None
+    shown = rig.poll()
+    assert shown
+    assert shown.names.application == "name-of-app"
+
+
+def test_a_failed_poll_keeps_every_value_and_the_freshness_behind(rig: Rig) -> None:
+    """Only poll_success changes."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    before = rig.poll()
+    rig.service.error = ProviderError(Reason.THROTTLED, "slow down")
+    after = rig.poll()
+    assert before
+    assert after
+    assert (after.poll_succeeded, after.polled_at) == (False, NOON)
+    assert after.history is before.history
+    assert rig.report.failures == [Reason.THROTTLED]
+    assert rig.report.polls == 2
+
+
+def test_a_defect_is_a_failed_poll_too(rig: Rig) -> None:
+    """The worker lives on, and the log has the traceback."""
+    rig.poll()
+    rig.service.error = ZeroDivisionError("oops")
+    with capture_logs() as logs:
+        shown = rig.poll()
+    assert shown
+    assert not shown.poll_succeeded
+    assert rig.report.failures == [Reason.INTERNAL]
+    assert logs[0]["exc_info"] is True
+
+
+def test_what_was_shown_is_kept(rig: Rig) -> None:
+    """The state has it before the page does."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    shown = rig.poll()
+    assert shown
+    assert rig.store.history(str(rig.source.id)) == shown.history
+
+
+def test_a_failure_is_logged_when_it_begins_changes_and_ends(rig: Rig) -> None:
+    """A source that fails for a day does not flood the log."""
+    with capture_logs() as logs:
+        rig.poll()
+        for reason in [Reason.THROTTLED] * 5 + [Reason.TIMEOUT] * 5:
+            rig.service.error = ProviderError(reason, "text")
+            rig.poll()
+        rig.service.error = None
+        rig.poll()
+    told = [(line["event"], line.get("reason") or line.get("after")) for line in logs]
+    assert told == [
+        ("poll failing", "throttled"),
+        ("poll failing", "timeout"),
+        ("poll works again", "timeout"),
+    ]
+
+
+def test_each_job_that_ends_has_one_line_with_all_that_is_known(rig: Rig) -> None:
+    """History has none."""
+    rig.service.jobs = [make_job("old", started=NOON - HOUR)]
+    rig.poll()
+    rig.service.jobs.append(make_job("new", "FAILED", started=NOON + 1, lasted=60, added=3))
+    rig.service.now = NOON + 120
+    with capture_logs() as logs:
+        rig.poll()
+        rig.poll()
+    (line,) = logs
+    assert line["event"] == "sync job ended"
+    assert (line["status"], line["duration_seconds"], line["documents_added"]) == ("FAILED", 60.0, 3)
+    assert "documents_failed" not in line
+
+
+def test_each_odd_thing_is_warned_of_once(rig: Rig) -> None:
+    """However often the same answer comes."""
+    rig.service.warnings = ("job x skipped",)
+    with capture_logs() as logs:
+        rig.poll()
+        rig.poll()
+    assert [line["problem"] for line in logs] == ["job x skipped"]
+
+
+def test_a_full_reread_comes_every_six_hours(rig: Rig, clock: FakeClock) -> None:
+    """As the net under the polls that read only what is new."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    rig.poll()
+    clock.advance(REREAD + 1)
+    rig.poll()
+    rig.poll()
+    full = [asked for asked in rig.service.asked if asked == "jobs since None status None"]
+    assert len(full) == 2
