@@ -56,6 +56,11 @@ class Connection:
         """Give AWS's clock as this target's answers set it."""
         return self._hooks.clock
 
+    @property
+    def patience(self) -> float:
+        """Give the seconds that a request may take with all its attempts, but for what the SDK sleeps in between."""
+        return ATTEMPTS * (min(CONNECT_TIMEOUT, self._polling.timeout) + self._polling.timeout)
+
     @contextmanager
     def calling(self, operation: str) -> Iterator[QBusinessClient]:
         """Lend the client; raises ProviderError for whatever goes wrong inside."""
@@ -134,7 +139,7 @@ def _assume(base: BotoSession, source: Any, target: TargetConfig, config: BotoCo
     def create_client(service: str, **keys: Any) -> Any:
         return base.create_client(service, region_name=_region(target), config=config, **keys)
 
-    fetcher = AssumeRoleCredentialFetcher(create_client, source, target.role_arn, extra_args=arguments, cache={})
+    fetcher = AssumeRoleCredentialFetcher(create_client, source, target.role_arn or "", extra_args=arguments, cache={})
     return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
 
 

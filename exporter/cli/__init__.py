@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parse(argv)
     logs.configure(arguments.log_level, arguments.log_format)
     try:
-        return arguments.command(arguments)
+        return int(arguments.command(arguments))
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201 (not a log event: an editor jumps to file:line:column)

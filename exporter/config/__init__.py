@@ -1,0 +1,35 @@
+"""The configuration: its schema, and every problem of a file at once, each with its place."""
+
+from exporter.config.durations import format_duration, parse_duration
+from exporter.config.load import Loaded, default, load, parse
+from exporter.config.models import (
+    Config,
+    DataSourceConfig,
+    DiscoveryConfig,
+    Matcher,
+    MetricsConfig,
+    ObjectiveConfig,
+    PollingConfig,
+    StateConfig,
+    TargetConfig,
+)
+from exporter.config.schema import json_schema
+
+__all__ = [
+    "Config",
+    "DataSourceConfig",
+    "DiscoveryConfig",
+    "Loaded",
+    "Matcher",
+    "MetricsConfig",
+    "ObjectiveConfig",
+    "PollingConfig",
+    "StateConfig",
+    "TargetConfig",
+    "default",
+    "format_duration",
+    "json_schema",
+    "load",
+    "parse",
+    "parse_duration",
+]

@@ -1,0 +1,122 @@
+"""From a file to a configuration, or to every problem that it has."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from exporter.config.checks import across, unwise
+from exporter.config.models import Config
+from exporter.config.source import read
+from exporter.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+    from exporter.config.source import Source
+
+_KINDS = {
+    dict: "keys and values",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and what is unwise in it."""
+
+    config: Config
+    warnings: tuple[Problem, ...]
+
+
+def default() -> Config:
+    """Give the configuration of no file at all: the SDK's own region and credentials, discovery on."""
+    return Config()
+
+
+def load(path: Path) -> Loaded:
+    """Read a configuration file; raises ConfigError with every problem in it."""
+    file = str(path)
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigError([Problem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(file, line, 1, message)]) from error
+    return parse(text, file)
+
+
+def parse(text: str, file: str) -> Loaded:
+    """Read a configuration; raises ConfigError with every problem in it."""
+    source = read(text, file)
+    problems = list(source.problems)
+    config = None
+    try:
+        config = Config.model_validate({} if source.data is None else source.data)
+    except ValidationError as error:
+        problems += [_explain(source, detail) for detail in error.errors()]
+    problems += [source.problem(path, message) for path, message in across(source.data)]
+    if problems or config is None:
+        raise ConfigError(sorted(set(problems)))
+    return Loaded(config, tuple(source.problem(path, message) for path, message in unwise(config)))
+
+
+def _explain(source: Source, detail: ErrorDetails) -> Problem:
+    path = detail["loc"]
+    key = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
+    prefix = f"{key}: " if key else ""
+    kind, found = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return source.problem(path, f"{key}: no such key{_suggestion(path)}", at_key=True)
+    if kind == "missing":
+        return source.problem(path[:-1], f"{key} is missing")
+    if kind == "value_error":
+        return source.problem(path, prefix + str(detail["ctx"]["error"]))
+    return source.problem(path, prefix + _shape(kind, found))
+
+
+def _shape(kind: str, found: object) -> str:
+    given = _KINDS.get(type(found), str(found))
+    if kind in {"tuple_type", "list_type"}:
+        return f"{given} where a list belongs: begin each entry with a hyphen"
+    return f"{given} where keys and values belong"
+
+
+def _suggestion(path: Sequence[str | int]) -> str:
+    known = _keys_at(path[:-1])
+    close = difflib.get_close_matches(str(path[-1]), known, 1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known here: {', '.join(known)}" if known else ""
+
+
+def _keys_at(path: Sequence[str | int]) -> list[str]:
+    model: Any = Config
+    for part in path:
+        if isinstance(part, int):
+            continue
+        model = _model_of(model.model_fields[part].annotation)
+    return list(model.model_fields)
+
+
+def _model_of(annotation: Any) -> Any:  # noqa: ANN401 (an annotation is anything)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(model for argument in annotation.__args__ if (model := _model_of_or_none(argument)))
+
+
+def _model_of_or_none(annotation: Any) -> Any:  # noqa: ANN401 (an annotation is anything)
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_model else None
