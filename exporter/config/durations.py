@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-PATTERN = "^(0|" + "".join(rf"([0-9]+{unit})?" for unit in _UNITS) + ")$"
+PATTERN = "^(?=.)(0|" + "".join(rf"([0-9]+{unit})?" for unit in _UNITS) + ")$"
 _DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS))
 
 
@@ -24,9 +24,10 @@ def parse_duration(text: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Write seconds as a duration, the larger units first; what is left below a millisecond is dropped."""
+    """Write seconds as a duration in days and less; what is left below a millisecond is dropped."""
     parts, left = [], round(seconds * 1000)
-    for unit, size in _UNITS.items():
+    for unit in ("d", "h", "m", "s", "ms"):
+        size = _UNITS[unit]
         count, left = divmod(left, round(size * 1000))
         if count:
             parts.append(f"{count}{unit}")

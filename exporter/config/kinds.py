@@ -77,8 +77,8 @@ def _pattern(pattern: re.Pattern[str], right: str) -> Kind:
 def _identifier(text: object) -> str:
     if isinstance(text, str) and _ID.fullmatch(text):
         return text
-    given = f"{text!r} has {len(text)}" if isinstance(text, str) else f"{text!r} is not text"
-    raise ValueError(f"{given}: an id has 36 characters, letters, digits and hyphens, as AWS shows it")
+    given = f", and this has {len(text)}" if isinstance(text, str) else ""
+    raise ValueError(f"{text!r} is not an id: it has 36 letters, digits and hyphens, as AWS shows it{given}")
 
 
 def _printable(text: object) -> str:
@@ -126,7 +126,6 @@ Name = Annotated[str, Kind(_printable, {"type": "string", "minLength": 1, "maxLe
 Url = Annotated[str, Kind(_url, {"type": "string", "pattern": f"^{_URL.pattern}$"})]
 Region = Annotated[str, _pattern(_REGION, "a region: write it as us-east-1")]
 RoleArn = Annotated[str, _pattern(_ROLE, "the ARN of a role: write it as arn:aws:iam::111122223333:role/name")]
-LabelName = Annotated[str, _pattern(_LABEL, "a label name: use letters, digits and underscores, and no digit first")]
 Labels = Annotated[
     dict[str, str],
     Kind(_labels, {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_LABEL_VALUE}}),

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from exporter.config.kinds import (
     Buckets,
     Identifier,
-    LabelName,
     Labels,
     Name,
     Region,
@@ -63,7 +62,7 @@ class DiscoveryConfig(Section):
     interval: Annotated[float, duration(0.1, 7 * DAY)] = Field(15 * MINUTE, description="How often to look for them.")
     include: tuple[Matcher, ...] = Field((), description="Watch only what matches one of these; empty: everything.")
     exclude: tuple[Matcher, ...] = Field((), description="Never watch what matches one of these.")
-    tag_labels: tuple[LabelName, ...] = Field((), description="Tags shown on qbusiness_data_source_info as tag_NAME.")
+    tag_labels: tuple[Name, ...] = Field((), description="Tags shown on qbusiness_data_source_info as tag_NAME.")
 
 
 class TargetConfig(Section):

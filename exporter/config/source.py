@@ -47,9 +47,12 @@ def read(text: str, file: str) -> Source:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise ConfigError([Problem(file, *where, f"not YAML: {error.problem or error.context}")]) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        text = str(error).splitlines()[0] if str(error) else "nested too deeply"
-        raise ConfigError([Problem(file, 1, 1, f"not YAML: {text}")]) from error
+    except yaml.reader.ReaderError as error:
+        line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
+        message = f"not YAML: character #x{error.character:04x} is not allowed"
+        raise ConfigError([Problem(file, line, column, message)]) from error
+    except RecursionError as error:
+        raise ConfigError([Problem(file, 1, 1, "not YAML: nested too deeply")]) from error
     return source
 
 

@@ -1,0 +1,1 @@
+"""The HTTP side: what people and Prometheus ask of the exporter."""

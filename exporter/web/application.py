@@ -1,0 +1,113 @@
+"""The web application: metrics, health, readiness and the landing page.
+
+It knows nothing of polling or of AWS: what it serves is handed to it as a `Site`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.errors import StartupError
+from exporter.web.hardening import Hardening
+from exporter.web.landing import CONTENT_SECURITY_POLICY, landing_page
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+HEALTHY_PATH = "/-/healthy"
+READY_PATH = "/-/ready"
+
+# Renders share one interpreter lock: more of them at once are not faster, and each holds a whole exposition in memory.
+RENDERS_AT_ONCE = 4
+
+
+class Exposition(Protocol):
+    """Whatever can render the metrics; called from several threads at once."""
+
+    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, Mapping[str, str]]:
+        """Give the body, and its Content-Type and Content-Encoding headers, as the client asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the application serves; `healthy` and `ready` give None when fine, else the reason in words."""
+
+    exposition: Exposition
+    healthy: Callable[[], str | None]
+    ready: Callable[[], str | None]
+    version: str
+    telemetry_path: str = "/metrics"
+
+
+def create_app(site: Site) -> Starlette:
+    """Build the ASGI application that serves a site."""
+    _check_telemetry_path(site.telemetry_path)
+    endpoints = {
+        "/": _landing_endpoint(site),
+        HEALTHY_PATH: _verdict_endpoint(site.healthy, "Healthy"),
+        READY_PATH: _verdict_endpoint(site.ready, "Ready"),
+        site.telemetry_path: _metrics_endpoint(site.exposition),
+    }
+    app = Starlette(
+        routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()],
+        middleware=[Middleware(Hardening)],
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _check_telemetry_path(path: str) -> None:
+    if not path.startswith("/") or set(path) & set("?#{}"):
+        raise StartupError(f"--web.telemetry-path {path!r} must begin with / and have none of the characters ? # {{ }}")
+    if path in {HEALTHY_PATH, READY_PATH}:
+        raise StartupError(f"--web.telemetry-path {path!r} is taken; choose another, such as /metrics")
+
+
+def _metrics_endpoint(exposition: Exposition) -> Endpoint:
+    limiter = CapacityLimiter(RENDERS_AT_ONCE)
+
+    # A large render takes tens of milliseconds, and compressing it as long again with the lock released: in a thread
+    # it delays nobody else's handshake, health check or scrape. One that never ends must not hold up a stop: abandon.
+    async def metrics(request: Request) -> Response:
+        body, headers = await to_thread.run_sync(
+            exposition.render,
+            ", ".join(request.headers.getlist("accept")),
+            ", ".join(request.headers.getlist("accept-encoding")),
+            abandon_on_cancel=True,
+            limiter=limiter,
+        )
+        return Response(body, headers={"Vary": "Accept, Accept-Encoding", **headers})
+
+    return metrics
+
+
+def _verdict_endpoint(reason_against: Callable[[], str | None], word: str) -> Endpoint:
+    async def verdict(_request: Request) -> Response:
+        reason = reason_against()
+        if reason is None:
+            return PlainTextResponse(f"{word}\n")
+        return PlainTextResponse(f"{reason}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return verdict
+
+
+def _landing_endpoint(site: Site) -> Endpoint:
+    links = {"Metrics": site.telemetry_path, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
+    page = landing_page(site.version, links)
+
+    async def landing(_request: Request) -> Response:
+        return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+    return landing

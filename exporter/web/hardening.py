@@ -1,0 +1,71 @@
+"""What holds for every answer, whichever endpoint gives it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = structlog.get_logger()
+
+MAX_BODY_BYTES = 4096  # nothing here reads a body; curl and browsers may send a small one all the same
+
+
+class Hardening:
+    """Refuse large bodies, forbid content sniffing, and keep tracebacks in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send)
+        app = _too_large if _has_large_body(Headers(scope=scope)) else self._app
+        try:
+            await app(scope, receive, answer.send)
+        except Exception:
+            logger.exception("request failed", method=scope["method"], path=scope["path"])
+            if answer.started:
+                raise  # half an answer must end as a broken connection, not as a short but complete one
+            await _failed(scope, receive, answer.send)
+
+
+class _Answer:
+    """The way out to the client: adds the common headers, and remembers whether an answer began."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
+        await self._send(message)
+
+
+def _has_large_body(headers: Headers) -> bool:
+    if "transfer-encoding" in headers:
+        return True  # its length is anybody's guess
+    return int(headers.get("content-length", "0")) > MAX_BODY_BYTES  # h11 lets nothing but digits through
+
+
+# Closing spares us from reading the rest, whatever its length.
+_too_large = PlainTextResponse(
+    "The body is too large: send none.\n",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    headers={"Connection": "close"},
+)
+_failed = PlainTextResponse(
+    "Internal error: the log of the exporter has the details.\n",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
