@@ -78,7 +78,8 @@ class SyncJob:
         """Give the seconds from start to end of an ended job; None where its end is not known."""
         if not self.is_terminal or self.ended is None:
             return None
-        return self.ended - self.started
+        # AWS's times are good to the millisecond; below it stands what floating point makes of their difference.
+        return round(self.ended - self.started, 3)
 
     def end_or_start(self) -> tuple[float, float]:
         """Order jobs by when they ended; by their start where the API did not say."""

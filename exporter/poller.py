@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -84,6 +86,8 @@ class Poller:
         self._policy = policy
         self._clock = clock
         self._watches: dict[str, _Watch] = {}
+        self._mutex = threading.Lock()
+        self._asking: dict[str, Future[str]] = {}
 
     def watch(self, source: DataSource) -> None:
         """Begin to watch a source, from where its state was left."""
@@ -99,7 +103,7 @@ class Poller:
     def poll(self, source: DataSource) -> Outcome:
         """Poll a source once; whatever goes wrong is counted, logged once, and shown as a failed poll."""
         watch = self._watches[str(source.id)]
-        log = logger.bind(target=source.target, source=str(source.id))
+        log = logger.bind(target=source.target, **_identity(source, watch.names))
         self._report.polled()
         try:
             self._poll(source, watch, log)
@@ -113,7 +117,8 @@ class Poller:
 
     def _poll(self, source: DataSource, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
         if watch.names is None:
-            watch.names = Names(self._application_name(source), self._data_source_name(source))
+            watch.names = self._names(source)
+            log = log.bind(**_identity(source, watch.names))
         before = watch.history
         reading = self._read(source, watch)
         after = fold(before, reading, self._policy)
@@ -165,20 +170,44 @@ class Poller:
                 watch.warned.add(warning)
                 log.warning("unusable data in the answer", problem=warning)
 
-    def _application_name(self, source: DataSource) -> str:
+    def _names(self, source: DataSource) -> Names:
+        """Settle the names of a source: configured, else settled before, else AWS's, else, where that refuses, the id."""
         application_id = source.id.application_id
-        ask = lambda: self._provider.application_name(application_id)  # noqa: E731
-        return self._settle(source.application, f"application/{application_id}", application_id, ask)
+        return Names(
+            application=source.application
+            or self._settle(
+                f"application/{application_id}",
+                application_id,
+                lambda: self._provider.application_name(application_id),
+            ),
+            data_source=source.name
+            or self._settle(
+                f"data_source/{source.id}",
+                source.id.data_source_id,
+                lambda: self._provider.data_source_name(source.id),
+            ),
+        )
 
-    def _data_source_name(self, source: DataSource) -> str:
-        ask = lambda: self._provider.data_source_name(source.id)  # noqa: E731
-        return self._settle(source.name, f"data_source/{source.id}", source.id.data_source_id, ask)
+    def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
+        """Settle one name; of many who want the same one at once, the first asks for all."""
+        with self._mutex:
+            asking = self._asking.get(key)
+            if asking is None:
+                mine = self._asking[key] = Future[str]()
+        if asking is not None:
+            return asking.result()
+        try:
+            name = self._keeper.name(key) or self._ask_for(key, identifier, ask)
+            mine.set_result(name)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._mutex:
+                del self._asking[key]
+        return name
 
-    def _settle(self, configured: str | None, key: str, identifier: str, ask: Callable[[], str]) -> str:
-        """Take the configured name, else the one settled before, else AWS's, else, where that refuses, the id."""
-        settled = configured or self._keeper.name(key)
-        if settled:
-            return settled
+    def _ask_for(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
         try:
             name = ask()
         except ProviderError as error:
@@ -188,6 +217,11 @@ class Poller:
             name = identifier
         self._keeper.settle_name(key, name)
         return name
+
+
+def _identity(source: DataSource, names: Names | None) -> dict[str, str]:
+    known = {"application": names.application, "data_source": names.data_source} if names else {}
+    return {**known, "data_source_id": source.id.data_source_id}
 
 
 def _describe(job: SyncJob) -> dict[str, object]:

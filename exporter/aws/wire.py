@@ -76,12 +76,14 @@ class Wiretap:
         self._attempts.admit()
         self._current.started = self._time.monotonic()
 
-    def _before_parse(self, operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
+    def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
         status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
         self.clock.note(headers.get("date", ""))
         self._finished(operation_model.name, _answer_code(status, headers, body))
         if status < HTTPStatus.MULTIPLE_CHOICES:
             check_shape(operation_model, body)
+        elif not isinstance(_as_json(body), dict):
+            response_dict["body"] = b"{}"  # botocore stumbles over an error that is JSON and no object
 
     def _response_received(self, exception: Exception | None, event_name: str, **_: Any) -> None:
         if exception is None:
@@ -113,6 +115,13 @@ def check_shape(operation: OperationModel, body: bytes) -> None:
             raise _malformed(operation.name, f"{found} where the list `{name}` belongs")
 
 
+def _as_json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _malformed(operation: str, what: str) -> ProviderError:
     message = f"{operation}: the answer was {what}"
     return ProviderError(Reason.MALFORMED_RESPONSE, message, operation=operation, code="MalformedResponse")
@@ -123,10 +132,7 @@ def _answer_code(status: int, headers: Mapping[str, str], body: bytes) -> str:
         return str(status)
     code = headers.get("x-amzn-errortype", "")
     if not code:
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
-            answer = None
+        answer = _as_json(body)
         said = answer.get("__type") or answer.get("code") if isinstance(answer, dict) else ""
         code = said if isinstance(said, str) else ""
     code = code.split(":", 1)[0].rsplit("#", 1)[-1]

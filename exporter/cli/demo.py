@@ -1,2 +1,75 @@
-def run(arguments):
-    return 1
+"""`demo`: serve against a simulated Amazon Q Business that it starts itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from exporter.cli.serve import serve
+from exporter.config import Config, DataSourceConfig, PollingConfig, StateConfig, TargetConfig
+from exporter.simulator.clock import ScaledClock
+from exporter.simulator.demo import demo_fleet
+from exporter.simulator.server import SimulatedQBusiness
+from exporter.store import MEMORY
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from exporter.web.server import WebServer
+
+# Nothing of the person's own AWS set-up may reach the simulation, or be asked for on its account.
+_OWN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_SIMULATED = {
+    "AWS_ACCESS_KEY_ID": "simulated",
+    "AWS_SECRET_ACCESS_KEY": "simulated",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+WELCOME = """
+qbusiness-exporter demo: {sources} data sources of a simulated Amazon Q Business, polled every few seconds
+
+  {url}/          links to everything there is
+  {url}{path}   the metrics
+
+Look at
+  qbusiness_sync_running                      syncs come and go
+  qbusiness_last_completed_sync_status        policies-s3 is INCOMPLETE every time
+  qbusiness_consecutive_failed_syncs          engineering-confluence has an expired token
+  qbusiness_sync_job_failures_total           and says CNF-5572
+  qbusiness_running_sync_start_timestamp_seconds   archive-s3 is stuck since yesterday
+  qbusiness_last_completed_sync_documents_scanned  faq-s3 succeeds with nothing
+
+Stop it with Ctrl-C.
+"""
+
+
+def run(arguments: Namespace) -> int:
+    """Serve the demo's fleet until told to stop."""
+    for name in _OWN:
+        os.environ.pop(name, None)
+    os.environ |= _SIMULATED
+    with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
+        config = demo_config(service)
+
+        def welcome(web: WebServer) -> None:
+            _, port = web.addresses[0]
+            sources = len(config.targets[0].data_sources)
+            url = f"http://localhost:{port}"
+            print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
+
+        return serve(config, arguments, welcome)
+
+
+def demo_config(service: SimulatedQBusiness) -> Config:
+    """Name every data source that the simulated service has; state is kept in memory."""
+    sources = tuple(
+        DataSourceConfig(application_id=application.id, index_id=index.id, data_source_id=source.id)
+        for application, index, source in service.fleet.data_sources()
+    )
+    target = TargetConfig(name="demo", region=service.fleet.region, endpoint_url=service.url, data_sources=sources)
+    return Config(
+        targets=(target,),
+        polling=PollingConfig.model_validate({"interval": "2s", "idle_interval": "5s", "requests_per_second": 50}),
+        state=StateConfig(path=MEMORY),
+    )

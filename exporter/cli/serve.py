@@ -14,8 +14,10 @@ from exporter.cli.configuration import read
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from exporter.config import Config
+    from exporter.web.server import WebServer
 
 logger = structlog.get_logger()
 
@@ -29,7 +31,7 @@ def run(arguments: Namespace) -> int:
     return serve(loaded.config, arguments)
 
 
-def serve(config: Config, arguments: Namespace) -> int:
+def serve(config: Config, arguments: Namespace, started: Callable[[WebServer], None] = lambda _: None) -> int:
     """Run the exporter until SIGTERM or SIGINT; raises ExporterError when it cannot start."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,6 +41,7 @@ def serve(config: Config, arguments: Namespace) -> int:
         exporter.start()
         for host, port in exporter.web.addresses:
             logger.info("listening", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        started(exporter.web)
         stop.wait()
         logger.info("stopping")
     finally:

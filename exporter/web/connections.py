@@ -33,7 +33,7 @@ class Limits:
     idle: int = 75  # between requests: longer than the usual scrape intervals, so that Prometheus need not reconnect
     stop: float = 0.5  # for responses under way when the server stops
     connections: int = 500
-    unread: int = 50  # each holds a whole exposition in memory
+    unread: int = 20  # each holds a whole exposition in memory
 
 
 class Phase(Enum):
@@ -122,19 +122,22 @@ class Connections:
             del self._by_age[connection.number]
 
     def sweep(self) -> None:
-        """Drop whoever has kept us waiting too long, and the oldest of too many unread responses."""
+        """Drop whoever has kept us waiting too long."""
+        self.forget_closed()
+        self.keep_few_unread()
         now = self.clock()
-        unread = []
-        for connection in list(self._by_age.values()):
-            connection.unread_since = (connection.unread_since or now) if connection.is_unread else None
-            if connection.is_closed:
-                self.forget(connection)
-            elif self._is_overdue(connection, now):
-                self._drop(connection)
-            elif connection.unread_since is not None:
-                unread.append(connection)
-        for connection in unread[: -self.limits.unread]:
+        for connection in [each for each in self._by_age.values() if self._is_overdue(each, now)]:
             self._drop(connection)
+
+    def keep_few_unread(self) -> None:
+        """Drop the oldest of too many unread responses."""
+        now = self.clock()
+        for connection in self._by_age.values():
+            connection.unread_since = (connection.unread_since or now) if connection.is_unread else None
+        # Not by age: a response that had to wait its turn is the newest all the same.
+        unread = sorted((since, number) for number, each in self._by_age.items() if (since := each.unread_since))
+        for _, number in unread[: -self.limits.unread]:
+            self._drop(self._by_age[number])
 
     def drop_all(self) -> None:
         """End every connection at once."""

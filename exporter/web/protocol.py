@@ -48,6 +48,11 @@ class GuardedProtocol(H11Protocol):
         super().on_response_complete()
         self._report_phase()
 
+    def pause_writing(self) -> None:
+        """Hold a response that the client does not take as fast as we give it."""
+        super().pause_writing()
+        self._connections.keep_few_unread()
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in so far as no answer is under way already."""
         if self.conn.our_state is not h11.IDLE:

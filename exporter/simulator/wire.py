@@ -1,0 +1,81 @@
+"""Requests and answers of the simulated service, and its errors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as the service sees it: `path` and `query` decoded."""
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    @property
+    def access_key(self) -> str:
+        """Give the access key that signed it (SigV4); empty when none did."""
+        return self.headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer, and what may go wrong on its way."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    resets: bool = False  # the connection is torn down instead
+    missing: int = 0  # bytes that are promised and never come
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request asks for, once it is understood."""
+
+    operation: str
+    application_id: str = ""
+    index_id: str = ""
+    data_source_id: str = ""
+    page: int = 1
+    status: str | None = None
+    since: float | None = None
+
+
+class ServiceError(Exception):
+    """An error that the API has: its name, HTTP status and further members."""
+
+    def __init__(self, name: str, status: int, message: str, **members: Any) -> None:  # noqa: ANN401 (JSON)
+        super().__init__(message)
+        self.name = name
+        self.status = status
+        self.members = members
+
+
+def answer(data: object) -> Response:
+    """Answer with JSON."""
+    return Response(200, json.dumps(data).encode(), {"Content-Type": "application/json"})
+
+
+def refuse(error: ServiceError) -> Response:
+    """Answer with an error, as rest-json has it: its name in a header, its message in the body."""
+    body = json.dumps({"message": str(error), **error.members}).encode()
+    return Response(error.status, body, {"Content-Type": "application/json", "x-amzn-errortype": error.name})
+
+
+def invalid(field_name: str, message: str) -> ServiceError:
+    """Make the error for a member that does not fit its constraints."""
+    fields = [{"name": field_name, "message": message}]
+    return ServiceError("ValidationException", 400, message, reason="FIELD_VALIDATION_FAILED", fields=fields)
+
+
+def not_found(kind: str, identifier: str) -> ServiceError:
+    """Make the error for a resource that is not there."""
+    message = f"{kind} {identifier} does not exist"
+    return ServiceError("ResourceNotFoundException", 404, message, resourceId=identifier, resourceType=kind)
