@@ -10,8 +10,15 @@ import structlog
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 FORMATS = ("logfmt", "json")
 
+
+def _as_prometheus_spells_it(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    level = event["level"]
+    return {**event, "level": {"warning": "warn", "critical": "error"}.get(level, level)}
+
+
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.add_log_level,
+    _as_prometheus_spells_it,
     structlog.processors.TimeStamper(fmt="iso", key="ts"),
     structlog.processors.format_exc_info,
     structlog.processors.EventRenamer("msg"),

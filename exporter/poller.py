@@ -171,7 +171,7 @@ class Poller:
                 log.warning("unusable data in the answer", problem=warning)
 
     def _names(self, source: DataSource) -> Names:
-        """Settle the names of a source: configured, else settled before, else AWS's, else, where that refuses, the id."""
+        """Settle a source's names: configured, else settled before, else AWS's, else, where that refuses, the id."""
         application_id = source.id.application_id
         return Names(
             application=source.application
@@ -190,11 +190,10 @@ class Poller:
 
     def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
         """Settle one name; of many who want the same one at once, the first asks for all."""
+        mine: Future[str] = Future()
         with self._mutex:
-            asking = self._asking.get(key)
-            if asking is None:
-                mine = self._asking[key] = Future[str]()
-        if asking is not None:
+            asking = self._asking.setdefault(key, mine)
+        if asking is not mine:
             return asking.result()
         try:
             name = self._keeper.name(key) or self._ask_for(key, identifier, ask)

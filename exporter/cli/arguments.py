@@ -37,8 +37,14 @@ COMMANDS = {
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line; exits 2, as argparse does, when it cannot be understood."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    arguments.command = COMMANDS[arguments.command].run
+    # The command is picked out afterwards: argparse would take the value of a misspelt flag for it.
+    arguments, rest = parser.parse_known_args(argv)
+    if any(word.startswith("-") for word in rest):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    command = rest[0] if rest else "serve"
+    if command not in COMMANDS or len(rest) > 1:
+        parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
+    arguments.command = COMMANDS[command].run
     arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
     return arguments
 
@@ -47,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = "\n".join(f"  {name:<10}{command.help}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="qbusiness-exporter",
+        usage="%(prog)s [COMMAND] [flags]",
         description="Prometheus exporter for Amazon Q Business data source sync jobs.",
         epilog=f"commands:\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -54,7 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     version = f"qbusiness-exporter, version {__version__} (python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
-    parser.add_argument("command", nargs="?", choices=COMMANDS, default="serve", metavar="COMMAND")
     parser.add_argument(
         "--config.file",
         dest="config_file",

@@ -63,6 +63,11 @@ class Faults:
         with self._mutex:
             self._faults.clear()
 
+    def in_force(self) -> list[Fault]:
+        """Give the faults that were put in force, those used up included."""
+        with self._mutex:
+            return list(self._faults)
+
     def take(self, call: Call, now: float) -> Fault | None:
         """Give the fault that befalls a call, once."""
         with self._mutex:

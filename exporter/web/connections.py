@@ -124,20 +124,18 @@ class Connections:
     def sweep(self) -> None:
         """Drop whoever has kept us waiting too long."""
         self.forget_closed()
-        self.keep_few_unread()
-        now = self.clock()
-        for connection in [each for each in self._by_age.values() if self._is_overdue(each, now)]:
-            self._drop(connection)
-
-    def keep_few_unread(self) -> None:
-        """Drop the oldest of too many unread responses."""
         now = self.clock()
         for connection in self._by_age.values():
             connection.unread_since = (connection.unread_since or now) if connection.is_unread else None
-        # Not by age: a response that had to wait its turn is the newest all the same.
-        unread = sorted((since, number) for number, each in self._by_age.items() if (since := each.unread_since))
-        for _, number in unread[: -self.limits.unread]:
-            self._drop(self._by_age[number])
+        for connection in [each for each in self._by_age.values() if self._is_overdue(each, now)]:
+            self._drop(connection)
+        self._keep_few_unread()
+
+    def held_up(self, connection: Connection) -> None:
+        """Note a client that does not take its response as fast as we give it; drop the oldest of too many."""
+        if connection.unread_since is None:
+            connection.unread_since = self.clock()
+            self._keep_few_unread()
 
     def drop_all(self) -> None:
         """End every connection at once."""
@@ -148,6 +146,13 @@ class Connections:
         """Leave out connections whose handshake failed."""
         for connection in [each for each in self._by_age.values() if each.is_closed]:
             self.forget(connection)
+
+    def _keep_few_unread(self) -> None:
+        # Not by age: a response that had to wait its turn is the newest all the same.
+        unread = sorted((since, number) for number, each in self._by_age.items() if (since := each.unread_since))
+        for _, number in unread[: -self.limits.unread]:
+            if self._by_age[number].is_unread:  # it may have been read since
+                self._drop(self._by_age[number])
 
     def _is_overdue(self, connection: Connection, now: float) -> bool:
         if connection.unread_since is not None and now - connection.unread_since >= self.limits.response:

@@ -10,11 +10,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = structlog.get_logger()
 
 MAX_BODY_BYTES = 4096  # nothing here reads a body; curl and browsers may send a small one all the same
+
+
+# The server takes a piece only when the client has taken those before it: a whole body at once would be copied into
+# the transport's buffer, which large and stalled responses leave too fragmented to be used again.
+PIECE_BYTES = 64 * 1024
 
 
 class Hardening:
@@ -50,7 +57,16 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.started = True
             MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
-        await self._send(message)
+        for piece in _pieces(message):
+            await self._send(piece)
+
+
+def _pieces(message: Message) -> Iterator[Message]:
+    body: bytes = message.get("body", b"")
+    yield {**message, "body": body[:PIECE_BYTES], "more_body": True} if len(body) > PIECE_BYTES else message
+    for start in range(PIECE_BYTES, len(body), PIECE_BYTES):
+        end = start + PIECE_BYTES
+        yield {**message, "body": body[start:end], "more_body": end < len(body) or message.get("more_body", False)}
 
 
 def _has_large_body(headers: Headers) -> bool:

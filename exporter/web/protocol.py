@@ -51,7 +51,8 @@ class GuardedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Hold a response that the client does not take as fast as we give it."""
         super().pause_writing()
-        self._connections.keep_few_unread()
+        if self._connection is not None:
+            self._connections.held_up(self._connection)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in so far as no answer is under way already."""

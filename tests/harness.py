@@ -1,0 +1,163 @@
+"""The program as a process of its own, and what a scraper sees of it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from exporter.simulator.server import SimulatedQBusiness
+
+PATIENCE = 30.0
+
+
+def fleet_of(*sources: DataSource) -> Fleet:
+    """Put data sources into one index of one application."""
+    return Fleet([Application("intranet", [Index("main", list(sources))])])
+
+
+def config_for(service: SimulatedQBusiness, state: Path | str, **polling: object) -> dict[str, Any]:
+    """Build a configuration that names every data source of a simulated service and polls it fast."""
+    pace = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500, "timeout": "2s"}
+    sources = [
+        {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}
+        for application, index, source in service.fleet.data_sources()
+    ]
+    target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "data_sources": sources}
+    return {"targets": [target], "polling": {**pace, **polling}, "state": {"path": str(state)}}
+
+
+def eventually(holds: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Wait until something holds; fail with what it last was."""
+    deadline = time.monotonic() + patience
+    while not (last := holds()):
+        assert time.monotonic() < deadline, f"did not come true within {patience:g} s; last: {last!r}"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """One scrape: the value of each sample by its name and labels."""
+
+    samples: dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Give the sample with a name and, among others, these labels; the sum where there are several."""
+        wanted = set(labels.items())
+        found = [value for (sample, has), value in self.samples.items() if sample == name and wanted <= has]
+        return sum(found) if found else None
+
+
+@dataclass
+class Program:
+    """A running exporter."""
+
+    arguments: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    address: tuple[str, int] = ("", 0)
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it listens."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Make an end of it, however it fares."""
+        self.kill()
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "exporter", *self.arguments, "--web.listen-address", "127.0.0.1:0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**clean, **own, **self.env},
+        )
+        assert self.process.stdout
+        assert self.process.stderr
+        self._readers = [
+            threading.Thread(target=self._drain, args=args, daemon=True)
+            for args in ((self.process.stderr, self.log), (self.process.stdout, self.output))
+        ]
+        for reader in self._readers:
+            reader.start()
+        eventually(lambda: self._find_address() or self.process.poll() is not None)
+        assert self.process.poll() is None, "\n".join(self.log)
+
+    def stop(self, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
+        """Signal it and give its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(patience)
+        for reader in self._readers:
+            reader.join(5)
+        return code
+
+    def kill(self) -> None:
+        """Kill it without a word."""
+        if self.process.poll() is None:
+            self.stop(signal.SIGKILL)
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe
+            pipe.close()
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """Ask the web server."""
+        connection = http.client.HTTPConnection(*self.address, timeout=10)
+        try:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def scrape(self) -> Scrape:
+        """Scrape the metrics as text."""
+        status, body = self.get("/metrics")
+        assert status == 200, body
+        families = text_string_to_metric_families(body)
+        samples = (sample for family in families for sample in family.samples)
+        return Scrape({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})
+
+    def until_ready(self) -> None:
+        """Wait for the end of the first pass."""
+        eventually(lambda: self.get("/-/ready")[0] == 200)
+
+    def _find_address(self) -> bool:
+        for line in list(self.log):
+            if "msg=listening" in line:
+                host, _, port = line.rpartition("address=")[2].strip().rpartition(":")
+                self.address = (host, int(port))
+                return True
+        return False
+
+    @staticmethod
+    def _drain(pipe: Any, lines: list[str]) -> None:
+        while line := pipe.readline():
+            lines.append(line)
+
+
+def serve(tmp_path: Path, config: dict[str, Any], **env: str) -> Program:
+    """Give a program that serves a configuration."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return Program(["serve", "--config.file", str(path)], env)

@@ -1,0 +1,363 @@
+"""The running program against the simulated service: what it shows, how it stops, what it says when it cannot start."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builders import HOUR
+from exporter import __version__
+from exporter.simulator.clock import ManualClock, ScaledClock
+from exporter.simulator.fleet import DataSource, Routine, Totals, make_id, truth
+from exporter.simulator.life import KINDS, PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from harness import Program, Scrape, config_for, eventually, fleet_of, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from exporter.simulator.clock import SimulatedClock
+
+OUTCOMES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED")
+
+
+def lively(name: str, began: float) -> DataSource:
+    """Build a source whose jobs take a second or two and end in every way."""
+
+    def plan(dice: random.Random) -> PlannedJob:
+        return PlannedJob(
+            "",
+            0,
+            crawls=dice.uniform(0.1, 0.8),
+            indexes=dice.uniform(0.1, 0.5),
+            outcome=dice.choice(OUTCOMES),
+            documents={kind: dice.randint(0, 500) for kind in KINDS},
+            error_code="InternalError",
+        )
+
+    return DataSource(name, routine=Routine(name, began, 0.9, plan))
+
+
+def agrees(scrape: Scrape, source: DataSource, expected: Totals) -> bool:
+    """Tell whether all that was counted of a source is what had to be."""
+
+    def value(name: str, **labels: str) -> float:
+        return scrape.value(name, data_source_id=source.id, **labels) or 0.0
+
+    return (
+        all(value("qbusiness_sync_jobs_completed_total", status=s) == n for s, n in expected.completed.items())
+        and all(value(f"qbusiness_documents_{kind}_total") == n for kind, n in expected.documents.items())
+        # Each time is good to the millisecond, and so is each of their differences.
+        and value("qbusiness_sync_job_duration_seconds_sum") == pytest.approx(sum(expected.seconds.values()), abs=0.05)
+    )
+
+
+def settle(program: Program, sources: list[DataSource], clock: SimulatedClock) -> int:
+    """Let no further job begin, wait until the last has been counted, and give how many there were."""
+    for source in sources:
+        source.jobs, source.routine = source.planned(clock.now()), None
+    until = max(job.ends for source in sources for job in source.jobs) + 1
+    expected = {source.id: truth(source, 0.0, until) for source in sources}
+
+    def is_true() -> bool:
+        scrape = program.scrape()
+        return all(agrees(scrape, source, expected[source.id]) for source in sources)
+
+    eventually(is_true)
+    return sum(sum(totals.completed.values()) for totals in expected.values())
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Give a place for the state file."""
+    return tmp_path / "state.db"
+
+
+def test_a_job_is_shown_from_its_beginning_to_its_end(tmp_path: Path, state: Path) -> None:
+    """Running with its progress, then ended with its figures, and counted once."""
+    clock = ManualClock(time.time())
+    source = DataSource("hr")
+    with SimulatedQBusiness(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
+        program.until_ready()
+        began = clock.advance(10)
+        final = {"added": 100, "failed": 10, "scanned": 1000}
+        source.jobs.append(PlannedJob(make_id(1), began, 60, 40, "INCOMPLETE", final))
+        clock.advance(30)
+        eventually(lambda: program.scrape().value("qbusiness_running_sync_documents_scanned") == 500)
+        scrape = program.scrape()
+        assert scrape.value("qbusiness_sync_status", status="SYNCING") == 1
+        assert scrape.value("qbusiness_running_sync_start_timestamp_seconds") == pytest.approx(began, abs=0.001)
+        assert scrape.value("qbusiness_documents_scanned_total") == 500
+        assert scrape.value("qbusiness_last_completed_sync_duration_seconds") is None
+        clock.advance(300)
+        eventually(lambda: program.scrape().value("qbusiness_sync_jobs_completed_total", status="INCOMPLETE") == 1)
+        scrape = program.scrape()
+        identity = {"application": "intranet", "data_source": "hr", "data_source_id": source.id}
+        assert scrape.value("qbusiness_sync_running", **identity) == 0
+        assert scrape.value("qbusiness_running_sync_start_timestamp_seconds") is None
+        assert scrape.value("qbusiness_last_completed_sync_duration_seconds", **identity) == 100
+        assert scrape.value("qbusiness_last_completed_sync_documents_failed", **identity) == 10
+        assert scrape.value("qbusiness_last_completed_sync_documents_modified", **identity) is None
+        assert scrape.value("qbusiness_last_indexed_sync_timestamp_seconds") == pytest.approx(began + 100, abs=0.001)
+        assert scrape.value("qbusiness_last_successful_sync_timestamp_seconds") is None
+        assert scrape.value("qbusiness_sync_job_duration_seconds_count", status="INCOMPLETE") == 1
+        assert any("sync job ended" in line and "status=INCOMPLETE" in line for line in program.log)
+
+
+def test_what_ended_while_it_was_down_is_counted_when_it_is_back(tmp_path: Path, state: Path) -> None:
+    """And what had ended before it first looked never is."""
+    clock = ManualClock(time.time())
+    source = DataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR, documents={"added": 5})])
+    with SimulatedQBusiness(fleet_of(source), clock) as service:
+        config = config_for(service, state)
+        with serve(tmp_path, config) as program:
+            program.until_ready()
+            assert program.stop() == 0
+        source.jobs += [PlannedJob(make_id(n), clock.now() + n * HOUR, documents={"added": 1}) for n in range(1, 31)]
+        clock.advance(40 * HOUR)
+        for _ in range(2):
+            with serve(tmp_path, config) as program:
+                program.until_ready()
+                scrape = program.scrape()
+                assert scrape.value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 30
+                assert scrape.value("qbusiness_documents_added_total") == 30
+                assert program.stop() == 0
+
+
+@pytest.mark.timeout(240)
+def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> None:
+    """Killed at random moments while jobs begin, work and end, it counts each once, and no counter ever falls."""
+    clock = ScaledClock()
+    dice = random.Random(1)
+    sources = [DataSource(f"source-{n}") for n in range(4)]
+    highest: dict[object, float] = {}
+    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+        config = config_for(service, state)
+        for life in range(14):
+            with serve(tmp_path, config) as program:
+                if life == 0:
+                    program.until_ready()
+                    for source in sources:
+                        source.routine = lively(source.name, clock.now() + 1.5).routine
+                moment = time.monotonic() + dice.uniform(0.0, 1.2)
+                while time.monotonic() < moment:
+                    for sample, value in program.scrape().samples.items():
+                        if sample[0].endswith("_total") and sample[0].startswith(("qbusiness_sync", "qbusiness_doc")):
+                            assert value >= highest.get(sample, 0.0), sample
+                            highest[sample] = value
+                program.kill()
+        with serve(tmp_path, config) as program:
+            assert settle(program, sources, clock) > 40
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
+@pytest.mark.parametrize("reading", ["start", "overlap"])
+def test_totals_are_the_truth_in_every_order_and_reading(tmp_path: Path, order: str, reading: str) -> None:
+    """Whatever AWS does not promise."""
+    clock = ScaledClock()
+    sources = [DataSource(f"source-{n}") for n in range(3)]
+    with (
+        SimulatedQBusiness(fleet_of(*sources), clock, order=order, reading=reading) as service,
+        serve(tmp_path, config_for(service, ":memory:")) as program,
+    ):
+        program.until_ready()
+        for source in sources:
+            source.routine = lively(source.name, clock.now() + 1.5).routine
+        time.sleep(6)
+        assert settle(program, sources, clock) > 10
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[tuple[SimulatedQBusiness, Program]]:
+    """Run against a service that answers names and then hangs."""
+    sources = [DataSource(f"source-{n}") for n in range(20)]
+    with SimulatedQBusiness(fleet_of(*sources)) as service:
+        service.faults.add("hang", operation="ListDataSourceSyncJobs")
+        with serve(tmp_path, config_for(service, tmp_path / "state.db", timeout="60s")) as program:
+            eventually(lambda: len(service.asked("ListDataSourceSyncJobs")) >= 8)
+            yield service, program
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_within_five_seconds(hanging: tuple[SimulatedQBusiness, Program], number: int) -> None:
+    """Even while every worker waits for an answer that will not come."""
+    _, program = hanging
+    began = time.monotonic()
+    assert program.stop(number) == 0
+    assert time.monotonic() - began < 5
+
+
+def test_scrapes_never_wait_for_polls(hanging: tuple[SimulatedQBusiness, Program]) -> None:
+    """The page answers at once while AWS does not; readiness says why it is withheld."""
+    _, program = hanging
+    began = time.monotonic()
+    scrape = program.scrape()
+    assert time.monotonic() - began < 1
+    assert scrape.value("qbusiness_exporter_data_sources") == 20
+    assert program.get("/-/healthy")[0] == 200
+    assert program.get("/-/ready") == (503, "target test: 20 data sources not polled yet\n")
+
+
+def test_a_source_that_hangs_delays_no_other(tmp_path: Path, state: Path) -> None:
+    """The others are polled on time."""
+    clock = ScaledClock()
+    sources = [DataSource(f"source-{n}") for n in range(6)]
+    with (
+        SimulatedQBusiness(fleet_of(*sources), clock) as service,
+        serve(tmp_path, config_for(service, state)) as program,
+    ):
+        program.until_ready()
+        service.faults.add("hang", data_source_id=sources[0].id)
+        eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=sources[0].id) == 0)
+        before = len(service.asked(data_source_id=sources[1].id))
+        time.sleep(2)
+        assert len(service.asked(data_source_id=sources[1].id)) - before >= 10
+        scrape = program.scrape()
+        assert all(scrape.value("qbusiness_poll_success", data_source_id=source.id) == 1 for source in sources[1:])
+        assert scrape.value("qbusiness_exporter_poll_failures_total", reason="timeout") == 1
+
+
+@pytest.mark.parametrize("hours", [-7, 5])
+def test_jobs_are_held_against_awss_clock(tmp_path: Path, state: Path, hours: int) -> None:
+    """A host whose clock is wrong by hours counts as one whose clock is right."""
+    clock = ManualClock(time.time() + hours * HOUR)
+    jobs = [PlannedJob(make_id(n), clock.now() - n * HOUR - 100, 10, 10) for n in range(30)]
+    source = DataSource("hr", jobs=jobs)
+    with SimulatedQBusiness(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
+        program.until_ready()
+        scrape = program.scrape()
+        assert scrape.value("qbusiness_sync_jobs", status="SUCCEEDED") == 24
+        assert scrape.value("qbusiness_sync_jobs_completed_total") == 0
+        assert scrape.value("qbusiness_last_successful_poll_timestamp_seconds") == pytest.approx(clock.now(), abs=2)
+        source.jobs.append(PlannedJob(make_id("new"), clock.now() + 5, 10, 10))
+        clock.advance(60)
+        eventually(lambda: program.scrape().value("qbusiness_sync_jobs_completed_total") == 1)
+
+
+def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
+    """The SDK's own retries included: the figures are those of the service's log."""
+    source = DataSource("hr")
+    with SimulatedQBusiness(fleet_of(source)) as service, serve(tmp_path, config_for(service, state)) as program:
+        program.until_ready()
+        for kind in ("throttled", "server_error", "reset", "denied"):
+            service.faults.add(kind, operation="ListDataSourceSyncJobs", times=2)
+            eventually(lambda: all(fault.times == 0 for fault in service.faults.in_force()))
+        eventually(lambda: program.scrape().value("qbusiness_poll_success") == 1)
+        service.faults.add("hang")
+        # The attempt that hangs is in the service's log already, and not yet in ours.
+        eventually(lambda: service.requests[-1].fault == "hang")
+        scrape = program.scrape()
+        codes = {"throttled": "ThrottlingException", "server_error": "InternalServerException", None: "200"}
+        codes |= {"reset": "connection", "denied": "AccessDeniedException"}
+        for fault, code in codes.items():
+            seen = sum(request.fault == fault for request in service.requests)
+            assert scrape.value("qbusiness_exporter_api_requests_total", code=code) == seen, code
+        assert re.search(rf"qbusiness-exporter/{re.escape(__version__)}$", service.requests[0].user_agent)
+
+
+def test_a_second_exporter_on_the_same_state_is_refused(tmp_path: Path, state: Path) -> None:
+    """With exit code 1 and the process that has it."""
+    with (
+        SimulatedQBusiness(fleet_of(DataSource("hr"))) as service,
+        serve(tmp_path, config_for(service, state)) as program,
+    ):
+        done = run("--config.file", str(tmp_path / "config.yaml"))
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == (
+            f"qbusiness-exporter: state file {state} is in use by another exporter "
+            f"(process {program.process.pid}): give each its own state.path"
+        )
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself."""
+    command = [sys.executable, "-m", "exporter", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--version"], 0, f"qbusiness-exporter, version {__version__} (python"),
+        (["-h"], 0, "usage: qbusiness-exporter"),
+        (["serv"], 2, "no such command: serv (choose from serve, demo, check)"),
+        (["--web.listen-adress", ":1"], 2, "unrecognized arguments: --web.listen-adress :1"),
+        (["--log.level", "loud"], 2, "invalid choice: 'loud'"),
+        (["--web.config.file", "web.yml"], 2, "unrecognized arguments: --web.config.file web.yml"),
+        (["--config.file", "nowhere.yaml"], 1, "nowhere.yaml:1:1: cannot be read: No such file or directory"),
+        (["check", "--config.file", "nowhere.yaml"], 1, "nowhere.yaml:1:1: cannot be read: No such file or directory"),
+    ],
+)
+def test_what_it_says_and_how_it_exits(arguments: list[str], code: int, says: str) -> None:
+    """0 for what was asked, 1 for what cannot start, 2 for wrong usage."""
+    done = run(*arguments)
+    assert (done.returncode, says in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
+
+
+def test_an_address_in_use_is_named(tmp_path: Path, state: Path) -> None:
+    """And what to do about it."""
+    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service, socket.create_server(("127.0.0.1", 0)) as taken:
+        serve(tmp_path, config_for(service, state))
+        port = taken.getsockname()[1]
+        done = run("--config.file", str(tmp_path / "config.yaml"), "--web.listen-address", f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: address already in use" in done.stderr.lower()
+
+
+def test_check_reports_every_problem_and_starts_nothing(tmp_path: Path) -> None:
+    """On stderr, as file:line:column; and what is fine on stdout."""
+    (tmp_path / "config.yaml").write_text("polling: {interval: 60}\nstat: {}\n")
+    done = run("check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "config.yaml:1:21: interval: 60 has no unit: write 60s for seconds",
+        "config.yaml:2:1: stat: no such key; did you mean state?",
+    ]
+    (tmp_path / "config.yaml").write_text("targets: [{region: eu-central-1}]\n")
+    done = run("check", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        (
+            "config.yaml:1:20: region: Amazon Q Business is documented for us-east-1, us-west-2, eu-west-1, "
+            "ap-southeast-2 only (warning)"
+        ),
+        "config.yaml: 1 targets, 0 data sources named, no problems",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_logs_come_as_json_when_asked(tmp_path: Path, state: Path) -> None:
+    """One event a line, with a time, a level and a message."""
+    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+        service.faults.add("denied", operation="ListDataSourceSyncJobs")
+        program = serve(tmp_path, config_for(service, state))
+        with program:
+            eventually(lambda: program.scrape().value("qbusiness_poll_success") == 0)
+            program.stop()
+        program.arguments += ["--log.format", "json"]
+        done = subprocess.Popen(
+            [sys.executable, "-m", "exporter", *program.arguments, "--web.listen-address", "127.0.0.1:0"],
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert done.stderr
+        events: list[dict[str, str]] = []
+        while not events or events[-1]["msg"] != "poll failing":
+            events.append(json.loads(done.stderr.readline()))
+        done.terminate()
+        done.communicate()
+    assert [event["msg"] for event in events] == ["starting", "listening", "poll failing"]
+    assert (events[-1]["level"], events[-1]["reason"]) == ("warn", "access_denied")
+    assert all(event["ts"].endswith("Z") for event in events)
