@@ -71,6 +71,11 @@ class ProviderError(ExporterError):
         self.operation = operation
         self.code = code
 
+    def __str__(self) -> str:
+        """Say which operation it was that failed, and how."""
+        message = super().__str__()
+        return f"{self.operation}: {message}" if self.operation else message
+
     @property
     def is_refusal(self) -> bool:
         """Tell whether asking again will give the same answer until someone changes something."""

@@ -139,6 +139,25 @@ def test_sweep_keeps_few_unread_responses(world: World) -> None:
     assert [is_dropped(each) for each in (first, second, third)] == [True, False, False]
 
 
+def test_late_answers_are_not_the_oldest(world: World) -> None:
+    """What counts is since when a response is unread, not when its request came."""
+    late, second, third = world.accept(Phase.ANSWER), world.accept(Phase.IDLE), world.accept(Phase.IDLE)
+    for each in (second, third, late):
+        world.now += 1
+        each.socket.send(b"x")
+        world.connections.held_up(each)
+    assert [is_dropped(each) for each in (late, second, third)] == [False, True, False]
+
+
+def test_responses_read_meanwhile_do_not_count(world: World) -> None:
+    """A client that took its response before others were held up stays."""
+    connections = [world.accept(Phase.IDLE) for _ in range(3)]
+    for each in connections:
+        world.now += 1
+        world.connections.held_up(each)
+    assert not any(is_dropped(each) for each in connections)
+
+
 def test_forgetting_does_not_touch_a_successor(world: World) -> None:
     """A descriptor's number may belong to another connection by now."""
     first = world.accept()

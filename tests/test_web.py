@@ -123,6 +123,15 @@ def test_metrics_are_what_the_exposition_renders(serve: Callable[..., Client]) -
     assert answer.headers["Content-Encoding"] == "gzip"
 
 
+@pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 131072, 1_000_003])
+def test_metrics_of_any_size_arrive_whole(serve: Callable[..., Client], size: int) -> None:
+    """However the body is cut on its way, it is the one that was rendered."""
+    body = bytes(number % 251 for number in range(size))
+    answer = serve(FakeExposition(body))("/metrics")
+    assert answer.headers["Content-Length"] == str(size)
+    assert answer.body == body
+
+
 def test_metrics_are_negotiated_by_the_exposition(serve: Callable[..., Client]) -> None:
     """It learns what the client accepts, however many header lines that takes."""
     exposition = FakeExposition()

@@ -73,11 +73,9 @@ def translate(error: Exception, operation: str) -> ProviderError | None:
         reason = _BY_CODE.get(code) or (
             Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST
         )
-        return ProviderError(
-            reason, f"{operation}: {code}: {answer.get('Message', '')}", operation=operation, code=code
-        )
+        return ProviderError(reason, f"{code}: {answer.get('Message', '')}", operation=operation, code=code)
     for kind, reason in _BY_EXCEPTION:
         if isinstance(error, kind):
             name = type(error).__name__
-            return ProviderError(reason, f"{operation}: {name}: {error}", operation=operation, code=name)
+            return ProviderError(reason, f"{name}: {error}", operation=operation, code=name)
     return None

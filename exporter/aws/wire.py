@@ -123,7 +123,7 @@ def _as_json(body: bytes) -> object:
 
 
 def _malformed(operation: str, what: str) -> ProviderError:
-    message = f"{operation}: the answer was {what}"
+    message = f"the answer was {what}"
     return ProviderError(Reason.MALFORMED_RESPONSE, message, operation=operation, code="MalformedResponse")
 
 

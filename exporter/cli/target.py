@@ -83,9 +83,9 @@ class Target:
         self._telemetry.poll(self.name)
 
     def failed(self, reason: Reason) -> None:
-        """Count a failed poll; without credentials not even an attempt was made."""
+        """Count a failed poll; without credentials or a role to assume not even an attempt was made."""
         self._telemetry.poll_failed(self.name, reason)
-        if reason is Reason.CREDENTIALS:
+        if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
             self._set_up(up=False)
 
     def publish(self, snapshot: SourceSnapshot) -> None:

@@ -63,9 +63,7 @@ class QBusiness:
             for page in pages:
                 token = page.get("nextToken")
                 if token in tokens or len(tokens) >= MAX_PAGES:
-                    raise ProviderError(
-                        Reason.PAGINATION, f"{operation}: page {len(tokens) + 1} leads back or has no end"
-                    )
+                    raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} leads back or has no end")
                 if token:
                     tokens.add(token)
                 yield _page(page, self.clock)
@@ -73,12 +71,12 @@ class QBusiness:
     def application_name(self, application_id: str) -> str:
         """Ask GetApplication for a display name."""
         with self._connection.calling("GetApplication") as client:
-            return _display_name(client.get_application(applicationId=application_id), "GetApplication")
+            return _display_name(client.get_application(applicationId=application_id))
 
     def data_source_name(self, source: SourceId) -> str:
         """Ask GetDataSource for a display name; the connector configuration beside it goes no further."""
         with self._connection.calling("GetDataSource") as client:
-            return _display_name(client.get_data_source(**_ids(source)), "GetDataSource")
+            return _display_name(client.get_data_source(**_ids(source)))
 
 
 def parse_job(raw: Mapping[str, Any], warnings: list[str]) -> SyncJob | None:
@@ -126,10 +124,10 @@ def _ids(source: SourceId) -> dict[str, Any]:
     }
 
 
-def _display_name(answer: Mapping[str, Any], operation: str) -> str:
+def _display_name(answer: Mapping[str, Any]) -> str:
     name = _text(answer, "displayName")
     if not name:
-        raise ProviderError(Reason.MALFORMED_RESPONSE, f"{operation}: the answer has no displayName")
+        raise ProviderError(Reason.MALFORMED_RESPONSE, "the answer has no displayName")
     return name
 
 

@@ -30,7 +30,9 @@ class Listener(socket.socket):
     """A listening socket that reports each connection as it is accepted, before any handshake."""
 
     def __init__(self, family: int, accepted: Accepted) -> None:
-        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # by name: else asyncio leaves Nagle's delays on
+        super().__init__(
+            family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )  # by name: else asyncio leaves Nagle's delays on
         self._accepted = accepted
 
     def accept(self) -> tuple[socket.socket, Any]:

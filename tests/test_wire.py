@@ -1,0 +1,320 @@
+"""Reading over real HTTP: every fault becomes an error with its reason, and nothing becomes an empty history."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import botocore
+import pytest
+
+from builders import NOON
+from exporter.aws import Connection
+from exporter.config import PollingConfig, TargetConfig
+from exporter.errors import ProviderError, Reason, StartupError
+from exporter.model import DOCUMENT_KINDS, ERROR_CODES, DocumentCounts, SourceId, SyncJob, SyncJobStatus
+from exporter.providers.qbusiness import QBusiness
+from exporter.scheduler import SystemClock
+from exporter.simulator.clock import ManualClock
+from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.life import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from harness import fleet_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What becomes of each fault: the reason, and the codes under which its attempts are counted.
+FAULTS = {
+    "throttled": (Reason.THROTTLED, ["ThrottlingException"] * 3),
+    "throttled_bare": (Reason.THROTTLED, ["429"] * 3),
+    "server_error": (Reason.SERVER_ERROR, ["InternalServerException"] * 3),
+    "server_error_html": (Reason.SERVER_ERROR, ["503"] * 3),
+    "server_error_list": (Reason.SERVER_ERROR, ["500"] * 3),
+    "denied": (Reason.ACCESS_DENIED, ["AccessDeniedException"]),
+    "expired_token": (Reason.CREDENTIALS, ["ExpiredTokenException"]),
+    "unrecognized_client": (Reason.CREDENTIALS, ["UnrecognizedClientException"]),
+    "not_found": (Reason.NOT_FOUND, ["ResourceNotFoundException"]),
+    "conflict": (Reason.CONFLICT, ["ConflictException"]),
+    "invalid": (Reason.INVALID_REQUEST, ["ValidationException"]),
+    "reset": (Reason.CONNECTION, ["connection"] * 3),
+    "hang": (Reason.TIMEOUT, ["timeout"] * 3),
+    "cut": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "truncated_json": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "empty_body": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "empty_object": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "not_object": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "html": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "binary": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "deep": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "result_object": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "result_text": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "result_null": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "item_text": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "metrics_text": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "metrics_list": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "status_number": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "error_text": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "start_object": (Reason.MALFORMED_RESPONSE, ["200"]),
+    "same_token": (Reason.PAGINATION, ["200"] * 2),
+    "looping_tokens": (Reason.PAGINATION, ["200"] * 3),
+}
+
+
+class Attempts:
+    """Whoever wants to know of every attempt."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    def admit(self) -> None:
+        """Let it pass."""
+
+    def finished(self, operation: str, code: str, seconds: float) -> None:
+        """Note it."""
+        assert operation
+        assert seconds >= 0
+        self.codes.append(code)
+
+
+class Rig:
+    """A provider over real HTTP to a simulated service with one data source of 25 ended jobs."""
+
+    def __init__(self, **target: Any) -> None:
+        self.clock = ManualClock(NOON)
+        jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(25)]
+        self.source = DataSource("hr", jobs=jobs)
+        self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
+        self.attempts = Attempts()
+        settings = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **target})
+        polling = PollingConfig.model_validate({"timeout": "300ms"})
+        self.provider = QBusiness(Connection(settings, polling, self.attempts, SystemClock()))
+        ((application, index, _),) = self.service.fleet.data_sources()
+        self.id = SourceId(application.id, index.id, self.source.id)
+
+    def read(self, **filters: Any) -> list[SyncJob]:
+        """Read a listing to its end."""
+        return [job for page in self.provider.sync_jobs(self.id, **filters) for job in page.jobs]
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give credentials, and let the SDK sleep between retries no longer than it must."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """Give a rig that serves."""
+    made = Rig()
+    with made.service:
+        yield made
+
+
+def test_a_listing_is_read_page_by_page(rig: Rig) -> None:
+    """Pages of ten, the maximum, fetched as they are asked for, with AWS's clock."""
+    pages = rig.provider.sync_jobs(rig.id)
+    first = next(pages)
+    assert (len(first.jobs), first.more, first.as_of) == (10, True, NOON)
+    assert len(rig.service.requests) == 1
+    assert [len(page.jobs) for page in pages] == [10, 5]
+    assert {len(rig.attempts.codes), len(rig.service.requests)} == {3}
+
+
+def test_filters_reach_the_service(rig: Rig) -> None:
+    """The status filter travels as syncStatus, times as ISO 8601."""
+    assert len(rig.read(since=NOON - 5 * 600)) == 5
+    assert rig.read(status="FAILED") == []
+    call = rig.service.requests[0].call
+    assert call.since == NOON - 5 * 600
+
+
+def test_a_job_is_read_with_all_that_is_known(rig: Rig) -> None:
+    """Counters are strings on the wire, times are numbers, and an empty error is none."""
+    rig.source.jobs[:] = [
+        PlannedJob(
+            make_id("f"),
+            NOON - 60.123,
+            5,
+            5,
+            "FAILED",
+            {"added": 0, "failed": 12},
+            error_code="InvalidRequest",
+            error_message='SPE-5002 "credentials"\nare wrong',
+        )
+    ]
+    (job,) = rig.read()
+    assert job == SyncJob(
+        execution_id=make_id("f"),
+        status="FAILED",
+        started=NOON - 60.123,
+        ended=NOON - 50.123,
+        documents=DocumentCounts(added=0, failed=12),
+        error_code="InvalidRequest",
+        error_message='SPE-5002 "credentials"\nare wrong',
+        connector_error="SPE-5002",
+    )
+
+
+@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_is_an_error_with_its_reason(rig: Rig, kind: str, page: int) -> None:
+    """On the first page as on a later one; every attempt is counted, and when it is over all is well."""
+    rig.service.faults.add(kind, page=page)
+    reason, codes = FAULTS[kind]
+    with pytest.raises(ProviderError) as failed:
+        rig.read()
+    assert (failed.value.reason, failed.value.operation) == (reason, "ListDataSourceSyncJobs")
+    assert str(failed.value).startswith("ListDataSourceSyncJobs: ")
+    if reason is not Reason.PAGINATION:
+        assert rig.attempts.codes == ["200"] * (page - 1) + codes
+    rig.service.faults.clear()
+    assert len(rig.read()) == 25
+
+
+@pytest.mark.parametrize("kind", ["throttled", "server_error", "reset", "hang"])
+def test_a_passing_fault_is_retried(rig: Rig, kind: str) -> None:
+    """Within the three attempts that a request has."""
+    rig.service.faults.add(kind, times=2)
+    assert len(rig.read()) == 25
+    assert len(rig.attempts.codes) == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "jobs", "warning"),
+    [
+        ("no_execution_id", 0, "job without id skipped: no usable executionId"),
+        ("no_start", 0, "skipped: no usable startTime"),
+        ("milliseconds", 0, "is no time between 2000 and 2100"),
+        ("start_in_words", 0, "startTime 'yesterday' of job"),
+        ("odd_counters", 25, "documentsAdded '12x' is not a count; taken as not said"),
+        ("huge_counters", 25, "documentsModified '1e99' is not a count"),
+        ("end_before_start", 25, "is before startTime"),
+        ("no_metrics", 25, None),
+        ("unknown_status", 25, None),
+        ("repeated", 50, None),
+        ("huge", 25, None),
+    ],
+)
+def test_a_job_that_is_odd_is_used_as_far_as_it_goes(rig: Rig, kind: str, jobs: int, warning: str | None) -> None:
+    """With a warning; the others count."""
+    rig.service.faults.add(kind)
+    pages = list(rig.provider.sync_jobs(rig.id))
+    assert sum(len(page.jobs) for page in pages) == jobs
+    warnings = [text for page in pages for text in page.warnings]
+    assert any(warning in text for text in warnings) if warning else not warnings
+
+
+def test_an_empty_page_with_a_token_is_not_the_end(rig: Rig) -> None:
+    """What comes after it is read."""
+    rig.service.faults.add("empty_page", page=1)
+    assert len(rig.read()) == 15
+
+
+def test_without_a_date_the_last_one_counts_on(rig: Rig) -> None:
+    """AWS's clock is known from the answers before."""
+    rig.read()
+    rig.service.faults.add("no_date")
+    page = next(rig.provider.sync_jobs(rig.id))
+    assert page.as_of == pytest.approx(NOON, abs=5)
+
+
+def test_names_are_read_and_the_connectors_secrets_are_not(rig: Rig) -> None:
+    """GetDataSource answers with them."""
+    assert rig.provider.application_name(rig.id.application_id) == "intranet"
+    assert rig.provider.data_source_name(rig.id) == "hr"
+
+
+def test_without_credentials_it_says_so_and_finds_them_later(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is mounted late is found without a restart."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(ProviderError, match="no AWS credentials found") as failed:
+        rig.read()
+    assert failed.value.reason is Reason.CREDENTIALS
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "late")
+    assert len(rig.read()) == 25
+    assert rig.service.requests[-1].access_key == "late"
+
+
+def test_credentials_that_were_refused_are_read_anew(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rotated ones are found without a restart."""
+    rig.read()
+    rig.service.faults.add("expired_token", times=1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
+    with pytest.raises(ProviderError):
+        rig.read()
+    rig.read()
+    assert rig.service.requests[-1].access_key == "rotated"
+
+
+def test_a_role_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are signed with its credentials, and the SDK's own reach only STS."""
+    rig = Rig(role_arn="arn:aws:iam::111122223333:role/reader", external_id="secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
+    with rig.service:
+        rig.read()
+    assert [request.access_key for request in rig.service.requests] == ["test", "ASSUMED", "ASSUMED", "ASSUMED"]
+
+
+def test_a_service_that_is_not_there_is_a_connection_error() -> None:
+    """Refused, and not known at all."""
+    rig = Rig()
+    with rig.service:
+        pass
+    with pytest.raises(ProviderError) as failed:
+        rig.read()
+    assert failed.value.reason is Reason.CONNECTION
+    assert rig.attempts.codes == ["connection"] * 3
+
+
+def test_a_target_without_a_region_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to set."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(StartupError, match="target production has no region: set `region` in the configuration"):
+        Rig(region=None, name="production")
+    with pytest.raises(StartupError, match=r"The config profile .nobody. could not be found"):
+        Rig(region=None, profile="nobody")
+
+
+def service_model() -> dict[str, Any]:
+    """Give botocore's own description of the service."""
+    path = files(botocore) / "data/qbusiness/2023-11-27"
+    packed = path / "service-2.json.gz"
+    if packed.is_file():
+        import gzip  # noqa: PLC0415 (older releases ship it unpacked)
+
+        return dict(json.loads(gzip.decompress(packed.read_bytes())))
+    return dict(json.loads((path / "service-2.json").read_bytes()))
+
+
+def test_our_words_are_those_of_the_service_model() -> None:
+    """Statuses, error codes, member names and the status filter's name on the wire."""
+    shapes = service_model()["shapes"]
+    assert set(shapes["DataSourceSyncJobStatus"]["enum"]) == set(SyncJobStatus)
+    assert set(shapes["ErrorCode"]["enum"]) == set(ERROR_CODES)
+    job = shapes["DataSourceSyncJob"]["members"]
+    assert {"executionId", "startTime", "endTime", "status", "error", "dataSourceErrorCode", "metrics"} == set(job)
+    metrics = shapes["DataSourceSyncJobMetrics"]["members"]
+    assert {f"documents{kind.capitalize()}" for kind in DOCUMENT_KINDS} == set(metrics)
+    assert shapes["ListDataSourceSyncJobsRequest"]["members"]["statusFilter"]["locationName"] == "syncStatus"
+    assert "history" in shapes["ListDataSourceSyncJobsResponse"]["members"]
+
+
+def test_time_is_not_wasted_on_a_quiet_poll(rig: Rig) -> None:
+    """One client serves all requests: it is not made anew for each."""
+    rig.read()
+    began = time.monotonic()
+    for _ in range(20):
+        next(rig.provider.sync_jobs(rig.id))
+    assert time.monotonic() - began < 2
