@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -40,6 +41,13 @@ def config_for(service: SimulatedQBusiness, state: Path | str, **polling: object
     ]
     target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "data_sources": sources}
     return {"targets": [target], "polling": {**pace, **polling}, "state": {"path": str(state)}}
+
+
+def free_port() -> int:
+    """Give a port that was free a moment ago, for programs that cannot choose one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def eventually(holds: Callable[[], object], patience: float = PATIENCE) -> None:

@@ -22,7 +22,7 @@ def demo_fleet(now: float) -> Fleet:
         "main",
         [
             _source("hr-sharepoint", "SHAREPOINTV2", now, 3 * MINUTE, _healthy(1200)),
-            _source("engineering-confluence", "CONFLUENCEV2", now, 2 * MINUTE, _expired_token),
+            _source("engineering-confluence", "CONFLUENCEV2", now, 0.75 * MINUTE, _expired_token),
             _source("policies-s3", "S3", now, 4 * MINUTE, _partly),
             _source("handbook-webcrawler", "WEBCRAWLERV2", now, 5 * MINUTE, _healthy(400, crawls=100, indexes=40)),
             _source("tickets-custom", "CUSTOM", now, 3 * MINUTE, _custom),

@@ -1,0 +1,125 @@
+"""A real Prometheus scrapes the running program and answers with the right numbers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.simulator.clock import ScaledClock
+from exporter.simulator.fleet import DataSource, make_id, truth
+from exporter.simulator.life import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from harness import config_for, eventually, fleet_of, free_port, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Prometheus:
+    """A Prometheus server that answers queries."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self, path: str, **parameters: object) -> Any:
+        """Ask its API."""
+        url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own address)
+            return json.load(response)["data"]
+
+    def value(self, query: str) -> float | None:
+        """Give the one value of an instant query; None when there is none."""
+        result = self.ask("query", query=query)["result"]
+        assert len(result) <= 1, result
+        return float(result[0]["value"][1]) if result else None
+
+
+@contextmanager
+def prometheus(tmp_path: Path, target: str) -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes a target every 200 ms."""
+    config = tmp_path / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+        f"scrape_configs: [{{job_name: qbusiness, static_configs: [{{targets: ['{target}']}}]}}]\n",
+    )
+    address = f"127.0.0.1:{free_port()}"
+    log = (tmp_path / "prometheus.log").open("w")
+    process = subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={tmp_path / 'data'}",
+            f"--web.listen-address={address}",
+            "--enable-feature=exemplar-storage",
+        ],
+        stdout=log,
+        stderr=log,
+    )
+    server = Prometheus(f"http://{address}")
+
+    def is_up() -> bool:
+        try:
+            return server.value("up") == 1
+        except OSError:
+            return False
+
+    try:
+        eventually(is_up)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
+    """Counters from zero, gauges, quantiles and exemplars, as the simulated service knows them to be."""
+    clock = ScaledClock()
+    sources = [DataSource("hr"), DataSource("faq")]
+    with (
+        SimulatedQBusiness(fleet_of(*sources), clock) as service,
+        serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
+    ):
+        program.until_ready()
+        with prometheus(tmp_path, "{}:{}".format(*program.address)) as server:
+            eventually(lambda: server.value("sum(qbusiness_sync_jobs_completed_total)") == 0)
+            began = clock.now() + 1
+            for source in sources:
+                source.jobs += [
+                    PlannedJob(make_id(source.name, n), began + n / 4, 1, 0.5, outcome, {"added": 100, "failed": 3})
+                    for n, outcome in enumerate(["SUCCEEDED", "FAILED", "INCOMPLETE", "SUCCEEDED"])
+                ]
+            until = began + 3
+            expected = [truth(source, 0, until) for source in sources]
+            total = sum(sum(totals.completed.values()) for totals in expected)
+            eventually(lambda: server.value("sum(qbusiness_sync_jobs_completed_total)") == total)
+            time.sleep(0.5)
+            assert total == 8
+            assert server.value('sum(qbusiness_sync_jobs_completed_total{status="SUCCEEDED"})') == 4
+            assert server.value("sum(qbusiness_documents_added_total)") == 800
+            assert server.value('sum(qbusiness_documents_failed_total{data_source="hr"})') == 12
+            assert server.value("sum(qbusiness_sync_running)") == 0
+            assert server.value("max(max_over_time(qbusiness_sync_running[30s]))") >= 1
+            assert server.value("count(qbusiness_poll_success == 1)") == 2
+            assert server.value("sum(qbusiness_sync_job_duration_seconds_sum)") == pytest.approx(12, abs=0.1)
+            # Born at zero, so that the rise from nothing to the first is one that Prometheus sees.
+            assert server.value("sum(resets(qbusiness_sync_jobs_completed_total[1m]))") == 0
+            assert server.value("sum(increase(qbusiness_sync_jobs_completed_total[1m])) > 4") is not None
+            assert server.value("time() - max(qbusiness_last_successful_poll_timestamp_seconds) < 5") is not None
+            found = server.ask(
+                "query_exemplars",
+                query="qbusiness_sync_job_duration_seconds_bucket",
+                start=time.time() - 300,
+                end=time.time() + 300,
+            )
+            ids = {exemplar["labels"]["execution_id"] for series in found for exemplar in series["exemplars"]}
+            assert ids <= {job.execution_id for source in sources for job in source.jobs}
+            assert len(ids) >= 6
