@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.config import json_schema
-
 from exporter.metrics import FAMILIES, SOURCE_LABELS
 from exporter.telemetry import Telemetry
 

@@ -167,8 +167,9 @@ def test_a_job_is_read_with_all_that_is_known(rig: Rig) -> None:
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_is_an_error_with_its_reason(rig: Rig, kind: str, page: int) -> None:
     """On the first page as on a later one; every attempt is counted, and when it is over all is well."""
-    rig.service.faults.add(kind, page=page)
     reason, codes = FAULTS[kind]
+    # Pages that lead in a circle do so on every page.
+    rig.service.faults.add(kind, page=None if reason is Reason.PAGINATION else page)
     with pytest.raises(ProviderError) as failed:
         rig.read()
     assert (failed.value.reason, failed.value.operation) == (reason, "ListDataSourceSyncJobs")
@@ -214,8 +215,8 @@ def test_a_job_that_is_odd_is_used_as_far_as_it_goes(rig: Rig, kind: str, jobs: 
 
 def test_an_empty_page_with_a_token_is_not_the_end(rig: Rig) -> None:
     """What comes after it is read."""
-    rig.service.faults.add("empty_page", page=1)
-    assert len(rig.read()) == 15
+    rig.service.faults.add("empty_page", times=1)
+    assert len(rig.read()) == 25
 
 
 def test_without_a_date_the_last_one_counts_on(rig: Rig) -> None:
@@ -276,15 +277,29 @@ def test_a_service_that_is_not_there_is_a_connection_error() -> None:
     assert rig.attempts.codes == ["connection"] * 3
 
 
+def connect(**target: str) -> Connection:
+    """Make a connection to a target in AWS itself, which nothing is asked of."""
+    return Connection(TargetConfig.model_validate(target), PollingConfig(), Attempts(), SystemClock())
+
+
 def test_a_target_without_a_region_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what to set."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with pytest.raises(StartupError, match="target production has no region: set `region` in the configuration"):
-        Rig(region=None, name="production")
+        connect(name="production")
     with pytest.raises(StartupError, match=r"The config profile .nobody. could not be found"):
-        Rig(region=None, profile="nobody")
+        connect(profile="nobody")
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_region_is_the_sdks_own_where_none_is_given(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Under either of its names."""
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(name, "eu-west-1")
+    assert connect().region == "eu-west-1"
 
 
 def service_model() -> dict[str, Any]:

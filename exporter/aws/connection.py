@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,9 @@ def _assume(base: BotoSession, source: Any, target: TargetConfig, config: BotoCo
 def _region(target: TargetConfig) -> str:
     place = f"target {target.name}" if target.name else "the target"
     try:
-        region = target.region or boto3.Session(profile_name=target.profile).region_name
+        own = boto3.Session(profile_name=target.profile).region_name
+        # AWS_REGION is what containers and functions of AWS have; boto3 alone of the SDKs does not read it.
+        region = target.region or os.environ.get("AWS_REGION") or own
     except boto_errors.ProfileNotFound as error:
         raise StartupError(f"{place}: {error}; give a `profile` that ~/.aws/config has") from error
     if not region:

@@ -44,3 +44,8 @@ class ManualClock:
         with self._mutex:
             self._now += seconds
             return self._now
+
+    def set(self, now: float) -> None:
+        """Make it a given time, later or earlier."""
+        with self._mutex:
+            self._now = now

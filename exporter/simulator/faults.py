@@ -9,12 +9,20 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+from exporter.simulator.tokens import AGAIN
 from exporter.simulator.wire import Call, Response, ServiceError, refuse
 
 Change = Callable[["Fault", Call, Response], Response]
 FOR_EVER = 3600.0
-_LISTS = {"ListApplications": "applications", "ListIndices": "indices", "ListDataSources": "dataSources"}
+_LISTS = {
+    "ListApplications": "applications",
+    "ListIndices": "indices",
+    "ListDataSources": "dataSources",
+    "ListDataSourceSyncJobs": "history",
+    "ListTagsForResource": "tags",
+}
 _JSON = {"Content-Type": "application/json"}
+_RESOURCE = {"resourceId": "simulated", "resourceType": "DATA_SOURCE"}
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +37,7 @@ class Fault:
     times: int | None = None
     until: float | None = None  # simulated time
     seconds: float = 0.5  # of a slow answer
+    megabytes: float = 5.0  # of a huge one
 
     def befalls(self, call: Call, now: float) -> bool:
         """Tell whether a call suffers it."""
@@ -58,6 +67,11 @@ class Faults:
             self._faults.append(fault)
         return fault
 
+    def remove(self, fault: Fault) -> None:
+        """Take a fault out of force; one that is not in force is left alone."""
+        with self._mutex:
+            self._faults = [other for other in self._faults if other is not fault]
+
     def clear(self) -> None:
         """Let everything work again."""
         with self._mutex:
@@ -79,18 +93,19 @@ class Faults:
 
 def apply(fault: Fault, call: Call, response: Response) -> Response:
     """Give what the service answers under a fault."""
-    if fault.kind in EDITS and response.status >= HTTPStatus.BAD_REQUEST:
+    is_list = response.status < HTTPStatus.BAD_REQUEST and call.operation in _LISTS
+    if fault.kind in EDITS and not is_list:
         return response
     return KINDS[fault.kind](fault, call, response)
 
 
 def result_key(call: Call) -> str:
     """Give the member that an operation's list is in."""
-    return _LISTS.get(call.operation, "history")
+    return _LISTS[call.operation]
 
 
-def _error(name: str, status: int) -> Change:
-    return lambda _fault, call, _response: refuse(ServiceError(name, status, f"simulated for {call.operation}"))
+def _error(name: str, status: int, **members: Any) -> Change:  # noqa: ANN401 (JSON)
+    return lambda _f, call, _r: refuse(ServiceError(name, status, f"simulated for {call.operation}", **members))
 
 
 def _fixed(response: Response) -> Change:
@@ -111,7 +126,7 @@ def _each_job(**members: Any) -> Change:  # noqa: ANN401 (JSON)
     """Replace members of each job; None takes one away."""
 
     def edit(data: dict[str, Any], call: Call) -> dict[str, Any]:
-        changed = ({**job, **members} for job in data.get(result_key(call), []))
+        changed = ({**job, **members} for job in data[result_key(call)])
         jobs = [{name: value for name, value in job.items() if value is not None} for job in changed]
         return {**data, result_key(call): jobs}
 
@@ -119,17 +134,31 @@ def _each_job(**members: Any) -> Change:  # noqa: ANN401 (JSON)
 
 
 def _milliseconds(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    for job in data.get(result_key(call), []):
-        job["startTime"] *= 1000
-    return data
+    jobs = [{**job, "startTime": job["startTime"] * 1000} for job in data[result_key(call)] if "startTime" in job]
+    return {**data, result_key(call): jobs}
 
 
 def _looping(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    return {**data, "nextToken": f"loop-{call.page % 2}"}
+    page = min(call.page, 2)
+    a, b = f"loop-a-{page}", f"loop-b-{page}"
+    return {**data, "nextToken": b if call.token == a else a}
+
+
+def _same(data: dict[str, Any], call: Call) -> dict[str, Any]:
+    return {**data, "nextToken": f"same-{min(call.page, 2)}"}
+
+
+def _empty_page(data: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Give an empty page, and then the page that was asked for."""
+    return data if call.token.startswith(AGAIN) else {result_key(call): [], "nextToken": AGAIN + call.token}
 
 
 def _twice(data: dict[str, Any], call: Call) -> dict[str, Any]:
     return {**data, result_key(call): data[result_key(call)] * 2}
+
+
+def _padded(body: bytes, megabytes: float) -> bytes:
+    return json.dumps({**json.loads(body), "padding": "x" * int(megabytes * 1e6)}).encode()
 
 
 # Answers of their own, or what happens to one on its way.
@@ -142,12 +171,13 @@ ANSWERS: dict[str, Change] = {
     "denied": _error("AccessDeniedException", 403),
     "expired_token": _error("ExpiredTokenException", 403),
     "unrecognized_client": _error("UnrecognizedClientException", 403),
-    "not_found": _error("ResourceNotFoundException", 404),
-    "conflict": _error("ConflictException", 409),
-    "invalid": _error("ValidationException", 400),
+    "not_found": _error("ResourceNotFoundException", 404, **_RESOURCE),
+    "conflict": _error("ConflictException", 409, **_RESOURCE),
+    "invalid": _error("ValidationException", 400, reason="FIELD_VALIDATION_FAILED", fields=[]),
     "reset": lambda _f, _c, response: replace(response, resets=True),
     "cut": lambda _f, _c, response: replace(response, missing=max(1, len(response.body) // 2)),
     "hang": lambda _f, _c, response: replace(response, delay=FOR_EVER),
+    "huge": lambda fault, _c, response: replace(response, body=_padded(response.body, fault.megabytes)),
     "slow": lambda fault, _c, response: replace(response, delay=fault.seconds),
     "no_date": lambda _f, _c, response: replace(response, headers={**response.headers, "Date": ""}),
     "truncated_json": lambda _f, _c, response: replace(response, body=response.body[: len(response.body) // 2]),
@@ -161,7 +191,6 @@ ANSWERS: dict[str, Change] = {
 
 # Changes to a good answer.
 EDITS: dict[str, Change] = {
-    "huge": _edited(lambda data, _call: {**data, "padding": "x" * 5_000_000}),
     "result_object": _edited(lambda data, call: {**data, result_key(call): {}}),
     "result_text": _edited(lambda data, call: {**data, result_key(call): ""}),
     "result_null": _edited(lambda data, call: {**data, result_key(call): None}),
@@ -171,9 +200,9 @@ EDITS: dict[str, Change] = {
     "status_number": _each_job(status=5),
     "error_text": _each_job(error="bad"),
     "start_object": _each_job(startTime={}),
-    "same_token": _edited(lambda data, _call: {**data, "nextToken": "same"}),
+    "same_token": _edited(_same),
     "looping_tokens": _edited(_looping),
-    "empty_page": _edited(lambda data, call: {**data, result_key(call): [], "nextToken": data.get("nextToken")}),
+    "empty_page": _edited(_empty_page),
     "repeated": _edited(_twice),
     "unknown_status": _each_job(status="PAUSED"),
     "milliseconds": _edited(_milliseconds),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import uuid
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.life import KINDS, TERMINAL, PlannedJob
 
@@ -28,29 +29,34 @@ class Routine:
     began: float
     period: float
     plan: Callable[[random.Random], PlannedJob]
+    remembered: int = REMEMBERED
 
     def jobs(self, now: float) -> list[PlannedJob]:
-        """Give the jobs that have begun, the oldest first."""
-        latest = int((now - self.began) // self.period)
-        return [self.job(number) for number in range(max(0, latest - REMEMBERED), latest + 1)]
+        """Give the jobs that have begun and are still listed, the oldest first."""
+        return self._begun(now, self._latest(now) - self.remembered)
+
+    def jobs_ever(self, now: float) -> list[PlannedJob]:
+        """Give all the jobs that have begun, the oldest first."""
+        return self._begun(now, 0)
+
+    def _latest(self, now: float) -> int:
+        return int((now - self.began) // self.period)
+
+    def _begun(self, now: float, first: int) -> list[PlannedJob]:
+        jobs = (self.job(number) for number in range(max(0, first), self._latest(now) + 1))
+        return [job for job in jobs if job.started <= now]
 
     def job(self, number: int) -> PlannedJob:
         """Give the job of a number, always the same."""
-        dice = random.Random(f"{self.name}/{number}")  # noqa: S311 (a simulation that repeats)
-        planned = self.plan(dice)
-        started = self.began + number * self.period + dice.uniform(0, self.period / 10)
-        return PlannedJob(
-            execution_id=make_id("job", self.name, number),
-            started=started,
-            crawls=planned.crawls,
-            indexes=planned.indexes,
-            outcome=planned.outcome,
-            documents=planned.documents,
-            error_code=planned.error_code,
-            error_message=planned.error_message,
-            source_error=planned.source_error,
-            odd=planned.odd,
-        )
+        return _make_job(self, number)
+
+
+@lru_cache(maxsize=50_000)
+def _make_job(routine: Routine, number: int) -> PlannedJob:
+    dice = random.Random(f"{routine.name}/{number}")  # noqa: S311 (a simulation that repeats)
+    planned = routine.plan(dice)
+    started = routine.began + number * routine.period + dice.uniform(0, routine.period / 10)
+    return replace(planned, execution_id=make_id("job", routine.name, number), started=started)
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class DataSource:
     jobs: list[PlannedJob] = field(default_factory=list)
     routine: Routine | None = None
     id: str = ""
+    error: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give it an id that its name always gives."""
@@ -75,7 +82,23 @@ class DataSource:
     def planned(self, now: float) -> list[PlannedJob]:
         """Give the jobs that have begun, in no order."""
         coming = self.routine.jobs(now) if self.routine else []
-        return [job for job in (*self.jobs, *coming) if job.started <= now]
+        return [*self._listed(now), *coming]
+
+    def planned_ever(self, now: float) -> list[PlannedJob]:
+        """Give the jobs that have begun, those of the routine that are no longer listed included."""
+        coming = self.routine.jobs_ever(now) if self.routine else []
+        return [*self._listed(now), *coming]
+
+    def change(self, execution_id: str, **members: Any) -> None:  # noqa: ANN401 (PlannedJob's own fields)
+        """Change members of a job that was listed by hand."""
+        self.jobs = [replace(job, **members) if job.execution_id == execution_id else job for job in self.jobs]
+
+    def remove(self, execution_id: str) -> None:
+        """Take a job that was listed by hand off the list."""
+        self.jobs = [job for job in self.jobs if job.execution_id != execution_id]
+
+    def _listed(self, now: float) -> list[PlannedJob]:
+        return [job for job in list(self.jobs) if job.started <= now]
 
 
 @dataclass(slots=True)
@@ -90,6 +113,9 @@ class Index:
     documents: int = 992
     text_bytes: int = 720_135
     id: str = ""
+    created: float = 1_700_000_000.0
+    updated: float = 1_700_000_000.0
+    tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give it an id that its name always gives."""
@@ -104,6 +130,9 @@ class Application:
     indexes: list[Index] = field(default_factory=list)
     status: str = "ACTIVE"
     id: str = ""
+    created: float = 1_700_000_000.0
+    updated: float = 1_700_000_000.0
+    tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give it an id that its name always gives."""
@@ -136,12 +165,15 @@ class Totals:
 
 
 def truth(data_source: DataSource, since: float, until: float) -> Totals:
-    """Count what ended and what was worked on while a data source was watched from one moment to another."""
+    """Count what ended and what was worked on while a data source was watched from one moment to another.
+
+    It goes by the plans: what `odd` says instead, and jobs that were removed, it does not know.
+    """
     completed, seconds, documents = dict.fromkeys(TERMINAL, 0), dict.fromkeys(TERMINAL, 0.0), dict.fromkeys(KINDS, 0)
-    for job in data_source.planned(until):
+    for job in data_source.planned_ever(until):
         if since < job.ends <= until and job.outcome:
             completed[job.outcome] += 1
-            seconds[job.outcome] += job.ends - job.started
+            seconds[job.outcome] += round(job.ends, 3) - round(job.started, 3)
         before = job.figures(since) if job.started <= since else {}
         for kind, figure in job.figures(until).items():
             documents[kind] += figure - before.get(kind, 0)

@@ -8,14 +8,17 @@ from typing import Any
 
 KINDS = ("added", "modified", "deleted", "failed", "scanned")
 TERMINAL = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED")
+STATUSES = ("FAILED", "SUCCEEDED", "SYNCING", "INCOMPLETE", "STOPPING", "ABORTED", "SYNCING_INDEXING")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
     """A job's whole life: it crawls, then it indexes, then it ends; seconds throughout.
 
-    A job without outcome goes on for ever. One that is ABORTED is STOPPING for the last part of its life. `documents`
-    are the figures it ends with; a kind that is missing is never said. `odd` replaces members of the API's answer.
+    A job without outcome goes on for ever. One that is ABORTED is STOPPING for the last part of its life, one that is
+    FAILED never gets to indexing. `stops` are seconds of STOPPING between crawling and indexing: the normal way of a
+    CUSTOM source. `documents` are the figures it ends with; a kind that is missing is never said. `odd` replaces
+    members of the API's answer, None takes one away.
     """
 
     execution_id: str
@@ -28,26 +31,34 @@ class PlannedJob:
     error_message: str | None = None
     source_error: str | None = None
     odd: dict[str, Any] = field(default_factory=dict)
+    stops: float = 0.0
 
     @property
     def ends(self) -> float:
         """Give the moment at which it ends."""
-        return math.inf if self.outcome is None else self.started + self.crawls + self.indexes
+        return math.inf if self.outcome is None else self.started + self._whole
+
+    @property
+    def _whole(self) -> float:
+        return self.crawls + self.stops + self.indexes
 
     def status(self, now: float) -> str:
         """Give its status at a moment."""
         if self.outcome is not None and now >= self.ends:
             return self.outcome
-        if self.outcome is None or now < self.started + self.crawls:
+        if self.outcome in {None, "FAILED"} or now < self.started + self.crawls:
             return "SYNCING"
-        return "STOPPING" if self.outcome == "ABORTED" else "SYNCING_INDEXING"
+        stopping = self.outcome == "ABORTED" or now < self.started + self.crawls + self.stops
+        return "STOPPING" if stopping else "SYNCING_INDEXING"
 
     def figures(self, now: float) -> dict[str, int]:
         """Give its document figures at a moment: what is scanned grows while it crawls, all else until it ends."""
-        whole = self.crawls + self.indexes
-        crawled = min(1.0, (now - self.started) / self.crawls) if self.crawls else 1.0
-        done = min(1.0, (now - self.started) / whole) if whole else 1.0
+        crawled, done = self._share(self.crawls, now), self._share(self._whole, now)
         return {kind: int(final * (crawled if kind == "scanned" else done)) for kind, final in self.documents.items()}
+
+    def _share(self, seconds: float, now: float) -> float:
+        # Held against the same sum as `ends`: a rounded quotient could be a hair short of 1 on a job that has ended.
+        return 1.0 if now >= self.started + seconds else max(0.0, now - self.started) / seconds
 
     def at(self, now: float) -> dict[str, Any] | None:
         """Give what the API says of it at a moment; None before it has begun."""
@@ -59,16 +70,16 @@ class PlannedJob:
             "startTime": round(self.started, 3),
             "status": status,
             "error": {},
-            "metrics": {f"documents{kind.capitalize()}": str(n) for kind, n in self.figures(now).items()},
         }
+        if self.documents:
+            answer["metrics"] = {f"documents{kind.capitalize()}": str(n) for kind, n in self.figures(now).items()}
         if status in TERMINAL:
             answer["endTime"] = round(self.ends, 3)
+            answer["error"] = _without_none({"errorCode": self.error_code, "errorMessage": self.error_message})
+            answer["dataSourceErrorCode"] = self.source_error
         elif status == "SYNCING_INDEXING":
             # Seen at AWS: a job that still indexes has an end already, and a later one each time it is looked at.
             answer["endTime"] = round(now, 3)
-        if status == "FAILED":
-            answer["error"] = _without_none({"errorCode": self.error_code, "errorMessage": self.error_message})
-            answer |= _without_none({"dataSourceErrorCode": self.source_error})
         return _without_none({**answer, **self.odd})
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,16 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
+    repeated: frozenset[str] = frozenset()  # query parameters that were given more than once
+
+    @classmethod
+    def parse(cls, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Request:
+        """Read a request's target; header names are to be in lower case."""
+        url = urlsplit(target)
+        pairs = parse_qsl(url.query, keep_blank_values=True)
+        times = Counter(name for name, _ in pairs)
+        repeated = frozenset(name for name, count in times.items() if count > 1)
+        return cls(method, unquote(url.path), dict(pairs), headers, body.decode(errors="replace"), repeated)
 
     @property
     def access_key(self) -> str:
@@ -44,6 +56,7 @@ class Call:
     index_id: str = ""
     data_source_id: str = ""
     page: int = 1
+    token: str = ""
     status: str | None = None
     since: float | None = None
 
@@ -69,10 +82,10 @@ def refuse(error: ServiceError) -> Response:
     return Response(error.status, body, {"Content-Type": "application/json", "x-amzn-errortype": error.name})
 
 
-def invalid(field_name: str, message: str) -> ServiceError:
+def invalid(field_name: str, message: str, reason: str = "FIELD_VALIDATION_FAILED") -> ServiceError:
     """Make the error for a member that does not fit its constraints."""
     fields = [{"name": field_name, "message": message}]
-    return ServiceError("ValidationException", 400, message, reason="FIELD_VALIDATION_FAILED", fields=fields)
+    return ServiceError("ValidationException", 400, message, reason=reason, fields=fields)
 
 
 def not_found(kind: str, identifier: str) -> ServiceError:

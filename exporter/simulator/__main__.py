@@ -1,0 +1,21 @@
+"""`python -m exporter.simulator`: the demo's fleet alone, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from exporter.simulator.demo import demo_fleet
+from exporter.simulator.server import SimulatedQBusiness
+
+
+def main() -> None:
+    """Serve the demo's fleet, and say where."""
+    with SimulatedQBusiness(demo_fleet(time.time())) as service, contextlib.suppress(KeyboardInterrupt):
+        print(service.url, flush=True)  # noqa: T201 (the address is its output)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""What is asked: the operations' paths and parameters, and the refusal of what AWS would refuse."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from exporter.simulator import tokens
+from exporter.simulator.life import STATUSES
+from exporter.simulator.wire import Call, Request, ServiceError, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DEFAULT_PAGE = 10
+_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{35}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+_SIGNATURE = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[a-z0-9-]+/qbusiness/aws4_request, ?"
+    r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation: where it is, its largest page (0 where it lists nothing), its filters."""
+
+    operation: str
+    path: re.Pattern[str]
+    largest: int = 0
+    filters: frozenset[str] = frozenset()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Give the query parameters that it takes."""
+        return self.filters | {"nextToken", "maxResults"} if self.largest else self.filters
+
+
+def _route(operation: str, path: str, largest: int = 0, *filters: str) -> Route:
+    groups = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'arn' else '[^/]+'})", path)
+    return Route(operation, re.compile(groups), largest, frozenset(filters))
+
+
+_INDICES = "/applications/{application_id}/indices"
+_SOURCES = _INDICES + "/{index_id}/datasources"
+ROUTES = (
+    _route("ListApplications", "/applications", 100),
+    _route("GetApplication", "/applications/{application_id}"),
+    _route("ListIndices", _INDICES, 100),
+    _route("GetIndex", _INDICES + "/{index_id}"),
+    _route("ListDataSources", _SOURCES, 10),
+    _route("GetDataSource", _SOURCES + "/{data_source_id}"),
+    _route("ListDataSourceSyncJobs", _SOURCES + "/{data_source_id}/syncjobs", 10, "startTime", "endTime", "syncStatus"),
+    _route("ListTagsForResource", "/v1/tags/{arn}"),
+)
+
+
+class Asked:
+    """A request that is being answered: its operation, and its parameters once they have been checked."""
+
+    def __init__(self, request: Request, now: float) -> None:
+        self.request = request
+        self.now = now
+        self.route, self.found = _find_route(request)
+
+    @property
+    def call(self) -> Call:
+        """Sum up the request for the log and the faults, whether it is valid or not."""
+        query = self.request.query
+        ids = {key: value for key, value in self.found.items() if key != "arn"}
+        token = query.get("nextToken")
+        return Call(
+            self.route.operation,
+            **ids,
+            page=tokens.page_number(token),
+            token=token or "",
+            status=query.get("syncStatus"),
+            since=_read_time(query.get("startTime", "")),
+        )
+
+    def check(self) -> None:
+        """Raise ServiceError for a request that is not signed, or has parameters that its operation does not take."""
+        if not _SIGNATURE.fullmatch(self.request.headers.get("authorization", "")):
+            raise ServiceError("MissingAuthenticationTokenException", 403, "Missing Authentication Token")
+        for name in sorted(self.request.query.keys() - self.route.parameters):
+            raise invalid(name, f"Unknown parameter {name}")
+        for name in sorted(self.request.repeated):
+            raise invalid(name, f"Parameter {name} is given more than once")
+        for name, value in self.found.items():
+            if name != "arn" and not _ID.fullmatch(value):
+                raise invalid(_wire_name(name), f"Value {value!r} failed to satisfy constraint: {_ID.pattern}")
+
+    def moment(self, name: str) -> float | None:
+        """Give a time filter."""
+        text = self.request.query.get(name)
+        if text is None:
+            return None
+        moment = _read_time(text)
+        if moment is None:
+            raise invalid(name, f"Value {text!r} at {name} is not an ISO 8601 time in UTC", "CANNOT_PARSE")
+        return moment
+
+    def status(self) -> str | None:
+        """Give the status filter."""
+        status = self.request.query.get("syncStatus")
+        if status is not None and status not in STATUSES:
+            raise invalid("syncStatus", f"Value {status!r} must be one of {', '.join(STATUSES)}")
+        return status
+
+    @property
+    def place(self) -> tokens.Place:
+        """Tell where the page that is asked for begins."""
+        return tokens.redeem(self.request.query.get("nextToken"), self._question, self.now)
+
+    def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
+        """Answer with the page that was asked for."""
+        size, (page, offset, as_of) = self._page_size(), self.place
+        following = tokens.Place(page + 1, offset + size, as_of)
+        more = {"nextToken": tokens.issue(following, self._question)} if offset + size < len(items) else {}
+        return {key: [render(item) for item in items[offset : offset + size]], **more}
+
+    @property
+    def _question(self) -> str:
+        filters = {name: value for name, value in self.request.query.items() if name in self.route.filters}
+        return f"{self.request.path} {sorted(filters.items())}"
+
+    def _page_size(self) -> int:
+        text = self.request.query.get("maxResults", str(DEFAULT_PAGE))
+        if not (text.isascii() and text.isdecimal()):
+            raise invalid("maxResults", f"Value {text!r} at maxResults is not a number", "CANNOT_PARSE")
+        if not 1 <= int(text[:9]) <= self.route.largest:
+            raise invalid("maxResults", f"Value {text!r} at maxResults must be between 1 and {self.route.largest}")
+        return int(text)
+
+
+def _read_time(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp() if _TIME.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def _find_route(request: Request) -> tuple[Route, dict[str, str]]:
+    for route in ROUTES:
+        found = route.path.fullmatch(request.path)
+        if found and request.method == "GET":
+            return route, found.groupdict()
+    raise ServiceError("UnknownOperationException", 404, f"no operation at {request.method} {request.path}")
+
+
+def _wire_name(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,67 @@
+"""A real boto3 client for the simulated service, and signed requests for the service without sockets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import boto3
+from botocore.config import Config
+
+from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+from exporter.simulator.wire import Request
+
+if TYPE_CHECKING:
+    from types_boto3_qbusiness import QBusinessClient
+
+    from exporter.simulator.service import Service
+    from exporter.simulator.wire import Response
+
+SIGNATURE = (
+    "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/qbusiness/aws4_request, "
+    "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64
+)
+
+
+def session() -> boto3.Session:
+    """Make a session with credentials of nobody."""
+    return boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret", region_name="us-east-1")  # noqa: S106 (nobody's)
+
+
+def client_of(url: str, attempts: int = 1, read_timeout: float = 5.0) -> QBusinessClient:
+    """Make a client as applications have it."""
+    retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
+    config = Config(retries=retries, read_timeout=read_timeout, connect_timeout=5, max_pool_connections=50)
+    return session().client("qbusiness", endpoint_url=url, config=config)
+
+
+def one_index(*sources: DataSource) -> tuple[Fleet, Index]:
+    """Put data sources into one index of one application."""
+    index = Index("main", list(sources))
+    return Fleet([Application("intranet", [index])]), index
+
+
+def ids_of(fleet: Fleet, source: DataSource) -> dict[str, Any]:
+    """Give the parameters that name a data source."""
+    for application, index, candidate in fleet.data_sources():
+        if candidate is source:
+            return {"applicationId": application.id, "indexId": index.id, "dataSourceId": source.id}
+    raise LookupError(source.name)
+
+
+def get(service: Service, path: str, signature: str = SIGNATURE, /, **query: object) -> Response:
+    """Ask the service without a socket."""
+    target = f"{path}?{urlencode(query)}" if query else path
+    return service.respond(Request.parse("GET", target, {"authorization": signature}))
+
+
+def jobs_path(fleet: Fleet, source: DataSource) -> str:
+    """Give the path of a data source's sync jobs."""
+    ids = ids_of(fleet, source)
+    return f"/applications/{ids['applicationId']}/indices/{ids['indexId']}/datasources/{ids['dataSourceId']}/syncjobs"
+
+
+def body_of(response: Response) -> Any:
+    """Read an answer's JSON."""
+    return json.loads(response.body)
