@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,13 @@ def test_a_character_that_yaml_has_not_is_named() -> None:
 def test_the_example_loads_without_a_word() -> None:
     """It is what people begin with."""
     assert config.load(EXAMPLE).warnings == ()
+
+
+def test_the_readme_shows_a_configuration_that_works() -> None:
+    """Ten lines that a newcomer copies and fills in."""
+    (shown,) = re.findall(r"```yaml\n# config.yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(shown.splitlines()) <= 10
+    assert config.parse(shown, "README.md").warnings == ()
 
 
 def keys_of(model: type[BaseModel]) -> Iterator[str]:

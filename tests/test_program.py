@@ -198,6 +198,14 @@ def test_it_stops_within_five_seconds(hanging: tuple[SimulatedQBusiness, Program
     assert time.monotonic() - began < 5
 
 
+def test_a_hangup_does_not_end_it(hanging: tuple[SimulatedQBusiness, Program]) -> None:
+    """Reloading is not built yet, and says so."""
+    _, program = hanging
+    program.process.send_signal(signal.SIGHUP)
+    eventually(lambda: any("cannot reload yet" in line for line in program.log))
+    assert program.get("/-/healthy")[0] == 200
+
+
 def test_scrapes_never_wait_for_polls(hanging: tuple[SimulatedQBusiness, Program]) -> None:
     """The page answers at once while AWS does not; readiness says why it is withheld."""
     _, program = hanging

@@ -36,6 +36,10 @@ def serve(config: Config, arguments: Namespace, started: Callable[[WebServer], N
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # Unhandled, the signal that asks daemons to reload would end this one.
+    signal.signal(
+        signal.SIGHUP, lambda *_: logger.warning("cannot reload yet: restart to apply a changed configuration")
+    )
     exporter = Exporter(config, arguments.listen_address, arguments.telemetry_path)
     try:
         exporter.start()
