@@ -98,6 +98,8 @@ class Poller:
         self._watches[key] = _Watch(
             history=rebucket(history, self._policy) if history else None,
             reread_at=self._clock.monotonic() + REREAD * spread,
+            # A poll did work then, if not the last one: so after a restart staleness is visible at once.
+            polled_at=history.as_of if history else None,
         )
 
     def poll(self, source: DataSource) -> Outcome:

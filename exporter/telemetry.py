@@ -22,9 +22,6 @@ from exporter.errors import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The codes of an answer that did not let us in; anything else that AWS says was said to someone it knows.
-_UNAUTHORISED = ("AccessDenied", "Expired", "IncompleteSignature", "Invalid", "Missing", "Signature", "Unrecognized")
-_NOT_AN_ANSWER = {"timeout", "connection", "401", "403"}
 _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 
@@ -129,8 +126,3 @@ class Telemetry:
 
     def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
-
-
-def was_authorised(code: str) -> bool:
-    """Tell from an attempt's code whether AWS answered it and knew who asked."""
-    return code not in _NOT_AN_ANSWER and not code.startswith(_UNAUTHORISED)

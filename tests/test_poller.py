@@ -164,6 +164,18 @@ def test_a_failed_poll_keeps_every_value_and_the_freshness_behind(rig: Rig) -> N
     assert rig.report.polls == 2
 
 
+def test_after_a_restart_staleness_is_visible_before_the_first_success(rig: Rig, clock: FakeClock) -> None:
+    """The time of the last success is that which the state knows."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    again = Rig(clock, rig.store)
+    again.service.error = ProviderError(Reason.CONNECTION, "refused")
+    shown = again.poll()
+    assert shown
+    assert (shown.poll_succeeded, shown.polled_at) == (False, NOON)
+    assert shown.history
+
+
 def test_a_defect_is_a_failed_poll_too(rig: Rig) -> None:
     """The worker lives on, and the log has the traceback."""
     rig.poll()

@@ -340,7 +340,7 @@ def test_check_reports_every_problem_and_starts_nothing(tmp_path: Path) -> None:
             "config.yaml:1:20: region: Amazon Q Business is documented for us-east-1, us-west-2, eu-west-1, "
             "ap-southeast-2 only (warning)"
         ),
-        "config.yaml: 1 targets, 0 data sources named, no problems",
+        "config.yaml: no problems; targets: 1, data sources named: 0",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 

@@ -11,7 +11,7 @@ import botocore
 import pytest
 
 from builders import NOON
-from exporter.aws import Connection
+from exporter.aws import Connection, was_authorised
 from exporter.config import PollingConfig, TargetConfig
 from exporter.errors import ProviderError, Reason, StartupError
 from exporter.model import DOCUMENT_KINDS, ERROR_CODES, DocumentCounts, SourceId, SyncJob, SyncJobStatus
@@ -248,6 +248,7 @@ def test_without_credentials_it_says_so_and_finds_them_later(rig: Rig, monkeypat
 
 def test_credentials_that_were_refused_are_read_anew(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rotated ones are found without a restart."""
+    monkeypatch.setattr("exporter.aws.connection.RENEW_AFTER", 0.0)
     rig.read()
     rig.service.faults.add("expired_token", times=1)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
@@ -324,6 +325,27 @@ def test_our_words_are_those_of_the_service_model() -> None:
     assert {f"documents{kind.capitalize()}" for kind in DOCUMENT_KINDS} == set(metrics)
     assert shapes["ListDataSourceSyncJobsRequest"]["members"]["statusFilter"]["locationName"] == "syncStatus"
     assert "history" in shapes["ListDataSourceSyncJobsResponse"]["members"]
+
+
+@pytest.mark.parametrize(
+    ("code", "authorised"),
+    [
+        ("200", True),
+        ("ThrottlingException", True),
+        ("InternalServerException", True),
+        ("ResourceNotFoundException", True),
+        ("ValidationException", True),
+        ("AccessDeniedException", False),
+        ("403", False),
+        ("ExpiredTokenException", False),
+        ("InvalidSignatureException", False),
+        ("timeout", False),
+        ("connection", False),
+    ],
+)
+def test_a_target_is_up_when_it_answered_and_let_us_in(code: str, *, authorised: bool) -> None:
+    """An error of the service's own is an answer to someone it knows."""
+    assert was_authorised(code) is authorised
 
 
 def test_time_is_not_wasted_on_a_quiet_poll(rig: Rig) -> None:

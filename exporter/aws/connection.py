@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # of one request, the first included
 CONNECT_TIMEOUT = 5.0
+RENEW_AFTER = 5.0  # seconds that a client whose credentials were refused is kept, lest each poll make a new one
 
 
 class Connection:
@@ -46,7 +47,9 @@ class Connection:
     def __init__(self, target: TargetConfig, polling: PollingConfig, attempts: Attempts, clock: Clock) -> None:
         self._target = target
         self._polling = polling
+        self._clock = clock
         self._hooks = Wiretap(attempts, clock)
+        self._renewable_at = 0.0
         self._client: QBusinessClient | None = None
         self._lock = threading.Lock()
         self.region = _region(target)
@@ -74,7 +77,7 @@ class Connection:
             ours = translate(error, operation)
             if ours is None:
                 raise
-            if ours.reason is Reason.CREDENTIALS:
+            if ours.reason is Reason.CREDENTIALS and self._clock.monotonic() >= self._renewable_at:
                 self._client = None
             raise ours from error
 
@@ -82,6 +85,7 @@ class Connection:
         with self._lock:
             if self._client is None:
                 self._client = self._make_client()
+                self._renewable_at = self._clock.monotonic() + RENEW_AFTER
             return self._client
 
     def _make_client(self) -> QBusinessClient:

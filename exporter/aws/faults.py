@@ -42,6 +42,7 @@ _BY_CODE = {
     "ConflictException": Reason.CONFLICT,
     "409": Reason.CONFLICT,
 }
+_REFUSED = {Reason.ACCESS_DENIED, Reason.CREDENTIALS}
 # The first that fits is taken: botocore's timeouts are connection errors too.
 _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
     ((boto_errors.ConnectTimeoutError, boto_errors.ReadTimeoutError), Reason.TIMEOUT),
@@ -63,6 +64,11 @@ _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason
     # botocore's parser answers a body of the wrong type with whatever its attribute access ran into.
     ((AttributeError, TypeError, ValueError, KeyError, RecursionError), Reason.MALFORMED_RESPONSE),
 )
+
+
+def was_authorised(code: str) -> bool:
+    """Tell from an attempt's code whether AWS answered it and let in whoever asked."""
+    return code not in {"timeout", "connection"} and _BY_CODE.get(code) not in _REFUSED
 
 
 def translate(error: Exception, operation: str) -> ProviderError | None:

@@ -16,5 +16,5 @@ def run(arguments: Namespace) -> int:
     for warning in loaded.warnings:
         print(f"{warning} (warning)")  # noqa: T201 (the command's output)
     sources = sum(len(target.data_sources) for target in loaded.config.targets)
-    print(f"{loaded.file}: {len(loaded.config.targets)} targets, {sources} data sources named, no problems")  # noqa: T201 (the same)
+    print(f"{loaded.file}: no problems; targets: {len(loaded.config.targets)}, data sources named: {sources}")  # noqa: T201 (the same)
     return 0

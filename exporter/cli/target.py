@@ -6,13 +6,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.aws import Connection
+from exporter.aws import Connection, was_authorised
 from exporter.errors import Reason, StartupError
 from exporter.model import DataSource, SourceId
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import Agenda, Budget, Intervals, Scheduler
-from exporter.telemetry import was_authorised
 
 if TYPE_CHECKING:
     import threading
