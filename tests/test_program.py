@@ -18,6 +18,7 @@ import pytest
 from builders import HOUR
 from exporter import __version__
 from exporter.simulator.clock import ManualClock, ScaledClock
+from exporter.simulator.faults import KINDS as KINDS_OF_FAULTS
 from exporter.simulator.fleet import DataSource, Routine, Totals, make_id, truth
 from exporter.simulator.life import KINDS, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -159,6 +160,34 @@ def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> N
                 program.kill()
         with serve(tmp_path, config) as program:
             assert settle(program, sources, clock) > 40
+
+
+def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> None:
+    """Whatever AWS answers for a while, in whatever sequence, nothing is lost and nothing is counted twice."""
+    clock = ScaledClock()
+    dice = random.Random(7)
+    sources = [DataSource(f"source-{n}") for n in range(4)]
+    # These change what the jobs themselves are said to be, so that there is no one truth.
+    harmless = sorted(set(KINDS_OF_FAULTS) - {"unknown_status", "odd_counters", "huge_counters", "end_before_start"})
+    with (
+        SimulatedQBusiness(fleet_of(*sources), clock) as service,
+        serve(tmp_path, config_for(service, state, timeout="200ms")) as program,
+    ):
+        program.until_ready()
+        for source in sources:
+            source.routine = lively(source.name, clock.now() + 1.5).routine
+        for kind in dice.sample(harmless, len(harmless)):
+            victim = dice.choice([None, *(source.id for source in sources)])
+            page, times = dice.choice([None, 1, 2]), dice.randint(1, 6)
+            service.faults.add(kind, data_source_id=victim, page=page, times=times, until=clock.now() + 1, seconds=0.1)
+            time.sleep(0.3)
+        befallen = {request.fault for request in service.requests}
+        service.faults.clear()
+        assert settle(program, sources, clock) > 20
+        assert len(befallen) > len(harmless) * 2 / 3
+        failures = program.scrape().value("qbusiness_exporter_poll_failures_total") or 0
+        assert failures > 20
+        assert program.get("/-/healthy")[0] == 200
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])

@@ -175,7 +175,11 @@ def test_a_fault_is_an_error_with_its_reason(rig: Rig, kind: str, page: int) -> 
     assert (failed.value.reason, failed.value.operation) == (reason, "ListDataSourceSyncJobs")
     assert str(failed.value).startswith("ListDataSourceSyncJobs: ")
     if reason is not Reason.PAGINATION:
-        assert rig.attempts.codes == ["200"] * (page - 1) + codes
+        # Releases of botocore differ in whether they retry a 429 without a code.
+        once = ["200"] * (page - 1) + codes[:1]
+        assert rig.attempts.codes in (
+            [once] if len(codes) == 1 else [once + codes[1:], *[once] * (kind == "throttled_bare")]
+        )
     rig.service.faults.clear()
     assert len(rig.read()) == 25
 
