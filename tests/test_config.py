@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from exporter import config
-from exporter.config import Config, format_duration, parse_duration
+from exporter.config import (
+    DEFAULT_OBJECTIVE,
+    Config,
+    DataSourceConfig,
+    DiscoveryConfig,
+    ObjectiveMatch,
+    format_duration,
+    parse_duration,
+)
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "config.example.yaml"
+GOOD = Path(__file__).parent / "data" / "config" / "good.yaml"
 SCHEMA = ROOT / "docs" / "config.schema.json"
 
 
@@ -38,6 +47,17 @@ BAD = bad_files()
 
 # Of these a schema cannot tell: they are about YAML itself, or about two values at once.
 BEYOND_A_SCHEMA = {
+    "a bucket of nothing",
+    "a duration longer than time",
+    "a filter of nothing but nothings",
+    "a label with a line break",
+    "a name of a target like another's region",
+    "a discovery interval too long",
+    "a tag on a section",
+    "a tag on nothing",
+    "a tag that its value denies",
+    "an endpoint that is no address",
+    "an endpoint without such a port",
     "a data source in two targets",
     "a data source named twice",
     "a display name with a line break",
@@ -45,9 +65,7 @@ BEYOND_A_SCHEMA = {
     "a duplicate key deep inside",
     "a filter that matches everything",
     "a key that is a list",
-    "a label of the wrong form",
     "a loop of aliases",
-    "a merge key",
     "a rate that is not a number",
     "a tab",
     "a duration too long",
@@ -140,15 +158,76 @@ def test_the_examples_values_are_the_defaults_where_it_says_so() -> None:
     assert discovery.interval == default.targets[0].discovery.interval
 
 
+def test_every_key_is_understood() -> None:
+    """With a value of its own, and aliases followed."""
+    loaded = config.load(GOOD)
+    assert loaded.warnings == ()
+    (target,) = loaded.config.targets
+    account = (target.name, target.region, target.role_arn, target.external_id, target.profile, target.endpoint_url)
+    assert account == (
+        "Продакшн 1",
+        "eu-west-1",
+        "arn:aws-us-gov:iam::111122223333:role/path/to/qbusiness@reader",
+        "2026-01-01",
+        "42",
+        "https://[2001:db8::1]:8443/path",
+    )
+    first, second = target.data_sources
+    assert first == DataSourceConfig(
+        application_id="00000000-0000-0000-0000-000000000001",
+        index_id="00000000-0000-0000-0000-000000000002",
+        data_source_id="00000000-0000-0000-0000-000000000003",
+        application="intranet & more",
+        name="hr-sharepoint",
+        labels={"team": "hr", "_9": "", "note": "a\u00a0b"},
+    )
+    assert (second.application, second.name, dict(second.labels)) == ("intranet & more", None, {})
+
+
+def test_every_key_of_discovery_is_understood() -> None:
+    """Tags have names that labels cannot have."""
+    discovery = config.load(GOOD).config.targets[0].discovery
+    assert discovery == DiscoveryConfig.model_validate(
+        {
+            "interval": "90m",
+            "include": [
+                {"application": "intra*", "index": "[a-c]*", "data_source": "?", "type": "S3*"},
+                {"tags": {"aws:cloudformation/stack-name": "prod-*"}},
+            ],
+            "exclude": [{"data_source": "*-test"}],
+            "tag_labels": ["cost centre", "team"],
+        },
+    )
+
+
+def test_every_key_of_the_other_sections_is_understood() -> None:
+    """Durations become seconds."""
+    loaded = config.load(GOOD).config
+    polling = loaded.polling
+    assert (polling.interval, polling.idle_interval, polling.window, polling.timeout) == (90, 600, 604800, 1.5)
+    assert (polling.concurrency, polling.requests_per_second) == (16, 0.5)
+    first, second = loaded.objectives
+    assert first.match == ObjectiveMatch(
+        application="intranet", data_source="archive-*", type="S3*", labels={"team": "h?"}
+    )
+    limits = (first.max_success_age, first.max_duration, first.max_failed_ratio, first.min_documents_scanned)
+    assert limits == (691200, 43200, 0, 0)
+    assert (second.match, second.max_success_age, second.max_failed_ratio) == (ObjectiveMatch(), None, 1)
+    assert (loaded.state.path, loaded.metrics.duration_buckets) == (":memory:", (0.5, 129600))
+
+
 def test_the_schema_is_that_of_the_models() -> None:
     """`make docs` writes it."""
     assert json.loads(SCHEMA.read_text()) == config.json_schema()
 
 
-def test_the_schema_accepts_the_example() -> None:
+@pytest.mark.parametrize("path", [EXAMPLE, GOOD], ids=lambda path: path.name)
+def test_the_schema_accepts_what_loads(path: Path) -> None:
     """Editors find nothing to underline."""
     jsonschema.Draft202012Validator.check_schema(config.json_schema())
-    jsonschema.validate(yaml.safe_load(EXAMPLE.read_text()), config.json_schema())
+    # JSON has no dates: in an editor one is text, as it is when loaded.
+    data = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=str))
+    jsonschema.validate(data, config.json_schema())
 
 
 @pytest.mark.parametrize("text", [pytest.param(case[1], id=case[0]) for case in BAD if case[0] not in BEYOND_A_SCHEMA])
@@ -187,6 +266,40 @@ def test_a_configuration_does_not_change() -> None:
     """It is shared between threads."""
     with pytest.raises(ValidationError):
         config.default().polling.interval = 1.0  # type: ignore[misc]  # that it cannot is the point
+    assert hash(config.load(GOOD).config) == hash(config.load(GOOD).config)
+
+
+def test_defaults_stand_behind_every_objective() -> None:
+    """But for the age of a success, which follows from the schedule."""
+    behind = DEFAULT_OBJECTIVE
+    limits = (behind.max_success_age, behind.max_duration, behind.max_failed_ratio, behind.min_documents_scanned)
+    assert limits == (None, 86400, 0.05, 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "most", "message"),
+    [
+        ("name: {}", 1000, "name: {} characters are too many: give at most 1000"),
+        ("labels: {{team: {}}}", 256, "team: {} characters are too many: give at most 256"),
+    ],
+)
+def test_texts_end_somewhere(key: str, most: int, message: str) -> None:
+    """Up to the limit they are fine."""
+    ids = "\n".join(f"    {kind}_id: {kind[0]}{'0' * 35}" for kind in ("application", "index", "data_source"))
+    start = f"targets:\n- data_sources:\n  -\n{ids}\n    "
+    config.parse(start + key.format("x" * most), "f")
+    with pytest.raises(ConfigError) as refused:
+        config.parse(start + key.format("x" * (most + 1)), "f")
+    assert [problem.message for problem in refused.value.problems] == [message.format(most + 1)]
+
+
+def test_a_source_has_no_more_than_32_labels() -> None:
+    """Each is a label of a metric."""
+    some = {f"label{number}": "x" for number in range(33)}
+    ids = dict.fromkeys(("application_id", "index_id", "data_source_id"), "a" * 36)
+    text = yaml.safe_dump({"targets": [{"data_sources": [{**ids, "labels": some}]}]})
+    with pytest.raises(ConfigError, match="labels: 33 are too many: give at most 32"):
+        config.parse(text, "f")
 
 
 @pytest.mark.parametrize(
@@ -230,10 +343,20 @@ def test_what_is_unwise_is_a_warning(text: str, warning: str) -> None:
     assert [str(problem) for problem in config.parse(text, "f").warnings] == [f"f:{warning}"]
 
 
-def test_against_a_simulation_any_pace_is_wise() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "127.8.9.10", "[::1]:80", "localhost"])
+def test_against_a_simulation_any_pace_is_wise(host: str) -> None:
     """Nobody is throttled on the loopback."""
-    text = "targets: [{endpoint_url: 'http://127.0.0.1:1'}]\npolling: {interval: 100ms, requests_per_second: 100}"
+    text = f"targets: [{{endpoint_url: 'http://{host}'}}]\npolling: {{interval: 100ms, requests_per_second: 100}}"
     assert config.parse(text, "f").warnings == ()
+
+
+def test_a_pace_is_unwise_where_one_target_is_aws() -> None:
+    """Whatever the others are."""
+    text = "targets: [{name: a, endpoint_url: 'http://[::1]'}, {name: b}]\npolling: {idle_interval: 9s, interval: 9s}"
+    assert [problem.message.partition(":")[0] for problem in config.parse(text, "f").warnings] == [
+        "interval",
+        "idle_interval",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +364,7 @@ def test_against_a_simulation_any_pace_is_wise() -> None:
     [
         (lambda _: None, "1:1: cannot be read: No such file or directory"),
         (lambda path: path.mkdir(), "1:1: cannot be read: Is a directory"),
-        (lambda path: path.write_bytes(b"a: 1\nb: \xff"), "2:1: not UTF-8: byte 0xff at offset 8"),
+        (lambda path: path.write_bytes(b"a: 1\nb: \xff"), "2:4: not UTF-8: byte 0xff; save the file as UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_problem_too(tmp_path: Path, make: Any, message: str) -> None:
@@ -278,6 +401,9 @@ def loads_or_says_why(text: str) -> None:
         return
     assert problems
     assert all(problem.line >= 1 and problem.column >= 1 for problem in problems)
+    assert problems == sorted(problems)
+    assert all(len(str(problem).splitlines()) == 1 for problem in problems)
+    assert not any("Input should" in problem.message for problem in problems)  # pydantic's words are not ours
 
 
 @given(st.text())
@@ -286,7 +412,14 @@ def test_no_text_breaks_it(text: str) -> None:
     loads_or_says_why(text)
 
 
-MUTATIONS = ["", "{", "]", "&a ", "*a", "? ", "- ", ": ", "\n", "!!set", "1", "~", "2026-01-01"]
+MUTATIONS = ["", "{", "]", "&a ", "*a", "? ", "- ", ": ", "\n", "!!set", "!!int ", "<<: ", "1", "~", "2026-01-01"]
+WORDS = [*MUTATIONS, *Config.model_fields, "interval", "labels", "include", "http://[", "0x", "9" * 400, "'", '"', "  "]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=30))
+def test_no_jumble_of_yaml_breaks_it(words: list[str]) -> None:
+    """Nor does text that looks like YAML."""
+    loads_or_says_why("".join(words))
 
 
 @given(data=st.data())
@@ -295,9 +428,7 @@ def test_no_mutation_of_the_example_breaks_it(data: st.DataObject) -> None:
     text = EXAMPLE.read_text()
     at = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 40))
-    insert = data.draw(
-        st.sampled_from(["", "{", "]", "&a ", "*a", "? ", "- ", ": ", "\n", "!!set", "1", "~", "2026-01-01"])
-    )
+    insert = data.draw(st.sampled_from(MUTATIONS))
     loads_or_says_why(text[:at] + insert + text[at + length :])
 
 

@@ -3,12 +3,14 @@
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import Loaded, default, load, parse
 from exporter.config.models import (
+    DEFAULT_OBJECTIVE,
     Config,
     DataSourceConfig,
     DiscoveryConfig,
     Matcher,
     MetricsConfig,
     ObjectiveConfig,
+    ObjectiveMatch,
     PollingConfig,
     StateConfig,
     TargetConfig,
@@ -16,6 +18,7 @@ from exporter.config.models import (
 from exporter.config.schema import json_schema
 
 __all__ = [
+    "DEFAULT_OBJECTIVE",
     "Config",
     "DataSourceConfig",
     "DiscoveryConfig",
@@ -23,6 +26,7 @@ __all__ = [
     "Matcher",
     "MetricsConfig",
     "ObjectiveConfig",
+    "ObjectiveMatch",
     "PollingConfig",
     "StateConfig",
     "TargetConfig",

@@ -2,77 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from exporter.config.durations import format_duration
+from exporter.config.words import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.config.models import Config, TargetConfig
+    from exporter.config.source import Source
 
-Finding = tuple[tuple[str | int, ...], str]
+Path = tuple[str | int, ...]
+Finding = tuple[Path, str]
 """The path of the value that is at fault, and what to say of it."""
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")  # where Amazon Q Business is documented to be
 _IDS = ("application_id", "index_id", "data_source_id")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-def across(data: object) -> Iterator[Finding]:
+def across(source: Source) -> Iterator[Finding]:
     """Find contradictions in plain data, whatever else is wrong with it."""
-    targets = data.get("targets") if isinstance(data, dict) else None
+    targets = source.data.get("targets") if isinstance(source.data, dict) else None
     if not isinstance(targets, list):
         return
     if not targets:
         yield ("targets",), "targets: an empty list: name a target, or leave the key out for the SDK's own region"
-    named: dict[object, int] = {}
-    sources: dict[tuple[str, ...], tuple[int, int]] = {}
-    for number, target in enumerate(targets):
-        if not isinstance(target, dict):
-            continue
-        yield from _names(target, number, named)
-        yield from _sources(target, number, sources)
-        yield from _filters(target, number)
+    yield from _same_names(source, targets)
+    yield from _same_sources(source, targets)
+    for number, target in _mappings(targets):
+        yield from _filters(target, ("targets", number, "discovery"))
         if target.get("external_id") is not None and target.get("role_arn") is None:
             yield ("targets", number, "external_id"), "external_id: without effect; give the role_arn that asks for it"
 
 
-def _names(target: dict[str, object], number: int, named: dict[object, int]) -> Iterator[Finding]:
-    name = target.get("name") or target.get("region") or "the SDK's own region"
-    if not isinstance(name, str):
-        return
-    if name in named:
-        place = ("targets", number, "name") if target.get("name") else ("targets", number)
-        yield place, f"name: target {named[name] + 1} is called {name!r} too: give each target a name of its own"
-    named.setdefault(name, number)
+def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give those of a list that are mappings, an entry with nothing behind it too, with their numbers."""
+    for number, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict | None):
+            yield number, entry or {}
 
 
-def _sources(target: dict[str, object], number: int, seen: dict[tuple[str, ...], tuple[int, int]]) -> Iterator[Finding]:
-    sources = target.get("data_sources")
-    for position, source in enumerate(sources if isinstance(sources, list) else []):
-        if not isinstance(source, dict) or not all(isinstance(source.get(key), str) for key in _IDS):
+def _same_names(source: Source, targets: list[object]) -> Iterator[Finding]:
+    named: dict[str, Path] = {}
+    for number, target in _mappings(targets):
+        name = target.get("name") or target.get("region") or "the SDK's own region"
+        if not isinstance(name, str):
             continue
-        ids = tuple(str(source[key]) for key in _IDS)
-        if ids in seen:
-            first, at = seen[ids]
-            path = ("targets", number, "data_sources", position)
-            yield path, f"data_sources: named before, as entry {at + 1} of target {first + 1}: keep one of them"
-        seen.setdefault(ids, (number, position))
+        path: Path = ("targets", number, "name") if target.get("name") else ("targets", number)
+        if name in named:
+            line = source.line(named[name])
+            yield path, f"name: the target in line {line} is called {shown(name)} too: give each a name of its own"
+        named.setdefault(name, path)
 
 
-def _filters(target: dict[str, object], number: int) -> Iterator[Finding]:
+def _same_sources(source: Source, targets: list[object]) -> Iterator[Finding]:
+    seen: dict[tuple[str, ...], Path] = {}
+    for number, target in _mappings(targets):
+        for position, entry in _mappings(target.get("data_sources")):
+            ids = tuple(entry[key] for key in _IDS if isinstance(entry.get(key), str))
+            if len(ids) < len(_IDS):
+                continue
+            path: Path = ("targets", number, "data_sources", position)
+            if ids in seen:
+                line = source.line(seen[ids])
+                yield path, f"data_sources: this one is named in line {line} already: keep one of them"
+            seen.setdefault(ids, path)
+
+
+def _filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
     discovery = target.get("discovery")
     for key in ("include", "exclude"):
-        matchers = discovery.get(key) if isinstance(discovery, dict) else None
-        for position, matcher in enumerate(matchers if isinstance(matchers, list) else []):
-            if matcher in ({}, None):
-                path = ("targets", number, "discovery", key, position)
-                yield (
-                    path,
-                    f"{key}: matches everything: give application, index, data_source, type or tags",
-                )
+        for position, matcher in _mappings(discovery.get(key) if isinstance(discovery, dict) else None):
+            if not any(value not in (None, {}) for value in matcher.values()):
+                message = f"{key}: matches everything: give application, index, data_source, type or tags"
+                yield (*path, key, position), message
 
 
 def unwise(config: Config) -> Iterator[Finding]:
@@ -108,4 +114,8 @@ def _unwise_target(target: TargetConfig, number: int) -> Iterator[Finding]:
 
 
 def _is_local(target: TargetConfig) -> bool:
-    return bool(target.endpoint_url) and urlsplit(target.endpoint_url).hostname in _LOOPBACK
+    host = urlsplit(target.endpoint_url or "").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import re
 
+from exporter.config.words import shown
+
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LONGEST = 292 * _UNITS["y"]  # Prometheus's own limit: what 64 bits of nanoseconds hold
 PATTERN = "^(?=.)(0|" + "".join(rf"([0-9]+{unit})?" for unit in _UNITS) + ")$"
 _DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS))
+_WHOLE = re.compile(r"[0-9]{1,9}")
 
 
 def parse_duration(text: object) -> float:
     """Read a duration as seconds; raises ValueError that says what would be right."""
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        if text == 0:
+    bare = _bare_seconds(text)
+    if bare is not None:
+        if bare == 0:
             return 0.0
-        raise ValueError(f"{text} has no unit: write {text}s for seconds")
+        raise ValueError(f"{shown(text)} has no unit: write {format_duration(bare, largest='s')} for seconds")
     found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
-    if text == "0":
-        return 0.0
     if found is None:
-        raise ValueError(f"{text!r} is not a duration: write it as 500ms, 90s or 1h30m, larger units first")
-    return sum(int(number) * seconds for number, seconds in zip(found.groups(), _UNITS.values(), strict=True) if number)
+        raise ValueError(f"{shown(text)} is not a duration: write it as 500ms, 90s or 1h30m, larger units first")
+    # As floats: their digits may be any number, and too many are merely too long.
+    seconds = sum(float(count) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True) if count)
+    if seconds > _LONGEST:
+        raise ValueError(f"{shown(text)} is longer than any duration can be: the longest is 292y")
+    return seconds
 
 
-def format_duration(seconds: float) -> str:
-    """Write seconds as a duration in days and less; what is left below a millisecond is dropped."""
+def _bare_seconds(text: object) -> float | None:
+    """Give the number that was written without a unit; none for what no duration can be."""
+    if isinstance(text, str):
+        return float(text) if _WHOLE.fullmatch(text) else None
+    if isinstance(text, bool) or not isinstance(text, int | float):
+        return None
+    return float(text) if text == 0 or _UNITS["ms"] <= text <= _LONGEST else None
+
+
+def format_duration(seconds: float, largest: str = "d") -> str:
+    """Write seconds as a duration in units from `largest` down; what is left below a millisecond is dropped."""
     parts, left = [], round(seconds * 1000)
-    for unit in ("d", "h", "m", "s", "ms"):
-        size = _UNITS[unit]
-        count, left = divmod(left, round(size * 1000))
+    units = list(_UNITS)
+    for unit in units[units.index(largest) :]:
+        count, left = divmod(left, round(_UNITS[unit] * 1000))
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"

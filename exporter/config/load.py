@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from exporter.config.checks import across, unwise
 from exporter.config.models import Config
 from exporter.config.source import read
+from exporter.config.words import kind_of, shown_key
 from exporter.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from exporter.config.source import Source
-
-_KINDS = {
-    dict: "keys and values",
-    list: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +44,10 @@ def load(path: Path) -> Loaded:
     except OSError as error:
         raise ConfigError([Problem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
-        message = f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(file, line, 1, message)]) from error
+        before = error.object[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not UTF-8: byte {error.object[error.start]:#04x}; save the file as UTF-8"
+        raise ConfigError([Problem(file, line, column, message)]) from error
     return parse(text, file)
 
 
@@ -67,39 +60,38 @@ def parse(text: str, file: str) -> Loaded:
         config = Config.model_validate({} if source.data is None else source.data)
     except ValidationError as error:
         problems += [_explain(source, detail) for detail in error.errors()]
-    problems += [source.problem(path, message) for path, message in across(source.data)]
+    problems += [source.problem(path, message) for path, message in across(source)]
     if problems or config is None:
         raise ConfigError(sorted(set(problems)))
     return Loaded(config, tuple(source.problem(path, message) for path, message in unwise(config)))
 
 
 def _explain(source: Source, detail: ErrorDetails) -> Problem:
-    path = detail["loc"]
-    key = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
+    path, kind = detail["loc"], detail["type"]
+    if path and path[-1] == "[key]" and path not in source.keys:  # pydantic's way to say that a key itself is wrong
+        return source.problem(path[:-1], f"{shown_key(path[-2])}: {detail['ctx']['error']}", at_key=True)
+    name = next((part for part in reversed(path) if isinstance(part, str)), None)
+    key = "" if name is None else shown_key(name)
     prefix = f"{key}: " if key else ""
-    kind, found = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         return source.problem(path, f"{key}: no such key{_suggestion(path)}", at_key=True)
     if kind == "missing":
         return source.problem(path[:-1], f"{key} is missing")
     if kind == "value_error":
         return source.problem(path, prefix + str(detail["ctx"]["error"]))
-    return source.problem(path, prefix + _shape(kind, found))
+    return source.problem(path, prefix + _shape(kind, detail["input"]))
 
 
 def _shape(kind: str, found: object) -> str:
-    given = _KINDS.get(type(found), str(found))
-    if kind in {"tuple_type", "list_type"}:
-        return f"{given} where a list belongs: begin each entry with a hyphen"
-    return f"{given} where keys and values belong"
+    if kind == "tuple_type":
+        return f"{kind_of(found)} where a list belongs: begin each entry with a hyphen"
+    return f"{kind_of(found)} where keys and values belong"
 
 
 def _suggestion(path: Sequence[str | int]) -> str:
     known = _keys_at(path[:-1])
     close = difflib.get_close_matches(str(path[-1]), known, 1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known here: {', '.join(known)}" if known else ""
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
 
 
 def _keys_at(path: Sequence[str | int]) -> list[str]:

@@ -8,11 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from exporter.config.kinds import (
     Buckets,
+    Glob,
     Identifier,
+    LabelGlobs,
     Labels,
     Name,
+    Pairs,
     Region,
     RoleArn,
+    TagGlobs,
+    TagKey,
     Url,
     duration,
     number,
@@ -43,17 +48,17 @@ class DataSourceConfig(Section):
     data_source_id: Identifier = Field(description="Id of the data source, 36 characters.")
     application: Name | None = Field(None, description="Display name of the application; default: AWS's.")
     name: Name | None = Field(None, description="Display name of the data source; default: AWS's.")
-    labels: Labels = Field(default_factory=dict, description="Shown on qbusiness_data_source_info as label_NAME.")
+    labels: Labels = Field(default_factory=Pairs, description="Shown on qbusiness_data_source_info as label_NAME.")
 
 
 class Matcher(Section):
     """What a data source has to match, by globs; all that are given must match."""
 
-    application: Name | None = Field(None, description="Glob on the application's display name.")
-    index: Name | None = Field(None, description="Glob on the index's display name.")
-    data_source: Name | None = Field(None, description="Glob on the data source's display name.")
-    type: Name | None = Field(None, description="Glob on the data source's type, such as SHAREPOINT*.")
-    tags: Labels = Field(default_factory=dict, description="Tags that the data source must have: key and glob.")
+    application: Glob | None = Field(None, description="Glob on the application's display name.")
+    index: Glob | None = Field(None, description="Glob on the index's display name.")
+    data_source: Glob | None = Field(None, description="Glob on the data source's display name.")
+    type: Glob | None = Field(None, description="Glob on the data source's type, such as SHAREPOINT*.")
+    tags: TagGlobs = Field(default_factory=Pairs, description="Tags that the data source must have: key and glob.")
 
 
 class DiscoveryConfig(Section):
@@ -62,7 +67,7 @@ class DiscoveryConfig(Section):
     interval: Annotated[float, duration(0.1, 7 * DAY)] = Field(15 * MINUTE, description="How often to look for them.")
     include: tuple[Matcher, ...] = Field((), description="Watch only what matches one of these; empty: everything.")
     exclude: tuple[Matcher, ...] = Field((), description="Never watch what matches one of these.")
-    tag_labels: tuple[Name, ...] = Field((), description="Tags shown on qbusiness_data_source_info as tag_NAME.")
+    tag_labels: tuple[TagKey, ...] = Field((), description="Tags shown on qbusiness_data_source_info as tag_NAME.")
 
 
 class TargetConfig(Section):
@@ -125,16 +130,18 @@ class PollingConfig(Section):
 class ObjectiveMatch(Section):
     """Which data sources an objective is for, by globs; all that are given must match."""
 
-    application: Name | None = Field(None, description="Glob on the application's display name.")
-    data_source: Name | None = Field(None, description="Glob on the data source's display name.")
-    type: Name | None = Field(None, description="Glob on the data source's type.")
-    labels: Labels = Field(default_factory=dict, description="Labels that the data source must have: name and glob.")
+    application: Glob | None = Field(None, description="Glob on the application's display name.")
+    data_source: Glob | None = Field(None, description="Glob on the data source's display name.")
+    type: Glob | None = Field(None, description="Glob on the data source's type.")
+    labels: LabelGlobs = Field(
+        default_factory=Pairs, description="Labels that the data source must have: name and glob."
+    )
 
 
 class ObjectiveConfig(Section):
     """What the alerts hold data sources to."""
 
-    match: ObjectiveMatch = Field(ObjectiveMatch(), description="Which data sources; default: every one.")
+    match: ObjectiveMatch = Field(default_factory=ObjectiveMatch, description="Which data sources; default: every one.")
     max_success_age: Annotated[float, duration(MINUTE, 365 * DAY)] | None = Field(
         None,
         description="Longest time since a successful sync; default: twice the longest gap of the schedule plus 1h.",
@@ -151,6 +158,12 @@ class ObjectiveConfig(Section):
         None,
         description="A successful sync that scanned fewer documents is suspicious; default: 1.",
     )
+
+
+DEFAULT_OBJECTIVE = ObjectiveConfig.model_validate(
+    {"max_duration": "1d", "max_failed_ratio": 0.05, "min_documents_scanned": 1},
+)
+"""What stands behind every objective; its max_success_age follows from a data source's schedule."""
 
 
 class StateConfig(Section):

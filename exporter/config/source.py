@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from exporter.config.words import shown, shown_key
 from exporter.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 MAX_NODES = 200_000  # aliases of aliases grow without bound; a configuration of ten thousand data sources does not
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+_COLLECTIONS = {f"{_TAG}map", f"{_TAG}seq"}
+_SCALARS = {
+    f"{_TAG}null": "nothing",
+    f"{_TAG}bool": "true or false",
+    f"{_TAG}int": "a number",
+    f"{_TAG}float": "a number",
+}
+# Dates too: no key wants one, and as text they may be a name. The last two are `=` and `<<` where a value stands.
+_TEXT = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", _MERGE}
 
 
 @dataclass(slots=True)
@@ -25,6 +37,10 @@ class Source:
     values: dict[Path, yaml.Mark] = field(default_factory=dict)
     keys: dict[Path, yaml.Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    def line(self, path: Path) -> int:
+        """Give the line in which a value stands."""
+        return self.values[path].line + 1
 
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
         """Place a problem at a value, at its key, or at the nearest thing around it that the file has."""
@@ -66,38 +82,68 @@ class _Reader:
         self._open: set[int] = set()
 
     def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 (YAML is anything)
-        self._count += 1
-        if self._count > MAX_NODES or id(node) in self._open:
-            raise yaml.MarkedYAMLError(problem="aliases that never end", problem_mark=node.start_mark)
+        self._guard(node)
         self._source.values[path] = node.start_mark
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
         self._open.add(id(node))
         try:
+            if node.tag not in _COLLECTIONS:
+                self._refuse(node, _no_tag(node))
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
-            if isinstance(node, yaml.SequenceNode):
-                return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
-            return self._scalar(node)
+            return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
         finally:
             self._open.discard(id(node))
 
-    def _scalar(self, node: yaml.Node) -> object:
+    def _guard(self, node: yaml.Node) -> None:
+        self._count += 1
+        if id(node) in self._open:
+            raise yaml.MarkedYAMLError(
+                problem="an alias of what it stands in, which never ends", problem_mark=node.start_mark
+            )
+        if self._count > MAX_NODES:
+            problem = f"more than {MAX_NODES} values once aliases are followed"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+    def _refuse(self, node: yaml.Node, message: str) -> None:
+        mark = node.start_mark
+        self._source.problems.append(Problem(self._source.file, mark.line + 1, mark.column + 1, message))
+
+    def _scalar(self, node: yaml.ScalarNode) -> object:
+        if node.tag in _TEXT:
+            return node.value
+        if node.tag not in _SCALARS:
+            self._refuse(node, _no_tag(node))
+            return None
         try:
             return self._loader.construct_object(node)
-        except ValueError as error:
-            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
+        except (ValueError, LookupError):  # an explicit tag on what is not of its kind, or thousands of digits
+            self._refuse(node, f"{shown(node.value)} cannot be read as {_SCALARS[node.tag]}")
+            return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         built: dict[str, object] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key that is not text", problem_mark=key_node.start_mark)
-            key, mark = key_node.value, key_node.start_mark
-            here = (*path, key)
-            if key in built:
-                first = self._source.keys[here].line + 1
-                message = f"{key}: given twice, first in line {first}: keep one of them"
-                self._source.problems.append(Problem(self._source.file, mark.line + 1, mark.column + 1, message))
-                continue
-            self._source.keys[here] = mark
-            built[key] = self.build(value_node, here)
+                self._refuse(key_node, "a key that is not text: keys are single words")
+            elif key_node.tag == _MERGE:
+                self._refuse(
+                    key_node, "<<: merge keys are not followed: write the keys out, or alias the whole section"
+                )
+            elif not key_node.value.isprintable():
+                self._refuse(key_node, f"{shown_key(key_node.value)}: a key with characters that cannot be printed")
+            elif key_node.value in built:
+                key = key_node.value
+                first = self._source.keys[(*path, key)].line + 1
+                self._refuse(key_node, f"{shown_key(key)}: given twice, first in line {first}: keep one of them")
+            else:
+                here = (*path, key_node.value)
+                self._source.keys[here] = key_node.start_mark
+                built[key_node.value] = self.build(value_node, here)
         return built
+
+
+def _no_tag(node: yaml.Node) -> str:
+    tag = node.tag.replace(_TAG, "!!")
+    return f"the tag {shown(tag)} is not allowed here: write the value without it"
