@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LATEST_JOBS = 10  # remembered and read back, however old
 RETENTION = 86400.0  # at least this long after its start a job is remembered, so that a full reread meets what it knows
-FRESHEN = 6 * 3600.0  # a quiet history takes on the time this often, so that what is still watched can be told
+FRESHEN = 3600.0  # a quiet history takes on the time this often: after a crash it tells how fresh it was
 DATE_RESOLUTION = 1.0  # the Date header that as_of comes from is cut to the second
 CONNECTOR_CODES = 20  # distinct connector codes a source may use as label values
 _STATUS_RANK = {str(status): rank for rank, status in enumerate(SyncJobStatus)}

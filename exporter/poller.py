@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -16,7 +16,7 @@ from exporter.lookback import REREAD, first_reading, next_reading
 from exporter.model import Names, SourceSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from exporter.history import Policy
     from exporter.model import Clock, DataSource, Reading, SourceHistory, SyncJob
@@ -33,8 +33,8 @@ class Keeper(Protocol):
     def history(self, key: str) -> SourceHistory | None:
         """Give a source's history."""
 
-    def commit(self, key: str, history: SourceHistory) -> None:
-        """Write a source's history."""
+    def commit(self, histories: Mapping[str, SourceHistory]) -> None:
+        """Write histories, by source."""
 
     def name(self, key: str) -> str | None:
         """Give a settled name."""
@@ -102,6 +102,14 @@ class Poller:
             polled_at=history.as_of if history else None,
         )
 
+    def rest(self) -> None:
+        """Write down how fresh everything is, for whoever goes on from here."""
+        watched = ((key, watch.history, watch.polled_at) for key, watch in list(self._watches.items()))
+        fresh = {
+            key: replace(history, as_of=at) for key, history, at in watched if history and at and at > history.as_of
+        }
+        self._keeper.commit(fresh)
+
     def poll(self, source: DataSource) -> Outcome:
         """Poll a source once; whatever goes wrong is counted, logged once, and shown as a failed poll."""
         watch = self._watches[str(source.id)]
@@ -124,7 +132,7 @@ class Poller:
         before = watch.history
         reading = self._read(source, watch)
         after = fold(before, reading, self._policy)
-        self._keeper.commit(str(source.id), after)
+        self._keeper.commit({str(source.id): after})
         watch.history, watch.polled_at = after, reading.as_of
         self._recover(watch, log)
         self._show(source, watch, watch.names)

@@ -162,9 +162,10 @@ class Scheduler:
 
     def join(self, deadline: float) -> bool:
         """Wait for the polls in flight until a moment of the monotonic clock; False when some are still at it."""
-        for thread in self._threads:
+        started = [thread for thread in self._threads if thread.ident is not None]
+        for thread in started:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in started)
 
     def progress(self) -> None:
         """Note a sign of life from within a poll."""

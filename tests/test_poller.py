@@ -176,6 +176,20 @@ def test_after_a_restart_staleness_is_visible_before_the_first_success(rig: Rig,
     assert shown.history
 
 
+def test_resting_writes_down_how_fresh_everything_is(rig: Rig, clock: FakeClock) -> None:
+    """A quiet source writes nothing for long; whoever goes on after a stop knows its last success all the same."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    rig.service.now = NOON + 600
+    rig.poll()
+    rig.poller.rest()
+    again = Rig(clock, rig.store)
+    again.service.error = ProviderError(Reason.CONNECTION, "refused")
+    shown = again.poll()
+    assert shown
+    assert shown.polled_at == NOON + 600
+
+
 def test_a_defect_is_a_failed_poll_too(rig: Rig) -> None:
     """The worker lives on, and the log has the traceback."""
     rig.poll()

@@ -320,7 +320,9 @@ def test_a_second_exporter_on_the_same_state_is_refused(tmp_path: Path, state: P
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command that ends by itself."""
     command = [sys.executable, "-m", "exporter", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=cwd)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=cwd)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
 
 
 @pytest.mark.parametrize(
@@ -349,7 +351,10 @@ def test_an_address_in_use_is_named(tmp_path: Path, state: Path) -> None:
         port = taken.getsockname()[1]
         done = run("--config.file", str(tmp_path / "config.yaml"), "--web.listen-address", f"127.0.0.1:{port}")
     assert done.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}: address already in use" in done.stderr.lower()
+    assert done.stderr.splitlines()[-1] == (
+        f"qbusiness-exporter: cannot listen on 127.0.0.1:{port}: address already in use; "
+        "choose another with --web.listen-address"
+    )
 
 
 def test_check_reports_every_problem_and_starts_nothing(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def opened(path: str) -> Store:
 def test_what_was_committed_is_there_after_a_restart(path: str) -> None:
     """Histories and settled names come back as they were."""
     store = opened(path)
-    store.commit(KEY, history())
+    store.commit({KEY: history()})
     store.settle_name("application/a", "intranet")
     store.close()
     store = opened(path)
@@ -71,7 +71,7 @@ def test_any_sequence_of_commits_leaves_the_last(counts: list[int], tmp_path_fac
     path = str(tmp_path_factory.mktemp("state") / "state.db")
     store = opened(path)
     for count in counts:
-        store.commit(KEY, history(count))
+        store.commit({KEY: history(count)})
     store.close()
     store = opened(path)
     assert store.history(KEY) == history(counts[-1])
@@ -82,7 +82,7 @@ def test_a_commit_survives_a_kill(path: str) -> None:
     """The process dies right after the commit, without closing anything."""
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[2]); from test_store import *\n"
-        "store = opened(sys.argv[1]); store.commit(KEY, history()); os.kill(os.getpid(), 9)"
+        "store = opened(sys.argv[1]); store.commit({KEY: history()}); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", script, path, str(Path(__file__).parent)], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -109,7 +109,7 @@ def test_an_unreadable_file_is_moved_aside(path: str, content: bytes) -> None:
     Path(path).write_bytes(content)
     store = opened(path)
     assert store.history(KEY) is None
-    store.commit(KEY, history())
+    store.commit({KEY: history()})
     store.close()
     (aside,) = Path(path).parent.glob("state.db.unreadable-*")
     assert aside.read_bytes() == content
@@ -128,7 +128,7 @@ def test_an_unreadable_file_is_moved_aside(path: str, content: bytes) -> None:
 def test_a_file_that_holds_what_we_cannot_read_is_moved_aside(path: str, damage: str) -> None:
     """Damage within, and files of a newer release, are told from a place that will not let us work."""
     store = opened(path)
-    store.commit(KEY, history())
+    store.commit({KEY: history()})
     store.close()
     with sqlite3.connect(path) as db:
         db.execute(damage)
@@ -174,12 +174,12 @@ def test_a_full_disk_is_survived(full_disk: str) -> None:
     store = Store(full_disk, lambda: failures.append(None))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    store.commit(KEY, history(2))
-    store.commit(KEY, history(40))
+    store.commit({KEY: history(2)})
+    store.commit({KEY: history(40)})
     assert len(failures) == 2
     assert store.history(KEY) == history(40)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    store.commit("another", history(1))
+    store.commit({"another": history(1)})
     assert len(failures) == 2
     store.close()
     store = opened(full_disk)
@@ -191,7 +191,7 @@ def test_memory_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """`:memory:` leaves no file behind."""
     monkeypatch.chdir(tmp_path)
     store = opened(MEMORY)
-    store.commit(KEY, history())
+    store.commit({KEY: history()})
     assert store.history(KEY) == history()
     store.close()
     assert list(tmp_path.iterdir()) == []
@@ -206,7 +206,7 @@ def test_the_file_is_bounded_by_what_is_watched(path: str) -> None:
         for hour in range(days.start * 24, days.stop * 24):
             job = make_job(f"j{hour}", started=NOON + hour * HOUR, added=1)
             state = fold(state, Reading((job,), job.started + 900, job.started + 900), POLICY)
-            store.commit(KEY, state)
+            store.commit({KEY: state})
         store.close()
         sizes.append(Path(path).stat().st_size)
     assert sizes[1] <= sizes[0] * 1.2
@@ -216,7 +216,7 @@ def test_the_file_is_bounded_by_what_is_watched(path: str) -> None:
 def test_what_nobody_watches_is_forgotten_after_a_month(path: str) -> None:
     """Not at once: a configuration that was wrong for a day costs no counters."""
     store = opened(path)
-    store.commit(KEY, history())
+    store.commit({KEY: history()})
     store.forget(set(), NOON + HOUR)
     assert store.history(KEY) is not None
     store.forget({KEY}, NOON + 2 * FORGET)

@@ -58,6 +58,7 @@ class Exporter:
             target.scheduler.stop()
         for target in self._targets:
             target.scheduler.join(deadline)
+            target.poller.rest()
         self._store.close()
         self.web.stop()
 

@@ -64,11 +64,12 @@ class Store:
             self._pending_names[key] = name
             self._flush()
 
-    def commit(self, key: str, history: SourceHistory) -> None:
-        """Write a source's history before it is shown; a failure is counted, logged once, and made good later."""
+    def commit(self, histories: Mapping[str, SourceHistory]) -> None:
+        """Write histories, by source, before they are shown; a failure is counted, logged once, and made good later."""
         with self._mutex:
-            if (self._pending.get(key) or self._written.get(key)) is not history:
-                self._pending[key] = history
+            for key, history in histories.items():
+                if (self._pending.get(key) or self._written.get(key)) is not history:
+                    self._pending[key] = history
             self._flush()
 
     def forget(self, watched: set[str], now: float) -> None:
