@@ -257,6 +257,8 @@ def test_a_source_that_hangs_delays_no_other(tmp_path: Path, state: Path) -> Non
         program.until_ready()
         service.faults.add("hang", data_source_id=sources[0].id)
         eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=sources[0].id) == 0)
+        assert len(service.asked("GetApplication")) == 1
+        assert len(service.asked("GetDataSource")) == len(sources)
         before = len(service.asked(data_source_id=sources[1].id))
         time.sleep(2)
         assert len(service.asked(data_source_id=sources[1].id)) - before >= 10
