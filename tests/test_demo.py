@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
 from builders import HOUR
 from harness import Program, eventually
 
@@ -34,6 +36,9 @@ def test_the_demo_shows_living_metrics(tmp_path: Path) -> None:
         )
         welcome = "".join(program.output)
         assert f"http://localhost:{program.address[1]}/metrics" in welcome
+        openmetrics = program.get("/metrics", Accept="application/openmetrics-text")[1]
+        names = {family.name for family in text_string_to_metric_families(openmetrics)}
+        assert names >= {"qbusiness_sync_jobs", "qbusiness_exporter_polls", "process_cpu_seconds"}
         checked = subprocess.run(
             ["promtool", "check", "metrics"],
             input=program.get("/metrics")[1],
