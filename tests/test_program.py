@@ -305,6 +305,20 @@ def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
         assert re.search(rf"qbusiness-exporter/{re.escape(__version__)}$", service.requests[0].user_agent)
 
 
+def test_the_ceiling_on_requests_holds_with_retries(tmp_path: Path, state: Path) -> None:
+    """Spaced evenly as the service sees them, whatever has to be asked twice."""
+    sources = [DataSource(f"source-{n}") for n in range(5)]
+    with SimulatedQBusiness(fleet_of(*sources)) as service:
+        service.faults.add("server_error", data_source_id=sources[0].id)
+        with serve(tmp_path, config_for(service, state, requests_per_second=20)):
+            eventually(lambda: len(service.requests) >= 100)
+        moments = [request.monotonic for request in service.requests]
+    # From one request to the fortieth after it pass two seconds, less what a busy machine adds to the first.
+    spans = [later - earlier for earlier, later in zip(moments, moments[40:], strict=False)]
+    assert min(spans) > 1.8
+    assert moments[-1] - moments[0] < len(moments) / 20 * 1.5
+
+
 def test_a_second_exporter_on_the_same_state_is_refused(tmp_path: Path, state: Path) -> None:
     """With exit code 1 and the process that has it."""
     with (
