@@ -79,4 +79,6 @@ class ProviderError(ExporterError):
     @property
     def is_refusal(self) -> bool:
         """Tell whether asking again will give the same answer until someone changes something."""
-        return self.reason in {Reason.ACCESS_DENIED, Reason.NOT_FOUND, Reason.INVALID_REQUEST}
+        # Where the code is a bare HTTP status, it was something on the way that answered.
+        refused = self.reason in {Reason.ACCESS_DENIED, Reason.NOT_FOUND, Reason.INVALID_REQUEST}
+        return refused and not self.code.isdecimal()

@@ -7,6 +7,7 @@ look trusts the newest-first order, and only as long as what it sees has it.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.history import LATEST_JOBS
@@ -36,16 +37,18 @@ class Ask(Protocol):
 def first_reading(ask: Ask, window: float, history: SourceHistory | None = None) -> Reading:
     """Read back through the window and the latest jobs, and look by status for what lies deeper.
 
-    With a history it is the full reread: what that has in progress is found too, or found to have vanished.
+    With a history it is the full reread: it goes back to where polling ended, were that longer ago than the window, and
+    what was in progress is found too, or found to have vanished.
     """
     seen = _Seen()
     reach = max(window, REREAD + MARGIN)
+    polled_to = _polled_to(history) if history else math.inf
     missing = history.in_progress() if history else []
     for page in seen.read(ask()):
         if page.more and not seen.newest_first:
-            seen = _read_by_range(ask, seen.as_of, reach)
+            seen = _read_by_range(ask, seen.as_of, max(reach, seen.as_of - polled_to))
             break
-        if page.more and seen.reaches(reach):
+        if page.more and seen.reaches(min(seen.as_of - reach, polled_to)):
             break
     else:
         return _chase(ask, seen, missing)
@@ -80,6 +83,12 @@ def watermark(history: SourceHistory) -> float | None:
     if len(jobs) >= KNOWN_PER_POLL:
         since = max(since, min(jobs[KNOWN_PER_POLL - 1].started, history.as_of - MARGIN))
     return since
+
+
+def _polled_to(history: SourceHistory) -> float:
+    """Give the start time from which on a job may be one that no poll has seen."""
+    since = watermark(history)
+    return history.as_of - MARGIN if since is None else since
 
 
 def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:
@@ -127,11 +136,11 @@ class _Seen:
         self.statuses: set[str] = set()
         self._jobs: list[SyncJob] = []
         self._warnings: list[str] = []
-        self._last_start = float("inf")
+        self._last_start = math.inf
 
     def read(self, pages: Iterable[JobPage]) -> Iterator[JobPage]:
         """Take in a listing, yielding each page when it has been taken in."""
-        self._last_start = float("inf")
+        self._last_start = math.inf
         for page in pages:
             self.as_of = self.as_of or page.as_of
             self._until = max(self._until, page.as_of)
@@ -155,9 +164,9 @@ class _Seen:
         ended_well = any(job.is_terminal and job.status != SyncJobStatus.FAILED for job in self._jobs)
         return len(self.ids) >= (LATEST_JOBS if ended_well else STREAK)
 
-    def reaches(self, seconds: float) -> bool:
-        """Tell whether a newest-first listing has been read back that far, and far enough."""
-        return self.has_enough and self._last_start < self.as_of - seconds
+    def reaches(self, moment: float) -> bool:
+        """Tell whether a newest-first listing has been read back to a moment, and far enough."""
+        return self.has_enough and self._last_start < moment
 
     def reading(self, in_progress: Iterable[SyncJob]) -> Reading:
         """Give what was read; which of the jobs in progress was not there has vanished."""

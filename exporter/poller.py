@@ -92,11 +92,15 @@ class Poller:
     def watch(self, source: DataSource) -> None:
         """Begin to watch a source, from where its state was left."""
         key = str(source.id)
-        history = self._keeper.history(key)
+        kept = self._keeper.history(key)
+        history = rebucket(kept, self._policy) if kept else None
+        if history is not kept:
+            message = "duration buckets were changed: their histograms begin anew"
+            logger.warning(message, target=source.target, **_identity(source, None))
         # Rereads are spread by identity, so that a restart does not make them all due at once.
         spread = zlib.crc32(key.encode()) / 2**32 if history else 1.0
         self._watches[key] = _Watch(
-            history=rebucket(history, self._policy) if history else None,
+            history=history,
             reread_at=self._clock.monotonic() + REREAD * spread,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
             polled_at=history.as_of if history else None,
@@ -165,7 +169,10 @@ class Poller:
             log.warning("poll failing", reason=str(reason), error=error)
         # Until its names are settled a source has no series: they would change under the eyes of whoever graphs them.
         if watch.names:
-            self._show(source, watch, watch.names)
+            try:
+                self._show(source, watch, watch.names)
+            except Exception:
+                log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
     def _recover(self, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
         if watch.failing:

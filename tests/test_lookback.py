@@ -178,6 +178,19 @@ def test_what_ended_while_nobody_looked_is_counted_afterwards(order: str, readin
     assert poll(listing, history).completed == {"FAILED": 70}
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("known", [0, 3, 40])
+def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(order: str, reading: str, known: int) -> None:
+    """Three days without an answer are longer than the window, and a reread is due by then: it loses nothing either."""
+    listing = Listing(hourly(known), order, reading)
+    history = look(listing)
+    listing.jobs += [make_job(f"n{n}", "ABORTED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]
+    listing.now = NOON + 3 * DAY
+    history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+    assert history.completed == {"ABORTED": 70}
+
+
 def test_the_reread_finds_what_a_poll_missed() -> None:
     """A job that was listed late, with a start long before the watermark, is counted by the next full reread."""
     listing = Listing(hourly(40))

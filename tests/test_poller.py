@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,7 @@ class Reported:
         self.polls = 0
         self.failures: list[Reason] = []
         self.shown: list[SourceSnapshot] = []
+        self.broken = False
 
     def polled(self) -> None:
         """Count."""
@@ -78,7 +80,9 @@ class Reported:
         self.failures.append(reason)
 
     def publish(self, snapshot: SourceSnapshot) -> None:
-        """Note."""
+        """Note, or fail."""
+        if self.broken:
+            raise UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
         self.shown.append(snapshot)
 
 
@@ -200,6 +204,32 @@ def test_a_defect_is_a_failed_poll_too(rig: Rig) -> None:
     assert not shown.poll_succeeded
     assert rig.report.failures == [Reason.INTERNAL]
     assert logs[0]["exc_info"] is True
+
+
+def test_a_page_that_cannot_be_made_takes_no_worker_down(rig: Rig) -> None:
+    """Whatever a defect in showing does, the poll ends, is counted as failed, and the next source has its turn."""
+    rig.report.broken = True
+    with capture_logs() as logs:
+        outcome = rig.poller.poll(rig.source)
+    assert not outcome.succeeded
+    assert rig.report.failures == [Reason.INTERNAL]
+    assert any("cannot be shown" in line["event"] for line in logs)
+    rig.report.broken = False
+    shown = rig.poll()
+    assert shown
+    assert shown.poll_succeeded
+
+
+def test_changed_buckets_are_said(rig: Rig, clock: FakeClock) -> None:
+    """Histograms that begin anew look like a reset: the log says why."""
+    rig.poll()
+    rig.service.jobs = [make_job("a", started=NOON + 1, lasted=60)]
+    rig.service.now = NOON + 120
+    rig.poll()
+    with capture_logs() as logs:
+        again = Poller(rig.service, rig.store, rig.report, replace(POLICY, duration_buckets=(1.0,)), clock)
+        again.watch(rig.source)
+    assert [line["event"] for line in logs] == ["duration buckets were changed: their histograms begin anew"]
 
 
 def test_what_was_shown_is_kept(rig: Rig) -> None:

@@ -25,6 +25,7 @@ from harness import fleet_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # What becomes of each fault: the reason, and the codes under which its attempts are counted.
 FAULTS = {
@@ -229,6 +230,39 @@ def test_without_a_date_the_last_one_counts_on(rig: Rig) -> None:
     rig.service.faults.add("no_date")
     page = next(rig.provider.sync_jobs(rig.id))
     assert page.as_of == pytest.approx(NOON, abs=5)
+
+
+def test_text_that_cannot_be_written_is_made_so(rig: Rig) -> None:
+    """Half a surrogate pair, which JSON lets through, would fail every page that it stands on."""
+    rig.source.jobs[:] = [PlannedJob(make_id(1), NOON - 60, odd={"status": "PAUSED\ud800"})]
+    rig.source.name = "hr\udfff"
+    (job,) = rig.read()
+    assert job.status == "PAUSED?"
+    assert rig.provider.data_source_name(rig.id) == "hr?"
+
+
+@pytest.mark.parametrize(
+    ("kind", "refuses"),
+    [("denied", True), ("not_found", True), ("html_not_found", False), ("throttled", False), ("hang", False)],
+)
+def test_only_the_service_itself_refuses_a_name(rig: Rig, kind: str, *, refuses: bool) -> None:
+    """A proxy's error page must not settle a name for good."""
+    rig.service.faults.add(kind)
+    with pytest.raises(ProviderError) as failed:
+        rig.provider.application_name(rig.id.application_id)
+    assert failed.value.is_refusal is refuses
+
+
+def test_a_broken_sdk_configuration_is_a_matter_of_credentials(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And no defect of this program."""
+    broken = tmp_path / "config"
+    broken.write_text("[profile\nnonsense")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    with pytest.raises(ProviderError) as failed:
+        rig.read()
+    assert failed.value.reason is Reason.CREDENTIALS
 
 
 def test_names_are_read_and_the_connectors_secrets_are_not(rig: Rig) -> None:

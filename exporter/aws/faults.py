@@ -61,6 +61,8 @@ _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason
     ),
     (boto_errors.PaginationError, Reason.PAGINATION),
     (boto_errors.ParamValidationError, Reason.INVALID_REQUEST),
+    # What is left of botocore's own is its set-up: a profile, a file, a provider of credentials that does not work.
+    (boto_errors.BotoCoreError, Reason.CREDENTIALS),
     # botocore's parser answers a body of the wrong type with whatever its attribute access ran into.
     ((AttributeError, TypeError, ValueError, KeyError, RecursionError), Reason.MALFORMED_RESPONSE),
 )

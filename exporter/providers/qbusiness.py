@@ -143,7 +143,9 @@ def _member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: AN
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
-    return _member(raw, name, str) or ""
+    # JSON lets half a surrogate pair through; no page, log or database takes it.
+    text: str = _member(raw, name, str) or ""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _time(raw: Mapping[str, Any], name: str, warnings: list[str]) -> float | None:

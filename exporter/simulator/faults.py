@@ -172,6 +172,7 @@ ANSWERS: dict[str, Change] = {
     "expired_token": _error("ExpiredTokenException", 403),
     "unrecognized_client": _error("UnrecognizedClientException", 403),
     "not_found": _error("ResourceNotFoundException", 404, **_RESOURCE),
+    "html_not_found": _fixed(Response(404, b"<html>Not Found</html>", {"Content-Type": "text/html"})),
     "conflict": _error("ConflictException", 409, **_RESOURCE),
     "invalid": _error("ValidationException", 400, reason="FIELD_VALIDATION_FAILED", fields=[]),
     "reset": lambda _f, _c, response: replace(response, resets=True),
