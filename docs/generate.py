@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.config import json_schema
-from exporter.metrics import FAMILIES, SOURCE_LABELS
+from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
+from exporter.model import Location
 from exporter.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def metrics_page() -> str:
     """Make the reference of every metric that this release exposes."""
     telemetry = Telemetry()
     telemetry.watch_target("", lambda: 0.0, lambda: 0)
-    telemetry.target_up("", "", "", up=True)
+    telemetry.target_up("", Location("", ""), up=True)
+    telemetry.discovered("", lambda: True, 0.0)
     telemetry.attempt("", "", "", 0.0)
     own = (metric for metric in telemetry.registry.collect() if not metric.name.startswith(_FOREIGN))
     rows = [(_full_name(metric), metric.type, _labels(metric.samples), metric.documentation) for metric in own]
@@ -32,7 +34,7 @@ def metrics_page() -> str:
         [
             "# Metrics",
             "",
-            "Written by `make docs` from the declarations in `exporter/metrics.py` and `exporter/telemetry.py`.",
+            "Written by `make docs` from the declarations in `exporter/metrics/` and `exporter/telemetry.py`.",
             "",
             "Times are seconds since the epoch on AWS's clock. A figure that the API did not say is absent, never 0.",
             "No sample carries a timestamp: each is as of the data source's last successful poll, which",
@@ -44,6 +46,13 @@ def metrics_page() -> str:
             "display names for reading, the id for identity.",
             "",
             *_table((family.name, family.kind, family.labels, family.help) for family in FAMILIES),
+            "",
+            "## Indexes",
+            "",
+            f"Every series has the labels {', '.join(f'`{label}`' for label in INDEX_LABELS)}. They are asked for by",
+            "discovery, and good when `qbusiness_exporter_discovery_success` is 1.",
+            "",
+            *_table((family.name, family.kind, family.labels, family.help) for family in INDEX_FAMILIES),
             "",
             "## The exporter",
             "",

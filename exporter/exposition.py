@@ -1,4 +1,4 @@
-"""What a scrape is answered with: bytes rendered when a source changes, and joined when asked for.
+"""What a scrape is answered with: bytes rendered when something changes, and joined when asked for.
 
 prometheus_client does the formatting and escaping; this module only knows where one family ends and the next begins.
 """
@@ -10,7 +10,7 @@ import math
 import re
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
-    from exporter.model import Clock, SourceSnapshot
+    from exporter.model import Clock
 
 _EOF = b"# EOF\n"
 _FAMILY = re.compile(rb"^(?=# HELP )", re.MULTILINE)
@@ -38,13 +38,17 @@ class ServiceClock(Protocol):
         """Give seconds since the epoch."""
 
 
-class Families(Protocol):
-    """The declarations, as `metrics` has them."""
+T = TypeVar("T")
+Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
-    def collect(self, snapshot: SourceSnapshot, now: float) -> Sequence[Metric]:
-        """Give every family's samples of one source, always the same families in the same order."""
 
-    def next_change(self, snapshot: SourceSnapshot, now: float) -> float | None:
+class Families(Protocol[Shown_contra]):
+    """The declarations about one kind of thing, as `metrics` has them."""
+
+    def collect(self, snapshot: Shown_contra, now: float, /) -> Sequence[Metric]:
+        """Give every family's samples of one thing, always the same families in the same order."""
+
+    def next_change(self, snapshot: Shown_contra, now: float, /) -> float | None:
         """Give the time at which time alone changes a sample."""
 
 
@@ -70,59 +74,51 @@ _FORMATS = (_TEXT, _OPENMETRICS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
-    """One source, ready to be joined: per format, the sample lines of each family, good until a moment."""
+class _Rendered(Generic[T]):
+    """One thing, ready to be joined: per format, the sample lines of each family, good until a moment."""
 
-    snapshot: SourceSnapshot
+    snapshot: T
     clock: ServiceClock
     samples: dict[str, tuple[bytes, ...]]
     until: float
 
 
-class Exposition:
-    """The metrics page: sources are published into it by the poll half, and the scrape half renders it."""
+class Section(Generic[T]):
+    """The part of the page about one kind of thing: the poll half publishes into it, the scrape half joins it."""
 
-    def __init__(self, families: Families, own: CollectorRegistry, clock: Clock) -> None:
+    def __init__(self, families: Families[T], clock: Clock) -> None:
         self._families = families
-        self._own = own
         self._clock = clock
         self._mutex = threading.Lock()
-        self._sources: dict[str, _Rendered] = {}
+        self._things: dict[str, _Rendered[T]] = {}
         self._headers: dict[str, tuple[bytes, ...]] = {}
         self._until = math.inf
 
-    def publish(self, snapshot: SourceSnapshot, clock: ServiceClock) -> None:
-        """Show a source as it is now; the next scrape has all of it, and no scrape a part."""
-        key = str(snapshot.source.id)
+    def publish(self, key: str, snapshot: T, clock: ServiceClock) -> None:
+        """Show a thing as it is now; the next scrape has all of it, and no scrape a part."""
         rendered = self._render(snapshot, clock)
         with self._mutex:
-            is_new = key not in self._sources
-            self._sources[key] = rendered
+            is_new = key not in self._things
+            self._things[key] = rendered
             self._until = min(self._until, rendered.until)
             if is_new:
-                self._sources = dict(sorted(self._sources.items()))
+                self._things = dict(sorted(self._things.items()))
 
-    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
-        """Give the page's body and headers; never waits for a poll."""
-        self._refresh()
-        wanted = _OPENMETRICS if _prefers_openmetrics(accept) else _TEXT
-        body = self._join(wanted) + wanted.generate(_Collected(self._own.collect()))
-        if wanted is _OPENMETRICS:
-            body += _EOF
-        headers = {"Content-Type": wanted.content_type, "Vary": "Accept, Accept-Encoding"}
-        if _qualities(accept_encoding).get("gzip", 0.0) > 0:
-            headers["Content-Encoding"] = "gzip"
-            body = gzip.compress(body, _COMPRESSION, mtime=0)
-        return body, headers
-
-    def _join(self, wanted: _Format) -> bytes:
+    def withdraw(self, key: str) -> None:
+        """Show a thing no more."""
         with self._mutex:
-            sources = [source.samples[wanted.content_type] for source in self._sources.values()]
-            headers = self._headers.get(wanted.content_type, ())
-        families = zip(*sources, strict=True) if sources else ()
+            self._things.pop(key, None)
+
+    def join(self, content_type: str) -> bytes:
+        """Put the part together, family by family under one header each."""
+        self._refresh()
+        with self._mutex:
+            things = [thing.samples[content_type] for thing in self._things.values()]
+            headers = self._headers.get(content_type, ())
+        families = zip(*things, strict=True) if things else ()
         return b"".join(part for header, samples in zip(headers, families, strict=False) for part in (header, *samples))
 
-    def _render(self, snapshot: SourceSnapshot, clock: ServiceClock) -> _Rendered:
+    def _render(self, snapshot: T, clock: ServiceClock) -> _Rendered[T]:
         now = clock.now()
         metrics = self._families.collect(snapshot, now)
         change = self._families.next_change(snapshot, now)
@@ -139,13 +135,35 @@ class Exposition:
         if now < self._until:
             return
         with self._mutex:
-            aged = [(key, source) for key, source in self._sources.items() if source.until <= now]
+            aged = [(key, thing) for key, thing in self._things.items() if thing.until <= now]
         fresh = [(key, old, self._render(old.snapshot, old.clock)) for key, old in aged]
         with self._mutex:
             for key, old, new in fresh:
-                if self._sources.get(key) is old:  # else a poll came in between, and knows better
-                    self._sources[key] = new
-            self._until = min((source.until for source in self._sources.values()), default=math.inf)
+                if self._things.get(key) is old:  # else a poll came in between, and knows better
+                    self._things[key] = new
+            self._until = min((thing.until for thing in self._things.values()), default=math.inf)
+
+
+class Exposition:
+    """The metrics page: its sections, and the exporter's own metrics behind them."""
+
+    def __init__(self, sections: Sequence[Section[Any]], own: CollectorRegistry) -> None:
+        self._sections = sections
+        self._own = own
+
+    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
+        """Give the page's body and headers; never waits for a poll."""
+        wanted = _OPENMETRICS if _prefers_openmetrics(accept) else _TEXT
+        parts = [section.join(wanted.content_type) for section in self._sections]
+        parts.append(wanted.generate(_Collected(self._own.collect())))
+        if wanted is _OPENMETRICS:
+            parts.append(_EOF)
+        body = b"".join(parts)
+        headers = {"Content-Type": wanted.content_type, "Vary": "Accept, Accept-Encoding"}
+        if _qualities(accept_encoding).get("gzip", 0.0) > 0:
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body, _COMPRESSION, mtime=0)
+        return body, headers
 
 
 def _prefers_openmetrics(accept: str) -> bool:

@@ -32,6 +32,32 @@ TERMINAL = frozenset(
 IN_PROGRESS = frozenset({SyncJobStatus.SYNCING, SyncJobStatus.SYNCING_INDEXING, SyncJobStatus.STOPPING})
 INDEXED = frozenset({SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE})
 
+
+class DataSourceStatus(StrEnum):
+    """The statuses of a data source (API reference, DataSource.status)."""
+
+    PENDING_CREATION = "PENDING_CREATION"
+    CREATING = "CREATING"
+    ACTIVE = "ACTIVE"
+    DELETING = "DELETING"
+    FAILED = "FAILED"
+    UPDATING = "UPDATING"
+
+
+class IndexStatus(StrEnum):
+    """The statuses of an index (API reference, Index.status)."""
+
+    CREATING = "CREATING"
+    ACTIVE = "ACTIVE"
+    DELETING = "DELETING"
+    FAILED = "FAILED"
+    UPDATING = "UPDATING"
+
+
+# What a unit of capacity holds, whichever is reached first (User Guide, "Index capacity").
+DOCUMENTS_PER_UNIT = 20_000
+TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB": taken as the smaller of its two readings, so that an alert comes early
+
 # error.errorCode of a sync job (API reference, ErrorDetail.errorCode).
 ERROR_CODES = ("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound")
 
@@ -87,12 +113,29 @@ class SyncJob:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexId:
+    """The two identifiers under which AWS knows an index."""
+
+    application_id: str
+    index_id: str
+
+    def __str__(self) -> str:
+        """Render as a path, which is how AWS nests them."""
+        return f"{self.application_id}/{self.index_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class SourceId:
     """The three identifiers under which AWS knows a data source."""
 
     application_id: str
     index_id: str
     data_source_id: str
+
+    @property
+    def index(self) -> IndexId:
+        """Give the index that it feeds."""
+        return IndexId(self.application_id, self.index_id)
 
     def __str__(self) -> str:
         """Render as a path, which is how AWS nests them."""
@@ -108,8 +151,45 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where a target is: its account (empty where nobody would say) and region."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What AWS says of a data source itself.
+
+    A listing does not have the schedule: it is None until GetDataSource was asked, "" where syncs are on demand.
+    """
+
+    name: str
+    type: str
+    status: str
+    created: float | None = None
+    updated: float | None = None
+    schedule: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What GetIndex says of an index."""
+
+    name: str
+    type: str
+    status: str
+    arn: str = ""
+    documents: int | None = None
+    text_bytes: int | None = None
+    units: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DataSource:
-    """A data source to watch: where it is, and what the configuration says of its names."""
+    """A data source to watch: where it is, and its names as far as the configuration or a listing has them."""
 
     target: str
     id: SourceId
@@ -246,10 +326,36 @@ def failure_streak(jobs: Iterable[SyncJob], earlier: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SourceSnapshot:
-    """What the scrape half gets to see of one data source: all of a poll's effects or none."""
+    """What the scrape half gets to see of one data source: all of a poll's effects or none.
+
+    `index` is the settled name of its index, `about` what AWS says of it; neither is there before it is settled.
+    """
 
     source: DataSource
     names: Names
     history: SourceHistory | None
     poll_succeeded: bool
     polled_at: float | None
+    index: str = ""
+    about: Description | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSnapshot:
+    """What the scrape half gets to see of one index, with its settled names."""
+
+    id: IndexId
+    application: str
+    name: str
+    facts: IndexFacts
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A data source as it was last found, to go on from after a restart."""
+
+    source: DataSource
+    index: str
+    about: Description

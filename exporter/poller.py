@@ -1,46 +1,32 @@
-"""One poll of one data source: settle its names, fetch, fold, commit, publish. A failure stays within its source."""
+"""One poll of one data source: describe it, fetch, fold, commit, publish. A failure stays within its source."""
 
 from __future__ import annotations
 
 import threading
 import zlib
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from exporter.about import About
 from exporter.errors import ProviderError, Reason
 from exporter.history import fold, newly_ended, rebucket
 from exporter.lookback import REREAD, first_reading, next_reading
-from exporter.model import Names, SourceSnapshot
+from exporter.model import Known, Names, SourceHistory, SourceSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from exporter.history import Policy
-    from exporter.model import Clock, DataSource, Reading, SourceHistory, SyncJob
-    from exporter.providers import JobPage, Provider
+    from exporter.means import Means
+    from exporter.model import DataSource, Description, Reading, SourceId, SyncJob
+    from exporter.providers import JobPage
 
+ASK_AGAIN = 900.0  # seconds until GetDataSource is tried again after it was refused
 WARNINGS_KEPT = 200  # distinct warnings of a source that are remembered, so that each is logged once
 
 logger = structlog.get_logger()
-
-
-class Keeper(Protocol):
-    """Where histories and settled names survive, as `Store` keeps them."""
-
-    def history(self, key: str) -> SourceHistory | None:
-        """Give a source's history."""
-
-    def commit(self, histories: Mapping[str, SourceHistory]) -> None:
-        """Write histories, by source."""
-
-    def name(self, key: str) -> str | None:
-        """Give a settled name."""
-
-    def settle_name(self, key: str, name: str) -> None:
-        """Keep a name for good."""
 
 
 class Report(Protocol):
@@ -64,33 +50,39 @@ class Outcome:
     in_progress: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Watch:
-    """What is remembered of a source between polls; only the one worker that polls it touches it."""
+    """What is remembered of a source between polls.
 
+    The worker that polls it and the thread that finds data sources both show it: what is shown changes under the mutex.
+    """
+
+    source: DataSource
     history: SourceHistory | None
     reread_at: float
     names: Names | None = None
     failing: Reason | None = None
     polled_at: float | None = None
     warned: set[str] = field(default_factory=set)
+    about: About = field(default_factory=About)
+    mutex: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Poller:
     """Polls the data sources of one target."""
 
-    def __init__(self, provider: Provider, keeper: Keeper, report: Report, policy: Policy, clock: Clock) -> None:
-        self._provider = provider
-        self._keeper = keeper
+    def __init__(self, means: Means, report: Report, policy: Policy) -> None:
+        self._means = means
+        self._provider, self._keeper, self._clock = means.provider, means.keeper, means.clock
         self._report = report
         self._policy = policy
-        self._clock = clock
         self._watches: dict[str, _Watch] = {}
-        self._mutex = threading.Lock()
-        self._asking: dict[str, Future[str]] = {}
 
-    def watch(self, source: DataSource) -> None:
-        """Begin to watch a source, from where its state was left."""
+    def watch(self, source: DataSource, since: float | None = None, known: Known | None = None) -> None:
+        """Begin to watch a source, from where its state was left.
+
+        `since` is from when on its jobs count, where that was before its first poll; `known` is how it was last found.
+        """
         key = str(source.id)
         kept = self._keeper.history(key)
         history = rebucket(kept, self._policy) if kept else None
@@ -98,13 +90,47 @@ class Poller:
             message = "duration buckets were changed: their histograms begin anew"
             logger.warning(message, target=source.target, **_identity(source, None))
         # Rereads are spread by identity, so that a restart does not make them all due at once.
-        spread = zlib.crc32(key.encode()) / 2**32 if history else 1.0
+        spread = zlib.crc32(key.encode()) / 2**32 if history else 0.0
+        if history is None and since is not None:
+            history = SourceHistory(watched_since=since, as_of=since)
         self._watches[key] = _Watch(
+            source=source,
             history=history,
             reread_at=self._clock.monotonic() + REREAD * spread,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
-            polled_at=history.as_of if history else None,
+            polled_at=kept.as_of if kept else None,
+            about=About.of(known) if known else About(),
         )
+
+    def unwatch(self, source: SourceId) -> None:
+        """Let go of a source; a poll of it that is under way shows nothing any more."""
+        watch = self._watches.pop(str(source), None)
+        if watch:
+            with watch.mutex:
+                self._keeper.note_known(str(source), None)
+
+    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
+        """Take note of what a listing says of a source, and of its index's name; None is that nothing new is known."""
+        watch = self._watches[str(source.id)]
+        with watch.mutex:
+            before = watch.about
+            watch.about = before.listed_as(index, listed)
+            if watch.about != before:
+                self._keep_and_show(source, watch)
+
+    def watched(self) -> set[str]:
+        """Give the sources that are watched."""
+        return set(self._watches)
+
+    def show_all(self) -> None:
+        """Show every source anew, for something that they have in common has changed."""
+        for watch in list(self._watches.values()):
+            with watch.mutex:
+                self._keep_and_show(watch.source, watch)
+
+    def undescribed(self) -> int:
+        """Count the sources of which GetDataSource could not be asked."""
+        return sum(watch.about.trouble is not None for watch in list(self._watches.values()))
 
     def rest(self) -> None:
         """Write down how fresh everything is, for whoever goes on from here."""
@@ -116,31 +142,58 @@ class Poller:
 
     def poll(self, source: DataSource) -> Outcome:
         """Poll a source once; whatever goes wrong is counted, logged once, and shown as a failed poll."""
-        watch = self._watches[str(source.id)]
+        watch = self._watches.get(str(source.id))
+        if watch is None:
+            return Outcome(succeeded=True, in_progress=False)
         log = logger.bind(target=source.target, **_identity(source, watch.names))
         self._report.polled()
         try:
             self._poll(source, watch, log)
         except ProviderError as error:
-            self._fail(source, watch, error.reason, log, error=str(error))
+            self._fail(source, watch, error, log)
         except Exception:
             # A defect of ours must not take the worker, and with it every other source, down.
             log.exception("poll failed for a reason that is a defect of this program")
-            self._fail(source, watch, Reason.INTERNAL, log, error="see the traceback")
+            self._fail(source, watch, ProviderError(Reason.INTERNAL, "see the traceback"), log)
         return Outcome(watch.failing is None, bool(watch.history and watch.history.in_progress()))
 
     def _poll(self, source: DataSource, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
+        self._ask_about(source, watch)
         if watch.names is None:
-            watch.names = self._names(source)
+            watch.names = self._settle_names(source, watch)
             log = log.bind(**_identity(source, watch.names))
         before = watch.history
         reading = self._read(source, watch)
         after = fold(before, reading, self._policy)
         self._keeper.commit({str(source.id): after})
-        watch.history, watch.polled_at = after, reading.as_of
-        self._recover(watch, log)
-        self._show(source, watch, watch.names)
+        with watch.mutex:
+            watch.history, watch.polled_at = after, reading.as_of
+            self._recover(watch, log)
+            self._keep_and_show(source, watch)
         self._tell(watch, log, reading, newly_ended(before, after))
+
+    def _ask_about(self, source: DataSource, watch: _Watch) -> None:
+        """Ask for what no listing has, where the source is new or has changed; what goes wrong is for later."""
+        now = self._clock.monotonic()
+        asking = watch.about
+        if not asking.is_due(now):
+            return
+        try:
+            described, trouble = self._provider.data_source(source.id), None
+        except ProviderError as error:
+            described, trouble = None, error
+        with watch.mutex:
+            # A listing may have come in meanwhile: what was asked for is held against what was known when asking.
+            watch.about = watch.about.asked(asking, described, trouble, now + ASK_AGAIN)
+
+    def _settle_names(self, source: DataSource, watch: _Watch) -> Names:
+        """Settle a source's names: configured, else settled before, else AWS's, else, where that refuses, the id."""
+        application_id = source.id.application_id
+        return Names(
+            application=source.application
+            or self._means.names.application(application_id, lambda: self._provider.application_name(application_id)),
+            data_source=source.name or self._means.names.data_source(source.id, watch.about.name),
+        )
 
     def _read(self, source: DataSource, watch: _Watch) -> Reading:
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
@@ -152,30 +205,37 @@ class Poller:
         watch.reread_at = self._clock.monotonic() + REREAD
         return reading
 
-    def _show(self, source: DataSource, watch: _Watch, names: Names) -> None:
-        self._report.publish(SourceSnapshot(source, names, watch.history, watch.failing is None, watch.polled_at))
-
-    def _fail(
-        self,
-        source: DataSource,
-        watch: _Watch,
-        reason: Reason,
-        log: structlog.stdlib.BoundLogger,
-        error: str,
-    ) -> None:
-        self._report.failed(reason)
-        if watch.failing is not reason:
-            watch.failing = reason
-            log.warning("poll failing", reason=str(reason), error=error)
+    def _keep_and_show(self, source: DataSource, watch: _Watch) -> None:
+        """Show a source as it is now; called with its mutex held, so that what is older never comes after."""
+        key = str(source.id)
         # Until its names are settled a source has no series: they would change under the eyes of whoever graphs them.
-        if watch.names:
+        if watch.names is None or self._watches.get(key) is not watch:
+            return
+        named = replace(source, application=watch.names.application, name=watch.names.data_source)
+        about = watch.about
+        if about.latest:
+            self._keeper.note_known(key, Known(named, about.index, about.latest))
+        succeeded, polled_at = watch.failing is None, watch.polled_at
+        history = watch.history if polled_at is not None else None
+        shown = SourceSnapshot(source, watch.names, history, succeeded, polled_at, about.index, about.settled)
+        self._report.publish(shown)
+
+    def _fail(self, source: DataSource, watch: _Watch, error: ProviderError, log: structlog.stdlib.BoundLogger) -> None:
+        self._report.failed(error.reason)
+        with watch.mutex:
+            if error.reason is Reason.CREDENTIALS:
+                self._means.access.lost(error)
+            elif watch.failing is not error.reason:
+                log.warning("poll failing", reason=str(error.reason), error=str(error))
+            watch.failing = error.reason
             try:
-                self._show(source, watch, watch.names)
+                self._keep_and_show(source, watch)
             except Exception:
                 log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
     def _recover(self, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
-        if watch.failing:
+        self._means.access.works()
+        if watch.failing and watch.failing is not Reason.CREDENTIALS:
             log.info("poll works again", after=str(watch.failing))
         watch.failing = None
 
@@ -186,53 +246,6 @@ class Poller:
             if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
                 watch.warned.add(warning)
                 log.warning("unusable data in the answer", problem=warning)
-
-    def _names(self, source: DataSource) -> Names:
-        """Settle a source's names: configured, else settled before, else AWS's, else, where that refuses, the id."""
-        application_id = source.id.application_id
-        return Names(
-            application=source.application
-            or self._settle(
-                f"application/{application_id}",
-                application_id,
-                lambda: self._provider.application_name(application_id),
-            ),
-            data_source=source.name
-            or self._settle(
-                f"data_source/{source.id}",
-                source.id.data_source_id,
-                lambda: self._provider.data_source_name(source.id),
-            ),
-        )
-
-    def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
-        """Settle one name; of many who want the same one at once, the first asks for all."""
-        mine: Future[str] = Future()
-        with self._mutex:
-            asking = self._asking.setdefault(key, mine)
-        if asking is not mine:
-            return asking.result()
-        try:
-            name = self._keeper.name(key) or self._ask_for(key, identifier, ask)
-            mine.set_result(name)
-        except BaseException as error:
-            mine.set_exception(error)
-            raise
-        finally:
-            with self._mutex:
-                del self._asking[key]
-        return name
-
-    def _ask_for(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
-        try:
-            name = ask()
-        except ProviderError as error:
-            if not error.is_refusal:
-                raise
-            logger.warning("no display name to be had: using the id", id=identifier, error=str(error))
-            name = identifier
-        self._keeper.settle_name(key, name)
-        return name
 
 
 def _identity(source: DataSource, names: Names | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from random import Random
 
     from exporter.model import Clock, DataSource
@@ -42,20 +42,42 @@ class SystemClock:
 class Agenda:
     """Which source is due next; a source in flight is on nobody's list. Pure: told the time, it never asks."""
 
-    def __init__(self, intervals: Intervals, random: Random) -> None:
+    def __init__(self, intervals: Intervals, spacing: float, random: Random) -> None:
+        """`spacing` are the seconds between the first polls of sources that are added together."""
         self._intervals = intervals
+        self._spacing = spacing
         self._random = random
         self._due: list[tuple[float, int, DataSource]] = []
         self._order = count()
+        self._members: set[str] = set()
         self._failures: dict[str, int] = {}
         self._first_pass: set[str] = set()
+        self._next_first = 0.0
         self._succeeded = False
         self.in_flight: dict[str, float] = {}
 
+    def __len__(self) -> int:
+        """Count the sources."""
+        return len(self._members)
+
     def add(self, source: DataSource, now: float) -> None:
-        """Take on a source, due at once."""
-        self._first_pass.add(str(source.id))
-        self._put(now, source)
+        """Take on a source, due as soon as those added before it leave room."""
+        key = str(source.id)
+        self._members.add(key)
+        self._first_pass.add(key)
+        due = max(now, self._next_first)
+        self._next_first = due + self._spacing
+        if key not in self.in_flight:
+            self._put(due, source)
+
+    def remove(self, source: DataSource) -> None:
+        """Let go of a source, though it may be in flight."""
+        key = str(source.id)
+        self._members.discard(key)
+        self._first_pass.discard(key)
+        self._failures.pop(key, None)
+        self._due = [entry for entry in self._due if entry[2].id != source.id]
+        heapq.heapify(self._due)
 
     def take(self, now: float) -> DataSource | None:
         """Hand out the most overdue source, or None when none is due yet."""
@@ -69,6 +91,8 @@ class Agenda:
         """Take a source back and decide when it is due again."""
         key = str(source.id)
         started = self.in_flight.pop(key)
+        if key not in self._members:
+            return
         self._first_pass.discard(key)
         self._succeeded |= outcome.succeeded
         interval = self._intervals.active if outcome.in_progress else self._intervals.idle
@@ -146,11 +170,24 @@ class Scheduler:
         self._alive_at = clock.monotonic()
         self._threads = [threading.Thread(target=self._work, name=f"poll-{n}", daemon=True) for n in range(workers)]
 
-    def start(self, sources: Iterable[DataSource]) -> None:
+    def add(self, source: DataSource) -> None:
+        """Take on a source."""
+        with self._changed:
+            self._agenda.add(source, self._clock.monotonic())
+            self._changed.notify()
+
+    def remove(self, source: DataSource) -> None:
+        """Poll a source no more."""
+        with self._changed:
+            self._agenda.remove(source)
+
+    def watched(self) -> int:
+        """Count the sources."""
+        with self._changed:
+            return len(self._agenda)
+
+    def start(self) -> None:
         """Begin to poll."""
-        now = self._clock.monotonic()
-        for source in sources:
-            self._agenda.add(source, now)
         for thread in self._threads:
             thread.start()
 
@@ -178,7 +215,7 @@ class Scheduler:
 
     def unhealthy(self) -> str | None:
         """Say why polling has stalled or died; None when it has not."""
-        dead = sum(not thread.is_alive() for thread in self._threads)
+        dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
         if dead and not self._stopping:
             return f"{dead} of {len(self._threads)} poll workers have died"
         silent = self._clock.monotonic() - self._alive_at

@@ -22,6 +22,8 @@ from exporter.errors import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.model import Location
+
 _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 
@@ -71,6 +73,17 @@ class Telemetry:
             ("target",),
         )
         self._sources = self._gauge("qbusiness_exporter_data_sources", "Data sources watched.", ("target",))
+        self._discovery_ok = self._gauge(
+            "qbusiness_exporter_discovery_success",
+            "1 when the last discovery of the target worked in every part; 0 when sources may be missing from it.",
+            ("target",),
+        )
+        self._discovery_time = self._gauge(
+            "qbusiness_exporter_last_successful_discovery_timestamp_seconds",
+            "When a discovery of the target last worked in every part, by AWS's clock.",
+            ("target",),
+        )
+        self._locations: dict[str, Location] = {}
         self._state_failures = Counter(
             "qbusiness_exporter_state_write_failures",
             "Writes of the state file that failed; figures are kept in memory until one works.",
@@ -103,9 +116,19 @@ class Telemetry:
         self._requests.labels(target, operation, code).inc()
         self._request_seconds.labels(operation).observe(seconds)
 
-    def target_up(self, target: str, account: str, region: str, *, up: bool) -> None:
+    def target_up(self, target: str, location: Location, *, up: bool) -> None:
         """Note whether the last request to a target was answered and authorised."""
-        self._target_up.labels(target, account, region).set(up)
+        before = self._locations.get(target, location)
+        if before != location:
+            self._target_up.remove(target, before.account, before.region)
+        self._locations[target] = location
+        self._target_up.labels(target, location.account, location.region).set(up)
+
+    def discovered(self, target: str, succeeded: Callable[[], bool], when: float | None) -> None:
+        """Note how a discovery went; `when` it worked in every part, None where it did not."""
+        self._discovery_ok.labels(target).set_function(succeeded)
+        if when is not None:
+            self._discovery_time.labels(target).set(when)
 
     def poll(self, target: str) -> None:
         """Count a poll."""

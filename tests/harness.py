@@ -168,4 +168,5 @@ def serve(tmp_path: Path, config: dict[str, Any], **env: str) -> Program:
     """Give a program that serves a configuration."""
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
+    env.setdefault("AWS_ENDPOINT_URL_STS", config["targets"][0]["endpoint_url"])
     return Program(["serve", "--config.file", str(path)], env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import dataclass
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -10,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 from exporter.aws import AwsClock
-from exporter.exposition import Exposition
+from exporter.exposition import Exposition, Section
 from exporter.history import fold
 from exporter.metrics import SourceFamilies
 from exporter.model import Names, Reading, SourceSnapshot, SyncJob
@@ -19,21 +20,35 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page, and where it is published to."""
+
+    sources: Section[SourceSnapshot]
+    exposition: Exposition
+
+    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
+        """Give the page's body and headers."""
+        return self.exposition.render(accept, accept_encoding)
+
+
 @pytest.fixture
-def page(clock: FakeClock) -> Exposition:
+def page(clock: FakeClock) -> Page:
     """Give a page with one live metric of the exporter's own."""
     registry = CollectorRegistry()
     Gauge("own", "Something live.", registry=registry).set_function(clock.monotonic)
-    return Exposition(SourceFamilies(POLICY.window), registry, clock)
+    section: Section[SourceSnapshot] = Section(SourceFamilies(POLICY.window), clock)
+    return Page(section, Exposition((section,), registry))
 
 
-def show(page: Exposition, clock: FakeClock, *jobs: SyncJob, name: str = "hr") -> None:
+def show(page: Page, clock: FakeClock, *jobs: SyncJob, name: str = "hr") -> None:
     """Publish a source with jobs."""
     history = fold(None, Reading(jobs, NOON, NOON), POLICY)
-    page.publish(SourceSnapshot(make_source(), Names("intranet", name), history, True, NOON), AwsClock(clock))  # noqa: FBT003 (a record)
+    shown = SourceSnapshot(make_source(), Names("intranet", name), history, poll_succeeded=True, polled_at=NOON)
+    page.sources.publish("a", shown, AwsClock(clock))
 
 
-def value(page: Exposition, name: str, **labels: str) -> float | None:
+def value(page: Page, name: str, **labels: str) -> float | None:
     """Scrape and give one sample."""
     body, _ = page.render("", "")
     for family in text_string_to_metric_families(body.decode()):
@@ -73,7 +88,7 @@ def value(page: Exposition, name: str, **labels: str) -> float | None:
         ),
     ],
 )
-def test_the_format_is_the_one_that_was_asked_for(page: Exposition, accept: str, served: str) -> None:
+def test_the_format_is_the_one_that_was_asked_for(page: Page, accept: str, served: str) -> None:
     """By quality, as RFC 9110 has it; text when in doubt."""
     body, headers = page.render(accept, "")
     assert headers["Content-Type"] == served
@@ -83,7 +98,7 @@ def test_the_format_is_the_one_that_was_asked_for(page: Exposition, accept: str,
 @pytest.mark.parametrize(
     ("accepts", "zipped"), [("gzip", True), ("deflate, GZIP;q=0.5", True), ("gzip;q=0", False), ("", False)]
 )
-def test_gzip_when_it_is_accepted(page: Exposition, clock: FakeClock, accepts: str, zipped: bool) -> None:  # noqa: FBT001 (a table)
+def test_gzip_when_it_is_accepted(page: Page, clock: FakeClock, accepts: str, zipped: bool) -> None:  # noqa: FBT001 (a table)
     """And the same page within."""
     show(page, clock)
     body, headers = page.render("", accepts)
@@ -91,13 +106,13 @@ def test_gzip_when_it_is_accepted(page: Exposition, clock: FakeClock, accepts: s
     assert (gzip.decompress(body) if zipped else body) == page.render("", "")[0]
 
 
-def test_there_are_no_created_series(page: Exposition, clock: FakeClock) -> None:
+def test_there_are_no_created_series(page: Page, clock: FakeClock) -> None:
     """Prometheus would keep them as plain extra series."""
     show(page, clock, make_job(started=NOON + 1))
     assert b"_created" not in page.render("application/openmetrics-text", "")[0].replace(b"data_source_created", b"")
 
 
-def test_a_job_leaves_the_window_between_polls(page: Exposition, clock: FakeClock) -> None:
+def test_a_job_leaves_the_window_between_polls(page: Page, clock: FakeClock) -> None:
     """Time alone changes the figure, and nothing else has to happen."""
     show(page, clock, make_job("a", started=NOON - 23 * HOUR), make_job("b", started=NOON - 22 * HOUR))
     counts = []
@@ -107,7 +122,7 @@ def test_a_job_leaves_the_window_between_polls(page: Exposition, clock: FakeCloc
     assert counts == [2.0, 1.0, 0.0, 0.0]
 
 
-def test_the_exporters_own_metrics_are_live(page: Exposition, clock: FakeClock) -> None:
+def test_the_exporters_own_metrics_are_live(page: Page, clock: FakeClock) -> None:
     """They are asked for at each scrape."""
     show(page, clock)
     before = value(page, "own")
@@ -115,7 +130,7 @@ def test_the_exporters_own_metrics_are_live(page: Exposition, clock: FakeClock) 
     assert value(page, "own") == (before or 0) + 5
 
 
-def test_publishing_replaces_all_of_a_source(page: Exposition, clock: FakeClock) -> None:
+def test_publishing_replaces_all_of_a_source(page: Page, clock: FakeClock) -> None:
     """Nothing of what was shown before is left."""
     show(page, clock, make_job("a", "SYNCING", started=NOON - HOUR, lasted=None), name="former")
     show(page, clock, make_job("a", "FAILED", started=NOON - HOUR), name="new")
@@ -126,7 +141,7 @@ def test_publishing_replaces_all_of_a_source(page: Exposition, clock: FakeClock)
 
 
 @pytest.mark.parametrize("name", ['quote"d', "back\\slash", "new\nline", "# HELP qbusiness_fake", "üñï", ""])
-def test_hostile_names_stay_within_their_label(page: Exposition, clock: FakeClock, name: str) -> None:
+def test_hostile_names_stay_within_their_label(page: Page, clock: FakeClock, name: str) -> None:
     """Escaped by prometheus_client, and never taken for a header of ours."""
     show(page, clock, make_job(started=NOON - HOUR), name=name)
     assert value(page, "qbusiness_sync_running", data_source=name) == 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,12 +14,24 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 from exporter.aws import AwsClock
-from exporter.exposition import Exposition
+from exporter.exposition import Exposition, Section
 from exporter.history import fold
-from exporter.metrics import FAMILIES, SourceFamilies
-from exporter.model import DataSource, Names, Reading, SourceSnapshot, SyncJob
+from exporter.metrics import FAMILIES, INDEX_FAMILIES, IndexFamilies, SourceFamilies
+from exporter.model import (
+    DataSource,
+    Description,
+    IndexFacts,
+    IndexId,
+    IndexSnapshot,
+    Location,
+    Names,
+    Reading,
+    SourceSnapshot,
+    SyncJob,
+)
 
 LATER = NOON + 1000
+LOCATION = Location("111122223333", "us-east-1")
 GOLDEN = Path(__file__).parent / "golden"
 FORMATS = {"exposition.txt": "text/plain", "exposition.openmetrics.txt": "application/openmetrics-text"}
 
@@ -36,6 +49,25 @@ def snapshot(source: DataSource, name: str, *readings: Reading, polled: bool = T
     return SourceSnapshot(source, Names("intranet", name), history, polled, history.as_of if history else None)
 
 
+def described(shown: SourceSnapshot, **about: Any) -> SourceSnapshot:
+    """Add what AWS says of the source itself."""
+    facts = {"type": "S3", "status": "ACTIVE", "created": NOON - 90 * 24 * HOUR, "schedule": "", **about}
+    tags = (("cost-center", 'a "quoted"\nvalue'),)
+    source = replace(shown.source, labels=(("team", "hr"),))
+    description = Description(name="", tags=tags, **facts)
+    return replace(shown, source=source, index="main", about=description, location=LOCATION)
+
+
+def index_snapshots() -> list[IndexSnapshot]:
+    """Build an index of which all is known, and one of which little is."""
+    full = IndexFacts("main", "ENTERPRISE", "ACTIVE", documents=21_480, text_bytes=143_000_000, units=2)
+    bare = IndexFacts("side", "STARTER", "MENDING")
+    return [
+        IndexSnapshot(IndexId("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION)
+        for name, facts in (("main", full), ("side", bare))
+    ]
+
+
 def fleet() -> list[SourceSnapshot]:
     """Build a few sources, each with something that the others have not."""
     running = make_job("r", "SYNCING", started=NOON + 60, lasted=None, added=10, scanned=40)
@@ -45,11 +77,11 @@ def fleet() -> list[SourceSnapshot]:
     partly = make_job("p", "INCOMPLETE", started=NOON + 5, lasted=700, modified=993, failed=6)
     nothing = at(NOON)
     return [
-        snapshot(make_source(1), "never-synced", nothing),
-        snapshot(make_source(2), "syncing", nothing, at(LATER, running)),
+        described(snapshot(make_source(1), "never-synced", nothing), schedule="cron(0 3 * * ? *)"),
+        described(snapshot(make_source(2), "syncing", nothing, at(LATER, running)), type="CUSTOM", status="UPDATING"),
         snapshot(make_source(3), "indexing", at(NOON, make_job("o", started=NOON - HOUR)), at(LATER, indexing)),
-        snapshot(make_source(4), "failing", nothing, at(LATER, failed), polled=False),
-        snapshot(make_source(5), "partly", nothing, at(LATER, partly)),
+        described(snapshot(make_source(4), "failing", nothing, at(LATER, failed), polled=False), schedule="hourly"),
+        described(snapshot(make_source(5), "partly", nothing, at(LATER, partly)), status="PAUSED", schedule=None),
         snapshot(make_source(6), "odd-status", nothing, at(LATER, make_job("q", "PAUSED", started=NOON + 5))),
         snapshot(make_source(7), "unreachable-from-the-start", polled=False),
     ]
@@ -59,10 +91,12 @@ def fleet() -> list[SourceSnapshot]:
 def page(clock: FakeClock) -> Exposition:
     """Give the page of the fleet, without the exporter's own metrics."""
     clock.wall = LATER
-    exposition = Exposition(SourceFamilies(POLICY.window), CollectorRegistry(), clock)
-    for shown in fleet():
-        exposition.publish(shown, AwsClock(clock))
-    return exposition
+    sources, indexes = Section(SourceFamilies(POLICY.window), clock), Section(IndexFamilies(), clock)
+    for source in fleet():
+        sources.publish(str(source.source.id), source, AwsClock(clock))
+    for index in index_snapshots():
+        indexes.publish(str(index.id), index, AwsClock(clock))
+    return Exposition((sources, indexes), CollectorRegistry())
 
 
 @pytest.mark.parametrize(("file", "accept"), FORMATS.items())
@@ -78,7 +112,7 @@ def test_the_exposition_is_the_golden_one(
 
 def test_both_parsers_read_every_family(page: Exposition) -> None:
     """In either format, with the type that was declared."""
-    declared = {family.name.removesuffix("_total"): family.kind for family in FAMILIES}
+    declared = {family.name.removesuffix("_total"): family.kind for family in (*FAMILIES, *INDEX_FAMILIES)}
     text = parse_text(page.render("text/plain", "")[0].decode())
     assert {family.name: family.type for family in text} == declared
     openmetrics = parse_openmetrics(page.render("application/openmetrics-text", "")[0].decode())

@@ -12,14 +12,17 @@ from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 from exporter.aws import AwsClock
 from exporter.errors import ProviderError, Reason
 from exporter.lookback import REREAD
+from exporter.means import Access, Means
+from exporter.model import Description
+from exporter.names import Names
 from exporter.poller import Poller
-from exporter.providers import JobPage
+from exporter.providers import JobPage, Listing
 from exporter.store import MEMORY, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.model import SourceId, SourceSnapshot, SyncJob
+    from exporter.model import IndexFacts, IndexId, SourceId, SourceSnapshot, SyncJob
 
 
 class Service:
@@ -33,6 +36,7 @@ class Service:
         self.name_error: ProviderError | None = None
         self.asked: list[str] = []
         self.warnings: tuple[str, ...] = ()
+        self.about = Description("", "S3", "ACTIVE", created=NOON, updated=1.0, schedule="cron(0 3 * * ? *)")
 
     def sync_jobs(
         self,
@@ -54,12 +58,32 @@ class Service:
             raise self.name_error
         return f"name-of-{application_id[:3]}"
 
-    def data_source_name(self, source: SourceId) -> str:
-        """Give a name."""
+    def data_source(self, source: SourceId) -> Description:
+        """Give a description."""
         self.asked.append("data source")
         if self.name_error:
             raise self.name_error
-        return f"name-of-{source.data_source_id[:3]}"
+        return replace(self.about, name=f"name-of-{source.data_source_id[:3]}")
+
+    def applications(self) -> Listing[str]:
+        """Not asked for by polls."""
+        raise NotImplementedError
+
+    def indexes(self, application_id: str) -> Listing[str]:
+        """Not asked for by polls."""
+        raise NotImplementedError
+
+    def index(self, index: IndexId) -> IndexFacts:
+        """Not asked for by polls."""
+        raise NotImplementedError
+
+    def data_sources(self, index: IndexId) -> Listing[Description]:
+        """Not asked for by polls."""
+        raise NotImplementedError
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Not asked for by polls."""
+        raise NotImplementedError
 
 
 class Reported:
@@ -94,7 +118,8 @@ class Rig:
         self.report = Reported()
         self.store = store or Store(MEMORY, lambda: None)
         self.source = make_source()
-        self.poller = Poller(self.service, self.store, self.report, POLICY, clock)
+        self.means = Means("production", self.service, self.store, Names(self.store), Access("production"), clock)
+        self.poller = Poller(self.means, self.report, POLICY)
         self.poller.watch(self.source)
 
     def poll(self) -> SourceSnapshot | None:
@@ -220,14 +245,14 @@ def test_a_page_that_cannot_be_made_takes_no_worker_down(rig: Rig) -> None:
     assert shown.poll_succeeded
 
 
-def test_changed_buckets_are_said(rig: Rig, clock: FakeClock) -> None:
+def test_changed_buckets_are_said(rig: Rig) -> None:
     """Histograms that begin anew look like a reset: the log says why."""
     rig.poll()
     rig.service.jobs = [make_job("a", started=NOON + 1, lasted=60)]
     rig.service.now = NOON + 120
     rig.poll()
     with capture_logs() as logs:
-        again = Poller(rig.service, rig.store, rig.report, replace(POLICY, duration_buckets=(1.0,)), clock)
+        again = Poller(rig.means, rig.report, replace(POLICY, duration_buckets=(1.0,)))
         again.watch(rig.source)
     assert [line["event"] for line in logs] == ["duration buckets were changed: their histograms begin anew"]
 

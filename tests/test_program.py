@@ -406,7 +406,7 @@ def test_logs_come_as_json_when_asked(tmp_path: Path, state: Path) -> None:
         program.arguments += ["--log.format", "json"]
         done = subprocess.Popen(
             [sys.executable, "-m", "exporter", *program.arguments, "--web.listen-address", "127.0.0.1:0"],
-            env={**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", **program.env},
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -26,7 +26,7 @@ FAILED = Outcome(succeeded=False, in_progress=False)
 @pytest.fixture
 def agenda() -> Agenda:
     """Give an agenda with jitter that repeats."""
-    return Agenda(INTERVALS, random.Random(1))
+    return Agenda(INTERVALS, 0.0, random.Random(1))
 
 
 def run(agenda: Agenda, outcome: Outcome, at: float, took: float = 1.0) -> DataSource:
@@ -148,8 +148,12 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     hangs, *others = (make_source(n) for n in range(4))
     polls = Polls(hangs)
     clock = SystemClock()
-    scheduler = Scheduler(Agenda(Intervals(0.01, 0.01), random.Random(1)), polls, workers=2, patience=1, clock=clock)
-    scheduler.start([hangs, *others])
+    scheduler = Scheduler(
+        Agenda(Intervals(0.01, 0.01), 0.0, random.Random(1)), polls, workers=2, patience=1, clock=clock
+    )
+    for source in (hangs, *others):
+        scheduler.add(source)
+    scheduler.start()
     assert polls.enough.wait(10)
     assert polls.seen.count(hangs) == 1
     assert all(polls.seen.count(source) > 10 for source in others)
@@ -165,8 +169,9 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
     """A poll that never ends is told from one that is slow but alive."""
     source = make_source()
     polls = Polls(source)
-    scheduler = Scheduler(Agenda(INTERVALS, random.Random(1)), polls, workers=1, patience=60, clock=clock)
-    scheduler.start([source])
+    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), polls, workers=1, patience=60, clock=clock)
+    scheduler.add(source)
+    scheduler.start()
     while not polls.seen:
         time.sleep(0.001)
     clock.advance(119)
@@ -189,7 +194,8 @@ def test_a_worker_that_died_is_unhealthy(clock: FakeClock) -> None:
     def die(_: DataSource) -> Outcome:
         raise SystemExit
 
-    scheduler = Scheduler(Agenda(INTERVALS, random.Random(1)), die, workers=1, patience=60, clock=clock)
-    scheduler.start([make_source()])
+    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), die, workers=1, patience=60, clock=clock)
+    scheduler.add(make_source())
+    scheduler.start()
     scheduler.join(clock.monotonic() + 5)
     assert scheduler.unhealthy() == "1 of 1 poll workers have died"

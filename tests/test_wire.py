@@ -17,6 +17,7 @@ from exporter.errors import ProviderError, Reason, StartupError
 from exporter.model import DOCUMENT_KINDS, ERROR_CODES, DocumentCounts, SourceId, SyncJob, SyncJobStatus
 from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import SystemClock
+from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.life import PlannedJob
@@ -238,7 +239,7 @@ def test_text_that_cannot_be_written_is_made_so(rig: Rig) -> None:
     rig.source.name = "hr\udfff"
     (job,) = rig.read()
     assert job.status == "PAUSED?"
-    assert rig.provider.data_source_name(rig.id) == "hr?"
+    assert rig.provider.data_source(rig.id).name == "hr?"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,9 @@ def test_a_broken_sdk_configuration_is_a_matter_of_credentials(
 def test_names_are_read_and_the_connectors_secrets_are_not(rig: Rig) -> None:
     """GetDataSource answers with them."""
     assert rig.provider.application_name(rig.id.application_id) == "intranet"
-    assert rig.provider.data_source_name(rig.id) == "hr"
+    described = rig.provider.data_source(rig.id)
+    assert (described.name, described.type, described.status, described.schedule) == ("hr", "S3", "ACTIVE", "")
+    assert SECRET_MARKER not in repr(described)
 
 
 def test_without_credentials_it_says_so_and_finds_them_later(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,7 +386,8 @@ def test_our_words_are_those_of_the_service_model() -> None:
 )
 def test_a_target_is_up_when_it_answered_and_let_us_in(code: str, *, authorised: bool) -> None:
     """An error of the service's own is an answer to someone it knows."""
-    assert was_authorised(code) is authorised
+    assert was_authorised("ListDataSourceSyncJobs", code) is authorised
+    assert was_authorised("AssumeRole", code) is None
 
 
 def test_time_is_not_wasted_on_a_quiet_poll(rig: Rig) -> None:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # of one request, the first included
 CONNECT_TIMEOUT = 5.0
+ACCOUNT_TIMEOUT = 3.0
 RENEW_AFTER = 5.0  # seconds that a client whose credentials were refused is kept, lest each poll make a new one
+_AGENT = f"qbusiness-exporter/{__version__}"
 
 
 class Connection:
@@ -68,8 +70,30 @@ class Connection:
     @contextmanager
     def calling(self, operation: str) -> Iterator[QBusinessClient]:
         """Lend the client; raises ProviderError for whatever goes wrong inside."""
-        try:
+        with self._translating(operation):
             yield self._get_client()
+
+    def account(self) -> str:
+        """Tell which account this is: the role's, else whom STS says we are; raises ProviderError where it does not."""
+        if self._target.role_arn:
+            return self._target.role_arn.split(":")[4]
+        with self._translating("GetCallerIdentity"):
+            # Asked before anything is shown: where STS cannot be reached from here, nobody shall wait for it.
+            quick = BotoConfig(
+                connect_timeout=min(ACCOUNT_TIMEOUT, self._polling.timeout),
+                read_timeout=min(ACCOUNT_TIMEOUT, self._polling.timeout),
+                retries={"total_max_attempts": 1, "mode": "standard"},
+                user_agent_extra=_AGENT,
+            )
+            base = BotoSession(profile=self._target.profile)
+            client: Any = base.create_client("sts", region_name=self.region, config=quick)
+            self._hooks.attach_sts(client)
+            return str(client.get_caller_identity()["Account"])
+
+    @contextmanager
+    def _translating(self, operation: str) -> Iterator[None]:
+        try:
+            yield
         except ProviderError as error:
             error.operation = error.operation or operation
             raise
@@ -96,7 +120,7 @@ class Connection:
                 Reason.CREDENTIALS, "no AWS credentials found: set a profile, a role or the environment"
             )
         if self._target.role_arn:
-            credentials = _assume(base, credentials, self._target, self._boto_config())
+            credentials = self._assume(base, credentials)
         # A session of its own, since the timestamp parser must not reach those that renew credentials. Times stay as
         # they came: one that botocore cannot read would fail the page, and with it every other job.
         session = BotoSession(profile=self._target.profile)
@@ -111,6 +135,22 @@ class Connection:
         self._hooks.attach(client)
         return client
 
+    def _assume(self, base: BotoSession, source: Any) -> DeferredRefreshableCredentials:
+        """Make credentials of the target's role, which are fetched when they are needed and before they expire."""
+        arguments = {"RoleSessionName": "qbusiness-exporter"}
+        if self._target.external_id:
+            arguments["ExternalId"] = self._target.external_id
+
+        def create_client(service: str, **keys: Any) -> Any:
+            client = base.create_client(service, region_name=self.region, config=self._boto_config(), **keys)
+            self._hooks.attach_sts(client)
+            return client
+
+        fetcher = AssumeRoleCredentialFetcher(
+            create_client, source, self._target.role_arn or "", extra_args=arguments, cache={}
+        )
+        return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
+
     def _boto_config(self) -> BotoConfig:
         return BotoConfig(
             connect_timeout=min(CONNECT_TIMEOUT, self._polling.timeout),
@@ -119,7 +159,7 @@ class Connection:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=self._polling.concurrency,
             tcp_keepalive=True,
-            user_agent_extra=f"qbusiness-exporter/{__version__}",
+            user_agent_extra=_AGENT,
         )
 
 
@@ -134,18 +174,6 @@ class _Given(CredentialProvider):
 
     def load(self) -> Any:
         return self._credentials
-
-
-def _assume(base: BotoSession, source: Any, target: TargetConfig, config: BotoConfig) -> DeferredRefreshableCredentials:
-    arguments = {"RoleSessionName": "qbusiness-exporter"}
-    if target.external_id:
-        arguments["ExternalId"] = target.external_id
-
-    def create_client(service: str, **keys: Any) -> Any:
-        return base.create_client(service, region_name=_region(target), config=config, **keys)
-
-    fetcher = AssumeRoleCredentialFetcher(create_client, source, target.role_arn or "", extra_args=arguments, cache={})
-    return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
 
 
 def _region(target: TargetConfig) -> str:

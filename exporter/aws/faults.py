@@ -42,6 +42,7 @@ _BY_CODE = {
     "ConflictException": Reason.CONFLICT,
     "409": Reason.CONFLICT,
 }
+STS_OPERATIONS = {"AssumeRole", "GetCallerIdentity"}
 _REFUSED = {Reason.ACCESS_DENIED, Reason.CREDENTIALS}
 # The first that fits is taken: botocore's timeouts are connection errors too.
 _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
@@ -68,8 +69,10 @@ _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason
 )
 
 
-def was_authorised(code: str) -> bool:
-    """Tell from an attempt's code whether AWS answered it and let in whoever asked."""
+def was_authorised(operation: str, code: str) -> bool | None:
+    """Tell from an attempt whether the target answered it and let in whoever asked; None where STS was asked."""
+    if operation in STS_OPERATIONS:
+        return None
     return code not in {"timeout", "connection"} and _BY_CODE.get(code) not in _REFUSED
 
 
@@ -81,6 +84,8 @@ def translate(error: Exception, operation: str) -> ProviderError | None:
         reason = _BY_CODE.get(code) or (
             Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST
         )
+        if reason is Reason.ACCESS_DENIED and error.operation_name == "AssumeRole":
+            reason = Reason.CREDENTIALS  # without its role the target is lost, whatever one asks it for
         return ProviderError(reason, f"{code}: {answer.get('Message', '')}", operation=operation, code=code)
     for kind, reason in _BY_EXCEPTION:
         if isinstance(error, kind):

@@ -66,11 +66,16 @@ class Wiretap:
         self._current = threading.local()
 
     def attach(self, client: QBusinessClient) -> None:
-        """Listen to a client's attempts."""
+        """Listen to the attempts of a client, and look at what it is answered."""
         events = client.meta.events
         events.register("before-send.qbusiness", self._before_send)
         events.register("before-parse.qbusiness", self._before_parse)
         events.register("response-received.qbusiness", self._response_received)
+
+    def attach_sts(self, client: Any) -> None:
+        """Listen to the attempts of a client of the Security Token Service."""
+        client.meta.events.register("before-send.sts", self._before_send)
+        client.meta.events.register("response-received.sts", self._token_received)
 
     def _before_send(self, **_: Any) -> None:
         self._attempts.admit()
@@ -90,6 +95,14 @@ class Wiretap:
             return
         timed_out = isinstance(exception, boto_errors.ConnectTimeoutError | boto_errors.ReadTimeoutError)
         self._finished(event_name.rsplit(".", 1)[-1], "timeout" if timed_out else "connection")
+
+    def _token_received(self, parsed_response: dict[str, Any] | None, **received: Any) -> None:
+        self._response_received(**received)
+        if parsed_response is not None:
+            status = parsed_response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = str(parsed_response.get("Error", {}).get("Code", ""))
+            operation = received["event_name"].rsplit(".", 1)[-1]
+            self._finished(operation, code if _ERROR_CODE.fullmatch(code) else str(status))
 
     def _finished(self, operation: str, code: str) -> None:
         self._attempts.finished(operation, code, self._time.monotonic() - self._current.started)

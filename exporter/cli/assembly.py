@@ -6,10 +6,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from exporter import __version__
+from exporter.cli.claims import Claims
 from exporter.cli.target import Shared, Target
-from exporter.exposition import Exposition
+from exporter.exposition import Exposition, Section
 from exporter.history import Policy
-from exporter.metrics import SourceFamilies
+from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.scheduler import SystemClock
 from exporter.store import Store
 from exporter.telemetry import Telemetry
@@ -31,44 +32,46 @@ class Exporter:
         self._clock = SystemClock()
         self._stopping = threading.Event()
         telemetry = Telemetry()
-        page = Exposition(SourceFamilies(config.polling.window), telemetry.registry, self._clock)
+        sources = Section(SourceFamilies(config.polling.window), self._clock)
+        indexes = Section(IndexFamilies(), self._clock)
+        page = Exposition((sources, indexes), telemetry.registry)
         self.web = WebServer(
             create_app(Site(page, self._unhealthy, self._unready, __version__, telemetry_path)),
             addresses,
         )
         self._store = Store(config.state.path, telemetry.state_write_failed)
         policy = Policy(config.polling.window, config.metrics.duration_buckets)
-        shared = Shared(config, policy, page, self._store, telemetry, self._clock, self._stopping)
+        shared = Shared(config, policy, sources, indexes, self._store, telemetry, Claims(), self._clock, self._stopping)
         self._targets = [Target(target, shared) for target in config.targets]
         telemetry.config_loaded(self._clock.time())
 
     def start(self) -> None:
         """Listen and begin to poll; raises StartupError where an address cannot be had."""
         self.web.start()
-        watched = {str(source.id) for target in self._targets for source in target.sources}
-        self._store.forget(watched, self._clock.time())
+        for target in self._targets:
+            target.claim()
         for target in self._targets:
             target.start()
+        self._store.forget({key for target in self._targets for key in target.poller.watched()}, self._clock.time())
 
     def stop(self) -> None:
-        """Stop within seconds: no new polls, a moment for those in flight, the state written."""
+        """Stop within seconds: nothing new, a moment for what is under way, the state written."""
         self._stopping.set()
         deadline = self._clock.monotonic() + POLLS_MAY_TAKE
         for target in self._targets:
-            target.scheduler.stop()
+            target.stop()
         for target in self._targets:
-            target.scheduler.join(deadline)
-            target.poller.rest()
+            target.join(deadline)
         self._store.close()
         self.web.stop()
 
     def _unhealthy(self) -> str | None:
-        reasons = ((target.name, target.scheduler.unhealthy()) for target in self._targets)
+        reasons = ((target.name, target.unhealthy()) for target in self._targets)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
 
     def _unready(self) -> str | None:
-        reasons = ((target.name, target.scheduler.unready()) for target in self._targets)
+        reasons = ((target.name, target.unready()) for target in self._targets)
         waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
-        if waiting or any(target.scheduler.has_succeeded() for target in self._targets):
+        if waiting or any(target.has_succeeded() for target in self._targets):
             return waiting
         return "no poll has succeeded yet"

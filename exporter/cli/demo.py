@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.cli.serve import serve
-from exporter.config import Config, DataSourceConfig, PollingConfig, StateConfig, TargetConfig
+from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.server import SimulatedQBusiness
@@ -39,6 +39,7 @@ Look at
   qbusiness_sync_job_failures_total           and says CNF-5572
   qbusiness_running_sync_start_timestamp_seconds   archive-s3 is stuck since yesterday
   qbusiness_last_completed_sync_documents_scanned  faq-s3 succeeds with nothing
+  qbusiness_index_documents / qbusiness_index_documents_limit   the knowledge index is nearly full
 
 Stop it with Ctrl-C.
 """
@@ -50,11 +51,12 @@ def run(arguments: Namespace) -> int:
         os.environ.pop(name, None)
     os.environ |= _SIMULATED
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
+        os.environ["AWS_ENDPOINT_URL_STS"] = service.url
         config = demo_config(service)
+        sources = sum(1 for _ in service.fleet.data_sources())
 
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
-            sources = len(config.targets[0].data_sources)
             url = f"http://localhost:{port}"
             print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
 
@@ -62,14 +64,11 @@ def run(arguments: Namespace) -> int:
 
 
 def demo_config(service: SimulatedQBusiness) -> Config:
-    """Name every data source that the simulated service has; state is kept in memory."""
-    sources = tuple(
-        DataSourceConfig(application_id=application.id, index_id=index.id, data_source_id=source.id)
-        for application, index, source in service.fleet.data_sources()
-    )
-    target = TargetConfig(name="demo", region=service.fleet.region, endpoint_url=service.url, data_sources=sources)
+    """Look for whatever the simulated service has; state is kept in memory."""
+    region, discovery = service.fleet.region, {"interval": "30s"}
+    target = {"name": "demo", "region": region, "endpoint_url": service.url, "discovery": discovery}
     return Config(
-        targets=(target,),
+        targets=(TargetConfig.model_validate(target),),
         polling=PollingConfig.model_validate({"interval": "2s", "idle_interval": "5s", "requests_per_second": 50}),
         state=StateConfig(path=MEMORY),
     )

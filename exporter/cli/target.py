@@ -1,29 +1,41 @@
-"""One target put together: its connection, its poller and its scheduler, and who hears of what they do."""
+"""One target put together: its connection, its polls and its discovery, and who hears of what they do."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from exporter.aws import Connection, was_authorised
-from exporter.errors import Reason, StartupError
-from exporter.model import DataSource, SourceId
+from exporter.discovery import Rules
+from exporter.errors import ProviderError, Reason
+from exporter.means import Access, Means
+from exporter.model import DataSource, IndexSnapshot, Location, SourceId
+from exporter.names import Names
+from exporter.patrol import Patrol
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import Agenda, Budget, Intervals, Scheduler
+from exporter.surveyor import Scope, Surveyor
+from exporter.tags import Tags
 
 if TYPE_CHECKING:
     import threading
 
+    from exporter.cli.claims import Claims
     from exporter.config import Config, TargetConfig
-    from exporter.exposition import Exposition
+    from exporter.exposition import Section
     from exporter.history import Policy
-    from exporter.model import Clock, SourceSnapshot
+    from exporter.model import Clock, Description, IndexFacts, IndexId, Known, SourceSnapshot
     from exporter.store import Store
     from exporter.telemetry import Telemetry
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
+DESCRIBED_EVERY = 900.0  # seconds between two looks at what is named, where nothing is discovered
+
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +44,95 @@ class Shared:
 
     config: Config
     policy: Policy
-    page: Exposition
+    sources: Section[SourceSnapshot]
+    indexes: Section[IndexSnapshot]
     store: Store
     telemetry: Telemetry
+    claims: Claims
     clock: Clock
     stopping: threading.Event
 
 
 class Target:
-    """The watch over one target; hears of every attempt and every poll, and tells telemetry and the page."""
+    """The watch over one target; hears of every attempt, poll and find, and tells telemetry and the page."""
 
     def __init__(self, target: TargetConfig, shared: Shared) -> None:
         polling = shared.config.polling
-        self._page = shared.page
+        self._shared = shared
         self._telemetry = shared.telemetry
-        self._account = target.role_arn.split(":")[4] if target.role_arn else ""
         self._connection = Connection(target, polling, self, shared.clock)
         self._budget = Budget(polling.requests_per_second, shared.clock, shared.stopping)
         self.name = self._connection.name
-        self.sources = _sources(target, self.name)
-        self.poller = Poller(QBusiness(self._connection), shared.store, self, shared.policy, shared.clock)
+        self._named = _named(target, self.name)
+        self._location: Location | None = None
+        self._is_located = False
+        self._is_up: bool | None = None
+        dice = random.Random()  # noqa: S311 (jitter)
+        provider = QBusiness(self._connection)
+        means = Means(self.name, provider, shared.store, Names(shared.store), Access(self.name), shared.clock)
+        self._rules = Rules(target.discovery) if target.discovery else None
+        interval = target.discovery.interval if target.discovery else DESCRIBED_EVERY
+        tags = Tags(provider, shared.clock, interval, polling.requests_per_second)
+        self.poller = Poller(means, self, shared.policy)
+        self._surveyor = Surveyor(means, self, Scope(self._rules, self._named), tags)
+        self.patrol = Patrol(self._go_round, interval, polling.interval / 4, shared.clock, dice)
         self.scheduler = Scheduler(
-            Agenda(Intervals(polling.interval, polling.idle_interval), random.Random()),  # noqa: S311 (jitter)
+            Agenda(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, dice),
             self.poller.poll,
             workers=polling.concurrency,
             patience=self._connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
             clock=shared.clock,
         )
-        shared.telemetry.watch_target(self.name, self.scheduler.lag, lambda: len(self.sources))
+        shared.telemetry.watch_target(self.name, self.scheduler.lag, self.scheduler.watched)
+
+    # Beginning and end.
+
+    def claim(self) -> None:
+        """Claim the sources that the configuration names, before any target finds some."""
+        for source in self._named:
+            self._shared.claims.claim(source.id, self.name)
 
     def start(self) -> None:
-        """Begin to poll."""
-        for source in self.sources:
-            self.poller.watch(source)
-        self.scheduler.start(self.sources)
+        """Begin to poll and to look round."""
+        known = {known.source.id: known for known in self._shared.store.known(self.name)}
+        for source in self._named:
+            self.poller.watch(source, known=known.get(source.id))
+            self.scheduler.add(source)
+        self._surveyor.resume()
+        self.scheduler.start()
+        self.patrol.start()
+
+    def stop(self) -> None:
+        """Let nothing new begin; returns at once."""
+        self.scheduler.stop()
+        self.patrol.stop()
+
+    def join(self, deadline: float) -> None:
+        """Wait for what is under way until a moment of the monotonic clock, and write down how fresh it all is."""
+        self.scheduler.join(deadline)
+        self.patrol.join(deadline)
+        self.poller.rest()
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether the end has come."""
+        return self.patrol.stopping
+
+    # How it is doing.
+
+    def unhealthy(self) -> str | None:
+        """Say why it does not do its work; None when it does."""
+        return self.scheduler.unhealthy() or self.patrol.unhealthy()
+
+    def unready(self) -> str | None:
+        """Say why its first pass has not ended; None when it has."""
+        return (self.patrol.unready() if self._rules else None) or self.scheduler.unready()
+
+    def has_succeeded(self) -> bool:
+        """Tell whether a poll ever worked, or there was nothing to poll."""
+        return self.scheduler.has_succeeded() or (self.patrol.has_reached and self.scheduler.watched() == 0)
+
+    # Heard from the wire.
 
     def admit(self) -> None:
         """Hold an attempt back until the request budget allows it."""
@@ -75,7 +142,11 @@ class Target:
         """Count an attempt, and learn from it whether the target lets us in."""
         self.scheduler.progress()
         self._telemetry.attempt(self.name, operation, code, seconds)
-        self._set_up(up=was_authorised(code))
+        authorised = was_authorised(operation, code)
+        if authorised is not None:
+            self._set_up(up=authorised)
+
+    # Heard from polls.
 
     def polled(self) -> None:
         """Count a poll."""
@@ -89,15 +160,90 @@ class Target:
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Show a source on the page."""
-        self._page.publish(snapshot, self._connection.clock)
+        about = snapshot.about
+        if about and self._rules:
+            about = replace(about, tags=self._rules.shown(about.tags))
+        shown = replace(snapshot, about=about, location=self._location)
+        self._shared.sources.publish(str(snapshot.source.id), shown, self._connection.clock)
+
+    # Heard from discovery.
+
+    def appear(self, source: DataSource, since: float, known: Known | None) -> str | None:
+        """Begin to watch a source, unless another target does: that one's name is given."""
+        owner = self._shared.claims.claim(source.id, self.name)
+        if owner != self.name:
+            return owner
+        self.poller.watch(source, since, known)
+        self.scheduler.add(source)
+        return None
+
+    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
+        """Pass on what is said of a source."""
+        self.poller.describe(source, index, listed)
+
+    def vanish(self, source: DataSource) -> None:
+        """Watch a source no more."""
+        self.scheduler.remove(source)
+        self.poller.unwatch(source.id)
+        self._shared.sources.withdraw(str(source.id))
+        self._shared.claims.release(source.id, self.name)
+        logger.info(
+            "data source gone",
+            target=self.name,
+            application=source.application,
+            data_source=source.name,
+            data_source_id=source.id.data_source_id,
+        )
+
+    def show_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+        """Show an index on the page."""
+        location = self._location or Location("", self._connection.region)
+        shown = IndexSnapshot(index, application, name, facts, location)
+        self._shared.indexes.publish(str(index), shown, self._connection.clock)
+
+    def drop_index(self, index: IndexId) -> None:
+        """Show an index no more."""
+        self._shared.indexes.withdraw(str(index))
+
+    def _go_round(self) -> bool:
+        self._locate()
+        done = self._surveyor.survey()
+        self._telemetry.discovered(
+            self.name,
+            lambda: done.complete and not self.poller.undescribed(),
+            self._connection.clock.now() if done.complete else None,
+        )
+        return done.reached
+
+    def _locate(self) -> None:
+        """Find out which account this is, before anything is shown that says so; where nobody tells, go on without."""
+        if self._is_located:
+            return
+        before, store = self._location, self._shared.store
+        try:
+            account = self._connection.account()
+            self._is_located = True
+            store.note_account(self.name, account)
+        except ProviderError as error:
+            account = store.account(self.name) or ""
+            if before is None:
+                logger.info("account id not to be had from STS", target=self.name, taken=account, error=str(error))
+        self._location = Location(account, self._connection.region)
+        if self._location != before:
+            self._show_up()
+            self.poller.show_all()
 
     def _set_up(self, *, up: bool) -> None:
-        self._telemetry.target_up(self.name, self._account, self._connection.region, up=up)
+        if up is not self._is_up:
+            self._is_up = up
+            self._show_up()
+
+    def _show_up(self) -> None:
+        if self._location and self._is_up is not None:
+            self._telemetry.target_up(self.name, self._location, up=self._is_up)
 
 
-def _sources(target: TargetConfig, name: str) -> tuple[DataSource, ...]:
-    if target.discovery is not None:
-        raise StartupError(f"target {name}: name its data_sources; finding them is not built yet")
+def _named(target: TargetConfig, name: str) -> tuple[DataSource, ...]:
     return tuple(
         DataSource(
             target=name,

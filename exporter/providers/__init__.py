@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from exporter.aws import AwsClock
-    from exporter.model import SourceId, SyncJob
+    from exporter.model import Description, IndexFacts, IndexId, SourceId, SyncJob
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,17 @@ class JobPage:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """What a listing has, by id, and on how many pages it came; `warnings` tell of entries that could not be used."""
+
+    items: Mapping[str, T]
+    pages: int = 1
+    warnings: tuple[str, ...] = ()
+
+
 class Provider(Protocol):
-    """A target's sync jobs and names; every method raises ProviderError when it cannot answer."""
+    """What a target is asked; every method raises ProviderError when it cannot answer."""
 
     @property
     def clock(self) -> AwsClock:
@@ -38,8 +49,23 @@ class Provider(Protocol):
     ) -> Iterator[JobPage]:
         """Yield the pages of a source's jobs, fetched as they are asked for, in no promised order."""
 
+    def applications(self) -> Listing[str]:
+        """List the display names of the applications."""
+
     def application_name(self, application_id: str) -> str:
         """Ask for an application's display name."""
 
-    def data_source_name(self, source: SourceId) -> str:
-        """Ask for a data source's display name."""
+    def indexes(self, application_id: str) -> Listing[str]:
+        """List the display names of an application's indexes."""
+
+    def index(self, index: IndexId) -> IndexFacts:
+        """Ask for all that is said of an index."""
+
+    def data_sources(self, index: IndexId) -> Listing[Description]:
+        """List the data sources of an index."""
+
+    def data_source(self, source: SourceId) -> Description:
+        """Ask for all that is said of a data source."""
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """Ask for the tags of a resource."""

@@ -1,31 +1,34 @@
-"""Amazon Q Business: its operations, and what its answers mean in our words (API reference, version 2023-11-27)."""
+"""Amazon Q Business: its operations, asked through boto3 (API reference, version 2023-11-27)."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-from botocore.utils import parse_timestamp
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.errors import ProviderError, Reason
-from exporter.model import DocumentCounts, SyncJob
 from exporter.providers import JobPage
+from exporter.providers.answers import (
+    parse_data_source,
+    parse_index,
+    parse_items,
+    parse_job,
+    parse_name,
+    parse_named,
+    parse_tags,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from exporter.aws import AwsClock, Connection
-    from exporter.model import SourceId
+    from exporter.model import Description, IndexFacts, IndexId, SourceId
+    from exporter.providers import Listing
 
-PAGE_SIZE = 10  # the operation's maximum
+T = TypeVar("T")
+
+PAGE_SIZE = 10  # the maximum for sync jobs and data sources
 MAX_PAGES = 1000  # of one listing: ten thousand jobs; a listing that goes on has lost its way
-
-_CONNECTOR_ERROR = re.compile(r"\b[A-Z][A-Z0-9]{1,5}-\d{4}\b")
-_FIGURE = re.compile(r"0|[1-9][0-9]{0,11}")
-# Outside these years a time is a mistake; milliseconds taken for seconds land far above.
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
 class QBusiness:
@@ -52,60 +55,72 @@ class QBusiness:
             filters["startTime"] = datetime.fromtimestamp(since, UTC)
         if status is not None:
             filters["statusFilter"] = status
-        operation = "ListDataSourceSyncJobs"
+        method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
+        return self._pages(
+            method, operation, {**_ids(source), **filters}, PAGE_SIZE, lambda page: _page(page, self.clock)
+        )
+
+    def applications(self) -> Listing[str]:
+        """List the display names of the applications."""
+        with self._connection.calling("ListApplications"):
+            pages = self._pages("list_applications", "ListApplications", {}, 100, itemgetter("applications"))
+            return parse_items(pages, "applicationId", parse_named)
+
+    def application_name(self, application_id: str) -> str:
+        """Ask GetApplication for a display name."""
+        with self._connection.calling("GetApplication") as client:
+            return parse_name(client.get_application(applicationId=application_id))
+
+    def indexes(self, application_id: str) -> Listing[str]:
+        """List the display names of an application's indexes."""
+        with self._connection.calling("ListIndices"):
+            arguments = {"applicationId": application_id}
+            pages = self._pages("list_indices", "ListIndices", arguments, 100, itemgetter("indices"))
+            return parse_items(pages, "indexId", parse_named)
+
+    def index(self, index: IndexId) -> IndexFacts:
+        """Ask GetIndex for all that it says."""
+        with self._connection.calling("GetIndex") as client:
+            return parse_index(client.get_index(**_index_ids(index)))
+
+    def data_sources(self, index: IndexId) -> Listing[Description]:
+        """List the data sources of an index."""
+        with self._connection.calling("ListDataSources"):
+            arguments = _index_ids(index)
+            pages = self._pages("list_data_sources", "ListDataSources", arguments, PAGE_SIZE, itemgetter("dataSources"))
+            return parse_items(pages, "dataSourceId", parse_data_source)
+
+    def data_source(self, source: SourceId) -> Description:
+        """Ask GetDataSource for all that it says; the connector's configuration beside it goes no further."""
+        with self._connection.calling("GetDataSource") as client:
+            answer = client.get_data_source(**_ids(source))
+            parse_name(answer)
+            return parse_data_source({"syncSchedule": "", **answer})
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """Ask for the tags of a resource."""
+        with self._connection.calling("ListTagsForResource") as client:
+            return parse_tags(client.list_tags_for_resource(resourceARN=arn))
+
+    def _pages(
+        self,
+        method: str,
+        operation: str,
+        arguments: Mapping[str, Any],
+        size: int,
+        read: Callable[[dict[str, Any]], T],
+    ) -> Iterator[T]:
+        """Yield what is read from a listing's pages; raises ProviderError, also for tokens that lead in a circle."""
         with self._connection.calling(operation) as client:
-            pages = client.get_paginator("list_data_source_sync_jobs").paginate(
-                **_ids(source),
-                **filters,
-                PaginationConfig={"PageSize": PAGE_SIZE},
-            )
+            paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # one of those it has
             tokens: set[str] = set()
-            for page in pages:
+            for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
                 token = page.get("nextToken")
                 if token in tokens or len(tokens) >= MAX_PAGES:
                     raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} leads back or has no end")
                 if token:
                     tokens.add(token)
-                yield _page(page, self.clock)
-
-    def application_name(self, application_id: str) -> str:
-        """Ask GetApplication for a display name."""
-        with self._connection.calling("GetApplication") as client:
-            return _display_name(client.get_application(applicationId=application_id))
-
-    def data_source_name(self, source: SourceId) -> str:
-        """Ask GetDataSource for a display name; the connector configuration beside it goes no further."""
-        with self._connection.calling("GetDataSource") as client:
-            return _display_name(client.get_data_source(**_ids(source)))
-
-
-def parse_job(raw: Mapping[str, Any], warnings: list[str]) -> SyncJob | None:
-    """Read one job; None, with a warning, where it cannot be told apart or placed in time.
-
-    Raises ProviderError for a member of the wrong type: such an answer is not to be trusted.
-    """
-    execution_id, status = _text(raw, "executionId"), _text(raw, "status")
-    started = _time(raw, "startTime", warnings)
-    if not execution_id or not status or started is None:
-        lacks = [n for n, v in (("executionId", execution_id), ("status", status), ("startTime", started)) if not v]
-        warnings.append(f"job {execution_id or 'without id'} skipped: no usable {', '.join(lacks)}")
-        return None
-    ended = _time(raw, "endTime", warnings)
-    if ended is not None and ended < started:
-        warnings.append(f"job {execution_id}: endTime {ended} is before startTime {started}; taken as not said")
-        ended = None
-    error = _member(raw, "error", dict) or {}
-    message, source_code = _text(error, "errorMessage"), _text(raw, "dataSourceErrorCode")
-    return SyncJob(
-        execution_id=execution_id,
-        status=status,
-        started=started,
-        ended=ended,
-        documents=_documents(_member(raw, "metrics", dict) or {}, execution_id, warnings),
-        error_code=_text(error, "errorCode"),
-        error_message=message or source_code,
-        connector_error=_connector_error(source_code, message),
-    )
+                yield read(page)
 
 
 def _page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
@@ -116,67 +131,9 @@ def _page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     return JobPage(tuple(job for job in jobs if job), as_of, bool(page.get("nextToken")), tuple(warnings))
 
 
+def _index_ids(index: IndexId) -> dict[str, Any]:
+    return {"applicationId": index.application_id, "indexId": index.index_id}
+
+
 def _ids(source: SourceId) -> dict[str, Any]:
-    return {
-        "applicationId": source.application_id,
-        "indexId": source.index_id,
-        "dataSourceId": source.data_source_id,
-    }
-
-
-def _display_name(answer: Mapping[str, Any]) -> str:
-    name = _text(answer, "displayName")
-    if not name:
-        raise ProviderError(Reason.MALFORMED_RESPONSE, "the answer has no displayName")
-    return name
-
-
-def _member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 (JSON: checked here, and only here)
-    value = raw.get(name)
-    if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
-        expected = " or ".join(kind.__name__ for kind in kinds)
-        raise ProviderError(
-            Reason.MALFORMED_RESPONSE,
-            f"the answer has a {type(value).__name__} where `{name}` ({expected}) belongs",
-        )
-    return value
-
-
-def _text(raw: Mapping[str, Any], name: str) -> str:
-    # JSON lets half a surrogate pair through; no page, log or database takes it.
-    text: str = _member(raw, name, str) or ""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _time(raw: Mapping[str, Any], name: str, warnings: list[str]) -> float | None:
-    value = _member(raw, name, int, float, str)
-    if value is None:
-        return None
-    try:
-        seconds = parse_timestamp(value).timestamp() if isinstance(value, str) else float(value)
-    except (ValueError, OverflowError):
-        seconds = 0.0
-    if _EARLIEST <= seconds < _LATEST:
-        return seconds
-    warnings.append(f"{name} {value!r} of job {raw.get('executionId')!r} is no time between 2000 and 2100")
-    return None
-
-
-def _documents(metrics: Mapping[str, Any], execution_id: str, warnings: list[str]) -> DocumentCounts:
-    figures = {}
-    for kind in ("added", "modified", "deleted", "failed", "scanned"):
-        name = f"documents{kind.capitalize()}"
-        value = metrics.get(name)
-        if value is None:
-            continue
-        if isinstance(value, str | int) and not isinstance(value, bool) and _FIGURE.fullmatch(str(value)):
-            figures[kind] = int(value)
-        else:
-            warnings.append(f"job {execution_id}: {name} {value!r} is not a count; taken as not said")
-    return DocumentCounts(**figures)
-
-
-def _connector_error(source_code: str, message: str) -> str:
-    # Where it arrives is not documented: seen in the code, and in the middle of the message.
-    found = _CONNECTOR_ERROR.search(source_code) or _CONNECTOR_ERROR.search(message)
-    return found[0] if found else ""
+    return {**_index_ids(source.index), "dataSourceId": source.data_source_id}

@@ -1,4 +1,4 @@
-"""What must survive the process: every source's history, and the settled names, in SQLite.
+"""What must survive the process, in SQLite: every source's history, the settled names, and what was found.
 
 A commit is on the disk before anyone is shown its figures, so that a counter never steps back, not even over a power
 loss. While the disk will not take it, figures are kept in memory and written with the next commit that works.
@@ -16,11 +16,12 @@ import structlog
 from exporter.errors import StartupError
 from exporter.store import codec
 from exporter.store.file import MEMORY, UnreadableError, connect, lock, move_aside, what_is_wrong
+from exporter.store.notes import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from exporter.model import KnownJob, SourceHistory
+    from exporter.model import Known, KnownJob, SourceHistory
 
 __all__ = ["MEMORY", "Store"]
 
@@ -40,7 +41,8 @@ class Store:
         self._failing = False
         self._closed = False
         self._pending: dict[str, SourceHistory] = {}
-        self._pending_names: dict[str, str] = {}
+        self._names, self._targets, self._known = Notes("name"), Notes("target"), Notes("data_source", codec.load_known)
+        self._notes = (self._names, self._targets, self._known)
         self._lock = lock(path)
         try:
             self._open_or_begin_anew()
@@ -56,12 +58,44 @@ class Store:
     def name(self, key: str) -> str | None:
         """Give a settled name."""
         with self._mutex:
-            return self._pending_names.get(key) or self._names.get(key)
+            return self._names.get(key)
 
     def settle_name(self, key: str, name: str) -> None:
         """Keep a name for good."""
+        self._note(self._names, key, name)
+
+    def watched_since(self, target: str) -> float | None:
+        """Give when a target was first watched, on AWS's clock."""
         with self._mutex:
-            self._pending_names[key] = name
+            text = self._targets.get(f"watched since/{target}")
+        return float(text) if text else None
+
+    def begin_watch(self, target: str, moment: float) -> None:
+        """Keep when a target was first watched."""
+        self._note(self._targets, f"watched since/{target}", repr(moment))
+
+    def account(self, target: str) -> str | None:
+        """Give the account that a target was last seen to be."""
+        with self._mutex:
+            return self._targets.get(f"account/{target}")
+
+    def note_account(self, target: str, account: str) -> None:
+        """Keep which account a target is."""
+        self._note(self._targets, f"account/{target}", account)
+
+    def known(self, target: str) -> list[Known]:
+        """Give the data sources of a target as they were last found."""
+        with self._mutex:
+            everything = [codec.load_known(text) for _, text in self._known.items()]
+        return [known for known in everything if known.source.target == target]
+
+    def note_known(self, key: str, known: Known | None) -> None:
+        """Keep how a data source was found, or that it is no more."""
+        self._note(self._known, key, codec.dump_known(known) if known else None)
+
+    def _note(self, notes: Notes, key: str, text: str | None) -> None:
+        with self._mutex:
+            notes.put(key, text)
             self._flush()
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
@@ -76,14 +110,17 @@ class Store:
         """Drop the sources that are not watched, and have not been for long."""
         with self._mutex:
             gone = [k for k, h in self._written.items() if k not in watched and h.as_of < now - FORGET]
-            if not gone:
-                return
             with self._db as db:
                 db.executemany("DELETE FROM job WHERE source = ?", ((key,) for key in gone))
                 db.executemany("DELETE FROM source WHERE key = ?", ((key,) for key in gone))
             for key in gone:
                 del self._written[key]
-        logger.info("sources not watched for long were dropped from the state", count=len(gone))
+            for key, _ in list(self._known.items()):
+                if key not in watched and key not in self._written:
+                    self._known.put(key, None)
+            self._flush()
+        if gone:
+            logger.info("sources not watched for long were dropped from the state", count=len(gone))
 
     def close(self) -> None:
         """Write what is still pending and give the file back."""
@@ -110,26 +147,28 @@ class Store:
     def _open(self) -> None:
         self._db = connect(self._path)
         try:
-            self._written, self._names = _load(self._path, self._db)
+            self._written = _load(self._path, self._db, self._notes)
         except (UnreadableError, StartupError):
             self._db.close()
             raise
 
     def _flush(self) -> None:
-        if self._closed or not (self._pending or self._pending_names):
+        if self._closed or not (self._pending or any(notes.waiting for notes in self._notes)):
             return
         try:
             with self._db as db:
                 db.execute("BEGIN IMMEDIATE")
                 for key, history in self._pending.items():
                     _write(db, key, self._written.get(key), history)
-                db.executemany("INSERT OR REPLACE INTO name VALUES (?, ?)", self._pending_names.items())
+                for notes in self._notes:
+                    notes.write(db)
         except sqlite3.Error as error:
             self._note_failure(error)
             return
         self._written |= self._pending
-        self._names |= self._pending_names
-        self._pending, self._pending_names = {}, {}
+        self._pending = {}
+        for notes in self._notes:
+            notes.written()
         if self._failing:
             self._failing = False
             logger.info("state is written again", path=self._path)
@@ -150,7 +189,7 @@ def _write(db: sqlite3.Connection, key: str, before: SourceHistory | None, now: 
     db.executemany("DELETE FROM job WHERE source = ? AND execution_id = ?", dropped)
 
 
-def _load(path: str, db: sqlite3.Connection) -> tuple[dict[str, SourceHistory], dict[str, str]]:
+def _load(path: str, db: sqlite3.Connection, notes: Iterable[Notes]) -> dict[str, SourceHistory]:
     try:
         (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if health != "ok":
@@ -159,8 +198,9 @@ def _load(path: str, db: sqlite3.Connection) -> tuple[dict[str, SourceHistory], 
         for source, execution_id, state in db.execute("SELECT source, execution_id, state FROM job"):
             jobs[source][execution_id] = codec.load_job(state)
         rows = db.execute("SELECT key, totals FROM source").fetchall()
-        names = dict(db.execute("SELECT key, name FROM name").fetchall())
-        return {key: codec.load_history(totals, jobs[key]) for key, totals in rows}, names
+        for table in notes:
+            table.load(db)
+        return {key: codec.load_history(totals, jobs[key]) for key, totals in rows}
     except sqlite3.Error as error:
         raise what_is_wrong(path, error) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -6,7 +6,19 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from exporter.model import Accounted, DocumentCounts, Exemplar, Histogram, KnownJob, SourceHistory, SyncJob
+from exporter.model import (
+    Accounted,
+    DataSource,
+    Description,
+    DocumentCounts,
+    Exemplar,
+    Histogram,
+    Known,
+    KnownJob,
+    SourceHistory,
+    SourceId,
+    SyncJob,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +64,25 @@ def load_job(text: str) -> KnownJob:
         highest=DocumentCounts(**raw.pop("highest")),
         accounted=Accounted(raw.pop("accounted")),
         **raw,
+    )
+
+
+def dump_known(known: Known) -> str:
+    """Write down how a data source was found."""
+    return json.dumps(asdict(known), separators=(",", ":"))
+
+
+def load_known(text: str) -> Known:
+    """Read back how a data source was found; raises ValueError, TypeError or KeyError for anything else."""
+    raw = json.loads(text)
+    source, about = raw["source"], raw["about"]
+    identifier = SourceId(**source.pop("id"))
+    labels = tuple((str(name), str(value)) for name, value in source.pop("labels"))
+    tags = tuple((str(key), str(value)) for key, value in about.pop("tags"))
+    return Known(
+        source=DataSource(id=identifier, labels=labels, **source),
+        index=str(raw["index"]),
+        about=Description(tags=tags, **about),
     )
 
 

@@ -1,0 +1,15 @@
+"""Every metric of what is watched, as a declaration: name, type, help, labels, and a pure function of a snapshot."""
+
+from exporter.metrics.about import tag_label
+from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
+from exporter.metrics.sources import FAMILIES, SOURCE_LABELS, SourceFamilies
+
+__all__ = [
+    "FAMILIES",
+    "INDEX_FAMILIES",
+    "INDEX_LABELS",
+    "SOURCE_LABELS",
+    "IndexFamilies",
+    "SourceFamilies",
+    "tag_label",
+]

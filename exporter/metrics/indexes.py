@@ -1,0 +1,92 @@
+"""The metrics of an index: what GetIndex says of it, and how much of it there may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.metrics.families import Gauge, Info, state_of, value_of
+from exporter.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client.core import Metric
+
+    from exporter.metrics.families import Family, Sample
+    from exporter.model import IndexFacts, IndexSnapshot
+
+INDEX_LABELS = ("application", "index", "index_id")
+_AS_OF = "as of the last discovery"
+
+
+def _facts(snapshot: IndexSnapshot) -> dict[str, str]:
+    return {
+        "application_id": snapshot.id.application_id,
+        "index_type": snapshot.facts.type,
+        "aws_account_id": snapshot.location.account,
+        "aws_region": snapshot.location.region,
+    }
+
+
+def _figure(choose: Callable[[IndexFacts], int | None]) -> Callable[[IndexSnapshot], Iterator[Sample]]:
+    return lambda snapshot: value_of(choose(snapshot.facts))
+
+
+def _limit(per_unit: int) -> Callable[[IndexSnapshot], Iterator[Sample]]:
+    return _figure(lambda facts: None if facts.units is None else facts.units * per_unit)
+
+
+INDEX_FAMILIES: tuple[Family, ...] = (
+    Info(
+        "qbusiness_index_info",
+        f"Always 1; what GetIndex says of the index {_AS_OF}.",
+        _facts,
+        ("application_id", "index_type", "aws_account_id", "aws_region"),
+    ),
+    Gauge(
+        "qbusiness_index_status",
+        f"1 for the current status of the index, {_AS_OF}; 0 for the others.",
+        lambda snapshot: state_of(snapshot.facts.status, IndexStatus),
+        ("status",),
+    ),
+    Gauge(
+        "qbusiness_index_documents",
+        f"indexedTextDocumentCount of the index, {_AS_OF}; absent when not said.",
+        _figure(lambda facts: facts.documents),
+    ),
+    Gauge(
+        "qbusiness_index_text_bytes",
+        f"indexedTextBytes of the index, {_AS_OF}; absent when not said.",
+        _figure(lambda facts: facts.text_bytes),
+    ),
+    Gauge(
+        "qbusiness_index_capacity_units",
+        f"Units of capacity of the index, {_AS_OF}; absent when not said.",
+        _figure(lambda facts: facts.units),
+    ),
+    Gauge(
+        "qbusiness_index_documents_limit",
+        f"Documents that the index has room for: its units of capacity times 20,000, {_AS_OF}.",
+        _limit(DOCUMENTS_PER_UNIT),
+    ),
+    Gauge(
+        "qbusiness_index_text_bytes_limit",
+        f"Bytes of extracted text that the index has room for: its units of capacity times 200 MB (10^6), {_AS_OF}.",
+        _limit(TEXT_BYTES_PER_UNIT),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFamilies:
+    """The families of an index."""
+
+    def collect(self, snapshot: IndexSnapshot, _now: float) -> list[Metric]:
+        """Give every family's samples of one index, in the order of `INDEX_FAMILIES`; empty families included."""
+        names = (snapshot.application, snapshot.name, snapshot.id.index_id)
+        identity = dict(zip(INDEX_LABELS, names, strict=True))
+        return [family.collect(snapshot, identity) for family in INDEX_FAMILIES]
+
+    def next_change(self, _snapshot: IndexSnapshot, _now: float) -> None:
+        """Tell that time alone changes nothing here."""

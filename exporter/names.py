@@ -1,0 +1,78 @@
+"""Display names, settled once: they are labels, and a label that changes begins another series."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from exporter.errors import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.model import IndexId, SourceId
+
+logger = structlog.get_logger()
+
+
+class Keeper(Protocol):
+    """Where settled names survive, as `Store` keeps them."""
+
+    def name(self, key: str) -> str | None:
+        """Give a settled name."""
+
+    def settle_name(self, key: str, name: str) -> None:
+        """Keep a name for good."""
+
+
+class Names:
+    """The settled display names of one target's applications, indexes and data sources; for any thread."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._mutex = threading.Lock()
+        self._asking: dict[str, Future[str]] = {}
+
+    def application(self, application_id: str, ask: Callable[[], str]) -> str:
+        """Give an application's name; raises ProviderError where it cannot be settled now."""
+        return self._settle(f"application/{application_id}", application_id, ask)
+
+    def index(self, index: IndexId, ask: Callable[[], str]) -> str:
+        """Give an index's name; raises ProviderError where it cannot be settled now."""
+        return self._settle(f"index/{index}", index.index_id, ask)
+
+    def data_source(self, source: SourceId, ask: Callable[[], str]) -> str:
+        """Give a data source's name; raises ProviderError where it cannot be settled now."""
+        return self._settle(f"data_source/{source}", source.data_source_id, ask)
+
+    def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
+        """Settle one name; of many who want the same one at once, the first asks for all."""
+        mine: Future[str] = Future()
+        with self._mutex:
+            asking = self._asking.setdefault(key, mine)
+        if asking is not mine:
+            return asking.result()
+        try:
+            name = self._keeper.name(key) or self._ask(key, identifier, ask)
+            mine.set_result(name)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._mutex:
+                del self._asking[key]
+        return name
+
+    def _ask(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
+        try:
+            name = ask()
+        except ProviderError as error:
+            if not error.is_refusal:
+                raise
+            logger.warning("no display name to be had: using the id", id=identifier, error=str(error))
+            name = identifier
+        self._keeper.settle_name(key, name)
+        return name

@@ -1,0 +1,88 @@
+"""When to look round: at an interval, and soon again where nothing could be reached."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from exporter.model import Clock
+
+logger = structlog.get_logger()
+
+
+class Patrol:
+    """Goes round one target, again and again, until stopped."""
+
+    def __init__(
+        self, go_round: Callable[[], bool], interval: float, retry: float, clock: Clock, random: Random
+    ) -> None:
+        """`go_round` tells whether anything was reached; `retry` are the seconds until the first other try."""
+        self._go_round = go_round
+        self._interval = interval
+        self._retry = retry
+        self._clock = clock
+        self._random = random
+        self._stop = threading.Event()
+        self._first_round = threading.Event()
+        self._has_reached = False
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the first round."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin no further round; returns at once."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether it has been told to stop."""
+        return self._stop.is_set()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the round under way until a moment of the monotonic clock."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, deadline - self._clock.monotonic()))
+
+    def unhealthy(self) -> str | None:
+        """Say that looking round has died; None when it has not."""
+        died = self._thread.ident is not None and not self._thread.is_alive()
+        return "discovery has died" if died and not self._stop.is_set() else None
+
+    def unready(self) -> str | None:
+        """Say that the first round has not ended; None when it has."""
+        return None if self._first_round.is_set() else "data sources are being looked for"
+
+    @property
+    def has_reached(self) -> bool:
+        """Tell whether any round ever reached anything."""
+        return self._has_reached
+
+    def pause(self, began: float, now: float, *, reached: bool) -> float:
+        """Give the seconds to the next round, given when the last began and how it went."""
+        if reached:
+            self._failures = 0
+            return max(0.0, began + self._interval - now)
+        self._failures += 1
+        delay: float = min(self._interval, self._retry * 2.0 ** min(self._failures - 1, 30))
+        return delay * self._random.uniform(0.5, 1.0)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began, reached = self._clock.monotonic(), False
+            try:
+                reached = self._go_round()
+            except Exception:
+                # A defect of ours must not be the end of discovery.
+                logger.exception("discovery failed for a reason that is a defect of this program")
+            self._has_reached |= reached
+            self._first_round.set()
+            self._stop.wait(self.pause(began, self._clock.monotonic(), reached=reached))

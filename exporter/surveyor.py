@@ -1,0 +1,257 @@
+"""One round of discovery: what a target has is looked through, and whoever watches is told what changed.
+
+A round that partly fails loses nothing. A source goes only when a successful listing no longer has it, or no longer
+has its index or its application; whatever could not be asked stays as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from exporter.discovery import Candidate
+from exporter.model import DataSource, SourceId
+from exporter.troubles import Troubles
+from exporter.walk import Applications, Indexes, Stock, Walk, called
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exporter.discovery import Rules
+    from exporter.means import Means
+    from exporter.model import Description, IndexFacts, IndexId, Known
+    from exporter.tags import Tags
+
+DATE_RESOLUTION = 1.0  # seconds: AWS's clock comes from a Date header, which is cut
+
+logger = structlog.get_logger()
+
+
+class Watcher(Protocol):
+    """Who watches what is found."""
+
+    def appear(self, source: DataSource, since: float, known: Known | None) -> str | None:
+        """Begin to watch a source whose jobs count from a moment on, or give the other target that watches it."""
+
+    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
+        """Take note of what is said of a source, and of the settled name of its index."""
+
+    def vanish(self, source: DataSource) -> None:
+        """Watch a source no more."""
+
+    def show_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+        """Show an index as it is now."""
+
+    def drop_index(self, index: IndexId) -> None:
+        """Show an index no more."""
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether the program is about to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look for: what the rules of discovery want, and what the configuration names."""
+
+    rules: Rules | None
+    named: tuple[DataSource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How a round went: whether all of it worked, and whether anything of it did."""
+
+    complete: bool
+    reached: bool
+
+
+class Surveyor:
+    """Looks round one target."""
+
+    def __init__(self, means: Means, watcher: Watcher, scope: Scope, tags: Tags) -> None:
+        self._means = means
+        self._watcher = watcher
+        self._rules = scope.rules
+        self._named = {source.id: source for source in scope.named}
+        self._tags = tags
+        self._troubles = Troubles(means.target, means.access)
+        self._walk = Walk(means.provider, scope.rules, tuple(self._named), self._troubles)
+        self._found: dict[SourceId, DataSource] = {}
+        self._shown: set[IndexId] = set()
+        self._elsewhere: dict[SourceId, str] = {}
+        self._matched: set[str] = set()
+        self._rounds = 0
+
+    def resume(self) -> None:
+        """Go on with the sources that were found before a restart and are still wanted, however AWS fares now."""
+        since = self._means.keeper.watched_since(self._means.target)
+        if self._rules is None or since is None:
+            return
+        for known in self._means.keeper.known(self._means.target):
+            source, about = known.source, known.about
+            names = (source.application or "", known.index, source.name or "")
+            wanted = self._rules.wants(Candidate(*names, about.type, dict(about.tags)))
+            if wanted and source.id not in self._named:
+                self._appear(replace(source, labels=()), since, known)
+        if self._found:
+            logger.info("going on with data sources known before", target=self._means.target, count=len(self._found))
+
+    def survey(self) -> Round:
+        """Go round once."""
+        before, reached = set(self._found), False
+        self._troubles.begin()
+        with self._troubles.minding_all():
+            for sight in self._walk.go():
+                reached = True
+                self._means.access.works()
+                if self._watcher.stopping:
+                    break
+                self._take_in(sight)
+        self._troubles.conclude()
+        self._tell(before, reached=reached)
+        return Round(self._troubles.clear and not self._watcher.stopping, reached)
+
+    def _take_in(self, sight: Applications | Indexes | Stock) -> None:
+        match sight:
+            case Applications(wanted):
+                self._begin_watch()
+                self._lose(lambda index: index.application_id not in wanted)
+            case Indexes(application_id, wanted):
+                self._lose(lambda index: index.application_id == application_id and index not in wanted)
+            case Stock():
+                with self._troubles.minding(f"names of index {called(sight.name, sight.id.index_id)}"):
+                    self._take_stock(sight)
+
+    def _begin_watch(self) -> None:
+        if self._means.keeper.watched_since(self._means.target) is None:
+            now = self._means.provider.clock.now()
+            self._means.keeper.begin_watch(self._means.target, now + DATE_RESOLUTION)
+
+    def _take_stock(self, stock: Stock) -> None:
+        names, index = self._means.names, stock.id
+        application = self._application_name(stock)
+        if stock.name:
+            name = names.index(index, lambda: stock.name)
+        else:
+            name = names.index(index, lambda: self._means.provider.index(index).name)
+        if stock.facts:
+            self._watcher.show_index(index, application, name, stock.facts)
+            self._shown.add(index)
+        listed = stock.listing.items if stock.listing else {}
+        for source in self._named.values():
+            if source.id.index == index:
+                self._watcher.describe(
+                    source, name, self._tagged(stock, source.id, listed.get(source.id.data_source_id))
+                )
+        if self._rules is not None and stock.listing is not None:
+            wanted = self._wanted(stock, self._rules)
+            for identifier, description in wanted.items():
+                self._meet(identifier, application, name, description)
+            self._check(stock, wanted)
+
+    def _application_name(self, stock: Stock) -> str:
+        configured = (s.application for s in self._named.values() if s.id.application_id == stock.id.application_id)
+        given = next((name for name in configured if name), None)
+        ask = self._means.provider.application_name
+        identifier = stock.id.application_id
+        return given or self._means.names.application(identifier, lambda: stock.application or ask(identifier))
+
+    def _wanted(self, stock: Stock, rules: Rules) -> dict[SourceId, Description | None]:
+        """Give the sources of an index that are wanted; None where that cannot be told and all is to stay as it was."""
+        wanted: dict[SourceId, Description | None] = {}
+        for identifier, listed in (stock.listing.items if stock.listing else {}).items():
+            source = SourceId(stock.id.application_id, stock.id.index_id, identifier)
+            if source in self._named:
+                continue
+            candidate = Candidate(stock.application, stock.name, listed.name, listed.type)
+            verdict = rules.wants(candidate)
+            description: Description | None = listed
+            if verdict is None or (verdict and rules.tag_labels):
+                tags = self._ask_tags(stock, source, listed)
+                candidate = replace(candidate, tags=tags)
+                verdict = rules.wants(candidate)
+                description = None if tags is None else replace(listed, tags=rules.relevant(tags))
+            self._matched |= rules.matching(candidate, surely=False)
+            if verdict is not False:
+                wanted[source] = description
+        return wanted
+
+    def _ask_tags(self, stock: Stock, source: SourceId, listed: Description) -> Mapping[str, str] | None:
+        if stock.facts is None or not stock.facts.arn:
+            return self._tags.last(source)
+        with self._troubles.minding(f"tags of data sources of index {called(stock.name, stock.id.index_id)}"):
+            return self._tags.of(source, f"{stock.facts.arn}/data-source/{source.data_source_id}", listed.updated)
+        return self._tags.last(source)
+
+    def _tagged(self, stock: Stock, source: SourceId, listed: Description | None) -> Description | None:
+        if listed is None or self._rules is None or not self._rules.tag_labels:
+            return listed
+        return replace(listed, tags=self._rules.relevant(self._ask_tags(stock, source, listed) or {}))
+
+    def _meet(self, identifier: SourceId, application: str, index: str, listed: Description | None) -> None:
+        if listed is None:
+            return
+        if identifier not in self._found:
+            name = self._means.names.data_source(identifier, lambda: listed.name or identifier.data_source_id)
+            source = DataSource(self._means.target, identifier, application, name)
+            self._appear(source, self._means.keeper.watched_since(self._means.target) or 0.0, None)
+        if identifier in self._found:
+            self._watcher.describe(self._found[identifier], index, listed)
+
+    def _appear(self, source: DataSource, since: float, known: Known | None) -> None:
+        other = self._watcher.appear(source, since, known)
+        if other is None:
+            self._found[source.id] = source
+            self._elsewhere.pop(source.id, None)
+        elif self._elsewhere.get(source.id) != other:
+            self._elsewhere[source.id] = other
+            logger.warning(
+                "data source is seen by two targets: the first polls it",
+                target=self._means.target,
+                polled_by=other,
+                data_source=source.name,
+                data_source_id=source.id.data_source_id,
+            )
+
+    def _check(self, stock: Stock, wanted: Mapping[SourceId, object]) -> None:
+        """Let go of the sources that an index no longer has, or that are no longer wanted."""
+        gone = [id_ for id_ in self._found if id_.index == stock.id and id_ not in wanted]
+        if gone and stock.listing and stock.listing.pages > 1:
+            # Pages may shift under the reader and pass one over: gone is what a second look does not find either.
+            again = self._means.provider.data_sources(stock.id).items
+            gone = [id_ for id_ in gone if id_.data_source_id in stock.listing.items or id_.data_source_id not in again]
+        for identifier in gone:
+            self._vanish(identifier)
+
+    def _lose(self, is_lost: Callable[[IndexId], bool]) -> None:
+        for identifier in [identifier for identifier in self._found if is_lost(identifier.index)]:
+            self._vanish(identifier)
+        kept = {identifier.index for identifier in self._named}
+        for index in [index for index in self._shown - kept if is_lost(index)]:
+            self._shown.discard(index)
+            self._watcher.drop_index(index)
+
+    def _vanish(self, identifier: SourceId) -> None:
+        source = self._found.pop(identifier)
+        self._tags.forget(identifier)
+        self._watcher.vanish(source)
+
+    def _tell(self, before: set[SourceId], *, reached: bool) -> None:
+        log = logger.bind(target=self._means.target)
+        appeared = [self._found[identifier] for identifier in self._found.keys() - before]
+        if self._rounds == 0 and appeared:
+            log.info("data sources found", count=len(appeared))
+        elif self._rounds:
+            for source in appeared:
+                log.info("data source found", **_identity(source))
+        if reached and self._rounds == 0 and self._rules is not None:
+            for name in sorted(set(self._rules.names) - self._matched - self._walk.matched):
+                log.warning("discovery filter matches nothing", filter=name, all_was_seen=self._troubles.clear)
+        self._rounds += reached
+
+
+def _identity(source: DataSource) -> dict[str, str | None]:
+    return {"application": source.application, "data_source": source.name, "data_source_id": source.id.data_source_id}
