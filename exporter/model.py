@@ -5,6 +5,7 @@ Times are seconds since the epoch on AWS's clock. A figure that the API did not 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -172,6 +173,11 @@ class Description:
     updated: float | None = None
     schedule: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+
+
+def tag_label(key: str) -> str:
+    """Give the label that a tag is shown under: what a label's name cannot have becomes an underscore."""
+    return "tag_" + re.sub(r"[^a-zA-Z0-9_]", "_", key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Surveyor:
                 self._take_in(sight)
         self._troubles.conclude()
         self._tell(before, reached=reached)
-        return Round(self._troubles.clear and not self._watcher.stopping, reached)
+        return Round(not self._troubles.failed and not self._watcher.stopping, reached)
 
     def _take_in(self, sight: Applications | Indexes | Stock) -> None:
         match sight:
@@ -249,7 +249,7 @@ class Surveyor:
                 log.info("data source found", **_identity(source))
         if reached and self._rounds == 0 and self._rules is not None:
             for name in sorted(set(self._rules.names) - self._matched - self._walk.matched):
-                log.warning("discovery filter matches nothing", filter=name, all_was_seen=self._troubles.clear)
+                log.warning("discovery filter matches nothing", filter=name, all_was_seen=not self._troubles.failed)
         self._rounds += reached
 
 

@@ -25,20 +25,16 @@ class Troubles:
         self._access = access
         self._open: dict[str, tuple[str, Reason]] = {}
         self._tried: set[str] = set()
-        self._failed: set[str] = set()
-
-    @property
-    def clear(self) -> bool:
-        """Tell whether nothing went wrong in this round."""
-        return not self._failed
+        self.failed: dict[str, ProviderError] = {}
+        """What went wrong in this round, by resource."""
 
     def begin(self) -> None:
         """Begin a round."""
-        self._tried, self._failed = set(), set()
+        self._tried, self.failed = set(), {}
 
     def conclude(self) -> None:
         """Say of what was tried in this round, and did not work before, that it does."""
-        for resource in self._open.keys() & (self._tried - self._failed):
+        for resource in self._open.keys() & (self._tried - self.failed.keys()):
             operation, reason = self._open.pop(resource)
             logger.info(
                 "discovery works again", target=self._target, resource=resource, operation=operation, after=str(reason)
@@ -67,7 +63,7 @@ class Troubles:
             yield
         except ProviderError as error:
             if error.reason is Reason.CREDENTIALS:
-                self._failed.add(everything)
+                self.failed[everything] = error
                 self._access.lost(error)
             else:
                 self._note(everything, error)
@@ -78,7 +74,7 @@ class Troubles:
             self._note(resource, ProviderError(Reason.MALFORMED_RESPONSE, warning))
 
     def _note(self, resource: str, error: ProviderError) -> None:
-        self._failed.add(resource)
+        self.failed[resource] = error
         what = (error.operation, error.reason)
         if self._open.get(resource) != what:
             self._open[resource] = what

@@ -59,6 +59,7 @@ BEYOND_A_SCHEMA = {
     "an endpoint that is no address",
     "an endpoint without such a port",
     "a data source in two targets",
+    "tag labels that would be one",
     "a data source named twice",
     "a display name with a line break",
     "a duplicate key",
@@ -336,6 +337,14 @@ def test_the_idle_interval_follows_a_longer_interval(text: str, interval: float,
             "targets: [{discovery: {interval: 5s}}]",
             "1:34: interval: below 1m most requests go into looking around",
         ),
+        (
+            "targets:\n  - {name: a, region: us-east-1}\n  - {name: b, region: us-east-1}",
+            "3:5: targets: one before it sees the same data sources, and polls all that both see",
+        ),
+        (
+            "targets:\n  - {name: a, discovery: {include: [{type: S3}]}}\n  - {name: b}",
+            "3:5: targets: one before it sees the same data sources, and polls all that both see",
+        ),
     ],
 )
 def test_what_is_unwise_is_a_warning(text: str, warning: str) -> None:
@@ -347,6 +356,19 @@ def test_what_is_unwise_is_a_warning(text: str, warning: str) -> None:
 def test_against_a_simulation_any_pace_is_wise(host: str) -> None:
     """Nobody is throttled on the loopback."""
     text = f"targets: [{{endpoint_url: 'http://{host}'}}]\npolling: {{interval: 100ms, requests_per_second: 100}}"
+    assert config.parse(text, "f").warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "targets: [{name: a, region: us-east-1}, {name: b, region: us-west-2}]",
+        "targets: [{name: a}, {name: b, profile: other}]",
+        "targets: [{name: a, discovery: {include: [{type: S3}]}}, {name: b, discovery: {exclude: [{type: S3}]}}]",
+    ],
+)
+def test_targets_that_look_elsewhere_are_fine(text: str) -> None:
+    """Another region, other credentials, or filters that may keep them apart."""
     assert config.parse(text, "f").warnings == ()
 
 

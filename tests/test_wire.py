@@ -70,6 +70,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self.codes: list[str] = []
+        self.operations: list[str] = []
 
     def admit(self) -> None:
         """Let it pass."""
@@ -79,6 +80,7 @@ class Attempts:
         assert operation
         assert seconds >= 0
         self.codes.append(code)
+        self.operations.append(operation)
 
 
 class Rig:
@@ -92,7 +94,8 @@ class Rig:
         self.attempts = Attempts()
         settings = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **target})
         polling = PollingConfig.model_validate({"timeout": "300ms"})
-        self.provider = QBusiness(Connection(settings, polling, self.attempts, SystemClock()))
+        self.connection = Connection(settings, polling, self.attempts, SystemClock())
+        self.provider = QBusiness(self.connection)
         ((application, index, _),) = self.service.fleet.data_sources()
         self.id = SourceId(application.id, index.id, self.source.id)
 
@@ -301,11 +304,58 @@ def test_credentials_that_were_refused_are_read_anew(rig: Rig, monkeypatch: pyte
 
 def test_a_role_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests are signed with its credentials, and the SDK's own reach only STS."""
-    rig = Rig(role_arn="arn:aws:iam::111122223333:role/reader", external_id="secret")
+    rig = Rig(role_arn="arn:aws:iam::444455556666:role/reader", external_id="secret")
+    rig.service.api.sts.external_id = "secret"
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
     with rig.service:
         rig.read()
-    assert [request.access_key for request in rig.service.requests] == ["test", "ASSUMED", "ASSUMED", "ASSUMED"]
+    assert [r.access_key for r in rig.service.requests] == ["test", *["ASSUMED-0-444455556666"] * 3]
+    assert rig.attempts.operations == ["AssumeRole", *["ListDataSourceSyncJobs"] * 3]
+
+
+def test_a_role_that_may_not_be_assumed_is_a_matter_of_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attempt is counted with its code, and the role is asked for anew until it is given."""
+    monkeypatch.setattr("exporter.aws.connection.RENEW_AFTER", 0.0)
+    rig = Rig(role_arn="arn:aws:iam::444455556666:role/reader")
+    rig.service.api.sts.refuses = True
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
+    with rig.service:
+        with pytest.raises(ProviderError, match="not authorized to perform: sts:AssumeRole") as failed:
+            rig.read()
+        assert failed.value.reason is Reason.CREDENTIALS
+        assert rig.attempts.codes == ["AccessDenied"]
+        rig.service.api.sts.refuses = False
+        assert len(rig.read()) == 25
+
+
+def test_assumed_credentials_renew_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the service finds them expired."""
+    rig = Rig(role_arn="arn:aws:iam::444455556666:role/reader")
+    rig.clock.set(time.time())
+    rig.service.api.sts.lifetime = 1.0
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
+    with rig.service:
+        for _ in range(3):
+            assert len(rig.read()) == 25
+            rig.clock.advance(2.0)
+    assert len({request.access_key for request in rig.service.requests} - {"test"}) >= 3
+
+
+def test_the_account_is_the_roles_or_whom_sts_says_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role has its account in its ARN, and nobody needs to be asked."""
+    rig = Rig(role_arn="arn:aws:iam::444455556666:role/reader")
+    with rig.service:
+        assert rig.connection.account() == "444455556666"
+        assert rig.service.requests == []
+    rig = Rig()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
+    with rig.service:
+        assert rig.connection.account() == "111122223333"
+        assert rig.attempts.operations == ["GetCallerIdentity"]
+    with pytest.raises(ProviderError) as failed:
+        rig.connection.account()
+    assert failed.value.reason in {Reason.CONNECTION, Reason.TIMEOUT}
+    assert rig.attempts.codes == ["200", "connection"]
 
 
 def test_a_service_that_is_not_there_is_a_connection_error() -> None:

@@ -63,6 +63,14 @@ class Connection:
         return self._hooks.clock
 
     @property
+    def partition(self) -> str:
+        """Give the partition of the region, the first part of its ARNs."""
+        try:
+            return str(BotoSession().get_partition_for_region(self.region))
+        except boto_errors.UnknownRegionError:
+            return "aws"
+
+    @property
     def patience(self) -> float:
         """Give the seconds that a request may take with all its attempts, but for what the SDK sleeps in between."""
         return ATTEMPTS * (min(CONNECT_TIMEOUT, self._polling.timeout) + self._polling.timeout)

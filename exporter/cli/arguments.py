@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter import __version__, logs
-from exporter.cli import check, demo, serve
+from exporter.cli import check, demo, discover, policy, serve
 from exporter.cli.configuration import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ COMMANDS = {
     "serve": Command(serve.run, "poll and serve metrics until SIGTERM or SIGINT (the default)"),
     "demo": Command(demo.run, "the same against a simulated Amazon Q Business: no AWS account, no configuration"),
     "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
+    "discover": Command(discover.run, "print a configuration (YAML) that names every data source in sight"),
+    "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
 }
 
 
@@ -44,6 +46,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     command = rest[0] if rest else "serve"
     if command not in COMMANDS or len(rest) > 1:
         parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
+    if arguments.probe and command != "check":
+        parser.error(f"--probe goes with check, not with {command}")
     arguments.command = COMMANDS[command].run
     arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
     return arguments
@@ -67,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help=f"configuration (default: {DEFAULT_FILE} where there is one, else the SDK's own region and credentials)",
+    )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="with check: call each permission once per target and say which are missing",
     )
     parser.add_argument(
         "--web.listen-address",

@@ -16,12 +16,15 @@ from exporter.config.models import (
     TargetConfig,
 )
 from exporter.config.schema import json_schema
+from exporter.config.writer import FoundSource, FoundTarget, write
 
 __all__ = [
     "DEFAULT_OBJECTIVE",
     "Config",
     "DataSourceConfig",
     "DiscoveryConfig",
+    "FoundSource",
+    "FoundTarget",
     "Loaded",
     "Matcher",
     "MetricsConfig",
@@ -36,4 +39,5 @@ __all__ = [
     "load",
     "parse",
     "parse_duration",
+    "write",
 ]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from exporter.config.durations import format_duration
 from exporter.config.words import shown
+from exporter.model import tag_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ Finding = tuple[Path, str]
 """The path of the value that is at fault, and what to say of it."""
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")  # where Amazon Q Business is documented to be
+_PLACE = ("region", "role_arn", "profile", "endpoint_url")
 _IDS = ("application_id", "index_id", "data_source_id")
 
 
@@ -79,6 +81,16 @@ def _filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
             if not any(value not in (None, {}) for value in matcher.values()):
                 message = f"{key}: matches everything: give application, index, data_source, type or tags"
                 yield (*path, key, position), message
+    keys = discovery.get("tag_labels") if isinstance(discovery, dict) else None
+    labels: dict[str, str] = {}
+    for position, tag in enumerate(keys if isinstance(keys, list) else []):
+        label = tag_label(tag) if isinstance(tag, str) else ""
+        if label and label in labels:
+            message = (
+                f"tag_labels: {shown(tag)} is shown as {label}, and so is {shown(labels[label])}: keep one of them"
+            )
+            yield (*path, "tag_labels", position), message
+        labels.setdefault(label, str(tag))
 
 
 def unwise(config: Config) -> Iterator[Finding]:
@@ -103,6 +115,9 @@ def unwise(config: Config) -> Iterator[Finding]:
         yield ("polling", "window"), "window: shorter than idle_interval, so that jobs come and go unseen in it"
     for number, target in enumerate(config.targets):
         yield from _unwise_target(target, number)
+        if any(_overlap(target, earlier) for earlier in config.targets[:number]):
+            message = "targets: one before it sees the same data sources, and polls all that both see"
+            yield ("targets", number), message
 
 
 def _unwise_target(target: TargetConfig, number: int) -> Iterator[Finding]:
@@ -119,3 +134,11 @@ def _is_local(target: TargetConfig) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _overlap(target: TargetConfig, earlier: TargetConfig) -> bool:
+    """Tell whether two targets look at the same place with nothing to keep them apart."""
+    same_place = all(getattr(target, key) == getattr(earlier, key) for key in _PLACE)
+    filters = [(d.include, d.exclude) if d else None for d in (target.discovery, earlier.discovery)]
+    alike = filters[0] is not None and filters[0] == filters[1]
+    return same_place and (alike or ((), ()) in filters)

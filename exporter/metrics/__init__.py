@@ -1,6 +1,5 @@
 """Every metric of what is watched, as a declaration: name, type, help, labels, and a pure function of a snapshot."""
 
-from exporter.metrics.about import tag_label
 from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
 from exporter.metrics.sources import FAMILIES, SOURCE_LABELS, SourceFamilies
 
@@ -11,5 +10,4 @@ __all__ = [
     "SOURCE_LABELS",
     "IndexFamilies",
     "SourceFamilies",
-    "tag_label",
 ]

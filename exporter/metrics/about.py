@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from exporter.metrics.families import Gauge, Info, state_of, value_of
-from exporter.model import DataSourceStatus
+from exporter.model import DataSourceStatus, tag_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,13 +13,7 @@ if TYPE_CHECKING:
     from exporter.metrics.families import Family, Sample
     from exporter.metrics.source import Context
 
-_ILLEGAL = re.compile(r"[^a-zA-Z0-9_]")
 _NEVER_SYNCED = "one that was never synced does not run on it"
-
-
-def tag_label(key: str) -> str:
-    """Give the label that a tag is shown under: what a label's name cannot have becomes an underscore."""
-    return "tag_" + _ILLEGAL.sub("_", key)
 
 
 def _facts(context: Context) -> dict[str, str] | None:

@@ -6,14 +6,15 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator import sts
 from exporter.simulator.asking import Asked
-from exporter.simulator.wire import Call, Request, Response, answer, invalid, not_found
+from exporter.simulator.sts import Sts
+from exporter.simulator.wire import Call, Request, Response, ServiceError, answer, invalid, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+    from exporter.simulator.iam import Policy
     from exporter.simulator.life import PlannedJob
 
 SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (what must never be seen outside: tests look for it)
@@ -33,6 +34,8 @@ class Api:
         self.order = order
         self.reading = reading
         self.pages = pages
+        self.sts = Sts(fleet.account)
+        self.policy: Policy | None = None  # whoever asks may do what it allows; without one, everything
 
     def understand(self, request: Request) -> Call:
         """Tell what a request asks for; raises ServiceError where there is no such operation."""
@@ -41,10 +44,23 @@ class Api:
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request; raises ServiceError where AWS would refuse it."""
         if _is_sts(request):
-            return sts.handle(request, self.fleet.account)
+            return self.sts.handle(request, now)
         asked = Asked(request, now)
         asked.check()
+        if self.sts.is_expired(request.access_key, now):
+            raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
+        self._authorise(asked)
         return answer(_OPERATIONS[asked.route.operation](self, asked))
+
+    def _authorise(self, asked: Asked) -> None:
+        if self.policy is None:
+            return
+        action = f"qbusiness:{asked.route.operation}"
+        path = [asked.found[name] for name in ("application_id", "index_id", "data_source_id") if name in asked.found]
+        needed = [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or [asked.found.get("arn", "*")]
+        if not self.policy.allows(action, needed):
+            message = f"User is not authorized to perform: {action} on resource: {needed[-1]}"
+            raise ServiceError("AccessDeniedException", 403, message)
 
 
 def _is_sts(request: Request) -> bool:

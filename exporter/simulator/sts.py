@@ -1,26 +1,68 @@
-"""Just enough of the Security Token Service: who one is, and roles that anyone may assume."""
+"""Just enough of the Security Token Service: who one is, and roles to assume."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 from exporter.simulator.wire import Request, Response
 
+FOR_EVER = 50 * 365 * 86400.0
 
-def handle(request: Request, account: str) -> Response:
-    """Answer GetCallerIdentity or AssumeRole, in XML."""
-    action = parse_qs(request.body).get("Action", [""])[0]
-    arn = f"arn:aws:sts::{account}:assumed-role/simulated/simulated"
-    results = {
-        "GetCallerIdentity": f"<Arn>{arn}</Arn><UserId>AROA:simulated</UserId><Account>{account}</Account>",
-        "AssumeRole": (
-            "<Credentials><AccessKeyId>ASSUMED</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
-            "<SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
-            f"<AssumedRoleUser><AssumedRoleId>AROA:simulated</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>"
-        ),
-    }
-    if action not in results:
-        body = f"<ErrorResponse><Error><Code>InvalidAction</Code><Message>no action {len(action)}</Message></Error>"
-        return Response(400, f"{body}</ErrorResponse>".encode(), {"Content-Type": "text/xml"})
-    body = f"<{action}Response><{action}Result>{results[action]}</{action}Result></{action}Response>"
+
+@dataclass(slots=True)
+class Sts:
+    """The service, for whoever has credentials of an account."""
+
+    account: str
+    external_id: str | None = None  # that a role asks for
+    refuses: bool = False
+    lifetime: float = FOR_EVER  # seconds that assumed credentials are good for
+    _expires: dict[str, float] = field(default_factory=dict)
+
+    def handle(self, request: Request, now: float) -> Response:
+        """Answer GetCallerIdentity or AssumeRole, in XML."""
+        asked = {name: values[0] for name, values in parse_qs(request.body).items()}
+        action = asked.get("Action", "")
+        if action == "GetCallerIdentity":
+            return self._identity(request.access_key)
+        if action == "AssumeRole":
+            return self._assume(asked, now)
+        return _refuse(400, "InvalidAction", f"no action of {len(action)} characters")
+
+    def is_expired(self, access_key: str, now: float) -> bool:
+        """Tell whether credentials that were handed out are no longer good."""
+        return now >= self._expires.get(access_key, now + 1)
+
+    def _identity(self, access_key: str) -> Response:
+        account = access_key.rpartition("-")[2] if access_key in self._expires else self.account
+        arn = f"arn:aws:sts::{account}:assumed-role/simulated/simulated"
+        return _answer("GetCallerIdentity", f"<Arn>{arn}</Arn><UserId>AROA:x</UserId><Account>{account}</Account>")
+
+    def _assume(self, asked: dict[str, str], now: float) -> Response:
+        role = asked.get("RoleArn", "")
+        if self.refuses or asked.get("ExternalId") != self.external_id:
+            return _refuse(
+                403, "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {role}"
+            )
+        account = role.split(":")[4]
+        key, expires = f"ASSUMED-{len(self._expires)}-{account}", now + self.lifetime
+        self._expires[key] = expires
+        until = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _answer(
+            "AssumeRole",
+            f"<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
+            f"<SessionToken>token</SessionToken><Expiration>{until}</Expiration></Credentials>"
+            f"<AssumedRoleUser><AssumedRoleId>AROA:x</AssumedRoleId><Arn>{role}/x</Arn></AssumedRoleUser>",
+        )
+
+
+def _answer(action: str, result: str) -> Response:
+    body = f"<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"
     return Response(200, body.encode(), {"Content-Type": "text/xml"})
+
+
+def _refuse(status: int, code: str, message: str) -> Response:
+    body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    return Response(status, body.encode(), {"Content-Type": "text/xml"})

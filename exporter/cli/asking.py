@@ -1,0 +1,43 @@
+"""What commands that only ask need: a target's connection, held to its request budget."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from exporter.aws import Connection
+from exporter.errors import ProviderError
+from exporter.providers.permissions import Place
+from exporter.providers.qbusiness import QBusiness
+from exporter.scheduler import Budget, SystemClock
+
+if TYPE_CHECKING:
+    from exporter.config import PollingConfig, TargetConfig
+
+
+class Asked:
+    """A target that is asked and not watched."""
+
+    def __init__(self, target: TargetConfig, polling: PollingConfig) -> None:
+        clock = SystemClock()
+        self.config = target
+        self._budget = Budget(polling.requests_per_second, clock, threading.Event())
+        self._connection = Connection(target, polling, self, clock)
+        self.provider = QBusiness(self._connection)
+        self.name = self._connection.name
+        self.region = self._connection.region
+
+    def place(self) -> Place:
+        """Tell where the target's resources are; the account is `*` where nobody can be asked."""
+        try:
+            account = self._connection.account()
+        except ProviderError:
+            account = "*"
+        return Place(self._connection.partition, self.region, account)
+
+    def admit(self) -> None:
+        """Hold an attempt back until the request budget allows it."""
+        self._budget.admit()
+
+    def finished(self, operation: str, code: str, seconds: float) -> None:
+        """Let an attempt go by: nobody counts."""
