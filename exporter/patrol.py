@@ -32,6 +32,7 @@ class Patrol:
         self._first_round = threading.Event()
         self._has_reached = False
         self._failures = 0
+        self._defect = ""
         self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
 
     def start(self) -> None:
@@ -80,9 +81,11 @@ class Patrol:
             began, reached = self._clock.monotonic(), False
             try:
                 reached = self._go_round()
-            except Exception:
+            except Exception as error:
                 # A defect of ours must not be the end of discovery.
-                logger.exception("discovery failed for a reason that is a defect of this program")
+                if repr(error) != self._defect:
+                    self._defect = repr(error)
+                    logger.exception("discovery failed for a reason that is a defect of this program")
             self._has_reached |= reached
             self._first_round.set()
             self._stop.wait(self.pause(began, self._clock.monotonic(), reached=reached))

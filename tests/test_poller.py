@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +15,7 @@ from exporter.lookback import REREAD
 from exporter.means import Access, Means
 from exporter.model import Description
 from exporter.names import Names
-from exporter.poller import Poller
+from exporter.poller import ASK_AGAIN, Poller
 from exporter.providers import JobPage, Listing
 from exporter.store import MEMORY, Store
 
@@ -316,3 +316,121 @@ def test_a_full_reread_comes_every_six_hours(rig: Rig, clock: FakeClock) -> None
     rig.poll()
     full = [asked for asked in rig.service.asked if asked == "jobs since None status None"]
     assert len(full) == 2
+
+
+def listed(**changes: Any) -> Description:
+    """Build what a listing says: all but the schedule."""
+    return replace(Description("hr", "S3", "ACTIVE", created=NOON, updated=1.0), **changes)
+
+
+def test_a_source_is_described_once_and_again_when_it_was_updated(rig: Rig) -> None:
+    """A listing that says nothing new costs no request; its status is shown all the same."""
+    rig.poller.describe(rig.source, "main", listed())
+    shown = rig.poll()
+    assert shown
+    assert shown.about
+    assert (shown.index, shown.about.schedule) == ("main", "cron(0 3 * * ? *)")
+    rig.poller.describe(rig.source, "main", listed(status="UPDATING"))
+    assert rig.report.shown[-1].about
+    assert rig.report.shown[-1].about.status == "UPDATING"
+    assert rig.report.shown[-1].about.schedule == "cron(0 3 * * ? *)"
+    rig.poll()
+    assert rig.service.asked.count("data source") == 1
+    rig.service.about = replace(rig.service.about, schedule="", updated=2.0)
+    rig.poller.describe(rig.source, "main", listed(updated=2.0))
+    shown = rig.poll()
+    assert shown
+    assert shown.about
+    assert shown.about.schedule == ""
+    rig.poll()
+    assert rig.service.asked.count("data source") == 2
+
+
+def test_nothing_is_said_of_a_source_before_all_of_it_is_known(rig: Rig) -> None:
+    """Its info would change under the eyes of whoever joins it."""
+    shown = rig.poll()
+    assert shown
+    assert shown.about is None
+    rig.poller.describe(rig.source, "main", None)
+    assert rig.report.shown[-1].about
+
+
+def test_a_refused_description_costs_a_request_every_quarter_of_an_hour(rig: Rig, clock: FakeClock) -> None:
+    """What the listing says is shown without the schedule, polls go on, and somebody is told."""
+    rig.service.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
+    rig.poller.describe(rig.source, "main", listed())
+    shown = rig.poll()
+    assert shown
+    assert shown.about
+    assert (shown.poll_succeeded, shown.about.status, shown.about.schedule) == (True, "ACTIVE", None)
+    assert rig.poller.undescribed() == 1
+    rig.poll()
+    assert rig.service.asked.count("data source") == 1
+    clock.advance(ASK_AGAIN)
+    rig.service.name_error = None
+    shown = rig.poll()
+    assert shown
+    assert shown.about
+    assert shown.about.schedule == "cron(0 3 * * ? *)"
+    assert rig.poller.undescribed() == 0
+
+
+def test_a_description_survives_a_restart(rig: Rig, clock: FakeClock) -> None:
+    """So that nothing is asked again, and the series are there before the first poll works."""
+    rig.poller.describe(rig.source, "main", listed())
+    before = rig.poll()
+    again = Rig(clock, rig.store)
+    (known,) = rig.store.known("production")
+    again.poller.watch(rig.source, known=known)
+    again.service.error = ProviderError(Reason.CONNECTION, "down")
+    shown = again.poll()
+    assert before
+    assert shown
+    assert (shown.index, shown.about, shown.names) == (before.index, before.about, before.names)
+    assert "data source" not in again.service.asked
+
+
+def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
+    """Not even where a poll of it was under way."""
+    rig.poll()
+    shown = len(rig.report.shown)
+    rig.service.error = ProviderError(Reason.TIMEOUT, "slow")
+    rig.poller.unwatch(rig.source.id)
+    rig.poll()
+    rig.poller.show_all()
+    assert len(rig.report.shown) == shown
+    assert rig.store.known("production") == []
+
+
+def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: FakeClock) -> None:
+    """Jobs that ended since are counted by its first poll, with all their documents; older ones are history."""
+    rig = Rig(clock)
+    rig.poller.watch(rig.source, since=NOON)
+    assert rig.poller.poll(rig.source).succeeded
+    rig = Rig(clock)
+    rig.poller.watch(rig.source, since=NOON - HOUR)
+    rig.service.jobs = [
+        make_job("new", started=NOON - 1800, lasted=60, added=5),
+        make_job("over", started=NOON - 7200, lasted=60, added=7),
+        make_job("across", started=NOON - 3660, lasted=120, added=9),
+    ]
+    shown = rig.poll()
+    assert shown
+    assert shown.history
+    assert shown.history.completed == {"SUCCEEDED": 2}
+    assert shown.history.documents["added"] == 5
+
+
+def test_credentials_that_do_not_work_are_said_once_for_all_sources(rig: Rig) -> None:
+    """And once that they work again."""
+    other = make_source(2)
+    rig.poller.watch(other)
+    rig.service.error = ProviderError(Reason.CREDENTIALS, "expired")
+    with capture_logs() as logs:
+        for source in (rig.source, other, rig.source):
+            rig.poller.poll(source)
+        rig.service.error = None
+        for source in (rig.source, other):
+            rig.poller.poll(source)
+    assert [line["event"] for line in logs] == ["credentials do not work", "credentials work again"]
+    assert rig.report.failures == [Reason.CREDENTIALS] * 3

@@ -199,3 +199,42 @@ def test_a_worker_that_died_is_unhealthy(clock: FakeClock) -> None:
     scheduler.start()
     scheduler.join(clock.monotonic() + 5)
     assert scheduler.unhealthy() == "1 of 1 poll workers have died"
+
+
+def test_first_polls_are_spread_out() -> None:
+    """Sources that are found together are due one after the other, and none of them is late for it."""
+    agenda = Agenda(INTERVALS, 0.5, random.Random(1))
+    for number in range(4):
+        agenda.add(make_source(number), now=100.0)
+    assert agenda.lag(100.0) == 0.0
+    taken = [now for now in (100.0, 100.4, 100.5, 101.0, 101.5) if agenda.take(now)]
+    assert taken == [100.0, 100.5, 101.0, 101.5]
+    agenda.add(make_source(9), now=200.0)
+    assert agenda.take(200.0) is not None
+
+
+def test_a_source_that_is_gone_is_not_polled_again(agenda: Agenda) -> None:
+    """Whether it waited or was in flight; it may come back."""
+    waiting, flying = make_source(1), make_source(2)
+    agenda.add(flying, now=0.0)
+    agenda.add(waiting, now=0.0)
+    assert agenda.take(0.0) is flying
+    agenda.remove(waiting)
+    agenda.remove(flying)
+    assert agenda.unready is None
+    agenda.done(flying, QUIET, 1.0)
+    assert (agenda.wait(1.0), len(agenda)) == (None, 0)
+    agenda.add(waiting, now=2.0)
+    assert agenda.take(2.0) is waiting
+
+
+def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(agenda: Agenda) -> None:
+    """It goes on with its poll under way."""
+    source = make_source()
+    agenda.add(source, now=0.0)
+    agenda.take(0.0)
+    agenda.remove(source)
+    agenda.add(source, now=1.0)
+    assert agenda.take(5.0) is None
+    agenda.done(source, QUIET, 5.0)
+    assert agenda.wait(5.0) == 295.0

@@ -332,13 +332,33 @@ def test_assumed_credentials_renew_themselves(monkeypatch: pytest.MonkeyPatch) -
     """Before the service finds them expired."""
     rig = Rig(role_arn="arn:aws:iam::444455556666:role/reader")
     rig.clock.set(time.time())
-    rig.service.api.sts.lifetime = 1.0
+    rig.service.api.sts.lifetime = 60.0
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
     with rig.service:
         for _ in range(3):
             assert len(rig.read()) == 25
-            rig.clock.advance(2.0)
+            rig.clock.advance(61.0)
     assert len({request.access_key for request in rig.service.requests} - {"test"}) >= 3
+
+
+def test_credentials_that_came_expired_are_a_matter_of_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they seem to be where the host's clock is ahead."""
+    rig = Rig(role_arn="arn:aws:iam::444455556666:role/reader")
+    rig.clock.set(time.time() - 7200)
+    rig.service.api.sts.lifetime = 3600.0
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
+    with rig.service, pytest.raises(ProviderError, match="still expired") as failed:
+        rig.read()
+    assert failed.value.reason is Reason.CREDENTIALS
+
+
+@pytest.mark.parametrize("kind", ["server_error", "html", "empty_body", "binary", "denied", "cut", "hang"])
+def test_whatever_sts_answers_is_an_error_of_ours(rig: Rig, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """It speaks XML, and what stands in its place may not."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
+    rig.service.faults.add(kind, operation="STS")
+    with pytest.raises(ProviderError):
+        rig.connection.account()
 
 
 def test_the_account_is_the_roles_or_whom_sts_says_we_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import botocore.exceptions as boto_errors
+from botocore.parsers import ResponseParserError
 
 from exporter.errors import ProviderError, Reason
 
@@ -61,11 +62,14 @@ _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason
         Reason.CREDENTIALS,
     ),
     (boto_errors.PaginationError, Reason.PAGINATION),
+    (ResponseParserError, Reason.MALFORMED_RESPONSE),  # of what STS has, which is XML
     (boto_errors.ParamValidationError, Reason.INVALID_REQUEST),
     # What is left of botocore's own is its set-up: a profile, a file, a provider of credentials that does not work.
     (boto_errors.BotoCoreError, Reason.CREDENTIALS),
     # botocore's parser answers a body of the wrong type with whatever its attribute access ran into.
     ((AttributeError, TypeError, ValueError, KeyError, RecursionError), Reason.MALFORMED_RESPONSE),
+    # Credentials that came expired, as they seem to be where the host's clock is wrong, are a bare RuntimeError.
+    (RuntimeError, Reason.CREDENTIALS),
 )
 
 

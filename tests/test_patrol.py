@@ -1,0 +1,64 @@
+"""When discovery goes round: at its interval, sooner while nothing can be reached, and on whatever happens."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+from structlog.testing import capture_logs
+
+from exporter.patrol import Patrol
+from exporter.scheduler import SystemClock
+
+if TYPE_CHECKING:
+    from builders import FakeClock
+
+PATIENCE = 10.0
+
+
+def patrol(clock: FakeClock) -> Patrol:
+    """Make one that looks round every quarter of an hour."""
+    return Patrol(lambda: True, 900.0, 15.0, clock, random.Random(1))
+
+
+def test_rounds_begin_at_their_interval(clock: FakeClock) -> None:
+    """However long one takes; one that takes longer is followed at once."""
+    assert patrol(clock).pause(100.0, 160.0, reached=True) == 840.0
+    assert patrol(clock).pause(100.0, 1100.0, reached=True) == 0.0
+
+
+def test_what_cannot_be_reached_is_tried_again_soon_and_then_more_rarely(clock: FakeClock) -> None:
+    """With jitter, never more rarely than at the interval; a success begins anew."""
+    one = patrol(clock)
+    pauses = [one.pause(0.0, 0.0, reached=False) for _ in range(10)]
+    for pause, most in zip(pauses, (15, 30, 60, 120, 240, 480, 900, 900, 900, 900), strict=True):
+        assert most / 2 <= pause <= most
+    one.pause(0.0, 0.0, reached=True)
+    assert one.pause(0.0, 0.0, reached=False) <= 15
+
+
+def test_a_defect_is_not_the_end_of_discovery() -> None:
+    """It is logged, and the next round comes."""
+    rounds = 0
+    enough = threading.Event()
+
+    def go_round() -> bool:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise RuntimeError("a defect")
+        enough.set()
+        return True
+
+    clock = SystemClock()
+    one = Patrol(go_round, 0.01, 0.01, clock, random.Random(1))
+    assert one.unready() == "data sources are being looked for"
+    with capture_logs() as logs:
+        one.start()
+        assert enough.wait(PATIENCE)
+        assert one.unhealthy() is None
+        one.stop()
+        one.join(clock.monotonic() + PATIENCE)
+    assert logs[0]["event"] == "discovery failed for a reason that is a defect of this program"
+    assert (one.unready(), one.unhealthy(), one.has_reached) == (None, None, True)
