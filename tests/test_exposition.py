@@ -6,6 +6,8 @@ import gzip
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -14,7 +16,7 @@ from exporter.aws import AwsClock
 from exporter.exposition import Exposition, Section
 from exporter.history import fold
 from exporter.metrics import SourceFamilies
-from exporter.model import Names, Reading, SourceSnapshot, SyncJob
+from exporter.model import Description, Location, Names, Reading, SourceSnapshot, SyncJob, tag_label
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -146,3 +148,50 @@ def test_hostile_names_stay_within_their_label(page: Page, clock: FakeClock, nam
     show(page, clock, make_job(started=NOON - HOUR), name=name)
     assert value(page, "qbusiness_sync_running", data_source=name) == 0.0
     assert value(page, "qbusiness_consecutive_failed_syncs", data_source=name) == 0.0
+
+
+def test_the_next_sync_is_right_between_polls(page: Page, clock: FakeClock) -> None:
+    """When the schedule fires, what was next is what was last, whether a poll came or not."""
+    about = Description("hr", "S3", "ACTIVE", schedule="cron(0/30 * * * ? *)")
+    names, location = Names("intranet", "hr"), Location("111122223333", "us-east-1")
+    history = fold(None, Reading((), NOON, NOON), POLICY)
+    shown = SourceSnapshot(make_source(), names, history, True, NOON, "main", about, location)  # noqa: FBT003 (a record)
+    page.sources.publish("a", shown, AwsClock(clock))
+    fired = []
+    for _ in range(4):
+        last = value(page, "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds")
+        following = value(page, "qbusiness_data_source_next_scheduled_sync_timestamp_seconds")
+        assert last is not None
+        assert following is not None
+        assert last <= clock.time() < following
+        assert following - last == 1800
+        fired.append(last)
+        clock.advance(following - clock.time())
+    assert len(set(fired)) == 4
+
+
+def test_what_is_withdrawn_is_shown_no_more(page: Page, clock: FakeClock) -> None:
+    """And can be published again."""
+    show(page, clock)
+    page.sources.withdraw("a")
+    assert value(page, "qbusiness_poll_success") is None
+    show(page, clock)
+    assert value(page, "qbusiness_poll_success") == 1.0
+
+
+@given(st.text(max_size=30), st.text(max_size=20), st.text(max_size=30))
+def test_hostile_facts_stay_within_their_labels(schedule: str, key: str, tag: str) -> None:
+    """Schedules, tags and types are AWS's text."""
+    clock = FakeClock()
+    section: Section[SourceSnapshot] = Section(SourceFamilies(POLICY.window), clock)
+    clean = [text.encode("utf-8", "replace").decode() for text in (schedule, key, tag)]
+    about = Description("hr", clean[2], clean[0], schedule=clean[0], tags=((clean[1], clean[2]),))
+    names, location = Names("intranet", "hr"), Location("", "")
+    shown = SourceSnapshot(make_source(), names, None, True, NOON, "main", about, location)  # noqa: FBT003 (a record)
+    section.publish("a", shown, AwsClock(clock))
+    body, _ = Exposition((section,), CollectorRegistry()).render("", "")
+    families = {family.name: family for family in text_string_to_metric_families(body.decode())}
+    (info,) = families["qbusiness_data_source_info"].samples
+    assert info.labels["data_source_type"] == clean[2]
+    assert info.labels["schedule"] == clean[0].strip()
+    assert info.labels[tag_label(clean[1])] == clean[2]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +22,6 @@ from harness import config_for, eventually, fleet_of, free_port, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Prometheus:
@@ -123,3 +124,34 @@ def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
             ids = {exemplar["labels"]["execution_id"] for series in found for exemplar in series["exemplars"]}
             assert ids <= {job.execution_id for source in sources for job in source.jobs}
             assert len(ids) >= 6
+
+
+def test_what_the_docs_ask_prometheus_finds_who_was_never_synced_and_who_is_overdue(tmp_path: Path) -> None:
+    """A schedule does nothing before the first sync by hand: such a source is not overdue."""
+    asked = (Path(__file__).parents[1] / "docs" / "discovery.md").read_text()
+    never, overdue = re.search(r"```promql\n(.*?)\n\n(.*?)```", asked, re.DOTALL).groups()  # type: ignore[union-attr] # it is there
+    now = time.time()
+    hours = [(time.gmtime(now).tm_hour - back) % 24 for back in (2, 1)]  # the schedule fired one to two hours ago
+    schedule = f"cron(0 {hours[1] if time.gmtime(now).tm_min >= 31 else hours[0]} * * ? *)"
+    day = 86400.0
+    sources = [
+        DataSource("never", schedule=schedule),
+        DataSource("overdue", schedule=schedule, jobs=[PlannedJob(make_id("o"), now - day, 60, 30)]),
+        DataSource("done", schedule=schedule, jobs=[PlannedJob(make_id("d"), now - 600, 60, 30)]),
+        DataSource("busy", schedule=schedule, jobs=[PlannedJob(make_id("b"), now - 600, 9000, 30)]),
+        DataSource("on-demand", jobs=[PlannedJob(make_id("x"), now - 9 * day, 60, 30)]),
+    ]
+    with (
+        SimulatedQBusiness(fleet_of(*sources)) as service,
+        serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
+    ):
+        program.until_ready()
+        eventually(lambda: program.scrape().value("qbusiness_data_source_schedule_valid") == 4)
+        with prometheus(tmp_path, "{}:{}".format(*program.address)) as server:
+
+            def found(query: str) -> list[str]:
+                return [result["metric"]["data_source"] for result in server.ask("query", query=query)["result"]]
+
+            eventually(lambda: server.value("count(qbusiness_poll_success == 1)") == 5)
+            assert found(never) == ["never"]
+            assert found(overdue) == ["overdue"]

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import HOUR, NOON, POLICY, make_job
+from builders import HOUR, NOON, POLICY, make_job, make_source
 from exporter.errors import StartupError
 from exporter.history import fold
-from exporter.model import Reading, SourceHistory
+from exporter.model import Description, Known, Reading, SourceHistory
 from exporter.store import FORGET, MEMORY, Store
 
 if TYPE_CHECKING:
@@ -223,4 +223,48 @@ def test_what_nobody_watches_is_forgotten_after_a_month(path: str) -> None:
     assert store.history(KEY) is not None
     store.forget(set(), NOON + 2 * FORGET)
     assert store.history(KEY) is None
+    store.close()
+
+
+def test_what_was_found_survives_and_goes_when_it_is_gone(path: str) -> None:
+    """With its names and tags, the moment its target was first watched, and the account that that is."""
+    about = Description("hr", "S3", "ACTIVE", created=NOON, updated=None, schedule="", tags=(("team", "hr"),))
+    known = Known(make_source(application="intranet", name="hr"), "main", about)
+    store = opened(path)
+    store.note_known("a", known)
+    store.note_known("b", replace(known, index="other"))
+    store.begin_watch("production", NOON + 0.125)
+    store.note_account("production", "111122223333")
+    store.note_known("b", None)
+    store.close()
+    again = opened(path)
+    assert again.known("production") == [known]
+    assert again.known("staging") == []
+    assert (again.watched_since("production"), again.watched_since("staging")) == (NOON + 0.125, None)
+    assert again.account("production") == "111122223333"
+    again.forget(set(), NOON)
+    assert again.known("production") == []
+    again.close()
+
+
+def test_a_state_of_the_first_release_is_gone_on_with(path: str) -> None:
+    """Its totals and names are all there, and the tables that came later are made."""
+    with sqlite3.connect(path, isolation_level=None) as db:
+        db.executescript(
+            """
+            CREATE TABLE source (key TEXT PRIMARY KEY, totals TEXT NOT NULL) STRICT, WITHOUT ROWID;
+            CREATE TABLE job (
+                source TEXT NOT NULL, execution_id TEXT NOT NULL, state TEXT NOT NULL,
+                PRIMARY KEY (source, execution_id)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE name (key TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+            INSERT INTO name VALUES ('application/x', 'intranet');
+            PRAGMA user_version = 1; PRAGMA application_id = 1363302469;
+            """
+        )
+    db.close()
+    store = opened(path)
+    assert store.name("application/x") == "intranet"
+    store.begin_watch("production", NOON)
+    assert store.watched_since("production") == NOON
     store.close()

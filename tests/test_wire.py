@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +15,32 @@ from builders import NOON
 from exporter.aws import Connection, was_authorised
 from exporter.config import PollingConfig, TargetConfig
 from exporter.errors import ProviderError, Reason, StartupError
-from exporter.model import DOCUMENT_KINDS, ERROR_CODES, DocumentCounts, SourceId, SyncJob, SyncJobStatus
+from exporter.model import (
+    DOCUMENT_KINDS,
+    ERROR_CODES,
+    DataSourceStatus,
+    Description,
+    DocumentCounts,
+    IndexFacts,
+    IndexStatus,
+    SourceId,
+    SyncJob,
+    SyncJobStatus,
+)
+from exporter.providers import Listing
+from exporter.providers.permissions import PERMISSIONS
 from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import SystemClock
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ManualClock
+from exporter.simulator.faults import EDITS
 from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from harness import fleet_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # What becomes of each fault: the reason, and the codes under which its attempts are counted.
@@ -98,6 +113,12 @@ class Rig:
         self.provider = QBusiness(self.connection)
         ((application, index, _),) = self.service.fleet.data_sources()
         self.id = SourceId(application.id, index.id, self.source.id)
+
+    @property
+    def arn(self) -> str:
+        """Give the ARN of the data source."""
+        path = f"application/{self.id.application_id}/index/{self.id.index_id}/data-source/{self.id.data_source_id}"
+        return f"arn:aws:qbusiness:us-east-1:111122223333:{path}"
 
     def read(self, **filters: Any) -> list[SyncJob]:
         """Read a listing to its end."""
@@ -255,6 +276,54 @@ def test_only_the_service_itself_refuses_a_name(rig: Rig, kind: str, *, refuses:
     with pytest.raises(ProviderError) as failed:
         rig.provider.application_name(rig.id.application_id)
     assert failed.value.is_refusal is refuses
+
+
+OPERATIONS: dict[str, Callable[[Rig], object]] = {
+    "ListApplications": lambda rig: rig.provider.applications(),
+    "ListIndices": lambda rig: rig.provider.indexes(rig.id.application_id),
+    "GetIndex": lambda rig: rig.provider.index(rig.id.index),
+    "ListDataSources": lambda rig: rig.provider.data_sources(rig.id.index),
+    "GetDataSource": lambda rig: rig.provider.data_source(rig.id),
+    "GetApplication": lambda rig: rig.provider.application_name(rig.id.application_id),
+    "ListTagsForResource": lambda rig: rig.provider.tags(rig.arn),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "denied", "throttled", "server_error_html", "cut", "hang", "reset", "truncated_json", "empty_body",
+        "empty_object", "not_object", "html", "binary", "result_object", "result_text", "result_null", "item_text",
+        "same_token", "looping_tokens",
+    ],
+)  # fmt: skip
+def test_a_fault_of_any_operation_is_an_error_of_it(rig: Rig, operation: str, kind: str) -> None:
+    """Never an empty answer, and never anything but an error of ours with its reason and operation."""
+    is_edit, is_listing = kind in EDITS, operation.startswith("List")
+    if is_edit and (not is_listing or (kind.endswith(("token", "tokens")) and operation == "ListTagsForResource")):
+        OPERATIONS[operation](rig)  # what makes no difference to it
+        return
+    rig.service.faults.add(kind, operation=operation)
+    with pytest.raises(ProviderError) as failed:
+        OPERATIONS[operation](rig)
+    assert failed.value.operation == operation
+    assert failed.value.reason is not Reason.INTERNAL
+
+
+def test_what_is_listed_and_described_is_read_with_all_that_is_known(rig: Rig) -> None:
+    """Names, types, times and figures, as the service has them."""
+    assert rig.provider.applications() == Listing({rig.id.application_id: "intranet"})
+    assert rig.provider.indexes(rig.id.application_id) == Listing({rig.id.index_id: "main"})
+    listing = rig.provider.data_sources(rig.id.index)
+    created = 1_700_000_000.0
+    listed = Description("hr", "S3", "ACTIVE", created=created, updated=created)
+    assert listing == Listing({rig.id.data_source_id: listed})
+    assert rig.provider.data_source(rig.id) == replace(listed, schedule="")
+    arn = rig.arn.rpartition("/data-source/")[0]
+    assert rig.provider.index(rig.id.index) == IndexFacts("main", "ENTERPRISE", "ACTIVE", arn, 992, 720_135, 1)
+    rig.source.tags["team"] = "hr"
+    assert rig.provider.tags(rig.arn) == {"team": "hr"}
 
 
 def test_a_broken_sdk_configuration_is_a_matter_of_credentials(
@@ -436,6 +505,18 @@ def test_our_words_are_those_of_the_service_model() -> None:
     assert {f"documents{kind.capitalize()}" for kind in DOCUMENT_KINDS} == set(metrics)
     assert shapes["ListDataSourceSyncJobsRequest"]["members"]["statusFilter"]["locationName"] == "syncStatus"
     assert "history" in shapes["ListDataSourceSyncJobsResponse"]["members"]
+    assert set(shapes["DataSourceStatus"]["enum"]) == set(DataSourceStatus)
+    assert set(shapes["IndexStatus"]["enum"]) == set(IndexStatus)
+    assert {"displayName", "dataSourceId", "type", "createdAt", "updatedAt", "status"} == set(
+        shapes["DataSource"]["members"]
+    )
+    described = shapes["GetIndexResponse"]["members"]
+    assert {"displayName", "type", "status", "indexArn", "capacityConfiguration", "indexStatistics"} <= set(described)
+    statistics = shapes["TextDocumentStatistics"]["members"]
+    assert {"indexedTextBytes", "indexedTextDocumentCount"} == set(statistics)
+    assert "syncSchedule" in shapes["GetDataSourceResponse"]["members"]
+    operations = service_model()["operations"]
+    assert {permission.action for permission in PERMISSIONS} <= set(operations)
 
 
 @pytest.mark.parametrize(

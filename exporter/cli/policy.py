@@ -13,7 +13,7 @@ from exporter.providers.permissions import MAX_MANAGED_POLICY, assume_role, need
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from exporter.config import Config
 
@@ -47,18 +47,15 @@ def sid(name: str) -> str:
     return "".join(word.capitalize() for word in re.findall("[A-Za-z0-9]+", name)) or "Target"
 
 
-def _advice(config: Config, targets: Sequence[Asked], document: dict[str, Any]) -> list[str]:
-    lines = []
+def _advice(config: Config, targets: Sequence[Asked], document: dict[str, Any]) -> Iterator[str]:
     if any(target.role_arn for target in config.targets):
-        lines.append("AssumeRole is for the exporter's own identity, the other statements are for the roles")
+        yield "AssumeRole is for the exporter's own identity, the other statements are for the roles"
     if len(targets) > 1:
-        names = ", ".join(f"{sid(target.name)}… for {target.name}" for target in targets)
-        lines.append(f"each statement is for one target's role or user: {names}")
-    if '"arn:aws:qbusiness' in json.dumps(document) and ":*:application/" in json.dumps(document):
-        lines.append("the account is not known without credentials: put its id where the ARNs have *")
-    size = len(re.sub(r"\s", "", json.dumps(document)))
+        names = ", ".join(f"{sid(target.name)}... for {target.name}" for target in targets)
+        yield f"each statement is for one target's role or user: {names}"
+    text = json.dumps(document)
+    if ":*:application/" in text:
+        yield "the account is not known without credentials: put its id where the ARNs have *"
+    size = len(re.sub(r"\s", "", text))
     if size > MAX_MANAGED_POLICY:
-        lines.append(
-            f"{size} characters are more than a managed policy may have ({MAX_MANAGED_POLICY}): split it by Sid"
-        )
-    return lines
+        yield f"{size} characters, and a managed policy may have {MAX_MANAGED_POLICY}: split it by Sid"

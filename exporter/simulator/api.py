@@ -49,17 +49,18 @@ class Api:
         asked.check()
         if self.sts.is_expired(request.access_key, now):
             raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
-        self._authorise(asked)
+        self._authorise(asked.call)
         return answer(_OPERATIONS[asked.route.operation](self, asked))
 
-    def _authorise(self, asked: Asked) -> None:
-        if self.policy is None:
-            return
-        action = f"qbusiness:{asked.route.operation}"
-        path = [asked.found[name] for name in ("application_id", "index_id", "data_source_id") if name in asked.found]
-        needed = [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or [asked.found.get("arn", "*")]
-        if not self.policy.allows(action, needed):
-            message = f"User is not authorized to perform: {action} on resource: {needed[-1]}"
+    def needed(self, call: Call) -> list[str]:
+        """Give the ARNs on all of which an operation has to be allowed."""
+        path = [identifier for identifier in (call.application_id, call.index_id, call.data_source_id) if identifier]
+        return [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or [call.arn or "*"]
+
+    def _authorise(self, call: Call) -> None:
+        action = f"qbusiness:{call.operation}"
+        if self.policy and not self.policy.allows(action, self.needed(call)):
+            message = f"User is not authorized to perform: {action} on resource: {self.needed(call)[-1]}"
             raise ServiceError("AccessDeniedException", 403, message)
 
 

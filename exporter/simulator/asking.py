@@ -69,11 +69,10 @@ class Asked:
     def call(self) -> Call:
         """Sum up the request for the log and the faults, whether it is valid or not."""
         query = self.request.query
-        ids = {key: value for key, value in self.found.items() if key != "arn"}
         token = query.get("nextToken")
         return Call(
             self.route.operation,
-            **ids,
+            **self.found,
             page=tokens.page_number(token),
             token=token or "",
             status=query.get("syncStatus"),

@@ -59,6 +59,7 @@ class Call:
     token: str = ""
     status: str | None = None
     since: float | None = None
+    arn: str = ""
 
 
 class ServiceError(Exception):
