@@ -65,6 +65,7 @@ class _Watch:
     polled_at: float | None = None
     warned: set[str] = field(default_factory=set)
     about: About = field(default_factory=About)
+    kept: Known | None = None
     mutex: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -116,7 +117,7 @@ class Poller:
             before = watch.about
             watch.about = before.listed_as(index, listed)
             if watch.about != before:
-                self._keep_and_show(source, watch)
+                self._show_if_possible(source, watch)
 
     def watched(self) -> set[str]:
         """Give the sources that are watched."""
@@ -126,7 +127,7 @@ class Poller:
         """Show every source anew, for something that they have in common has changed."""
         for watch in list(self._watches.values()):
             with watch.mutex:
-                self._keep_and_show(watch.source, watch)
+                self._show_if_possible(watch.source, watch)
 
     def undescribed(self) -> int:
         """Count the sources of which GetDataSource could not be asked."""
@@ -213,12 +214,21 @@ class Poller:
             return
         named = replace(source, application=watch.names.application, name=watch.names.data_source)
         about = watch.about
-        if about.latest:
-            self._keeper.note_known(key, Known(named, about.index, about.latest))
+        known = Known(named, about.index, about.latest) if about.latest else None
+        if known and known != watch.kept:
+            self._keeper.note_known(key, known)
+            watch.kept = known
         succeeded, polled_at = watch.failing is None, watch.polled_at
         history = watch.history if polled_at is not None else None
         shown = SourceSnapshot(source, watch.names, history, succeeded, polled_at, about.index, about.settled)
         self._report.publish(shown)
+
+    def _show_if_possible(self, source: DataSource, watch: _Watch) -> None:
+        try:
+            self._keep_and_show(source, watch)
+        except Exception:
+            log = logger.bind(target=source.target, **_identity(source, watch.names))
+            log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
     def _fail(self, source: DataSource, watch: _Watch, error: ProviderError, log: structlog.stdlib.BoundLogger) -> None:
         self._report.failed(error.reason)
@@ -228,10 +238,7 @@ class Poller:
             elif watch.failing is not error.reason:
                 log.warning("poll failing", reason=str(error.reason), error=str(error))
             watch.failing = error.reason
-            try:
-                self._keep_and_show(source, watch)
-            except Exception:
-                log.exception("the data source cannot be shown, for a reason that is a defect of this program")
+            self._show_if_possible(source, watch)
 
     def _recover(self, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
         self._means.access.works()

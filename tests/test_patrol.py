@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
-from exporter.patrol import Patrol
+from exporter.discovery.patrol import Patrol
 from exporter.scheduler import SystemClock
 
 if TYPE_CHECKING:

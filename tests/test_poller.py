@@ -390,6 +390,16 @@ def test_a_description_survives_a_restart(rig: Rig, clock: FakeClock) -> None:
     assert "data source" not in again.service.asked
 
 
+def test_a_page_that_cannot_be_made_stops_no_discovery(rig: Rig) -> None:
+    """Whatever a listing says of one source, the others are described."""
+    rig.poll()
+    rig.report.broken = True
+    with capture_logs() as logs:
+        rig.poller.describe(rig.source, "main", listed(type="S4"))
+        rig.poller.show_all()
+    assert [line["log_level"] for line in logs] == ["error", "error"]
+
+
 def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
     """Not even where a poll of it was under way."""
     rig.poll()

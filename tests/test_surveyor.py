@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 from builders import NOON, FakeClock
 from exporter.aws import Connection
 from exporter.config import DiscoveryConfig, PollingConfig, TargetConfig
-from exporter.discovery import Rules
+from exporter.discovery.rules import Rules
+from exporter.discovery.surveyor import Round, Scope, Surveyor
+from exporter.discovery.tags import Tags
 from exporter.means import Access, Means
 from exporter.model import DataSource as Watched
 from exporter.model import IndexId, SourceId
@@ -21,8 +23,6 @@ from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.surveyor import Round, Scope, Surveyor
-from exporter.tags import Tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

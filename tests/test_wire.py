@@ -548,3 +548,13 @@ def test_time_is_not_wasted_on_a_quiet_poll(rig: Rig) -> None:
     for _ in range(20):
         next(rig.provider.sync_jobs(rig.id))
     assert time.monotonic() - began < 2
+
+
+def test_no_error_quotes_what_may_name_secrets(rig: Rig) -> None:
+    """A description that is cut short may begin with hosts."""
+    rig.service.faults.add("truncated_json")
+    with pytest.raises(ProviderError) as failed:
+        rig.provider.data_source(rig.id)
+    assert "beginning" not in str(failed.value)
+    with pytest.raises(ProviderError, match="beginning"):
+        rig.read()

@@ -12,10 +12,10 @@ from tqdm import tqdm
 from exporter.cli.asking import Asked
 from exporter.cli.configuration import read
 from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
-from exporter.discovery import Rules
+from exporter.discovery.rules import Rules
+from exporter.discovery.troubles import Troubles
+from exporter.discovery.walk import Stock, Walk
 from exporter.means import Access
-from exporter.troubles import Troubles
-from exporter.walk import Stock, Walk
 
 if TYPE_CHECKING:
     from argparse import Namespace

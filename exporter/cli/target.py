@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.aws import Connection, was_authorised
-from exporter.discovery import Rules
+from exporter.discovery.patrol import Patrol
+from exporter.discovery.rules import Rules
+from exporter.discovery.surveyor import Scope, Surveyor
+from exporter.discovery.tags import Tags
 from exporter.errors import ProviderError, Reason
 from exporter.means import Access, Means
 from exporter.model import DataSource, IndexSnapshot, Location, SourceId
 from exporter.names import Names
-from exporter.patrol import Patrol
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import Agenda, Budget, Intervals, Scheduler
-from exporter.surveyor import Scope, Surveyor
-from exporter.tags import Tags
 
 if TYPE_CHECKING:
     import threading

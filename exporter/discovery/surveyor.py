@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from exporter.discovery import Candidate
+from exporter.discovery.rules import Candidate
+from exporter.discovery.troubles import Troubles
+from exporter.discovery.walk import Applications, Indexes, Stock, Walk, called
 from exporter.model import DataSource, SourceId
-from exporter.troubles import Troubles
-from exporter.walk import Applications, Indexes, Stock, Walk, called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.discovery import Rules
+    from exporter.discovery.rules import Rules
+    from exporter.discovery.tags import Tags
     from exporter.means import Means
     from exporter.model import Description, IndexFacts, IndexId, Known
-    from exporter.tags import Tags
 
 DATE_RESOLUTION = 1.0  # seconds: AWS's clock comes from a Date header, which is cut
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import DiscoveryConfig
-from exporter.discovery import Candidate, Rules
+from exporter.discovery.rules import Candidate, Rules
 
 HR = Candidate("intranet", "main", "hr-sharepoint", "SHAREPOINTV2", {"team": "hr"})
 

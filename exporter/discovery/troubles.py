@@ -57,7 +57,7 @@ class Troubles:
     @contextmanager
     def minding_all(self) -> Iterator[None]:
         """Let a whole round fail, for want of credentials or of the very first answer, and nothing else with it."""
-        everything = "everything"
+        everything = "the whole target"
         self._tried.add(everything)
         try:
             yield

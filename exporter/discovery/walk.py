@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.discovery import Candidate
+from exporter.discovery.rules import Candidate
 from exporter.model import IndexId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from exporter.discovery import Rules
+    from exporter.discovery.rules import Rules
+    from exporter.discovery.troubles import Troubles
     from exporter.model import Description, IndexFacts, SourceId
     from exporter.providers import Listing, Provider
-    from exporter.troubles import Troubles
 
 
 @dataclass(frozen=True, slots=True)
