@@ -24,7 +24,7 @@ _FOREIGN = ("process_", "python_")
 def metrics_page() -> str:
     """Make the reference of every metric that this release exposes."""
     telemetry = Telemetry()
-    telemetry.watch_target("", lambda: 0.0, lambda: 0)
+    telemetry.watch_target("", lambda: 0.0, lambda: 0, lambda: 0.0)
     telemetry.target_up("", Location("", ""), up=True)
     telemetry.discovered("", lambda: True, 0.0)
     telemetry.attempt("", "", "", 0.0)

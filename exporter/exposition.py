@@ -45,8 +45,14 @@ Shown_contra = TypeVar("Shown_contra", contravariant=True)
 class Families(Protocol[Shown_contra]):
     """The declarations about one kind of thing, as `metrics` has them."""
 
-    def collect(self, snapshot: Shown_contra, now: float, /) -> Sequence[Metric]:
-        """Give every family's samples of one thing, always the same families in the same order."""
+    def parts(self, snapshot: Shown_contra, /) -> Sequence[object]:
+        """Give what each part of the families follows from: where that is the same, so are its samples.
+
+        All but the last may change with time too.
+        """
+
+    def collect(self, snapshot: Shown_contra, now: float, part: int, /) -> Sequence[Metric]:
+        """Give the samples that one thing has in the families of a part, always the same families in the same order."""
 
     def next_change(self, snapshot: Shown_contra, now: float, /) -> float | None:
         """Give the time at which time alone changes a sample."""
@@ -75,10 +81,12 @@ _FORMATS = (_TEXT, _OPENMETRICS)
 
 @dataclass(frozen=True, slots=True)
 class _Rendered(Generic[T]):
-    """One thing, ready to be joined: per format, the sample lines of each family, good until a moment."""
+    """One thing, ready to be joined: per part and format the sample lines of each family, good until a moment."""
 
     snapshot: T
     clock: ServiceClock
+    sources: Sequence[object]
+    parts: tuple[dict[str, tuple[bytes, ...]], ...]
     samples: dict[str, tuple[bytes, ...]]
     until: float
 
@@ -91,12 +99,12 @@ class Section(Generic[T]):
         self._clock = clock
         self._mutex = threading.Lock()
         self._things: dict[str, _Rendered[T]] = {}
-        self._headers: dict[str, tuple[bytes, ...]] = {}
+        self._headers: dict[tuple[int, str], tuple[bytes, ...]] = {}
         self._until = math.inf
 
     def publish(self, key: str, snapshot: T, clock: ServiceClock) -> None:
         """Show a thing as it is now; the next scrape has all of it, and no scrape a part."""
-        rendered = self._render(snapshot, clock)
+        rendered = self._render(snapshot, clock, self._things.get(key))
         with self._mutex:
             is_new = key not in self._things
             self._things[key] = rendered
@@ -114,20 +122,41 @@ class Section(Generic[T]):
         self._refresh()
         with self._mutex:
             things = [thing.samples[content_type] for thing in self._things.values()]
-            headers = self._headers.get(content_type, ())
+            known = sorted(self._headers.items())
+        headers = [header for (_, kind), part in known if kind == content_type for header in part]
         families = zip(*things, strict=True) if things else ()
         return b"".join(part for header, samples in zip(headers, families, strict=False) for part in (header, *samples))
 
-    def _render(self, snapshot: T, clock: ServiceClock) -> _Rendered[T]:
+    def _render(self, snapshot: T, clock: ServiceClock, before: _Rendered[T] | None) -> _Rendered[T]:
+        """Render a thing, but for those parts that are the same as before; a quiet poll changes hardly any."""
         now = clock.now()
-        metrics = self._families.collect(snapshot, now)
+        # A clock that was set right shifts every age: to the minute, for it is only known to the second.
+        sources = (*self._families.parts(snapshot), round((now - self._clock.monotonic()) / 60))
+        if before and (self._clock.monotonic() >= before.until or before.sources[-1] != sources[-1]):
+            before = None
+        parts = tuple(
+            before.parts[number] if before and before.sources[number] == source else self._part(snapshot, now, number)
+            for number, source in enumerate(sources[:-1])
+        )
+        samples = {
+            wanted.content_type: tuple(line for part in parts for line in part[wanted.content_type])
+            for wanted in _FORMATS
+        }
+        same = before is not None and before.sources[:-2] == sources[:-2]
+        until = before.until if before and same else self._until_change(snapshot, now)
+        return _Rendered(snapshot, clock, sources, parts, samples, until)
+
+    def _until_change(self, snapshot: T, now: float) -> float:
         change = self._families.next_change(snapshot, now)
-        until = math.inf if change is None else self._clock.monotonic() + change - now
+        return math.inf if change is None else self._clock.monotonic() + change - now
+
+    def _part(self, snapshot: T, now: float, number: int) -> dict[str, tuple[bytes, ...]]:
+        metrics = self._families.collect(snapshot, now, number)
         samples = {}
         for wanted in _FORMATS:
             headers, samples[wanted.content_type] = _split(wanted.generate(_Collected(metrics)))
-            self._headers.setdefault(wanted.content_type, headers)
-        return _Rendered(snapshot, clock, samples, until)
+            self._headers.setdefault((number, wanted.content_type), headers)
+        return samples
 
     def _refresh(self) -> None:
         """Render anew what time alone has changed since."""
@@ -136,7 +165,7 @@ class Section(Generic[T]):
             return
         with self._mutex:
             aged = [(key, thing) for key, thing in self._things.items() if thing.until <= now]
-        fresh = [(key, old, self._render(old.snapshot, old.clock)) for key, old in aged]
+        fresh = [(key, old, self._render(old.snapshot, old.clock, None)) for key, old in aged]
         with self._mutex:
             for key, old, new in fresh:
                 if self._things.get(key) is old:  # else a poll came in between, and knows better

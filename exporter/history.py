@@ -56,6 +56,8 @@ def fold(history: SourceHistory | None, reading: Reading, policy: Policy) -> Sou
 
     Where nothing but the time has changed, the history given is given back, so that nobody has to do anything.
     """
+    if history and reading.as_of - history.as_of < FRESHEN and not _has_news(history, reading):
+        return history
     tally = _Tally(history or SourceHistory(watched_since=reading.as_of, as_of=reading.as_of), policy)
     views = defaultdict(list)
     for job in reading.jobs:
@@ -63,10 +65,16 @@ def fold(history: SourceHistory | None, reading: Reading, policy: Policy) -> Sou
     for seen in views.values():
         tally.add(_Sighting.of(seen), reading.until if history is None else None)
     tally.miss(reading)
-    after = _forget(tally.result(reading.as_of), policy)
-    if history and reading.as_of - history.as_of < FRESHEN and replace(after, as_of=history.as_of) == history:
-        return history
-    return after
+    return _forget(tally.result(reading.as_of), policy)
+
+
+def _has_news(history: SourceHistory, reading: Reading) -> bool:
+    known = (history.jobs.get(job.execution_id) for job in reading.jobs)
+    as_known = (
+        before is not None and before.gone_since is None and before.job == job
+        for before, job in zip(known, reading.jobs, strict=True)
+    )
+    return bool(reading.vanished) or not all(as_known)
 
 
 def rebucket(history: SourceHistory, policy: Policy) -> SourceHistory:

@@ -11,6 +11,7 @@ import structlog
 
 from exporter.about import About
 from exporter.errors import ProviderError, Reason
+from exporter.expectation import expectation
 from exporter.history import fold, newly_ended, rebucket
 from exporter.lookback import REREAD, first_reading, next_reading
 from exporter.model import Known, Names, SourceHistory, SourceSnapshot
@@ -44,10 +45,15 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a poll went, for whoever decides when the next one is due."""
+    """How a poll went, for whoever decides when the next one is due.
+
+    A source is active while a job is in progress, or one is due by the schedule and was not seen to start;
+    `fires_in` are the seconds until its schedule fires next.
+    """
 
     succeeded: bool
-    in_progress: bool
+    active: bool
+    fires_in: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -145,33 +151,41 @@ class Poller:
         """Poll a source once; whatever goes wrong is counted, logged once, and shown as a failed poll."""
         watch = self._watches.get(str(source.id))
         if watch is None:
-            return Outcome(succeeded=True, in_progress=False)
-        log = logger.bind(target=source.target, **_identity(source, watch.names))
+            return Outcome(succeeded=True, active=False)
         self._report.polled()
         try:
-            self._poll(source, watch, log)
+            self._poll(source, watch)
         except ProviderError as error:
-            self._fail(source, watch, error, log)
+            self._fail(source, watch, error)
         except Exception:
             # A defect of ours must not take the worker, and with it every other source, down.
+            log = _log(source, watch)
             log.exception("poll failed for a reason that is a defect of this program")
-            self._fail(source, watch, ProviderError(Reason.INTERNAL, "see the traceback"), log)
-        return Outcome(watch.failing is None, bool(watch.history and watch.history.in_progress()))
+            self._fail(source, watch, ProviderError(Reason.INTERNAL, "see the traceback"))
+        return self._outcome(watch)
 
-    def _poll(self, source: DataSource, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
+    def _poll(self, source: DataSource, watch: _Watch) -> None:
         self._ask_about(source, watch)
         if watch.names is None:
             watch.names = self._settle_names(source, watch)
-            log = log.bind(**_identity(source, watch.names))
         before = watch.history
         reading = self._read(source, watch)
         after = fold(before, reading, self._policy)
         self._keeper.commit({str(source.id): after})
         with watch.mutex:
             watch.history, watch.polled_at = after, reading.as_of
-            self._recover(watch, log)
+            self._recover(source, watch)
             self._keep_and_show(source, watch)
-        self._tell(watch, log, reading, newly_ended(before, after))
+        if after is not before:
+            for job in newly_ended(before, after):
+                _log(source, watch).info("sync job ended", **_describe(job))
+        self._warn(source, watch, reading)
+
+    def _outcome(self, watch: _Watch) -> Outcome:
+        history, about = watch.history, watch.about.latest
+        running = bool(history and history.in_progress())
+        expected = expectation(about.schedule if about else None, history, self._provider.clock.now())
+        return Outcome(watch.failing is None, running or expected.is_due, expected.fires_in)
 
     def _ask_about(self, source: DataSource, watch: _Watch) -> None:
         """Ask for what no listing has, where the source is new or has changed; what goes wrong is for later."""
@@ -227,32 +241,35 @@ class Poller:
         try:
             self._keep_and_show(source, watch)
         except Exception:
-            log = logger.bind(target=source.target, **_identity(source, watch.names))
+            log = _log(source, watch)
             log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
-    def _fail(self, source: DataSource, watch: _Watch, error: ProviderError, log: structlog.stdlib.BoundLogger) -> None:
+    def _fail(self, source: DataSource, watch: _Watch, error: ProviderError) -> None:
         self._report.failed(error.reason)
         with watch.mutex:
             if error.reason is Reason.CREDENTIALS:
                 self._means.access.lost(error)
             elif watch.failing is not error.reason:
-                log.warning("poll failing", reason=str(error.reason), error=str(error))
+                _log(source, watch).warning("poll failing", reason=str(error.reason), error=str(error))
             watch.failing = error.reason
             self._show_if_possible(source, watch)
 
-    def _recover(self, watch: _Watch, log: structlog.stdlib.BoundLogger) -> None:
+    def _recover(self, source: DataSource, watch: _Watch) -> None:
         self._means.access.works()
         if watch.failing and watch.failing is not Reason.CREDENTIALS:
-            log.info("poll works again", after=str(watch.failing))
+            _log(source, watch).info("poll works again", after=str(watch.failing))
         watch.failing = None
 
-    def _tell(self, watch: _Watch, log: structlog.stdlib.BoundLogger, reading: Reading, ended: list[SyncJob]) -> None:
-        for job in ended:
-            log.info("sync job ended", **_describe(job))
+    def _warn(self, source: DataSource, watch: _Watch, reading: Reading) -> None:
         for warning in reading.warnings:
             if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
                 watch.warned.add(warning)
-                log.warning("unusable data in the answer", problem=warning)
+                _log(source, watch).warning("unusable data in the answer", problem=warning)
+
+
+def _log(source: DataSource, watch: _Watch) -> structlog.stdlib.BoundLogger:
+    log: structlog.stdlib.BoundLogger = logger.bind(target=source.target, **_identity(source, watch.names))
+    return log
 
 
 def _identity(source: DataSource, names: Names | None) -> dict[str, str]:

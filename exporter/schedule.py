@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aws_croniter import AwsCroniter
@@ -67,6 +68,7 @@ class Schedule:
                     yield near
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Schedule | None:
     """Read a `syncSchedule`; None is synced on demand. Raises ScheduleError for what is not understood.
 

@@ -72,6 +72,11 @@ class Telemetry:
             "How late the most overdue data source of the target is.",
             ("target",),
         )
+        self._rate = self._gauge(
+            "qbusiness_exporter_api_request_rate_limit",
+            "Requests per second that the target is asked at most now: requests_per_second, or less after throttling.",
+            ("target",),
+        )
         self._sources = self._gauge("qbusiness_exporter_data_sources", "Data sources watched.", ("target",))
         self._discovery_ok = self._gauge(
             "qbusiness_exporter_discovery_success",
@@ -103,13 +108,16 @@ class Telemetry:
             ("version", "revision", "pythonversion"),
         ).labels(__version__, revision, platform.python_version()).set(1)
 
-    def watch_target(self, target: str, lag: Callable[[], float], sources: Callable[[], int]) -> None:
-        """Give a target's series their zeros, and have its lag and number of sources asked for at each scrape."""
+    def watch_target(
+        self, target: str, lag: Callable[[], float], sources: Callable[[], int], rate: Callable[[], float]
+    ) -> None:
+        """Give a target's series their zeros, and have its lag, sources and rate asked for at each scrape."""
         self._polls.labels(target)
         for reason in Reason:
             self._poll_failures.labels(target, reason)
         self._lag.labels(target).set_function(lag)
         self._sources.labels(target).set_function(sources)
+        self._rate.labels(target).set_function(rate)
 
     def attempt(self, target: str, operation: str, code: str, seconds: float) -> None:
         """Count one HTTP attempt to AWS."""

@@ -346,7 +346,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
     [
         (["--version"], 0, f"qbusiness-exporter, version {__version__} (python"),
         (["-h"], 0, "usage: qbusiness-exporter"),
-        (["serv"], 2, "no such command: serv (choose from serve, demo, check)"),
+        (["serv"], 2, "no such command: serv (choose from serve, demo, check"),
         (["--web.listen-adress", ":1"], 2, "unrecognized arguments: --web.listen-adress :1"),
         (["--log.level", "loud"], 2, "invalid choice: 'loud'"),
         (["--web.config.file", "web.yml"], 2, "unrecognized arguments: --web.config.file web.yml"),

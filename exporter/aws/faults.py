@@ -73,6 +73,11 @@ _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason
 )
 
 
+def is_throttled(code: str) -> bool:
+    """Tell from an attempt's code whether it was refused for being one too many."""
+    return code in _THROTTLED
+
+
 def was_authorised(operation: str, code: str) -> bool | None:
     """Tell from an attempt whether the target answered it and let in whoever asked; None where STS was asked."""
     if operation in STS_OPERATIONS:

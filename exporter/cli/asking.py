@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from exporter.aws import Connection
+from exporter.aws import Connection, is_throttled
+from exporter.budget import Budget
 from exporter.errors import ProviderError
 from exporter.providers.permissions import Place
 from exporter.providers.qbusiness import QBusiness
-from exporter.scheduler import Budget, SystemClock
+from exporter.scheduler import SystemClock
 
 if TYPE_CHECKING:
     from exporter.config import PollingConfig, TargetConfig
@@ -39,5 +40,7 @@ class Asked:
         """Hold an attempt back until the request budget allows it."""
         self._budget.admit()
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:
-        """Let an attempt go by: nobody counts."""
+    def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (nobody counts here)
+        """Slow down where the service says that it is too much."""
+        if is_throttled(code):
+            self._budget.throttled()

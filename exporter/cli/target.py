@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.aws import Connection, was_authorised
+from exporter.agenda import Agenda, Intervals
+from exporter.aws import Connection, is_throttled, was_authorised
+from exporter.budget import Budget
 from exporter.discovery.patrol import Patrol
 from exporter.discovery.rules import Rules
 from exporter.discovery.surveyor import Scope, Surveyor
@@ -19,7 +21,7 @@ from exporter.model import DataSource, IndexSnapshot, Location, SourceId
 from exporter.names import Names
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
-from exporter.scheduler import Agenda, Budget, Intervals, Scheduler
+from exporter.scheduler import Scheduler
 
 if TYPE_CHECKING:
     import threading
@@ -83,7 +85,7 @@ class Target:
             patience=self._connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
             clock=shared.clock,
         )
-        shared.telemetry.watch_target(self.name, self.scheduler.lag, self.scheduler.watched)
+        shared.telemetry.watch_target(self.name, self.scheduler.lag, self.scheduler.watched, self._budget.rate)
 
     # Beginning and end.
 
@@ -142,6 +144,8 @@ class Target:
         """Count an attempt, and learn from it whether the target lets us in."""
         self.scheduler.progress()
         self._telemetry.attempt(self.name, operation, code, seconds)
+        if is_throttled(code):
+            self._budget.throttled()
         authorised = was_authorised(operation, code)
         if authorised is not None:
             self._set_up(up=authorised)

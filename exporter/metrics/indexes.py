@@ -82,7 +82,11 @@ INDEX_FAMILIES: tuple[Family, ...] = (
 class IndexFamilies:
     """The families of an index."""
 
-    def collect(self, snapshot: IndexSnapshot, _now: float) -> list[Metric]:
+    def parts(self, snapshot: IndexSnapshot) -> tuple[object, ...]:
+        """Give what the families follow from."""
+        return (snapshot,)
+
+    def collect(self, snapshot: IndexSnapshot, _now: float, _part: int) -> list[Metric]:
         """Give every family's samples of one index, in the order of `INDEX_FAMILIES`; empty families included."""
         names = (snapshot.application, snapshot.name, snapshot.id.index_id)
         identity = dict(zip(INDEX_LABELS, names, strict=True))

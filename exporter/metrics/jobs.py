@@ -160,6 +160,9 @@ JOB_FAMILIES: tuple[Family, ...] = (
         "FAILED sync jobs since the last ended one that was not, as of the last poll; the first poll reads back 100.",
         lambda context: value_of(context.history.consecutive_failures() if context.history else None),
     ),
+)
+
+FRESHNESS_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_poll_success",
         "1 when the last poll of the data source worked; 0 when all else here is older than that.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.metrics.about import ABOUT_FAMILIES
-from exporter.metrics.jobs import JOB_FAMILIES
+from exporter.metrics.jobs import FRESHNESS_FAMILIES, JOB_FAMILIES
 from exporter.metrics.source import Context
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from exporter.model import SourceSnapshot
 
 SOURCE_LABELS = ("application", "data_source", "data_source_id")
-FAMILIES = (*ABOUT_FAMILIES, *JOB_FAMILIES)
+_PARTS = (ABOUT_FAMILIES, JOB_FAMILIES, FRESHNESS_FAMILIES)
+FAMILIES = tuple(family for part in _PARTS for family in part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,17 @@ class SourceFamilies:
 
     window: float
 
-    def collect(self, snapshot: SourceSnapshot, now: float) -> list[Metric]:
-        """Give every family's samples of one source, in the order of `FAMILIES`; empty families included."""
+    def parts(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
+        """Give what each part of `FAMILIES` follows from, the moment aside."""
+        about = (snapshot.source, snapshot.names, snapshot.index, snapshot.about, snapshot.location)
+        return about, (snapshot.names, snapshot.history), (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at)
+
+    def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
+        """Give the samples of one source in a part of `FAMILIES`, empty families included."""
         context = Context(snapshot, now, self.window)
         names = (snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id)
         identity = dict(zip(SOURCE_LABELS, names, strict=True))
-        return [family.collect(context, identity) for family in FAMILIES]
+        return [family.collect(context, identity) for family in _PARTS[part]]
 
     def next_change(self, snapshot: SourceSnapshot, now: float) -> float | None:
         """Give the time on AWS's clock at which time alone changes a figure: a job leaves the window, a sync is due."""

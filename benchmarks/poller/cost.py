@@ -1,0 +1,157 @@
+"""What a poll of a quiet source costs in CPU, as a ratio to a bare boto3 paginator call in the same run.
+
+Both ask the same simulated service over HTTP for the same page, by turns; the service runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import multiprocessing
+import os
+import pstats
+import statistics
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+
+from exporter.aws import Connection
+from exporter.config import PollingConfig, TargetConfig
+from exporter.exposition import Section
+from exporter.history import Policy
+from exporter.lookback import watermark
+from exporter.means import Access, Means
+from exporter.metrics import SourceFamilies
+from exporter.model import DataSource, Location, SourceId
+from exporter.names import Names
+from exporter.poller import Poller
+from exporter.providers.qbusiness import QBusiness
+from exporter.scheduler import SystemClock
+from exporter.simulator import fleet as simulated
+from exporter.simulator.life import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from exporter.store import MEMORY, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection as Pipe
+
+    from exporter.errors import Reason
+    from exporter.model import SourceSnapshot
+
+ROUNDS, POLLS = 15, 100
+JOBS = 30  # of the last month, one a day: what a daily source has
+
+
+def serve(pipe: Pipe) -> None:
+    """Run the simulated service until the other end is closed."""
+    now = time.time()
+    jobs = [
+        PlannedJob(simulated.make_id(day), now - day * 86400 - 3600, 900, 60, documents={"scanned": 999, "added": 3})
+        for day in range(JOBS)
+    ]
+    source = simulated.DataSource("hr", schedule="cron(0 3 * * ? *)", jobs=jobs)
+    application = simulated.Application("intranet", [simulated.Index("main", [source])])
+    with SimulatedQBusiness(simulated.Fleet([application])) as service:
+        pipe.send((service.url, application.id, application.indexes[0].id, source.id))
+        pipe.recv()
+
+
+class Quiet:
+    """Whom a poller reports to: the page, and nobody else."""
+
+    def __init__(self, clock: SystemClock, wall: Any) -> None:  # noqa: ANN401 (the service's clock)
+        self._section: Section[SourceSnapshot] = Section(SourceFamilies(86400.0), clock)
+        self._wall = wall
+
+    def polled(self) -> None:
+        """Let it go."""
+
+    def failed(self, reason: Reason) -> None:
+        """Fail: nothing may go wrong here."""
+        raise AssertionError(reason)
+
+    def publish(self, snapshot: SourceSnapshot) -> None:
+        """Render."""
+        shown = replace(snapshot, location=Location("111122223333", "us-east-1"))
+        self._section.publish(str(snapshot.source.id), shown, self._wall)
+
+    def admit(self) -> None:
+        """Let it pass."""
+
+    def finished(self, operation: str, code: str, seconds: float) -> None:
+        """Let it go."""
+
+
+def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
+    """Make the poll as the program does it, store, page and all, and give the time from which it asks."""
+    clock = SystemClock()
+    target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
+    attempts = Quiet(clock, None)
+    connection = Connection(target, PollingConfig(), attempts, clock)
+    provider, store = QBusiness(connection), Store(MEMORY, lambda: None)
+    means = Means("bench", provider, store, Names(store), Access("bench"), clock)
+    poller = Poller(means, Quiet(clock, provider.clock), Policy(86400.0, (60.0, 3600.0)))
+    source = DataSource("bench", ids, "intranet", "hr")
+    poller.watch(source)
+    poller.poll(source)
+    poller.describe(source, "main", None)
+    history = store.history(str(ids))
+    since = watermark(history) if history else None
+    return lambda: poller.poll(source), since or 0.0
+
+
+def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
+    """Make a bare paginator call for the same page."""
+    client = boto3.client(
+        "qbusiness",
+        region_name="us-east-1",
+        endpoint_url=url,
+        config=BotoConfig(retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+    paginator = client.get_paginator("list_data_source_sync_jobs")
+    names: dict[str, Any] = {
+        "applicationId": ids.application_id,
+        "indexId": ids.index_id,
+        "dataSourceId": ids.data_source_id,
+        "startTime": datetime.fromtimestamp(since, UTC),
+    }
+    return lambda: list(paginator.paginate(**names, PaginationConfig={"PageSize": 10}))
+
+
+def cpu_of(call: Callable[[], object]) -> float:
+    """Give the milliseconds of CPU that a call takes."""
+    began = time.process_time()
+    for _ in range(POLLS):
+        call()
+    return (time.process_time() - began) / POLLS * 1000
+
+
+def main() -> int:
+    """Measure, and print a line for benchmarks/README.md."""
+    os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,))
+    server.start()
+    url, *ids = ours.recv()
+    poll, since = our_poll(url, SourceId(*ids))
+    bare = bare_call(url, SourceId(*ids), since)
+    pairs = [(cpu_of(poll), cpu_of(bare)) for _ in range(ROUNDS)]
+    if "--profile" in sys.argv:
+        with cProfile.Profile() as profile:
+            cpu_of(poll)
+        pstats.Stats(profile).sort_stats("cumulative").print_stats(70)
+    ours.send(None)
+    server.join()
+    polls, bares = zip(*pairs, strict=True)
+    ratio = statistics.median(poll / bare for poll, bare in pairs)
+    print(f"poll {statistics.median(polls):.2f} ms, bare {statistics.median(bares):.2f} ms of CPU; ratio {ratio:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""How many requests a second: a ceiling that is kept, and less where the service says that it is too much."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exporter.model import Clock
+
+FLOOR = 1 / 32  # of the ceiling: however hard it is throttled, it goes on
+RECOVERY = 300.0  # seconds from nothing to the ceiling, where nothing is throttled any more
+ONE_CUT = 1.0  # seconds within which all throttled requests are one sign: they were on their way together
+
+
+class Pace:
+    """A rate that halves when throttled and rises slowly again (AIMD), and a moment of its own for each request.
+
+    Pure: told the time, it never asks. Since each request waits for its moment, no ten seconds have more than ten
+    times the ceiling, and one.
+    """
+
+    def __init__(self, ceiling: float, now: float) -> None:
+        self._ceiling = ceiling
+        self._rate = ceiling
+        self._as_of = now
+        self._next = now
+        self._cut_at = now - ONE_CUT
+
+    def rate(self, now: float) -> float:
+        """Give the requests per second that are allowed now."""
+        return min(self._ceiling, self._rate + self._ceiling * max(0.0, now - self._as_of) / RECOVERY)
+
+    def reserve(self, now: float) -> float:
+        """Give the moment at which one more request may be sent."""
+        moment = max(now, self._next)
+        self._next = moment + 1.0 / self.rate(now)
+        return moment
+
+    def throttled(self, now: float) -> None:
+        """Take note that a request was refused for being too many."""
+        if now - self._cut_at >= ONE_CUT:
+            self._rate = max(self._ceiling * FLOOR, self.rate(now) / 2)
+            self._as_of = self._cut_at = now
+
+
+class Budget:
+    """A target's pace, for the threads that send its requests."""
+
+    def __init__(self, ceiling: float, clock: Clock, stop: threading.Event) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._mutex = threading.Lock()
+        self._pace = Pace(ceiling, clock.monotonic())
+
+    def admit(self) -> None:
+        """Wait for the next free moment; returns at once when the program is stopping."""
+        with self._mutex:
+            now = self._clock.monotonic()
+            moment = self._pace.reserve(now)
+        self._stop.wait(moment - now)
+
+    def throttled(self) -> None:
+        """Slow down: the service says that it is too much."""
+        with self._mutex:
+            self._pace.throttled(self._clock.monotonic())
+
+    def rate(self) -> float:
+        """Give the requests per second that are allowed now."""
+        with self._mutex:
+            return self._pace.rate(self._clock.monotonic())
