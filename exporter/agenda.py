@@ -26,32 +26,40 @@ class Intervals:
 
 
 class _Queue:
-    """Sources by when they are due, the longest due first."""
+    """Turns by when they are due, the longest due first; those that were taken elsewhere are passed over."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: dict[str, int]) -> None:
+        """Begin empty; `turns` has the number of each source's turn that is to come."""
+        self._turns = turns
         self._entries: list[tuple[float, int, DataSource]] = []
-        self._order = count()
 
     def put(self, due: float, source: DataSource) -> None:
-        heapq.heappush(self._entries, (due, next(self._order), source))
+        if len(self._entries) > 2 * len(self._turns) + 64:
+            # What was taken elsewhere may be due in weeks: it must not pile up until then.
+            self._entries = [entry for entry in self._entries if self._is_to_come(entry)]
+            heapq.heapify(self._entries)
+        heapq.heappush(self._entries, (due, self._turns[str(source.id)], source))
 
     def pop(self) -> DataSource:
         return heapq.heappop(self._entries)[2]
 
-    def remove(self, source: DataSource) -> None:
-        self._entries = [entry for entry in self._entries if entry[2].id != source.id]
-        heapq.heapify(self._entries)
-
     @property
     def due(self) -> float:
         """Give when the first is due; never where there is none."""
+        while self._entries and not self._is_to_come(self._entries[0]):
+            heapq.heappop(self._entries)
         return self._entries[0][0] if self._entries else float("inf")
+
+    def _is_to_come(self, entry: tuple[float, int, DataSource]) -> bool:
+        _, number, source = entry
+        return self._turns.get(str(source.id)) == number
 
 
 class Agenda:
     """When each source is due. What is syncing or due to is served before what is quiet, and then the longest due.
 
-    A source in flight is in no queue. Quiet sources keep a share of the turns, so that they are late but never starve.
+    Quiet sources keep a share of the turns, so that they are late but never starve. One with a schedule waits in both
+    queues: however late quiet sources are, from its firing on it is asked for like those that are syncing.
     """
 
     def __init__(self, intervals: Intervals, spacing: float, random: Random) -> None:
@@ -59,8 +67,10 @@ class Agenda:
         self._intervals = intervals
         self._spacing = spacing
         self._random = random
-        self._active, self._quiet = _Queue(), _Queue()
-        self._turns = 0
+        self._numbers = count()
+        self._turns: dict[str, int] = {}
+        self._active, self._quiet = _Queue(self._turns), _Queue(self._turns)
+        self._contested = 0
         self._members: set[str] = set()
         self._failures: dict[str, int] = {}
         self._first_pass: set[str] = set()
@@ -80,6 +90,7 @@ class Agenda:
         due = max(now, self._next_first)
         self._next_first = due + self._spacing
         if key not in self.in_flight:
+            self._turns[key] = next(self._numbers)
             self._quiet.put(due, source)
 
     def remove(self, source: DataSource) -> None:
@@ -88,8 +99,7 @@ class Agenda:
         self._members.discard(key)
         self._first_pass.discard(key)
         self._failures.pop(key, None)
-        self._active.remove(source)
-        self._quiet.remove(source)
+        self._turns.pop(key, None)
 
     def take(self, now: float) -> DataSource | None:
         """Hand out the source whose turn it is, or None when none is due yet."""
@@ -97,9 +107,9 @@ class Agenda:
         if not queues:
             return None
         if len(queues) > 1:
-            self._turns += 1
-        # Only where both wait is there anything to share.
-        source = queues[-1 if self._turns % QUIET_SHARE == 0 else 0].pop()
+            self._contested += 1  # only where both wait is there anything to share
+        source = queues[-1 if self._contested % QUIET_SHARE == 0 else 0].pop()
+        del self._turns[str(source.id)]
         self.in_flight[str(source.id)] = now
         return source
 
@@ -109,21 +119,18 @@ class Agenda:
         started = self.in_flight.pop(key)
         if key not in self._members:
             return
+        self._turns[key] = next(self._numbers)
         self._first_pass.discard(key)
         self._succeeded |= outcome.succeeded
-        queue = self._active if outcome.active else self._quiet
-        if not outcome.succeeded:
+        if outcome.succeeded:
+            self._failures.pop(key, None)
+            due = max(now, started + (self._intervals.active if outcome.active else self._intervals.idle))
+        else:
             self._failures[key] = self._failures.get(key, 0) + 1
-            queue.put(now + self._backoff(self._failures[key]), source)
-            return
-        self._failures.pop(key, None)
-        due = max(now, started + (self._intervals.active if outcome.active else self._intervals.idle))
-        if outcome.fires_in is not None:
-            # From its firing on it is asked at the shorter interval, whatever its idle one would have been.
-            firing = now + outcome.fires_in + self._intervals.active
-            if firing < due:
-                due, queue = firing, self._active
-        queue.put(due, source)
+            due = now + self._backoff(self._failures[key])
+        (self._active if outcome.active else self._quiet).put(due, source)
+        if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
+            self._active.put(now + outcome.fires_in + self._intervals.active, source)
 
     def wait(self, now: float) -> float | None:
         """Give the seconds until a source is due; None when none is waiting."""

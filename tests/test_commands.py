@@ -6,9 +6,11 @@ import copy
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +18,9 @@ import yaml
 
 from exporter import config
 from exporter.simulator.api import SECRET_MARKER
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
 from exporter.simulator.iam import Policy
+from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from harness import eventually, serve
 
@@ -268,3 +271,73 @@ def test_probe_goes_with_check_alone(service: SimulatedQBusiness, tmp_path: Path
     done = run(service, tmp_path, "policy", "--probe")
     assert done.returncode == 2
     assert "--probe goes with check, not with policy" in done.stderr
+
+
+def test_a_plan_shows_its_arithmetic(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Sources, series and requests, and what share of the budget they are."""
+    done = run(service, tmp_path, "plan")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "target us-east-1: 14 data sources in 3 indexes of 2 applications"
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "quiet polls 14 x 12 (every 5m) 168" in lines
+    assert "syncing or due 14 x 10% of the time (assumed) x 48 more 67" in lines
+    assert "discovery 4 rounds x 10 (lists, and 3 indexes' figures) 40" in lines
+    assert "in all 289" in lines
+    assert "budget: 5 a second = 18,000 an hour, of which 1.6%" in lines
+    assert "warning" not in done.stdout
+    asked = {logged.call.operation for logged in service.requests}
+    assert asked == {"ListApplications", "ListIndices", "GetIndex", "ListDataSources"}
+
+
+def test_what_is_planned_is_what_is_asked_and_shown(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The listing of a round, and the series of a source, are those of the running program."""
+    done = run(service, tmp_path, "plan", text=settings(service, {"discovery": {"interval": "300ms"}}))
+    per_round = int(re.search(r"rounds x (\d+)", done.stdout)[1])  # type: ignore[index] # it is there
+    series = int(re.search(r"about ([\d,]+)", done.stdout)[1].replace(",", ""))  # type: ignore[index] # the same
+    service.requests.clear()
+    for _, _, source in service.fleet.data_sources():
+        done_before = PlannedJob(make_id(source.name, 1), time.time() - 3600, 60, 30, documents={"scanned": 1})
+        source.jobs = [done_before, PlannedJob(make_id(source.name, 2), time.time() - 60, 6000, 30)]
+        source.schedule = "cron(0 3 * * ? *)"
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    with serve(tmp_path, config) as program:
+        program.until_ready()
+        eventually(lambda: len(service.asked("ListApplications")) >= 4)
+        shown = len(program.scrape().samples)
+    moments = [logged.monotonic for logged in service.asked("ListApplications")]
+    listings = ("ListApplications", "ListIndices", "GetIndex", "ListDataSources")
+    within = [
+        logged
+        for logged in service.requests
+        if moments[1] <= logged.monotonic < moments[2] and logged.call.operation in listings
+    ]
+    assert len(within) == per_round
+    assert shown == pytest.approx(series, rel=0.25)
+
+
+def test_a_plan_warns_where_the_budget_is_too_small_and_says_what_would_do(
+    service: SimulatedQBusiness, tmp_path: Path
+) -> None:
+    """And what it advises needs no warning."""
+    polling: dict[str, Any] = {"interval": "1s", "idle_interval": "1s", "requests_per_second": 10}
+    config: dict[str, Any] = {"targets": [{"region": "us-east-1"}], "polling": polling}
+    done = run(service, tmp_path, "plan", text=yaml.safe_dump(config))
+    assert "warning: the budget cannot keep these intervals. What would do:" in done.stdout
+    advised = re.search(r"    requests_per_second: ([\d.]+)\n", done.stdout)
+    assert advised
+    polling["requests_per_second"] = float(advised[1])
+    assert "warning" not in run(service, tmp_path, "plan", text=yaml.safe_dump(config)).stdout
+    polling["requests_per_second"] = 10
+    done = run(service, tmp_path, "plan", text=yaml.safe_dump(config))
+    advised = re.search(r"    idle_interval: (\w+)\n", done.stdout)
+    assert advised
+    polling["idle_interval"] = advised[1]
+    assert "warning" not in run(service, tmp_path, "plan", text=yaml.safe_dump(config)).stdout
+
+
+def test_a_plan_says_what_it_could_not_count(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """A figure that leaves something out in silence would be wrong."""
+    service.faults.add("denied", application_id=service.fleet.applications[0].id)
+    done = run(service, tmp_path, "plan")
+    assert done.returncode == 1
+    assert "  not counted: application intranet" in done.stdout

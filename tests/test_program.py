@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import signal
 import socket
 import subprocess
@@ -302,7 +301,7 @@ def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
         for fault, code in codes.items():
             seen = sum(request.fault == fault for request in service.requests)
             assert scrape.value("qbusiness_exporter_api_requests_total", code=code) == seen, code
-        assert re.search(rf"qbusiness-exporter/{re.escape(__version__)}$", service.requests[0].user_agent)
+        assert service.requests[0].user_agent.startswith(f"qbusiness-exporter/{__version__} ")
 
 
 def test_the_ceiling_on_requests_holds_with_retries(tmp_path: Path, state: Path) -> None:

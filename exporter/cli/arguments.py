@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter import __version__, logs
-from exporter.cli import check, demo, discover, policy, serve
+from exporter.cli import check, demo, discover, plan, policy, serve
 from exporter.cli.configuration import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ COMMANDS = {
     "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
     "discover": Command(discover.run, "print a configuration (YAML) that names every data source in sight"),
     "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
+    "plan": Command(plan.run, "print what this configuration will cost: sources, series, API calls an hour"),
 }
 
 

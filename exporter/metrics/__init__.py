@@ -1,5 +1,6 @@
 """Every metric of what is watched, as a declaration: name, type, help, labels, and a pure function of a snapshot."""
 
+from exporter.metrics.census import series_of_index, series_of_source
 from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
 from exporter.metrics.sources import FAMILIES, SOURCE_LABELS, SourceFamilies
 
@@ -10,4 +11,6 @@ __all__ = [
     "SOURCE_LABELS",
     "IndexFamilies",
     "SourceFamilies",
+    "series_of_index",
+    "series_of_source",
 ]

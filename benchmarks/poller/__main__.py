@@ -48,7 +48,7 @@ JOBS = 30  # of the last month, one a day: what a daily source has
 
 
 def serve(pipe: Pipe) -> None:
-    """Run the simulated service until the other end is closed."""
+    """Run the simulated service until told to stop."""
     now = time.time()
     jobs = [
         PlannedJob(simulated.make_id(day), now - day * 86400 - 3600, 900, 60, documents={"scanned": 999, "added": 3})
@@ -135,7 +135,7 @@ def main() -> int:
     """Measure, and print a line for benchmarks/README.md."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,))
+    server = multiprocessing.get_context("fork").Process(target=serve, args=(theirs,))
     server.start()
     url, *ids = ours.recv()
     poll, since = our_poll(url, SourceId(*ids))

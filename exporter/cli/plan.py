@@ -1,0 +1,160 @@
+"""`plan`: what the configuration will cost, before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from exporter.cli.asking import Asked
+from exporter.cli.configuration import read
+from exporter.config import format_duration
+from exporter.discovery.rules import Candidate, Rules
+from exporter.discovery.troubles import Troubles
+from exporter.discovery.walk import Applications, Stock, Walk
+from exporter.lookback import REREAD
+from exporter.means import Access
+from exporter.metrics import series_of_index, series_of_source
+from exporter.model import SourceId
+from exporter.providers.qbusiness import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from exporter.config import PollingConfig, TargetConfig
+
+HOUR = 3600.0
+DESCRIBED_EVERY = 900.0  # seconds, where nothing is discovered
+SYNCING = 0.1  # of the time a data source is taken to be syncing, or due to
+REREAD_REQUESTS = 6  # a page or two, and a look by status
+OWN_SERIES = 130  # of the exporter itself, for a target
+TIGHT = 0.7  # of the budget: beyond it a busy hour makes polls late
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a target has, as far as it is watched."""
+
+    sources: int
+    applications: int
+    indexes: int
+    pages: int
+    tagged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A part of the requests: what it is for, how it comes about, and how many an hour."""
+
+    name: str
+    arithmetic: str
+    per_hour: float
+
+
+def run(arguments: Namespace) -> int:
+    """Print the plan; gives 1 where a target could not be looked through."""
+    config = read(arguments).config
+    complete = True
+    for target in config.targets:
+        asked = Asked(target, config.polling)
+        size, troubles = _measure(asked)
+        complete &= not troubles
+        for line in plan(asked.name, target, config.polling, size):
+            print(line)  # noqa: T201 (the command's output)
+        for resource, error in troubles.items():
+            print(f"  not counted: {resource}: {error}")  # noqa: T201 (the same)
+    return 0 if complete else 1
+
+
+def plan(name: str, target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[str]:
+    """Give the plan of one target, line by line, with its arithmetic."""
+    series = size.sources * series_of_source() + size.indexes * series_of_index() + OWN_SERIES
+    yield f"target {name}: {size.sources} data sources in {size.indexes} indexes of {size.applications} applications"
+    yield (
+        f"  series: {size.sources} x {series_of_source()} + {size.indexes} x {series_of_index()} + {OWN_SERIES} "
+        f"of the exporter = about {series:,}"
+    )
+    parts = list(loads(target, polling, size))
+    total, budget = sum(part.per_hour for part in parts), polling.requests_per_second * HOUR
+    yield "  requests an hour:"
+    for part in parts:
+        yield f"    {part.name:<16}{part.arithmetic:<58}{part.per_hour:>9,.0f}"
+    yield f"    {'in all':<74}{total:>9,.0f}"
+    yield f"  budget: {polling.requests_per_second:g} a second = {budget:,.0f} an hour, of which {total / budget:.1%}"
+    yield from _advice(polling, size, parts, total / budget)
+
+
+def loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[Load]:
+    """Give the parts of a target's requests."""
+    quiet, busy = HOUR / polling.idle_interval, HOUR / polling.interval
+    every = format_duration(polling.idle_interval)
+    yield Load("quiet polls", f"{size.sources} x {quiet:g} (every {every})", size.sources * quiet)
+    more = max(0.0, busy - quiet)
+    yield Load(
+        "syncing or due",
+        f"{size.sources} x {SYNCING:.0%} of the time (assumed) x {more:g} more",
+        size.sources * SYNCING * more,
+    )
+    rereads = HOUR / REREAD
+    yield Load(
+        "full rereads",
+        f"{size.sources} x {rereads:.2f} (every {format_duration(REREAD)}) x {REREAD_REQUESTS}",
+        size.sources * rereads * REREAD_REQUESTS,
+    )
+    rounds = HOUR / (target.discovery.interval if target.discovery else DESCRIBED_EVERY)
+    listings = (1 + size.applications if target.discovery else 0) + size.indexes + size.pages
+    yield Load(
+        "discovery",
+        f"{rounds:g} rounds x {listings} (lists, and {size.indexes} indexes' figures)",
+        rounds * listings,
+    )
+    if size.tagged:
+        at_most = polling.requests_per_second * HOUR / 10
+        tags = min(rounds * size.tagged, at_most)
+        yield Load("tags", f"{size.tagged} x {rounds:g}, at most a tenth of the budget", tags)
+
+
+def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float) -> Iterator[str]:
+    if share <= TIGHT:
+        return
+    total = sum(part.per_hour for part in parts)
+    others = total - parts[0].per_hour
+    room = TIGHT * polling.requests_per_second * HOUR - others
+    word = "cannot keep these intervals" if share > 1 else "has little room for a busy hour"
+    yield f"  warning: the budget {word}. What would do:"
+    yield f"    requests_per_second: {ceil(total / HOUR / TIGHT * 10) / 10:g}"
+    if room > 0:
+        yield f"    idle_interval: {format_duration(float(ceil(size.sources * HOUR / room / 60) * 60))}"
+
+
+def _measure(target: Asked) -> tuple[Size, dict[str, object]]:
+    """Count what is named, and look for the rest."""
+    rules = Rules(target.config.discovery) if target.config.discovery else None
+    named = {
+        SourceId(source.application_id, source.index_id, source.data_source_id) for source in target.config.data_sources
+    }
+    indexes = {source.index for source in named}
+    applications = {source.application_id for source in named}
+    pages, tagged, wanted = len(indexes), 0, set(named)
+    troubles = Troubles(target.name, Access(target.name))
+    if rules:
+        pages = 0
+        with troubles.minding_all():
+            for sight in Walk(target.provider, rules, tuple(named), troubles).go():
+                if isinstance(sight, Applications):
+                    applications |= set(sight.wanted)
+                elif isinstance(sight, Stock):
+                    indexes.add(sight.id)
+                    pages += sight.listing.pages if sight.listing else 1
+                    verdicts = dict(_verdicts(rules, sight))
+                    wanted |= {source for source, verdict in verdicts.items() if verdict is not False}
+                    tagged += sum(verdict is None or bool(rules.tag_labels) for verdict in verdicts.values())
+    size = Size(len(wanted), len(applications), len(indexes), max(pages, ceil(len(wanted) / PAGE_SIZE)), tagged)
+    return size, dict(troubles.failed)
+
+
+def _verdicts(rules: Rules, stock: Stock) -> Iterator[tuple[SourceId, bool | None]]:
+    for identifier, listed in (stock.listing.items if stock.listing else {}).items():
+        source = SourceId(stock.id.application_id, stock.id.index_id, identifier)
+        yield source, rules.wants(Candidate(stock.application, stock.name, listed.name, listed.type))
