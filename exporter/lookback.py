@@ -52,9 +52,11 @@ def first_reading(ask: Ask, window: float, history: SourceHistory | None = None)
             break
     else:
         return _chase(ask, seen, missing)
-    for status in sorted(IN_PROGRESS):
-        seen.read_all(ask(status=status))
-    _look_for_success(ask, seen)
+    if history is None or not history.jobs:
+        # Deeper than this nothing new can lie later on: what is to come starts after what was read.
+        for status in sorted(IN_PROGRESS):
+            seen.read_all(ask(status=status))
+        _look_for_success(ask, seen)
     return _chase(ask, seen, missing)
 
 

@@ -282,7 +282,7 @@ def test_a_plan_shows_its_arithmetic(service: SimulatedQBusiness, tmp_path: Path
     assert "quiet polls 14 x 12 (every 5m) 168" in lines
     assert "syncing or due 14 x 10% of the time (assumed) x 48 more 67" in lines
     assert "discovery 4 rounds x 10 (lists, and 3 indexes' figures) 40" in lines
-    assert "in all 289" in lines
+    assert "in all 280" in lines
     assert "budget: 5 a second = 18,000 an hour, of which 1.6%" in lines
     assert "warning" not in done.stdout
     asked = {logged.call.operation for logged in service.requests}

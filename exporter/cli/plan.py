@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 DESCRIBED_EVERY = 900.0  # seconds, where nothing is discovered
 SYNCING = 0.1  # of the time a data source is taken to be syncing, or due to
-REREAD_REQUESTS = 6  # a page or two, and a look by status
+REREAD_REQUESTS = 2  # pages of a window of a day
 OWN_SERIES = 130  # of the exporter itself, for a target
 TIGHT = 0.7  # of the budget: beyond it a busy hour makes polls late
 
