@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from exporter.history import Policy
 from exporter.model import DataSource, DocumentCounts, SourceId, SyncJob
+
+if TYPE_CHECKING:
+    from exporter.exposition import Exposition
 
 HOUR = 3600.0
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)
@@ -55,3 +59,9 @@ def make_source(number: int = 1, target: str = "production", **names: str) -> Da
     """Build a data source; its ids are told apart by a number."""
     ids = (f"{kind}{number:04}".ljust(36, "0") for kind in ("app", "idx", "src"))
     return DataSource(target, SourceId(*ids), names.get("application"), names.get("name"))
+
+
+def scrape(page: Exposition, accept: str = "", accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:
+    """Give the body of a page in one piece, and its headers."""
+    pieces, headers = page.render(accept, accept_encoding)
+    return b"".join(pieces), headers

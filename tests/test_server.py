@@ -28,7 +28,7 @@ from exporter.web.connections import Limits
 from exporter.web.server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 LARGE = 32 * 1024 * 1024  # more than the kernel's buffers at both ends hold
@@ -45,12 +45,12 @@ class FixedExposition:
     gate: threading.Event | None = None
     asked: threading.Event = field(default_factory=threading.Event)
 
-    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:  # noqa: ARG002 - a protocol's
+    def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], dict[str, str]]:  # noqa: ARG002 - a protocol's
         """Give the body."""
         self.asked.set()
         if self.gate is not None:
             self.gate.wait(20)
-        return self.body, {"Content-Type": "text/plain"}
+        return (self.body,), {"Content-Type": "text/plain"}
 
 
 @pytest.fixture

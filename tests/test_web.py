@@ -20,7 +20,7 @@ from exporter.web.hardening import Hardening
 from exporter.web.server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -38,14 +38,14 @@ class FakeExposition:
     error: Exception | None = None
     gate: threading.Event | None = None
 
-    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, Mapping[str, str]]:
+    def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], Mapping[str, str]]:
         """Answer, raise, or wait for the gate first."""
         self.asked.append((accept, accept_encoding))
         if self.gate is not None:
             self.gate.wait(10)
         if self.error is not None:
             raise self.error
-        return self.body, self.headers
+        return (self.body[:1], b"", self.body[1:]), self.headers
 
 
 @dataclass

@@ -33,7 +33,7 @@ from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 HOST = "127.0.0.1"
 SERIES = 2000
@@ -69,9 +69,9 @@ class RegistryExposition:
 
     registry: CollectorRegistry
 
-    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:  # noqa: ARG002 - a protocol's
+    def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], dict[str, str]]:  # noqa: ARG002 - a protocol's
         """Render as text."""
-        return generate_latest(self.registry), {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return (generate_latest(self.registry),), {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 def make_registry() -> CollectorRegistry:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import structlog
+
 from exporter import __version__
 from exporter.cli.claims import Claims
 from exporter.cli.target import Shared, Target
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from exporter.config import Config
 
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
+RENDER_EVERY, RENDER_AHEAD = 15.0, 180.0  # seconds
+GIVE_WAY = 0.005  # seconds between two renderings, each of which takes less than one millisecond
+
+logger = structlog.get_logger()
 
 
 class Exporter:
@@ -35,6 +41,7 @@ class Exporter:
         sources = Section(SourceFamilies(config.polling.window), self._clock)
         indexes = Section(IndexFamilies(), self._clock)
         page = Exposition((sources, indexes), telemetry.registry)
+        self._ahead = threading.Thread(target=self._render_ahead, args=(page,), name="render-ahead", daemon=True)
         self.web = WebServer(
             create_app(Site(page, self._unhealthy, self._unready, __version__, telemetry_path)),
             addresses,
@@ -52,6 +59,7 @@ class Exporter:
             target.claim()
         for target in self._targets:
             target.start()
+        self._ahead.start()
         self._store.forget({key for target in self._targets for key in target.poller.watched()}, self._clock.time())
 
     def stop(self) -> None:
@@ -64,6 +72,17 @@ class Exporter:
             target.join(deadline)
         self._store.close()
         self.web.stop()
+
+    def _render_ahead(self, page: Exposition) -> None:
+        """Leave no work to the scrape after 02:00, when the whole organisation is due; ends with the program."""
+        while not self._stopping.wait(RENDER_EVERY):
+            try:
+                for _ in page.prepare(RENDER_AHEAD):
+                    if self._stopping.wait(GIVE_WAY):
+                        return
+            except Exception:
+                logger.exception("rendering ahead failed; scrapes do it themselves")
+                return
 
     def _unhealthy(self) -> str | None:
         reasons = ((target.name, target.unhealthy()) for target in self._targets)

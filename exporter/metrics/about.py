@@ -71,6 +71,9 @@ ABOUT_FAMILIES: tuple[Family, ...] = (
         "1 when the data source's syncSchedule is understood, 0 when it is not; absent when it is synced on demand.",
         _schedule_valid,
     ),
+)
+
+SCHEDULE_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds",
         f"When the data source's syncSchedule last fired, computed for the moment of the scrape; {_NEVER_SYNCED}.",

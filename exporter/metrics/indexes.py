@@ -92,5 +92,5 @@ class IndexFamilies:
         identity = dict(zip(INDEX_LABELS, names, strict=True))
         return [family.collect(snapshot, identity) for family in INDEX_FAMILIES]
 
-    def next_change(self, _snapshot: IndexSnapshot, _now: float) -> None:
+    def next_change(self, _snapshot: IndexSnapshot, _now: float, _part: int) -> None:
         """Tell that time alone changes nothing here."""

@@ -63,13 +63,16 @@ def _running(context: Context) -> Iterator[Sample]:
 
 _LAST = "qbusiness_last_completed_sync"
 
-JOB_FAMILIES: tuple[Family, ...] = (
+WINDOW_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_sync_jobs",
         "Sync jobs that started within polling.window, by current status as of the last poll.",
         _jobs_in_window,
         ("status",),
     ),
+)
+
+JOB_FAMILIES: tuple[Family, ...] = (
     Counter(
         "qbusiness_sync_jobs_completed_total",
         "Sync jobs that ended while the data source was watched, by terminal status, each once.",

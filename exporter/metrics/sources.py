@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.metrics.about import ABOUT_FAMILIES
-from exporter.metrics.jobs import FRESHNESS_FAMILIES, JOB_FAMILIES
+from exporter.metrics.about import ABOUT_FAMILIES, SCHEDULE_FAMILIES
+from exporter.metrics.jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
 from exporter.metrics.source import Context
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exporter.model import SourceSnapshot
 
 SOURCE_LABELS = ("application", "data_source", "data_source_id")
-_PARTS = (ABOUT_FAMILIES, JOB_FAMILIES, FRESHNESS_FAMILIES)
+_PARTS = (ABOUT_FAMILIES, SCHEDULE_FAMILIES, WINDOW_FAMILIES, JOB_FAMILIES, FRESHNESS_FAMILIES)
 FAMILIES = tuple(family for part in _PARTS for family in part)
 
 
@@ -28,7 +28,8 @@ class SourceFamilies:
     def parts(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
         """Give what each part of `FAMILIES` follows from, the moment aside."""
         about = (snapshot.source, snapshot.names, snapshot.index, snapshot.about, snapshot.location)
-        return about, (snapshot.names, snapshot.history), (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at)
+        jobs = (snapshot.names, snapshot.history)
+        return about, about, jobs, jobs, (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at)
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
         """Give the samples of one source in a part of `FAMILIES`, empty families included."""
@@ -37,11 +38,12 @@ class SourceFamilies:
         identity = dict(zip(SOURCE_LABELS, names, strict=True))
         return [family.collect(context, identity) for family in _PARTS[part]]
 
-    def next_change(self, snapshot: SourceSnapshot, now: float) -> float | None:
-        """Give the time on AWS's clock at which time alone changes a figure: a job leaves the window, a sync is due."""
+    def next_change(self, snapshot: SourceSnapshot, now: float, part: int) -> float | None:
+        """Give the time on AWS's clock at which time alone changes a part: a job leaves the window, a sync is due."""
         context = Context(snapshot, now, self.window)
-        leaving = (job.started + self.window for job in context.jobs)
-        coming = [at for at in leaving if at > now]
-        if context.next_firing is not None:
-            coming.append(context.next_firing)
-        return min(coming, default=None)
+        if _PARTS[part] is SCHEDULE_FAMILIES:
+            return context.next_firing
+        if _PARTS[part] is WINDOW_FAMILIES:
+            leaving = (job.started + self.window for job in context.jobs)
+            return min((at for at in leaving if at > now), default=None)
+        return None

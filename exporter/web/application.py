@@ -18,9 +18,10 @@ from starlette.routing import Route
 from exporter.errors import StartupError
 from exporter.web.hardening import Hardening
 from exporter.web.landing import CONTENT_SECURITY_POLICY, landing_page
+from exporter.web.pieces import PiecesResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -36,8 +37,8 @@ RENDERS_AT_ONCE = 4
 class Exposition(Protocol):
     """Whatever can render the metrics; called from several threads at once."""
 
-    def render(self, accept: str, accept_encoding: str) -> tuple[bytes, Mapping[str, str]]:
-        """Give the body, and its Content-Type and Content-Encoding headers, as the client asked for it."""
+    def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], Mapping[str, str]]:
+        """Give the body in pieces, and its Content-Type and Content-Encoding headers, as the client asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,17 @@ def _check_telemetry_path(path: str) -> None:
 def _metrics_endpoint(exposition: Exposition) -> Endpoint:
     limiter = CapacityLimiter(RENDERS_AT_ONCE)
 
-    # A large render takes tens of milliseconds, and compressing it as long again with the lock released: in a thread
-    # it delays nobody else's handshake, health check or scrape. One that never ends must not hold up a stop: abandon.
+    # A large fleet's first render takes tens of milliseconds: in a thread it delays nobody else's handshake, health
+    # check or scrape. One that never ends must not hold up a stop: abandon.
     async def metrics(request: Request) -> Response:
-        body, headers = await to_thread.run_sync(
+        pieces, headers = await to_thread.run_sync(
             exposition.render,
             ", ".join(request.headers.getlist("accept")),
             ", ".join(request.headers.getlist("accept-encoding")),
             abandon_on_cancel=True,
             limiter=limiter,
         )
-        return Response(body, headers={"Vary": "Accept, Accept-Encoding", **headers})
+        return PiecesResponse(pieces, headers)
 
     return metrics
 

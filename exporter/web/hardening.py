@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 4096  # nothing here reads a body; curl and browsers may send a
 
 # The server takes a piece only when the client has taken those before it: a whole body at once would be copied into
 # the transport's buffer, which large and stalled responses leave too fragmented to be used again.
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 class Hardening:

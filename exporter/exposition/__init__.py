@@ -1,0 +1,9 @@
+"""What a scrape is answered with: bytes rendered when something changes, and joined when asked for.
+
+prometheus_client does the formatting and escaping; this package only knows where one family ends and the next begins.
+"""
+
+from exporter.exposition.page import Exposition
+from exporter.exposition.section import Section
+
+__all__ = ["Exposition", "Section"]
