@@ -46,9 +46,10 @@ golden: $(VENV)/.dev  ## rewrite the golden files
 docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
 	$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes a quarter of an hour
+bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an hour
 	$(BIN)/python -m benchmarks.polling
 	$(BIN)/python -m benchmarks.poller
+	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python benchmarks/servers/trial.py
 
 tools:  # the real programs that tests run: Prometheus, promtool, Chromium

@@ -335,12 +335,13 @@ class SourceSnapshot:
     """What the scrape half gets to see of one data source: all of a poll's effects or none.
 
     `index` is the settled name of its index, `about` what AWS says of it; neither is there before it is settled.
+    Whether the last poll succeeded is not known after a restart, until there is one.
     """
 
     source: DataSource
     names: Names
     history: SourceHistory | None
-    poll_succeeded: bool
+    poll_succeeded: bool | None
     polled_at: float | None
     index: str = ""
     about: Description | None = None

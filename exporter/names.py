@@ -48,6 +48,10 @@ class Names:
         """Give a data source's name; raises ProviderError where it cannot be settled now."""
         return self._settle(f"data_source/{source}", source.data_source_id, ask)
 
+    def settled(self, source: SourceId) -> tuple[str | None, str | None]:
+        """Give the names of a data source's application and its own, as far as they are settled; asks nobody."""
+        return self._keeper.name(f"application/{source.application_id}"), self._keeper.name(f"data_source/{source}")
+
     def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
         """Settle one name; of many who want the same one at once, the first asks for all."""
         mine: Future[str] = Future()

@@ -67,6 +67,7 @@ class _Watch:
     history: SourceHistory | None
     reread_at: float
     names: Names | None = None
+    was_polled: bool = False
     failing: Reason | None = None
     polled_at: float | None = None
     warned: set[str] = field(default_factory=set)
@@ -86,7 +87,7 @@ class Poller:
         self._watches: dict[str, _Watch] = {}
 
     def watch(self, source: DataSource, since: float | None = None, known: Known | None = None) -> None:
-        """Begin to watch a source, from where its state was left.
+        """Begin to watch a source, and show it, from where its state was left.
 
         `since` is from when on its jobs count, where that was before its first poll; `known` is how it was last found.
         """
@@ -100,14 +101,16 @@ class Poller:
         spread = zlib.crc32(key.encode()) / 2**32 if history else 0.0
         if history is None and since is not None:
             history = SourceHistory(watched_since=since, as_of=since)
-        self._watches[key] = _Watch(
+        watch = self._watches[key] = _Watch(
             source=source,
             history=history,
+            names=self._kept_names(source),
             reread_at=self._clock.monotonic() + REREAD * spread,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
             polled_at=kept.as_of if kept else None,
             about=About.of(known) if known else About(),
         )
+        self._show_if_possible(source, watch)
 
     def unwatch(self, source: SourceId) -> None:
         """Let go of a source; a poll of it that is under way shows nothing any more."""
@@ -173,7 +176,7 @@ class Poller:
         after = fold(before, reading, self._policy)
         self._keeper.commit({str(source.id): after})
         with watch.mutex:
-            watch.history, watch.polled_at = after, reading.as_of
+            watch.history, watch.polled_at, watch.was_polled = after, reading.as_of, True
             self._recover(source, watch)
             self._keep_and_show(source, watch)
         if after is not before:
@@ -210,6 +213,11 @@ class Poller:
             data_source=source.name or self._means.names.data_source(source.id, watch.about.name),
         )
 
+    def _kept_names(self, source: DataSource) -> Names | None:
+        application, name = self._means.names.settled(source.id)
+        application, name = source.application or application, source.name or name
+        return Names(application, name) if application and name else None
+
     def _read(self, source: DataSource, watch: _Watch) -> Reading:
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
             return self._provider.sync_jobs(source.id, since=since, status=status)
@@ -232,7 +240,8 @@ class Poller:
         if known and known != watch.kept:
             self._keeper.note_known(key, known)
             watch.kept = known
-        succeeded, polled_at = watch.failing is None, watch.polled_at
+        succeeded = watch.failing is None if watch.was_polled else None
+        polled_at = watch.polled_at
         history = watch.history if polled_at is not None else None
         shown = SourceSnapshot(source, watch.names, history, succeeded, polled_at, about.index, about.settled)
         self._report.publish(shown)
@@ -251,7 +260,7 @@ class Poller:
                 self._means.access.lost(error)
             elif watch.failing is not error.reason:
                 _log(source, watch).warning("poll failing", reason=str(error.reason), error=str(error))
-            watch.failing = error.reason
+            watch.failing, watch.was_polled = error.reason, True
             self._show_if_possible(source, watch)
 
     def _recover(self, source: DataSource, watch: _Watch) -> None:

@@ -171,6 +171,24 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
         assert len(service.asked("GetDataSource")) == described
 
 
+def test_the_first_scrape_after_a_restart_has_everything(tmp_path: Path) -> None:
+    """As it was, and as old as it is, before AWS was asked anything: no alert begins anew, no series has a gap."""
+    with SimulatedQBusiness(small_fleet(*(DataSource(f"hr-{number}") for number in range(20)))) as service:
+        ended = PlannedJob("e" * 36, time.time() - 300, 100, 100, documents={"added": 7})
+        for _, _, source in service.fleet.data_sources():
+            source.jobs = [ended]
+        with serve(tmp_path, config(tmp_path / "state.db", target(service))) as program:
+            eventually(lambda: shown(program) == 20)
+            program.stop()
+        slow = {**config(tmp_path / "state.db", target(service)), "polling": {"requests_per_second": 0.01}}
+        with serve(tmp_path, slow) as program:
+            scrape = program.scrape()
+            assert scrape.value(INFO, aws_account_id="111122223333") == 20
+            assert scrape.value("qbusiness_last_completed_sync_documents_added") == 140
+            assert scrape.value("qbusiness_last_successful_poll_timestamp_seconds") is not None
+            assert scrape.value("qbusiness_poll_success") in {None, 1}
+
+
 def test_two_targets_that_see_the_same_poll_it_once(tmp_path: Path) -> None:
     """With a warning, by the first of them."""
     with SimulatedQBusiness(small_fleet(DataSource("hr"), DataSource("it"))) as service:

@@ -54,9 +54,12 @@ class Exporter:
 
     def start(self) -> None:
         """Listen and begin to poll; raises StartupError where an address cannot be had."""
-        self.web.start()
         for target in self._targets:
             target.claim()
+        for target in self._targets:
+            target.restore()
+        # Not before: a scrape amid the restoring would find whole departments gone, and nothing that says why.
+        self.web.start()
         for target in self._targets:
             target.start()
         self._ahead.start()

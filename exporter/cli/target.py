@@ -94,13 +94,18 @@ class Target:
         for source in self._named:
             self._shared.claims.claim(source.id, self.name)
 
-    def start(self) -> None:
-        """Begin to poll and to look round."""
+    def restore(self) -> None:
+        """Show what is known from before, as old as it is."""
+        account = self._shared.store.account(self.name)
+        self._location = Location(account, self._connection.region) if account else None
         known = {known.source.id: known for known in self._shared.store.known(self.name)}
         for source in self._named:
             self.poller.watch(source, known=known.get(source.id))
             self.scheduler.add(source)
         self._surveyor.resume()
+
+    def start(self) -> None:
+        """Begin to poll and to look round."""
         self.scheduler.start()
         self.patrol.start()
 

@@ -168,8 +168,9 @@ JOB_FAMILIES: tuple[Family, ...] = (
 FRESHNESS_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_poll_success",
-        "1 when the last poll of the data source worked; 0 when all else here is older than that.",
-        lambda context: value_of(float(context.snapshot.poll_succeeded)),
+        "1 when the last poll of the data source worked; 0 when all else here is older than that; absent after a "
+        "restart until the first poll.",
+        lambda context: value_of(context.snapshot.poll_succeeded),
     ),
     Gauge(
         "qbusiness_last_successful_poll_timestamp_seconds",
