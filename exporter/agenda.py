@@ -25,6 +25,15 @@ class Intervals:
     idle: float
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """When a source is due, as one that syncs or is due to and as a quiet one, and how often it has failed in a row."""
+
+    active: float | None = None
+    quiet: float | None = None
+    failures: int = 0
+
+
 class _Queue:
     """Turns by when they are due, the longest due first; those that were taken elsewhere are passed over."""
 
@@ -49,6 +58,10 @@ class _Queue:
         while self._entries and not self._is_to_come(self._entries[0]):
             heapq.heappop(self._entries)
         return self._entries[0][0] if self._entries else float("inf")
+
+    def to_come(self) -> dict[str, float]:
+        """Give when each source is due."""
+        return {str(entry[2].id): entry[0] for entry in self._entries if self._is_to_come(entry)}
 
     def _is_to_come(self, entry: tuple[float, int, DataSource]) -> bool:
         _, number, source = entry
@@ -82,16 +95,35 @@ class Agenda:
         """Count the sources."""
         return len(self._members)
 
-    def add(self, source: DataSource, now: float) -> None:
-        """Take on a source, due as soon as those added before it leave room."""
+    def add(self, source: DataSource, now: float, standing: Standing | None = None) -> None:
+        """Take on a source, due when it was, else as soon as those added before it leave room."""
         key = str(source.id)
         self._members.add(key)
-        self._first_pass.add(key)
-        due = max(now, self._next_first)
-        self._next_first = due + self._spacing
-        if key not in self.in_flight:
-            self._turns[key] = next(self._numbers)
-            self._quiet.put(due, source)
+        if standing is None:
+            self._first_pass.add(key)
+            standing = Standing(quiet=max(now, self._next_first))
+            self._next_first = max(now, self._next_first) + self._spacing
+        if standing.failures:
+            self._failures[key] = standing.failures
+        if key in self.in_flight:
+            return
+        self._turns[key] = next(self._numbers)
+        # The intervals may have become shorter since; a firing to come stays where it is.
+        if standing.quiet is not None:
+            longest = BACKOFF_CAP if standing.failures else self._intervals.idle
+            self._quiet.put(min(standing.quiet, now + longest), source)
+        if standing.active is not None:
+            due = standing.active if standing.quiet is not None else min(standing.active, now + self._intervals.active)
+            self._active.put(due, source)
+
+    def standings(self, now: float) -> dict[str, Standing]:
+        """Give where each source that was polled stands; what is in flight is due now."""
+        active, quiet = self._active.to_come(), self._quiet.to_come()
+        flying = dict.fromkeys(self.in_flight, now)
+        return {
+            key: Standing(active.get(key, flying.get(key)), quiet.get(key), self._failures.get(key, 0))
+            for key in self._members - self._first_pass
+        }
 
     def remove(self, source: DataSource) -> None:
         """Let go of a source, though it may be in flight."""

@@ -27,6 +27,11 @@ class Pace:
         self._next = now
         self._cut_at = now - ONE_CUT
 
+    def change(self, ceiling: float, now: float) -> None:
+        """Set another ceiling; what was learned of throttling stays."""
+        self._rate, self._as_of = min(ceiling, self.rate(now) / self._ceiling * ceiling), now
+        self._ceiling = ceiling
+
     def rate(self, now: float) -> float:
         """Give the requests per second that are allowed now."""
         return min(self._ceiling, self._rate + self._ceiling * max(0.0, now - self._as_of) / RECOVERY)
@@ -59,6 +64,11 @@ class Budget:
             now = self._clock.monotonic()
             moment = self._pace.reserve(now)
         self._stop.wait(moment - now)
+
+    def change(self, ceiling: float) -> None:
+        """Set another ceiling."""
+        with self._mutex:
+            self._pace.change(ceiling, self._clock.monotonic())
 
     def throttled(self) -> None:
         """Slow down: the service says that it is too much."""

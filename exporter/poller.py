@@ -57,7 +57,7 @@ class Outcome:
 
 
 @dataclass(slots=True, eq=False)
-class _Watch:
+class Watch:
     """What is remembered of a source between polls.
 
     The worker that polls it and the thread that finds data sources both show it: what is shown changes under the mutex.
@@ -65,6 +65,7 @@ class _Watch:
 
     source: DataSource
     history: SourceHistory | None
+    window: float
     reread_at: float
     names: Names | None = None
     was_polled: bool = False
@@ -84,7 +85,7 @@ class Poller:
         self._provider, self._keeper, self._clock = means.provider, means.keeper, means.clock
         self._report = report
         self._policy = policy
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
 
     def watch(self, source: DataSource, since: float | None = None, known: Known | None = None) -> None:
         """Begin to watch a source, and show it, from where its state was left.
@@ -93,35 +94,57 @@ class Poller:
         """
         key = str(source.id)
         kept = self._keeper.history(key)
-        history = rebucket(kept, self._policy) if kept else None
-        if history is not kept:
-            message = "duration buckets were changed: their histograms begin anew"
-            logger.warning(message, target=source.target, **_identity(source, None))
         # Rereads are spread by identity, so that a restart does not make them all due at once.
-        spread = zlib.crc32(key.encode()) / 2**32 if history else 0.0
-        if history is None and since is not None:
-            history = SourceHistory(watched_since=since, as_of=since)
-        watch = self._watches[key] = _Watch(
+        spread = zlib.crc32(key.encode()) / 2**32 if kept else 0.0
+        watch = Watch(
             source=source,
-            history=history,
-            names=self._kept_names(source),
+            history=SourceHistory(watched_since=since, as_of=since) if kept is None and since is not None else kept,
+            window=self._policy.window,
             reread_at=self._clock.monotonic() + REREAD * spread,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
             polled_at=kept.as_of if kept else None,
             about=About.of(known) if known else About(),
         )
+        self._begin(source, watch)
+
+    def take_over(self, source: DataSource, left: Watch) -> None:
+        """Go on watching a source, and show it, where another poller left it; it may be called something else now."""
+        wider = self._policy.window > left.window
+        reread_at = self._clock.monotonic() if wider else left.reread_at
+        left = replace(left, source=source, window=self._policy.window, reread_at=reread_at, mutex=threading.Lock())
+        self._begin(source, left)
+
+    def _begin(self, source: DataSource, watch: Watch) -> None:
+        watch.names, before = self._kept_names(source), watch.history
+        watch.history = rebucket(before, self._policy) if before else None
+        if watch.history is not before:
+            message = "duration buckets were changed: their histograms begin anew"
+            logger.warning(message, target=source.target, **_identity(source, None))
+        self._watches[str(source.id)] = watch
         self._show_if_possible(source, watch)
 
-    def unwatch(self, source: SourceId) -> None:
-        """Let go of a source; a poll of it that is under way shows nothing any more."""
+    def release(self) -> list[Watch]:
+        """Let go of every source, for another poller to take over; what is under way comes to nothing."""
+        released = []
+        for key, watch in list(self._watches.items()):
+            with watch.mutex:
+                if self._watches.pop(key, None):
+                    released.append(watch)
+        return released
+
+    def unwatch(self, source: SourceId) -> bool:
+        """Let go of a source, so that a poll under way shows nothing any more; tell whether it was watched."""
         watch = self._watches.pop(str(source), None)
         if watch:
             with watch.mutex:
                 self._keeper.note_known(str(source), None)
+        return watch is not None
 
     def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
         """Take note of what a listing says of a source, and of its index's name; None is that nothing new is known."""
-        watch = self._watches[str(source.id)]
+        watch = self._watches.get(str(source.id))
+        if watch is None:
+            return
         with watch.mutex:
             before = watch.about
             watch.about = before.listed_as(index, listed)
@@ -167,15 +190,17 @@ class Poller:
             self._fail(source, watch, ProviderError(Reason.INTERNAL, "see the traceback"))
         return self._outcome(watch)
 
-    def _poll(self, source: DataSource, watch: _Watch) -> None:
+    def _poll(self, source: DataSource, watch: Watch) -> None:
         self._ask_about(source, watch)
         if watch.names is None:
             watch.names = self._settle_names(source, watch)
-        before = watch.history
+        key, before = str(source.id), watch.history
         reading = self._read(source, watch)
-        after = fold(before, reading, self._policy)
-        self._keeper.commit({str(source.id): after})
         with watch.mutex:
+            if self._watches.get(key) is not watch:
+                return  # somebody else polls it by now, or nobody: what was read here must overwrite nothing
+            after = fold(before, reading, self._policy)
+            self._keeper.commit({key: after})
             watch.history, watch.polled_at, watch.was_polled = after, reading.as_of, True
             self._recover(source, watch)
             self._keep_and_show(source, watch)
@@ -184,13 +209,13 @@ class Poller:
                 _log(source, watch).info("sync job ended", **_describe(job))
         self._warn(source, watch, reading)
 
-    def _outcome(self, watch: _Watch) -> Outcome:
+    def _outcome(self, watch: Watch) -> Outcome:
         history, about = watch.history, watch.about.latest
         running = bool(history and history.in_progress())
         expected = expectation(about.schedule if about else None, history, self._provider.clock.now())
         return Outcome(watch.failing is None, running or expected.is_due, expected.fires_in)
 
-    def _ask_about(self, source: DataSource, watch: _Watch) -> None:
+    def _ask_about(self, source: DataSource, watch: Watch) -> None:
         """Ask for what no listing has, where the source is new or has changed; what goes wrong is for later."""
         now = self._clock.monotonic()
         asking = watch.about
@@ -204,7 +229,7 @@ class Poller:
             # A listing may have come in meanwhile: what was asked for is held against what was known when asking.
             watch.about = watch.about.asked(asking, described, trouble, now + ASK_AGAIN)
 
-    def _settle_names(self, source: DataSource, watch: _Watch) -> Names:
+    def _settle_names(self, source: DataSource, watch: Watch) -> Names:
         """Settle a source's names: configured, else settled before, else AWS's, else, where that refuses, the id."""
         application_id = source.id.application_id
         return Names(
@@ -218,7 +243,7 @@ class Poller:
         application, name = source.application or application, source.name or name
         return Names(application, name) if application and name else None
 
-    def _read(self, source: DataSource, watch: _Watch) -> Reading:
+    def _read(self, source: DataSource, watch: Watch) -> Reading:
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
             return self._provider.sync_jobs(source.id, since=since, status=status)
 
@@ -228,7 +253,7 @@ class Poller:
         watch.reread_at = self._clock.monotonic() + REREAD
         return reading
 
-    def _keep_and_show(self, source: DataSource, watch: _Watch) -> None:
+    def _keep_and_show(self, source: DataSource, watch: Watch) -> None:
         """Show a source as it is now; called with its mutex held, so that what is older never comes after."""
         key = str(source.id)
         # Until its names are settled a source has no series: they would change under the eyes of whoever graphs them.
@@ -246,14 +271,14 @@ class Poller:
         shown = SourceSnapshot(source, watch.names, history, succeeded, polled_at, about.index, about.settled)
         self._report.publish(shown)
 
-    def _show_if_possible(self, source: DataSource, watch: _Watch) -> None:
+    def _show_if_possible(self, source: DataSource, watch: Watch) -> None:
         try:
             self._keep_and_show(source, watch)
         except Exception:
             log = _log(source, watch)
             log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
-    def _fail(self, source: DataSource, watch: _Watch, error: ProviderError) -> None:
+    def _fail(self, source: DataSource, watch: Watch, error: ProviderError) -> None:
         self._report.failed(error.reason)
         with watch.mutex:
             if error.reason is Reason.CREDENTIALS:
@@ -263,20 +288,20 @@ class Poller:
             watch.failing, watch.was_polled = error.reason, True
             self._show_if_possible(source, watch)
 
-    def _recover(self, source: DataSource, watch: _Watch) -> None:
+    def _recover(self, source: DataSource, watch: Watch) -> None:
         self._means.access.works()
         if watch.failing and watch.failing is not Reason.CREDENTIALS:
             _log(source, watch).info("poll works again", after=str(watch.failing))
         watch.failing = None
 
-    def _warn(self, source: DataSource, watch: _Watch, reading: Reading) -> None:
+    def _warn(self, source: DataSource, watch: Watch, reading: Reading) -> None:
         for warning in reading.warnings:
             if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
                 watch.warned.add(warning)
                 _log(source, watch).warning("unusable data in the answer", problem=warning)
 
 
-def _log(source: DataSource, watch: _Watch) -> structlog.stdlib.BoundLogger:
+def _log(source: DataSource, watch: Watch) -> structlog.stdlib.BoundLogger:
     log: structlog.stdlib.BoundLogger = logger.bind(target=source.target, **_identity(source, watch.names))
     return log
 

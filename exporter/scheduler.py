@@ -11,7 +11,7 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.agenda import Agenda
+    from exporter.agenda import Agenda, Standing
     from exporter.model import Clock, DataSource
     from exporter.poller import Outcome
 
@@ -48,16 +48,21 @@ class Scheduler:
         self._alive_at = clock.monotonic()
         self._threads = [threading.Thread(target=self._work, name=f"poll-{n}", daemon=True) for n in range(workers)]
 
-    def add(self, source: DataSource) -> None:
-        """Take on a source."""
+    def add(self, source: DataSource, standing: Standing | None = None) -> None:
+        """Take on a source, due when it was where it was polled before."""
         with self._changed:
-            self._agenda.add(source, self._clock.monotonic())
+            self._agenda.add(source, self._clock.monotonic(), standing)
             self._changed.notify()
 
     def remove(self, source: DataSource) -> None:
         """Poll a source no more."""
         with self._changed:
             self._agenda.remove(source)
+
+    def standings(self) -> dict[str, Standing]:
+        """Give where each source that was polled stands."""
+        with self._changed:
+            return self._agenda.standings(self._clock.monotonic())
 
     def watched(self) -> int:
         """Count the sources."""

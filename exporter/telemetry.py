@@ -88,6 +88,14 @@ class Telemetry:
             "When a discovery of the target last worked in every part, by AWS's clock.",
             ("target",),
         )
+        self._of_targets = (
+            self._target_up,
+            self._lag,
+            self._rate,
+            self._sources,
+            self._discovery_ok,
+            self._discovery_time,
+        )
         self._locations: dict[str, Location] = {}
         self._state_failures = Counter(
             "qbusiness_exporter_state_write_failures",
@@ -118,6 +126,12 @@ class Telemetry:
         self._lag.labels(target).set_function(lag)
         self._sources.labels(target).set_function(sources)
         self._rate.labels(target).set_function(rate)
+
+    def unwatch_target(self, target: str) -> None:
+        """Show a target's series no more."""
+        self._locations.pop(target, None)
+        for metric in (*self._of_targets, self._requests, self._polls, self._poll_failures):
+            metric.remove_by_labels({"target": target})
 
     def attempt(self, target: str, operation: str, code: str, seconds: float) -> None:
         """Count one HTTP attempt to AWS."""
@@ -154,6 +168,10 @@ class Telemetry:
         """Note that the configuration was read without a problem."""
         self._reload_ok.set(1)
         self._reload_time.set(when)
+
+    def config_refused(self) -> None:
+        """Note that the configuration could not be read, and the former is still in force."""
+        self._reload_ok.set(0)
 
     def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)

@@ -40,6 +40,11 @@ RENEW_AFTER = 5.0  # seconds that a client whose credentials were refused is kep
 _AGENT = f"qbusiness-exporter/{__version__} Boto3/{boto3.__version__} Python/{platform.python_version()}"
 
 
+def name_of(target: TargetConfig) -> str:
+    """Give a target's name: its region's where it was given none; raises StartupError where there is neither."""
+    return target.name or _region(target)
+
+
 class Connection:
     """A target's way to Amazon Q Business: its credentials, its region, its clients.
 
@@ -47,16 +52,24 @@ class Connection:
     file or arrived late is found without a restart.
     """
 
-    def __init__(self, target: TargetConfig, polling: PollingConfig, attempts: Attempts, clock: Clock) -> None:
+    def __init__(
+        self,
+        target: TargetConfig,
+        polling: PollingConfig,
+        attempts: Attempts,
+        clock: Clock,
+        before: Connection | None = None,
+    ) -> None:
+        """`before` is a connection that this one goes on from: it knows AWS's clock."""
         self._target = target
         self._polling = polling
         self._clock = clock
-        self._hooks = Wiretap(attempts, clock)
+        self._hooks = Wiretap(attempts, clock, before.clock if before else None)
         self._renewable_at = 0.0
         self._client: QBusinessClient | None = None
         self._lock = threading.Lock()
         self.region = _region(target)
-        self.name = target.name or self.region
+        self.name = name_of(target)
 
     @property
     def clock(self) -> AwsClock:
@@ -82,10 +95,14 @@ class Connection:
         with self._translating(operation):
             yield self._get_client()
 
+    def role_account(self) -> str | None:
+        """Tell the account of the role that is assumed, which its ARN says."""
+        return self._target.role_arn.split(":")[4] if self._target.role_arn else None
+
     def account(self) -> str:
         """Tell which account this is: the role's, else whom STS says we are; raises ProviderError where it does not."""
-        if self._target.role_arn:
-            return self._target.role_arn.split(":")[4]
+        if role_account := self.role_account():
+            return role_account
         with self._translating("GetCallerIdentity"):
             # Asked before anything is shown: where STS cannot be reached from here, nobody shall wait for it.
             quick = BotoConfig(

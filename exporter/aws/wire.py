@@ -59,8 +59,8 @@ class AwsClock:
 class Wiretap:
     """Sees every HTTP attempt of a client, and every answer before botocore has made something of it."""
 
-    def __init__(self, attempts: Attempts, clock: Clock) -> None:
-        self.clock = AwsClock(clock)
+    def __init__(self, attempts: Attempts, clock: Clock, aws_clock: AwsClock | None = None) -> None:
+        self.clock = aws_clock or AwsClock(clock)
         self._time = clock
         self._attempts = attempts
         self._current = threading.local()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import __version__
+from exporter.aws import name_of
 from exporter.cli.claims import Claims
-from exporter.cli.target import Shared, Target
+from exporter.cli.shared import Settings, Shared
+from exporter.cli.target import Target, log_gone
 from exporter.exposition import Exposition, Section
 from exporter.history import Policy
 from exporter.metrics import IndexFamilies, SourceFamilies
@@ -20,9 +22,11 @@ from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from exporter.cli.shared import Left
     from exporter.config import Config
+    from exporter.model import SourceId
 
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
 RENDER_EVERY, RENDER_AHEAD = 15.0, 180.0  # seconds
@@ -34,36 +38,107 @@ logger = structlog.get_logger()
 class Exporter:
     """The whole program; building it opens the state, starting it listens and polls."""
 
-    def __init__(self, config: Config, addresses: Sequence[str], telemetry_path: str = "/metrics") -> None:
+    def __init__(
+        self,
+        config: Config,
+        addresses: Sequence[str],
+        telemetry_path: str = "/metrics",
+        reload: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
+        """`reload` is what a request for `/-/reload` calls: it gives the problems that kept the old configuration."""
         self._clock = SystemClock()
         self._stopping = threading.Event()
-        telemetry = Telemetry()
-        sources = Section(SourceFamilies(config.polling.window), self._clock)
-        indexes = Section(IndexFamilies(), self._clock)
-        page = Exposition((sources, indexes), telemetry.registry)
+        self._applying = threading.Lock()
+        self.telemetry = Telemetry()
+        self._state_path = config.state.path
+        self._sources = Section(SourceFamilies(config.polling.window), self._clock)
+        self._indexes = Section(IndexFamilies(), self._clock)
+        page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._ahead = threading.Thread(target=self._render_ahead, args=(page,), name="render-ahead", daemon=True)
-        self.web = WebServer(
-            create_app(Site(page, self._unhealthy, self._unready, __version__, telemetry_path)),
-            addresses,
+        site = Site(page, self._unhealthy, self._unready, __version__, telemetry_path, reload)
+        self.web = WebServer(create_app(site), addresses)
+        self._store = Store(config.state.path, self.telemetry.state_write_failed)
+        self._shared = Shared(
+            self._sources, self._indexes, self._store, self.telemetry, Claims(), self._clock, self._stopping
         )
-        self._store = Store(config.state.path, telemetry.state_write_failed)
-        policy = Policy(config.polling.window, config.metrics.duration_buckets)
-        shared = Shared(config, policy, sources, indexes, self._store, telemetry, Claims(), self._clock, self._stopping)
-        self._targets = [Target(target, shared) for target in config.targets]
-        telemetry.config_loaded(self._clock.time())
+        self._targets = [Target(settings, self._shared) for settings in _settings(config)]
+        self._was_ready = False
+        self.telemetry.config_loaded(self._clock.time())
 
     def start(self) -> None:
         """Listen and begin to poll; raises StartupError where an address cannot be had."""
         for target in self._targets:
             target.claim()
         for target in self._targets:
-            target.restore()
+            target.restore({})
         # Not before: a scrape amid the restoring would find whole departments gone, and nothing that says why.
         self.web.start()
         for target in self._targets:
             target.start()
         self._ahead.start()
         self._store.forget({key for target in self._targets for key in target.poller.watched()}, self._clock.time())
+
+    def apply(self, config: Config) -> None:
+        """Go on with another configuration: what it does not change goes on as it was.
+
+        Raises ExporterError, and changes nothing, where a target cannot be built. The addresses are not of the
+        configuration, and the state file stays what it was.
+        """
+        with self._applying:
+            if self._stopping.is_set():
+                return
+            old = {target.name: target for target in self._targets}
+            targets = []
+            for settings in _settings(config):
+                before = old.get(name_of(settings.target))
+                unchanged = before is not None and before.settings == settings
+                targets.append(before if before and unchanged else Target(settings, self._shared, before))
+            if config.state.path != self._state_path:
+                logger.warning("state.path changes with a restart alone", in_use=self._state_path)
+            self._change(targets)
+            self._sources.declare(SourceFamilies(config.polling.window))
+
+    def _change(self, targets: list[Target]) -> None:
+        """Let new targets take the place of old ones, without a gap in what is shown."""
+        gone = [target for target in self._targets if target not in targets]
+        new = [target for target in targets if target not in self._targets]
+        names = {target.name for target in targets}
+        left: dict[SourceId, Left] = {}
+        for target in gone:
+            leaving = target.retire()
+            left |= leaving
+            if target.name not in names:
+                for source in leaving:
+                    self._shared.claims.release(source, target.name)
+        for target in new:
+            target.claim()
+        for target in new:
+            target.restore(left)
+        self._targets = targets
+        for each in left.values():
+            self._drop(each)
+        for target in gone:
+            if target.name not in names:
+                target.leave()
+        for target in new:
+            target.start()
+        log = logger.bind(targets=len(targets), data_sources=sum(target.scheduler.watched() for target in targets))
+        before = {target.name for target in gone}
+        log.info(
+            "configuration applied",
+            added=[target.name for target in new if target.name not in before],
+            changed=[target.name for target in new if target.name in before],
+            removed=[target.name for target in gone if target.name not in names],
+        )
+
+    def _drop(self, left: Left) -> None:
+        """Let go of a source that no target goes on with."""
+        source = left.watch.source
+        self._shared.claims.release(source.id, left.target)
+        if self._shared.claims.owner(source.id) is None:
+            self._sources.withdraw(str(source.id))
+            log_gone(source)
+            self._store.note_known(str(source.id), None)
 
     def stop(self) -> None:
         """Stop within seconds: nothing new, a moment for what is under way, the state written."""
@@ -92,8 +167,19 @@ class Exporter:
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
 
     def _unready(self) -> str | None:
+        """Say why the first pass has not ended; once it has, neither an outage nor a new target takes that back."""
+        reason = None if self._was_ready else self._not_yet_ready()
+        self._was_ready = reason is None
+        return reason
+
+    def _not_yet_ready(self) -> str | None:
         reasons = ((target.name, target.unready()) for target in self._targets)
         waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
         if waiting or any(target.has_succeeded() for target in self._targets):
             return waiting
         return "no poll has succeeded yet"
+
+
+def _settings(config: Config) -> Iterator[Settings]:
+    policy = Policy(config.polling.window, config.metrics.duration_buckets)
+    return (Settings(target, config.polling, policy) for target in config.targets)

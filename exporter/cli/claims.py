@@ -21,6 +21,11 @@ class Claims:
         with self._mutex:
             return self._owners.setdefault(source, target)
 
+    def owner(self, source: SourceId) -> str | None:
+        """Give the target that has a source."""
+        with self._mutex:
+            return self._owners.get(source)
+
     def release(self, source: SourceId, target: str) -> None:
         """Give a source back."""
         with self._mutex:

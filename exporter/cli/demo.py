@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
+from exporter.errors import StartupError
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.server import SimulatedQBusiness
@@ -16,6 +17,7 @@ from exporter.store import MEMORY
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from exporter.cli.configuration import Configuration
     from exporter.web.server import WebServer
 
 # Nothing of the person's own AWS set-up may reach the simulation, or be asked for on its account.
@@ -60,7 +62,11 @@ def run(arguments: Namespace) -> int:
             url = f"http://localhost:{port}"
             print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
 
-        return serve(config, arguments, welcome)
+        return serve(config, arguments, _nothing_to_read, welcome)
+
+
+def _nothing_to_read() -> Configuration:
+    raise StartupError("the demo has no configuration file: there is nothing to reload")
 
 
 def demo_config(service: SimulatedQBusiness) -> Config:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,11 +12,13 @@ import structlog
 from exporter import __version__
 from exporter.cli.assembly import Exporter
 from exporter.cli.configuration import read
+from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
+    from exporter.cli.configuration import Configuration
     from exporter.config import Config
     from exporter.web.server import WebServer
 
@@ -28,26 +31,48 @@ def run(arguments: Namespace) -> int:
     for warning in loaded.warnings:
         logger.warning("unwise configuration", problem=str(warning))
     logger.info("starting", version=__version__, config=loaded.file)
-    return serve(loaded.config, arguments)
+    return serve(loaded.config, arguments, lambda: read(arguments))
 
 
-def serve(config: Config, arguments: Namespace, started: Callable[[WebServer], None] = lambda _: None) -> int:
-    """Run the exporter until SIGTERM or SIGINT; raises ExporterError when it cannot start."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    # Unhandled, the signal that asks daemons to reload would end this one.
-    signal.signal(
-        signal.SIGHUP, lambda *_: logger.warning("cannot reload yet: restart to apply a changed configuration")
-    )
-    exporter = Exporter(config, arguments.listen_address, arguments.telemetry_path)
+def serve(
+    config: Config,
+    arguments: Namespace,
+    reread: Callable[[], Configuration],
+    started: Callable[[WebServer], None] = lambda _: None,
+) -> int:
+    """Run the exporter until SIGTERM or SIGINT, reload on SIGHUP; raises ExporterError when it cannot start."""
+    signals: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: signals.put(number))
+    exporter = Exporter(config, arguments.listen_address, arguments.telemetry_path, lambda: reload(exporter, reread))
     try:
         exporter.start()
         for host, port in exporter.web.addresses:
             logger.info("listening", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         started(exporter.web)
-        stop.wait()
+        while signals.get() == signal.SIGHUP:
+            reload(exporter, reread)
         logger.info("stopping")
     finally:
         exporter.stop()
     return 0
+
+
+def reload(exporter: Exporter, reread: Callable[[], Configuration]) -> list[str]:
+    """Read the configuration again and go on with it, or with the former; gives the problems."""
+    try:
+        loaded = reread()
+        exporter.apply(loaded.config)
+    except ConfigError as error:
+        problems = [str(problem) for problem in error.problems]
+    except ExporterError as error:
+        problems = [str(error)]
+    else:
+        exporter.telemetry.config_loaded(time.time())
+        for warning in loaded.warnings:
+            logger.warning("unwise configuration", problem=str(warning))
+        return []
+    exporter.telemetry.config_refused()
+    for problem in problems:
+        logger.error("configuration not reloaded, the former is still in force", problem=problem)
+    return problems

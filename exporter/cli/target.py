@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from exporter.agenda import Agenda, Intervals
 from exporter.aws import Connection, is_throttled, was_authorised
 from exporter.budget import Budget
+from exporter.cli.shared import Left, Settings, Shared
 from exporter.discovery.patrol import Patrol
 from exporter.discovery.rules import Rules
 from exporter.discovery.surveyor import Scope, Surveyor
@@ -24,15 +26,8 @@ from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    import threading
-
-    from exporter.cli.claims import Claims
-    from exporter.config import Config, TargetConfig
-    from exporter.exposition import Section
-    from exporter.history import Policy
-    from exporter.model import Clock, Description, IndexFacts, IndexId, Known, SourceSnapshot
-    from exporter.store import Store
-    from exporter.telemetry import Telemetry
+    from exporter.config import TargetConfig
+    from exporter.model import Description, IndexFacts, IndexId, Known, SourceSnapshot
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
 DESCRIBED_EVERY = 900.0  # seconds between two looks at what is named, where nothing is discovered
@@ -40,52 +35,45 @@ DESCRIBED_EVERY = 900.0  # seconds between two looks at what is named, where not
 logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all targets have in common."""
-
-    config: Config
-    policy: Policy
-    sources: Section[SourceSnapshot]
-    indexes: Section[IndexSnapshot]
-    store: Store
-    telemetry: Telemetry
-    claims: Claims
-    clock: Clock
-    stopping: threading.Event
-
-
 class Target:
     """The watch over one target; hears of every attempt, poll and find, and tells telemetry and the page."""
 
-    def __init__(self, target: TargetConfig, shared: Shared) -> None:
-        polling = shared.config.polling
+    def __init__(self, settings: Settings, shared: Shared, before: Target | None = None) -> None:
+        """`before` is the target of the same name that this one replaces."""
+        polling, target = settings.polling, settings.target
+        self.settings = settings
+        self._before = before
+        self._left: dict[SourceId, Left] = {}
+        self._mutex = threading.Lock()
         self._shared = shared
         self._telemetry = shared.telemetry
-        self._connection = Connection(target, polling, self, shared.clock)
-        self._budget = Budget(polling.requests_per_second, shared.clock, shared.stopping)
-        self.name = self._connection.name
+        self.connection: Connection = Connection(
+            target, polling, self, shared.clock, before.connection if before else None
+        )
+        self.budget: Budget = (
+            before.budget if before else Budget(polling.requests_per_second, shared.clock, shared.stopping)
+        )
+        self.name = self.connection.name
         self._named = _named(target, self.name)
         self._location: Location | None = None
         self._is_located = False
-        self._is_up: bool | None = None
+        self.is_up: bool | None = before.is_up if before else None
         dice = random.Random()  # noqa: S311 (jitter)
-        provider = QBusiness(self._connection)
+        provider = QBusiness(self.connection)
         means = Means(self.name, provider, shared.store, Names(shared.store), Access(self.name), shared.clock)
         self._rules = Rules(target.discovery) if target.discovery else None
         interval = target.discovery.interval if target.discovery else DESCRIBED_EVERY
         tags = Tags(provider, shared.clock, interval, polling.requests_per_second)
-        self.poller = Poller(means, self, shared.policy)
-        self._surveyor = Surveyor(means, self, Scope(self._rules, self._named), tags)
+        self.poller = Poller(means, self, settings.policy)
+        self.surveyor = Surveyor(means, self, Scope(self._rules, self._named), tags)
         self.patrol = Patrol(self._go_round, interval, polling.interval / 4, shared.clock, dice)
         self.scheduler = Scheduler(
             Agenda(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, dice),
             self.poller.poll,
             workers=polling.concurrency,
-            patience=self._connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
+            patience=self.connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
             clock=shared.clock,
         )
-        shared.telemetry.watch_target(self.name, self.scheduler.lag, self.scheduler.watched, self._budget.rate)
 
     # Beginning and end.
 
@@ -94,18 +82,24 @@ class Target:
         for source in self._named:
             self._shared.claims.claim(source.id, self.name)
 
-    def restore(self) -> None:
-        """Show what is known from before, as old as it is."""
-        account = self._shared.store.account(self.name)
-        self._location = Location(account, self._connection.region) if account else None
+    def restore(self, left: dict[SourceId, Left]) -> None:
+        """Show what is known from before, as old as it is, and take over what other targets left of it."""
+        self._left = left
+        self.budget.change(self.settings.polling.requests_per_second)
+        account = self.connection.role_account() or self._shared.store.account(self.name)
+        self._location = Location(account, self.connection.region) if account else None
         known = {known.source.id: known for known in self._shared.store.known(self.name)}
         for source in self._named:
-            self.poller.watch(source, known=known.get(source.id))
-            self.scheduler.add(source)
-        self._surveyor.resume()
+            if self._before and source.id not in left:
+                _log_source("data source added", source)
+            self._begin(source, None, known.get(source.id))
+        self.surveyor.resume(self._before.surveyor if self._before else None)
+        self._telemetry.watch_target(self.name, self.scheduler.lag, self.scheduler.watched, self.budget.rate)
+        self._before = None
 
     def start(self) -> None:
         """Begin to poll and to look round."""
+        self._left = {}
         self.scheduler.start()
         self.patrol.start()
 
@@ -119,6 +113,28 @@ class Target:
         self.scheduler.join(deadline)
         self.patrol.join(deadline)
         self.poller.rest()
+
+    def retire(self) -> dict[SourceId, Left]:
+        """Stop, and give what other targets may go on with; what is under way comes to nothing."""
+        self.stop()
+        standings = self.scheduler.standings()
+        with self._mutex:
+            watches = self.poller.release()
+        return {watch.source.id: Left(watch, standings.get(str(watch.source.id)), self.name) for watch in watches}
+
+    def leave(self) -> None:
+        """Show nothing of the target any more: no other takes its place."""
+        for index in self.surveyor.shown():
+            self._shared.indexes.withdraw(str(index))
+        self._telemetry.unwatch_target(self.name)
+
+    def _begin(self, source: DataSource, since: float | None, known: Known | None) -> None:
+        left = self._left.pop(source.id, None)
+        if left is None:
+            self.poller.watch(source, since, known)
+        else:
+            self.poller.take_over(source, left.watch)
+        self.scheduler.add(source, left.standing if left else None)
 
     @property
     def stopping(self) -> bool:
@@ -143,14 +159,14 @@ class Target:
 
     def admit(self) -> None:
         """Hold an attempt back until the request budget allows it."""
-        self._budget.admit()
+        self.budget.admit()
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Count an attempt, and learn from it whether the target lets us in."""
         self.scheduler.progress()
         self._telemetry.attempt(self.name, operation, code, seconds)
         if is_throttled(code):
-            self._budget.throttled()
+            self.budget.throttled()
         authorised = was_authorised(operation, code)
         if authorised is not None:
             self._set_up(up=authorised)
@@ -173,18 +189,19 @@ class Target:
         if about and self._rules:
             about = replace(about, tags=self._rules.shown(about.tags))
         shown = replace(snapshot, about=about, location=self._location)
-        self._shared.sources.publish(str(snapshot.source.id), shown, self._connection.clock)
+        self._shared.sources.publish(str(snapshot.source.id), shown, self.connection.clock)
 
     # Heard from discovery.
 
     def appear(self, source: DataSource, since: float, known: Known | None) -> str | None:
         """Begin to watch a source, unless another target does: that one's name is given."""
-        owner = self._shared.claims.claim(source.id, self.name)
-        if owner != self.name:
-            return owner
-        self.poller.watch(source, since, known)
-        self.scheduler.add(source)
-        return None
+        with self._mutex:
+            if self.stopping:
+                return None
+            owner = self._shared.claims.claim(source.id, self.name)
+            if owner == self.name:
+                self._begin(source, since, known)
+        return owner if owner != self.name else None
 
     def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
         """Pass on what is said of a source."""
@@ -193,34 +210,35 @@ class Target:
     def vanish(self, source: DataSource) -> None:
         """Watch a source no more."""
         self.scheduler.remove(source)
-        self.poller.unwatch(source.id)
+        if not self.poller.unwatch(source.id):
+            return  # another target has it by now
         self._shared.sources.withdraw(str(source.id))
         self._shared.claims.release(source.id, self.name)
-        logger.info(
-            "data source gone",
-            target=self.name,
-            application=source.application,
-            data_source=source.name,
-            data_source_id=source.id.data_source_id,
-        )
+        log_gone(source)
 
     def show_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
         """Show an index on the page."""
-        location = self._location or Location("", self._connection.region)
+        if self.stopping:
+            return
+        location = self._location or Location("", self.connection.region)
         shown = IndexSnapshot(index, application, name, facts, location)
-        self._shared.indexes.publish(str(index), shown, self._connection.clock)
+        self._shared.indexes.publish(str(index), shown, self.connection.clock)
 
     def drop_index(self, index: IndexId) -> None:
         """Show an index no more."""
+        if self.stopping:
+            return
         self._shared.indexes.withdraw(str(index))
 
     def _go_round(self) -> bool:
         self._locate()
-        done = self._surveyor.survey()
+        done = self.surveyor.survey()
+        if self.stopping:
+            return done.reached
         self._telemetry.discovered(
             self.name,
             lambda: done.complete and not self.poller.undescribed(),
-            self._connection.clock.now() if done.complete else None,
+            self.connection.clock.now() if done.complete else None,
         )
         return done.reached
 
@@ -230,26 +248,42 @@ class Target:
             return
         before, store = self._location, self._shared.store
         try:
-            account = self._connection.account()
+            account = self.connection.account()
             self._is_located = True
             store.note_account(self.name, account)
         except ProviderError as error:
             account = store.account(self.name) or ""
             if before is None:
                 logger.info("account id not to be had from STS", target=self.name, taken=account, error=str(error))
-        self._location = Location(account, self._connection.region)
+        self._location = Location(account, self.connection.region)
         if self._location != before:
             self._show_up()
             self.poller.show_all()
 
     def _set_up(self, *, up: bool) -> None:
-        if up is not self._is_up:
-            self._is_up = up
+        if up is not self.is_up:
+            self.is_up = up
             self._show_up()
 
     def _show_up(self) -> None:
-        if self._location and self._is_up is not None:
-            self._telemetry.target_up(self.name, self._location, up=self._is_up)
+        if self._location and self.is_up is not None:
+            self._telemetry.target_up(self.name, self._location, up=self.is_up)
+
+
+def log_gone(source: DataSource) -> None:
+    """Say that a data source is watched no more."""
+    _log_source("data source gone", source)
+
+
+def _log_source(event: str, source: DataSource) -> None:
+    """Say what happened to a data source."""
+    logger.info(
+        event,
+        target=source.target,
+        application=source.application,
+        data_source=source.name,
+        data_source_id=source.id.data_source_id,
+    )
 
 
 def _named(target: TargetConfig, name: str) -> tuple[DataSource, ...]:

@@ -76,7 +76,7 @@ class Surveyor:
         self._watcher = watcher
         self._rules = scope.rules
         self._named = {source.id: source for source in scope.named}
-        self._tags = tags
+        self.tags = tags
         self._troubles = Troubles(means.target, means.access)
         self._walk = Walk(means.provider, scope.rules, tuple(self._named), self._troubles)
         self._found: dict[SourceId, DataSource] = {}
@@ -85,8 +85,14 @@ class Surveyor:
         self._matched: set[str] = set()
         self._rounds = 0
 
-    def resume(self) -> None:
-        """Go on with the sources that were found before a restart and are still wanted, however AWS fares now."""
+    def resume(self, before: Surveyor | None = None) -> None:
+        """Go on with the sources that were found before and are still wanted, however AWS fares now.
+
+        Without another surveyor to go on from, before is before a restart.
+        """
+        if before:
+            self._shown |= before.shown()
+            self.tags.take_over(before.tags)
         since = self._means.keeper.watched_since(self._means.target)
         if self._rules is None or since is None:
             return
@@ -96,8 +102,12 @@ class Surveyor:
             wanted = self._rules.wants(Candidate(*names, about.type, dict(about.tags)))
             if wanted and source.id not in self._named:
                 self._appear(replace(source, labels=()), since, known)
-        if self._found:
+        if self._found and not before:
             logger.info("going on with data sources known before", target=self._means.target, count=len(self._found))
+
+    def shown(self) -> set[IndexId]:
+        """Give the indexes that are shown."""
+        return set(self._shown)
 
     def survey(self) -> Round:
         """Go round once."""
@@ -181,10 +191,10 @@ class Surveyor:
 
     def _ask_tags(self, stock: Stock, source: SourceId, listed: Description) -> Mapping[str, str] | None:
         if stock.facts is None or not stock.facts.arn:
-            return self._tags.last(source)
+            return self.tags.last(source)
         with self._troubles.minding(f"tags of data sources of index {called(stock.name, stock.id.index_id)}"):
-            return self._tags.of(source, f"{stock.facts.arn}/data-source/{source.data_source_id}", listed.updated)
-        return self._tags.last(source)
+            return self.tags.of(source, f"{stock.facts.arn}/data-source/{source.data_source_id}", listed.updated)
+        return self.tags.last(source)
 
     def _tagged(self, stock: Stock, source: SourceId, listed: Description | None) -> Description | None:
         if listed is None or self._rules is None or not self._rules.tag_labels:
@@ -236,17 +246,17 @@ class Surveyor:
 
     def _vanish(self, identifier: SourceId) -> None:
         source = self._found.pop(identifier)
-        self._tags.forget(identifier)
+        self.tags.forget(identifier)
         self._watcher.vanish(source)
 
     def _tell(self, before: set[SourceId], *, reached: bool) -> None:
         log = logger.bind(target=self._means.target)
         appeared = [self._found[identifier] for identifier in self._found.keys() - before]
-        if self._rounds == 0 and appeared:
-            log.info("data sources found", count=len(appeared))
-        elif self._rounds:
+        if before or self._rounds:
             for source in appeared:
                 log.info("data source found", **_identity(source))
+        elif appeared:
+            log.info("data sources found", count=len(appeared))
         if reached and self._rounds == 0 and self._rules is not None:
             for name in sorted(set(self._rules.names) - self._matched - self._walk.matched):
                 log.warning("discovery filter matches nothing", filter=name, all_was_seen=not self._troubles.failed)

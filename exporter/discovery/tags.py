@@ -31,6 +31,10 @@ class Tags:
         self._rate = requests_per_second * SHARE
         self._kept: dict[SourceId, _Kept] = {}
 
+    def take_over(self, before: Tags) -> None:
+        """Go on with what is known already."""
+        self._kept = dict(before._kept)
+
     def of(self, source: SourceId, arn: str, version: float | None) -> Mapping[str, str]:
         """Give a source's tags; `version` is its updatedAt. Raises ProviderError."""
         now = self._clock.monotonic()

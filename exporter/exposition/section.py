@@ -100,6 +100,17 @@ class Section(Generic[T]):
         with self._mutex:
             self._put(key, thing)
 
+    def declare(self, families: Families[T]) -> None:
+        """Show everything by other declarations, where they are others."""
+        if families == self._families:
+            return
+        self._families = families
+        for key, old in list(self._things.items()):
+            fresh = self._render(old.snapshot, old.clock, None)
+            with self._mutex:
+                if self._things.get(key) is old:
+                    self._put(key, fresh)
+
     def withdraw(self, key: str) -> None:
         """Show a thing no more."""
         with self._mutex:

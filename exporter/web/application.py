@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
+RELOAD_PATH = "/-/reload"
 
 # Renders share one interpreter lock: more of them at once are not faster, and each holds a whole exposition in memory.
 RENDERS_AT_ONCE = 4
@@ -43,13 +44,18 @@ class Exposition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the application serves; `healthy` and `ready` give None when fine, else the reason in words."""
+    """What the application serves.
+
+    `healthy` and `ready` give None when fine, else the reason in words; `reload` gives the problems that kept the
+    former configuration in force.
+    """
 
     exposition: Exposition
     healthy: Callable[[], str | None]
     ready: Callable[[], str | None]
     version: str
     telemetry_path: str = "/metrics"
+    reload: Callable[[], Sequence[str]] | None = None
 
 
 def create_app(site: Site) -> Starlette:
@@ -61,8 +67,11 @@ def create_app(site: Site) -> Starlette:
         READY_PATH: _verdict_endpoint(site.ready, "Ready"),
         site.telemetry_path: _metrics_endpoint(site.exposition),
     }
+    routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
+    if site.reload:
+        routes.append(Route(RELOAD_PATH, _reload_endpoint(site.reload), methods=["POST", "PUT"]))
     app = Starlette(
-        routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()],
+        routes=routes,
         middleware=[Middleware(Hardening)],
     )
     app.router.redirect_slashes = False
@@ -72,7 +81,7 @@ def create_app(site: Site) -> Starlette:
 def _check_telemetry_path(path: str) -> None:
     if not path.startswith("/") or set(path) & set("?#{}"):
         raise StartupError(f"--web.telemetry-path {path!r} must begin with / and have none of the characters ? # {{ }}")
-    if path in {HEALTHY_PATH, READY_PATH}:
+    if path in {HEALTHY_PATH, READY_PATH, RELOAD_PATH}:
         raise StartupError(f"--web.telemetry-path {path!r} is taken; choose another, such as /metrics")
 
 
@@ -102,6 +111,17 @@ def _verdict_endpoint(reason_against: Callable[[], str | None], word: str) -> En
         return PlainTextResponse(f"{reason}\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
     return verdict
+
+
+def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
+    async def reloading(_request: Request) -> Response:
+        problems = await to_thread.run_sync(reload)
+        if not problems:
+            return PlainTextResponse("Configuration reloaded.\n")
+        text = "The configuration was not reloaded, and the former is still in force:\n"
+        return PlainTextResponse(text + "".join(f"{line}\n" for line in problems), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    return reloading
 
 
 def _landing_endpoint(site: Site) -> Endpoint:
