@@ -213,3 +213,56 @@ def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple
     while taken := agenda.take(now + 10_000):
         waiting.add(taken)
     assert waiting == watched
+
+
+def handed_over(agenda: Agenda, now: float, intervals: Intervals = INTERVALS) -> Agenda:
+    """Give another agenda that goes on with the two sources of one."""
+    heir = Agenda(intervals, 0.0, random.Random(1))
+    standings = agenda.standings(now)
+    for number in (1, 2):
+        source = make_source(number)
+        heir.add(source, now, standings.get(str(source.id)))
+    return heir
+
+
+def test_another_agenda_goes_on_where_this_one_is(agenda: Agenda) -> None:
+    """What was polled has its turn when it had; what was not is new, and what is in flight is due."""
+    agenda.add(make_source(1), now=0.0)
+    assert run(agenda, QUIET, at=0.0) == make_source(1)
+    agenda.add(make_source(2), now=10.0)
+    heir = handed_over(agenda, 100.0)
+    assert heir.unready == "1 data sources not polled yet"
+    assert run(heir, QUIET, at=100.0) == make_source(2)
+    assert heir.wait(100.0) == 200.0
+    assert run(heir, QUIET, at=300.0) == make_source(1)
+    assert agenda.take(100.0) == make_source(2)
+    agenda.done(make_source(2), QUIET, 101.0)
+    assert agenda.take(300.0) == make_source(1)
+    heir = handed_over(agenda, 301.0)
+    assert heir.unready is None
+    assert heir.take(301.0) == make_source(1)
+
+
+def test_shorter_intervals_apply_to_what_waits_already(agenda: Agenda) -> None:
+    """But a firing to come stays where it is, and one that fails keeps its distance."""
+    agenda.add(make_source(1), now=0.0)
+    run(agenda, Outcome(succeeded=True, active=False, fires_in=5000.0), at=0.0)
+    agenda.add(make_source(2), now=0.0)
+    for at in (0.0, 100.0, 200.0, 299.0):
+        run(agenda, FAILED, at=at)
+    failing = agenda.standings(300.0)[str(make_source(2).id)]
+    assert (failing.failures, failing.active) == (4, None)
+    heir = handed_over(agenda, 299.5, Intervals(active=1.0, idle=5.0))
+    (quiet, kept) = (heir.standings(299.5)[str(make_source(number).id)] for number in (1, 2))
+    assert (quiet.quiet, quiet.active) == (300.0, 5061.0)
+    assert kept == failing
+
+
+@pytest.mark.parametrize(("outcome", "due"), [(SYNCING, 31.0), (QUIET, 35.0)])
+def test_a_source_waits_no_longer_than_the_new_interval(agenda: Agenda, outcome: Outcome, due: float) -> None:
+    """Each by its own."""
+    agenda.add(make_source(1), now=0.0)
+    run(agenda, outcome, at=0.0)
+    heir = handed_over(agenda, 30.0, Intervals(active=1.0, idle=5.0))
+    assert heir.take(30.0) == make_source(2)
+    assert heir.wait(30.0) == due - 30.0

@@ -66,3 +66,14 @@ def test_the_rate_halves_when_throttled_and_recovers_slowly() -> None:
     for second in range(1000, 1100, 2):
         pace.throttled(float(second))
     assert pace.rate(1098.0) == pytest.approx(8.0 * FLOOR, rel=0.2)
+
+
+def test_another_ceiling_keeps_what_was_learned() -> None:
+    """Half the rate stays half the rate, and recovers to the new ceiling."""
+    pace = Pace(8.0, 0.0)
+    pace.throttled(100.0)
+    pace.change(2.0, 100.0)
+    assert pace.rate(100.0) == 1.0
+    assert pace.rate(100.0 + RECOVERY) == 2.0
+    pace.change(20.0, 1000.0)
+    assert pace.rate(1000.0) == 20.0

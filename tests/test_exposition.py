@@ -409,3 +409,11 @@ class Counted(SourceFamilies):
         """Count and give."""
         Counted.collected += 1
         return super().collect(snapshot, now, part)
+
+
+def test_other_declarations_apply_to_what_is_shown(page: Page, clock: FakeClock) -> None:
+    """A window of another length counts anew what is already there."""
+    show(page, clock, make_job("a", started=NOON - 23 * HOUR), make_job("b", started=NOON - 2 * HOUR))
+    assert value(page, "qbusiness_sync_jobs", status="SUCCEEDED") == 2
+    page.sources.declare(SourceFamilies(3 * HOUR))
+    assert value(page, "qbusiness_sync_jobs", status="SUCCEEDED") == 1

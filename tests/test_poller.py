@@ -444,3 +444,43 @@ def test_credentials_that_do_not_work_are_said_once_for_all_sources(rig: Rig) ->
             rig.poller.poll(source)
     assert [line["event"] for line in logs] == ["credentials do not work", "credentials work again"]
     assert rig.report.failures == [Reason.CREDENTIALS] * 3
+
+
+def test_a_poll_under_way_when_another_takes_over_comes_to_nothing(rig: Rig, clock: FakeClock) -> None:
+    """What it read may be older than what the other has committed since."""
+    rig.service.jobs = [make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=5)]
+    rig.poll()
+    heir = Rig(clock, rig.store)
+
+    def taken_over_while_reading(*_: object, **__: object) -> Iterator[JobPage]:
+        (left,) = rig.poller.release()
+        heir.poller.take_over(rig.source, left)
+        heir.service.now = NOON + 600
+        heir.service.jobs = [make_job("a", "SUCCEEDED", started=NOON + 1, lasted=500, added=9)]
+        heir.poll()
+        yield JobPage((make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=7),), NOON + 500, more=False)
+
+    shown = len(rig.report.shown)
+    rig.service.sync_jobs = taken_over_while_reading  # type: ignore[method-assign] # for this one poll
+    rig.poll()
+    assert len(rig.report.shown) == shown
+    kept = rig.store.history(str(rig.source.id))
+    assert kept
+    assert kept.completed["SUCCEEDED"] == 1
+    assert heir.report.shown[-1].history == kept
+    assert kept.documents["added"] == 4
+
+
+def test_a_wider_window_is_read_back_at_once(rig: Rig, clock: FakeClock) -> None:
+    """And the same window is not read again before it is due."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    for window, since in ((POLICY.window, True), (POLICY.window * 2, False)):
+        heir = Rig(clock, rig.store)
+        heir.poller = Poller(heir.means, heir.report, replace(POLICY, window=window))
+        (left,) = rig.poller.release()
+        heir.poller.take_over(rig.source, left)
+        heir.service.jobs = rig.service.jobs
+        heir.poll()
+        assert ("since None" not in heir.service.asked[0]) is since
+        rig = heir
