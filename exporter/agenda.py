@@ -95,14 +95,20 @@ class Agenda:
         """Count the sources."""
         return len(self._members)
 
-    def add(self, source: DataSource, now: float, standing: Standing | None = None) -> None:
-        """Take on a source, due when it was, else as soon as those added before it leave room."""
+    def add(
+        self, source: DataSource, now: float, standing: Standing | None = None, *, is_syncing: bool = False
+    ) -> None:
+        """Take on a source, due when it was, else as soon as those added before it leave room.
+
+        One that is known to be syncing is polled before the quiet ones.
+        """
         key = str(source.id)
         self._members.add(key)
         if standing is None:
             self._first_pass.add(key)
-            standing = Standing(quiet=max(now, self._next_first))
-            self._next_first = max(now, self._next_first) + self._spacing
+            due = max(now, self._next_first)
+            self._next_first = due + self._spacing
+            standing = Standing(active=now) if is_syncing else Standing(quiet=due)
         if standing.failures:
             self._failures[key] = standing.failures
         if key in self.in_flight:
@@ -174,9 +180,14 @@ class Agenda:
         return max(0.0, now - min(self._active.due, self._quiet.due))
 
     @property
+    def unpolled(self) -> int:
+        """Count the sources that have not been polled yet."""
+        return len(self._first_pass)
+
+    @property
     def unready(self) -> str | None:
         """Say why the first pass has not ended; None when it has."""
-        return f"{len(self._first_pass)} data sources not polled yet" if self._first_pass else None
+        return f"{self.unpolled} data sources not polled yet" if self._first_pass else None
 
     @property
     def has_succeeded(self) -> bool:

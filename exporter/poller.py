@@ -151,6 +151,11 @@ class Poller:
             if watch.about != before:
                 self._show_if_possible(source, watch)
 
+    def is_syncing(self, source: SourceId) -> bool:
+        """Tell whether a source had a sync in progress when it was last polled."""
+        watch = self._watches.get(str(source))
+        return bool(watch and watch.history and watch.history.in_progress())
+
     def watched(self) -> set[str]:
         """Give the sources that are watched."""
         return set(self._watches)

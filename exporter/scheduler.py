@@ -48,10 +48,10 @@ class Scheduler:
         self._alive_at = clock.monotonic()
         self._threads = [threading.Thread(target=self._work, name=f"poll-{n}", daemon=True) for n in range(workers)]
 
-    def add(self, source: DataSource, standing: Standing | None = None) -> None:
-        """Take on a source, due when it was where it was polled before."""
+    def add(self, source: DataSource, standing: Standing | None = None, *, is_syncing: bool = False) -> None:
+        """Take on a source, due when it was where it was polled before, and soon where it is known to be syncing."""
         with self._changed:
-            self._agenda.add(source, self._clock.monotonic(), standing)
+            self._agenda.add(source, self._clock.monotonic(), standing, is_syncing=is_syncing)
             self._changed.notify()
 
     def remove(self, source: DataSource) -> None:
@@ -63,6 +63,11 @@ class Scheduler:
         """Give where each source that was polled stands."""
         with self._changed:
             return self._agenda.standings(self._clock.monotonic())
+
+    def polled(self) -> tuple[int, int]:
+        """Count the sources that have been polled, and all."""
+        with self._changed:
+            return len(self._agenda) - self._agenda.unpolled, len(self._agenda)
 
     def watched(self) -> int:
         """Count the sources."""

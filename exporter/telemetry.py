@@ -30,13 +30,15 @@ _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 class Telemetry:
     """The metrics of the exporter itself, in a registry of their own."""
 
-    def __init__(self, revision: str = "unknown") -> None:
+    def __init__(self, revision: str = "unknown", *, of_process: bool = True) -> None:
+        """`of_process` adds what prometheus_client tells of the process and its interpreter."""
         # Prometheus keeps _created series as plain extra series: three for every histogram, of no use to anyone.
         disable_created_metrics()
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        if of_process:
+            ProcessCollector(registry=self.registry)
+            PlatformCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
         self._target_up = self._gauge(
             "qbusiness_target_up",
             "1 when the last request to the target was answered and authorised.",

@@ -266,3 +266,12 @@ def test_a_source_waits_no_longer_than_the_new_interval(agenda: Agenda, outcome:
     heir = handed_over(agenda, 30.0, Intervals(active=1.0, idle=5.0))
     assert heir.take(30.0) == make_source(2)
     assert heir.wait(30.0) == due - 30.0
+
+
+def test_after_a_restart_what_was_syncing_is_polled_first() -> None:
+    """The first pass over a large fleet takes long, and those are the ones that may have ended."""
+    spaced = Agenda(INTERVALS, 10.0, random.Random(1))
+    for number in range(1, 9):
+        spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})
+    assert [run(spaced, QUIET, at=0.0).id for _ in range(3)] == [make_source(number).id for number in (7, 8, 1)]
+    assert spaced.unready == "5 data sources not polled yet"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter import __version__, logs
-from exporter.cli import check, demo, discover, plan, policy, serve
+from exporter.cli import check, demo, discover, export, plan, policy, serve
 from exporter.cli.configuration import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -32,9 +32,14 @@ COMMANDS = {
     "demo": Command(demo.run, "the same against a simulated Amazon Q Business: no AWS account, no configuration"),
     "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
     "discover": Command(discover.run, "print a configuration (YAML) that names every data source in sight"),
+    "export": Command(export.run, "poll everything once and print the metrics, for cron and the textfile collector"),
     "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
     "plan": Command(plan.run, "print what this configuration will cost: sources, series, API calls an hour"),
 }
+
+
+FLAGS_OF = {"probe": "check", "output": "export"}
+"""The flags of one command alone."""
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -47,8 +52,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     command = rest[0] if rest else "serve"
     if command not in COMMANDS or len(rest) > 1:
         parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
-    if arguments.probe and command != "check":
-        parser.error(f"--probe goes with check, not with {command}")
+    for flag, its_command in FLAGS_OF.items():
+        if getattr(arguments, flag) and command != its_command:
+            parser.error(f"--{flag} goes with {its_command}, not with {command}")
     arguments.command = COMMANDS[command].run
     arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
     return arguments
@@ -77,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         "--probe",
         action="store_true",
         help="with check: call each permission once per target and say which are missing",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="with export: write to a file, which is there whole or not at all (default: stdout)",
     )
     parser.add_argument(
         "--web.listen-address",

@@ -45,18 +45,19 @@ class Exporter:
         addresses: Sequence[str],
         telemetry_path: str = "/metrics",
         reload: Callable[[], Sequence[str]] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """`reload` is what a request for `/-/reload` calls: it gives the problems that kept the old configuration."""
         self._clock = SystemClock()
         self._stopping = threading.Event()
         self._applying = threading.Lock()
-        self.telemetry = Telemetry()
+        self.telemetry = telemetry or Telemetry()
         self._state_path = config.state.path
         self._sources = Section(SourceFamilies(config.polling.window), self._clock)
         self._indexes = Section(IndexFamilies(), self._clock)
-        page = Exposition((self._sources, self._indexes), self.telemetry.registry)
-        self._ahead = threading.Thread(target=self._render_ahead, args=(page,), name="render-ahead", daemon=True)
-        site = Site(page, self._unhealthy, self._unready, __version__, telemetry_path, reload)
+        self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
+        self._ahead = threading.Thread(target=self._render_ahead, name="render-ahead", daemon=True)
+        site = Site(self.page, self._unhealthy, self._unready, __version__, telemetry_path, reload)
         self.web = WebServer(create_app(site), addresses)
         self._store = Store(config.state.path, self.telemetry.state_write_failed)
         self._shared = Shared(
@@ -68,20 +69,44 @@ class Exporter:
 
     def start(self) -> None:
         """Listen and begin to poll; raises StartupError where an address cannot be had."""
-        for target in self._targets:
-            target.claim()
-        for target in self._targets:
-            target.restore({})
+        self._restore()
         # What was restored lives as long as the program: the collector need not look through it, for a tenth of a
         # second at a time, while somebody waits for a scrape.
         gc.collect()
         gc.freeze()
         # Not before: a scrape amid the restoring would find whole departments gone, and nothing that says why.
         self.web.start()
+        self._begin()
+        self._ahead.start()
+
+    def start_polling(self) -> None:
+        """Begin to poll, and let nobody see it."""
+        self._restore()
+        self._begin()
+
+    def _restore(self) -> None:
+        for target in self._targets:
+            target.claim()
+        for target in self._targets:
+            target.restore({})
+
+    def _begin(self) -> None:
         for target in self._targets:
             target.start()
-        self._ahead.start()
         self._store.forget({key for target in self._targets for key in target.poller.watched()}, self._clock.time())
+
+    def first_pass_is_on(self) -> bool:
+        """Tell whether there are data sources that have not been looked for, or not been polled yet."""
+        return any(target.unready() for target in self._targets)
+
+    def has_succeeded(self) -> bool:
+        """Tell whether anything could be read."""
+        return any(target.has_succeeded() for target in self._targets)
+
+    def polled(self) -> tuple[int, int]:
+        """Give how many data sources have been polled, of how many that are known."""
+        counts = [target.scheduler.polled() for target in self._targets]
+        return sum(done for done, _ in counts), sum(total for _, total in counts)
 
     def apply(self, config: Config) -> None:
         """Go on with another configuration: what it does not change goes on as it was.
@@ -156,11 +181,11 @@ class Exporter:
         self._store.close()
         self.web.stop()
 
-    def _render_ahead(self, page: Exposition) -> None:
+    def _render_ahead(self) -> None:
         """Leave no work to the scrape after 02:00, when the whole organisation is due; ends with the program."""
         while not self._stopping.wait(RENDER_EVERY):
             try:
-                for _ in page.prepare(RENDER_AHEAD):
+                for _ in self.page.prepare(RENDER_AHEAD):
                     if self._stopping.wait(GIVE_WAY):
                         return
             except Exception:
@@ -180,7 +205,7 @@ class Exporter:
     def _not_yet_ready(self) -> str | None:
         reasons = ((target.name, target.unready()) for target in self._targets)
         waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
-        if waiting or any(target.has_succeeded() for target in self._targets):
+        if waiting or self.has_succeeded():
             return waiting
         return "no poll has succeeded yet"
 

@@ -134,7 +134,8 @@ class Target:
             self.poller.watch(source, since, known)
         else:
             self.poller.take_over(source, left.watch)
-        self.scheduler.add(source, left.standing if left else None)
+        syncing = self.poller.is_syncing(source.id)
+        self.scheduler.add(source, left.standing if left else None, is_syncing=syncing)
 
     @property
     def stopping(self) -> bool:
