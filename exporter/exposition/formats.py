@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client.core import Metric
 
@@ -46,29 +46,23 @@ TEXT = Format(CONTENT_TYPE_PLAIN_0_0_4, generate_latest)
 OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, generate_openmetrics, _EOF)
 FORMATS = (TEXT, OPENMETRICS)
 
-Lines = tuple[bytes, ...]
-"""A piece of the page for each of some families: their headers, or their sample lines."""
+
+class Family(NamedTuple):
+    """A family rendered in each of `FORMATS`: its header, and its sample lines."""
+
+    headers: tuple[bytes, ...]
+    lines: tuple[bytes, ...]
 
 
-def render_apart(metrics: Iterable[Metric]) -> tuple[tuple[Lines, ...], tuple[Lines, ...]]:
-    """Render families in each of `FORMATS`: their headers, and their sample lines."""
-    headers, samples = zip(*(_split(wanted.render(metrics)) for wanted in FORMATS), strict=True)
-    # Only exemplars and the headers of counters differ: what is the same is kept once.
-    return headers, (samples[0], *(_shared(lines, samples[0]) for lines in samples[1:]))
+def render_apart(metrics: Iterable[Metric]) -> tuple[Family, ...]:
+    """Render families in each of `FORMATS`, the header of each apart from its sample lines."""
+    pages = [_split(wanted.render(metrics)) for wanted in FORMATS]
+    return tuple(Family(*zip(*family, strict=True)) for family in zip(*pages, strict=True))
 
 
-def _shared(lines: Lines, kept: Lines) -> Lines:
-    if lines == kept:
-        return kept
-    return tuple(there if there == here else here for here, there in zip(lines, kept, strict=True))
-
-
-def _split(page: bytes) -> tuple[Lines, Lines]:
+def _split(page: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Part a page into its families' headers and their sample lines; no sample line can begin like a header."""
-    headers, samples = [], []
     for family in _FAMILY.split(page)[1:]:
         lines = family.splitlines(keepends=True)
         body = next((at for at, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
-        headers.append(b"".join(lines[:body]))
-        samples.append(b"".join(lines[body:]))
-    return tuple(headers), tuple(samples)
+        yield b"".join(lines[:body]), b"".join(lines[body:])
