@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
 RENDER_EVERY, RENDER_AHEAD = 15.0, 180.0  # seconds
+PROMETHEUS_ACCEPTS = "application/openmetrics-text"
 GIVE_WAY = 0.005  # seconds between two renderings, each of which takes less than one millisecond
 
 logger = structlog.get_logger()
@@ -70,6 +71,7 @@ class Exporter:
     def start(self) -> None:
         """Listen and begin to poll; raises StartupError where an address cannot be had."""
         self._restore()
+        self.page.render(PROMETHEUS_ACCEPTS, "gzip")  # compresses all of it, so that the first scrape need not
         # What was restored lives as long as the program: the collector need not look through it, for a tenth of a
         # second at a time, while somebody waits for a scrape.
         gc.collect()
