@@ -87,6 +87,7 @@ class Agenda:
         self._members: set[str] = set()
         self._failures: dict[str, int] = {}
         self._first_pass: set[str] = set()
+        self._this_pass: set[str] = set()
         self._next_first = 0.0
         self._succeeded = False
         self.in_flight: dict[str, float] = {}
@@ -104,6 +105,7 @@ class Agenda:
         """
         key = str(source.id)
         self._members.add(key)
+        self._this_pass.add(key)
         if standing is None:
             self._first_pass.add(key)
             due = max(now, self._next_first)
@@ -136,6 +138,7 @@ class Agenda:
         key = str(source.id)
         self._members.discard(key)
         self._first_pass.discard(key)
+        self._this_pass.discard(key)
         self._failures.pop(key, None)
         self._turns.pop(key, None)
 
@@ -159,6 +162,7 @@ class Agenda:
             return
         self._turns[key] = next(self._numbers)
         self._first_pass.discard(key)
+        self._this_pass.discard(key)
         self._succeeded |= outcome.succeeded
         if outcome.succeeded:
             self._failures.pop(key, None)
@@ -169,6 +173,13 @@ class Agenda:
         (self._active if outcome.active else self._quiet).put(due, source)
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
             self._active.put(now + outcome.fires_in + self._intervals.active, source)
+
+    def end_pass(self) -> bool:
+        """Tell whether every source has been polled since this last was so, and begin anew."""
+        if self._this_pass or not self._members:
+            return False
+        self._this_pass = set(self._members)
+        return True
 
     def wait(self, now: float) -> float | None:
         """Give the seconds until a source is due; None when none is waiting."""

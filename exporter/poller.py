@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -38,6 +39,9 @@ class Report(Protocol):
 
     def failed(self, reason: Reason) -> None:
         """Take note that a poll failed."""
+
+    def ended(self, job: SyncJob) -> None:
+        """Take note that a job was seen to have ended."""
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Show a source as it is now."""
@@ -156,6 +160,11 @@ class Poller:
         watch = self._watches.get(str(source))
         return bool(watch and watch.history and watch.history.in_progress())
 
+    def syncing(self) -> int:
+        """Count the sources that had a sync in progress when they were last polled."""
+        histories = (watch.history for watch in list(self._watches.values()))
+        return sum(bool(history and history.in_progress()) for history in histories)
+
     def watched(self) -> set[str]:
         """Give the sources that are watched."""
         return set(self._watches)
@@ -211,6 +220,7 @@ class Poller:
             self._keep_and_show(source, watch)
         if after is not before:
             for job in newly_ended(before, after):
+                self._report.ended(job)
                 _log(source, watch).info("sync job ended", **_describe(job))
         self._warn(source, watch, reading)
 
@@ -316,11 +326,17 @@ def _identity(source: DataSource, names: Names | None) -> dict[str, str]:
     return {**known, "data_source_id": source.id.data_source_id}
 
 
+def _written(moment: float | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _describe(job: SyncJob) -> dict[str, object]:
     """Give everything known of a job, for its line in the log; what is not known is left out."""
     facts: dict[str, object] = {
         "execution_id": job.execution_id,
         "status": job.status,
+        "started": _written(job.started),
+        "ended": _written(job.ended),
         "duration_seconds": job.duration,
         **{f"documents_{kind}": figure for kind, figure in job.documents.items()},
         "error_code": job.error_code,

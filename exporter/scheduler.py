@@ -30,19 +30,22 @@ class SystemClock:
 class Scheduler:
     """Polls the sources of one target with a fixed number of workers until stopped."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each a part of its own, made once)
         self,
         agenda: Agenda,
         poll: Callable[[DataSource], Outcome],
         workers: int,
         patience: float,
         clock: Clock,
+        *,
+        passed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`patience` is the longest that a single request may take, in seconds."""
+        """`patience` is the longest that a single request may take, in seconds; `passed` is told of each pass's end."""
         self._agenda = agenda
         self._poll = poll
         self._patience = patience + STALLED
         self._clock = clock
+        self._passed = passed
         self._changed = threading.Condition()
         self._stopping = False
         self._alive_at = clock.monotonic()
@@ -128,7 +131,10 @@ class Scheduler:
             outcome = self._poll(source)
             with self._changed:
                 self._agenda.done(source, outcome, self._clock.monotonic())
+                is_end = self._agenda.end_pass()
                 self._changed.notify()
+            if is_end:
+                self._passed()
 
     def _next(self) -> DataSource | None:
         with self._changed:

@@ -243,6 +243,25 @@ def test_another_agenda_goes_on_where_this_one_is(agenda: Agenda) -> None:
     assert heir.take(301.0) == make_source(1)
 
 
+def test_a_pass_ends_when_every_source_was_polled_since_the_last(agenda: Agenda) -> None:
+    """However often some of them were; one that is gone is not waited for, and without sources there is no pass."""
+    assert not agenda.end_pass()
+    for number in (1, 2, 3):
+        agenda.add(make_source(number), now=0.0)
+    run(agenda, SYNCING, at=0.0)
+    run(agenda, QUIET, at=0.0)
+    assert not agenda.end_pass()
+    run(agenda, FAILED, at=0.0)
+    assert (agenda.end_pass(), agenda.end_pass()) == (True, False)
+    run(agenda, SYNCING, at=60.0)
+    run(agenda, SYNCING, at=120.0)
+    run(agenda, QUIET, at=300.0)
+    assert not agenda.end_pass()
+    for number in (1, 2, 3):
+        agenda.remove(make_source(number))
+    assert not agenda.end_pass()
+
+
 def test_shorter_intervals_apply_to_what_waits_already(agenda: Agenda) -> None:
     """But a firing to come stays where it is, and one that fails keeps its distance."""
     agenda.add(make_source(1), now=0.0)

@@ -93,6 +93,7 @@ class Reported:
         self.polls = 0
         self.failures: list[Reason] = []
         self.shown: list[SourceSnapshot] = []
+        self.ended_jobs: list[str] = []
         self.broken = False
 
     def polled(self) -> None:
@@ -102,6 +103,10 @@ class Reported:
     def failed(self, reason: Reason) -> None:
         """Note."""
         self.failures.append(reason)
+
+    def ended(self, job: SyncJob) -> None:
+        """Note."""
+        self.ended_jobs.append(job.execution_id)
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Note, or fail."""
@@ -294,7 +299,9 @@ def test_each_job_that_ends_has_one_line_with_all_that_is_known(rig: Rig) -> Non
     (line,) = logs
     assert line["event"] == "sync job ended"
     assert (line["status"], line["duration_seconds"], line["documents_added"]) == ("FAILED", 60.0, 3)
+    assert (line["started"], line["ended"]) == ("2026-09-21T14:13:21Z", "2026-09-21T14:14:21Z")
     assert "documents_failed" not in line
+    assert rig.report.ended_jobs == [make_job("new").execution_id]
 
 
 def test_each_odd_thing_is_warned_of_once(rig: Rig) -> None:

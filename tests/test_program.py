@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -416,11 +416,16 @@ def test_logs_come_as_json_when_asked(tmp_path: Path, state: Path) -> None:
             text=True,
         )
         assert done.stderr
-        events: list[dict[str, str]] = []
-        while not events or events[-1]["msg"] != "poll failing":
+        events: list[dict[str, Any]] = []
+        while not events or events[-1]["msg"] != "pass ended":
             events.append(json.loads(done.stderr.readline()))
         done.terminate()
         done.communicate()
-    assert [event["msg"] for event in events] == ["starting", "listening", "poll failing"]
-    assert (events[-1]["level"], events[-1]["reason"]) == ("warn", "access_denied")
+    assert [event["msg"] for event in events] == ["starting", "listening", "poll failing", "pass ended"]
+    *_, failing, pass_ended = events
+    assert (failing["level"], failing["reason"]) == ("warn", "access_denied")
+    figures = {
+        name: pass_ended[name] for name in ("data_sources", "polls", "failed", "failed_access_denied", "jobs_ended")
+    }
+    assert figures == {"data_sources": 1, "polls": 1, "failed": 1, "failed_access_denied": 1, "jobs_ended": 0}
     assert all(event["ts"].endswith("Z") for event in events)

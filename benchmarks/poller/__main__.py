@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
     from exporter.errors import Reason
-    from exporter.model import SourceSnapshot
+    from exporter.model import SourceSnapshot, SyncJob
 
 ROUNDS, POLLS = 15, 100
 JOBS = 30  # of the last month, one a day: what a daily source has
@@ -74,6 +74,9 @@ class Quiet:
     def failed(self, reason: Reason) -> None:
         """Fail: nothing may go wrong here."""
         raise AssertionError(reason)
+
+    def ended(self, job: SyncJob) -> None:
+        """Let it go."""
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Render."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.polling.organisation import Source
     from exporter.errors import Reason
-    from exporter.model import SourceHistory, SourceId, SourceSnapshot
+    from exporter.model import SourceHistory, SourceId, SourceSnapshot, SyncJob
 
 PAGE = 10
 LATENCY = 0.08  # seconds that an answer takes
@@ -126,6 +126,9 @@ class Nobody:
     def failed(self, reason: Reason) -> None:
         """Fail: nothing may go wrong here."""
         raise AssertionError(reason)
+
+    def ended(self, job: SyncJob) -> None:
+        """Let it go."""
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Let it go: rendering is measured elsewhere."""

@@ -21,13 +21,14 @@ from exporter.errors import ProviderError, Reason
 from exporter.means import Access, Means
 from exporter.model import DataSource, IndexSnapshot, Location, SourceId
 from exporter.names import Names
+from exporter.passes import PassLog
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from exporter.config import TargetConfig
-    from exporter.model import Description, IndexFacts, IndexId, Known, SourceSnapshot
+    from exporter.model import Description, IndexFacts, IndexId, Known, SourceSnapshot, SyncJob
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
 DESCRIBED_EVERY = 900.0  # seconds between two looks at what is named, where nothing is discovered
@@ -73,7 +74,9 @@ class Target:
             workers=polling.concurrency,
             patience=self.connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
             clock=shared.clock,
+            passed=self._passed,
         )
+        self._pass = PassLog(self.name, shared.clock)
 
     # Beginning and end.
 
@@ -166,7 +169,9 @@ class Target:
         """Count an attempt, and learn from it whether the target lets us in."""
         self.scheduler.progress()
         self._telemetry.attempt(self.name, operation, code, seconds)
+        self._pass.note("requests")
         if is_throttled(code):
+            self._pass.note("throttled")
             self.budget.throttled()
         authorised = was_authorised(operation, code)
         if authorised is not None:
@@ -177,12 +182,27 @@ class Target:
     def polled(self) -> None:
         """Count a poll."""
         self._telemetry.poll(self.name)
+        self._pass.note("polls")
+
+    def ended(self, job: SyncJob) -> None:
+        """Count a job that ended."""
+        self._pass.note("jobs_ended", f"jobs_{job.status.lower()}")
 
     def failed(self, reason: Reason) -> None:
         """Count a failed poll; without credentials or a role to assume not even an attempt was made."""
         self._telemetry.poll_failed(self.name, reason)
+        self._pass.note("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
             self._set_up(up=False)
+
+    def _passed(self) -> None:
+        """Say what came of a pass over all sources."""
+        self._pass.end(
+            data_sources=self.scheduler.watched(),
+            syncing=self.poller.syncing(),
+            lag_seconds=round(self.scheduler.lag(), 3),
+            requests_per_second_allowed=round(self.budget.rate(), 3),
+        )
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Show a source on the page."""
