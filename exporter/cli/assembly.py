@@ -54,7 +54,7 @@ class Exporter:
         self._applying = threading.Lock()
         self.telemetry = telemetry or Telemetry()
         self._state_path = config.state.path
-        self._sources = Section(SourceFamilies(config.polling.window), self._clock)
+        self._sources = Section(_families(config), self._clock)
         self._indexes = Section(IndexFamilies(), self._clock)
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._ahead = threading.Thread(target=self._render_ahead, name="render-ahead", daemon=True)
@@ -128,7 +128,7 @@ class Exporter:
             if config.state.path != self._state_path:
                 logger.warning("state.path changes with a restart alone", in_use=self._state_path)
             self._change(targets)
-            self._sources.declare(SourceFamilies(config.polling.window))
+            self._sources.declare(_families(config))
 
     def _change(self, targets: list[Target]) -> None:
         """Let new targets take the place of old ones, without a gap in what is shown."""
@@ -215,3 +215,7 @@ class Exporter:
 def _settings(config: Config) -> Iterator[Settings]:
     policy = Policy(config.polling.window, config.metrics.duration_buckets)
     return (Settings(target, config.polling, policy) for target in config.targets)
+
+
+def _families(config: Config) -> SourceFamilies:
+    return SourceFamilies(config.polling.window, config.objectives)

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from exporter.schedule import ScheduleError, parse
 
 if TYPE_CHECKING:
+    from exporter.config import ObjectiveConfig
     from exporter.model import Description, SourceHistory, SourceSnapshot, SyncJob
     from exporter.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a family may look at: a source's snapshot, and AWS's clock."""
+    """What a family may look at: a source's snapshot, AWS's clock, and the configuration as far as it concerns it."""
 
     snapshot: SourceSnapshot
     now: float
     window: float
+    objectives: tuple[ObjectiveConfig, ...] = ()
 
     @property
     def history(self) -> SourceHistory | None:
@@ -68,3 +70,9 @@ class Context:
     def next_firing(self) -> float | None:
         """Give the schedule's next firing."""
         return self.schedule.next(self.now) if self.schedule else None
+
+    @property
+    def last_firing(self) -> float | None:
+        """Give the schedule's next firing where it is the last."""
+        firing = self.next_firing
+        return firing if self.schedule and firing is not None and self.schedule.next(firing) is None else None

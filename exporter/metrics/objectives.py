@@ -1,0 +1,83 @@
+"""What alerts hold a data source to, as series: rules compare with them, so that nobody edits an expression."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from exporter.config import DEFAULT_OBJECTIVE
+from exporter.metrics.families import Gauge, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.config import ObjectiveMatch
+    from exporter.metrics.families import Family, Sample
+    from exporter.metrics.source import Context
+    from exporter.model import SourceSnapshot
+
+_GRACE = 3600.0  # seconds beyond two gaps of the schedule: one missed firing, and the sync's own duration, are forgiven
+_NAME = "qbusiness_data_source_objective"
+_FROM = "from the first of the configuration's objectives that matches, else"
+
+
+def _matches(match: ObjectiveMatch, snapshot: SourceSnapshot) -> bool:
+    """Tell whether all that is given matches; a type that AWS has not said yet is empty."""
+    globs = (
+        (match.application, snapshot.names.application),
+        (match.data_source, snapshot.names.data_source),
+        (match.type, snapshot.about.type if snapshot.about else ""),
+    )
+    labels = dict(snapshot.source.labels)
+    return all(glob is None or fnmatchcase(text, glob) for glob, text in globs) and all(
+        name in labels and fnmatchcase(labels[name], glob) for name, glob in match.labels.items()
+    )
+
+
+def _objective(name: str, context: Context) -> float | None:
+    """Give an objective: of the first match, else the default."""
+    first = next((each for each in context.objectives if _matches(each.match, context.snapshot)), DEFAULT_OBJECTIVE)
+    given: float | None = getattr(first, name)
+    standing: float | None = getattr(DEFAULT_OBJECTIVE, name)
+    return standing if given is None else given
+
+
+def _value(name: str) -> Callable[[Context], Iterator[Sample]]:
+    return lambda context: value_of(_objective(name, context))
+
+
+def _max_success_age(context: Context) -> Iterator[Sample]:
+    return value_of(_objective("max_success_age", context) or _by_schedule(context))
+
+
+def _by_schedule(context: Context) -> float | None:
+    """Give the age that follows from the schedule; none where it fires no more, for then nothing is expected of it."""
+    if context.schedule is None or context.next_firing is None:
+        return None
+    gap = context.schedule.longest_gap()
+    return None if gap is None else 2 * gap + _GRACE
+
+
+OBJECTIVE_FAMILIES: tuple[Family, ...] = (
+    Gauge(
+        f"{_NAME}_max_success_age_seconds",
+        f"Longest time since a successful sync, {_FROM} twice the longest gap of the schedule plus 1h; absent where "
+        "there is neither.",
+        _max_success_age,
+    ),
+    Gauge(
+        f"{_NAME}_max_duration_seconds",
+        f"Longest time that a sync may take, {_FROM} 1d.",
+        _value("max_duration"),
+    ),
+    Gauge(
+        f"{_NAME}_max_failed_ratio",
+        f"Largest share of failed documents among scanned (or touched) ones, {_FROM} 0.05.",
+        _value("max_failed_ratio"),
+    ),
+    Gauge(
+        f"{_NAME}_min_documents_scanned",
+        f"A successful sync that scanned fewer documents is suspicious, {_FROM} 1.",
+        _value("min_documents_scanned"),
+    ),
+)
