@@ -28,6 +28,9 @@ demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS acc
 test: $(VENV)/.dev tools  ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto
 
+test-%: $(VENV)/.dev  # a heavier suite, with what it needs: tests/suites/NAME/run installs that and runs it
+	tests/suites/$*/run
+
 check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and golden files are up to date
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
