@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.model import Clock
+    from exporter.host import Event, Host
 
 FLOOR = 1 / 32  # of the ceiling: however hard it is throttled, it goes on
 RECOVERY = 300.0  # seconds from nothing to the ceiling, where nothing is throttled any more
@@ -52,30 +52,30 @@ class Pace:
 class Budget:
     """A target's pace, for the threads that send its requests."""
 
-    def __init__(self, ceiling: float, clock: Clock, stop: threading.Event) -> None:
-        self._clock = clock
+    def __init__(self, ceiling: float, host: Host, stop: Event) -> None:
+        self._host = host
         self._stop = stop
         self._mutex = threading.Lock()
-        self._pace = Pace(ceiling, clock.monotonic())
+        self._pace = Pace(ceiling, host.monotonic())
 
     def admit(self) -> None:
         """Wait for the next free moment; returns at once when the program is stopping."""
         with self._mutex:
-            now = self._clock.monotonic()
+            now = self._host.monotonic()
             moment = self._pace.reserve(now)
         self._stop.wait(moment - now)
 
     def change(self, ceiling: float) -> None:
         """Set another ceiling."""
         with self._mutex:
-            self._pace.change(ceiling, self._clock.monotonic())
+            self._pace.change(ceiling, self._host.monotonic())
 
     def throttled(self) -> None:
         """Slow down: the service says that it is too much."""
         with self._mutex:
-            self._pace.throttled(self._clock.monotonic())
+            self._pace.throttled(self._host.monotonic())
 
     def rate(self) -> float:
         """Give the requests per second that are allowed now."""
         with self._mutex:
-            return self._pace.rate(self._clock.monotonic())
+            return self._pace.rate(self._host.monotonic())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -13,6 +12,7 @@ from exporter.errors import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.host import Event, Host
     from exporter.model import IndexId, SourceId
 
 logger = structlog.get_logger()
@@ -28,13 +28,29 @@ class Keeper(Protocol):
         """Keep a name for good."""
 
 
+class _Question:
+    """A name that is being asked for, and what came of it for all who wait."""
+
+    def __init__(self, answered: Event) -> None:
+        self.answered = answered
+        self.answer: str | BaseException = ""
+
+    def wait(self) -> str:
+        """Give the name, or raise what asking for it raised."""
+        self.answered.wait()
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
 class Names:
     """The settled display names of one target's applications, indexes and data sources; for any thread."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, host: Host) -> None:
         self._keeper = keeper
+        self._host = host
         self._mutex = threading.Lock()
-        self._asking: dict[str, Future[str]] = {}
+        self._asking: dict[str, _Question] = {}
 
     def application(self, application_id: str, ask: Callable[[], str]) -> str:
         """Give an application's name; raises ProviderError where it cannot be settled now."""
@@ -54,20 +70,20 @@ class Names:
 
     def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
         """Settle one name; of many who want the same one at once, the first asks for all."""
-        mine: Future[str] = Future()
+        mine = _Question(self._host.event())
         with self._mutex:
-            asking = self._asking.setdefault(key, mine)
-        if asking is not mine:
-            return asking.result()
+            question = self._asking.setdefault(key, mine)
+        if question is not mine:
+            return question.wait()
         try:
-            name = self._keeper.name(key) or self._ask(key, identifier, ask)
-            mine.set_result(name)
+            mine.answer = name = self._keeper.name(key) or self._ask(key, identifier, ask)
         except BaseException as error:
-            mine.set_exception(error)
+            mine.answer = error
             raise
         finally:
             with self._mutex:
                 del self._asking[key]
+            mine.answered.set()
         return name
 
     def _ask(self, key: str, identifier: str, ask: Callable[[], str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,19 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.agenda import Agenda, Standing
-    from exporter.model import Clock, DataSource
+    from exporter.host import Host
+    from exporter.model import DataSource
     from exporter.poller import Outcome
 
 STALLED = 60.0  # seconds beyond one request's longest life after which a silent poll loop counts as dead
 
 logger = structlog.get_logger()
-
-
-class SystemClock:
-    """The host's clocks."""
-
-    monotonic = staticmethod(time.monotonic)
-    time = staticmethod(time.time)
 
 
 class Scheduler:
@@ -36,7 +28,7 @@ class Scheduler:
         poll: Callable[[DataSource], Outcome],
         workers: int,
         patience: float,
-        clock: Clock,
+        host: Host,
         *,
         passed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -44,17 +36,17 @@ class Scheduler:
         self._agenda = agenda
         self._poll = poll
         self._patience = patience + STALLED
-        self._clock = clock
+        self._host = host
         self._passed = passed
-        self._changed = threading.Condition()
+        self._changed = host.condition()
         self._stopping = False
-        self._alive_at = clock.monotonic()
-        self._threads = [threading.Thread(target=self._work, name=f"poll-{n}", daemon=True) for n in range(workers)]
+        self._alive_at = host.monotonic()
+        self._threads = [host.thread(f"poll-{n}", self._work) for n in range(workers)]
 
     def add(self, source: DataSource, standing: Standing | None = None, *, is_syncing: bool = False) -> None:
         """Take on a source, due when it was where it was polled before, and soon where it is known to be syncing."""
         with self._changed:
-            self._agenda.add(source, self._clock.monotonic(), standing, is_syncing=is_syncing)
+            self._agenda.add(source, self._host.monotonic(), standing, is_syncing=is_syncing)
             self._changed.notify()
 
     def remove(self, source: DataSource) -> None:
@@ -65,7 +57,7 @@ class Scheduler:
     def standings(self) -> dict[str, Standing]:
         """Give where each source that was polled stands."""
         with self._changed:
-            return self._agenda.standings(self._clock.monotonic())
+            return self._agenda.standings(self._host.monotonic())
 
     def polled(self) -> tuple[int, int]:
         """Count the sources that have been polled, and all."""
@@ -92,26 +84,26 @@ class Scheduler:
         """Wait for the polls in flight until a moment of the monotonic clock; False when some are still at it."""
         started = [thread for thread in self._threads if thread.ident is not None]
         for thread in started:
-            thread.join(max(0.0, deadline - self._clock.monotonic()))
+            thread.join(max(0.0, deadline - self._host.monotonic()))
         return not any(thread.is_alive() for thread in started)
 
     def progress(self) -> None:
         """Note a sign of life from within a poll."""
-        self._alive_at = self._clock.monotonic()
+        self._alive_at = self._host.monotonic()
 
     def lag(self) -> float:
         """Give how late the most overdue source is, in seconds."""
         with self._changed:
-            return self._agenda.lag(self._clock.monotonic())
+            return self._agenda.lag(self._host.monotonic())
 
     def unhealthy(self) -> str | None:
         """Say why polling has stalled or died; None when it has not."""
         dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
         if dead and not self._stopping:
             return f"{dead} of {len(self._threads)} poll workers have died"
-        silent = self._clock.monotonic() - self._alive_at
+        silent = self._host.monotonic() - self._alive_at
         with self._changed:
-            busy = bool(self._agenda.in_flight) or self._agenda.lag(self._clock.monotonic()) > self._patience
+            busy = bool(self._agenda.in_flight) or self._agenda.lag(self._host.monotonic()) > self._patience
         if busy and silent > self._patience:
             return f"polling has stalled: no sign of life for {silent:.0f} seconds"
         return None
@@ -130,7 +122,7 @@ class Scheduler:
         while (source := self._next()) is not None:
             outcome = self._poll(source)
             with self._changed:
-                self._agenda.done(source, outcome, self._clock.monotonic())
+                self._agenda.done(source, outcome, self._host.monotonic())
                 is_end = self._agenda.end_pass()
                 self._changed.notify()
             if is_end:
@@ -139,7 +131,7 @@ class Scheduler:
     def _next(self) -> DataSource | None:
         with self._changed:
             while not self._stopping:
-                now = self._clock.monotonic()
+                now = self._host.monotonic()
                 source = self._agenda.take(now)
                 self._alive_at = now
                 if source is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.history import Policy
+from exporter.host import System
 from exporter.model import DataSource, DocumentCounts, SourceId, SyncJob
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ POLICY = Policy(window=24 * HOUR, duration_buckets=BUCKETS)
 
 
 @dataclass
-class FakeClock:
+class FakeClock(System):
     """A clock that stands still until it is moved."""
 
     now: float = 1000.0

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.budget import FLOOR, RECOVERY, Budget, Pace
-from exporter.scheduler import SystemClock
+from exporter.host import System
 
 
 def test_the_budget_holds_over_any_second() -> None:
     """Attempts from many threads are spaced out."""
-    budget = Budget(100.0, SystemClock(), threading.Event())
+    budget = Budget(100.0, System(), threading.Event())
     moments: list[float] = []
 
     def attempt() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from structlog.testing import capture_logs
 
 from exporter.discovery.patrol import Patrol
-from exporter.scheduler import SystemClock
+from exporter.host import System
 
 if TYPE_CHECKING:
     from builders import FakeClock
@@ -51,7 +51,7 @@ def test_a_defect_is_not_the_end_of_discovery() -> None:
         enough.set()
         return True
 
-    clock = SystemClock()
+    clock = System()
     one = Patrol(go_round, 0.01, 0.01, clock, random.Random(1))
     assert one.unready() == "data sources are being looked for"
     with capture_logs() as logs:

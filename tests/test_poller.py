@@ -123,7 +123,9 @@ class Rig:
         self.report = Reported()
         self.store = store or Store(MEMORY, lambda: None)
         self.source = make_source()
-        self.means = Means("production", self.service, self.store, Names(self.store), Access("production"), clock)
+        self.means = Means(
+            "production", self.service, self.store, Names(self.store, clock), Access("production"), clock
+        )
         self.poller = Poller(self.means, self.report, POLICY)
         self.poller.watch(self.source)
 

@@ -11,8 +11,9 @@ import pytest
 
 from builders import FakeClock, make_source
 from exporter.agenda import Agenda, Intervals
+from exporter.host import System
 from exporter.poller import Outcome
-from exporter.scheduler import Scheduler, SystemClock
+from exporter.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from exporter.model import DataSource
@@ -51,9 +52,9 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     """The others are polled at their intervals, and stopping does not wait for it."""
     hangs, *others = (make_source(n) for n in range(4))
     polls = Polls(hangs)
-    clock = SystemClock()
+    clock = System()
     scheduler = Scheduler(
-        Agenda(Intervals(0.01, 0.01), 0.0, random.Random(1)), polls, workers=2, patience=1, clock=clock
+        Agenda(Intervals(0.01, 0.01), 0.0, random.Random(1)), polls, workers=2, patience=1, host=clock
     )
     for source in (hangs, *others):
         scheduler.add(source)
@@ -73,7 +74,7 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
     """A poll that never ends is told from one that is slow but alive."""
     source = make_source()
     polls = Polls(source)
-    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), polls, workers=1, patience=60, clock=clock)
+    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), polls, workers=1, patience=60, host=clock)
     scheduler.add(source)
     scheduler.start()
     while not polls.seen:
@@ -98,7 +99,7 @@ def test_a_worker_that_died_is_unhealthy(clock: FakeClock) -> None:
     def die(_: DataSource) -> Outcome:
         raise SystemExit
 
-    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), die, workers=1, patience=60, clock=clock)
+    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), die, workers=1, patience=60, host=clock)
     scheduler.add(make_source())
     scheduler.start()
     scheduler.join(clock.monotonic() + 5)

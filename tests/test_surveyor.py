@@ -13,12 +13,12 @@ from exporter.config import DiscoveryConfig, PollingConfig, TargetConfig
 from exporter.discovery.rules import Rules
 from exporter.discovery.surveyor import Round, Scope, Surveyor
 from exporter.discovery.tags import Tags
+from exporter.host import System
 from exporter.means import Access, Means
 from exporter.model import DataSource as Watched
 from exporter.model import IndexId, SourceId
 from exporter.names import Names
 from exporter.providers.qbusiness import QBusiness
-from exporter.scheduler import SystemClock
 from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
 from exporter.simulator.server import SimulatedQBusiness
@@ -96,8 +96,10 @@ class Rig:
         self.watching = Watching()
         target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url})
         polling = PollingConfig.model_validate({"timeout": "300ms"})
-        provider = QBusiness(Connection(target, polling, Attempts(), SystemClock()))
-        means = Means("production", provider, self.store, Names(self.store), Access("production"), self.clock)
+        provider = QBusiness(Connection(target, polling, Attempts(), System()))
+        means = Means(
+            "production", provider, self.store, Names(self.store, self.clock), Access("production"), self.clock
+        )
         rules = None if discovery.pop("off", False) else Rules(DiscoveryConfig.model_validate(discovery))
         tags = Tags(provider, self.clock, 900.0, 5.0)
         self.surveyor = Surveyor(means, self.watching, Scope(rules, named), tags)

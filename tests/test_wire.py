@@ -15,6 +15,7 @@ from builders import NOON
 from exporter.aws import Connection, was_authorised
 from exporter.config import PollingConfig, TargetConfig
 from exporter.errors import ProviderError, Reason, StartupError
+from exporter.host import System
 from exporter.model import (
     DOCUMENT_KINDS,
     ERROR_CODES,
@@ -30,7 +31,6 @@ from exporter.model import (
 from exporter.providers import Listing
 from exporter.providers.permissions import PERMISSIONS
 from exporter.providers.qbusiness import QBusiness
-from exporter.scheduler import SystemClock
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ManualClock
 from exporter.simulator.faults import EDITS
@@ -109,7 +109,7 @@ class Rig:
         self.attempts = Attempts()
         settings = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **target})
         polling = PollingConfig.model_validate({"timeout": "300ms"})
-        self.connection = Connection(settings, polling, self.attempts, SystemClock())
+        self.connection = Connection(settings, polling, self.attempts, System())
         self.provider = QBusiness(self.connection)
         ((application, index, _),) = self.service.fleet.data_sources()
         self.id = SourceId(application.id, index.id, self.source.id)
@@ -460,7 +460,7 @@ def test_a_service_that_is_not_there_is_a_connection_error() -> None:
 
 def connect(**target: str) -> Connection:
     """Make a connection to a target in AWS itself, which nothing is asked of."""
-    return Connection(TargetConfig.model_validate(target), PollingConfig(), Attempts(), SystemClock())
+    return Connection(TargetConfig.model_validate(target), PollingConfig(), Attempts(), System())
 
 
 def test_a_target_without_a_region_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from exporter.aws import Connection
 from exporter.config import PollingConfig, TargetConfig
 from exporter.exposition import Section
 from exporter.history import Policy
+from exporter.host import System
 from exporter.lookback import watermark
 from exporter.means import Access, Means
 from exporter.metrics import SourceFamilies
@@ -30,7 +31,6 @@ from exporter.model import DataSource, Location, SourceId
 from exporter.names import Names
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
-from exporter.scheduler import SystemClock
 from exporter.simulator import fleet as simulated
 from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -64,7 +64,7 @@ def serve(pipe: Pipe) -> None:
 class Quiet:
     """Whom a poller reports to: the page, and nobody else."""
 
-    def __init__(self, clock: SystemClock, wall: Any) -> None:  # noqa: ANN401 (the service's clock)
+    def __init__(self, clock: System, wall: Any) -> None:  # noqa: ANN401 (the service's clock)
         self._section: Section[SourceSnapshot] = Section(SourceFamilies(86400.0), clock)
         self._wall = wall
 
@@ -92,12 +92,12 @@ class Quiet:
 
 def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
     """Make the poll as the program does it, store, page and all, and give the time from which it asks."""
-    clock = SystemClock()
+    clock = System()
     target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
     attempts = Quiet(clock, None)
     connection = Connection(target, PollingConfig(), attempts, clock)
     provider, store = QBusiness(connection), Store(MEMORY, lambda: None)
-    means = Means("bench", provider, store, Names(store), Access("bench"), clock)
+    means = Means("bench", provider, store, Names(store, clock), Access("bench"), clock)
     poller = Poller(means, Quiet(clock, provider.clock), Policy(86400.0, (60.0, 3600.0)))
     source = DataSource("bench", ids, "intranet", "hr")
     poller.watch(source)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.agenda import Agenda, Intervals
 from exporter.budget import Pace
 from exporter.history import Policy, newly_ended
+from exporter.host import System
 from exporter.means import Access, Means
 from exporter.model import DataSource, Description
 from exporter.names import Names
@@ -144,7 +145,7 @@ class Simulation:
         self.agenda = Agenda(Intervals(60.0, 300.0), 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
         keeper: Any = self.keeper
         provider: Any = self.service
-        names = Names(Store(MEMORY, lambda: None))
+        names = Names(Store(MEMORY, lambda: None), System())
         means = Means("simulated", provider, keeper, names, Access("simulated"), self.clock)
         self._poller = Poller(means, Nobody(), Policy(DAY, (60.0, 3600.0)))
         self._events: list[tuple[float, int, Any]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exporter.model import Clock
 
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+_started: ContextVar[float] = ContextVar("started")  # of the attempt that is under way in this thread
 
 
 class Attempts(Protocol):
@@ -63,7 +64,6 @@ class Wiretap:
         self.clock = aws_clock or AwsClock(clock)
         self._time = clock
         self._attempts = attempts
-        self._current = threading.local()
 
     def attach(self, client: QBusinessClient) -> None:
         """Listen to the attempts of a client, and look at what it is answered."""
@@ -79,7 +79,7 @@ class Wiretap:
 
     def _before_send(self, **_: Any) -> None:
         self._attempts.admit()
-        self._current.started = self._time.monotonic()
+        _started.set(self._time.monotonic())
 
     def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
         status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
@@ -105,7 +105,7 @@ class Wiretap:
             self._finished(operation, code if _ERROR_CODE.fullmatch(code) else str(status))
 
     def _finished(self, operation: str, code: str) -> None:
-        self._attempts.finished(operation, code, self._time.monotonic() - self._current.started)
+        self._attempts.finished(operation, code, self._time.monotonic() - _started.get())
 
 
 def check_shape(operation: OperationModel, body: bytes) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from exporter.aws import Connection, is_throttled
 from exporter.budget import Budget
 from exporter.errors import ProviderError
+from exporter.host import System
 from exporter.providers.permissions import Place
 from exporter.providers.qbusiness import QBusiness
-from exporter.scheduler import SystemClock
 
 if TYPE_CHECKING:
     from exporter.config import PollingConfig, TargetConfig
@@ -20,10 +19,10 @@ class Asked:
     """A target that is asked and not watched."""
 
     def __init__(self, target: TargetConfig, polling: PollingConfig) -> None:
-        clock = SystemClock()
+        host = System()
         self.config = target
-        self._budget = Budget(polling.requests_per_second, clock, threading.Event())
-        self._connection = Connection(target, polling, self, clock)
+        self._budget = Budget(polling.requests_per_second, host, host.event())
+        self._connection = Connection(target, polling, self, host)
         self.provider = QBusiness(self._connection)
         self.name = self._connection.name
         self.region = self._connection.region

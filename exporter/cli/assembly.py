@@ -11,13 +11,11 @@ import structlog
 from exporter import __version__
 from exporter.aws import name_of
 from exporter.cli.claims import Claims
-from exporter.cli.shared import Settings, Shared
+from exporter.cli.shared import Outside, Settings, Shared
 from exporter.cli.target import Target, log_gone
 from exporter.exposition import Exposition, Section
 from exporter.history import Policy
 from exporter.metrics import IndexFamilies, SourceFamilies
-from exporter.scheduler import SystemClock
-from exporter.store import Store
 from exporter.telemetry import Telemetry
 from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
@@ -40,33 +38,36 @@ logger = structlog.get_logger()
 class Exporter:
     """The whole program; building it opens the state, starting it listens and polls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each a part of its own, made once)
         self,
         config: Config,
         addresses: Sequence[str],
         telemetry_path: str = "/metrics",
         reload: Callable[[], Sequence[str]] | None = None,
+        *,
         telemetry: Telemetry | None = None,
+        outside: Outside | None = None,
     ) -> None:
         """`reload` is what a request for `/-/reload` calls: it gives the problems that kept the old configuration."""
-        self._clock = SystemClock()
-        self._stopping = threading.Event()
+        outside = outside or Outside()
+        self.host = outside.host
+        self._stopping = self.host.event()
         self._applying = threading.Lock()
         self.telemetry = telemetry or Telemetry()
         self._state_path = config.state.path
-        self._sources = Section(_families(config), self._clock)
-        self._indexes = Section(IndexFamilies(), self._clock)
+        self._sources = Section(_families(config), self.host)
+        self._indexes = Section(IndexFamilies(), self.host)
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
-        self._ahead = threading.Thread(target=self._render_ahead, name="render-ahead", daemon=True)
+        self._ahead = self.host.thread("render-ahead", self._render_ahead)
         site = Site(self.page, self._unhealthy, self._unready, __version__, telemetry_path, reload)
         self.web = WebServer(create_app(site), addresses)
-        self._store = Store(config.state.path, self.telemetry.state_write_failed)
+        self._store = outside.open_state(config.state.path, self.telemetry.state_write_failed)
         self._shared = Shared(
-            self._sources, self._indexes, self._store, self.telemetry, Claims(), self._clock, self._stopping
+            self._sources, self._indexes, self._store, self.telemetry, Claims(), outside, self._stopping
         )
         self._targets = [Target(settings, self._shared) for settings in _settings(config)]
         self._was_ready = False
-        self.telemetry.config_loaded(self._clock.time())
+        self.telemetry.config_loaded(self.host.time())
 
     def start(self) -> None:
         """Listen and begin to poll; raises StartupError where an address cannot be had."""
@@ -95,7 +96,7 @@ class Exporter:
     def _begin(self) -> None:
         for target in self._targets:
             target.start()
-        self._store.forget({key for target in self._targets for key in target.poller.watched()}, self._clock.time())
+        self._store.forget({key for target in self._targets for key in target.poller.watched()}, self.host.time())
 
     def first_pass_is_on(self) -> bool:
         """Tell whether there are data sources that have not been looked for, or not been polled yet."""
@@ -175,7 +176,7 @@ class Exporter:
     def stop(self) -> None:
         """Stop within seconds: nothing new, a moment for what is under way, the state written."""
         self._stopping.set()
-        deadline = self._clock.monotonic() + POLLS_MAY_TAKE
+        deadline = self.host.monotonic() + POLLS_MAY_TAKE
         for target in self._targets:
             target.stop()
         for target in self._targets:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,7 @@ def reload(exporter: Exporter, reread: Callable[[], Configuration]) -> list[str]
     except ExporterError as error:
         problems = [str(error)]
     else:
-        exporter.telemetry.config_loaded(time.time())
+        exporter.telemetry.config_loaded(exporter.host.time())
         for warning in loaded.warnings:
             logger.warning("unwise configuration", problem=str(warning))
         return []

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 
+from exporter.aws import Connection
+from exporter.host import System
+from exporter.store import Store
+
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable
 
     from exporter.agenda import Standing
     from exporter.cli.claims import Claims
     from exporter.config import PollingConfig, TargetConfig
     from exporter.exposition import Section
     from exporter.history import Policy
-    from exporter.model import Clock, IndexSnapshot, SourceSnapshot
+    from exporter.host import Event, Host
+    from exporter.model import IndexSnapshot, SourceSnapshot
     from exporter.poller import Watch
-    from exporter.store import Store
     from exporter.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the program is not: the host, the way to AWS, the state file, and chance; a simulation has its own."""
+
+    host: Host = field(default_factory=System)
+    connect: Callable[..., Connection] = Connection
+    open_state: Callable[[str, Callable[[], None]], Store] = Store
+    dice: Random = field(default_factory=Random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +43,8 @@ class Shared:
     store: Store
     telemetry: Telemetry
     claims: Claims
-    clock: Clock
-    stopping: threading.Event
+    outside: Outside
+    stopping: Event
 
 
 @dataclass(frozen=True, slots=True)

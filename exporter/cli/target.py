@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.agenda import Agenda, Intervals
-from exporter.aws import Connection, is_throttled, was_authorised
+from exporter.aws import is_throttled, was_authorised
 from exporter.budget import Budget
 from exporter.cli.shared import Left, Settings, Shared
 from exporter.discovery.patrol import Patrol
@@ -27,6 +26,7 @@ from exporter.providers.qbusiness import QBusiness
 from exporter.scheduler import Scheduler
 
 if TYPE_CHECKING:
+    from exporter.aws import Connection
     from exporter.config import TargetConfig
     from exporter.model import Description, IndexFacts, IndexId, Known, SourceSnapshot, SyncJob
 
@@ -48,35 +48,33 @@ class Target:
         self._mutex = threading.Lock()
         self._shared = shared
         self._telemetry = shared.telemetry
-        self.connection: Connection = Connection(
-            target, polling, self, shared.clock, before.connection if before else None
+        host, dice = shared.outside.host, shared.outside.dice
+        self.connection: Connection = shared.outside.connect(
+            target, polling, self, host, before.connection if before else None
         )
-        self.budget: Budget = (
-            before.budget if before else Budget(polling.requests_per_second, shared.clock, shared.stopping)
-        )
+        self.budget: Budget = before.budget if before else Budget(polling.requests_per_second, host, shared.stopping)
         self.name = self.connection.name
         self._named = _named(target, self.name)
         self._location: Location | None = None
         self._is_located = False
         self.is_up: bool | None = before.is_up if before else None
-        dice = random.Random()  # noqa: S311 (jitter)
         provider = QBusiness(self.connection)
-        means = Means(self.name, provider, shared.store, Names(shared.store), Access(self.name), shared.clock)
+        means = Means(self.name, provider, shared.store, Names(shared.store, host), Access(self.name), host)
         self._rules = Rules(target.discovery) if target.discovery else None
         interval = target.discovery.interval if target.discovery else DESCRIBED_EVERY
-        tags = Tags(provider, shared.clock, interval, polling.requests_per_second)
+        tags = Tags(provider, host, interval, polling.requests_per_second)
         self.poller = Poller(means, self, settings.policy)
         self.surveyor = Surveyor(means, self, Scope(self._rules, self._named), tags)
-        self.patrol = Patrol(self._go_round, interval, polling.interval / 4, shared.clock, dice)
+        self.patrol = Patrol(self._go_round, interval, polling.interval / 4, host, dice)
         self.scheduler = Scheduler(
             Agenda(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, dice),
             self.poller.poll,
             workers=polling.concurrency,
             patience=self.connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
-            clock=shared.clock,
+            host=host,
             passed=self._passed,
         )
-        self._pass = PassLog(self.name, shared.clock)
+        self._pass = PassLog(self.name, host)
 
     # Beginning and end.
 

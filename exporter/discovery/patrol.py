@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from exporter.model import Clock
+    from exporter.host import Host
 
 logger = structlog.get_logger()
 
@@ -19,21 +18,19 @@ logger = structlog.get_logger()
 class Patrol:
     """Goes round one target, again and again, until stopped."""
 
-    def __init__(
-        self, go_round: Callable[[], bool], interval: float, retry: float, clock: Clock, random: Random
-    ) -> None:
+    def __init__(self, go_round: Callable[[], bool], interval: float, retry: float, host: Host, random: Random) -> None:
         """`go_round` tells whether anything was reached; `retry` are the seconds until the first other try."""
         self._go_round = go_round
         self._interval = interval
         self._retry = retry
-        self._clock = clock
+        self._host = host
         self._random = random
-        self._stop = threading.Event()
-        self._first_round = threading.Event()
+        self._stop = host.event()
+        self._first_round = host.event()
         self._has_reached = False
         self._failures = 0
         self._defect = ""
-        self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
+        self._thread = host.thread("discovery", self._run)
 
     def start(self) -> None:
         """Begin with the first round."""
@@ -51,7 +48,7 @@ class Patrol:
     def join(self, deadline: float) -> None:
         """Wait for the round under way until a moment of the monotonic clock."""
         if self._thread.ident is not None:
-            self._thread.join(max(0.0, deadline - self._clock.monotonic()))
+            self._thread.join(max(0.0, deadline - self._host.monotonic()))
 
     def unhealthy(self) -> str | None:
         """Say that looking round has died; None when it has not."""
@@ -78,7 +75,7 @@ class Patrol:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began, reached = self._clock.monotonic(), False
+            began, reached = self._host.monotonic(), False
             try:
                 reached = self._go_round()
             except Exception as error:
@@ -88,4 +85,4 @@ class Patrol:
                     logger.exception("discovery failed for a reason that is a defect of this program")
             self._has_reached |= reached
             self._first_round.set()
-            self._stop.wait(self.pause(began, self._clock.monotonic(), reached=reached))
+            self._stop.wait(self.pause(began, self._host.monotonic(), reached=reached))
