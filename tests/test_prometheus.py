@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import time
-import urllib.parse
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,67 +12,8 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import DataSource, make_id, truth
 from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from harness import config_for, eventually, fleet_of, free_port, serve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-class Prometheus:
-    """A Prometheus server that answers queries."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def ask(self, path: str, **parameters: object) -> Any:
-        """Ask its API."""
-        url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own address)
-            return json.load(response)["data"]
-
-    def value(self, query: str) -> float | None:
-        """Give the one value of an instant query; None when there is none."""
-        result = self.ask("query", query=query)["result"]
-        assert len(result) <= 1, result
-        return float(result[0]["value"][1]) if result else None
-
-
-@contextmanager
-def prometheus(tmp_path: Path, target: str) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes a target every 200 ms."""
-    config = tmp_path / "prometheus.yml"
-    config.write_text(
-        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
-        f"scrape_configs: [{{job_name: qbusiness, static_configs: [{{targets: ['{target}']}}]}}]\n",
-    )
-    address = f"127.0.0.1:{free_port()}"
-    log = (tmp_path / "prometheus.log").open("w")
-    process = subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={tmp_path / 'data'}",
-            f"--web.listen-address={address}",
-            "--enable-feature=exemplar-storage",
-        ],
-        stdout=log,
-        stderr=log,
-    )
-    server = Prometheus(f"http://{address}")
-
-    def is_up() -> bool:
-        try:
-            return server.value("up") == 1
-        except OSError:
-            return False
-
-    try:
-        eventually(is_up)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+from harness import config_for, eventually, fleet_of, serve
+from prometheus_server import prometheus, scraping
 
 
 def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
@@ -90,7 +25,7 @@ def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
         serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
     ):
         program.until_ready()
-        with prometheus(tmp_path, "{}:{}".format(*program.address)) as server:
+        with prometheus(tmp_path, scraping("{}:{}".format(*program.address))) as server:
             eventually(lambda: server.value("sum(qbusiness_sync_jobs_completed_total)") == 0)
             began = clock.now() + 1
             for source in sources:
@@ -147,7 +82,7 @@ def test_what_the_docs_ask_prometheus_finds_who_was_never_synced_and_who_is_over
     ):
         program.until_ready()
         eventually(lambda: program.scrape().value("qbusiness_data_source_schedule_valid") == 4)
-        with prometheus(tmp_path, "{}:{}".format(*program.address)) as server:
+        with prometheus(tmp_path, scraping("{}:{}".format(*program.address))) as server:
 
             def found(query: str) -> list[str]:
                 return [result["metric"]["data_source"] for result in server.ask("query", query=query)["result"]]
