@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CONTAINER ?= docker
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check fmt golden docs bench tools clean
+.PHONY: help demo test check fmt golden docs bench image tools clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -55,8 +57,12 @@ bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an ho
 	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python benchmarks/servers/trial.py
 
+image:  ## build the container image; CONTAINER=podman builds it with podman
+	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
+
 tools:  # the real programs that tests run: Prometheus, promtool, Chromium
 	@tests/install-tools
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

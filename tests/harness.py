@@ -77,6 +77,8 @@ class Program:
 
     arguments: list[str]
     env: dict[str, str] = field(default_factory=dict)
+    command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "exporter"])
+    listen: str = "127.0.0.1:0"
     log: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     address: tuple[str, int] = ("", 0)
@@ -95,7 +97,7 @@ class Program:
         own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", *self.arguments, "--web.listen-address", "127.0.0.1:0"],
+            [*self.command, *self.arguments, "--web.listen-address", self.listen],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -115,6 +117,10 @@ class Program:
     def stop(self, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
         """Signal it and give its exit code."""
         self.process.send_signal(number)
+        return self.wait(patience)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        """Wait for its end and give its exit code."""
         code = self.process.wait(patience)
         for reader in self._readers:
             reader.join(5)

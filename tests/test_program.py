@@ -349,7 +349,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["--version"], 0, f"qbusiness-exporter, version {__version__} (python"),
+        (["--version"], 0, f"qbusiness-exporter, version {__version__} (revision unknown, python"),
         (["-h"], 0, "usage: qbusiness-exporter"),
         (["serv"], 2, "no such command: serv (choose from serve, demo, check"),
         (["--web.listen-adress", ":1"], 2, "unrecognized arguments: --web.listen-adress :1"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__, logs
 from exporter.cli import check, demo, discover, export, plan, policy, serve
+from exporter.cli.build import revision
 from exporter.cli.configuration import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    version = f"qbusiness-exporter, version {__version__} (python {platform.python_version()})"
+    version = f"qbusiness-exporter, version {__version__} (revision {revision()}, python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
     parser.add_argument(
         "--config.file",

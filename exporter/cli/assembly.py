@@ -10,6 +10,7 @@ import structlog
 
 from exporter import __version__
 from exporter.aws import name_of
+from exporter.cli.build import revision
 from exporter.cli.claims import Claims
 from exporter.cli.shared import Outside, Settings, Shared
 from exporter.cli.target import Target, log_gone
@@ -53,7 +54,7 @@ class Exporter:
         self.host = outside.host
         self._stopping = self.host.event()
         self._applying = threading.Lock()
-        self.telemetry = telemetry or Telemetry()
+        self.telemetry = telemetry or Telemetry(revision())
         self._state_path = config.state.path
         self._sources = Section(_families(config), self.host)
         self._indexes = Section(IndexFamilies(), self.host)

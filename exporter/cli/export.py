@@ -14,6 +14,7 @@ import structlog
 from tqdm import tqdm
 
 from exporter.cli.assembly import Exporter
+from exporter.cli.build import revision
 from exporter.cli.configuration import read
 from exporter.errors import StartupError
 from exporter.telemetry import Telemetry
@@ -36,7 +37,7 @@ def run(arguments: Namespace) -> int:
     for warning in loaded.warnings:
         logger.warning("unwise configuration", problem=str(warning))
     # The collector that reads the file has process and Python metrics of its own.
-    exporter = Exporter(loaded.config, [], telemetry=Telemetry(of_process=False))
+    exporter = Exporter(loaded.config, [], telemetry=Telemetry(revision(), of_process=False))
     with _written(arguments.output) as write:
         try:
             exporter.start_polling()

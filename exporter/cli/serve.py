@@ -10,6 +10,7 @@ import structlog
 
 from exporter import __version__
 from exporter.cli.assembly import Exporter
+from exporter.cli.build import revision
 from exporter.cli.configuration import read
 from exporter.errors import ConfigError, ExporterError
 
@@ -29,7 +30,7 @@ def run(arguments: Namespace) -> int:
     loaded = read(arguments)
     for warning in loaded.warnings:
         logger.warning("unwise configuration", problem=str(warning))
-    logger.info("starting", version=__version__, config=loaded.file)
+    logger.info("starting", version=__version__, revision=revision(), config=loaded.file)
     return serve(loaded.config, arguments, lambda: read(arguments))
 
 

@@ -1,0 +1,92 @@
+"""The image, built once for the whole suite from the Dockerfile as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from suites.image.containers import BASE, IMAGE, PODMAN, REVISION, WHEELS, Contained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fetch what the image installs: the build itself has no network."""
+    folder = tmp_path_factory.mktemp("wheels")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    constraints = ["--constraint", str(ROOT / "constraints.txt")]
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder)]
+    subprocess.run([*download, *constraints, *wanted], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base() -> str:
+    """Give the base image; where it cannot be pulled, Debian with its own Python takes its place."""
+    if subprocess.run(["podman", "image", "exists", BASE], check=False).returncode:
+        packages = "--include=python3-minimal,ca-certificates,python3-venv"
+        bootstrap = subprocess.Popen(
+            ["mmdebstrap", "--quiet", "--variant=apt", packages, "bookworm", "-"], stdout=subprocess.PIPE
+        )
+        subprocess.run(["podman", "import", "--quiet", "-", BASE], stdin=bootstrap.stdout, check=True)
+        assert bootstrap.wait() == 0
+    return BASE
+
+
+@pytest.fixture(scope="session")
+def image(base: str, wheels: Path) -> str:
+    """Build the image without a network and without a cache of former builds."""
+    arguments = {
+        "PYTHON_IMAGE": base,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": WHEELS,
+        "REVISION": REVISION,
+        "VERSION": "1.2.3",
+        "CREATED": "2026-01-02T03:04:05Z",
+    }
+    options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    build = [
+        "buildah",
+        "bud",
+        "--isolation",
+        "chroot",
+        "--pull-never",
+        "--format",
+        "docker",
+        f"--volume={wheels}:{WHEELS}:ro",
+    ]
+    built = subprocess.run([*build, *options, f"--tag={IMAGE}", str(ROOT)], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return IMAGE
+
+
+@pytest.fixture
+def contain(image: str) -> Iterator[Callable[..., Contained]]:
+    """Give what runs containers, and removes them in the end."""
+    started: list[Contained] = []
+
+    def run(*arguments: str, options: tuple[str, ...] = ()) -> Contained:
+        started.append(Contained(list(arguments), image=image, options=options))
+        return started[-1]
+
+    yield run
+    for container in started:
+        container.kill()
+
+
+@pytest.fixture
+def volume() -> Iterator[str]:
+    """Give an empty named volume."""
+    name = subprocess.run([*PODMAN, "volume", "create"], capture_output=True, text=True, check=True).stdout.strip()
+    yield name
+    subprocess.run([*PODMAN, "volume", "rm", "--force", name], capture_output=True, check=True)

@@ -1,0 +1,69 @@
+"""Containers without a daemon, each held as tight as a cluster would hold it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import uuid
+from dataclasses import dataclass, field
+
+from harness import PATIENCE, Program, free_port
+
+BASE = "docker.io/library/python:3.11-slim-bookworm"
+IMAGE = "localhost/qbusiness-exporter:under-test"
+WHEELS = "/mnt"  # which every image has: one of our own would stay behind in it
+REVISION = "8d0f6d3b1c2a4e5f60718293a4b5c6d7e8f90123"
+STATE = "/var/lib/qbusiness-exporter"
+CONFIG = "/etc/qbusiness-exporter/config.yaml"
+
+PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
+# No writable place but the volumes, not even /tmp, which podman would add. A sandbox may forbid higher limits.
+HARDENED = (
+    *("--network", "host", "--no-healthcheck", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+    *("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL", "--security-opt", "no-new-privileges"),
+)
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def run_once(image: str, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a container to its end."""
+    credentials = [f"--env={name}={value}" for name, value in CREDENTIALS.items()]
+    command = [*PODMAN, "run", "--rm", *HARDENED, *credentials, *options, image, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@dataclass
+class Contained(Program):
+    """An exporter in a container, served on the host's loopback."""
+
+    image: str = ""
+    options: tuple[str, ...] = ()
+    name: str = field(default_factory=lambda: f"qbusiness-exporter-{uuid.uuid4()}")
+
+    def __post_init__(self) -> None:
+        """Put the container's own options before its arguments."""
+        credentials = (f"--env={name}={value}" for name, value in CREDENTIALS.items())
+        named = ("run", "--rm", "--name", self.name)
+        self.command = [*PODMAN, *named, *HARDENED, *credentials, *self.options, self.image]
+        self.listen = f"127.0.0.1:{free_port()}"
+
+    def exec(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command beside it."""
+        return subprocess.run([*PODMAN, "exec", self.name, *command], capture_output=True, text=True, check=False)
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the container's process 1."""
+        subprocess.run([*PODMAN, "kill", "--signal", number.name, self.name], capture_output=True, check=True)
+
+    def stop(self, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
+        """Signal process 1 and give its exit code."""
+        self.send(signal.Signals(number))
+        return self.wait(patience)
+
+    def kill(self) -> None:
+        """Kill it without a word."""
+        subprocess.run(
+            [*PODMAN, "rm", "--force", "--volumes", "--time", "0", self.name], capture_output=True, check=False
+        )
+        self.wait()
+        super().kill()

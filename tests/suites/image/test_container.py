@@ -1,0 +1,132 @@
+"""The image in use: hardened, stopped, started again on its volume, and asked whether it is healthy."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from builders import HOUR
+from exporter.simulator.clock import ManualClock
+from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.life import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from harness import config_for, eventually, fleet_of
+from suites.image.containers import CONFIG, REVISION, STATE, run_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from suites.image.containers import Contained
+
+    Contain = Callable[..., Contained]
+
+
+def mounted(folder: Path, config: object) -> str:
+    """Give the option that mounts a configuration where the image looks for it."""
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(config))
+    file.chmod(0o644)
+    return f"--volume={file}:{CONFIG}:ro"
+
+
+def test_the_demo_runs_with_nothing_but_a_network(contain: Contain) -> None:
+    """As nobody, without a capability, a writable file or a mount of its own; and it says which build it is."""
+    with contain("demo") as container:
+        container.until_ready()
+        scrape = container.scrape()
+        assert scrape.value("qbusiness_exporter_data_sources") == 12
+        assert scrape.value("qbusiness_exporter_build_info", revision=REVISION) == 1
+        status = dict(line.split(":\t", 1) for line in container.exec("cat", "/proc/1/status").stdout.splitlines())
+        assert status["Uid"].split() == ["10142"] * 4
+        assert status["Gid"].split() == ["10142"] * 4
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert status["NoNewPrivs"] == "1"
+        assert "exporter" in container.exec("cat", "/proc/1/cmdline").stdout
+        for place in ("/", "/tmp", "/opt/qbusiness-exporter", "/etc/qbusiness-exporter"):  # noqa: S108 (must not be writable)
+            assert container.exec("touch", f"{place}/file").returncode != 0
+        assert container.stop() == 0
+
+
+def test_it_goes_on_counting_on_the_same_volume(contain: Contain, tmp_path: Path, volume: str) -> None:
+    """Stopped within five seconds with its state saved, and what ended meanwhile is counted when it is back."""
+    clock = ManualClock(time.time())
+    source = DataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR)])
+    with SimulatedQBusiness(fleet_of(source), clock) as service:
+        config = config_for(service, "state.db")
+        options = (mounted(tmp_path, config), f"--volume={volume}:{STATE}", f"--env=AWS_ENDPOINT_URL_STS={service.url}")
+        with contain("serve", options=options) as container:
+            container.until_ready()
+            assert container.exec("ls", STATE).stdout.split()[0] == "state.db"
+            began = time.monotonic()
+            assert container.stop() == 0
+            assert time.monotonic() - began < 5
+        source.jobs += [PlannedJob(make_id(n), clock.now() + n * HOUR, documents={"added": 2}) for n in range(1, 8)]
+        clock.advance(20 * HOUR)
+        with contain("serve", options=options) as container:
+            container.until_ready()
+            assert container.scrape().value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 7
+            container.send(signal.SIGHUP)
+            eventually(lambda: any("configuration applied" in line for line in container.log))
+            assert container.stop() == 0
+        with contain("serve", options=options) as container:
+            assert container.scrape().value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 7
+
+
+def test_a_role_is_assumed_in_the_image(contain: Contain, tmp_path: Path) -> None:
+    """What botocore knows of other services is left out of the image: STS must not be."""
+    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+        config = config_for(service, ":memory:")
+        config["targets"][0]["role_arn"] = "arn:aws:iam::111122223333:role/qbusiness-exporter"
+        options = (mounted(tmp_path, config), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
+        with contain("serve", options=options) as container:
+            container.until_ready()
+            assert container.scrape().value("qbusiness_target_up", aws_account_id="111122223333") == 1
+
+
+@pytest.mark.parametrize("service", ["sso", "sso-oidc", "signin", "sts", "qbusiness"])
+def test_whatever_gives_credentials_is_in_the_image(image: str, service: str) -> None:
+    """Every service that botocore's own providers of credentials ask."""
+    code = f"import boto3; print(boto3.client('{service}', region_name='us-east-1').meta.service_model.service_name)"
+    run = run_once(image, "-c", code, options=("--entrypoint=python",))
+    assert run.stdout.strip() == service, run.stderr
+
+
+def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path) -> None:
+    """It succeeds where the exporter says that it is healthy, at whatever address, and else fails with the reason."""
+    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+        service.faults.add("denied", operation="ListDataSourceSyncJobs")
+        options = (mounted(tmp_path, config_for(service, ":memory:")), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
+        with contain("serve", options=options) as container:
+            healthy = container.exec("healthcheck")
+            assert (healthy.returncode, healthy.stdout) == (0, "200: Healthy\n")
+            ready = container.exec("healthcheck", "/-/ready")
+            assert ready.returncode == 1
+            assert ready.stdout.startswith("503: ")
+            service.faults.clear()
+            eventually(lambda: container.exec("healthcheck", "/-/ready").returncode == 0)
+            container.send(signal.SIGSTOP)
+            began = time.monotonic()
+            stalled = container.exec("healthcheck")
+            assert time.monotonic() - began < 5
+            assert (stalled.returncode, stalled.stdout) == (1, f"no answer from {container.listen}: timed out\n")
+            container.send(signal.SIGCONT)
+            assert container.exec("healthcheck").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["check", "policy", "plan"])
+def test_every_command_reads_the_mounted_configuration(image: str, tmp_path: Path, command: str) -> None:
+    """And not the defaults, silently: a problem is named with its place."""
+    run = run_once(image, command, options=(mounted(tmp_path, {"pollling": {}}),))
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"{CONFIG}:1:1: ")
+
+
+def test_the_configuration_in_the_image_is_all_defaults(image: str) -> None:
+    """So that it runs where it is merely given a region and credentials."""
+    run = run_once(image, "check", options=("--env=AWS_REGION=us-east-1",))
+    assert (run.returncode, run.stderr) == (0, "")
