@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docs.configuration_reference import configuration_page
 from exporter.config import json_schema
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
 from exporter.model import Location
@@ -84,6 +85,7 @@ def pages() -> dict[Path, str]:
     """Give every generated file with its text."""
     return {
         HERE / "metrics.md": metrics_page(),
+        HERE / "configuration.md": configuration_page(),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
     }
 
