@@ -61,7 +61,7 @@ image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
 
-tools:  # the real programs that tests run: Prometheus, promtool, Chromium
+tools:  # the real programs that tests run: Prometheus, Alertmanager, Chromium
 	@tests/install-tools
 
 clean:  ## remove the virtual environment and caches

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docs.alerts_table import PAGE as ALERTS_PAGE
+from docs.alerts_table import alerts_page
 from docs.configuration_reference import configuration_page
 from exporter.config import json_schema
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
@@ -86,6 +88,7 @@ def pages() -> dict[Path, str]:
     return {
         HERE / "metrics.md": metrics_page(),
         HERE / "configuration.md": configuration_page(),
+        ALERTS_PAGE: alerts_page(),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
     }
 
