@@ -7,7 +7,7 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check fmt golden docs bench image tools clean
+.PHONY: help demo test check fmt golden docs dashboards bench image tools clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,7 @@ check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and g
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator --check
 	$(BIN)/python -m pytest --quiet tests/test_golden.py -k golden_one
 
 fmt: $(VENV)/.dev  ## format, and mend what can be mended
@@ -50,6 +51,9 @@ golden: $(VENV)/.dev  ## rewrite the golden files
 
 docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
 	$(BIN)/python -m docs.generate
+
+dashboards: $(VENV)/.dev  ## rewrite the dashboards for Grafana
+	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
 
 bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an hour
 	$(BIN)/python -m benchmarks.polling

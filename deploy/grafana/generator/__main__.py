@@ -1,0 +1,38 @@
+"""Writes the dashboards; with --check it only tells whether they are up to date."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from deploy.grafana.generator import data_source, exporter, index_capacity, overview
+from deploy.grafana.generator.board import finished
+
+FOLDER = Path(__file__).parents[1] / "dashboards"
+DASHBOARDS = {
+    "overview.json": overview.dashboard,
+    "data-source.json": data_source.dashboard,
+    "index-capacity.json": index_capacity.dashboard,
+    "exporter.json": exporter.dashboard,
+}
+
+
+def files() -> dict[Path, str]:
+    """Give every file with its text."""
+    return {FOLDER / name: finished(make()) for name, make in DASHBOARDS.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or tell which are stale."""
+    stale = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
+    for path, text in stale.items():
+        if "--check" in arguments:
+            print(f"{path.name} is out of date: run make dashboards")
+        else:
+            path.write_text(text)
+            print(f"wrote {path.name}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""The kinds of panels that the dashboards are made of, each set up once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.builders import bargauge, common, prometheus, stat, statetimeline, timeseries
+from grafana_foundation_sdk.models import common as kinds
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from deploy.grafana.generator.looks import GOOD, fixed, status_numbers, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WIDTH = 24
+PROMETHEUS = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+
+def over_time(expression: str, legend: str, ref: str = "A") -> prometheus.Dataquery:
+    """Ask for the time range."""
+    query = prometheus.Dataquery().datasource(PROMETHEUS).ref_id(ref).expr(expression)
+    return query.range().legend_format(legend)
+
+
+def now(expression: str, legend: str = "__auto", ref: str = "A") -> prometheus.Dataquery:
+    """Ask for the end of the time range."""
+    query = prometheus.Dataquery().datasource(PROMETHEUS).ref_id(ref).expr(expression)
+    return query.instant().legend_format(legend)
+
+
+def rows(expression: str, ref: str = "A") -> prometheus.Dataquery:
+    """Ask for the end of the time range, for a table: labels are its columns."""
+    return now(expression, ref=ref).format(PromQueryFormat.TABLE)
+
+
+def prop(name: str, value: object) -> DynamicConfigValue:
+    """Say how one field differs from the others of its panel."""
+    return DynamicConfigValue(name, value)
+
+
+def figure(title: str, description: str, *queries: prometheus.Dataquery, width: int = 3, height: int = 4) -> stat.Panel:
+    """Show figures of now, large."""
+    panel = stat.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(height)
+    reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
+    panel = panel.graph_mode(kinds.BigValueGraphMode.NONE).color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID)
+    panel = panel.text_mode(kinds.BigValueTextMode.VALUE).reduce_options(reduce)
+    panel = panel.thresholds(steps(GOOD)).targets(list(queries))
+    return panel.no_value("no data")
+
+
+def word(title: str, description: str, query: prometheus.Dataquery, label: str, width: int = 3) -> stat.Panel:
+    """Show the label of one series, large."""
+    reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^{label}$/").values(values=False)
+    return figure(title, description, query.format(PromQueryFormat.TABLE), width=width).reduce_options(reduce)
+
+
+def lines(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
+    """Draw lines over time; a gap where nothing is known."""
+    panel = timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
+    panel = panel.tooltip(_all_at_once()).legend(_legend(["lastNotNull", "max"]))
+    panel = panel.line_width(1.5).fill_opacity(0).show_points(kinds.VisibilityMode.NEVER)
+    panel = panel.line_interpolation(kinds.LineInterpolation.STEP_AFTER)
+    return panel.targets(list(queries)).no_value("no data")
+
+
+def bars(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
+    """Draw stacked bars of what came to be in each interval: few and wide ones, as jobs are few."""
+    panel = lines(title, description, *queries, width=width).legend(_legend(["sum"]))
+    panel = panel.draw_style(kinds.GraphDrawStyle.BARS).fill_opacity(80).line_width(0)
+    panel = panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
+    return panel.interval("5m").max_data_points(60).decimals(0).axis_soft_max(1).min(0)
+
+
+def ranking(title: str, description: str, query: prometheus.Dataquery, width: int = 8) -> bargauge.Panel:
+    """Draw a bar for each of a few series, as of now."""
+    panel = bargauge.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
+    reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
+    panel = panel.orientation(kinds.VizOrientation.HORIZONTAL).display_mode(kinds.BarGaugeDisplayMode.BASIC)
+    panel = panel.value_mode(kinds.BarGaugeValueMode.COLOR).show_unfilled(show_unfilled=True).reduce_options(reduce)
+    return panel.min(0).targets([query]).no_value("none")
+
+
+def strips(title: str, description: str, *queries: prometheus.Dataquery, height: int = 8) -> statetimeline.Panel:
+    """Draw a strip for each series, coloured by status over time."""
+    panel = statetimeline.Panel().title(title).description(description).datasource(PROMETHEUS).span(WIDTH)
+    panel = panel.height(height).mappings(status_numbers()).show_value(kinds.VisibilityMode.NEVER)
+    panel = panel.row_height(0.8).line_width(0).fill_opacity(85).tooltip(_all_at_once())
+    panel = panel.legend(
+        common.VizLegendOptions().placement(kinds.LegendPlacement.BOTTOM).show_legend(show_legend=True)
+    )
+    return panel.targets(list(queries)).no_value("no data")
+
+
+def coloured(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
+    """Give series of known names the colour that they have everywhere."""
+    for name, colour in colours.items():
+        panel = panel.override_by_name(name, [prop("color", fixed(colour).build())])
+    return panel
+
+
+def limit_line(panel: timeseries.Panel, name: str) -> timeseries.Panel:
+    """Draw one series, or those that a /pattern/ matches, as dashed red lines: what the others are held to."""
+    style = {"fill": "dash", "dash": [8, 8]}
+    looks = [prop("color", fixed("red").build()), prop("custom.lineStyle", style), prop("custom.fillOpacity", 0)]
+    if name.startswith("/"):
+        return panel.override_by_regexp(name, looks)
+    return panel.override_by_name(name, looks)
+
+
+def stacked(panel: timeseries.Panel) -> timeseries.Panel:
+    """Fill the lines and put them on top of each other."""
+    return panel.fill_opacity(40).stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
+
+
+def logarithmic(panel: timeseries.Panel) -> timeseries.Panel:
+    """Draw small and large values on one panel."""
+    return panel.scale_distribution(common.ScaleDistributionConfig().type(kinds.ScaleDistribution.LOG).log(10))
+
+
+def _all_at_once() -> common.VizTooltipOptions:
+    return common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
+
+
+def _legend(calculations: list[str]) -> common.VizLegendOptions:
+    legend = common.VizLegendOptions().display_mode(kinds.LegendDisplayMode.TABLE).calcs(calculations)
+    return legend.placement(kinds.LegendPlacement.BOTTOM).show_legend(show_legend=True)
