@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 FLOOR = 1 / 32  # of the ceiling: however hard it is throttled, it goes on
 RECOVERY = 300.0  # seconds from nothing to the ceiling, where nothing is throttled any more
 ONE_CUT = 1.0  # seconds within which all throttled requests are one sign: they were on their way together
+METERED = 60.0  # seconds
 
 
 class Pace:
@@ -49,6 +51,27 @@ class Pace:
             self._as_of = self._cut_at = now
 
 
+class Meter:
+    """How many requests a second there were within the last minute; pure, like `Pace`."""
+
+    def __init__(self, now: float) -> None:
+        self._begun = now
+        self._counts: deque[tuple[int, int]] = deque()
+
+    def note(self, moment: float) -> None:
+        """Count a request; moments never step back, and may lie ahead."""
+        second = int(moment)
+        count = self._counts.pop()[1] if self._counts and self._counts[-1][0] == second else 0
+        self._counts.append((second, count + 1))
+
+    def rate(self, now: float) -> float:
+        """Give the rate; since the beginning where that is less than a minute ago."""
+        while self._counts and self._counts[0][0] <= now - METERED:
+            self._counts.popleft()
+        sent = sum(count for second, count in self._counts if second <= now)
+        return sent / min(METERED, max(1.0, now - self._begun))
+
+
 class Budget:
     """A target's pace, for the threads that send its requests."""
 
@@ -57,12 +80,14 @@ class Budget:
         self._stop = stop
         self._mutex = threading.Lock()
         self._pace = Pace(ceiling, host.monotonic())
+        self._meter = Meter(host.monotonic())
 
     def admit(self) -> None:
         """Wait for the next free moment; returns at once when the program is stopping."""
         with self._mutex:
             now = self._host.monotonic()
             moment = self._pace.reserve(now)
+            self._meter.note(moment)
         self._stop.wait(moment - now)
 
     def change(self, ceiling: float) -> None:
@@ -79,3 +104,8 @@ class Budget:
         """Give the requests per second that are allowed now."""
         with self._mutex:
             return self._pace.rate(self._host.monotonic())
+
+    def spent(self) -> float:
+        """Give the requests per second that were sent within the last minute."""
+        with self._mutex:
+            return self._meter.rate(self._host.monotonic())

@@ -112,6 +112,7 @@ class Telemetry:
             "qbusiness_exporter_config_last_reload_success_timestamp_seconds",
             "When the configuration was last read without a problem.",
         )
+        self.config_is_current, self.config_loaded_at = True, 0.0
         self._gauge(
             "qbusiness_exporter_build_info",
             "Always 1; which build this is.",
@@ -154,6 +155,10 @@ class Telemetry:
         if when is not None:
             self._discovery_time.labels(target).set(when)
 
+    def polls(self, target: str) -> tuple[int, int]:
+        """Give how many polls of a target there were, and how many of them failed."""
+        return _total(self._polls, target), _total(self._poll_failures, target)
+
     def poll(self, target: str) -> None:
         """Count a poll."""
         self._polls.labels(target).inc()
@@ -170,10 +175,17 @@ class Telemetry:
         """Note that the configuration was read without a problem."""
         self._reload_ok.set(1)
         self._reload_time.set(when)
+        self.config_is_current, self.config_loaded_at = True, when
 
     def config_refused(self) -> None:
         """Note that the configuration could not be read, and the former is still in force."""
         self._reload_ok.set(0)
+        self.config_is_current = False
 
     def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
+
+
+def _total(counter: Counter, target: str) -> int:
+    samples = (sample for metric in counter.collect() for sample in metric.samples)
+    return sum(int(sample.value) for sample in samples if sample.labels["target"] == target)

@@ -20,6 +20,7 @@ from exporter.model import Description, Location, Names, Reading, SourceSnapshot
 from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
 from harness import eventually
+from overviews import Exhibit
 from prometheus_server import prometheus, scraping
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def page(request: pytest.FixtureRequest, clock: FakeClock) -> Exposition:
 @pytest.fixture
 def served(page: Exposition) -> Iterator[str]:
     """Serve the page; give its address."""
-    server = WebServer(create_app(Site(page, lambda: None, lambda: None, "1")), ["127.0.0.1:0"])
+    server = WebServer(create_app(Site(page, Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"])
     server.start()
     yield "{}:{}".format(*server.addresses[0])
     server.stop()

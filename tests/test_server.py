@@ -26,6 +26,7 @@ from exporter.web.addresses import Address, parse_address
 from exporter.web.application import Site, create_app
 from exporter.web.connections import Limits
 from exporter.web.server import WebServer
+from overviews import Exhibit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -64,7 +65,7 @@ def start() -> Iterator[Callable[..., WebServer]]:
         limits: Limits | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> WebServer:
-        site = Site(exposition or FixedExposition(), lambda: None, lambda: None, "1")
+        site = Site(exposition or FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)
         server = WebServer(create_app(site), addresses or ["127.0.0.1:0"], limits=limits, ssl_context=ssl_context)
         servers.append(server)
         server.start()
@@ -198,7 +199,9 @@ def test_bad_addresses(text: str, why: str) -> None:
 def test_bad_address_is_found_before_anything_starts() -> None:
     """The constructor refuses it."""
     with pytest.raises(StartupError, match="has no port"):
-        WebServer(create_app(Site(FixedExposition(), lambda: None, lambda: None, "1")), [":0", "nonsense"])
+        WebServer(
+            create_app(Site(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)), [":0", "nonsense"]
+        )
 
 
 def test_two_addresses(start: Callable[..., WebServer]) -> None:
@@ -263,7 +266,9 @@ def test_start_and_stop(start: Callable[..., WebServer]) -> None:
 
 def test_stop_without_start() -> None:
     """A server that never started can be stopped, twice."""
-    server = WebServer(create_app(Site(FixedExposition(), lambda: None, lambda: None, "1")), ["127.0.0.1:0"])
+    server = WebServer(
+        create_app(Site(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"]
+    )
     server.stop()
     server.stop()
     assert not server.is_alive()

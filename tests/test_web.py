@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import http.client
 import re
 import threading
@@ -18,6 +16,7 @@ from exporter.errors import StartupError
 from exporter.web.application import Site, create_app
 from exporter.web.hardening import Hardening
 from exporter.web.server import WebServer
+from overviews import Exhibit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
-PATHS = ["/", "/metrics", "/-/healthy", "/-/ready"]
+PATHS = ["/", "/api/v1/data-sources", "/metrics", "/-/healthy", "/-/ready"]
 
 
 @dataclass
@@ -106,10 +105,10 @@ def serve(serve_app: Callable[[ASGIApp], Client]) -> Callable[..., Client]:
         *,
         healthy: Callable[[], str | None] = fine,
         ready: Callable[[], str | None] = fine,
-        version: str = "1.2.3",
         telemetry_path: str = "/metrics",
     ) -> Client:
-        return serve_app(create_app(Site(exposition or FakeExposition(), healthy, ready, version, telemetry_path)))
+        overview = Exhibit.of().overview
+        return serve_app(create_app(Site(exposition or FakeExposition(), overview, healthy, ready, telemetry_path)))
 
     return start
 
@@ -191,51 +190,26 @@ def test_health_and_readiness_when_not(serve: Callable[..., Client]) -> None:
 
 
 def test_metrics_under_another_path(serve: Callable[..., Client]) -> None:
-    """The landing page leads there, and the usual path is gone."""
+    """The status page leads there, also behind a proxy's prefix, and the usual path is gone."""
     ask = serve(telemetry_path="/custom metrics/é&1")
     assert ask("/custom%20metrics/%C3%A9&1").body == b"up 1\n"
     assert ask("/metrics").status == 404
-    assert b'href="/custom%20metrics/%C3%A9%261"' in ask("/").body
+    assert b'href="./custom%20metrics/%C3%A9%261"' in ask("/").body
     assert ask("/custom%20metrics/%C3%A9%261").status == 200
 
 
-def test_metrics_in_place_of_the_landing_page(serve: Callable[..., Client]) -> None:
-    """The landing page gives way to a telemetry path of /."""
+def test_metrics_in_place_of_the_status_page(serve: Callable[..., Client]) -> None:
+    """The status page gives way to a telemetry path of /."""
     assert serve(telemetry_path="/")("/").body == b"up 1\n"
 
 
-@pytest.mark.parametrize("path", ["", "metrics", "/a?b", "/a#b", "/{name}", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize(
+    "path", ["", "metrics", "/a?b", "/a#b", "/{name}", "/-/healthy", "/-/ready", "/api/v1/data-sources"]
+)
 def test_unusable_telemetry_paths_are_refused(path: str) -> None:
     """The message names the flag and the path."""
     with pytest.raises(StartupError, match=re.escape(f"--web.telemetry-path {path!r}")):
-        create_app(Site(FakeExposition(), fine, fine, "1", path))
-
-
-def test_landing_page(serve: Callable[..., Client]) -> None:
-    """It names the program and its version, and leads to what there is."""
-    answer = serve(version="<1>")("/")
-    page = answer.body.decode()
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "qbusiness-exporter" in page
-    assert "version &lt;1&gt;" in page
-    assert re.findall(r'href="([^"]*)"', page) == ["/metrics", "/-/healthy", "/-/ready"]
-    assert "prefers-color-scheme: dark" in page
-
-
-def test_landing_page_policy_allows_its_own_style_and_nothing_else(serve: Callable[..., Client]) -> None:
-    """The policy's hash is that of the style in the page."""
-    answer = serve()("/")
-    style = answer.body.decode().partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert answer.headers["Content-Security-Policy"].split("; ") == [
-        "default-src 'none'",
-        f"style-src 'sha256-{digest}'",
-        "form-action 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
-    assert b"<script" not in answer.body
-    assert b"http" not in answer.body.replace(b"charset", b"")
+        create_app(Site(FakeExposition(), Exhibit.of().overview, fine, fine, path))
 
 
 @pytest.mark.parametrize(("path", "method"), [*((path, "GET") for path in PATHS), ("/nothing", "GET"), ("/", "PUT")])

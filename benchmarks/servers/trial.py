@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, make_asgi_app, make_wsgi_app, start_http_server
 
+from exporter.overview import ExporterHealth, Overview, Terms
 from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
 
@@ -74,6 +75,17 @@ class RegistryExposition:
         return (generate_latest(self.registry),), {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
+class Nothing:
+    """Where nothing is published."""
+
+    def everything(self) -> list[Any]:
+        """Give nothing."""
+        return []
+
+
+TRIAL = ExporterHealth("trial", 0, 0, None, (), ":memory:", True, "", True, 0)  # noqa: FBT003 (a record)
+
+
 def make_registry() -> CollectorRegistry:
     """Fill a registry as a middling installation would."""
     registry = CollectorRegistry()
@@ -89,7 +101,8 @@ def serve_ours(port: int, certificate: Path | None) -> None:
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-    site = Site(RegistryExposition(make_registry()), lambda: None, lambda: None, "trial")
+    overview = Overview(Nothing(), Nothing(), lambda: TRIAL, Terms(1, (), 1))
+    site = Site(RegistryExposition(make_registry()), overview, lambda: None, lambda: None)
     WebServer(create_app(site), [f"{HOST}:{port}"], ssl_context=context).start()
 
 

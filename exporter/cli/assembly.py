@@ -17,6 +17,7 @@ from exporter.cli.target import Target, log_gone
 from exporter.exposition import Exposition, Section
 from exporter.history import Policy
 from exporter.metrics import IndexFamilies, SourceFamilies
+from exporter.overview import ExporterHealth, Overview, Terms
 from exporter.telemetry import Telemetry
 from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from exporter.config import Config
     from exporter.model import SourceId
 
+STALE_AFTER = 1800.0  # seconds, as QBusinessDataStale has it; or two polls, where those are further apart
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
 RENDER_EVERY, RENDER_AHEAD = 15.0, 180.0  # seconds
 PROMETHEUS_ACCEPTS = "application/openmetrics-text"
@@ -53,6 +55,8 @@ class Exporter:
         outside = outside or Outside()
         self.host = outside.host
         self._stopping = self.host.event()
+        self._started_at = self.host.time()
+        self.config_file = ""
         self._applying = threading.Lock()
         self.telemetry = telemetry or Telemetry(revision())
         self._state_path = config.state.path
@@ -60,7 +64,8 @@ class Exporter:
         self._indexes = Section(IndexFamilies(), self.host)
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._ahead = self.host.thread("render-ahead", self._render_ahead)
-        site = Site(self.page, self._unhealthy, self._unready, __version__, telemetry_path, reload)
+        self._overview = Overview(self._sources, self._indexes, self._health, _terms(config))
+        site = Site(self.page, self._overview, self._unhealthy, self._unready, telemetry_path, reload)
         self.web = WebServer(create_app(site), addresses)
         self._store = outside.open_state(config.state.path, self.telemetry.state_write_failed)
         self._shared = Shared(
@@ -131,6 +136,7 @@ class Exporter:
                 logger.warning("state.path changes with a restart alone", in_use=self._state_path)
             self._change(targets)
             self._sources.declare(_families(config))
+            self._overview.declare(_terms(config))
 
     def _change(self, targets: list[Target]) -> None:
         """Let new targets take the place of old ones, without a gap in what is shown."""
@@ -196,6 +202,20 @@ class Exporter:
                 logger.exception("rendering ahead failed; scrapes do it themselves")
                 return
 
+    def _health(self) -> ExporterHealth:
+        return ExporterHealth(
+            version=__version__,
+            now=self.host.time(),
+            started_at=self._started_at,
+            unready=self._unready(),
+            targets=tuple(target.health() for target in self._targets),
+            state_path=self._state_path,
+            state_is_written=self._store.is_written,
+            config_file=self.config_file,
+            config_is_current=self.telemetry.config_is_current,
+            config_loaded_at=self.telemetry.config_loaded_at,
+        )
+
     def _unhealthy(self) -> str | None:
         reasons = ((target.name, target.unhealthy()) for target in self._targets)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
@@ -221,3 +241,8 @@ def _settings(config: Config) -> Iterator[Settings]:
 
 def _families(config: Config) -> SourceFamilies:
     return SourceFamilies(config.polling.window, config.objectives)
+
+
+def _terms(config: Config) -> Terms:
+    patience = max(STALE_AFTER, 2 * config.polling.idle_interval)
+    return Terms(config.polling.window, config.objectives, patience)

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from exporter.cli.configuration import Configuration
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
 from exporter.errors import StartupError
@@ -17,7 +18,6 @@ from exporter.store import MEMORY
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from exporter.cli.configuration import Configuration
     from exporter.web.server import WebServer
 
 # Nothing of the person's own AWS set-up may reach the simulation, or be asked for on its account.
@@ -31,7 +31,7 @@ _SIMULATED = {
 WELCOME = """
 qbusiness-exporter demo: {sources} data sources of a simulated Amazon Q Business, polled every few seconds
 
-  {url}/          links to everything there is
+  {url}/          the status page: what is wrong first
   {url}{path}   the metrics
 
 Look at
@@ -54,7 +54,7 @@ def run(arguments: Namespace) -> int:
     os.environ |= _SIMULATED
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
         os.environ["AWS_ENDPOINT_URL_STS"] = service.url
-        config = demo_config(service)
+        loaded = Configuration(demo_config(service), (), "the demo's own")
         sources = sum(1 for _ in service.fleet.data_sources())
 
         def welcome(web: WebServer) -> None:
@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> int:
             url = f"http://localhost:{port}"
             print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
 
-        return serve(config, arguments, _nothing_to_read, welcome)
+        return serve(loaded, arguments, _nothing_to_read, welcome)
 
 
 def _nothing_to_read() -> Configuration:

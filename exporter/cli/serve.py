@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.cli.configuration import Configuration
-    from exporter.config import Config
     from exporter.web.server import WebServer
 
 logger = structlog.get_logger()
@@ -31,11 +30,11 @@ def run(arguments: Namespace) -> int:
     for warning in loaded.warnings:
         logger.warning("unwise configuration", problem=str(warning))
     logger.info("starting", version=__version__, revision=revision(), config=loaded.file)
-    return serve(loaded.config, arguments, lambda: read(arguments))
+    return serve(loaded, arguments, lambda: read(arguments))
 
 
 def serve(
-    config: Config,
+    loaded: Configuration,
     arguments: Namespace,
     reread: Callable[[], Configuration],
     started: Callable[[WebServer], None] = lambda _: None,
@@ -44,7 +43,10 @@ def serve(
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: signals.put(number))
-    exporter = Exporter(config, arguments.listen_address, arguments.telemetry_path, lambda: reload(exporter, reread))
+    exporter = Exporter(
+        loaded.config, arguments.listen_address, arguments.telemetry_path, lambda: reload(exporter, reread)
+    )
+    exporter.config_file = loaded.file
     try:
         exporter.start()
         for host, port in exporter.web.addresses:
@@ -68,6 +70,7 @@ def reload(exporter: Exporter, reread: Callable[[], Configuration]) -> list[str]
     except ExporterError as error:
         problems = [str(error)]
     else:
+        exporter.config_file = loaded.file
         exporter.telemetry.config_loaded(exporter.host.time())
         for warning in loaded.warnings:
             logger.warning("unwise configuration", problem=str(warning))

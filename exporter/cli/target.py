@@ -20,6 +20,7 @@ from exporter.errors import ProviderError, Reason
 from exporter.means import Access, Means
 from exporter.model import DataSource, IndexSnapshot, Location, SourceId
 from exporter.names import Names
+from exporter.overview import TargetHealth
 from exporter.passes import PassLog
 from exporter.poller import Poller
 from exporter.providers.qbusiness import QBusiness
@@ -28,6 +29,7 @@ from exporter.scheduler import Scheduler
 if TYPE_CHECKING:
     from exporter.aws import Connection
     from exporter.config import TargetConfig
+    from exporter.discovery.surveyor import Round
     from exporter.model import Description, IndexFacts, IndexId, Known, SourceSnapshot, SyncJob
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
@@ -58,6 +60,9 @@ class Target:
         self._location: Location | None = None
         self._is_located = False
         self.is_up: bool | None = before.is_up if before else None
+        self._trouble = ""
+        self._round: Round | None = None
+        self._discovered_at: float | None = None
         provider = QBusiness(self.connection)
         means = Means(self.name, provider, shared.store, Names(shared.store, host), Access(self.name), host)
         self._rules = Rules(target.discovery) if target.discovery else None
@@ -157,6 +162,31 @@ class Target:
         """Tell whether a poll ever worked, or there was nothing to poll."""
         return self.scheduler.has_succeeded() or (self.patrol.has_reached and self.scheduler.watched() == 0)
 
+    def health(self) -> TargetHealth:
+        """Give how it is doing, for the status page."""
+        polled, watched = self.scheduler.polled()
+        polls, failures = self._telemetry.polls(self.name)
+        return TargetHealth(
+            name=self.name,
+            account=(self._location.account or None) if self._location else None,
+            region=self.connection.region,
+            is_up=self.is_up,
+            trouble=self._trouble,
+            now=self.connection.clock.now(),
+            data_sources=watched,
+            polled=polled,
+            polls=polls,
+            poll_failures=failures,
+            lag=self.scheduler.lag(),
+            request_rate=self.budget.spent(),
+            request_rate_allowed=self.budget.rate(),
+            request_rate_limit=self.settings.polling.requests_per_second,
+            discovers=self._rules is not None,
+            discovery_succeeded=self._has_discovered() if self._round else None,
+            discovered_at=self._discovered_at,
+            stalled=self.unhealthy(),
+        )
+
     # Heard from the wire.
 
     def admit(self) -> None:
@@ -173,7 +203,7 @@ class Target:
             self.budget.throttled()
         authorised = was_authorised(operation, code)
         if authorised is not None:
-            self._set_up(up=authorised)
+            self._set_up(up=authorised, trouble=f"{operation}: {code}")
 
     # Heard from polls.
 
@@ -191,7 +221,7 @@ class Target:
         self._telemetry.poll_failed(self.name, reason)
         self._pass.note("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
-            self._set_up(up=False)
+            self._set_up(up=False, trouble=str(reason))
 
     def _passed(self) -> None:
         """Say what came of a pass over all sources."""
@@ -254,12 +284,14 @@ class Target:
         done = self.surveyor.survey()
         if self.stopping:
             return done.reached
-        self._telemetry.discovered(
-            self.name,
-            lambda: done.complete and not self.poller.undescribed(),
-            self.connection.clock.now() if done.complete else None,
-        )
+        when = self.connection.clock.now() if done.complete else None
+        self._round, self._discovered_at = done, when or self._discovered_at
+        self._telemetry.discovered(self.name, self._has_discovered, when)
         return done.reached
+
+    def _has_discovered(self) -> bool:
+        """Tell whether the last round worked in every part."""
+        return bool(self._round and self._round.complete and not self.poller.undescribed())
 
     def _locate(self) -> None:
         """Find out which account this is, before anything is shown that says so; where nobody tells, go on without."""
@@ -279,7 +311,8 @@ class Target:
             self._show_up()
             self.poller.show_all()
 
-    def _set_up(self, *, up: bool) -> None:
+    def _set_up(self, *, up: bool, trouble: str) -> None:
+        self._trouble = "" if up else trouble
         if up is not self.is_up:
             self.is_up = up
             self._show_up()

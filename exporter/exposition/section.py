@@ -121,6 +121,12 @@ class Section(Generic[T]):
             if self._things.pop(key, None) is not None:
                 self._sheet.remove(key)
 
+    def everything(self) -> list[tuple[T, ServiceClock]]:
+        """Give all that is shown now, each thing with its service's clock."""
+        with self._mutex:
+            things = list(self._things.values())
+        return [(thing.snapshot, thing.clock) for thing in things]
+
     def blocks(self, wanted: Format) -> list[Block]:
         """Give the section's families, each thing as it is now."""
         self._refresh()

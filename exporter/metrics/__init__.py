@@ -2,6 +2,7 @@
 
 from exporter.metrics.census import series_of_index, series_of_source
 from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
+from exporter.metrics.source import Context
 from exporter.metrics.sources import FAMILIES, SOURCE_LABELS, SourceFamilies
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "INDEX_FAMILIES",
     "INDEX_LABELS",
     "SOURCE_LABELS",
+    "Context",
     "IndexFamilies",
     "SourceFamilies",
     "series_of_index",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,33 @@ _NAME = "qbusiness_data_source_objective"
 _FROM = "from the first of the configuration's objectives that matches, else"
 
 
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What one data source is held to; an age in seconds where there is one."""
+
+    max_success_age: float | None
+    max_duration: float
+    max_failed_ratio: float
+    min_documents_scanned: float
+
+
+def objectives_of(context: Context) -> Objectives:
+    """Give all that a data source is held to: its series, and the status page, say the same."""
+    first = next((each for each in context.objectives if _matches(each.match, context.snapshot)), DEFAULT_OBJECTIVE)
+
+    def given(name: str) -> float:
+        value: float | None = getattr(first, name)
+        standing: float = getattr(DEFAULT_OBJECTIVE, name)
+        return standing if value is None else value
+
+    return Objectives(
+        first.max_success_age or _by_schedule(context),
+        given("max_duration"),
+        given("max_failed_ratio"),
+        given("min_documents_scanned"),
+    )
+
+
 def _matches(match: ObjectiveMatch, snapshot: SourceSnapshot) -> bool:
     """Tell whether all that is given matches; a type that AWS has not said yet is empty."""
     globs = (
@@ -34,20 +62,8 @@ def _matches(match: ObjectiveMatch, snapshot: SourceSnapshot) -> bool:
     )
 
 
-def _objective(name: str, context: Context) -> float | None:
-    """Give an objective: of the first match, else the default."""
-    first = next((each for each in context.objectives if _matches(each.match, context.snapshot)), DEFAULT_OBJECTIVE)
-    given: float | None = getattr(first, name)
-    standing: float | None = getattr(DEFAULT_OBJECTIVE, name)
-    return standing if given is None else given
-
-
 def _value(name: str) -> Callable[[Context], Iterator[Sample]]:
-    return lambda context: value_of(_objective(name, context))
-
-
-def _max_success_age(context: Context) -> Iterator[Sample]:
-    return value_of(_objective("max_success_age", context) or _by_schedule(context))
+    return lambda context: value_of(getattr(context.held_to, name))
 
 
 def _by_schedule(context: Context) -> float | None:
@@ -63,7 +79,7 @@ OBJECTIVE_FAMILIES: tuple[Family, ...] = (
         f"{_NAME}_max_success_age_seconds",
         f"Longest time since a successful sync, {_FROM} twice the longest gap of the schedule plus 1h; absent where "
         "there is neither.",
-        _max_success_age,
+        _value("max_success_age"),
     ),
     Gauge(
         f"{_NAME}_max_duration_seconds",

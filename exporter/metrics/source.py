@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from exporter.metrics.objectives import objectives_of
 from exporter.schedule import ScheduleError, parse
 
 if TYPE_CHECKING:
     from exporter.config import ObjectiveConfig
+    from exporter.metrics.objectives import Objectives
     from exporter.model import Description, SourceHistory, SourceSnapshot, SyncJob
     from exporter.schedule import Schedule
 
@@ -76,3 +78,8 @@ class Context:
         """Give the schedule's next firing where it is the last."""
         firing = self.next_firing
         return firing if self.schedule and firing is not None and self.schedule.next(firing) is None else None
+
+    @cached_property
+    def held_to(self) -> Objectives:
+        """Give what alerts hold the source to."""
+        return objectives_of(self)

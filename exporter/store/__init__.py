@@ -50,6 +50,11 @@ class Store:
             self._unlock()
             raise
 
+    @property
+    def is_written(self) -> bool:
+        """Tell whether the last write worked."""
+        return not self._failing
+
     def history(self, key: str) -> SourceHistory | None:
         """Give a source's history."""
         with self._mutex:

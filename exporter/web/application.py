@@ -1,4 +1,4 @@
-"""The web application: metrics, health, readiness and the landing page.
+"""The web application: metrics, the status page and its facts as JSON, health and readiness.
 
 It knows nothing of polling or of AWS: what it serves is handed to it as a `Site`.
 """
@@ -12,21 +12,26 @@ from typing import TYPE_CHECKING, Protocol
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.errors import StartupError
 from exporter.web.hardening import Hardening
-from exporter.web.landing import CONTENT_SECURITY_POLICY, landing_page
+from exporter.web.page import Page
 from exporter.web.pieces import PiecesResponse
+from exporter.web.status import page_endpoint, sources_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
+    from exporter.overview import Overview
+
     Endpoint = Callable[[Request], Awaitable[Response]]
 
+STATUS_PATH = "/"
+SOURCES_PATH = "/api/v1/data-sources"
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
@@ -51,9 +56,9 @@ class Site:
     """
 
     exposition: Exposition
+    overview: Overview
     healthy: Callable[[], str | None]
     ready: Callable[[], str | None]
-    version: str
     telemetry_path: str = "/metrics"
     reload: Callable[[], Sequence[str]] | None = None
 
@@ -61,8 +66,10 @@ class Site:
 def create_app(site: Site) -> Starlette:
     """Build the ASGI application that serves a site."""
     _check_telemetry_path(site.telemetry_path)
+    links = {"Metrics": site.telemetry_path, "JSON": SOURCES_PATH, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
     endpoints = {
-        "/": _landing_endpoint(site),
+        STATUS_PATH: page_endpoint(site.overview, Page(links)),
+        SOURCES_PATH: sources_endpoint(site.overview),
         HEALTHY_PATH: _verdict_endpoint(site.healthy, "Healthy"),
         READY_PATH: _verdict_endpoint(site.ready, "Ready"),
         site.telemetry_path: _metrics_endpoint(site.exposition),
@@ -81,7 +88,7 @@ def create_app(site: Site) -> Starlette:
 def _check_telemetry_path(path: str) -> None:
     if not path.startswith("/") or set(path) & set("?#{}"):
         raise StartupError(f"--web.telemetry-path {path!r} must begin with / and have none of the characters ? # {{ }}")
-    if path in {HEALTHY_PATH, READY_PATH, RELOAD_PATH}:
+    if path in {SOURCES_PATH, HEALTHY_PATH, READY_PATH, RELOAD_PATH}:
         raise StartupError(f"--web.telemetry-path {path!r} is taken; choose another, such as /metrics")
 
 
@@ -122,13 +129,3 @@ def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
         return PlainTextResponse(text + "".join(f"{line}\n" for line in problems), HTTPStatus.INTERNAL_SERVER_ERROR)
 
     return reloading
-
-
-def _landing_endpoint(site: Site) -> Endpoint:
-    links = {"Metrics": site.telemetry_path, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
-    page = landing_page(site.version, links)
-
-    async def landing(_request: Request) -> Response:
-        return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
-
-    return landing
