@@ -107,7 +107,7 @@ class _Sighting:
     @classmethod
     def of(cls, views: Sequence[SyncJob]) -> _Sighting:
         return cls(
-            job=max(views, key=_progress),
+            job=max(views, key=progress),
             lowest=_each(min, [view.documents for view in views]),
             highest=_each(max, [view.documents for view in views]),
             seen_running=not all(view.is_terminal for view in views),
@@ -224,7 +224,8 @@ class _Tally:
             self._succeeded = max(end, self._succeeded or end)
 
 
-def _progress(job: SyncJob) -> tuple[object, ...]:
+def progress(job: SyncJob) -> tuple[object, ...]:
+    """Order views of one job by which is the later."""
     # Which of several views of one job is the latest: time is not in them, so what only ever grows has to tell.
     figures = sum(figure or 0 for _, figure in job.documents.items())
     return (job.is_terminal, job.ended or 0.0, figures, _STATUS_RANK.get(job.status, -1), repr(job))

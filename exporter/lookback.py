@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 REREAD = 6 * 3600.0  # a full reread this often is the net under everything below
 MARGIN = 300.0  # seconds before the watermark: room for a job that is listed late
 KNOWN_PER_POLL = 9  # known jobs that a poll asks for again: with one new, the answer is still a single page
+LONGEST = 7 * 86400.0  # a job that is looked for in the past, because it may have been in progress then
 STREAK = 100  # jobs read back at most in search of one that did not fail
 _WIDEN = 4  # factor by which a look back that found too little is widened
 _ALL_OF_TIME = 400 * 86400.0
@@ -69,6 +70,18 @@ def next_reading(ask: Ask, window: float, history: SourceHistory) -> Reading:
     seen.read_all(ask(since=since))
     # A status that nobody knows cannot be asked for: such a job, once out of sight, waits for the full reread.
     return _chase(ask, seen, [job for job in history.in_progress() if job.status in IN_PROGRESS])
+
+
+def past_reading(ask: Ask, since: float | None, window: float) -> Reading:
+    """Read back to a moment, and far enough beyond to know how things stood then; None is all that AWS lists.
+
+    A job that was in progress at that moment is found if it had begun in the week before.
+    """
+    seen = _Seen()
+    for page in seen.read(ask()):
+        if since is not None and page.more and seen.newest_first and seen.tells(since, max(window, LONGEST)):
+            break
+    return seen.reading(())
 
 
 def watermark(history: SourceHistory) -> float | None:
@@ -169,6 +182,12 @@ class _Seen:
     def reaches(self, moment: float) -> bool:
         """Tell whether a newest-first listing has been read back to a moment, and far enough."""
         return self.has_enough and self._last_start < moment
+
+    def tells(self, moment: float, reach: float) -> bool:
+        """Tell whether a newest-first listing says how things stood at a moment, a success before it included."""
+        return self._last_start < moment - reach and any(
+            job.status == SyncJobStatus.SUCCEEDED and job.end_or_start()[0] <= moment for job in self._jobs
+        )
 
     def reading(self, in_progress: Iterable[SyncJob]) -> Reading:
         """Give what was read; which of the jobs in progress was not there has vanished."""

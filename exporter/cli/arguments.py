@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter import __version__, logs
-from exporter.cli import check, demo, discover, export, plan, policy, serve
+from exporter import __version__, config, logs
+from exporter.cli import backfill, check, demo, discover, export, plan, policy, serve
 from exporter.cli.build import revision
 from exporter.cli.configuration import DEFAULT_FILE
+from exporter.metrics import FAMILIES, SOURCE_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
 DEFAULT_ADDRESS = ":10142"
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,22 @@ COMMANDS = {
     "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
     "discover": Command(discover.run, "print a configuration (YAML) that names every data source in sight"),
     "export": Command(export.run, "poll everything once and print the metrics, for cron and the textfile collector"),
+    "backfill": Command(backfill.run, "write past sync jobs as OpenMetrics, for promtool tsdb create-blocks-from"),
     "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
     "plan": Command(plan.run, "print what this configuration will cost: sources, series, API calls an hour"),
 }
 
 
-FLAGS_OF = {"probe": "check", "output": "export"}
-"""The flags of one command alone."""
+FLAGS_OF = {
+    "probe": ("check",),
+    "output": ("export", "backfill"),
+    "since": ("backfill",),
+    "step": ("backfill",),
+    "label": ("backfill",),
+}
+"""The flags that do not go with every command."""
+
+DEFAULT_STEP = 300.0
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -53,12 +65,34 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     command = rest[0] if rest else "serve"
     if command not in COMMANDS or len(rest) > 1:
         parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
-    for flag, its_command in FLAGS_OF.items():
-        if getattr(arguments, flag) and command != its_command:
-            parser.error(f"--{flag} goes with {its_command}, not with {command}")
+    for flag, its_commands in FLAGS_OF.items():
+        if getattr(arguments, flag) and command not in its_commands:
+            parser.error(f"--{flag} goes with {' and '.join(its_commands)}, not with {command}")
     arguments.command = COMMANDS[command].run
+    arguments.step = arguments.step or DEFAULT_STEP
     arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
     return arguments
+
+
+def _duration(text: str) -> float:
+    """Read a duration of at least a second."""
+    try:
+        seconds = config.parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too short: a second is the least")
+    return seconds
+
+
+def _label(text: str) -> tuple[str, str]:
+    """Read a label that our own series do not have."""
+    name, separator, value = text.partition("=")
+    if not separator or not _LABEL.fullmatch(name) or name.startswith("__"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label: write it as NAME=VALUE, such as job=qbusiness")
+    if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
+        raise argparse.ArgumentTypeError(f"{name} is a label that the metrics have themselves")
+    return name, value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,7 +123,27 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="FILE",
-        help="with export: write to a file, which is there whole or not at all (default: stdout)",
+        help="with export and backfill: write to a file, which is there whole or not at all (default: stdout)",
+    )
+    parser.add_argument(
+        "--since",
+        type=_duration,
+        metavar="DURATION",
+        help="with backfill: how far to go back, such as 90d (default: as far as AWS remembers)",
+    )
+    parser.add_argument(
+        "--step",
+        type=_duration,
+        metavar="DURATION",
+        help=f"with backfill: time between two samples (default: {config.format_duration(DEFAULT_STEP)})",
+    )
+    parser.add_argument(
+        "--label",
+        type=_label,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="with backfill: a label that Prometheus adds when it scrapes, such as job=qbusiness; repeat for several",
     )
     parser.add_argument(
         "--web.listen-address",

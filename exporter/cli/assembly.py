@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from exporter.cli.shared import Left
     from exporter.config import Config
-    from exporter.model import SourceId
+    from exporter.model import SourceId, SourceSnapshot
 
 STALE_AFTER = 1800.0  # seconds, as QBusinessDataStale has it; or two polls, where those are further apart
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
@@ -179,6 +179,22 @@ class Exporter:
             self._sources.withdraw(str(source.id))
             log_gone(source)
             self._store.note_known(str(source.id), None)
+
+    def rest(self) -> None:
+        """Poll no more, and keep what is known."""
+        deadline = self.host.monotonic() + POLLS_MAY_TAKE
+        for target in self._targets:
+            target.stop()
+        for target in self._targets:
+            target.join(deadline)
+
+    def targets(self) -> tuple[Target, ...]:
+        """Give the targets, as the configuration has them."""
+        return tuple(self._targets)
+
+    def snapshots(self) -> list[SourceSnapshot]:
+        """Give what is known of each data source that is shown."""
+        return [snapshot for snapshot, _ in self._sources.everything()]
 
     def stop(self) -> None:
         """Stop within seconds: nothing new, a moment for what is under way, the state written."""

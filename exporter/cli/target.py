@@ -289,6 +289,11 @@ class Target:
         self._telemetry.discovered(self.name, self._has_discovered, when)
         return done.reached
 
+    @property
+    def is_looked_through(self) -> bool:
+        """Tell whether every part of it could be looked into, the last time round."""
+        return bool(self._round and self._round.complete)
+
     def _has_discovered(self) -> bool:
         """Tell whether the last round worked in every part."""
         return bool(self._round and self._round.complete and not self.poller.undescribed())

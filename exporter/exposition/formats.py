@@ -56,11 +56,11 @@ class Family(NamedTuple):
 
 def render_apart(metrics: Iterable[Metric]) -> tuple[Family, ...]:
     """Render families in each of `FORMATS`, the header of each apart from its sample lines."""
-    pages = [_split(wanted.render(metrics)) for wanted in FORMATS]
+    pages = [split(wanted.render(metrics)) for wanted in FORMATS]
     return tuple(Family(*zip(*family, strict=True)) for family in zip(*pages, strict=True))
 
 
-def _split(page: bytes) -> Iterator[tuple[bytes, bytes]]:
+def split(page: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Part a page into its families' headers and their sample lines; no sample line can begin like a header."""
     for family in _FAMILY.split(page)[1:]:
         lines = family.splitlines(keepends=True)

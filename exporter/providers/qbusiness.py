@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAGE_SIZE = 10  # the maximum for sync jobs and data sources
-MAX_PAGES = 1000  # of one listing: ten thousand jobs; a listing that goes on has lost its way
+MAX_PAGES = 1000  # ten thousand jobs or data sources
 
 
 class QBusiness:
     """A target's data sources, asked through boto3."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, max_pages: int = MAX_PAGES) -> None:
+        """`max_pages` are those of one listing: one that goes on has lost its way."""
         self._connection = connection
+        self._max_pages = max_pages
 
     @property
     def clock(self) -> AwsClock:
@@ -116,7 +118,7 @@ class QBusiness:
             tokens: set[str] = set()
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
                 token = page.get("nextToken")
-                if token in tokens or len(tokens) >= MAX_PAGES:
+                if token in tokens or len(tokens) >= self._max_pages:
                     raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} leads back or has no end")
                 if token:
                     tokens.add(token)

@@ -15,7 +15,7 @@ import structlog
 
 from exporter.errors import StartupError
 from exporter.store import codec
-from exporter.store.file import MEMORY, UnreadableError, connect, lock, move_aside, what_is_wrong
+from exporter.store.file import MEMORY, UnreadableError, connect, copy, lock, move_aside, what_is_wrong
 from exporter.store.notes import Notes
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ logger = structlog.get_logger()
 class Store:
     """The state of one exporter; may be used from any thread."""
 
-    def __init__(self, path: str, on_write_failure: Callable[[], None]) -> None:
-        """Open or create the file; raises StartupError where it is in use or its place does not allow it."""
+    def __init__(self, path: str, on_write_failure: Callable[[], None], *, as_copy: bool = False) -> None:
+        """Open or create the file; raises StartupError where it is in use or its place does not allow it.
+
+        A copy is what the file holds now, whoever has it, and nothing that is done to it lasts.
+        """
         self._path = path
         self._on_write_failure = on_write_failure
         self._mutex = threading.Lock()
@@ -43,7 +46,8 @@ class Store:
         self._pending: dict[str, SourceHistory] = {}
         self._names, self._targets, self._known = Notes("name"), Notes("target"), Notes("data_source", codec.load_known)
         self._notes = (self._names, self._targets, self._known)
-        self._lock = lock(path)
+        self._is_copy = as_copy
+        self._lock = None if as_copy else lock(path)
         try:
             self._open_or_begin_anew()
         except StartupError:
@@ -145,12 +149,14 @@ class Store:
         try:
             self._open()
         except UnreadableError as error:
+            if self._is_copy:
+                raise StartupError(f"state file {self._path} cannot be read: {error}") from error
             aside = move_aside(self._path)
             logger.warning("state file cannot be read: begun anew", path=self._path, moved_to=aside, error=str(error))
             self._open()
 
     def _open(self) -> None:
-        self._db = connect(self._path)
+        self._db = copy(self._path) if self._is_copy else connect(self._path)
         try:
             self._written = _load(self._path, self._db, self._notes)
         except (UnreadableError, StartupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,28 @@ def connect(path: str) -> sqlite3.Connection:
     except (UnreadableError, StartupError):
         if db:
             db.close()
+        raise
+    return db
+
+
+def copy(path: str) -> sqlite3.Connection:
+    """Read the database into memory, at this release's schema, whoever has it; nothing on the disk is touched.
+
+    A file that is not there is an empty one. Raises UnreadableError for what it holds, StartupError for where it is.
+    """
+    db = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
+    try:
+        if path != MEMORY and Path(path).exists():
+            # Whoever opens a log of writes leaves files beside it, which its owner may then not be allowed to write.
+            mode = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
+            with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?{mode}", uri=True)) as source:
+                source.backup(db)
+        _migrate(db, _version(db, path))
+    except sqlite3.Error as error:
+        db.close()
+        raise what_is_wrong(path, error) from error
+    except (UnreadableError, StartupError):
+        db.close()
         raise
     return db
 

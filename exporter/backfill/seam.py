@@ -1,0 +1,28 @@
+"""Where the past ends and what is scraped begins, so that between the two every job is counted once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from exporter.model import Accounted
+
+if TYPE_CHECKING:
+    from exporter.model import SourceHistory, SyncJob
+
+MARGIN = 2.0  # seconds: AWS's clock is known to the second, and a sample after the first scrape would count all again
+
+
+def last_moment(history: SourceHistory) -> float:
+    """Give the last moment that is told, just before the source is watched."""
+    return math.floor(history.watched_since) - MARGIN
+
+
+def told_to_end(job: SyncJob, history: SourceHistory) -> float:
+    """Give when a job is told to have ended: never, where it goes on, or its end is counted by whoever watches."""
+    if not job.is_terminal:
+        return math.inf
+    end, _ = job.end_or_start()
+    known = history.jobs.get(job.execution_id)
+    is_past = known.accounted is Accounted.HISTORY if known else end <= history.watched_since
+    return min(end, last_moment(history)) if is_past else math.inf

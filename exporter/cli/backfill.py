@@ -1,0 +1,169 @@
+"""`backfill`: past sync jobs as OpenMetrics with timestamps, up to where the state says that watching began."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING
+
+import structlog
+from tqdm import tqdm
+
+from exporter.backfill import Replay, Spool
+from exporter.cli.assembly import Exporter
+from exporter.cli.configuration import read
+from exporter.cli.output import wait_for_first_pass, written
+from exporter.cli.shared import Outside
+from exporter.errors import ProviderError
+from exporter.history import Policy, progress
+from exporter.lookback import past_reading
+from exporter.metrics import SourceFamilies
+from exporter.providers.qbusiness import QBusiness
+from exporter.store import Store
+from exporter.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Iterator
+
+    from exporter.cli.target import Target
+    from exporter.model import Reading, SourceSnapshot, SyncJob
+
+MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
+LOOKBACK = 300.0  # seconds for which Prometheus goes on showing a sample that no other follows
+CLOCK_ERROR = 5.0  # seconds
+
+logger = structlog.get_logger()
+
+
+def run(arguments: Namespace) -> int:
+    """Write the past of every data source; gives 1 where any of it is missing."""
+    loaded = read(arguments)
+    for warning in loaded.warnings:
+        logger.warning("unwise configuration", problem=str(warning))
+    if arguments.step > LOOKBACK:
+        logger.warning("samples more than 5m apart leave holes: Prometheus looks back no further for one")
+    config, began = loaded.config, time.monotonic()
+    replay = Replay(
+        SourceFamilies(config.polling.window, config.objectives),
+        Policy(config.polling.window, config.metrics.duration_buckets),
+        arguments.step,
+        dict(arguments.label),
+    )
+    # Whoever watches goes on meanwhile, and keeps the state file: it is only looked at.
+    outside = Outside(open_state=partial(Store, as_copy=True))
+    exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), outside=outside)
+    with written(arguments.output) as write, Spool(arguments.step) as spool:
+        try:
+            exporter.start_polling()
+            wait_for_first_pass(exporter)
+            exporter.rest()
+            past = _Past(replay, spool, arguments.since, config.polling.window)
+            past.read(exporter, config.polling.concurrency)
+            past.conclude(time.monotonic() - began)
+            with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, disable=None) as bar:
+                write(spool.pieces(bar.update))
+        finally:
+            exporter.stop()
+    return 1 if past.missing else 0
+
+
+class _Past:
+    """The past of all data sources, on its way from AWS to the spool."""
+
+    def __init__(self, replay: Replay, spool: Spool, since: float | None, window: float) -> None:
+        self._replay = replay
+        self._spool = spool
+        self._since = since
+        self._window = window
+        self._told: list[SourceSnapshot] = []
+        self._nothing = 0
+        self._now = 0.0
+        self.missing = 0
+
+    def read(self, exporter: Exporter, at_once: int) -> None:
+        """Read every data source's jobs, a few at a time, and put by what they tell."""
+        snapshots = exporter.snapshots()
+        waiting = [list(self._readable(target, snapshots)) for target in exporter.targets()]
+        # In turn, so that no target's request budget lies idle until the others are done.
+        tasks = [task for task in chain(*zip_longest(*waiting)) if task]
+        with ThreadPoolExecutor(at_once) as pool, tqdm(desc="reading", total=len(tasks), disable=None) as bar:
+            asked = ((task, pool.submit(self._ask, *task)) for task in tasks)
+            under_way = deque(islice(asked, at_once))
+            while under_way:
+                (target, shown), answer = under_way.popleft()
+                self._take(target, shown, answer)
+                under_way += islice(asked, 1)
+                bar.update()
+
+    def _readable(self, target: Target, snapshots: Iterable[SourceSnapshot]) -> Iterator[tuple[Target, SourceSnapshot]]:
+        """Yield the data sources of a target that could be polled, and take note of what is not among them."""
+        self._now = max(self._now, target.connection.clock.now())
+        if not target.is_looked_through and target.settings.target.discovery:
+            self._miss(target, "not all of the target could be looked through: data sources may be missing")
+        watched = target.poller.watched()
+        for shown in snapshots:
+            if str(shown.source.id) in watched and shown.poll_succeeded:
+                watched.remove(str(shown.source.id))
+                yield target, shown
+        for source in sorted(watched):
+            self._miss(target, "data source could not be read", data_source_id=source.rpartition("/")[2])
+
+    def _ask(self, target: Target, shown: SourceSnapshot) -> Reading:
+        ask = partial(QBusiness(target.connection, MAX_PAGES).sync_jobs, shown.source.id)
+        return past_reading(ask, self._moment(target), self._window)
+
+    def _moment(self, target: Target) -> float | None:
+        return None if self._since is None else target.connection.clock.now() - self._since
+
+    def _take(self, target: Target, shown: SourceSnapshot, answer: Future[Reading]) -> None:
+        log = {"data_source": shown.names.data_source, "data_source_id": shown.source.id.data_source_id}
+        try:
+            reading = answer.result()
+        except ProviderError as error:
+            self._miss(target, "past sync jobs could not be read", **log, error=str(error))
+            return
+        for warning in dict.fromkeys(reading.warnings):
+            logger.warning("unusable data in the answer", target=target.name, **log, problem=warning)
+        # What is still in progress was found by its status, however long ago it began.
+        jobs = _each_once((*reading.jobs, *(shown.history.by_start() if shown.history else ())))
+        odd = sum(job.is_terminal and job.ended is None for job in jobs)
+        if odd:
+            logger.warning("jobs have no endTime: told to end where they begin", target=target.name, **log, jobs=odd)
+        timeline = self._replay.tell(shown, jobs, self._moment(target))
+        if timeline is None:
+            self._nothing += 1
+        else:
+            self._told.append(shown)
+            self._spool.put(timeline)
+
+    def _miss(self, target: Target, event: str, **about: str) -> None:
+        self.missing += 1
+        logger.error(event, target=target.name, **about)
+
+    def conclude(self, took: float) -> None:
+        """Say what came of it, and where watching has yet to begin."""
+        ends = [shown.history.watched_since for shown in self._told if shown.history]
+        unwatched = sum(end > self._now - took - CLOCK_ERROR for end in ends)
+        if unwatched:
+            logger.warning(
+                "not watched yet, so their past ends now: what ends before the exporter runs is counted by nobody",
+                data_sources=unwatched,
+            )
+        logger.info(
+            "past told",
+            data_sources=len(ends),
+            without_past=self._nothing,
+            missing=self.missing,
+            until=datetime.fromtimestamp(max(ends), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ends else None,
+            samples=self._spool.samples,
+        )
+
+
+def _each_once(jobs: Iterable[SyncJob]) -> list[SyncJob]:
+    """Give each job as it was last seen: pages may repeat and shift."""
+    return list({job.execution_id: job for job in sorted(jobs, key=progress)}.values())
