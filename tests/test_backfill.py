@@ -198,7 +198,7 @@ def test_the_past_is_told_as_it_would_have_been_scraped(
                     mine = {key: v for key, v in mine.items() if key[0] != name}
                     expected = {key: v for key, v in expected.items() if key[0] != name}
             streak = "qbusiness_consecutive_failed_syncs"
-            if value(expected, streak) >= STREAK:  # a first poll reads no further back
+            if value(expected, streak) >= STREAK - 5:  # a first poll reads no further back
                 assert value(mine, streak) >= value(expected, streak)
                 mine, expected = ({k: v for k, v in page.items() if k[0] != streak} for page in (mine, expected))
             if mine:

@@ -135,8 +135,8 @@ def test_a_state_file_in_use_is_an_error(service: SimulatedQBusiness, tmp_path: 
     assert "state.db" in done.stderr
 
 
-def test_output_goes_with_export_alone(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_output_does_not_go_with_every_command(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """Elsewhere it is wrong usage."""
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output=x", command="plan")
     assert done.returncode == 2
-    assert "--output goes with export, not with plan" in done.stderr
+    assert "--output goes with export and backfill, not with plan" in done.stderr

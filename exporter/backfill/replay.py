@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from exporter.backfill.seam import last_moment, told_to_end
+from exporter.backfill.seam import anew, last_moment, told_to_end
 from exporter.exposition.timed import families
 from exporter.history import fold
 from exporter.metrics.past import AS_OF, SINCE_UPDATED, UNKNOWN
@@ -28,7 +28,7 @@ AFTER = 0.001  # seconds past a change within which rounding may keep it from be
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The moments of one source: whole steps, by number, and the last that is told."""
+    """The moments of one source: whole steps, by number, the last that is told, and where totals begin anew."""
 
     first: int
     last: float
@@ -41,7 +41,12 @@ class Steps:
 
     def times(self) -> list[float]:
         """Give the moments, rising."""
-        return [*(round(number * self.step, 3) for number in self.numbers), self.last]
+        return [*(round(number * self.step, 3) for number in self.numbers), *self.ends]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Give the moments that are not whole steps."""
+        return self.last, self.last + 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +110,24 @@ class Replay:
         """Yield what there would have been to see, from which moment on and until which."""
         views = _views(shown, jobs, times)
         history = SourceHistory(watched_since=times[0], as_of=times[0])
-        for at, until in pairwise((*sorted({0, *views}), len(times))):
+        seam = len(times) - 1
+        for at, until in pairwise((*sorted({0, *views}), seam)):
             history = fold(history, Reading(tuple(views.get(at, ())), times[at], times[at]), self._policy)
             yield at, until, replace(shown, history=history, poll_succeeded=None, polled_at=times[0])
+        yield seam, len(times), replace(shown, history=anew(history), poll_succeeded=None, polled_at=times[0])
 
 
 def _views(shown: SourceSnapshot, jobs: Iterable[SyncJob], times: Sequence[float]) -> Mapping[int, list[SyncJob]]:
     """Give what was new of the jobs, by the place of the first moment at which it could be seen."""
     views: dict[int, list[SyncJob]] = defaultdict(list)
+    told = times[:-1]
     for job in jobs:
         ends = told_to_end(job, shown.history) if shown.history else math.inf
-        began, ended = bisect_left(times, min(job.started, ends)), bisect_left(times, ends)
-        if began < ended and began < len(times):
+        began, ended = bisect_left(told, min(job.started, ends)), bisect_left(told, ends)
+        if began < ended and began < len(told):
             # Which status it had of those in progress, and how far it was, nobody wrote down.
             views[began].append(SyncJob(job.execution_id, SyncJobStatus.SYNCING, job.started))
-        if ended < len(times):
+        if ended < len(told):
             views[ended].append(job)
     return views
 

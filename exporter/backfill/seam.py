@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.model import Accounted
+from exporter.model import Accounted, Histogram
 
 if TYPE_CHECKING:
     from exporter.model import SourceHistory, SyncJob
@@ -16,6 +17,21 @@ MARGIN = 2.0  # seconds: AWS's clock is known to the second, and a sample after 
 def last_moment(history: SourceHistory) -> float:
     """Give the last moment that is told, just before the source is watched."""
     return math.floor(history.watched_since) - MARGIN
+
+
+def anew(history: SourceHistory) -> SourceHistory:
+    """Give a history whose totals begin anew, as they do where a source is watched.
+
+    That is told too: whoever is scraped for the first time a good while later may have reached the same figures again,
+    and nobody could see that they were counted twice.
+    """
+    return replace(
+        history,
+        completed={},
+        failures=dict.fromkeys(history.failures, 0),
+        documents={},
+        durations={status: Histogram.empty(histogram.bounds) for status, histogram in history.durations.items()},
+    )
 
 
 def told_to_end(job: SyncJob, history: SourceHistory) -> float:

@@ -83,7 +83,7 @@ class _Grid:
     def __init__(self, numbers: range, step: float) -> None:
         self._first = numbers.start
         self._moments = moments(round(number * step, 3) for number in numbers)
-        self._last: dict[float, Moment] = {}
+        self._ends: dict[tuple[float, float], list[Moment]] = {}
 
     def lines(self, series: _Series) -> Iterator[bytes]:
         for run in series.runs:
@@ -96,14 +96,12 @@ class _Grid:
                     yield repeated(Point(series.heads, run.values), (moment.stamp for moment in some))
 
     def _at(self, steps: Steps, run: Run) -> list[Moment]:
-        begin = steps.first - self._first + run.at
-        whole = len(steps.numbers) - run.at
-        found = self._moments[begin : begin + min(run.length, whole)]
-        if run.length > whole:
-            if steps.last not in self._last:
-                self._last |= {steps.last: moments([steps.last])[0]}
-            found.append(self._last[steps.last])
-        return found
+        if steps.ends not in self._ends:
+            self._ends[steps.ends] = moments(steps.ends)
+        whole, stop = len(steps.numbers), run.at + run.length
+        begin = steps.first - self._first
+        ends = self._ends[steps.ends][max(0, run.at - whole) : max(0, stop - whole)]
+        return self._moments[begin + min(run.at, whole) : begin + min(stop, whole)] + ends
 
 
 def _load(file: IO[bytes]) -> Iterator[_Series]:

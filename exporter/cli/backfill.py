@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
 LOOKBACK = 300.0  # seconds for which Prometheus goes on showing a sample that no other follows
 CLOCK_ERROR = 5.0  # seconds
+HEAD = 3 * 3600.0  # seconds that Prometheus keeps in memory, and drops where a block that is put there has them too
 
 logger = structlog.get_logger()
 
@@ -154,14 +155,23 @@ class _Past:
                 "not watched yet, so their past ends now: what ends before the exporter runs is counted by nobody",
                 data_sources=unwatched,
             )
+        elif ends and max(ends) > self._now - HEAD:
+            logger.warning(
+                "watched for less than three hours: give the blocks to Prometheus later, lest it drop what it has",
+                not_before=_written(max(ends) + HEAD),
+            )
         logger.info(
             "past told",
             data_sources=len(ends),
             without_past=self._nothing,
             missing=self.missing,
-            until=datetime.fromtimestamp(max(ends), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ends else None,
+            until=_written(max(ends)) if ends else None,
             samples=self._spool.samples,
         )
+
+
+def _written(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _each_once(jobs: Iterable[SyncJob]) -> list[SyncJob]:
