@@ -110,6 +110,10 @@ def stories() -> list[SourceSnapshot]:
         shown(41, "unknown-status", make_job("odd", "PONDERING", NOON - HOUR, None)),
         shown(42, "stopped", ended("ABORTED", HOUR)),
         shown(43, "end-not-said", make_job("x", "SUCCEEDED", NOON - HOUR, None, scanned=5)),
+        shown(44, "waited-for", ended("SUCCEEDED", 50 * HOUR, scanned=9), begun(3 * HOUR), schedule=DAILY),
+        shown(45, "begun-too-late", ended("SUCCEEDED", 60 * HOUR, scanned=9), begun(3 * HOUR), schedule=DAILY),
+        shown(46, "waited-for-too-long", ended("SUCCEEDED", 60 * HOUR, scanned=9), begun(25 * HOUR), schedule=DAILY),
+        shown(47, "syncs-for-the-first-time", begun(HOUR), schedule=DAILY),
     ]
     ids = [snapshot.source.id for snapshot in told]
     assert len(set(ids)) == len(ids)

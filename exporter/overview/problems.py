@@ -83,10 +83,16 @@ def _codes(context: Context) -> str:
 def _no_success(context: Context) -> str | None:
     indexed, allowed = context.history.last_indexed if context.history else None, _allowed_age(context)
     age = _age(context, indexed)
-    if age is None or not context.jobs or age <= allowed:
+    if age is None or context.last is None or age <= allowed or _is_waited_for(context, age):
         return None
     since = f"for {span(age)}" if indexed is not None else f"since it was created {span(age)} ago"
     return f"Nothing has reached the index {since}; at most {span(allowed)} is allowed."
+
+
+def _is_waited_for(context: Context, age: float) -> bool:
+    """Tell whether a sync that began in time may bring content yet: index maintenance can hold it for a day."""
+    running = _running_for(context)
+    return running is not None and age - running <= _allowed_age(context) and running <= context.held_to.max_duration
 
 
 def _only_incomplete(context: Context) -> str | None:
@@ -108,9 +114,10 @@ def _overdue(context: Context) -> str | None:
 
 def _never_synced(context: Context) -> str | None:
     age = _age(context, None)
-    if not context.on_schedule or context.jobs or age is None or age <= DAY:
+    is_expected = context.on_schedule or context.held_to.max_success_age is not None
+    if not is_expected or context.jobs or age is None or age <= DAY:
         return None
-    return "It has a schedule and was never synced: a schedule does nothing before the first sync by hand."
+    return "It was never synced: a schedule does nothing before the first sync by hand."
 
 
 def _running_too_long(context: Context) -> str | None:
