@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ class Kind:
     """A kind of value: a check that gives the value or raises ValueError for a person, and its JSON Schema."""
 
     check: Callable[[Any], Any]
-    schema: dict[str, Any]
+    schema: dict[str, Any] = field(default_factory=dict)
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
         """Let pydantic validate by the check alone."""

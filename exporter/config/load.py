@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,12 +16,15 @@ from exporter.config.words import kind_of, shown_key
 from exporter.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
+    from exporter.config.checks import Finding
     from exporter.config.source import Source
+
+    Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,21 @@ def default() -> Config:
 
 def load(path: Path) -> Loaded:
     """Read a configuration file; raises ConfigError with every problem in it."""
+    return parse(text_of(path), str(path))
+
+
+def parse(text: str, file: str) -> Loaded:
+    """Read a configuration; raises ConfigError with every problem in it."""
+    source = read(text, file)
+    config = validated(Config, source, across(source))
+    return Loaded(config, tuple(source.problem(path, message) for path, message in unwise(config)))
+
+
+def text_of(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> str:
+    """Read a file as text; raises ConfigError that says why it cannot be."""
     file = str(path)
     try:
-        text = path.read_bytes().decode()
+        return content(path).decode()
     except OSError as error:
         raise ConfigError([Problem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
@@ -48,25 +64,23 @@ def load(path: Path) -> Loaded:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"not UTF-8: byte {error.object[error.start]:#04x}; save the file as UTF-8"
         raise ConfigError([Problem(file, line, column, message)]) from error
-    return parse(text, file)
 
 
-def parse(text: str, file: str) -> Loaded:
-    """Read a configuration; raises ConfigError with every problem in it."""
-    source = read(text, file)
+def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -> Model:
+    """Read a file's data by a model; raises ConfigError with every problem, the findings among them."""
     problems = list(source.problems)
     config = None
     try:
-        config = Config.model_validate({} if source.data is None else source.data)
+        config = model.model_validate({} if source.data is None else source.data)
     except ValidationError as error:
-        problems += [_explain(source, detail) for detail in error.errors()]
-    problems += [source.problem(path, message) for path, message in across(source)]
+        problems += [_explain(model, source, detail) for detail in error.errors()]
+    problems += [source.problem(path, message) for path, message in findings]
     if problems or config is None:
         raise ConfigError(sorted(set(problems)))
-    return Loaded(config, tuple(source.problem(path, message) for path, message in unwise(config)))
+    return config
 
 
-def _explain(source: Source, detail: ErrorDetails) -> Problem:
+def _explain(model: type[BaseModel], source: Source, detail: ErrorDetails) -> Problem:
     path, kind = detail["loc"], detail["type"]
     if path and path[-1] == "[key]" and path not in source.keys:  # pydantic's way to say that a key itself is wrong
         return source.problem(path[:-1], f"{shown_key(path[-2])}: {detail['ctx']['error']}", at_key=True)
@@ -74,7 +88,7 @@ def _explain(source: Source, detail: ErrorDetails) -> Problem:
     key = "" if name is None else shown_key(name)
     prefix = f"{key}: " if key else ""
     if kind == "extra_forbidden":
-        return source.problem(path, f"{key}: no such key{_suggestion(path)}", at_key=True)
+        return source.problem(path, f"{key}: no such key{_suggestion(model, path)}", at_key=True)
     if kind == "missing":
         return source.problem(path[:-1], f"{key} is missing")
     if kind == "value_error":
@@ -88,19 +102,22 @@ def _shape(kind: str, found: object) -> str:
     return f"{kind_of(found)} where keys and values belong"
 
 
-def _suggestion(path: Sequence[str | int]) -> str:
-    known = _keys_at(path[:-1])
+def _suggestion(model: type[BaseModel], path: Sequence[str | int]) -> str:
+    known = [name for name, field in _fields_at(model, path[:-1]).items() if not field.exclude]
     close = difflib.get_close_matches(str(path[-1]), known, 1)
     return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
 
 
-def _keys_at(path: Sequence[str | int]) -> list[str]:
-    model: Any = Config
+def _fields_at(model: Any, path: Sequence[str | int]) -> dict[str, FieldInfo]:  # noqa: ANN401 (a model's class)
+    fields = _fields_of(model)
     for part in path:
-        if isinstance(part, int):
-            continue
-        model = _model_of(model.model_fields[part].annotation)
-    return list(model.model_fields)
+        if isinstance(part, str):
+            fields = _fields_of(_model_of(fields[part].annotation))
+    return fields
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_of(annotation: Any) -> Any:  # noqa: ANN401 (an annotation is anything)
