@@ -106,8 +106,9 @@ class Telemetry:
         )
         self._reload_ok = self._gauge(
             "qbusiness_exporter_config_last_reload_successful",
-            "1 when the configuration was last read without a problem.",
+            "1 when the configuration, and the web config, were last read without a problem.",
         )
+        self._refused: set[str] = set()
         self._reload_time = self._gauge(
             "qbusiness_exporter_config_last_reload_success_timestamp_seconds",
             "When the configuration was last read without a problem.",
@@ -171,14 +172,16 @@ class Telemetry:
         """Count a write of the state file that failed."""
         self._state_failures.inc()
 
-    def config_loaded(self, when: float) -> None:
-        """Note that the configuration was read without a problem."""
-        self._reload_ok.set(1)
+    def config_loaded(self, when: float, part: str = "configuration") -> None:
+        """Note that the configuration, or another part of what is read again, was read without a problem."""
+        self._refused.discard(part)
+        self._reload_ok.set(not self._refused)
         self._reload_time.set(when)
         self.config_is_current, self.config_loaded_at = True, when
 
-    def config_refused(self) -> None:
-        """Note that the configuration could not be read, and the former is still in force."""
+    def config_refused(self, part: str = "configuration") -> None:
+        """Note that it could not be read, and the former is still in force."""
+        self._refused.add(part)
         self._reload_ok.set(0)
         self.config_is_current = False
 

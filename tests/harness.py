@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -82,6 +83,8 @@ class Program:
     log: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     address: tuple[str, int] = ("", 0)
+    tls: ssl.SSLContext | None = None
+    credentials: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         """Start it and wait until it listens."""
@@ -136,9 +139,14 @@ class Program:
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Ask the web server."""
-        connection = http.client.HTTPConnection(*self.address, timeout=10)
+        return self.ask("GET", path, **headers)
+
+    def ask(self, method: str, path: str, **headers: str) -> tuple[int, str]:
+        """Ask the web server by any method."""
+        tls = self.tls and http.client.HTTPSConnection(*self.address, timeout=20, context=self.tls)
+        connection = tls or http.client.HTTPConnection(*self.address, timeout=20)
         try:
-            connection.request("GET", path, headers=headers)
+            connection.request(method, path, headers={**self.credentials, **headers})
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:

@@ -30,6 +30,11 @@ class Prometheus:
         with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own address)
             return json.load(response)["data"]
 
+    def reload(self) -> None:
+        """Have it read its files again; needs the flag --web.enable-lifecycle."""
+        request = urllib.request.Request(f"{self._url}/-/reload", method="POST")  # noqa: S310 (our own address)
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 (our own address)
+
     def value(self, query: str) -> float | None:
         """Give the one value of an instant query; None when there is none."""
         result = self.ask("query", query=query)["result"]

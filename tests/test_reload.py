@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import signal
 import time
@@ -37,13 +36,7 @@ def rewrite(program: Program, text: str) -> None:
 
 def post(program: Program, method: str = "POST") -> tuple[int, str]:
     """Ask for a reload."""
-    connection = http.client.HTTPConnection(*program.address, timeout=20)
-    try:
-        connection.request(method, "/-/reload")
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    finally:
-        connection.close()
+    return program.ask(method, "/-/reload")
 
 
 def reload(program: Program, config: dict[str, Any]) -> None:

@@ -49,6 +49,7 @@ FLAGS_OF = {
     "since": ("backfill",),
     "step": ("backfill",),
     "label": ("backfill",),
+    "web.config.file": ("serve", "demo", "check"),
 }
 """The flags that do not go with every command."""
 
@@ -66,7 +67,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if command not in COMMANDS or len(rest) > 1:
         parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
     for flag, its_commands in FLAGS_OF.items():
-        if getattr(arguments, flag) and command not in its_commands:
+        if getattr(arguments, flag.replace(".", "_")) and command not in its_commands:
             parser.error(f"--{flag} goes with {' and '.join(its_commands)}, not with {command}")
     arguments.command = COMMANDS[command].run
     arguments.step = arguments.step or DEFAULT_STEP
@@ -158,6 +159,13 @@ def _parser() -> argparse.ArgumentParser:
         default="/metrics",
         metavar="PATH",
         help="path of the metrics (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        type=lambda text: Path(text) if text else None,  # nothing, as a script's empty variable gives, is no file
+        metavar="FILE",
+        help="TLS, passwords and headers, as Prometheus's exporter-toolkit has them (default: none)",
     )
     parser.add_argument(
         "--log.level",

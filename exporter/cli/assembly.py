@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from exporter.cli.shared import Left
     from exporter.config import Config
     from exporter.model import SourceId, SourceSnapshot
+    from exporter.web.access import Access
 
 STALE_AFTER = 1800.0  # seconds, as QBusinessDataStale has it; or two polls, where those are further apart
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
 RENDER_EVERY, RENDER_AHEAD = 15.0, 180.0  # seconds
+WEB_CONFIG = "web config"
 PROMETHEUS_ACCEPTS = "application/openmetrics-text"
 GIVE_WAY = 0.005  # seconds between two renderings, each of which takes less than one millisecond
 
@@ -48,6 +50,7 @@ class Exporter:
         telemetry_path: str = "/metrics",
         reload: Callable[[], Sequence[str]] | None = None,
         *,
+        access: Access | None = None,
         telemetry: Telemetry | None = None,
         outside: Outside | None = None,
     ) -> None:
@@ -65,8 +68,9 @@ class Exporter:
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._ahead = self.host.thread("render-ahead", self._render_ahead)
         self._overview = Overview(self._sources, self._indexes, self._health, _terms(config))
-        site = Site(self.page, self._overview, self._unhealthy, self._unready, telemetry_path, reload)
-        self.web = WebServer(create_app(site), addresses)
+        site = Site(self.page, self._overview, self._unhealthy, self._unready, telemetry_path, reload, access)
+        self._access = access
+        self.web = WebServer(create_app(site), addresses, ssl_context=access.ssl_context if access else None)
         self._store = outside.open_state(config.state.path, self.telemetry.state_write_failed)
         self._shared = Shared(
             self._sources, self._indexes, self._store, self.telemetry, Claims(), outside, self._stopping
@@ -85,6 +89,12 @@ class Exporter:
         gc.freeze()
         # Not before: a scrape amid the restoring would find whole departments gone, and nothing that says why.
         self.web.start()
+        if self._access:
+            self._access.watch(
+                tls_changed=self.web.renew_connections,
+                applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
+                refused=lambda: self.telemetry.config_refused(WEB_CONFIG),
+            )
         self._begin()
         self._ahead.start()
 
@@ -205,6 +215,8 @@ class Exporter:
         for target in self._targets:
             target.join(deadline)
         self._store.close()
+        if self._access:
+            self._access.stop()
         self.web.stop()
 
     def _render_ahead(self) -> None:

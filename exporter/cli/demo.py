@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from exporter.cli.configuration import Configuration
+from exporter.cli.configuration import Configuration, read_access
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
 from exporter.errors import StartupError
@@ -52,14 +52,15 @@ def run(arguments: Namespace) -> int:
     for name in _OWN:
         os.environ.pop(name, None)
     os.environ |= _SIMULATED
+    access = read_access(arguments)
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
         os.environ["AWS_ENDPOINT_URL_STS"] = service.url
-        loaded = Configuration(demo_config(service), (), "the demo's own")
+        loaded = Configuration(demo_config(service), (), "the demo's own", access)
         sources = sum(1 for _ in service.fleet.data_sources())
 
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
-            url = f"http://localhost:{port}"
+            url = f"{web.scheme}://localhost:{port}"
             print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
 
         return serve(loaded, arguments, _nothing_to_read, welcome)

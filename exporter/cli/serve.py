@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.cli.configuration import Configuration
+    from exporter.web.access import Access
     from exporter.web.server import WebServer
 
 logger = structlog.get_logger()
@@ -43,27 +44,38 @@ def serve(
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: signals.put(number))
+    access = loaded.access
     exporter = Exporter(
-        loaded.config, arguments.listen_address, arguments.telemetry_path, lambda: reload(exporter, reread)
+        loaded.config,
+        arguments.listen_address,
+        arguments.telemetry_path,
+        lambda: reload(exporter, reread, access),
+        access=access,
     )
     exporter.config_file = loaded.file
     try:
         exporter.start()
         for host, port in exporter.web.addresses:
-            logger.info("listening", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            logger.info("listening", scheme=exporter.web.scheme, address=address)
         started(exporter.web)
         while signals.get() == signal.SIGHUP:
-            reload(exporter, reread)
+            reload(exporter, reread, access)
         logger.info("stopping")
     finally:
         exporter.stop()
     return 0
 
 
-def reload(exporter: Exporter, reread: Callable[[], Configuration]) -> list[str]:
-    """Read the configuration again and go on with it, or with the former; gives the problems."""
+def reload(exporter: Exporter, reread: Callable[[], Configuration], access: Access | None = None) -> list[str]:
+    """Read the configuration again and go on with it, or with the former; gives the problems.
+
+    A web config that cannot be used keeps the former configuration in force too.
+    """
     try:
         loaded = reread()
+        if access and (problems_of_access := access.look(is_asked_for=True)):
+            raise ConfigError(problems_of_access)  # noqa: TRY301 (handled as those of the other file)
         exporter.apply(loaded.config)
     except ConfigError as error:
         problems = [str(problem) for problem in error.problems]

@@ -16,6 +16,8 @@ from exporter.config.models import (
     TargetConfig,
 )
 from exporter.config.schema import json_schema
+from exporter.config.web import LoadedWeb, TlsConfig, WebConfig, load_web
+from exporter.config.web_kinds import canonical as canonical_san
 from exporter.config.writer import FoundSource, FoundTarget, write
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "FoundSource",
     "FoundTarget",
     "Loaded",
+    "LoadedWeb",
     "Matcher",
     "MetricsConfig",
     "ObjectiveConfig",
@@ -33,10 +36,14 @@ __all__ = [
     "PollingConfig",
     "StateConfig",
     "TargetConfig",
+    "TlsConfig",
+    "WebConfig",
+    "canonical_san",
     "default",
     "format_duration",
     "json_schema",
     "load",
+    "load_web",
     "parse",
     "parse_duration",
     "write",

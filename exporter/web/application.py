@@ -18,6 +18,7 @@ from starlette.routing import Route
 from exporter.errors import StartupError
 from exporter.web.hardening import Hardening
 from exporter.web.page import Page
+from exporter.web.passwords import Passwords
 from exporter.web.pieces import PiecesResponse
 from exporter.web.status import page_endpoint, sources_endpoint
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from exporter.overview import Overview
+    from exporter.web.access import Access
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -52,7 +54,7 @@ class Site:
     """What the application serves.
 
     `healthy` and `ready` give None when fine, else the reason in words; `reload` gives the problems that kept the
-    former configuration in force.
+    former configuration in force; `access` is the web config, None where everybody may ask.
     """
 
     exposition: Exposition
@@ -61,6 +63,7 @@ class Site:
     ready: Callable[[], str | None]
     telemetry_path: str = "/metrics"
     reload: Callable[[], Sequence[str]] | None = None
+    access: Access | None = None
 
 
 def create_app(site: Site) -> Starlette:
@@ -77,10 +80,10 @@ def create_app(site: Site) -> Starlette:
     routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
     if site.reload:
         routes.append(Route(RELOAD_PATH, _reload_endpoint(site.reload), methods=["POST", "PUT"]))
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Hardening)],
-    )
+    middleware = [Middleware(Hardening, site.access)]
+    if site.access:
+        middleware.append(Middleware(Passwords, site.access, {HEALTHY_PATH, READY_PATH}))
+    app = Starlette(routes=routes, middleware=middleware)
     app.router.redirect_slashes = False
     return app
 

@@ -28,7 +28,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger: on, for no time
 class Limits:
     """How long, in seconds, and how many clients may keep us waiting."""
 
-    request: float = 10  # for the TLS handshake and the whole request
+    request: float = 10  # for the TLS handshake and the whole request, and for the end of a connection
     response: float = 25  # until the client has taken a response; with the coarse checking, well within 30
     idle: int = 75  # between requests: longer than the usual scrape intervals, so that Prometheus need not reconnect
     stop: float = 0.5  # for responses under way when the server stops
@@ -42,6 +42,7 @@ class Phase(Enum):
     REQUEST = auto()  # the client: handshake or request begun, and not complete
     ANSWER = auto()  # us
     IDLE = auto()  # nobody: the client may ask again
+    CLOSING = auto()  # the client: under TLS, it has to agree that this is the end
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +55,7 @@ class Connection:
     phase: Phase = Phase.REQUEST
     unread_since: float | None = None
     transport: asyncio.Transport | None = None
+    is_last: bool = False  # whether it ends with the answer that is under way
 
     @property
     def is_closed(self) -> bool:
@@ -115,6 +117,13 @@ class Connections:
             connection.phase = phase
             connection.since = self.clock()
             self._by_age.move_to_end(connection.number)
+            self._end_where_due(connection)
+
+    def renew(self) -> None:
+        """End every connection that was accepted before, once it waits for nothing: it was let in by other rules."""
+        for connection in list(self._by_age.values()):
+            connection.is_last = True
+            self._end_where_due(connection)
 
     def forget(self, connection: Connection) -> None:
         """Leave out a connection that has ended."""
@@ -125,8 +134,10 @@ class Connections:
         """Drop whoever has kept us waiting too long."""
         self.forget_closed()
         now = self.clock()
-        for connection in self._by_age.values():
+        for connection in list(self._by_age.values()):
             connection.unread_since = (connection.unread_since or now) if connection.is_unread else None
+            if connection.transport is not None and connection.transport.is_closing():
+                self.enter(connection, Phase.CLOSING)
         for connection in [each for each in self._by_age.values() if self._is_overdue(each, now)]:
             self._drop(connection)
         self._keep_few_unread()
@@ -157,7 +168,8 @@ class Connections:
     def _is_overdue(self, connection: Connection, now: float) -> bool:
         if connection.unread_since is not None and now - connection.unread_since >= self.limits.response:
             return True
-        return connection.phase is Phase.REQUEST and now - connection.since >= self.limits.request
+        is_waiting = connection.phase in {Phase.REQUEST, Phase.CLOSING}
+        return is_waiting and now - connection.since >= self.limits.request
 
     def _make_room(self) -> None:
         """Drop whoever has waited longest, sparing answers under way as long as there is anyone else."""
@@ -166,6 +178,11 @@ class Connections:
         idlers = (each for each in by_age if each.phase is not Phase.ANSWER and not each.is_unread)
         while len(self) >= self.limits.connections:
             self._drop(next(idlers, None) or next(iter(by_age)))
+
+    @staticmethod
+    def _end_where_due(connection: Connection) -> None:
+        if connection.is_last and connection.phase is Phase.IDLE and connection.transport is not None:
+            connection.transport.close()
 
     def _drop(self, connection: Connection) -> None:
         self.forget(connection)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,18 +24,31 @@ MAX_BODY_BYTES = 4096  # nothing here reads a body; curl and browsers may send a
 PIECE_BYTES = 256 * 1024
 
 
-class Hardening:
-    """Refuse large bodies, forbid content sniffing, and keep tracebacks in the log."""
+CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class HasHeaders(Protocol):
+    """Whatever knows the configured headers of the moment."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give the headers of every answer."""
+
+
+class Hardening:
+    """Refuse large bodies, forbid content sniffing, add headers, and keep tracebacks in the log."""
+
+    def __init__(self, app: ASGIApp, access: HasHeaders | None = None) -> None:
+        """`access` knows the headers that are configured."""
         self._app = app
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer = _Answer(send, self._access.headers if self._access else {})
         app = _too_large if _has_large_body(Headers(scope=scope)) else self._app
         try:
             await app(scope, receive, answer.send)
@@ -49,14 +62,21 @@ class Hardening:
 class _Answer:
     """The way out to the client: adds the common headers, and remembers whether an answer began."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, configured: Mapping[str, str]) -> None:
         self._send = send
+        self._configured = configured
         self.started = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            for name, value in self._configured.items():
+                if name == CONTENT_SECURITY_POLICY:
+                    headers.append(name, value)  # beside a page's own: browsers hold a page to both
+                else:
+                    headers[name] = value
         for piece in _pieces(message):
             await self._send(piece)
 

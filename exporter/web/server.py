@@ -54,6 +54,7 @@ class WebServer:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._listeners: Sequence[socket.socket] = ()
         self._addresses: list[tuple[str, int]] = []
+        self.scheme = "https" if ssl_context else "http"
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -69,6 +70,12 @@ class WebServer:
         self._server.settled.wait(START_SECONDS)
         if not self.is_alive():
             raise StartupError("the web server did not start; the log has the reason")
+
+    def renew_connections(self) -> None:
+        """Let go of the connections that are open, as soon as each is answered; new ones find what applies now."""
+        if (loop := self._server.loop) is not None:
+            with suppress(RuntimeError):  # it has ended
+                loop.call_soon_threadsafe(self._connections.renew)
 
     def stop(self, timeout: float = 2) -> None:
         """Stop serving; responses under way get a moment, stalled clients do not."""
@@ -97,9 +104,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self.settled = threading.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._stalled = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.settled.set()
 
