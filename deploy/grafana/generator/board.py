@@ -34,7 +34,7 @@ def frame(uid: str, description: str, variables: Sequence[build.QueryVariable]) 
 def choice(name: str, label: str, query: str, *, several: bool = True, regex: str = "") -> build.QueryVariable:
     """Let one or several things be chosen, of those that Prometheus knows."""
     variable = build.QueryVariable(name).label(label).datasource(PROMETHEUS)
-    variable = variable.query({"query": query, "refId": f"variable-{name}"}).definition(query).regex(regex)
+    variable = variable.query({"query": query, "refId": f"variable-{name}"}).regex(regex)
     variable = variable.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
     variable = variable.sort(models.VariableSort.ALPHABETICAL_ASC).multi(several).include_all(several)
     if several:
@@ -71,8 +71,19 @@ def finished(board: build.Dashboard) -> str:
     built = board.build()
     built.schema_version = SCHEMA_VERSION
     plain: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
-    for link in plain["links"]:
-        del link["placement"]  # the SDK's only one hides links in a menu
     for number, panel in enumerate(plain["panels"], 1):
         panel["id"] = number
+    _tidy(plain)
     return json.dumps(plain, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _tidy(plain: dict[str, Any]) -> None:
+    """Take away what the SDK adds of its own accord and Grafana's own schema does not have."""
+    for link in plain["links"]:
+        del link["placement"]  # the only one that it knows hides links in a menu
+    for variable in plain["templating"]["list"]:
+        for name in ("auto", "auto_count", "auto_min"):
+            del variable[name]
+    for panel in plain["panels"]:
+        if panel["type"] == "table":
+            del panel["options"]["footer"]

@@ -55,28 +55,23 @@ def dashboard() -> Dashboard:
 
 
 def _figures() -> Iterator[Figure]:
-    statuses = looks.words(looks.STATUS_COLOURS)
     yield (
-        panels.word(
+        panels.status(
             "Last ended sync",
             "Status of the sync that ended last, from qbusiness_last_completed_sync_status. No data: none has ended "
             "yet.",
             panels.now(status_of("qbusiness_last_completed_sync_status", "status_now")),
             "status_now",
         )
-        .mappings(statuses)
-        .no_value("none yet")
     )
     yield (
-        panels.word(
+        panels.status(
             "Latest sync",
             "Status of the sync that started last, running or not, from qbusiness_sync_status. No data: there was "
             "none yet.",
             panels.now(status_of("qbusiness_sync_status", "status_now")),
             "status_now",
         )
-        .mappings(statuses)
-        .no_value("none yet")
     )
     yield panels.figure(
         "Failed in a row",
@@ -90,11 +85,11 @@ def _figures() -> Iterator[Figure]:
             "qbusiness_last_indexed_sync_timestamp_seconds. No data: none ever did. Whether that is too old is told "
             "by the objective, below.",
             panels.now(_INDEXED),
+            "never indexed",
         )
         .unit("s")
         .decimals(1)
         .thresholds(looks.steps(looks.CALM))
-        .no_value("never indexed")
     )
     yield (
         panels.figure(
@@ -103,11 +98,11 @@ def _figures() -> Iterator[Figure]:
             "source has no such objective, as it has no schedule and the configuration gives it none, or was never "
             "indexed.",
             panels.now(f"{_INDEXED} / {_MAX_AGE}"),
+            "n/a",
         )
         .unit("percentunit")
         .decimals(0)
         .thresholds(looks.steps(looks.GOOD, (0.8, "orange"), (1, looks.BAD)))
-        .no_value("no objective")
     )
     yield (
         panels.figure(
@@ -115,23 +110,23 @@ def _figures() -> Iterator[Figure]:
             "How long the oldest sync in progress has been running, from "
             "qbusiness_running_sync_start_timestamp_seconds. No data: none is in progress.",
             panels.now(_RUNNING_FOR),
+            "not running",
         )
         .unit("s")
         .decimals(1)
         .thresholds(looks.steps(looks.CALM))
-        .no_value("not running")
     )
     yield (
         panels.figure(
-            "Next scheduled sync",
+            "Next sync",
             "When its schedule fires next, from qbusiness_data_source_next_scheduled_sync_timestamp_seconds. No data: "
             "it is synced on demand, or its schedule is not understood. One that was never synced does not run on its "
             "schedule.",
             panels.now(f"1000 * {latest('qbusiness_data_source_next_scheduled_sync_timestamp_seconds')}"),
+            "on demand",
         )
         .unit("dateTimeFromNow")
         .thresholds(looks.steps(looks.CALM))
-        .no_value("on demand")
     )
     yield (
         panels.figure(
@@ -171,5 +166,5 @@ def _facts() -> Table:
             sort="data_source",
             hidden=["Value #info", "Value #status"],
         ),
-        height=3,
+        height=4,
     )

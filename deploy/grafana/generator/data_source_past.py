@@ -69,7 +69,7 @@ def durations() -> Lines:
         "on average while watched, and the objective max_duration. From "
         "qbusiness_last_completed_sync_duration_seconds and qbusiness_sync_job_duration_seconds.",
         panels.over_time(latest("qbusiness_last_completed_sync_duration_seconds"), "last ended", "last"),
-        panels.over_time(_RUNNING_FOR, "in progress", "running"),
+        panels.over_time(f"clamp_min({_RUNNING_FOR}, 1)", "in progress", "running"),
         panels.over_time(f"{total} / ({number} > 0)", "average", "average"),
         panels.over_time(_MAX_DURATION, _OBJECTIVE, "objective"),
     ).unit("s")
@@ -156,7 +156,7 @@ def reasons() -> Ranking:
         "Reasons in the time range",
         "FAILED syncs in the time range by reason. Syncs that had ended before the exporter first watched are not "
         "counted. The whole error text is on the status page.",
-        panels.now(f"topk(10, round({_failed_by_reason('$__range')}) > 0)", "{{reason}}"),
+        panels.now(f"topk(6, round({_failed_by_reason('$__range')}) > 0)", "{{reason}}"),
         width=6,
     ).color_scheme(looks.fixed(looks.BAD))
 

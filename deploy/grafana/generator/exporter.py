@@ -54,9 +54,8 @@ def _figures() -> Iterator[Figure]:
             "Replicas of the exporter that Prometheus cannot scrape, from up. No data: Prometheus does not know the "
             "exporter.",
             panels.now(f"count(up{{{OWN}}} == 0) or 0 * count(up{{{OWN}}})"),
-        )
-        .thresholds(red)
-        .no_value("not scraped")
+            "not scraped",
+        ).thresholds(red)
     )
     targets = f"max by (target) ({_last('qbusiness_target_up')})"
     yield panels.figure(
@@ -71,7 +70,7 @@ def _figures() -> Iterator[Figure]:
     ).thresholds(looks.steps(looks.CALM))
     yield (
         panels.figure(
-            "Most overdue poll",
+            "Poll lag",
             "How late the most overdue data source is to be polled, on any replica, from "
             "qbusiness_exporter_poll_lag_seconds.",
             panels.now(f"max({_last('qbusiness_exporter_poll_lag_seconds')})"),
@@ -82,14 +81,14 @@ def _figures() -> Iterator[Figure]:
     )
     discovery = f"max by (target) ({_last('qbusiness_exporter_discovery_success')})"
     yield panels.figure(
-        "Discovery failing",
+        "Discovery down",
         "Targets whose last discovery did not work in every part, so that data sources may be missing, from "
         "qbusiness_exporter_discovery_success.",
         panels.now(f"count({discovery} == 0) or 0 * count({discovery})"),
     ).thresholds(orange)
     yield (
         panels.figure(
-            "Requests throttled",
+            "Throttled",
             "Share of requests that AWS refused for being too many, over ten minutes, from "
             "qbusiness_exporter_api_requests_total.",
             panels.now(
@@ -103,7 +102,7 @@ def _figures() -> Iterator[Figure]:
     )
     writes = f"qbusiness_exporter_state_write_failures_total{{{OWN}}}"
     yield panels.figure(
-        "State not written",
+        "State unsaved",
         "Writes of the state file that failed in the past hour; what was counted would be lost with a restart. From "
         "qbusiness_exporter_state_write_failures_total.",
         panels.now(f"sum(ceil(increase({writes}[1h])))"),
@@ -136,12 +135,12 @@ def _replicas() -> Table:
                 "reloaded": f"1000 * max by (instance) ({reloaded})",
             },
             [
-                Column("Instance", label="instance"),
-                Column("Scraped", query="up", mappings=looks.yes_no("up", "down")),
-                Column("Version", label="version"),
-                Column("Revision", label="revision"),
-                Column("Python", label="pythonversion"),
-                Column("Started", query="started", unit="dateTimeFromNow"),
+                Column("Instance", label="instance", width=150),
+                Column("Scraped", query="up", mappings=looks.yes_no("up", "down"), width=70),
+                Column("Version", label="version", width=70),
+                Column("Revision", label="revision", width=90),
+                Column("Python", label="pythonversion", width=70),
+                Column("Started", query="started", unit="dateTimeFromNow", width=130),
                 Column("Configuration read", query="reloaded", unit="dateTimeFromNow"),
             ],
             sort="instance",
@@ -167,13 +166,13 @@ def _targets() -> Table:
                 "limit": f"min by (target) ({_last('qbusiness_exporter_api_request_rate_limit')})",
             },
             [
-                Column("Target", label="target"),
-                Column("State", query="up", mappings=looks.yes_no("up", "down")),
-                Column("Account", label="aws_account_id"),
-                Column("Region", label="aws_region"),
-                Column("Data sources", query="sources", decimals=0),
-                Column("Discovered", query="found", unit="dateTimeFromNow"),
-                Column("Requests at most", query="limit", unit="reqps", decimals=1),
+                Column("Target", label="target", width=100),
+                Column("State", query="up", mappings=looks.yes_no("up", "down"), width=60),
+                Column("Account", label="aws_account_id", width=120),
+                Column("Region", label="aws_region", width=95),
+                Column("Data sources", query="sources", decimals=0, width=100),
+                Column("Discovered", query="found", unit="dateTimeFromNow", width=130),
+                Column("Ceiling", query="limit", unit="reqps", decimals=1),
             ],
             sort="target",
         ),

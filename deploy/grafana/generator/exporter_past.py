@@ -27,19 +27,24 @@ def requests() -> Iterator[Lines]:
         ).unit("reqps")
     )
     refused = f'rate({REQUESTS}{{{OF_TARGET}, code!~"2.."}}[$__rate_interval])'
-    yield panels.lines(
-        "Requests that did not work, by code",
-        "HTTP attempts a second that were answered with an error, not answered in time, or could not connect. 0 where "
-        "there were none; no data where nothing is asked at all.",
-        panels.over_time(f"sum by (code) ({refused}) > 0", "{{code}}", "codes"),
-        panels.over_time(f"sum({asked}) * 0", "none", "none"),
-    ).unit("reqps")
+    yield (
+        panels.lines(
+            "Requests that did not work, by code",
+            "HTTP attempts a second that were answered with an error, not answered in time, or could not connect. 0 "
+            "where there were none; no data where nothing is asked at all.",
+            panels.over_time(f"sum by (code) ({refused}) > 0", "{{code}}", "codes"),
+            panels.over_time(f"sum({asked}) * 0", "no errors", "none"),
+        )
+        .unit("reqps")
+        .min(0)
+        .axis_soft_max(1)
+    )
     took = f"rate(qbusiness_exporter_api_request_duration_seconds_bucket{{{OWN}}}[$__rate_interval])"
     yield (
         panels.lines(
             "How long requests take",
             "The 95th percentile by operation, estimated from qbusiness_exporter_api_request_duration_seconds.",
-            panels.over_time(f"histogram_quantile(0.95, sum by (le, operation) ({took}))", "{{operation}}"),
+            panels.over_time(f"histogram_quantile(0.95, sum by (le, operation) ({took})) >= 0", "{{operation}}"),
         )
         .unit("s")
         .min(0)
@@ -68,15 +73,21 @@ def polls() -> Iterator[Lines]:
         .unit("ops")
         .min(0)
     )
-    yield panels.lines(
-        "Failed polls by reason",
-        "Polls a second that failed, by reason, from qbusiness_exporter_poll_failures_total. 0 where there were none.",
-        panels.over_time(f"sum by (reason) (rate({failures}[$__rate_interval])) > 0", "{{reason}}", "reasons"),
-        panels.over_time(f"sum(rate({polls}[$__rate_interval])) * 0", "none", "none"),
-    ).unit("ops")
     yield (
         panels.lines(
-            "Most overdue poll",
+            "Failed polls by reason",
+            "Polls a second that failed, by reason, from qbusiness_exporter_poll_failures_total. 0 where there were "
+            "none.",
+            panels.over_time(f"sum by (reason) (rate({failures}[$__rate_interval])) > 0", "{{reason}}", "reasons"),
+            panels.over_time(f"sum(rate({polls}[$__rate_interval])) * 0", "no errors", "none"),
+        )
+        .unit("ops")
+        .min(0)
+        .axis_soft_max(1)
+    )
+    yield (
+        panels.lines(
+            "Poll lag",
             "How late the most overdue data source of each target is to be polled, from "
             "qbusiness_exporter_poll_lag_seconds.",
             panels.over_time(f"max by (target) (qbusiness_exporter_poll_lag_seconds{{{OF_TARGET}}})", "{{target}}"),

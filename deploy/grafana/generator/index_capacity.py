@@ -72,10 +72,9 @@ def _figures() -> Iterator[Figure]:
             "Indexes that discovery has read, from qbusiness_index_info. No data: the exporter is not scraped, or "
             "discovery is off or fails.",
             panels.now(f"count({_of_index('qbusiness_index_info')})"),
+            "none seen",
             width=4,
-        )
-        .thresholds(looks.steps(looks.CALM))
-        .no_value("none seen")
+        ).thresholds(looks.steps(looks.CALM))
     )
     for kind, noun in _KINDS.items():
         yield (
@@ -181,8 +180,8 @@ def _rankings() -> Iterator[Ranking]:
         yield (
             panels.ranking(
                 f"Fullest by {noun}",
-                f"The ten indexes that have used most of their limit on {noun}, {_AS_OF}.",
-                panels.now(f"topk(10, {_ratio(kind)})", _NAME),
+                f"The six indexes that have used most of their limit on {noun}, {_AS_OF}.",
+                panels.now(f"topk(6, {_ratio(kind)})", _NAME),
                 width=12,
             )
             .unit("percentunit")

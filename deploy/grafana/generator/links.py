@@ -30,7 +30,7 @@ class Link:
 
 
 def field(name: str) -> str:
-    """Refer to a column of the row that is clicked."""
+    """Refer to a column of the row that is clicked: to what it shows, so it must show the thing itself."""
     return f"${{__data.fields.{name}}}"
 
 
@@ -43,7 +43,7 @@ TO_STATUS_PAGE = Link(
     f"{STATUS_PAGE}/?data_source_id={field('data_source_id')}",
     new_tab=True,
 )
-TO_RUNBOOK = Link("Runbook", f"{DOCS}/runbooks/{field('alertname')}.md", new_tab=True)
+TO_RUNBOOK = Link("Runbook", f"{DOCS}/runbooks/${{__value.raw}}.md", new_tab=True)
 TO_INDEX = Link(
     "This index", f"/d/{INDEX_CAPACITY}?var-application={field('application')}&var-index={field('index_id')}&{_KEPT}"
 )

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from deploy.grafana.generator.queries import STATUSES, UNKNOWN_STATUS
 
+NONE_YET = "none yet"
 GOOD, NOTICE, BAD, WORSE, CALM, MUTED = "green", "yellow", "red", "dark-red", "blue", "#808080"
 STATUS_COLOURS = {
     "SUCCEEDED": GOOD,
@@ -36,7 +37,13 @@ def words(colours: dict[str, str]) -> list[models.ValueMapping]:
         word: models.ValueMappingResult(color=colour, index=index)
         for index, (word, colour) in enumerate(colours.items())
     }
-    return [models.ValueMap(results)]
+    return [models.ValueMap(results), nothing(NONE_YET)]
+
+
+def nothing(text: str) -> models.SpecialValueMap:
+    """Say in words, and without a colour that means something, that there is no value."""
+    result = models.ValueMappingResult(text=text, color=MUTED)
+    return models.SpecialValueMap(models.DashboardSpecialValueMapOptions(models.SpecialValueMatch.NULL_AND_NAN, result))
 
 
 def numbers(texts: dict[int, tuple[str, str]]) -> list[models.ValueMapping]:
@@ -59,10 +66,9 @@ def yes_no(yes: str, no: str) -> list[models.ValueMapping]:
     return numbers({1: (yes, GOOD), 0: (no, BAD)})
 
 
-def link_text(text: str) -> list[models.ValueMapping]:
-    """Show a text whatever the value is: the value is for the link."""
-    options = models.DashboardRegexMapOptions(pattern=".+", result=models.ValueMappingResult(text=text, color=CALM))
-    return [models.RegexMap(options)]
+def without_prefix(prefix: str) -> list[models.ValueMapping]:
+    """Show a name without what all of its kind begin with."""
+    return [models.RegexMap(models.DashboardRegexMapOptions(f"^{prefix}(.+)$", models.ValueMappingResult(text="$1")))]
 
 
 def steps(base: str, *others: tuple[float, str]) -> build.ThresholdsConfig:
@@ -74,3 +80,8 @@ def steps(base: str, *others: tuple[float, str]) -> build.ThresholdsConfig:
 def fixed(colour: str) -> build.FieldColor:
     """Colour everything alike."""
     return build.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color(colour)
+
+
+def palette() -> build.FieldColor:
+    """Colour each series differently."""
+    return build.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC)

@@ -65,9 +65,8 @@ def _figures() -> Iterator[Figure]:
             "not scrape the exporter, or has not loaded deploy/prometheus/rules, and no other panel here tells "
             "anything.",
             panels.now(f"count(count by (data_source_id) ({AS_OF}))"),
-        )
-        .thresholds(looks.steps(looks.CALM))
-        .no_value("none seen")
+            "none seen",
+        ).thresholds(looks.steps(looks.CALM))
     )
     yield panels.figure(
         "Last sync failed",
@@ -75,7 +74,7 @@ def _figures() -> Iterator[Figure]:
         panels.now(count(has_status("qbusiness_last_completed_sync_status", "FAILED"))),
     ).thresholds(red)
     yield panels.figure(
-        "Failing repeatedly",
+        "Keep failing",
         f"Data sources with three or more FAILED syncs in a row, from {_STREAK}.",
         panels.now(count(f"{latest(_STREAK)} >= 3")),
     ).thresholds(red)
@@ -87,7 +86,7 @@ def _figures() -> Iterator[Figure]:
         panels.now(count(f"{_CONTENT_AGE} > {_MAX_AGE}")),
     ).thresholds(red)
     yield panels.figure(
-        "Running too long",
+        "Overrunning",
         "Data sources with a sync in progress for longer than their objective max_duration allows.",
         panels.now(count(f"{_RUNNING_FOR} > {_MAX_DURATION}")),
     ).thresholds(orange)
@@ -122,14 +121,14 @@ def _rankings() -> Iterator[Ranking]:
         "Reasons of failed syncs",
         "FAILED syncs in the time range by reason, from qbusiness_sync_job_failures_total: the connector's code where "
         "there is one, else the API's. Syncs that had ended before the exporter first watched are not counted.",
-        panels.now(f"topk(10, sum by (reason) (round({reason(failures)})) > 0)", "{{reason}}"),
+        panels.now(f"topk(6, sum by (reason) (round({reason(failures)})) > 0)", "{{reason}}"),
     ).color_scheme(looks.fixed(looks.BAD))
     yield (
         panels.ranking(
             "Content age against its objective",
             "Time since content last reached the index, as a share of the objective max_success_age: beyond 100% is "
             "too old. Data sources without that objective are not shown.",
-            panels.now(f"topk(10, {_CONTENT_AGE} / {_MAX_AGE})", _NAME),
+            panels.now(f"topk(6, {_CONTENT_AGE} / {_MAX_AGE})", _NAME),
         )
         .unit("percentunit")
         .decimals(0)
@@ -141,7 +140,7 @@ def _rankings() -> Iterator[Ranking]:
             "Running syncs against their objective",
             "How long syncs in progress have been running, as a share of the objective max_duration: beyond 100% is "
             "too long. Index maintenance alone can hold a sync for a day.",
-            panels.now(f"topk(10, {_RUNNING_FOR} / {_MAX_DURATION})", _NAME),
+            panels.now(f"topk(6, {_RUNNING_FOR} / {_MAX_DURATION})", _NAME),
         )
         .unit("percentunit")
         .decimals(1)

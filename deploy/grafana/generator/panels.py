@@ -9,7 +9,17 @@ from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.generator.looks import GOOD, fixed, status_numbers, steps
+from deploy.grafana.generator.looks import (
+    GOOD,
+    NONE_YET,
+    STATUS_COLOURS,
+    fixed,
+    nothing,
+    palette,
+    status_numbers,
+    steps,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,26 +50,29 @@ def prop(name: str, value: object) -> DynamicConfigValue:
     return DynamicConfigValue(name, value)
 
 
-def figure(title: str, description: str, *queries: prometheus.Dataquery, width: int = 3, height: int = 4) -> stat.Panel:
-    """Show figures of now, large."""
-    panel = stat.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(height)
+def figure(
+    title: str, description: str, query: prometheus.Dataquery, absent: str = "no data", width: int = 3
+) -> stat.Panel:
+    """Show a figure of now, large; `absent` says what it means that there is none."""
+    panel = stat.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(4)
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = panel.graph_mode(kinds.BigValueGraphMode.NONE).color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID)
     panel = panel.text_mode(kinds.BigValueTextMode.VALUE).reduce_options(reduce)
-    panel = panel.thresholds(steps(GOOD)).targets(list(queries))
-    return panel.no_value("no data")
+    panel = panel.thresholds(steps(GOOD)).targets([query])
+    return panel.mappings([nothing(absent)]).no_value(absent)
 
 
-def word(title: str, description: str, query: prometheus.Dataquery, label: str, width: int = 3) -> stat.Panel:
-    """Show the label of one series, large."""
+def status(title: str, description: str, query: prometheus.Dataquery, label: str) -> stat.Panel:
+    """Show the status that a label tells, large, in its colour."""
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^{label}$/").values(values=False)
-    return figure(title, description, query.format(PromQueryFormat.TABLE), width=width).reduce_options(reduce)
+    panel = figure(title, description, query.format(PromQueryFormat.TABLE), NONE_YET).reduce_options(reduce)
+    return panel.mappings(words(STATUS_COLOURS))
 
 
 def lines(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
     """Draw lines over time; a gap where nothing is known."""
     panel = timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
-    panel = panel.tooltip(_all_at_once()).legend(_legend(["lastNotNull", "max"]))
+    panel = panel.tooltip(_all_at_once()).legend(_legend([])).color_scheme(palette())
     panel = panel.line_width(1.5).fill_opacity(0).show_points(kinds.VisibilityMode.NEVER)
     panel = panel.line_interpolation(kinds.LineInterpolation.STEP_AFTER)
     return panel.targets(list(queries)).no_value("no data")
@@ -79,6 +92,9 @@ def ranking(title: str, description: str, query: prometheus.Dataquery, width: in
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = panel.orientation(kinds.VizOrientation.HORIZONTAL).display_mode(kinds.BarGaugeDisplayMode.BASIC)
     panel = panel.value_mode(kinds.BarGaugeValueMode.COLOR).show_unfilled(show_unfilled=True).reduce_options(reduce)
+    panel = panel.sizing(kinds.BarGaugeSizing.MANUAL).min_viz_height(16).max_viz_height(36)
+    panel = panel.name_placement(kinds.BarGaugeNamePlacement.TOP)
+    panel = panel.text(common.VizTextDisplayOptions().title_size(12).value_size(14))
     return panel.min(0).targets([query]).no_value("none")
 
 
@@ -124,5 +140,5 @@ def _all_at_once() -> common.VizTooltipOptions:
 
 
 def _legend(calculations: list[str]) -> common.VizLegendOptions:
-    legend = common.VizLegendOptions().display_mode(kinds.LegendDisplayMode.TABLE).calcs(calculations)
+    legend = common.VizLegendOptions().display_mode(kinds.LegendDisplayMode.LIST).calcs(calculations)
     return legend.placement(kinds.LegendPlacement.BOTTOM).show_legend(show_legend=True)

@@ -29,7 +29,7 @@ _SINCE = "ALERTS_FOR_STATE"
 
 _SEVERITY = Column("Severity", label="severity", mappings=looks.words(looks.SEVERITY_COLOURS), width=90)
 _STATE = Column("State", label="alertstate", mappings=looks.words(looks.ALERT_STATE_COLOURS), width=80)
-_PROBLEM = Column("Problem", label="alertname", links=[TO_RUNBOOK], width=250)
+_PROBLEM = Column("Problem", label="alertname", mappings=looks.without_prefix("QBusiness"), links=[TO_RUNBOOK])
 _FOR = Column("Since", query="since", unit="dateTimeFromNow", width=130)
 
 
@@ -39,7 +39,7 @@ def of_data_sources() -> Panel:
     max_age = latest("qbusiness_data_source_objective_max_success_age_seconds")
     failures = risen("qbusiness_sync_job_failures_total", by="error_code, connector_error_code", over="$__range")
     named = of_source(f"{reason(failures)} > 0", f"{SOURCE}, reason")
-    chosen = f"{CHOSEN}, {_MINE}"
+    chosen = f'{CHOSEN}, {_MINE}, data_source_id!=""'
     return listing(
         "Data sources with a problem",
         "One row for each data source with an alert that fires or is about to: the worst of its alerts, and since "
@@ -59,8 +59,8 @@ def of_data_sources() -> Panel:
             [
                 _SEVERITY,
                 _STATE,
-                Column("Application", label="application", width=110),
-                Column("Data source", label="data_source", links=[TO_DATA_SOURCE, TO_STATUS_PAGE]),
+                Column("Application", label="application", width=95),
+                Column("Data source", label="data_source", links=[TO_DATA_SOURCE, TO_STATUS_PAGE], width=190),
                 _PROBLEM,
                 _FOR,
                 Column(
@@ -75,10 +75,10 @@ def of_data_sources() -> Panel:
                     query="streak",
                     decimals=0,
                     thresholds=looks.steps("text", (1, "orange"), (3, looks.BAD)).build(),
-                    width=115,
+                    width=110,
                 ),
-                Column("Reason", label="reason", width=150),
-                Column("Content age", query="age", unit="s", decimals=1, width=110),
+                Column("Reason", label="reason", width=130),
+                Column("Content age", query="age", unit="s", decimals=1, width=100),
                 Column(
                     "… of objective",
                     query="share",
@@ -87,25 +87,20 @@ def of_data_sources() -> Panel:
                     thresholds=looks.steps(looks.GOOD, (0.8, "orange"), (1, looks.BAD)).build(),
                     width=110,
                 ),
-                Column(
-                    "Error text",
-                    label="data_source_id",
-                    mappings=looks.link_text("status page"),
-                    links=[TO_STATUS_PAGE],
-                    width=100,
-                ),
+                Column("Status page", label="data_source_id", links=[TO_STATUS_PAGE], width=110),
             ],
             sort="Value #rank",
             descending=True,
             hidden=["Value #rank", "Value #last", "Value #reason"],
             needs="rank",
+            empty="no alert",
         ),
     )
 
 
 def of_one_data_source() -> Panel:
     """List every alert of the data source that is chosen."""
-    chosen, labels = f"{CHOSEN}, {_MINE}", "alertname, severity"
+    chosen, labels = f'{CHOSEN}, {_MINE}, data_source_id!=""', "alertname, severity"
     return listing(
         "Alerts",
         "Every alert of this data source that fires or is about to, from deploy/prometheus/rules. Empty: none holds.",
@@ -119,6 +114,7 @@ def of_one_data_source() -> Panel:
             descending=True,
             hidden=["Value #rank"],
             needs="rank",
+            empty="no alert",
         ),
         height=8,
         width=8,
@@ -143,6 +139,7 @@ def of_all_else() -> Panel:
             descending=True,
             hidden=["Value #rank"],
             needs="rank",
+            empty="no alert",
         ),
         height=5,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.common import TableAutoCellOptions
 
 from deploy.grafana.generator.panels import PROMETHEUS, WIDTH, prop, rows
 
@@ -42,6 +43,7 @@ class Column:
             "decimals": self.decimals,
             "mappings": list(self.mappings),
             "thresholds": self.thresholds,
+            "noValue": "-",
             "links": [link.in_data() for link in self.links],
             "custom.width": self.width or None,
         }
@@ -59,7 +61,8 @@ def _cell(*, filled: bool) -> dict[str, str]:
 class Rows:
     """The rows of a table: queries joined on the labels that they share.
 
-    With `needs`, only the rows that this query has a value for are kept; `hidden` fields are not columns.
+    With `needs`, only the rows that this query has a value for are kept; `hidden` fields are not columns; `empty` is
+    what is said when there are no rows.
     """
 
     queries: Mapping[str, str]
@@ -68,6 +71,7 @@ class Rows:
     descending: bool = False
     hidden: Sequence[str] = ()
     needs: str = ""
+    empty: str = "no data"
 
     def transformations(self) -> Iterator[models.DataTransformerConfig]:
         """Say what is made of the answers."""
@@ -90,12 +94,12 @@ class Rows:
 def listing(title: str, description: str, content: Rows, *, height: int = 9, width: int = WIDTH) -> table.Panel:
     """Show rows, as of now."""
     panel = table.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(height)
+    panel = panel.cell_options(TableAutoCellOptions()).min_width(60).no_value(content.empty)
     panel = panel.targets([rows(expression, ref) for ref, expression in content.queries.items()])
     panel = panel.transformations(list(content.transformations()))
     for column in content.columns:
-        if properties := column.properties():
-            panel = panel.override_by_name(column.title, properties)
-    return panel.no_value("-")
+        panel = panel.override_by_name(column.title, column.properties())
+    return panel
 
 
 def _transformation(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
