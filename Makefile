@@ -7,7 +7,7 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check fmt golden docs dashboards bench image tools clean
+.PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -54,6 +54,9 @@ docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
 
 dashboards: $(VENV)/.dev  ## rewrite the dashboards for Grafana
 	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
+
+screenshot: $(VENV)/.dev tools  ## take the picture of the status page anew
+	$(BIN)/python -m docs.screenshot
 
 bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an hour
 	$(BIN)/python -m benchmarks.polling

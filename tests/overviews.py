@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 from exporter.aws import AwsClock
-from exporter.exposition import Section
 from exporter.history import fold
-from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.model import (
     Description,
     Histogram,
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from exporter.model import SyncJob
 
+T = TypeVar("T")
 DAY = 24 * HOUR
 HERE = Location("111122223333", "us-east-1")
 DAILY = "cron(0 2 * * ? *)"
@@ -154,12 +153,24 @@ HEALTH = ExporterHealth(
 
 
 @dataclass
+class Shelf(Generic[T]):
+    """Where snapshots are published, and nothing is rendered."""
+
+    clock: AwsClock
+    things: dict[object, T] = field(default_factory=dict)
+
+    def everything(self) -> list[tuple[T, AwsClock]]:
+        """Give all of them."""
+        return [(thing, self.clock) for thing in self.things.values()]
+
+
+@dataclass
 class Exhibit:
     """An overview, and all that it is made from."""
 
     clock: FakeClock
-    sources: Section[SourceSnapshot]
-    indexes: Section[IndexSnapshot]
+    sources: Shelf[SourceSnapshot]
+    indexes: Shelf[IndexSnapshot]
     overview: Overview
     health: ExporterHealth = HEALTH
 
@@ -167,22 +178,18 @@ class Exhibit:
     def of(cls, snapshots: Iterable[SourceSnapshot] = (), indexes: Iterable[IndexSnapshot] = ()) -> Exhibit:
         """Show some data sources and indexes at NOON."""
         clock = FakeClock()
-        sources: Section[SourceSnapshot] = Section(SourceFamilies(DAY), clock)
-        filled: Section[IndexSnapshot] = Section(IndexFamilies(), clock)
+        sources = Shelf(AwsClock(clock), {each.source.id: each for each in snapshots})
+        filled = Shelf(AwsClock(clock), {each.id: each for each in indexes})
         exhibit = cls(clock, sources, filled, Overview(sources, filled, lambda: exhibit.health, Terms(DAY, (), 1800)))
-        for snapshot in snapshots:
-            exhibit.show(snapshot)
-        for index in indexes:
-            filled.publish(str(index.id), index, AwsClock(clock))
         return exhibit
 
     def show(self, snapshot: SourceSnapshot) -> None:
         """Publish a source as it is now."""
-        self.sources.publish(str(snapshot.source.id), snapshot, AwsClock(self.clock))
+        self.sources.things[snapshot.source.id] = snapshot
 
     def withdraw(self, snapshot: SourceSnapshot) -> None:
         """Show a source no more."""
-        self.sources.withdraw(str(snapshot.source.id))
+        del self.sources.things[snapshot.source.id]
 
 
 def index(number: int = 1, name: str = "main", **facts: Any) -> IndexSnapshot:

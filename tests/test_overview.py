@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from builders import HOUR, NOON, make_job, scrape
-from exporter.exposition import Exposition
+from exporter.exposition import Exposition, Section
+from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.model import DOCUMENT_KINDS
 from exporter.overview import Query, QueryError, span
 from exporter.overview.problems import RULES, UNTOLD
@@ -23,6 +24,8 @@ from overviews import DAILY, DAY, HEALTH, TARGET, Exhibit, begun, ended, index, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from exporter.model import IndexSnapshot, SourceSnapshot
 
 DEPLOYED = Path(__file__).parents[1] / "deploy/prometheus/rules"
 
@@ -40,8 +43,14 @@ def alerts() -> dict[str, str]:
 
 
 def series_of(exhibit: Exhibit) -> Iterator[dict[str, str]]:
-    """Give every series of the metrics page, as promtool wants constant ones."""
-    page = Exposition((exhibit.sources, exhibit.indexes), CollectorRegistry())
+    """Give every series of the metrics page of the same things, as promtool wants constant ones."""
+    sources: Section[SourceSnapshot] = Section(SourceFamilies(DAY), exhibit.clock)
+    indexes: Section[IndexSnapshot] = Section(IndexFamilies(), exhibit.clock)
+    for source, clock in exhibit.sources.everything():
+        sources.publish(str(source.source.id), source, clock)
+    for each, clock in exhibit.indexes.everything():
+        indexes.publish(str(each.id), each, clock)
+    page = Exposition((sources, indexes), CollectorRegistry())
     for family in text_string_to_metric_families(scrape(page)[0].decode()):
         for sample in family.samples:
             labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import html
-import http.client
 import json
 import re
 import zipfile
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
@@ -23,74 +20,24 @@ from jsonschema import Draft202012Validator
 
 from builders import HOUR, NOON
 from exporter.overview import Query
-from exporter.web.application import Site, create_app
 from exporter.web.page import Page
-from exporter.web.server import WebServer
 from harness import Program
 from overviews import HEALTH, TARGET, Exhibit, begun, ended, index, shown, stories
-from test_web import FakeExposition, fine
+from status_site import API, HOSTILE, SCHEMA, Served, gzip_text, hostile, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/api.schema.json").read_text()))
 PAGE = Page({"Metrics": "/metrics"})
-API = "/api/v1/data-sources"
-HOSTILE = (
-    "</pre><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">\n"
-    "'\"><svg/onload=alert(1)> &lt;b&gt; {{ 7*7 }} {% raw %} \u202egnp.exe\u2066 \x00\x07\x1b[31m \ud83d \u200b end"
-)
-
-
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """Give the body as text."""
-        return self.body.decode()
-
-
-@dataclass
-class Served:
-    """An exhibit behind a real server."""
-
-    exhibit: Exhibit
-    address: tuple[str, int]
-
-    def get(self, path: str, **headers: str) -> Answer:
-        """Ask for a page."""
-        with closing(http.client.HTTPConnection(*self.address, timeout=10)) as connection:
-            connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-
-    def json(self, query: str = "") -> Any:
-        """Ask for the JSON, which must be as the schema has it."""
-        document = json.loads(self.get(API + query).body)
-        SCHEMA.validate(document)
-        return document
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Served]:
     """Serve the stories, one of them hostile."""
-    hostile = replace(
-        shown(90, "hostile", replace(ended("FAILED", HOUR), error_message=HOSTILE, error_code=HOSTILE[:60])),
-        index="<i>\u202e",
-    )
-    exhibit = Exhibit.of([*stories(), hostile], [index(1, "full", documents=19_000), index(2, "roomy")])
-    site = Site(FakeExposition(), exhibit.overview, fine, fine)
-    web = WebServer(create_app(site), ["127.0.0.1:0"])
-    web.start()
-    yield Served(exhibit, web.addresses[0])
-    web.stop()
+    indexes = [index(1, "full", documents=19_000), index(2, "roomy")]
+    with serving(Exhibit.of([*stories(), hostile()], indexes)) as served:
+        yield served
 
 
 def page_of(exhibit: Exhibit, **query: str) -> str:
@@ -169,11 +116,6 @@ def test_answers_are_compressed_for_who_can_read_it(server: Served, path: str) -
     assert len(small.body) * 4 < len(plain.body)
     assert plain.headers["Cache-Control"] == "no-store"
     assert plain.headers["Vary"] == "Accept-Encoding"
-
-
-def gzip_text(answer: Answer) -> str:
-    """Read a compressed body."""
-    return gzip.decompress(answer.body).decode()
 
 
 def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(server: Served) -> None:

@@ -59,7 +59,8 @@
     return given.length ? `?${new URLSearchParams(given)}` : location.pathname;
   };
 
-  form?.addEventListener("input", () => {
+  form?.addEventListener("input", (event) => {
+    if (!event.target.name) return;
     clearTimeout(timer);
     timer = setTimeout(() => go(filtered(), false), AFTER_TYPING);
   });
