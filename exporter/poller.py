@@ -35,7 +35,7 @@ class Report(Protocol):
     """Who is told what comes of polls."""
 
     def polled(self) -> None:
-        """Take note that a poll begins."""
+        """Take note that a poll has ended, whatever came of it; before it is said that it failed."""
 
     def failed(self, reason: Reason) -> None:
         """Take note that a poll failed."""
@@ -192,7 +192,6 @@ class Poller:
         watch = self._watches.get(str(source.id))
         if watch is None:
             return Outcome(succeeded=True, active=False)
-        self._report.polled()
         try:
             self._poll(source, watch)
         except ProviderError as error:
@@ -202,6 +201,8 @@ class Poller:
             log = _log(source, watch)
             log.exception("poll failed for a reason that is a defect of this program")
             self._fail(source, watch, ProviderError(Reason.INTERNAL, "see the traceback"))
+        else:
+            self._report.polled()
         return self._outcome(watch)
 
     def _poll(self, source: DataSource, watch: Watch) -> None:
@@ -294,6 +295,7 @@ class Poller:
             log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
     def _fail(self, source: DataSource, watch: Watch, error: ProviderError) -> None:
+        self._report.polled()
         self._report.failed(error.reason)
         with watch.mutex:
             if error.reason is Reason.CREDENTIALS:

@@ -103,6 +103,7 @@ class Reported:
     def failed(self, reason: Reason) -> None:
         """Note."""
         self.failures.append(reason)
+        assert self.polls >= len(self.failures), "more failures than polls"
 
     def ended(self, job: SyncJob) -> None:
         """Note."""
