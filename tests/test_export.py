@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from harness import config_for, fleet_of, serve
+from harness import config_for, eventually, fleet_of, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,16 +34,25 @@ def service() -> Iterator[SimulatedQBusiness]:
         yield service
 
 
-def export(
+def start_export(
     service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
-) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+) -> subprocess.Popen[str]:
+    """Start the command."""
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     own = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
     words = [sys.executable, "-m", "exporter", command, f"--config.file={tmp_path / 'config.yaml'}", *flags]
     env = {**clean, **own, "AWS_ENDPOINT_URL_STS": service.url}
-    return subprocess.run(words, capture_output=True, text=True, env=env, timeout=60, check=False)
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+
+def export(
+    service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    with start_export(service, tmp_path, config, *flags, command=command) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def samples(text: str, name: str, **labels: str) -> list[float]:
@@ -140,3 +150,19 @@ def test_output_does_not_go_with_every_command(service: SimulatedQBusiness, tmp_
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output=x", command="plan")
     assert done.returncode == 2
     assert "--output goes with export and backfill, not with plan" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_being_stopped_leaves_nothing_behind(service: SimulatedQBusiness, tmp_path: Path, number: int) -> None:
+    """No half of a file that the collector's folder would keep for ever, and no traceback."""
+    config = config_for(service, tmp_path / "state.db", requests_per_second=0.1)
+    folder = tmp_path / "collected"
+    folder.mkdir()
+    process = start_export(service, tmp_path, config, f"--output={folder / 'qbusiness.prom'}")
+    with process:
+        eventually(lambda: list(folder.iterdir()))
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert list(folder.iterdir()) == []
+    assert "Traceback" not in said

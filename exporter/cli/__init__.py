@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SIGNALLED = 128  # what a shell adds to the signal's number
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,4 +32,10 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """Run as the console script."""
-    sys.exit(main(sys.argv[1:]))
+    # As an exception, so that what is begun is cleared away: a temporary file beside --output, a state file's lock.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(SIGNALLED + number))
+    try:
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = SIGNALLED + signal.SIGINT
+    sys.exit(code)
