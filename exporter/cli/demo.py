@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.cli.configuration import Configuration, read_access
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
-from exporter.errors import StartupError
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.server import SimulatedQBusiness
@@ -63,11 +63,8 @@ def run(arguments: Namespace) -> int:
             url = f"{web.scheme}://localhost:{port}"
             print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
 
-        return serve(loaded, arguments, _nothing_to_read, welcome)
-
-
-def _nothing_to_read() -> Configuration:
-    raise StartupError("the demo has no configuration file: there is nothing to reload")
+        # It has no file of its own that could have changed; a web config has.
+        return serve(loaded, arguments, lambda: replace(loaded, access=read_access(arguments)), welcome)
 
 
 def demo_config(service: SimulatedQBusiness) -> Config:

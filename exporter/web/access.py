@@ -109,7 +109,9 @@ class Access:
             changed.append("tls_server_config")
             self.ssl_context.current = new.context
             self._tls_changed()
-        if changed or self._problems:
+        for warning in new.loaded.warnings:
+            logger.warning("unwise configuration", problem=str(warning))
+        if changed or (self._problems and self._is_said):
             logger.info("web config reread", changed=changed)
             self._applied()
         return []
