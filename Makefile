@@ -7,7 +7,7 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean
+.PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean chart
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,7 @@ check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and g
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator --check
+	$(BIN)/python -m deploy.generate --check
 	$(BIN)/python -m pytest --quiet tests/test_golden.py -k golden_one
 
 fmt: $(VENV)/.dev  ## format, and mend what can be mended
@@ -57,6 +58,9 @@ dashboards: $(VENV)/.dev  ## rewrite the dashboards for Grafana
 
 screenshot: $(VENV)/.dev tools  ## take the picture of the status page anew
 	$(BIN)/python -m docs.screenshot
+
+chart: $(VENV)/.dev  ## rewrite what deploy/ copies from elsewhere: rules, dashboards, schema, policies
+	$(BIN)/python -m deploy.generate
 
 bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an hour
 	$(BIN)/python -m benchmarks.polling

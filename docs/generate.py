@@ -16,7 +16,7 @@ from exporter.model import Location
 from exporter.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
@@ -93,18 +93,20 @@ def pages() -> dict[Path, str]:
     }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the pages, or tell which are stale."""
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
-    if "--check" in arguments:
-        for path in stale:
-            print(f"{path.relative_to(HERE.parent)} is out of date: run make docs")
-        return 1 if stale else 0
+def bring_up_to_date(pages: Mapping[Path, str], arguments: Sequence[str], command: str) -> int:
+    """Write what is stale, or with --check tell what `command` would write; gives the exit code."""
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+    check = "--check" in arguments
     for path in stale:
-        path.write_text(pages()[path])
-        print(f"wrote {path.relative_to(HERE.parent)}")
-    return 0
+        name = path.relative_to(HERE.parent)
+        if check:
+            print(f"{name} is out of date: run {command}")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(pages[path])
+            print(f"wrote {name}")
+    return 1 if stale and check else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(bring_up_to_date(pages(), sys.argv[1:], "make docs"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.asking import Asked
 from exporter.cli.configuration import read
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator, Sequence
 
-    from exporter.config import Config
+    from exporter.config import Config, TargetConfig
+    from exporter.providers.permissions import Place
 
 
 def run(arguments: Namespace) -> int:
@@ -29,7 +30,22 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def policy(config: Config, targets: Sequence[Asked]) -> dict[str, Any]:
+class Located(Protocol):
+    """A target, and where its resources are."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def config(self) -> TargetConfig:
+        """What the configuration says of it."""
+
+    def place(self) -> Place:
+        """Where its resources are."""
+
+
+def policy(config: Config, targets: Sequence[Located]) -> dict[str, Any]:
     """Make the policy document for all targets together."""
     found: list[dict[str, Any]] = []
     for target in targets:
@@ -47,7 +63,7 @@ def sid(name: str) -> str:
     return "".join(word.capitalize() for word in re.findall("[A-Za-z0-9]+", name)) or "Target"
 
 
-def _advice(config: Config, targets: Sequence[Asked], document: dict[str, Any]) -> Iterator[str]:
+def _advice(config: Config, targets: Sequence[Located], document: dict[str, Any]) -> Iterator[str]:
     if any(target.role_arn for target in config.targets):
         yield "AssumeRole is for the exporter's own identity, the other statements are for the roles"
     if len(targets) > 1:

@@ -8,7 +8,7 @@ from exporter.config.words import shown
 
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _LONGEST = 292 * _UNITS["y"]  # Prometheus's own limit: what 64 bits of nanoseconds hold
-PATTERN = "^(?=.)(0|" + "".join(rf"([0-9]+{unit})?" for unit in _UNITS) + ")$"
+PATTERN = "^(0|" + "".join(rf"([0-9]+{unit})?" for unit in _UNITS) + ")$"
 _DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS))
 _WHOLE = re.compile(r"[0-9]{1,9}")
 

@@ -54,7 +54,7 @@ def duration(least: float, most: float) -> Kind:
             raise ValueError(f"{format_duration(seconds)} is out of range: give a duration {bounds}")
         return seconds
 
-    return Kind(check, {"type": "string", "pattern": PATTERN})
+    return Kind(check, {"type": "string", "minLength": 1, "pattern": PATTERN})
 
 
 def number(least: float, most: float, kind: type[float] = float) -> Kind:

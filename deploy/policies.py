@@ -1,0 +1,87 @@
+"""The IAM documents of deploy/iam/: what `policy` prints for typical configurations, and whom roles trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exporter.cli.policy import policy
+from exporter.config import Config, TargetConfig
+from exporter.providers.permissions import Place, assume_role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXPORTERS_ACCOUNT, OTHER_ACCOUNT = "111122223333", "444455556666"
+REGION = "us-east-1"
+OIDC_PROVIDER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+SERVICE_ACCOUNT = "system:serviceaccount:monitoring:qbusiness-exporter"
+NAMED = {
+    "application_id": "3f1c9a52-7d0e-4b8a-9c55-0d4f6e2b7a10",
+    "index_id": "8b2e6d47-1c3f-4e9a-a7d8-5f9b0c1e2d34",
+    "data_source_id": "c7a4e1f0-9b38-4d65-8e21-6a0d3f5b7c92",
+    "application": "intranet",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A target whose account needs not be asked for."""
+
+    config: TargetConfig
+    account: str = EXPORTERS_ACCOUNT
+    name: str = "qbusiness"
+
+    def place(self) -> Place:
+        """Tell where the target's resources are."""
+        return Place("aws", REGION, self.account)
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Give each document by the name of its file."""
+    role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/qbusiness-exporter"
+    return {
+        "discovery.json": _policy({}),
+        "discovery-with-tags.json": _policy({"discovery": {"tag_labels": ["team"]}}),
+        "named-data-sources.json": _policy({"data_sources": [NAMED]}),
+        "other-account.json": _policy({}, OTHER_ACCOUNT),
+        "assume-other-account.json": _document(assume_role([role])),
+        "trust-irsa.json": _document(_trust_irsa()),
+        "trust-pod-identity.json": _document(_trust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession")),
+        "trust-ec2.json": _document(_trust("ec2.amazonaws.com", "sts:AssumeRole")),
+        "trust-other-account.json": _document(_trust_account()),
+    }
+
+
+def _policy(target: Mapping[str, Any], account: str = EXPORTERS_ACCOUNT) -> dict[str, Any]:
+    config = Config(targets=(TargetConfig.model_validate({"region": REGION, **target}),))
+    return policy(config, [Known(config.targets[0], account)])
+
+
+def _document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _trust(service: str, *actions: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"Service": service}, "Action": list(actions)}
+
+
+def _trust_irsa() -> dict[str, Any]:
+    provider = f"arn:aws:iam::{EXPORTERS_ACCOUNT}:oidc-provider/{OIDC_PROVIDER}"
+    claims = {f"{OIDC_PROVIDER}:aud": "sts.amazonaws.com", f"{OIDC_PROVIDER}:sub": SERVICE_ACCOUNT}
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": claims},
+    }
+
+
+def _trust_account() -> dict[str, Any]:
+    """Trust one role of the exporter's account, and it only with the external id of the configuration."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{EXPORTERS_ACCOUNT}:role/qbusiness-exporter"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "6f0c1d2e"}},
+    }

@@ -1,0 +1,140 @@
+"""The chart as Helm renders it, and what a cluster would say to that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kubernetes_validate
+import yaml
+from cloudcoil.models.prometheus_operator import v1 as operator
+from helm_python.chart import Chart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "deploy" / "helm" / "qbusiness-exporter"
+NAME, NAMESPACE = "qbusiness-exporter", "monitoring"
+VERSIONS = ("1.27", "1.30", "1.33", "1.35", "1.37")
+OPERATORS = {"ServiceMonitor": operator.ServiceMonitor, "PrometheusRule": operator.PrometheusRule}
+
+Manifest = dict[str, Any]
+
+ROLE = "arn:aws:iam::111122223333:role/qbusiness-exporter"
+WEB = {
+    "tls_server_config": {
+        "cert_file": "/etc/qbusiness-exporter-tls/tls.crt",
+        "key_file": "/etc/qbusiness-exporter-tls/tls.key",
+    }
+}
+EVERYTHING: Manifest = {
+    "image": {"repository": "registry.example.com/qbusiness-exporter", "digest": "sha256:" + "0" * 64},
+    "imagePullSecrets": [{"name": "registry"}],
+    "commonLabels": {"team": "search"},
+    "replicas": 2,
+    "config": {"targets": [{"region": "us-east-1", "discovery": {"exclude": [{"data_source": "*-test"}]}}]},
+    "aws": {"region": "us-east-1", "fipsEndpoints": True},
+    "serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/sts-regional-endpoints": "true"}},
+    "log": {"level": "debug", "format": "json"},
+    "extraArgs": ["--web.telemetry-path=/metrics"],
+    "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+    "envFrom": [{"secretRef": {"name": "aws"}}],
+    "webConfig": {"content": WEB, "certificateSecret": "qbusiness-exporter-tls"},
+    "persistence": {"size": "2Gi", "storageClassName": "gp3", "annotations": {"backup": "no"}},
+    "podAnnotations": {"linkerd.io/inject": "disabled"},
+    "podLabels": {"tier": "monitoring"},
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "tolerations": [{"key": "monitoring", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    ],
+    "priorityClassName": "monitoring",
+    "podDisruptionBudget": {"enabled": True},
+    "service": {"annotations": {"a": "b"}},
+    "networkPolicy": {
+        "ingressFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "egressTo": [{"ipBlock": {"cidr": "10.0.0.0/16"}}],
+        "instanceMetadata": True,
+        "extraEgress": [{"ports": [{"port": 3128, "protocol": "TCP"}]}],
+    },
+    "serviceMonitor": {
+        "enabled": True,
+        "namespace": "prometheus",
+        "labels": {"release": "kube-prometheus-stack"},
+        "tlsConfig": {"ca": {"configMap": {"name": "ca", "key": "ca.crt"}}, "serverName": "qbusiness-exporter"},
+        "basicAuth": {"username": {"name": "s", "key": "user"}, "password": {"name": "s", "key": "password"}},
+        "relabelings": [{"action": "labeldrop", "regex": "pod"}],
+    },
+    "prometheusRule": {
+        "enabled": True,
+        "labels": {"release": "kube-prometheus-stack"},
+        "ruleLabels": {"team": "search"},
+    },
+    "dashboards": {"enabled": True},
+}
+"""A value for whatever can be set."""
+
+
+def render(values: Mapping[str, Any] | None = None, name: str = NAME, path: Path | str = CHART) -> list[Manifest]:
+    """Render the chart as an installation would, and give its objects."""
+    return list(parse(sources(values, name, path).values()))
+
+
+def sources(values: Mapping[str, Any] | None = None, name: str = NAME, path: Path | str = CHART) -> dict[str, str]:
+    """Render the chart, and give the text of each template; without the notes."""
+    with Chart.load(path) as chart:
+        texts = chart.render(dict(values or {}), name=name, namespace=NAMESPACE)
+    return {Path(file).name: text for file, text in texts.items() if file.endswith(".yaml") and text.strip()}
+
+
+def notes(values: Mapping[str, Any] | None = None) -> str:
+    """Render what is said after an installation."""
+    with Chart.load(CHART) as chart:
+        texts = chart.render(dict(values or {}), name=NAME, namespace=NAMESPACE)
+    return "".join(text for file, text in texts.items() if file.endswith("NOTES.txt"))
+
+
+def parse(texts: Iterable[str]) -> Iterator[Manifest]:
+    """Read objects from YAML."""
+    for text in texts:
+        yield from (document for document in yaml.safe_load_all(text) if document)
+
+
+def only(manifests: Iterable[Manifest], kind: str) -> Manifest:
+    """Give the one object of a kind."""
+    (found,) = (manifest for manifest in manifests if manifest["kind"] == kind)
+    return found
+
+
+def pod_of(manifests: Iterable[Manifest]) -> Manifest:
+    """Give the template of the exporter's pods."""
+    template: Manifest = only(manifests, "StatefulSet")["spec"]["template"]
+    return template
+
+
+def container_of(manifests: Iterable[Manifest]) -> Manifest:
+    """Give the exporter's container."""
+    (container,) = pod_of(manifests)["spec"]["containers"]
+    found: Manifest = container
+    return found
+
+
+def config_of(manifests: Iterable[Manifest]) -> str:
+    """Give the configuration that reaches the exporter's pods."""
+    manifests = list(manifests)
+    volumes = {volume["name"]: volume for volume in pod_of(manifests)["spec"]["volumes"]}
+    name = volumes["config"]["configMap"]["name"]
+    (found,) = (m for m in manifests if m["kind"] == "ConfigMap" and m["metadata"]["name"] == name)
+    text: str = found["data"]["config.yaml"]
+    return text
+
+
+def accepted(manifest: Manifest, version: str) -> None:
+    """Fail where a cluster of a version would refuse an object, or drop a part of it in silence."""
+    if model := OPERATORS.get(manifest["kind"]):
+        read = model.model_validate(manifest).model_dump(mode="json", by_alias=True, exclude_none=True)
+        assert {key: read[key] for key in manifest} == manifest
+    else:
+        kubernetes_validate.validate(manifest, version, strict=True)
