@@ -45,7 +45,7 @@ def production() -> Fleet:
     sources = [
         _source("healthy", routine=Routine("healthy", now - 600, 6, _brief), schedule=HOURLY),
         _source("calm", job("calm", 10 * MINUTE), schedule=YEARLY),
-        _source("failed", job("failed", 2 * HOUR), job("failed", HOUR, "FAILED")),
+        _source("failed", job("failed", 2 * HOUR)),
         _source("failing", *(job("failing", hours * HOUR, "FAILED") for hours in range(1, 5))),
         _source("old", job("old", 3 * HOUR)),
         _source("partial", job("partial", 3 * HOUR), job("partial", HOUR / 2, "INCOMPLETE", failed=1, scanned=100)),
@@ -56,7 +56,7 @@ def production() -> Fleet:
         _source("stuck", job("stuck", 2 * DAY), job("stuck", 30 * HOUR, None, HOUR, scanned=STUCK_AT)),
         _source("slow", job("slow", 2 * HOUR, None)),
         _source("empty", job("empty", HOUR, scanned=0)),
-        _source("dropped", job("dropped", HOUR, scanned=USUAL // 5)),
+        _source("dropped", job("dropped", HOUR, deleted=0, scanned=USUAL // 5)),
         _source("purged", job("purged", HOUR, deleted=300, scanned=700)),
         _source("inactive", job("inactive", HOUR), status="FAILED"),
         _source("unscheduled", job("unscheduled", HOUR), schedule="hourly"),
@@ -134,6 +134,7 @@ class Account:
         """Let happen what has to happen while it is watched."""
         unreadable = self._by_name["unreadable"].id
         self.production.faults.add("server_error", operation="ListDataSourceSyncJobs", data_source_id=unreadable)
+        self._by_name["failed"].jobs.append(job("failed", MINUTE, "FAILED", MINUTE + 1))
         self._by_name["slow"].jobs += [job(f"slow-{n}", MINUTE, lasts=MINUTE + 1) for n in range(5)]
         self.denied.faults.add("denied")
         self.sluggish.faults.add("slow", operation="ListDataSourceSyncJobs", seconds=1.5)

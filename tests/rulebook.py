@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import promql_parser
 import yaml
-from promql_parser import AggregateExpr, BinaryExpr, MatrixSelector, VectorSelector
+from promql_parser import AggregateExpr, BinaryExpr, MatrixSelector, VectorSelector, parse_duration
 
 from exporter.metrics import INDEX_LABELS, SOURCE_LABELS
 
@@ -71,6 +71,27 @@ def rules() -> tuple[Rule, ...]:
 def alerts() -> list[Rule]:
     """Give the rules that alert."""
     return [rule for rule in rules() if rule.is_alert]
+
+
+def unit_tests(alertname: str) -> list[tuple[float, list[tuple[float, list[dict[str, Any]]]]]]:
+    """Give each unit test of an alert: the seconds of a step, and what is expected when, in seconds."""
+    found = []
+    for file in UNIT_TESTS:
+        said = yaml.safe_load(file.read_text())
+        step = parse_duration(said["evaluation_interval"]).total_seconds()
+        for group in said["tests"]:
+            expected = [
+                (parse_duration(case["eval_time"]).total_seconds(), case.get("exp_alerts") or [])
+                for case in group.get("alert_rule_test", [])
+                if case["alertname"] == alertname
+            ]
+            found.append((step, sorted(expected, key=lambda pair: pair[0])))
+    return found
+
+
+def queries(book: Path) -> list[str]:
+    """Give the queries of a runbook."""
+    return re.findall(r"^```promql\n(.*?)\n```", book.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def read(expr: str) -> Any:

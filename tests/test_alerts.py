@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from promql_parser import parse_duration
 
 from rulebook import (
     PROMETHEUS,
@@ -24,6 +23,7 @@ from rulebook import (
     grouped_by,
     read,
     rules,
+    unit_tests,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def test_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(alert: Rule) -
         assert "{{ $labels.application }}/{{ $labels." in summary
         assert "_id }}" in description
     assert alert.annotations["runbook_url"] == f"{RUNBOOK_URL}{alert.name}.md"
+    assert alert.runbook.exists()
 
 
 def test_the_examples_are_ones_that_prometheus_and_alertmanager_take() -> None:
@@ -116,22 +117,6 @@ def test_what_inhibits_what_exists_and_is_on_the_page() -> None:
 
 def _alertnames(matchers: list[str]) -> list[list[str]]:
     return [re.findall(r"QBusiness\w+", matcher) for matcher in matchers]
-
-
-def unit_tests(alertname: str) -> list[tuple[float, list[tuple[float, list[dict[str, Any]]]]]]:
-    """Give each unit test of an alert: the seconds of a step, and what is expected when, in seconds."""
-    found = []
-    for file in UNIT_TESTS:
-        said = yaml.safe_load(file.read_text())
-        step = parse_duration(said["evaluation_interval"]).total_seconds()
-        for group in said["tests"]:
-            expected = [
-                (parse_duration(case["eval_time"]).total_seconds(), case.get("exp_alerts") or [])
-                for case in group.get("alert_rule_test", [])
-                if case["alertname"] == alertname
-            ]
-            found.append((step, sorted(expected, key=lambda pair: pair[0])))
-    return found
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -19,7 +20,7 @@ from harness import eventually
 from haste import HASTE, in_haste, shortened, write_in_haste
 from prometheus_server import prometheus, scraping
 from replicas import Replicas
-from rulebook import PROMETHEUS, RULE_FILES, alerts
+from rulebook import PROMETHEUS, RULE_FILES, RUNBOOKS, alerts, queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,6 +97,7 @@ def test_every_failure_reaches_who_is_on_call_and_clears_when_it_is_over(tmp_pat
         eventually(lambda: told(receiver).keys() >= ILLS, PATIENCE)
         assert told(receiver).keys() <= ILLS | MAY_BE_FIRST | MAY_BE_LAST | slow
         assert_right_person_is_told(receiver)
+        assert_runbooks_are_answered(server)
 
         replicas.b.program.kill()
         account.heal()
@@ -142,6 +144,24 @@ def assert_right_person_is_told(receiver: Receiver) -> None:
         assert one.receiver == who[one.labels["severity"]]
         assert one.annotations["runbook_url"].endswith(f"/{one.labels['alertname']}.md")
         assert "<no value>" not in str(one.annotations)
+
+
+def assert_runbooks_are_answered(server: Prometheus) -> None:
+    """See that each query of the runbook of each alert that fires finds something to show."""
+    asked = [
+        query
+        for alert in server.ask("alerts")["alerts"]
+        if alert["state"] == "firing"
+        for query in filled_in(alert["labels"])
+    ]
+    assert len(asked) > len(ILLS)
+    assert [query for query in asked if not server.ask("query", query=query)["result"]] == []
+
+
+def filled_in(labels: Mapping[str, str]) -> list[str]:
+    """Give the queries of an alert's runbook, with the alert's labels in the place of the words in capitals."""
+    written = queries(RUNBOOKS / f"{labels['alertname']}.md")
+    return [re.sub(r'"([A-Z_]+)"', lambda word: f'"{labels[word[1].lower()]}"', query) for query in written]
 
 
 @contextmanager
