@@ -7,10 +7,10 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.backfill.seam import anew, last_moment, told_to_end
-from exporter.exposition.timed import families
+from exporter.exposition.timed import Rendering
 from exporter.history import fold
 from exporter.metrics.past import AS_OF, SINCE_UPDATED, UNKNOWN
 from exporter.model import Reading, SourceHistory, SyncJob, SyncJobStatus
@@ -18,7 +18,7 @@ from exporter.model import Reading, SourceHistory, SyncJob, SyncJobStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.exposition.timed import Family, Point, Texts
+    from exporter.exposition.timed import Heads, Point
     from exporter.history import Policy
     from exporter.metrics import SourceFamilies
     from exporter.model import SourceSnapshot
@@ -55,16 +55,16 @@ class Run:
 
     at: int
     length: int
-    values: Texts | None
+    values: tuple[float, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A source's past: the runs of every series, by family and by what its lines begin with."""
+    """A source's past: the runs of every series, by family."""
 
     steps: Steps
     headers: Mapping[str, bytes]
-    runs: Mapping[str, Mapping[Texts, Sequence[Run]]]
+    runs: Mapping[str, Mapping[Heads, Sequence[Run]]]
 
 
 class Replay:
@@ -95,12 +95,12 @@ class Replay:
         tracks: dict[str, _Track] = defaultdict(_Track)
         telling = _Telling(self._declared, times, self._labels)
         for at, until, snapshot in self._snapshots(shown, jobs, times):
-            for place, family in telling.changes(snapshot, at, until):
-                headers.setdefault(family.name, family.header)
-                tracks[family.name].become(place, family.points)
+            for place, change in telling.changes(snapshot, at, until):
+                headers[change.family] = change.header
+                tracks[change.family].become(place, change.points)
         for track in tracks.values():
             track.become(len(times), ())
-        runs: dict[str, Mapping[Texts, list[Run]]] = {name: track.runs for name, track in tracks.items() if track.runs}
+        runs: dict[str, Mapping[Heads, list[Run]]] = {name: track.runs for name, track in tracks.items() if track.runs}
         runs[AS_OF] = {heads: [Run(0, len(times), None)] for heads in runs[AS_OF]}
         return Timeline(steps, headers, runs)
 
@@ -132,17 +132,23 @@ def _views(shown: SourceSnapshot, jobs: Iterable[SyncJob], times: Sequence[float
     return views
 
 
+class _Change(NamedTuple):
+    family: str
+    header: bytes
+    points: Iterable[Point]
+
+
 class _Telling:
     """Which samples there were: collected anew where something changes them, and nowhere else."""
 
     def __init__(self, declared: SourceFamilies, times: Sequence[float], labels: Mapping[str, str]) -> None:
         self._declared = declared
         self._times = times
-        self._labels = labels
+        self._rendering = Rendering(labels)
         self._bases: dict[int, object] = {}
         self._due: dict[int, int] = {}
 
-    def changes(self, snapshot: SourceSnapshot, first: int, until: int) -> Iterator[tuple[int, Family]]:
+    def changes(self, snapshot: SourceSnapshot, first: int, until: int) -> Iterator[tuple[int, _Change]]:
         """Yield families as they become, each with the place of its moment, as long as a snapshot is good."""
         updated = snapshot.about.updated if snapshot.about else None
         scheduled_from = len(self._times) if updated is None else bisect_left(self._times, updated)
@@ -151,10 +157,10 @@ class _Telling:
             self._bases[part] = basis
             while at < until:
                 untold = UNKNOWN if at >= scheduled_from else UNKNOWN | SINCE_UPDATED
-                metrics = self._declared.collect(snapshot, self._times[at], part)
-                told = [metric for metric in metrics if metric.name not in untold]
-                for family in families(told, self._labels):
-                    yield at, family
+                for metric in self._declared.collect(snapshot, self._times[at], part):
+                    if metric.name not in untold:
+                        header, points = self._rendering.header(metric), self._rendering.points(metric)
+                        yield at, _Change(metric.name, header, points)
                 following = self._following(snapshot, at, part)
                 at = min(following, scheduled_from) if at < scheduled_from else following
             self._due[part] = at
@@ -172,8 +178,8 @@ class _Track:
     """A family's series as time goes by."""
 
     def __init__(self) -> None:
-        self.runs: dict[Texts, list[Run]] = defaultdict(list)
-        self._now: dict[Texts, tuple[int, Texts]] = {}
+        self.runs: dict[Heads, list[Run]] = defaultdict(list)
+        self._now: dict[Heads, tuple[int, tuple[float, ...]]] = {}
 
     def become(self, at: int, points: Iterable[Point]) -> None:
         """Take note of what there is from a moment on."""

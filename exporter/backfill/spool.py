@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import IO
 
     from exporter.backfill.replay import Run, Steps, Timeline
-    from exporter.exposition.timed import Moment, Texts
+    from exporter.exposition.timed import Heads, Moment
 
 AT_ONCE = 1000  # moments of a series that are written in one piece
 
 
 class _Series(NamedTuple):
     steps: Steps
-    heads: Texts
+    heads: Heads
     runs: Sequence[Run]
 
     @property
@@ -93,7 +93,7 @@ class _Grid:
                 if run.values is None:
                     yield telling_the_time(series.heads, some)
                 else:
-                    yield repeated(Point(series.heads, run.values), (moment.stamp for moment in some))
+                    yield repeated(Point(series.heads, run.values), [moment.stamp for moment in some])
 
     def _at(self, steps: Steps, run: Run) -> list[Moment]:
         if steps.ends not in self._ends:

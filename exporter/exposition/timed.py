@@ -1,6 +1,6 @@
 """Families over time: samples with timestamps, one series after the other, as a file for backfilling has them.
 
-Whatever a line says is rendered once, by prometheus_client; for other moments it is only given another timestamp.
+What a line begins with is rendered once, by prometheus_client; of other moments it has another value and timestamp.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.utils import floatToGoString
 
 from exporter.exposition.formats import OPENMETRICS, split
 
@@ -17,39 +18,61 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
+    from prometheus_client.samples import Sample
 
-Texts = tuple[bytes, ...]
+Heads = tuple[bytes, ...]
+"""A series: what each of its lines begins with; a histogram has many."""
 
 END = OPENMETRICS.end
 
 
 class Point(NamedTuple):
-    """A series at some moment: its lines up to their values, and the values; a histogram has many lines."""
+    """A series at some moment, with a value for each of its lines."""
 
-    heads: Texts
-    values: Texts
-
-
-class Family(NamedTuple):
-    """A family at some moment."""
-
-    name: str
-    header: bytes
-    points: list[Point]
+    heads: Heads
+    values: tuple[float, ...]
 
 
 class Moment(NamedTuple):
-    """A moment as the value of a sample, and as its timestamp."""
+    """A moment as the value of a sample, and as its timestamp with the end of the line."""
 
     value: bytes
     stamp: bytes
 
 
-def families(metrics: Sequence[Metric], labels: Mapping[str, str]) -> Iterator[Family]:
-    """Render families, with labels that all their series have; without exemplars, which no backfilled block keeps."""
-    stamped = [_stamped(metric, labels) for metric in metrics]
-    for metric, (header, body) in zip(stamped, split(OPENMETRICS.render(stamped)), strict=True):
-        yield Family(metric.name, header, list(_points(metric, body)))
+class Rendering:
+    """Renders the families of one thing at one moment after the other, with labels that all its series have."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = labels
+        self._headers: dict[str, bytes] = {}
+        self._heads: dict[object, Heads] = {}
+
+    def header(self, metric: Metric) -> bytes:
+        """Give what stands above the family's samples."""
+        if metric.name not in self._headers:
+            self._headers[metric.name], _ = self._render(metric, [])
+        return self._headers[metric.name]
+
+    def points(self, metric: Metric) -> Iterator[Point]:
+        """Give the family's series; without exemplars, which no backfilled block keeps."""
+        several = metric.type == "histogram"
+        series = groupby(metric.samples, key=_labels_but_buckets) if several else ((0, [s]) for s in metric.samples)
+        for _, lines in series:
+            samples = list(lines)
+            key = tuple((sample.name, *sample.labels.values()) for sample in samples)
+            if key not in self._heads:
+                _, rendered = self._render(metric, samples)
+                self._heads[key] = tuple(head for head, _, _ in _lines(rendered))
+            yield Point(self._heads[key], tuple(float(sample.value) for sample in samples))
+
+    def _render(self, metric: Metric, samples: Sequence[Sample]) -> tuple[bytes, bytes]:
+        """Give the header and the lines."""
+        some = copy.copy(metric)
+        some.samples = [
+            sample._replace(labels={**sample.labels, **self._labels}, timestamp=0, exemplar=None) for sample in samples
+        ]
+        return next(split(OPENMETRICS.render([some])))
 
 
 def moments(times: Iterable[float]) -> list[Moment]:
@@ -58,33 +81,27 @@ def moments(times: Iterable[float]) -> list[Moment]:
     for time in times:
         family.add_metric((), time, timestamp=int(time) if time.is_integer() else time)
     ((_, body),) = split(OPENMETRICS.render([family]))
-    return [Moment(value, stamp) for _, value, stamp in _lines(body)]
+    return [Moment(value, stamp + b"\n") for _, value, stamp in _lines(body)]
 
 
-def repeated(point: Point, stamps: Iterable[bytes]) -> bytes:
+def repeated(point: Point, stamps: Sequence[bytes]) -> bytes:
     """Give the lines of a series that is the same at several moments."""
-    pieces = [b"%b %b " % line for line in zip(point.heads, point.values, strict=True)]
-    return b"".join((stamp + b"\n").join((*pieces, b"")) for stamp in stamps)
+    first, *others = (
+        b"%b %b " % (head, floatToGoString(value).encode())
+        for head, value in zip(point.heads, point.values, strict=True)
+    )
+    if not others:
+        return first + first.join(stamps)
+    return b"".join(stamp.join((first, *others, b"")) for stamp in stamps)
 
 
-def telling_the_time(heads: Texts, at: Iterable[Moment]) -> bytes:
+def telling_the_time(heads: Heads, at: Iterable[Moment]) -> bytes:
     """Give the lines of a series whose value is the moment itself."""
-    return b"".join(b"%b %b %b\n" % (head, *moment) for moment in at for head in heads)
+    return b"".join(b"%b %b %b" % (head, *moment) for moment in at for head in heads)
 
 
-def _stamped(metric: Metric, labels: Mapping[str, str]) -> Metric:
-    stamped = copy.copy(metric)
-    stamped.samples = [
-        sample._replace(labels={**sample.labels, **labels}, timestamp=0, exemplar=None) for sample in metric.samples
-    ]
-    return stamped
-
-
-def _points(metric: Metric, body: bytes) -> Iterator[Point]:
-    lines = zip(metric.samples, _lines(body), strict=True)
-    for _, its_lines in groupby(lines, key=lambda line: {**line[0].labels, "le": ""}):
-        parted = [parts for _, parts in its_lines]
-        yield Point(tuple(head for head, _, _ in parted), tuple(value for _, value, _ in parted))
+def _labels_but_buckets(sample: Sample) -> dict[str, str]:
+    return {**sample.labels, "le": ""}
 
 
 def _lines(body: bytes) -> list[list[bytes]]:
