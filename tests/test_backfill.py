@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections import defaultdict
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from builders import POLICY
+from builders import HOUR, POLICY
 from exporter.cli import main
 from exporter.cli.asking import Asked
 from exporter.config import PollingConfig, TargetConfig
@@ -19,16 +24,20 @@ from exporter.lookback import STREAK
 from exporter.means import Access, Means
 from exporter.metrics import SourceFamilies
 from exporter.metrics.past import UNKNOWN
-from exporter.model import DOCUMENT_KINDS, IN_PROGRESS, DataSource, IndexId, Location, SourceId
+from exporter.model import DOCUMENT_KINDS, IN_PROGRESS, IndexId, Location, SourceId
+from exporter.model import DataSource as Watched
 from exporter.names import Names
 from exporter.poller import Poller
 from exporter.simulator.chance import random_fleet
 from exporter.simulator.clock import ManualClock
+from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
+from harness import fleet_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from exporter.model import SourceSnapshot, SyncJob
@@ -54,21 +63,20 @@ def config_of(service: SimulatedQBusiness, **more: Any) -> dict[str, Any]:
 
 
 def backfill(
-    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *flags: str, state: str = MEMORY
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *flags: str, code: int = 0
 ) -> str:
     """Run the command, and give what it wrote."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", service.url)
     config, output = tmp_path / "config.yaml", tmp_path / "past.om"
-    config.write_text(yaml.safe_dump(config_of(service, state={"path": state})))
-    assert main(["backfill", f"--config.file={config}", f"--output={output}", *flags]) == 0
+    config.write_text(yaml.safe_dump(config_of(service, state={"path": str(tmp_path / "state.db")})))
+    assert main(["backfill", f"--config.file={config}", f"--output={output}", *flags]) == code
     return output.read_text()
 
 
 def pages(text: str) -> dict[float, Samples]:
     """Part a file into what a scrape at each moment would have had."""
     lines: Mapping[float, list[str]] = defaultdict(list)
-    headers: list[str] = []
-    *body, end = text.splitlines()
+    *body, end = text.removesuffix("\n").split("\n")
     assert end == "# EOF"
     family: list[str] = []
     for line in body:
@@ -82,7 +90,6 @@ def pages(text: str) -> dict[float, Samples]:
             if family[0] not in page:
                 page += family
             page.append(line)
-    assert not headers
     return {
         stamp: {
             (sample.name, frozenset(sample.labels.items())): sample.value
@@ -106,7 +113,7 @@ class Live:
         self.shown: dict[SourceId, SourceSnapshot] = {}
         self._sources = []
         for application, index, source in service.fleet.data_sources():
-            named = DataSource("test", SourceId(application.id, index.id, source.id))
+            named = Watched("test", SourceId(application.id, index.id, source.id))
             listed = asked.provider.data_sources(IndexId(application.id, index.id)).items[source.id]
             self._poller.watch(named)
             self._poller.describe(named, index.name, listed)
@@ -207,3 +214,127 @@ def test_the_past_is_told_as_it_would_have_been_scraped(
                 assert mine.items() ^ expected.items() == set(), (now, identifier)
                 compared += len(mine)
     assert compared > 10_000
+
+
+@pytest.fixture
+def service() -> Iterator[SimulatedQBusiness]:
+    """Serve two data sources that have a sync behind them, and one that never had any."""
+    past = [
+        DataSource(name, "CUSTOM", jobs=[PlannedJob(make_id(name), BEGIN - 2 * HOUR, 600, 300)])
+        for name in ("hr", "it")
+    ]
+    with SimulatedQBusiness(fleet_of(*past, DataSource("new")), ManualClock(BEGIN)) as service:
+        yield service
+
+
+def names_in(text: str) -> set[str]:
+    """Give the data sources that there is something of."""
+    return set(re.findall(r'data_source="([^"]+)"', text))
+
+
+def test_what_has_no_past_has_none(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A data source that was never synced, or was watched for longer than is asked for; nothing is left behind."""
+    assert names_in(backfill(service, tmp_path, monkeypatch)) == {"hr", "it"}
+    error = capsys.readouterr().err
+    assert "without_past=1" in error
+    assert "not watched yet" in error
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "past.om"}
+    store = Store(str(tmp_path / "state.db"), lambda: None)
+    store.begin_watch("test", BEGIN - HOUR)
+    store.close()
+    assert backfill(service, tmp_path, monkeypatch, "--since=30m") == "# EOF\n"
+    past = pages(backfill(service, tmp_path, monkeypatch))
+    assert max(past) == BEGIN - HOUR - 1
+    error = capsys.readouterr().err
+    assert "not_before=" in error
+    assert "not watched yet" not in error
+
+
+def test_a_hole_is_named_and_is_a_failure(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are told all the same; so that nobody loads what has holes and takes it for whole, it ends with 1."""
+    (_, _, source), *_ = service.fleet.data_sources()
+    service.faults.add("denied", data_source_id=source.id)
+    assert names_in(backfill(service, tmp_path, monkeypatch, code=1)) == {"it"}
+    error = capsys.readouterr().err
+    assert f'level=error msg="data source could not be read" target=test data_source_id={source.id}' in error
+
+
+def test_a_target_that_cannot_be_looked_through_is_a_hole(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not found has no past that could be told."""
+    service.faults.add("denied", operation="ListDataSources")
+    assert backfill(service, tmp_path, monkeypatch, code=1) == "# EOF\n"
+    assert "data sources may be missing" in capsys.readouterr().err
+
+
+def test_a_listing_that_fails_on_its_way_is_a_hole(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The poll before it read less, and worked."""
+    (_, _, source), *_ = service.fleet.data_sources()
+    source.jobs += [PlannedJob(make_id("old", n), BEGIN - (9 + n) * 24 * HOUR, 60, 60) for n in range(30)]
+    service.faults.add("denied", operation="ListDataSourceSyncJobs", data_source_id=source.id, page=2)
+    assert names_in(backfill(service, tmp_path, monkeypatch, code=1)) == {"it"}
+    assert "past sync jobs could not be read" in capsys.readouterr().err
+
+
+def test_a_job_without_end_is_told_where_it_began(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That it ended is certain, and when is not: the log says so."""
+    (_, _, source), *_ = service.fleet.data_sources()
+    source.change(source.jobs[0].execution_id, odd={"endTime": None})
+    past = pages(backfill(service, tmp_path, monkeypatch))
+    first = next(at for at, page in past.items() if value(page, "qbusiness_sync_jobs_completed_total") == 1)
+    assert first == BEGIN - 2 * HOUR
+    assert "no endTime" in capsys.readouterr().err
+
+
+def test_long_steps_leave_holes_and_are_said_to(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prometheus looks back five minutes for a sample."""
+    past = list(pages(backfill(service, tmp_path, monkeypatch, "--step=10m")))
+    assert {later - before for before, later in pairwise(past[:-2])} == {600}
+    assert "leave holes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["serve", "--since=90d"], "--since goes with backfill, not with serve"),
+        (["export", "--step=5m"], "--step goes with backfill, not with export"),
+        (["export", "--label=a=b"], "--label goes with backfill, not with export"),
+        (["backfill", "--since=90"], "'90' has no unit: write 90s for seconds"),
+        (["backfill", "--step=100ms"], "100ms is too short: a second is the least"),
+        (["backfill", "--label=job"], "'job' is not a label: write it as NAME=VALUE"),
+        (["backfill", "--label=data_source=x"], "data_source is a label that the metrics have themselves"),
+    ],
+)
+def test_wrong_usage_is_said(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what would be right."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_whoever_stops_reading_is_no_traceback(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """As `backfill | head` does; and what is on stdout is the past alone."""
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_of(service, state={"path": MEMORY})))
+    words = [sys.executable, "-m", "exporter", "backfill", f"--config.file={tmp_path / 'config.yaml'}", "--step=1s"]
+    env = {**os.environ, "AWS_ENDPOINT_URL_STS": service.url}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith("# HELP qbusiness_data_source_")
+        process.stdout.close()
+        error = process.stderr.read()
+        assert process.wait(30) == 1
+    assert "stdout was closed before everything was written" in error
+    assert "Traceback" not in error

@@ -268,3 +268,52 @@ def test_a_state_of_the_first_release_is_gone_on_with(path: str) -> None:
     store.begin_watch("production", NOON)
     assert store.watched_since("production") == NOON
     store.close()
+
+
+def files_of(path: str) -> dict[str, bytes]:
+    """Give every file beside a state file, and what is in it."""
+    return {file.name: file.read_bytes() for file in Path(path).parent.iterdir()}
+
+
+def test_a_copy_has_what_an_exporter_that_runs_has_written(path: str) -> None:
+    """It asks for no lock, and what is done to it reaches nobody."""
+    with_lock = opened(path)
+    with_lock.commit({KEY: history()})
+    with_lock.begin_watch("production", NOON)
+    copy = Store(path, no_failure, as_copy=True)
+    assert copy.history(KEY) == history()
+    assert copy.watched_since("production") == NOON
+    copy.commit({KEY: history(jobs=5)})
+    copy.settle_name("application/a", "intranet")
+    copy.close()
+    assert with_lock.history(KEY) == history()
+    assert with_lock.name("application/a") is None
+    with_lock.close()
+
+
+def test_a_copy_leaves_nothing_behind(path: str) -> None:
+    """Not even a log of writes that belongs to somebody else than the exporter."""
+    store = opened(path)
+    store.commit({KEY: history()})
+    store.close()
+    before = files_of(path)
+    copy = Store(path, no_failure, as_copy=True)
+    assert copy.history(KEY) == history()
+    copy.close()
+    assert files_of(path) == before
+
+
+def test_a_copy_of_nothing_is_empty(path: str) -> None:
+    """Nothing was watched yet, and no file is made."""
+    copy = Store(path, no_failure, as_copy=True)
+    assert copy.history(KEY) is None
+    assert not Path(path).parent.joinpath("state.db").exists()
+
+
+def test_a_copy_of_what_cannot_be_read_is_an_error(path: str) -> None:
+    """It stays where it is: only the exporter moves it aside."""
+    Path(path).write_text("this is no database, whatever its name says" * 100)
+    before = files_of(path)
+    with pytest.raises(StartupError, match="cannot be read"):
+        Store(path, no_failure, as_copy=True)
+    assert files_of(path) == before

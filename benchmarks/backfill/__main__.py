@@ -1,7 +1,7 @@
 """How large the past of an organisation gets, and how long it takes to tell it and to make blocks of it.
 
-`python -m benchmarks.backfill [SIZE ...]`; without sizes both rows of the table in docs/backfill.md. Up to 50 sources it
-goes to a file and through promtool; for more it is only counted, for not every disk has room for it.
+`python -m benchmarks.backfill [SIZE ...]`; without sizes the rows of the table in docs/backfill.md. Up to 50 sources go
+to a file and through promtool; more are only counted, for not every disk has room for them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLUMNS = (
     "at 5 a second",
     "samples",
     "size",
-    "told and written in",
+    "told in",
     "most resident",
     "promtool",
     "blocks",
@@ -108,11 +108,12 @@ def _tell(folder: Path, past: Path | None) -> Told:
     labels = ["--label=job=qbusiness", "--label=instance=localhost:10142"]
     began, size = time.monotonic(), 0
     with (folder / "log").open("w") as log, (past or Path(os.devnull)).open("wb") as file:
-        with subprocess.Popen([*words, *labels], stdout=subprocess.PIPE, stderr=log) as process:
-            assert process.stdout  # noqa: S101 (a pipe was asked for)
-            while piece := process.stdout.read(1 << 20):
-                size += file.write(piece)
-            _, status, usage = os.wait4(process.pid, 0)
+        process = subprocess.Popen([*words, *labels], stdout=subprocess.PIPE, stderr=log)  # noqa: S603 (our own)
+        assert process.stdout  # noqa: S101 (a pipe was asked for)
+        while piece := process.stdout.read(1 << 20):
+            size += file.write(piece)
+        process.stdout.close()
+        _, status, usage = os.wait4(process.pid, 0)
     text = (folder / "log").read_text()
     samples = re.search(r"samples=(\d+)", text)
     if status or samples is None:

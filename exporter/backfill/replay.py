@@ -83,11 +83,13 @@ class Replay:
         """Tell a source's past up to where it is watched, given its jobs as they are now; None where there is none."""
         if shown.history is None or not jobs:
             return None
-        first = math.floor(min(job.started for job in jobs) / self._step)
+        began = min(min(job.started, told_to_end(job, shown.history)) for job in jobs)
+        last = last_moment(shown.history)
+        first = math.ceil(began / self._step) - 1  # before anything happens, so that its rise from 0 is one
         if since is not None:
             first = max(first, math.ceil(since / self._step))
-        steps = Steps(first, last_moment(shown.history), self._step)
-        return self._told(shown, jobs, steps) if steps.numbers else None
+        steps = Steps(first, last, self._step)
+        return self._told(shown, jobs, steps) if began <= last and steps.numbers else None
 
     def _told(self, shown: SourceSnapshot, jobs: Sequence[SyncJob], steps: Steps) -> Timeline:
         times = steps.times()

@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice, takewhile, zip_longest
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from exporter.cli.target import Target
     from exporter.model import Reading, SourceSnapshot, SyncJob
+    from exporter.providers import JobPage
 
 MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
 LOOKBACK = 300.0  # seconds for which Prometheus goes on showing a sample that no other follows
@@ -83,6 +84,7 @@ class _Past:
         self._window = window
         self._told: list[SourceSnapshot] = []
         self._nothing = 0
+        self._stopped = False
         self._now = 0.0
         self.missing = 0
 
@@ -92,14 +94,17 @@ class _Past:
         waiting = [list(self._readable(target, snapshots)) for target in exporter.targets()]
         # In turn, so that no target's request budget lies idle until the others are done.
         tasks = [task for task in chain(*zip_longest(*waiting)) if task]
-        with ThreadPoolExecutor(at_once) as pool, tqdm(desc="reading", total=len(tasks), disable=None) as bar:
-            asked = ((task, pool.submit(self._ask, *task)) for task in tasks)
+        pool = ThreadPoolExecutor(at_once)
+        asked = ((task, pool.submit(self._ask, *task)) for task in tasks)
+        try:
             under_way = deque(islice(asked, at_once))
-            while under_way:
+            for _ in tqdm(tasks, desc="reading", unit=" data sources", disable=None):
                 (target, shown), answer = under_way.popleft()
                 self._take(target, shown, answer)
                 under_way += islice(asked, 1)
-                bar.update()
+        finally:
+            self._stopped = True
+            pool.shutdown(cancel_futures=True)
 
     def _readable(self, target: Target, snapshots: Iterable[SourceSnapshot]) -> Iterator[tuple[Target, SourceSnapshot]]:
         """Yield the data sources of a target that could be polled, and take note of what is not among them."""
@@ -115,7 +120,13 @@ class _Past:
             self._miss(target, "data source could not be read", data_source_id=source.rpartition("/")[2])
 
     def _ask(self, target: Target, shown: SourceSnapshot) -> Reading:
-        ask = partial(QBusiness(target.connection, MAX_PAGES).sync_jobs, shown.source.id)
+        provider = QBusiness(target.connection, MAX_PAGES)
+
+        def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
+            pages = provider.sync_jobs(shown.source.id, since=since, status=status)
+            # Whoever interrupts it waits for a request, and not for the end of a listing.
+            return takewhile(lambda _: not self._stopped, pages)
+
         return past_reading(ask, self._moment(target), self._window)
 
     def _moment(self, target: Target) -> float | None:

@@ -60,7 +60,7 @@ class Rendering:
         series = groupby(metric.samples, key=_labels_but_buckets) if several else ((0, [s]) for s in metric.samples)
         for _, lines in series:
             samples = list(lines)
-            key = tuple((sample.name, *sample.labels.values()) for sample in samples)
+            key = tuple((sample.name, *sample.labels.items()) for sample in samples)
             if key not in self._heads:
                 _, rendered = self._render(metric, samples)
                 self._heads[key] = tuple(head for head, _, _ in _lines(rendered))
@@ -86,10 +86,8 @@ def moments(times: Iterable[float]) -> list[Moment]:
 
 def repeated(point: Point, stamps: Sequence[bytes]) -> bytes:
     """Give the lines of a series that is the same at several moments."""
-    first, *others = (
-        b"%b %b " % (head, floatToGoString(value).encode())
-        for head, value in zip(point.heads, point.values, strict=True)
-    )
+    lines = zip(point.heads, map(floatToGoString, point.values), strict=True)
+    first, *others = (b"%b %b " % (head, value.encode()) for head, value in lines)
     if not others:
         return first + first.join(stamps)
     return b"".join(stamp.join((first, *others, b"")) for stamp in stamps)

@@ -106,7 +106,7 @@ def connect(path: str) -> sqlite3.Connection:
 def copy(path: str) -> sqlite3.Connection:
     """Read the database into memory, at this release's schema, whoever has it; nothing on the disk is touched.
 
-    A file that is not there is an empty one. Raises UnreadableError for what it holds, StartupError for where it is.
+    A file that is not there is an empty one. Raises UnreadableError for what it holds, and for where it is.
     """
     db = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
     try:
@@ -116,9 +116,9 @@ def copy(path: str) -> sqlite3.Connection:
             with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?{mode}", uri=True)) as source:
                 source.backup(db)
         _migrate(db, _version(db, path))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         db.close()
-        raise what_is_wrong(path, error) from error
+        raise UnreadableError(str(error)) from error
     except (UnreadableError, StartupError):
         db.close()
         raise
