@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from exporter.model import (
     DOCUMENT_KINDS,
     ERROR_CODES,
+    IN_PROGRESS,
     INDEXED,
     Accounted,
     DocumentCounts,
@@ -110,7 +111,7 @@ class _Sighting:
             job=max(views, key=progress),
             lowest=_each(min, [view.documents for view in views]),
             highest=_each(max, [view.documents for view in views]),
-            seen_running=not all(view.is_terminal for view in views),
+            seen_running=any(view.status in IN_PROGRESS for view in views),
         )
 
 
@@ -153,15 +154,16 @@ class _Tally:
             job = known.job  # an answer older than the one before: what has ended stays ended
         accounted = known.accounted
         if job.is_terminal and accounted is Accounted.OPEN:
-            self._count_end(job)
-            accounted = Accounted.COUNTED
+            accounted = self._count_end(job, known)
         self._note_success(job)
         self._jobs[job.execution_id] = KnownJob(job, highest, known.whole, accounted)
 
     def miss(self, reading: Reading) -> None:
         """Mark jobs that had not ended and that AWS no longer knows."""
         for execution_id in reading.vanished & self._jobs.keys():
-            self._jobs[execution_id] = replace(self._jobs[execution_id], gone_since=reading.as_of)
+            known = self._jobs[execution_id]
+            if known.gone_since is None:
+                self._jobs[execution_id] = replace(known, gone_since=reading.as_of)
 
     def _meet(self, seen: _Sighting, first_look: float | None) -> KnownJob:
         began_watched = seen.job.started >= self._before.watched_since and not self._precedes_horizon(seen.job)
@@ -177,6 +179,8 @@ class _Tally:
         """Tell whether a job had ended before its source was watched."""
         if seen.seen_running:
             return False
+        if not seen.job.is_terminal:  # nobody knows its status; what was forgotten had ended, whatever it is called now
+            return self._precedes_horizon(seen.job)
         end, _ = seen.job.end_or_start()
         if first_look is None:
             return end <= self._before.watched_since or self._precedes_horizon(seen.job)
@@ -195,7 +199,9 @@ class _Tally:
             before = 0 if whole else now
         self._documents[kind] = self._documents.get(kind, 0) + max(0, now - before)
 
-    def _count_end(self, job: SyncJob) -> None:
+    def _count_end(self, job: SyncJob, known: KnownJob) -> Accounted:
+        if known.job.status not in IN_PROGRESS and job.ended is not None and job.ended <= self._before.watched_since:
+            return Accounted.HISTORY  # its status was one that nobody knows, and hid that it was over
         self._completed[job.status] = self._completed.get(job.status, 0) + 1
         if job.status == SyncJobStatus.FAILED:
             label = self._failure_label(job)
@@ -203,6 +209,7 @@ class _Tally:
         if job.duration is not None:
             histogram = self._durations.get(job.status) or Histogram.empty(self._policy.duration_buckets)
             self._durations[job.status] = _observe(histogram, job)
+        return Accounted.COUNTED
 
     def _failure_label(self, job: SyncJob) -> tuple[str, str]:
         code = job.error_code or "none"

@@ -39,12 +39,12 @@ def first_reading(ask: Ask, window: float, history: SourceHistory | None = None)
     """Read back through the window and the latest jobs, and look by status for what lies deeper.
 
     With a history it is the full reread: it goes back to where polling ended, were that longer ago than the window, and
-    what was in progress is found too, or found to have vanished.
+    what had not ended is found too, also where it seemed to have vanished, or found to have vanished.
     """
     seen = _Seen()
     reach = max(window, REREAD + MARGIN)
     polled_to = _polled_to(history) if history else math.inf
-    missing = history.in_progress() if history else []
+    missing = history.unended() if history else []
     for page in seen.read(ask()):
         if page.more and not seen.newest_first:
             seen = _read_by_range(ask, seen.as_of, max(reach, seen.as_of - polled_to))
@@ -107,8 +107,8 @@ def _polled_to(history: SourceHistory) -> float:
 
 
 def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:
-    """Find the jobs that were in progress and have not been seen: by status, then by their start."""
-    statuses = sorted(IN_PROGRESS, key=lambda status: all(job.status != status for job in in_progress))
+    """Find the jobs that had not ended and have not been seen: by status, then by their start."""
+    statuses = sorted(IN_PROGRESS, key=lambda status: (all(job.status != status for job in in_progress), status))
     for status in statuses:
         if seen.has(in_progress):
             break
@@ -146,6 +146,7 @@ class _Seen:
     def __init__(self, as_of: float = 0.0, *, newest_first: bool = True) -> None:
         self.as_of = as_of
         self.newest_first = newest_first
+        self._is_whole = True
         self._until = as_of
         self.ids: set[str] = set()
         self.statuses: set[str] = set()
@@ -160,6 +161,7 @@ class _Seen:
             self.as_of = self.as_of or page.as_of
             self._until = max(self._until, page.as_of)
             self._warnings += page.warnings
+            self._is_whole &= page.whole
             for job in page.jobs:
                 self._take(job)
             yield page
@@ -190,8 +192,9 @@ class _Seen:
         )
 
     def reading(self, in_progress: Iterable[SyncJob]) -> Reading:
-        """Give what was read; which of the jobs in progress was not there has vanished."""
-        vanished = frozenset(job.execution_id for job in in_progress) - self.ids
+        """Give what was read; a job in progress that was not there has vanished, unless something was unreadable."""
+        missed = frozenset(job.execution_id for job in in_progress) - self.ids
+        vanished = missed if self._is_whole else frozenset()
         return Reading(tuple(self._jobs), self.as_of, self._until, vanished, tuple(dict.fromkeys(self._warnings)))
 
     def _take(self, job: SyncJob) -> None:

@@ -311,6 +311,10 @@ class SourceHistory:
         """Give the jobs that go on, the oldest first."""
         return [job for job in reversed(self.by_start()) if not job.is_terminal]
 
+    def unended(self) -> list[SyncJob]:
+        """Give the jobs that were never seen to end, those that AWS no longer lists included."""
+        return [known.job for known in self.jobs.values() if not known.job.is_terminal]
+
     def last_completed(self) -> SyncJob | None:
         """Give the job that ended last."""
         return max((job for job in self.by_start() if job.is_terminal), key=SyncJob.end_or_start, default=None)

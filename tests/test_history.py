@@ -124,6 +124,23 @@ def test_a_stale_answer_does_not_bring_an_ended_job_back() -> None:
     assert history.in_progress() == []
 
 
+def test_an_unknown_status_does_not_make_news_of_what_was_over() -> None:
+    """History that is called something else for a while is history again afterwards."""
+    done = make_job("a", started=NOON - HOUR, added=3)
+    history = polls(read(replace(done, status="PAUSED")), read(done, at=NOON + 60))
+    assert (history.completed, history.documents) == ({}, {"added": 0})
+
+
+def test_an_unknown_status_does_not_make_news_of_what_was_forgotten() -> None:
+    """A full reread may come upon jobs that were counted long ago."""
+    days = [make_job(f"d{n}", started=NOON + n * 24 * HOUR, lasted=60, added=3) for n in range(1, 30)]
+    history = polls(read(), *[read(job, at=job.started + HOUR) for job in days])
+    assert days[0].execution_id not in history.jobs
+    again = read(replace(days[0], status="PAUSED"), at=NOON + 31 * 24 * HOUR)
+    history = fold(fold(history, again, POLICY), replace(again, jobs=(days[0],)), POLICY)
+    assert (history.completed, history.documents) == ({"SUCCEEDED": 29}, {"added": 87})
+
+
 @pytest.mark.parametrize("kind", DOCUMENT_KINDS)
 def test_a_figure_that_falls_or_is_missing_changes_nothing(kind: str) -> None:
     """Only a rise over the highest seen counts."""

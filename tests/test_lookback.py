@@ -32,6 +32,7 @@ class Listing:
     order: str = "newest"
     reading: str = "start"
     now: float = NOON
+    unreadable: frozenset[str] = frozenset()
     asked: list[dict[str, object]] = field(default_factory=list)
 
     def __call__(self, *, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
@@ -39,7 +40,9 @@ class Listing:
         found = [job for job in self._ordered() if self._matches(job, since, status)]
         for at in range(0, max(1, len(found)), 10):
             self.asked.append({"since": since, "status": status})
-            yield JobPage(tuple(found[at : at + 10]), self.now, more=at + 10 < len(found))
+            page = found[at : at + 10]
+            jobs = tuple(job for job in page if job.execution_id not in self.unreadable)
+            yield JobPage(jobs, self.now, more=at + 10 < len(found), whole=len(jobs) == len(page))
 
     def _ordered(self) -> list[SyncJob]:
         if self.order == "shuffled":
@@ -156,6 +159,41 @@ def test_a_job_that_aws_has_forgotten_no_longer_runs() -> None:
     listing.asked.clear()
     poll(listing, history)
     assert len(listing.asked) == 1
+
+
+def test_a_job_that_cannot_be_read_for_a_while_has_not_vanished() -> None:
+    """It goes on as far as anyone knows, and its end counts, though it began long before the window."""
+    stuck = make_job("stuck", "SYNCING", started=NOON - 9 * DAY, lasted=None)
+    listing = Listing([*hourly(40), stuck])
+    history = look(listing)
+    listing.unreadable = frozenset({stuck.execution_id})
+    listing.now = NOON + 300
+    history = poll(listing, history)
+    assert [job.execution_id for job in history.in_progress()] == [stuck.execution_id]
+    listing.unreadable = frozenset()
+    listing.jobs[-1] = replace(stuck, status="ABORTED", ended=NOON + 400)
+    listing.now = NOON + 600
+    assert poll(listing, history).completed == {"ABORTED": 1}
+
+
+def test_the_reread_looks_again_for_a_job_that_had_vanished() -> None:
+    """A listing that passed over it once, at its depth, must not lose its end for good; forgotten, it costs nothing."""
+    stuck = make_job("stuck", "SYNCING", started=NOON - 9 * DAY, lasted=None)
+    listing = Listing([*hourly(40), stuck])
+    history = look(listing)
+    listing.jobs.remove(stuck)
+    listing.now = NOON + 300
+    history = poll(listing, history)
+    assert history.in_progress() == []
+    listing.jobs.append(replace(stuck, status="ABORTED", ended=NOON + 400))
+    listing.now = NOON + 6 * HOUR
+    found = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+    assert found.completed == {"ABORTED": 1}
+    listing.jobs.pop()
+    for hours in (6, 12, 18, 24, 30):
+        listing.now = NOON + hours * HOUR
+        history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+    assert stuck.execution_id not in history.jobs
 
 
 def test_a_job_dated_in_the_future_does_not_blind_the_polls() -> None:

@@ -208,9 +208,11 @@ class _Given(CredentialProvider):
 def _region(target: TargetConfig) -> str:
     place = f"target {target.name}" if target.name else "the target"
     try:
-        own = boto3.Session(profile_name=target.profile).region_name
         # AWS_REGION is what containers and functions of AWS have; boto3 alone of the SDKs does not read it.
-        region = target.region or os.environ.get("AWS_REGION") or own
+        region = target.region or os.environ.get("AWS_REGION")
+        if target.profile or not region:  # a profile that is not there is to be told of at once
+            own = boto3.Session(profile_name=target.profile).region_name
+            region = region or own
     except boto_errors.ProfileNotFound as error:
         raise StartupError(f"{place}: {error}; give a `profile` that ~/.aws/config has") from error
     if not region:

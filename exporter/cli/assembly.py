@@ -14,7 +14,7 @@ from exporter.cli.build import revision
 from exporter.cli.claims import Claims
 from exporter.cli.shared import Outside, Settings, Shared
 from exporter.cli.target import Target, log_gone
-from exporter.exposition import Exposition, Section
+from exporter.exposition import Exposition
 from exporter.history import Policy
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.overview import ExporterHealth, Overview, Terms
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from exporter.cli.shared import Left
     from exporter.config import Config
-    from exporter.model import SourceId, SourceSnapshot
+    from exporter.exposition import Section
+    from exporter.model import IndexSnapshot, SourceId, SourceSnapshot
     from exporter.web.access import Access
 
 STALE_AFTER = 1800.0  # seconds, as QBusinessDataStale has it; or two polls, where those are further apart
@@ -63,12 +64,12 @@ class Exporter:
         self._applying = threading.Lock()
         self.telemetry = telemetry or Telemetry(revision())
         self._state_path = config.state.path
-        self._sources = Section(_families(config), self.host)
-        self._indexes = Section(IndexFamilies(), self.host)
+        self._sources: Section[SourceSnapshot] = outside.section(_families(config), self.host)
+        self._indexes: Section[IndexSnapshot] = outside.section(IndexFamilies(), self.host)
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._ahead = self.host.thread("render-ahead", self._render_ahead)
         self._overview = Overview(self._sources, self._indexes, self._health, _terms(config))
-        site = Site(self.page, self._overview, self._unhealthy, self._unready, telemetry_path, reload, access)
+        site = Site(self.page, self._overview, self.unhealthy, self.unready, telemetry_path, reload, access)
         self._access = access
         self.web = WebServer(create_app(site), addresses, ssl_context=access.ssl_context if access else None)
         self._store = outside.open_state(config.state.path, self.telemetry.state_write_failed)
@@ -235,7 +236,7 @@ class Exporter:
             version=__version__,
             now=self.host.time(),
             started_at=self._started_at,
-            unready=self._unready(),
+            unready=self.unready(),
             targets=tuple(target.health() for target in self._targets),
             state_path=self._state_path,
             state_is_written=self._store.is_written,
@@ -244,11 +245,12 @@ class Exporter:
             config_loaded_at=self.telemetry.config_loaded_at,
         )
 
-    def _unhealthy(self) -> str | None:
+    def unhealthy(self) -> str | None:
+        """Say why it does not do its work; None when it does."""
         reasons = ((target.name, target.unhealthy()) for target in self._targets)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
 
-    def _unready(self) -> str | None:
+    def unready(self) -> str | None:
         """Say why the first pass has not ended; once it has, neither an outage nor a new target takes that back."""
         reason = None if self._was_ready else self._not_yet_ready()
         self._was_ready = reason is None

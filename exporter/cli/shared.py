@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.aws import Connection
+from exporter.exposition import Section
 from exporter.host import System
 from exporter.store import Store
 
@@ -16,21 +17,21 @@ if TYPE_CHECKING:
     from exporter.agenda import Standing
     from exporter.cli.claims import Claims
     from exporter.config import PollingConfig, TargetConfig
-    from exporter.exposition import Section
     from exporter.history import Policy
     from exporter.host import Event, Host
-    from exporter.model import IndexSnapshot, SourceSnapshot
+    from exporter.model import Clock, IndexSnapshot, SourceSnapshot
     from exporter.poller import Watch
     from exporter.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the program is not: the host, the way to AWS, the state file, and chance; a simulation has its own."""
+    """What a simulation has of its own: the host, the way to AWS, the state file, the page, and chance."""
 
     host: Host = field(default_factory=System)
     connect: Callable[..., Connection] = Connection
     open_state: Callable[[str, Callable[[], None]], Store] = Store
+    section: Callable[[Any, Clock], Section[Any]] = Section
     dice: Random = field(default_factory=Random)
 
 

@@ -251,7 +251,7 @@ class Surveyor:
 
     def _tell(self, before: set[SourceId], *, reached: bool) -> None:
         log = logger.bind(target=self._means.target)
-        appeared = [self._found[identifier] for identifier in self._found.keys() - before]
+        appeared = [source for identifier, source in self._found.items() if identifier not in before]
         if before or self._rounds:
             for source in appeared:
                 log.info("data source found", **_identity(source))

@@ -34,7 +34,7 @@ class Troubles:
 
     def conclude(self) -> None:
         """Say of what was tried in this round, and did not work before, that it does."""
-        for resource in self._open.keys() & (self._tried - self.failed.keys()):
+        for resource in [tried for tried in self._open if tried in self._tried and tried not in self.failed]:
             operation, reason = self._open.pop(resource)
             logger.info(
                 "discovery works again", target=self._target, resource=resource, operation=operation, after=str(reason)

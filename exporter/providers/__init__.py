@@ -16,12 +16,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One page of a listing: its jobs as AWS ordered them, AWS's clock when it was made, and whether more follow."""
+    """One page of a listing: its jobs as AWS ordered them, AWS's clock when it was made, and whether more follow.
+
+    It is whole unless it had entries that could not be read as jobs; `warnings` tell of what was odd.
+    """
 
     jobs: tuple[SyncJob, ...]
     as_of: float
     more: bool
     warnings: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

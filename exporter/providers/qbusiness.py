@@ -129,8 +129,9 @@ def _page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     as_of = clock.note(headers.get("date", ""))
     warnings: list[str] = []
-    jobs = (parse_job(raw, warnings) for raw in page["history"] if raw is not None)
-    return JobPage(tuple(job for job in jobs if job), as_of, bool(page.get("nextToken")), tuple(warnings))
+    read = [parse_job(raw, warnings) if raw is not None else None for raw in page["history"]]
+    jobs = tuple(job for job in read if job)
+    return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), whole=len(jobs) == len(read))
 
 
 def _index_ids(index: IndexId) -> dict[str, Any]:

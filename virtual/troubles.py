@@ -1,0 +1,197 @@
+"""What goes wrong in a week, from a seed: the service, the network, the disk, the clock, the process, and people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.simulator.faults import ANSWERS, EDITS
+from virtual.fleet import DAY, HOUR, MINUTE, make_source
+from virtual.settings import vary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from virtual.account import Account
+    from virtual.world import World
+
+# Answers that say something wrong, and that nobody can tell from right ones.
+LIES = frozenset(
+    {
+        "unknown_status",
+        "milliseconds",
+        "start_in_words",
+        "no_execution_id",
+        "no_start",
+        "no_metrics",
+        "end_before_start",
+        "odd_counters",
+        "huge_counters",
+    }
+)
+# With the fault "huge" no time passes that would be worth it; "slow" and "no_date" have troubles of their own.
+FAULTS = sorted((ANSWERS.keys() | EDITS.keys()) - LIES - {"huge", "slow", "no_date"})
+OPERATIONS = (
+    *(None,) * 4,
+    *("ListDataSourceSyncJobs",) * 4,
+    "ListApplications",
+    "ListIndices",
+    "GetIndex",
+    "ListDataSources",
+    "GetDataSource",
+    "GetApplication",
+    "ListTagsForResource",
+)
+LONGEST_DOWN = 30 * HOUR  # so that no job is forgotten by the service while nobody looks
+
+
+class Troubles:
+    """Makes trouble until told to stop; how much of each kind differs from seed to seed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._dice = world.dice
+        self._until = world.troubled_until
+        # The mean gap between two troubles of a kind; some weeks are calm.
+        self.is_calm = self._dice.random() < 1 / 10
+        for make, gap in (
+            (self._fault, 8 * HOUR),
+            (self._lie, 2 * DAY),
+            (self._outage, 3 * DAY),
+            (self._slowness, 2 * DAY),
+            (self._crash, 1.5 * DAY),
+            (self._restart, 2.5 * DAY),
+            (self._reload, 1.5 * DAY),
+            (self._clock, 3 * DAY),
+            (self._disk, 3 * DAY),
+            (self._fleet, 2 * DAY),
+            (self._replica, 3 * DAY),
+        ):
+            if not self.is_calm and self._dice.random() < 0.8:
+                self._come(make, gap * self._dice.uniform(0.5, 2.0))
+
+    def _come(self, make: Callable[[], None], gap: float) -> None:
+        timeline = self._world.timeline
+        moment = timeline.now + self._dice.expovariate(1 / gap)
+
+        def happen() -> None:
+            self._come(make, gap)
+            make()
+
+        if moment < self._until:
+            timeline.at(moment, happen)
+
+    def _lasting(self, most: float = 6 * HOUR) -> float:
+        """Give the moment at which a trouble is over: mostly soon."""
+        seconds = min(most, self._dice.choice((30.0, 10 * MINUTE, HOUR, 6 * HOUR, DAY)) * self._dice.uniform(0.2, 2.0))
+        return min(self._until, self._world.timeline.now + seconds)
+
+    def _account(self) -> Account:
+        return self._dice.choice(self._world.accounts)
+
+    def _some_source(self, account: Account) -> str | None:
+        sources = [source.id for _, _, source in account.fleet.data_sources()]
+        return self._dice.choice(sources) if sources and self._dice.random() < 1 / 2 else None
+
+    def _fault(self) -> None:
+        account, kind, until = self._account(), self._dice.choice(FAULTS), self._lasting(DAY)
+        operation, source = self._dice.choice(OPERATIONS), None
+        if operation in {"ListDataSourceSyncJobs", "GetDataSource"}:
+            source = self._some_source(account)
+        page = self._dice.choice((None, None, 1, 2))
+        times = self._dice.choice((None, None, 1, 2, 5))
+        account.service.faults.add(
+            kind, operation=operation, data_source_id=source, page=page, times=times, until=until
+        )
+        self._world.trace.note("fault", account.name, kind, operation, source, page, times, until)
+
+    def _lie(self) -> None:
+        account, kind, until = self._account(), self._dice.choice(sorted(LIES)), self._lasting()
+        if not account.all_seen():
+            return  # whoever begins with a lie has nothing to hold it against
+        source = self._some_source(account)
+        account.service.faults.add(kind, operation="ListDataSourceSyncJobs", data_source_id=source, until=until)
+        account.lie(source, until, kind)
+        self._world.trace.note("lie", account.name, kind, source, until)
+
+    def _replica(self) -> None:
+        account, until = self._account(), self._lasting()
+        if not account.all_seen():
+            return
+        account.lie(None, until)
+        if self._dice.random() < 1 / 2:
+            account.api.lag = self._dice.uniform(5.0, 900.0)
+        else:
+            account.api.is_double = True
+        self._world.trace.note("replica", account.name, account.api.lag, account.api.is_double, until)
+
+        def heal() -> None:
+            account.api.lag, account.api.is_double = 0.0, False
+
+        self._world.timeline.at(until, heal)
+
+    def _outage(self) -> None:
+        account = self._account()
+        account.cut_until = self._lasting(LONGEST_DOWN)
+        account.sts_works = self._dice.random() < 1 / 2
+        self._world.trace.note("network cut", account.name, account.cut_until, account.sts_works)
+
+    def _slowness(self) -> None:
+        account, until = self._account(), self._lasting()
+        seconds = self._dice.choice((2.0, 4.5, 15.0))
+        account.service.faults.add("slow", seconds=seconds, until=until)
+        self._world.trace.note("slow", account.name, seconds, until)
+
+    def _crash(self) -> None:
+        point = self._dice.choice(("now", "before commit", "after commit"))
+        self._world.trace.note("crash to come", point)
+        self._world.crash_at(point, self._pause())
+
+    def _restart(self) -> None:
+        self._world.stop(self._pause())
+
+    def _pause(self) -> float:
+        return min(
+            LONGEST_DOWN, self._dice.choice((5.0, 5.0, 10 * MINUTE, 3 * HOUR, DAY)) * self._dice.uniform(0.5, 2.0)
+        )
+
+    def _reload(self) -> None:
+        self._world.reload(vary(self._dice, self._world.base))
+
+        def back() -> None:
+            self._world.reload(self._world.base)
+
+        self._world.timeline.at(self._lasting(DAY), back)
+
+    def _clock(self) -> None:
+        self._world.host_error = self._dice.choice((0.0, -1.0, 1.0)) * self._dice.uniform(0.0, 10 * HOUR)
+        self._world.trace.note("host clock", self._world.host_error)
+
+    def _disk(self) -> None:
+        self._world.disk_full_until = self._lasting()
+        self._world.trace.note("disk full", self._world.disk_full_until)
+
+    def _fleet(self) -> None:
+        account = self._account()
+        index = self._dice.choice(
+            [index for application in account.fleet.applications for index in application.indexes]
+        )
+        change = self._dice.choice(("appears", "goes", "renamed", "updated", "index updated"))
+        sources = index.data_sources
+        now = self._world.timeline.now
+        if change == "appears":
+            self._world.made += 1
+            name = f"late-{account.name}-{self._world.made}"
+            sources.append(make_source(self._dice, name, now, self._world.ends))
+            self._world.meet(account, sources[-1])
+        elif change == "goes" and sources:
+            gone = sources.pop(self._dice.randrange(len(sources)))
+            self._world.gone.add(gone.id)
+        elif change == "renamed" and sources:
+            renamed = self._dice.choice(sources)
+            renamed.name, renamed.updated = f"{renamed.name}-again", now
+        elif change == "updated" and sources:
+            updated = self._dice.choice(sources)
+            updated.status, updated.updated = self._dice.choice(("ACTIVE", "UPDATING", "FAILED")), now
+        else:
+            index.documents += self._dice.randint(0, 500)
+        self._world.trace.note("fleet", account.name, index.name, change)
