@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -39,9 +40,15 @@ def unknown(query: str) -> list[str]:
     """Name the series and labels that a query asks for and there are not; raises ValueError where it is no query."""
     asked = list(asked_for(query))
     wrong = [f"series {name}" for name, _ in asked if name not in known()]
-    wrong += [f"label {label} of {name}" for name, by in asked for label in by - known().get(name, by)]
+    wrong += [
+        f"label {label} of {name}" for name, by in asked for label in by if not _has(known().get(name, by), label)
+    ]
     there = set().union(*(known().get(name, set()) for name, _ in asked)) | _made(query)
     return wrong + [f"label {label}" for label in grouped_by(query) - there]
+
+
+def _has(labels: set[str], label: str) -> bool:
+    return any(fnmatchcase(label, each) for each in labels)  # there are some such as tag_*
 
 
 def _made(query: str) -> set[str]:
