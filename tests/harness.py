@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -85,6 +86,7 @@ class Program:
     address: tuple[str, int] = ("", 0)
     tls: ssl.SSLContext | None = None
     credentials: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __enter__(self) -> Self:
         """Start it and wait until it listens."""
@@ -104,6 +106,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=self.folder,
             env={**clean, **own, **self.env},
         )
         assert self.process.stdout
@@ -168,6 +171,10 @@ class Program:
         for line in list(self.log):
             if "msg=listening" in line:
                 host, _, port = line.rpartition("address=")[2].strip().rpartition(":")
+                self.address = (host, int(port))
+                return True
+            if '"msg": "listening"' in line:
+                host, _, port = json.loads(line)["address"].rpartition(":")
                 self.address = (host, int(port))
                 return True
         return False
