@@ -7,7 +7,7 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean chart
+.PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean chart sbom
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,7 @@ check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and g
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive exporter
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator --check
 	$(BIN)/python -m deploy.generate --check
@@ -71,6 +72,9 @@ bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an ho
 image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
+
+sbom:  ## write sbom.cdx.json: what the exporter needs to run, as a CycloneDX bill of materials
+	@deploy/sbom
 
 tools:  # the real programs that tests run: Prometheus, Alertmanager, Chromium
 	@tests/install-tools

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403
 import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -108,4 +108,4 @@ def _load(file: IO[bytes]) -> Iterator[_Series]:
     end = file.tell()
     file.seek(0)
     while file.tell() < end:
-        yield pickle.load(file)  # noqa: S301 (a nameless file that this process has just written)
+        yield pickle.load(file)  # noqa: S301 (a nameless file that this process has just written)  # nosec B301

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 # Nothing of the person's own AWS set-up may reach the simulation, or be asked for on its account.
 _OWN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _SIMULATED = {
-    "AWS_ACCESS_KEY_ID": "simulated",
-    "AWS_SECRET_ACCESS_KEY": "simulated",
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "simulated"),
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 

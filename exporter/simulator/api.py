@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.simulator.iam import Policy
     from exporter.simulator.life import PlannedJob
 
-SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (what must never be seen outside: tests look for it)
+SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (what must never be seen outside: tests look for it)  # nosec B105
 _ARN_PATH = re.compile(r"application/([^/]+)(?:/index/([^/]+)(?:/data-source/([^/]+))?)?")
 
 

@@ -42,7 +42,7 @@ def random_fleet(seed: int, sources: int = 20, now: float = 1_800_000_000.0, *, 
 
     Without `odd` every job is as the API reference has it, so that `truth` knows all of it.
     """
-    dice = random.Random(seed)  # noqa: S311 (a simulation that repeats)
+    dice = random.Random(seed)  # noqa: S311 (a simulation that repeats)  # nosec B311
     applications: list[Application] = []
     for number in range(sources):
         if not applications or dice.random() < 1 / 6:

@@ -53,7 +53,7 @@ class Routine:
 
 @lru_cache(maxsize=50_000)
 def _make_job(routine: Routine, number: int) -> PlannedJob:
-    dice = random.Random(f"{routine.name}/{number}")  # noqa: S311 (a simulation that repeats)
+    dice = random.Random(f"{routine.name}/{number}")  # noqa: S311 (a simulation that repeats)  # nosec B311
     planned = routine.plan(dice)
     started = routine.began + number * routine.period + dice.uniform(0, routine.period / 10)
     return replace(planned, execution_id=make_id("job", routine.name, number), started=started)

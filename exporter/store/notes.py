@@ -21,7 +21,7 @@ class Notes:
 
     def load(self, db: sqlite3.Connection) -> None:
         """Load the table; raises what `read` raises."""
-        self._written = dict(db.execute(f"SELECT * FROM {self._table}").fetchall())  # noqa: S608 (a name of ours)
+        self._written = dict(db.execute(f"SELECT * FROM {self._table}").fetchall())  # noqa: S608 (a name of ours)  # nosec B608
         for text in self._written.values():
             self._read(text)
 
@@ -50,7 +50,7 @@ class Notes:
         kept = [(key, text) for key, text in self._pending.items() if text is not None]
         gone = [(key,) for key, text in self._pending.items() if text is None]
         db.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)", kept)  # noqa: S608 (a name of ours)
-        db.executemany(f"DELETE FROM {self._table} WHERE key = ?", gone)  # noqa: S608 (the same)
+        db.executemany(f"DELETE FROM {self._table} WHERE key = ?", gone)  # noqa: S608 (the same)  # nosec
 
     def written(self) -> None:
         """Take note that what waited is on the disk."""

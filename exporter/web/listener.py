@@ -66,7 +66,7 @@ def _listen(address: Address, accepted: Accepted) -> Listener:
         return _open(*_resolve(address), accepted)
     if socket.has_dualstack_ipv6():
         return _open(socket.AF_INET6, ("::", address.port), accepted)
-    return _open(socket.AF_INET, ("0.0.0.0", address.port), accepted)  # noqa: S104 - all interfaces is what was asked for
+    return _open(socket.AF_INET, ("0.0.0.0", address.port), accepted)  # noqa: S104 (what was asked for)  # nosec B104
 
 
 def _resolve(address: Address) -> tuple[int, tuple[Any, ...]]:
