@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,18 @@ import yaml
 from botocore import xform_name
 
 from exporter.cli.arguments import parse
-from rulebook import PROMETHEUS_LABELS, ROOT, RUNBOOKS, alerts, asked_for, declared, queries, read, unit_tests
+from rulebook import (
+    PROMETHEUS,
+    PROMETHEUS_LABELS,
+    ROOT,
+    RUNBOOKS,
+    alerts,
+    asked_for,
+    declared,
+    queries,
+    read,
+    unit_tests,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,3 +127,14 @@ def test_links_lead_somewhere(book: Path) -> None:
             assert section in {heading.lower().replace(" ", "-") for heading in headings}
     for part in re.findall(r"http://EXPORTER:10142/#(\w+)", text):
         assert f'<section id="{part}"' in STATUS_PAGE.read_text()
+
+
+def test_runbooks_can_be_moved_by_the_command_on_the_page(tmp_path: Path) -> None:
+    """Then every alert links to where they are."""
+    (command,) = blocks(ROOT / "docs" / "alerts.md", "console")
+    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
+    subprocess.run(command.removeprefix("$ "), shell=True, check=True, cwd=tmp_path)  # noqa: S602 (as a person would)
+    moved = "".join(file.read_text() for file in (tmp_path / "rules").iterdir())
+    assert set(re.findall(r"runbook_url: (.*)", moved)) == {
+        f"https://wiki.example.com/qbusiness/{alert.name}.md" for alert in ALERTS
+    }

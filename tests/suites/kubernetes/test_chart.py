@@ -251,7 +251,7 @@ def test_tls_and_passwords_reach_whoever_asks(web: dict[str, Any], scheme: str |
 
 
 def test_rules_are_those_of_the_rule_files() -> None:
-    """As they stand; with a team's labels, and without the alerts that it does not want, where it says so."""
+    """As they stand; with a team's labels and runbooks, and without the alerts that it does not want."""
     files = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
 
     def rendered(**values: Any) -> dict[str, Any]:
@@ -259,7 +259,8 @@ def test_rules_are_those_of_the_rule_files() -> None:
         return {m["metadata"]["name"]: m["spec"] for m in found if m["kind"] == "PrometheusRule"}
 
     assert rendered() == {f"{NAME}-{stem}": content for stem, content in files.items()}
-    changed = rendered(ruleLabels={"severity": "page"}, disabledAlerts=["QBusinessSyncFailed"])
+    wiki = "https://wiki.example.com/qbusiness/"
+    changed = rendered(ruleLabels={"severity": "page"}, disabledAlerts=["QBusinessSyncFailed"], runbookUrl=wiki)
     rules = [rule for spec in changed.values() for group in spec["groups"] for rule in group["rules"]]
     alerts = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
     everything = {
@@ -267,6 +268,8 @@ def test_rules_are_those_of_the_rule_files() -> None:
     }
     assert set(alerts) == everything - {"QBusinessSyncFailed"}
     assert {labels["severity"] for labels in alerts.values()} == {"page"}
+    runbooks = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+    assert runbooks == {name: f"{wiki}{name}.md" for name in alerts}
 
 
 def test_dashboards_are_those_of_the_dashboard_files() -> None:
