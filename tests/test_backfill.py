@@ -240,6 +240,7 @@ def test_what_has_no_past_has_none(
     error = capsys.readouterr().err
     assert "without_past=1" in error
     assert "not watched yet" in error
+    assert "not_before=" in error
     assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "past.om"}
     store = Store(str(tmp_path / "state.db"), lambda: None)
     store.begin_watch("test", BEGIN - HOUR)

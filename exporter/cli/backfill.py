@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
 LOOKBACK = 300.0  # seconds for which Prometheus goes on showing a sample that no other follows
 CLOCK_ERROR = 5.0  # seconds
-HEAD = 3 * 3600.0  # seconds that Prometheus keeps in memory, and drops where a block that is put there has them too
+HEAD = 3 * 3600.0  # seconds that Prometheus keeps in memory: started again, only what is newer than its newest block
 
 logger = structlog.get_logger()
 
@@ -166,9 +166,9 @@ class _Past:
                 "not watched yet, so their past ends now: what ends before the exporter runs is counted by nobody",
                 data_sources=unwatched,
             )
-        elif ends and max(ends) > self._now - HEAD:
+        if ends and max(ends) > self._now - HEAD:
             logger.warning(
-                "watched for less than three hours: give the blocks to Prometheus later, lest it drop what it has",
+                "the past ends less than three hours ago: give it to Prometheus later, lest that drop what it has",
                 not_before=_written(max(ends) + HEAD),
             )
         logger.info(
