@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Ask the exporter in this container whether it is healthy: `healthcheck [/-/ready]` exits 0 when it says so, else 1.
 
-The address is that of the exporter's own command line, which is process 1 here. An exporter that wants a password or a
-client certificate of whoever asks is taken for healthy when it answers at all; the output says that no more is known.
+The address is that of the exporter's own command line, which is process 1 here. An exporter that wants a client
+certificate of whoever asks is taken for healthy when it answers at all; the output says that no more is known.
 """
 
 from __future__ import annotations
@@ -44,32 +44,26 @@ def where(command_line: list[str]) -> tuple[str, int, bool]:
 def ask(host: str, port: int, path: str, *, tls: bool) -> tuple[bool, str]:
     """Tell whether it is healthy, and why; raises OSError or HTTPException where nothing answers."""
     if not tls:
-        return judge(*get(http.client.HTTPConnection(host, port, timeout=TIMEOUT), path))
+        return get(http.client.HTTPConnection(host, port, timeout=TIMEOUT), path)
     try:
         # It is ourselves, by an address that no certificate names.
         context = ssl._create_unverified_context()  # noqa: S323, SLF001
-        return judge(*get(http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context), path))
+        return get(http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context), path)
     except ssl.SSLError as error:
         if "CERTIFICATE_REQUIRED" in str(error) or "HANDSHAKE_FAILURE" in str(error):
             return True, "answers, and asks for a client certificate: whether it polls cannot be seen from here"
         return ask(host, port, path, tls=False)  # a web config without TLS
 
 
-def get(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
-    """Give the status and the text of the answer."""
+def get(connection: http.client.HTTPConnection, path: str) -> tuple[bool, str]:
+    """Tell whether the answer is 200, and what it says."""
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        return response.status, response.read().decode(errors="replace").strip()
+        text = response.read().decode(errors="replace").strip()
+        return response.status == http.client.OK, f"{response.status}: {text}"
     finally:
         connection.close()
-
-
-def judge(status: int, text: str) -> tuple[bool, str]:
-    """Tell what an answer means."""
-    if status == http.client.UNAUTHORIZED:
-        return True, "answers, and asks for a password: whether it polls cannot be seen from here"
-    return status == http.client.OK, f"{status}: {text}"
 
 
 if __name__ == "__main__":

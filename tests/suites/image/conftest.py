@@ -34,13 +34,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def base() -> str:
     """Give the base image; where it cannot be pulled, Debian with its own Python takes its place."""
     if subprocess.run(["podman", "image", "exists", BASE], check=False).returncode:
-        packages = "--include=python3-minimal,ca-certificates,python3-venv"
-        bootstrap = subprocess.Popen(
-            ["mmdebstrap", "--quiet", "--variant=apt", packages, "bookworm", "-"], stdout=subprocess.PIPE
-        )
-        subprocess.run(["podman", "import", "--quiet", "-", BASE], stdin=bootstrap.stdout, check=True)
-        assert bootstrap.wait() == 0
+        bootstrap(BASE)
     return BASE
+
+
+def bootstrap(image: str, *packages: str) -> None:
+    """Make an image of Debian with its own Python, and further packages."""
+    include = ",".join(("python3-minimal", "ca-certificates", "python3-venv", *packages))
+    command = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={include}", "bookworm", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as making:
+        subprocess.run(["podman", "import", "--quiet", "-", image], stdin=making.stdout, check=True)
+    assert making.returncode == 0
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from builders import HOUR
+from certificates import Certificates
 from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.life import PlannedJob
@@ -116,6 +117,28 @@ def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path)
             assert (stalled.returncode, stalled.stdout) == (1, f"no answer from {container.listen}: timed out\n")
             container.send(signal.SIGCONT)
             assert container.exec("healthcheck").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("client_certificates", "says"),
+    [
+        (False, "200: Healthy"),
+        (True, "answers, and asks for a client certificate: whether it polls cannot be seen from here"),
+    ],
+)
+def test_the_health_check_speaks_tls(contain: Contain, tmp_path: Path, *, client_certificates: bool, says: str) -> None:
+    """With the exporter's own certificate, whoever issued it; it has no client certificate to show, and says so."""
+    Certificates(tmp_path)
+    (tmp_path / "server.key").chmod(0o644)
+    tls = {"cert_file": "server.crt", "key_file": "server.key"}
+    if client_certificates:
+        tls |= {"client_ca_file": "ca.crt", "client_auth_type": "RequireAndVerifyClientCert"}
+    (tmp_path / "web.yaml").write_text(yaml.safe_dump({"tls_server_config": tls}))
+    tmp_path.chmod(0o755)
+    options = (f"--volume={tmp_path}:/etc/qbusiness-exporter-web:ro",)
+    with contain("demo", "--web.config.file=/etc/qbusiness-exporter-web/web.yaml", options=options) as container:
+        healthy = container.exec("healthcheck")
+        assert (healthy.returncode, healthy.stdout) == (0, f"{says}\n")
 
 
 @pytest.mark.parametrize("command", ["check", "policy", "plan"])

@@ -171,10 +171,7 @@ def test_the_exporter_understands_what_it_is_given(values: dict[str, Any], tmp_p
     manifests = render(values)
     config = tmp_path / "config.yaml"
     config.write_text(config_of(manifests))
-    arguments = container_of(manifests)["args"]
-    if values:  # a flag that is not built yet would be refused
-        arguments = [argument for argument in arguments if not argument.startswith("--web.config.file")]
-    parsed = parse_arguments([f"--config.file={config}", *arguments])
+    parsed = parse_arguments([f"--config.file={config}", *container_of(manifests)["args"]])
     assert parsed.log_format == values.get("log", {}).get("format", "logfmt")
     given = tmp_path / "given.yaml"
     given.write_text(yaml.safe_dump(values.get("config", {})))

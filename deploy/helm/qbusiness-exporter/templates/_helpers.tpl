@@ -45,7 +45,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if or .Values.webConfig.tls .Values.webConfig.content.tls_server_config }}yes{{ end }}
 {{- end }}
 
-{{- /* The kubelet has neither password nor client certificate: behind a web config the image's own check asks. */}}
+{{- /* Whether a web config asks for TLS and client certificates is not known here: behind one, the image's own check asks. */}}
 {{- define "qbusiness-exporter.probe" -}}
 {{- if include "qbusiness-exporter.webSecret" .root }}
 exec:

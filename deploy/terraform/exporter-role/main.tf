@@ -1,0 +1,52 @@
+# In the exporter's own account: the role that it runs as. It may assume the roles of ../cross-account-role, and nothing else; where it
+# watches its own account too, give it ../../iam/discovery.json beside that.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.29"
+    }
+  }
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    principals {
+      type        = "Service"
+      identifiers = ["pods.eks.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    sid       = "AssumeRole"
+    actions   = ["sts:AssumeRole"]
+    resources = var.role_arns
+  }
+}
+
+resource "aws_iam_role" "exporter" {
+  name                 = var.name
+  description          = "Run by qbusiness-exporter: assumes the roles of the accounts that it watches"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "assume" {
+  name   = "assume-qbusiness-exporter-roles"
+  role   = aws_iam_role.exporter.id
+  policy = data.aws_iam_policy_document.assume.json
+}
+
+resource "aws_eks_pod_identity_association" "exporter" {
+  cluster_name    = var.cluster_name
+  namespace       = var.namespace
+  service_account = var.service_account
+  role_arn        = aws_iam_role.exporter.arn
+  tags            = var.tags
+}
