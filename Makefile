@@ -67,6 +67,7 @@ bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an ho
 	$(BIN)/python -m benchmarks.polling
 	$(BIN)/python -m benchmarks.poller
 	$(BIN)/python -m benchmarks.scrape
+	$(BIN)/python -m benchmarks.status
 	$(BIN)/python benchmarks/servers/trial.py
 
 image:  ## build the container image; CONTAINER=podman builds it with podman

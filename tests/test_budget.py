@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.budget import FLOOR, RECOVERY, Budget, Pace
+from exporter.budget import FLOOR, METERED, RECOVERY, Budget, Meter, Pace
 from exporter.host import System
 
 
@@ -77,3 +77,22 @@ def test_another_ceiling_keeps_what_was_learned() -> None:
     assert pace.rate(100.0 + RECOVERY) == 2.0
     pace.change(20.0, 1000.0)
     assert pace.rate(1000.0) == 20.0
+
+
+@given(st.lists(st.floats(0, 200), max_size=300), st.floats(0, 300))
+def test_the_meter_counts_the_last_minute(moments: list[float], now: float) -> None:
+    """Whatever was sent within it, and nothing that is still to come; a short life is no whole minute."""
+    meter = Meter(0.0)
+    for moment in sorted(moments):
+        meter.note(moment)
+    sent = sum(now - METERED < int(moment) <= now for moment in moments)
+    assert meter.rate(now) == pytest.approx(sent / min(METERED, max(1.0, now)))
+
+
+def test_what_is_spent_is_what_was_admitted() -> None:
+    """In requests a second, since the beginning where that was a moment ago."""
+    budget = Budget(1000.0, System(), threading.Event())
+    assert budget.spent() == 0
+    for _ in range(5):
+        budget.admit()
+    assert 0 < budget.spent() <= 5

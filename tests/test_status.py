@@ -10,7 +10,7 @@ import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
@@ -20,10 +20,13 @@ from jsonschema import Draft202012Validator
 
 from builders import HOUR, NOON
 from exporter.overview import Query
+from exporter.simulator.fleet import DataSource
+from exporter.simulator.server import SimulatedQBusiness
 from exporter.web.page import Page
-from harness import Program
+from harness import Program, config_for, eventually, fleet_of, serve
 from overviews import HEALTH, TARGET, Exhibit, begun, ended, index, shown, stories
 from status_site import API, HOSTILE, SCHEMA, Served, gzip_text, hostile, serving
+from test_reload import post, reload, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,6 +255,41 @@ def test_the_demo_serves_both(tmp_path: Path) -> None:
         for name in by_name:
             assert name in page
         assert "CNF-5572 Authentication failed" in page
+
+
+def test_what_becomes_of_the_exporter_is_told_while_it_happens(tmp_path: Path) -> None:
+    """A configuration that was refused, a target that denies access, and the way back from both."""
+
+    def exporter_of(program: Program) -> Any:
+        document = json.loads(program.get(API)[1])
+        SCHEMA.validate(document)
+        return document["exporter"]
+
+    def alerts(program: Program) -> set[str]:
+        return {problem["alert"] for problem in exporter_of(program)["problems"]}
+
+    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+        config = config_for(service, tmp_path / "state.db")
+        with serve(tmp_path, config) as program:
+            program.until_ready()
+            eventually(lambda: exporter_of(program)["targets"][0]["discovery_succeeded"])
+            assert exporter_of(program)["problems"] == []
+            assert exporter_of(program)["state"] == {"path": str(tmp_path / "state.db"), "written": True}
+            assert exporter_of(program)["configuration"]["file"] == str(tmp_path / "config.yaml")
+            rewrite(program, "targets: 7")
+            assert post(program)[0] == 500
+            assert alerts(program) == {"QBusinessConfigReloadFailed"}
+            assert "has problems (see the log)" in program.get("/")[1]
+            fault = service.faults.add("denied", operation="ListDataSourceSyncJobs")
+            eventually(lambda: alerts(program) == {"QBusinessConfigReloadFailed", "QBusinessTargetDown"})
+            assert exporter_of(program)["targets"][0]["trouble"] == "ListDataSourceSyncJobs: AccessDeniedException"
+            (source,) = json.loads(program.get(API)[1])["data_sources"]
+            assert source["freshness"]["last_poll_succeeded"] is False
+            assert source["freshness"]["stale"] is True
+            assert "AccessDeniedException" in program.get("/")[1]
+            service.faults.remove(fault)
+            reload(program, config)
+            eventually(lambda: exporter_of(program)["problems"] == [])
 
 
 def test_a_wheel_has_all_that_the_page_is_made_of(tmp_path: Path) -> None:

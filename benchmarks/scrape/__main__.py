@@ -5,32 +5,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.scrape.exporter import FULL_RATE, STILL, exporter, fill_state
 from benchmarks.scrape.organisation import Organisation
 from benchmarks.scrape.scraper import ENCODINGS, FORMATS, Latency, fetch, scrape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 SIZES = (100, 1_000, 2_500, 10_000)
 SCRAPES, RIVAL_SCRAPES = 200, 3
 PAUSE = 0.05  # seconds between scrapes, so that polls get in
 WARM_UP = 5.0  # seconds of polls, in which the SDK loads its models, before anything is measured
-FAST = {"requests_per_second": 1000, "concurrency": 8, "interval": "10s", "idle_interval": "10s"}
-STILL = {"requests_per_second": 0.01}
-FULL_RATE: Mapping[str, object] = {}  # the defaults: at these sizes the budget of 5 a second is always spent
 NEWS = 20  # sources of which something new is awaited
 
 HEAD = (
@@ -65,16 +61,12 @@ def _measure(size: int) -> str:
 
 
 def _measure_in(folder: Path, size: int, organisation: Organisation) -> str:
-    with _exporter(folder, organisation.url, FAST) as (port, _):
-        _await(port, r"^qbusiness_poll_success\{.* 1\.0$", size)
-        organisation.end_first_syncs()
-        _await(port, r'^qbusiness_sync_jobs_completed_total\{.*status="SUCCEEDED".* 1\.0$', size)
-        _await(port, r"^qbusiness_sync_running\{.* 1\.0$", -(-size // 10))
+    fill_state(folder, size, organisation)
     kinds = [(wanted, encoding) for wanted in FORMATS for encoding in ENCODINGS]
-    with _exporter(folder, organisation.url, STILL) as (port, _), _rival(folder, port) as rival:
+    with exporter(folder, organisation.url, STILL) as (port, _), _rival(folder, port) as rival:
         idle = {kind: Latency.of([scrape(port, *kind) for _ in range(SCRAPES)]) for kind in kinds}
         theirs = {kind: Latency.of([scrape(rival, *kind) for _ in range(RIVAL_SCRAPES)]) for kind in kinds}
-    with _exporter(folder, organisation.url, FULL_RATE) as (port, process):
+    with exporter(folder, organisation.url, FULL_RATE) as (port, process):
         time.sleep(WARM_UP)
         busy = {kind: Latency.of(list(_scrapes_between_polls(port, *kind))) for kind in kinds}
         visible = _time_to_visible(port, organisation)
@@ -129,41 +121,6 @@ def _time_to_visible(port: int, organisation: Organisation) -> list[float]:
 def _failed(page: str) -> dict[str, float]:
     pattern = r'^qbusiness_sync_jobs_completed_total\{.*data_source_id="([^"]+)".*status="FAILED".* (\S+)$'
     return {source: float(count) for source, count in re.findall(pattern, page, re.MULTILINE)}
-
-
-def _await(port: int, pattern: str, count: int) -> None:
-    deadline = time.monotonic() + 600
-    while (found := len(re.findall(pattern, fetch(port), re.MULTILINE))) < count:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{pattern}: {found} of {count}")
-        time.sleep(1)
-
-
-@contextmanager
-def _exporter(folder: Path, url: str, polling: Mapping[str, object]) -> Iterator[tuple[int, int]]:
-    """Run the program; give its port and its process."""
-    target = {"name": "bench", "region": "us-east-1", "endpoint_url": url, "discovery": {}}
-    config = {"targets": [target], "polling": polling, "state": {"path": str(folder / "state.db")}}
-    (folder / "config.yaml").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "exporter", f"--config.file={folder / 'config.yaml'}"]
-    command += ["--web.listen-address=127.0.0.1:0", "--log.format=json"]
-    env = {**os.environ, "AWS_ENDPOINT_URL_STS": url}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:  # noqa: S603 (ourselves)
-        assert process.stderr is not None  # noqa: S101 (it is a pipe)
-        port = next(int(found[1]) for line in process.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-        with _drained(process):
-            yield port, process.pid
-
-
-@contextmanager
-def _drained(process: subprocess.Popen[str]) -> Iterator[None]:
-    reader = threading.Thread(target=lambda: [None for _ in process.stderr or ()], daemon=True)
-    reader.start()
-    try:
-        yield
-    finally:
-        process.terminate()
-        reader.join(15)
 
 
 @contextmanager

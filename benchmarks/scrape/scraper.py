@@ -35,11 +35,11 @@ class Latency:
         return cls(statistics.median(ordered) * 1000, ordered[int(0.99 * (len(ordered) - 1))] * 1000)
 
 
-def scrape(port: int, wanted: str, encoding: str) -> float:
+def scrape(port: int, wanted: str, encoding: str, path: str = "/metrics") -> float:
     """Give the seconds from connecting to the last byte."""
     with socket.create_connection(("127.0.0.1", port), 120) as connection:
         began = time.perf_counter()
-        connection.sendall(_request(wanted, encoding))
+        connection.sendall(_request(wanted, encoding, path))
         head = connection.recv_into(_BUFFER)
         if not _BUFFER.startswith(b"HTTP/1."):
             raise RuntimeError(bytes(_BUFFER[:head]))
@@ -59,6 +59,6 @@ def fetch(port: int, wanted: str = "text") -> str:
     return (gzip.decompress(body) if re.search(rb"(?i)content-encoding: gzip", head) else body).decode()
 
 
-def _request(wanted: str, encoding: str) -> bytes:
-    lines = ["GET /metrics HTTP/1.1", "Host: localhost", "Connection: close", f"Accept: {FORMATS[wanted]}"]
+def _request(wanted: str, encoding: str, path: str = "/metrics") -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Accept: {FORMATS[wanted]}"]
     return "\r\n".join([*lines, f"Accept-Encoding: {encoding}", "", ""]).encode()

@@ -221,7 +221,7 @@ class Target:
         self._telemetry.poll_failed(self.name, reason)
         self._pass.note("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
-            self._set_up(up=False, trouble=str(reason))
+            self._set_up(up=False, trouble=self._trouble or str(reason))
 
     def _passed(self) -> None:
         """Say what came of a pass over all sources."""

@@ -2,8 +2,9 @@
 
 from exporter.overview.document import Overview
 from exporter.overview.health import ExporterHealth, TargetHealth
+from exporter.overview.manners import giving_way
 from exporter.overview.query import Query, QueryError
 from exporter.overview.sources import Terms
 from exporter.overview.words import span
 
-__all__ = ["ExporterHealth", "Overview", "Query", "QueryError", "TargetHealth", "Terms", "span"]
+__all__ = ["ExporterHealth", "Overview", "Query", "QueryError", "TargetHealth", "Terms", "giving_way", "span"]

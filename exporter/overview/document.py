@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from exporter.overview.indexes import describe_index, fullness
+from exporter.overview.manners import giving_way
 from exporter.overview.query import STATES, is_in
 from exporter.overview.sources import describe, judge, urgency
 
@@ -62,9 +63,13 @@ class Overview:
         """Give what a query asks for."""
         terms, health = self._terms, self._health()
         everything = self._judge(terms)
-        wanted = sorted((each for each in everything if query.wants(each[0])), key=lambda each: urgency(each[0]))
+        wanted = sorted(
+            (each for each in giving_way(everything) if query.wants(each[0])), key=lambda each: urgency(each[0])
+        )
         begin = (query.page - 1) * query.page_size
-        indexes = sorted((describe_index(snapshot) for snapshot, _ in self._indexes.everything()), key=fullness)
+        on_page = giving_way(wanted[begin : begin + query.page_size])
+        shown = giving_way(self._indexes.everything())
+        indexes = sorted((describe_index(snapshot) for snapshot, _ in shown), key=fullness)
         return {
             "as_of": health.now,
             "filters": query.filters,
@@ -77,7 +82,7 @@ class Overview:
                 "indexes": len(indexes),
                 "index_problems": sum(bool(index["problems"]) for index in indexes),
             },
-            "data_sources": [describe(judged, now, terms) for judged, now in wanted[begin : begin + query.page_size]],
+            "data_sources": [describe(judged, now, terms) for judged, now in on_page],
             "indexes": [index for index in indexes if query.application in {"", index["application"]}],
             "exporter": _exporter(health),
         }
@@ -91,7 +96,7 @@ class Overview:
     def _judge(self, terms: Terms) -> list[tuple[Judged, float]]:
         """Judge every source; one that is as it was costs nothing."""
         before, judged = self._kept, []
-        for snapshot, clock in self._sources.everything():
+        for snapshot, clock in giving_way(self._sources.everything()):
             now, old = clock.now(), before.get(snapshot.source.id)
             is_good = old is not None and old.snapshot is snapshot and now < old.until
             judged.append((old if old and is_good else judge(snapshot, now, terms), now))

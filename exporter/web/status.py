@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.exposition.negotiation import accepts_gzip
-from exporter.overview import Query, QueryError
+from exporter.overview import Query, QueryError, giving_way
 from exporter.web.page import SOURCES_A_PAGE
 
 if TYPE_CHECKING:
@@ -77,5 +77,12 @@ def _endpoint(
 
 
 def _json(document: dict[str, Any]) -> bytes:
+    """Write one source after the other, the rest before them."""
+    rest = _dump({name: value for name, value in document.items() if name != "data_sources"})
+    sources = ",".join(_dump(source) for source in giving_way(document["data_sources"]))
+    return f'{rest[:-1]},"data_sources":[{sources}]}}\n'.encode("ascii")
+
+
+def _dump(thing: object) -> str:
     # ASCII alone: what AWS may answer has characters that are no UTF-8, and "NaN" would be no JSON.
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    return json.dumps(thing, separators=(",", ":"), allow_nan=False)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from exporter.overview import span
+from exporter.overview import giving_way, span
 from exporter.overview.query import STATES
 from exporter.overview.words import percentage
 from exporter.web.page.charts import BARS, HEIGHT, STEP, WIDTH, bars, seconds_of
@@ -77,7 +77,7 @@ class Page:
         size = document["page_size"]
         kept = {**document["filters"], "page_size": size if size != SOURCES_A_PAGE else ""}
         style, script = Markup(self._style), Markup(self._script)  # noqa: S704 (our own files)  # nosec B704
-        html = self._template.render(
+        pieces = self._template.generate(
             document=document,
             choices=choices,
             links=self._links,
@@ -85,7 +85,7 @@ class Page:
             script=script,
             address=lambda **changes: _address({**kept, **changes}),
         )
-        return html.encode()
+        return "".join(giving_way(pieces)).encode()
 
 
 def _text(name: str) -> str:
