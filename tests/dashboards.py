@@ -38,11 +38,11 @@ def filled_in(expression: str, variables: Mapping[str, str] = ANY) -> str:
     return expression
 
 
-def queries(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each query of each panel, with its name in words."""
+def queries(name: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Give each query, by its name in words, with its panel."""
     for panel in panels(name):
         for target in panel["targets"]:
-            yield f"{name}: {panel['title']}: {target['refId']}", target
+            yield f"{name}: {panel['title']}: {target['refId']}", panel, target
 
 
 def strings(node: object) -> Iterator[str]:

@@ -12,7 +12,7 @@ from deploy.grafana.generator.__main__ import files
 from promql import labels_of, unknown
 from rulebook import RUNBOOK_URL
 
-EVERY_QUERY = [pytest.param(target, id=name) for file in FILES for name, target in queries(file)]
+EVERY_QUERY = [pytest.param(target, id=name) for file in FILES for name, _, target in queries(file)]
 PARTS = [pytest.param(file, id=file.removesuffix(".json")) for file in FILES]
 
 

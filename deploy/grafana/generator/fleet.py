@@ -39,7 +39,7 @@ def every_data_source() -> Panel:
             },
             [
                 Column("Application", label="application", width=85),
-                Column("Data source", label="data_source", links=[TO_DATA_SOURCE, TO_STATUS_PAGE], width=180),
+                Column("Data source", label="data_source", links=[TO_DATA_SOURCE], width=180),
                 Column("Type", label="data_source_type", width=125),
                 Column("State", label="own_status", mappings=looks.words(looks.RESOURCE_COLOURS), width=70),
                 Column("Latest sync", label="latest_sync", mappings=statuses, width=125),

@@ -60,7 +60,7 @@ def of_data_sources() -> Panel:
                 _SEVERITY,
                 _STATE,
                 Column("Application", label="application", width=95),
-                Column("Data source", label="data_source", links=[TO_DATA_SOURCE, TO_STATUS_PAGE], width=190),
+                Column("Data source", label="data_source", links=[TO_DATA_SOURCE], width=190),
                 _PROBLEM,
                 _FOR,
                 Column(

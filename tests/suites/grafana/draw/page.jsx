@@ -67,5 +67,26 @@ window.draw = async (dashboard, answers, [from, to], variables) => {
       </ThemeContext.Provider>
     </MemoryRouter>
   );
-  return panels.map(({ panel, data }) => [panel.title, data.map((frame) => frame.fields.map((field) => field.name))]);
+  window.expected = panels.filter(({ panel }) => panel.type !== 'row').length;
 };
+
+window.facts = () =>
+  Object.fromEntries(
+    [...document.querySelectorAll('[data-panel]')].map((section, index) => [
+      `${index} ${section.dataset.panel}`,
+      {
+        title: section.dataset.panel,
+        kind: section.dataset.type,
+        text: section.innerText,
+        links: [...section.querySelectorAll('a')].map((a) => a.getAttribute('href')),
+        cells: section.querySelectorAll('[role=gridcell]').length,
+        strips: section.querySelectorAll('svg[data-strips] rect').length,
+        painted: [...section.querySelectorAll('canvas')].reduce((sum, canvas) => sum + painted(canvas), 0),
+      },
+    ])
+  );
+
+function painted(canvas) {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return data.reduce((sum, value, index) => sum + (index % 4 === 3 && value > 0 ? 1 : 0), 0);
+}

@@ -1,0 +1,135 @@
+"""Every panel asked of a Prometheus that scraped the demo, and drawn by Grafana's own components."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dashboards import FILES, queries
+from harness import eventually
+from suites.grafana.asking import View, answers, ask
+from suites.grafana.drawing import Drawing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from prometheus_server import Prometheus
+
+    Look = Callable[..., View]
+
+IN_DEPTH = ("engineering-confluence", "archive-s3", "policies-s3")
+"""Data sources of the demo that between them have all there is to show of one."""
+
+NOTHING_TO_SHOW = {
+    "data-source.json: Documents scanned, against what is usual: usual": "needs a day of watching",
+    "index-capacity.json: Indexes: documents_full": "the demo's indexes do not grow",
+    "index-capacity.json: Indexes: text_bytes_full": "the demo's indexes do not grow",
+    "exporter.json: Requests that did not work, by code: codes": "the demo answers every request",
+    "exporter.json: Failed polls by reason: reasons": "no poll of the demo fails",
+}
+"""Queries that the demo has no answer for, and why: tests/test_dashboard_answers.py has made-up series for these."""
+
+DRAWN_IN_DEPTH, IN_PICTURES = "servicenow", "jira"
+"""One that never fails, so that it is known which panels are empty; and one that now and then does."""
+OF_FAILURES = {"Alerts", "Reasons in the time range", "Failed syncs by reason"}
+
+EVERY_QUERY = [
+    pytest.param(file, panel, target, id=name)
+    for file in FILES
+    for name, panel, target in queries(file)
+    if name not in NOTHING_TO_SHOW
+]
+
+
+def ids(server: Prometheus, *names: str) -> list[str]:
+    """Give the ids of data sources of the demo."""
+    found = [
+        server.ask("query", query=f'max by (data_source_id) (qbusiness_sync_running{{data_source="{name}"}})')["result"]
+        for name in names
+    ]
+    return [one["metric"]["data_source_id"] for (one,) in found]
+
+
+@pytest.mark.parametrize(("file", "panel", "target"), EVERY_QUERY)
+def test_every_query_is_answered(
+    watched: Prometheus, look: Look, file: str, panel: dict[str, Any], target: dict[str, Any]
+) -> None:
+    """With data, from a demo that was watched for a minute or two; in depth, for one of three data sources at least."""
+    chosen = ids(watched, *IN_DEPTH) if file == "data-source.json" else [".*"]
+    eventually(lambda: any(ask(watched, panel, target, look(data_source=one)) for one in chosen), 60)
+
+
+@pytest.mark.parametrize("name", NOTHING_TO_SHOW)
+def test_what_has_nothing_to_show_is_listed_rightly(watched: Prometheus, look: Look, name: str) -> None:
+    """A query that would be answered has no place in that list, nor has one that there is not."""
+    ((panel, target),) = [(panel, target) for file in FILES for query, panel, target in queries(file) if query == name]
+    assert ask(watched, panel, target, look()) == []
+
+
+@pytest.fixture
+def drawn(
+    request: pytest.FixtureRequest, watched: Prometheus, look: Look, chromium: Browser, page: Path
+) -> Callable[[str], Drawing]:
+    """Draw a dashboard, as it is opened; the one in depth for one data source."""
+
+    def draw(file: str) -> Drawing:
+        shown, chosen = {"exporter_url": "http://localhost:10142", "datasource": "Prometheus"}, {}
+        if file == "data-source.json":
+            name = IN_PICTURES if request.config.getoption("--pictures") else DRAWN_IN_DEPTH
+            shown |= {"application": "support", "data_source": name}
+            chosen = {"application": "support", "data_source": ids(watched, name)[0]}
+        view, drawing = look(**chosen), Drawing(chromium, page)
+        drawing.draw(file, answers(watched, file, view), view, shown)
+        return drawing
+
+    return draw
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_dashboards_are_drawn(drawn: Callable[[str], Drawing], keep: Callable[[Page, str], None], file: str) -> None:
+    """Every panel is there with something in it, no link is left half made, and nothing complains."""
+    drawing = drawn(file)
+    assert drawing.complaints == []
+    facts = drawing.facts()
+    assert {fact["title"] for fact in facts.values() if not _has_something(fact)} <= OF_FAILURES
+    links = [link for fact in facts.values() for link in fact["links"]]
+    assert not [link for link in links if "${" in link or "undefined" in link]
+    keep(drawing.page, file)
+
+
+def _has_something(fact: dict[str, Any]) -> bool:
+    match fact["kind"]:
+        case "timeseries":
+            return bool(fact["painted"] > 1000)
+        case "state-timeline":
+            return bool(fact["strips"])
+        case "table":
+            return bool(fact["cells"])
+        case "bargauge":
+            return any(character.isdigit() for character in fact["text"])
+        case _:
+            return len(fact["text"].split("\n")) > 1
+
+
+def test_what_is_broken_can_be_read_from_the_first_screen(watched: Prometheus, drawn: Callable[[str], Drawing]) -> None:
+    """Which data source, what is wrong with it, for how many syncs and why; and ways to its page and the runbook."""
+    facts = drawn("overview.json").facts()
+    (problems,) = [fact for fact in facts.values() if fact["title"] == "Data sources with a problem"]
+    for expected in (
+        "engineering-confluence",
+        "SyncFailingRepeatedly",
+        "FAILED",
+        "CNF-5572",
+        "critical",
+        "Failed in a row",
+    ):
+        assert expected in problems["text"]
+    (confluence,) = ids(watched, "engineering-confluence")
+    links = "\n".join(problems["links"])
+    assert f"/d/qbusiness-data-source?var-application=intranet&var-data_source={confluence}" in links
+    assert f"http://localhost:10142/?data_source_id={confluence}" in links
+    assert "/docs/runbooks/QBusinessSyncFailingRepeatedly.md" in links
