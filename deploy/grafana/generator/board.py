@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from deploy.grafana.generator.links import TITLES, on_top
 from deploy.grafana.generator.panels import PROMETHEUS
-from deploy.grafana.generator.queries import FRESHEST, has_status, known, of_source
+from deploy.grafana.generator.queries import FRESHEST, has_status, of_source, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def data_sources(*, several: bool = True) -> build.QueryVariable:
 
 def failed_syncs(*, shown: bool) -> build.AnnotationQuery:
     """Mark when failed syncs ended, by AWS's clock, each once."""
-    ended = " or ".join(known(f"qbusiness_last_completed_sync_{edge}_timestamp_seconds") for edge in ("end", "start"))
+    ended = " or ".join(select(f"qbusiness_last_completed_sync_{edge}_timestamp_seconds") for edge in ("end", "start"))
     failed = has_status("qbusiness_last_completed_sync_status", "FAILED")
     expression = of_source(f"1000 * ({ended}) and on (data_source_id) {failed} and {FRESHEST}")
     query = build.AnnotationQuery().name("Failed syncs").datasource(PROMETHEUS).enable(shown).icon_color("red")

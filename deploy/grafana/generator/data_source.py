@@ -11,6 +11,7 @@ from deploy.grafana.generator import data_source_past as past
 from deploy.grafana.generator.links import DATA_SOURCE
 from deploy.grafana.generator.queries import (
     AS_OF,
+    RUNNING_FOR,
     SOURCE,
     age,
     known,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _INDEXED = age(known("qbusiness_last_indexed_sync_timestamp_seconds"))
 _MAX_AGE = latest("qbusiness_data_source_objective_max_success_age_seconds")
-_RUNNING_FOR = age(known("qbusiness_running_sync_start_timestamp_seconds"))
 
 
 def dashboard() -> Dashboard:
@@ -109,7 +109,7 @@ def _figures() -> Iterator[Figure]:
             "Running for",
             "How long the oldest sync in progress has been running, from "
             "qbusiness_running_sync_start_timestamp_seconds. No data: none is in progress.",
-            panels.now(_RUNNING_FOR),
+            panels.now(RUNNING_FOR),
             "not running",
         )
         .unit("s")

@@ -8,8 +8,10 @@ from deploy.grafana.generator import looks, panels
 from deploy.grafana.generator.queries import (
     AS_OF,
     CHOSEN,
+    RUNNING_FOR,
     SOURCE,
     age,
+    current,
     known,
     latest,
     of_source,
@@ -28,7 +30,6 @@ _INDEXED = age(known("qbusiness_last_indexed_sync_timestamp_seconds"))
 _MAX_AGE = latest("qbusiness_data_source_objective_max_success_age_seconds")
 _MAX_DURATION = latest("qbusiness_data_source_objective_max_duration_seconds")
 _MAX_FAILED = latest("qbusiness_data_source_objective_max_failed_ratio")
-_RUNNING_FOR = age(known("qbusiness_running_sync_start_timestamp_seconds"))
 _FAILED_RATIO = of_source(f"data_source:qbusiness_last_completed_sync_documents_failed:ratio{{{CHOSEN}}}")
 
 
@@ -68,8 +69,8 @@ def durations() -> Lines:
         "How long the sync in progress has run and the last one took, against what syncs that reached the index took "
         "on average while watched, and the objective max_duration. From "
         "qbusiness_last_completed_sync_duration_seconds and qbusiness_sync_job_duration_seconds.",
-        panels.over_time(latest("qbusiness_last_completed_sync_duration_seconds"), "last ended", "last"),
-        panels.over_time(f"clamp_min({_RUNNING_FOR}, 1)", "in progress", "running"),
+        panels.over_time(current("qbusiness_last_completed_sync_duration_seconds"), "last ended", "last"),
+        panels.over_time(f"clamp_min({RUNNING_FOR}, 1)", "in progress", "running"),
         panels.over_time(f"{total} / ({number} > 0)", "average", "average"),
         panels.over_time(_MAX_DURATION, _OBJECTIVE, "objective"),
     ).unit("s")
@@ -92,7 +93,7 @@ def documents() -> Lines:
 def last_documents() -> Lines:
     """Draw the figures of the last sync."""
     queries = [
-        panels.over_time(latest(f"qbusiness_last_completed_sync_documents_{kind}"), kind, kind)
+        panels.over_time(current(f"qbusiness_last_completed_sync_documents_{kind}"), kind, kind)
         for kind in looks.DOCUMENT_COLOURS
         if kind != "scanned"
     ]
@@ -113,8 +114,8 @@ def scanned() -> Lines:
         "(a recording rule, there once the data source was watched for a day) and the objective "
         "min_documents_scanned. A fall to next to nothing: the connector sees an empty source. CUSTOM data sources do "
         "not say what they scan.",
-        panels.over_time(latest("qbusiness_last_completed_sync_documents_scanned"), "last ended", "last"),
-        panels.over_time(latest("qbusiness_running_sync_documents_scanned"), "in progress", "running"),
+        panels.over_time(current("qbusiness_last_completed_sync_documents_scanned"), "last ended", "last"),
+        panels.over_time(current("qbusiness_running_sync_documents_scanned"), "in progress", "running"),
         panels.over_time(usual, "usual at least", "usual"),
         panels.over_time(latest("qbusiness_data_source_objective_min_documents_scanned"), _OBJECTIVE, "objective"),
     ).unit("locale")
@@ -147,7 +148,7 @@ def failures() -> Lines:
         "qbusiness_sync_job_failures_total.",
         panels.over_time(f"{_failed_by_reason('$__rate_interval')} > 0", "{{reason}}"),
         width=10,
-    )
+    ).color_scheme(looks.shades(looks.BAD))
 
 
 def reasons() -> Ranking:

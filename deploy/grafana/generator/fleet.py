@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.grafana.generator import looks
 from deploy.grafana.generator.links import TO_DATA_SOURCE, TO_STATUS_PAGE
-from deploy.grafana.generator.queries import AS_OF, SOURCE, age, known, latest, of_source, status_of
+from deploy.grafana.generator.queries import AS_OF, SOURCE, age, current, known, latest, of_source, select, status_of
 from deploy.grafana.generator.tables import Column, Rows, listing
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def every_data_source() -> Panel:
                 "own": status_of("qbusiness_data_source_status", "own_status"),
                 "latest": status_of("qbusiness_sync_status", "latest_sync"),
                 "last": status_of(f"{_LAST}status", "last_sync"),
-                "ended": age(known(f"{_LAST}end_timestamp_seconds")),
-                "duration": latest(f"{_LAST}duration_seconds"),
+                "ended": age(select(f"{_LAST}end_timestamp_seconds")),
+                "duration": current(f"{_LAST}duration_seconds"),
                 "indexed": age(known("qbusiness_last_indexed_sync_timestamp_seconds")),
-                "scanned": latest(f"{_LAST}documents_scanned"),
-                "failed": latest(f"{_LAST}documents_failed"),
+                "scanned": current(f"{_LAST}documents_scanned"),
+                "failed": current(f"{_LAST}documents_failed"),
                 "next": f"1000 * {latest('qbusiness_data_source_next_scheduled_sync_timestamp_seconds')}",
             },
             [

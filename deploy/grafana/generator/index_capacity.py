@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NAME = "{{application}} / {{index}}"
 _AS_OF = "as of the last discovery"
 _KINDS = {"documents": "documents", "text_bytes": "text"}
+_TITLES = {"documents": "Docs", "text_bytes": "Text"}
 _NEAR = (0.8, "orange"), (0.9, looks.BAD)
 _GROWTH_OVER = "1d"
 _AT_THE_END = " @ end()"
@@ -137,7 +138,7 @@ def _indexes() -> Table:
         Column("Type", label="index_type"),
         Column("Units", query="units"),
     ]
-    for kind, noun in _KINDS.items():
+    for kind, title in _TITLES.items():
         unit = "locale" if kind == "documents" else "decbytes"
         queries |= {
             kind: _of_index(f"qbusiness_index_{kind}"),
@@ -146,19 +147,19 @@ def _indexes() -> Table:
             f"{kind}_full": _full_in(kind),
         }
         columns += [
-            Column(noun.capitalize(), query=kind, unit=unit),
-            Column(f"{noun.capitalize()} limit", query=f"{kind}_limit", unit=unit),
+            Column(title, query=kind, unit=unit),
+            Column(f"{title} limit", query=f"{kind}_limit", unit=unit),
             Column(
-                f"{noun.capitalize()} used",
+                f"{title} used",
                 query=f"{kind}_ratio",
                 unit="percentunit",
                 decimals=1,
                 thresholds=near,
                 filled=True,
             ),
-            Column(f"{noun.capitalize()} full in", query=f"{kind}_full", unit="s", decimals=1, thresholds=soon),
+            Column(f"{title} full in", query=f"{kind}_full", unit="s", decimals=1, thresholds=soon),
         ]
-    columns += [Column("Account", label="aws_account_id"), Column("Region", label="aws_region")]
+    columns += [Column("Account", label="aws_account_id", width=125), Column("Region", label="aws_region")]
     return listing(
         "Indexes",
         f"What GetIndex says of each index, {_AS_OF}. A unit of capacity holds 20,000 documents or 200 MB of "
@@ -171,7 +172,7 @@ def _indexes() -> Table:
             descending=True,
             hidden=["Value #info", "Value #state", "index_id"],
         ),
-        height=8,
+        height=6,
     )
 
 

@@ -85,3 +85,8 @@ def fixed(colour: str) -> build.FieldColor:
 def palette() -> build.FieldColor:
     """Colour each series differently."""
     return build.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC)
+
+
+def shades(colour: str) -> build.FieldColor:
+    """Colour each series in a shade of its own."""
+    return build.FieldColor().mode(models.FieldColorModeId.SHADES).fixed_color(colour)

@@ -11,6 +11,7 @@ from deploy.grafana.generator.links import OVERVIEW
 from deploy.grafana.generator.queries import (
     AS_OF,
     FRESHEST,
+    RUNNING_FOR,
     age,
     count,
     has_status,
@@ -36,7 +37,6 @@ _NAME = "{{application}} / {{data_source}}"
 _MAX_AGE = latest("qbusiness_data_source_objective_max_success_age_seconds")
 _MAX_DURATION = latest("qbusiness_data_source_objective_max_duration_seconds")
 _CONTENT_AGE = age(known("qbusiness_last_indexed_sync_timestamp_seconds"))
-_RUNNING_FOR = age(known("qbusiness_running_sync_start_timestamp_seconds"))
 _STREAK = "qbusiness_consecutive_failed_syncs"
 
 
@@ -88,7 +88,7 @@ def _figures() -> Iterator[Figure]:
     yield panels.figure(
         "Overrunning",
         "Data sources with a sync in progress for longer than their objective max_duration allows.",
-        panels.now(count(f"{_RUNNING_FOR} > {_MAX_DURATION}")),
+        panels.now(count(f"{RUNNING_FOR} > {_MAX_DURATION}")),
     ).thresholds(orange)
     yield panels.figure(
         "Syncing now",
@@ -140,7 +140,7 @@ def _rankings() -> Iterator[Ranking]:
             "Running syncs against their objective",
             "How long syncs in progress have been running, as a share of the objective max_duration: beyond 100% is "
             "too long. Index maintenance alone can hold a sync for a day.",
-            panels.now(f"topk(6, {_RUNNING_FOR} / {_MAX_DURATION})", _NAME),
+            panels.now(f"topk(6, {RUNNING_FOR} / {_MAX_DURATION})", _NAME),
         )
         .unit("percentunit")
         .decimals(1)

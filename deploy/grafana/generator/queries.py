@@ -17,6 +17,9 @@ FRESHEST = "data_source:qbusiness_as_of_timestamp_seconds:freshest"
 AS_OF = f"{FRESHEST}{{{CHOSEN}}}"
 """The "now" that alerts reckon with; on the replica that read it last."""
 
+RUNNING_FOR = f"max by ({SOURCE}) ({AS_OF} - qbusiness_running_sync_start_timestamp_seconds{{{CHOSEN}}})"
+"""How long the oldest sync in progress has been running."""
+
 STATUSES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED", "SYNCING", "SYNCING_INDEXING", "STOPPING")
 UNKNOWN_STATUS = len(STATUSES) + 1
 
@@ -39,6 +42,14 @@ def of_source(expression: str, by: str = SOURCE) -> str:
 def latest(metric: str, *matchers: str, at: str = "") -> str:
     """Give what the replica knows that read a data source last."""
     return of_source(f"{known(metric, *matchers, at=at)} and {FRESHEST}{at}")
+
+
+def current(metric: str) -> str:
+    """Give what the replica says now that read a data source last: for what may go, as it does when a sync ends.
+
+    Carried over, the sync that was would be told of as if it were still in progress.
+    """
+    return of_source(f"{select(metric)} and {FRESHEST}")
 
 
 def age(timestamp: str) -> str:
