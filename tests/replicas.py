@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from harness import Program, free_port, serve
@@ -60,16 +61,17 @@ class Replicas:
 
     def __enter__(self) -> Self:
         """Start them."""
-        for replica in (self.a, self.b):
-            replica.program.start()
-        for replica in (self.a, self.b):
-            replica.program.until_ready()
+        with ExitStack() as started:
+            for replica in (self.a, self.b):
+                started.enter_context(replica.program)
+            for replica in (self.a, self.b):
+                replica.program.until_ready()
+            self._running = started.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End them."""
-        for replica in (self.a, self.b):
-            replica.program.kill()
+        self._running.close()
 
     def targets(self) -> list[dict[str, Any]]:
         """Give what a Prometheus is to scrape, each under its name."""

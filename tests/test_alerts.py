@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from promql_parser import MatrixSelector, parse_duration
 
 from rulebook import (
     PROMETHEUS,
@@ -21,6 +22,7 @@ from rulebook import (
     asked_for,
     declared,
     grouped_by,
+    parts,
     read,
     rules,
     unit_tests,
@@ -74,6 +76,16 @@ def test_what_a_rule_looks_at_exists(rule: Rule) -> None:
         assert labels <= declared()[name] | PROMETHEUS_LABELS, name
     known = set().union(*declared().values()) | PROMETHEUS_LABELS
     assert grouped_by(rule.expr) <= known
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
+def test_last_words_of_a_replica_that_is_gone_do_not_outlast_the_wait(alert: Rule) -> None:
+    """Where all replicas are looked at, what one of them said last is out of the window before the alert may fire."""
+    nodes = [node for node in parts(alert.expr) if isinstance(node, MatrixSelector)]
+    windows = [node.range for node in nodes if str(node.vector_selector.name).startswith("qbusiness_")]
+    looks_at_the_freshest = any("freshest" in name for name, _ in asked_for(alert.expr))
+    if windows and not looks_at_the_freshest and alert.name != "QBusinessExporterDown":  # which is about one replica
+        assert max(windows) < parse_duration(alert.after)
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
