@@ -28,7 +28,7 @@ from exporter.web.server import WebServer
 from overviews import Exhibit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 TLS = {"cert_file": "server.crt", "key_file": "server.key"}
@@ -66,12 +66,13 @@ class Served:
 
     folder: Path
     noted: list[str] = field(default_factory=list)
+    reload: Callable[[], list[str]] = list
 
     def start(self, **config: Any) -> None:
         """Begin with a web config; from then on `look` does what the program does every second."""
         self.rewrite(**config)
         self.access = Access(self.folder / "web.yml")
-        site = Site(Page(), Exhibit.of().overview, lambda: None, lambda: None, reload=list, access=self.access)
+        site = Site(Page(), Exhibit.of().overview, lambda: None, lambda: None, reload=self.reload, access=self.access)
         self.server = WebServer(create_app(site), ["127.0.0.1:0"], ssl_context=self.access.ssl_context)
         self.server.start()
         self.access.watch(
@@ -242,6 +243,34 @@ def test_a_flood_of_wrong_passwords_delays_nobody(served: Served, monkeypatch: p
         client.join(10)
     assert statuses[-passwords.MAX_WAITING_OF_ONE :] == [401] * passwords.MAX_WAITING_OF_ONE
     assert most == [True] * passwords.MAX_WAITING_OF_ONE
+
+
+def test_reloads_wait_for_each_other(served: Served) -> None:
+    """Whoever asks for them without end keeps one thread busy, and nobody from a scrape."""
+    begun, gate = threading.Semaphore(0), threading.Event()
+
+    def reload() -> list[str]:
+        begun.release()
+        gate.wait(20)
+        return []
+
+    served.reload = reload
+    served.start()
+    statuses: list[int] = []
+
+    def ask() -> None:
+        statuses.append(served.get("/-/reload", method="POST").status)
+
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+    assert begun.acquire(timeout=10)
+    assert served.status() == 200
+    assert not begun.acquire(timeout=0.5)
+    gate.set()
+    for client in clients:
+        client.join(10)
+    assert statuses == [200] * 3
 
 
 def test_headers_are_on_every_answer(served: Served) -> None:

@@ -8,10 +8,12 @@ import ssl
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from certificates import Certificates, trusting
 from exporter.config import TlsConfig, WebConfig
@@ -255,3 +257,27 @@ def test_the_docs_have_every_key() -> None:
     headers = {field.alias or "" for field in HeadersConfig.model_fields.values()}
     words = {*CURVES, *VERSIONS, NO_CLIENT, IF_GIVEN, VERIFIED, *UNSUPPORTED_AUTH}
     assert {word for word in keys | headers | words if word not in page} == {"RequireClientCert"}
+
+
+# What web configs are made of, and what people put there by mistake.
+WORDS = st.sampled_from([HASH, "hunter2", "server.crt", "server.key", "ca.crt"])
+KEYS = st.sampled_from(
+    [*WebConfig.model_fields, *TlsConfig.model_fields, *HttpConfig.model_fields, "X-Frame-Options", "alice"]
+)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-1, 99), st.text(max_size=8), WORDS)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5))
+)
+
+
+@given(data=st.dictionaries(KEYS, ANYTHING, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_file_has_it_loads_or_is_refused(load: Callable[[str], Access], data: dict[str, Any]) -> None:
+    """With places and without secrets; nothing else ever happens."""
+    said = ""
+    try:
+        load(yaml.safe_dump(data))
+    except ConfigError as error:
+        said = str(error)
+    assert all(re.match(r"\S+/web\.yml:[1-9][0-9]*:[1-9][0-9]*: \S", line) for line in said.splitlines())
+    assert HASH not in said

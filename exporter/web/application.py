@@ -124,8 +124,10 @@ def _verdict_endpoint(reason_against: Callable[[], str | None], word: str) -> En
 
 
 def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
+    limiter = CapacityLimiter(1)  # anyone may ask, and reading a large configuration is work
+
     async def reloading(_request: Request) -> Response:
-        problems = await to_thread.run_sync(reload)
+        problems = await to_thread.run_sync(reload, limiter=limiter)
         if not problems:
             return PlainTextResponse("Configuration reloaded.\n")
         text = "The configuration was not reloaded, and the former is still in force:\n"
