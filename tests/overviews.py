@@ -140,6 +140,7 @@ TARGET = TargetHealth(
 )
 HEALTH = ExporterHealth(
     version="1.2.3",
+    revision="0123abc",
     now=NOON,
     started_at=NOON - DAY,
     unready=None,

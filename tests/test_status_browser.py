@@ -153,6 +153,23 @@ def test_filters_act_as_one_types_without_loading_the_page_anew(browser: Browser
         expect(page.locator("#sources")).to_contain_text("No data source is like that")
 
 
+def test_links_within_the_page_and_to_one_source_do_what_they_say(browser: Browser, served: Served) -> None:
+    """A name unfolds its data source alone, and the way back has all of them; what was folded up again stays so."""
+    with opened(browser, served) as page:
+        page.get_by_role("link", name="1 index needs attention").click()
+        assert page.url.endswith("/#indexes")
+        page.get_by_role("link", name="stale", exact=True).click()
+        expect(page.locator("#sources li.source")).to_have_count(1)
+        assert page.get_by_role("heading", name="Identity").is_visible()
+        expect(page.locator("#sources")).to_be_in_viewport()
+        page.locator("summary").click()
+        with page.expect_response("**"):
+            page.clock.run_for(16_000)
+        expect(page.locator("details")).not_to_have_attribute("open", "")
+        page.go_back()
+        expect(page.locator("#sources li.source")).to_have_count(ALL)
+
+
 def test_filters_work_without_javascript(browser: Browser, served: Served) -> None:
     """The form and the links lead to the same lists."""
     with opened(browser, served, java_script_enabled=False) as page:

@@ -83,7 +83,7 @@ class Nothing:
         return []
 
 
-TRIAL = ExporterHealth("trial", 0, 0, None, (), ":memory:", True, "", True, 0)  # noqa: FBT003 (a record)
+TRIAL = ExporterHealth("trial", "", 0, 0, None, (), ":memory:", True, "", True, 0)  # noqa: FBT003 (a record)
 
 
 def make_registry() -> CollectorRegistry:

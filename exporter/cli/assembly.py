@@ -62,7 +62,8 @@ class Exporter:
         self._started_at = self.host.time()
         self.config_file = ""
         self._applying = threading.Lock()
-        self.telemetry = telemetry or Telemetry(revision())
+        self._revision = revision()
+        self.telemetry = telemetry or Telemetry(self._revision)
         self._state_path = config.state.path
         self._sources: Section[SourceSnapshot] = outside.section(_families(config), self.host)
         self._indexes: Section[IndexSnapshot] = outside.section(IndexFamilies(), self.host)
@@ -234,6 +235,7 @@ class Exporter:
     def _health(self) -> ExporterHealth:
         return ExporterHealth(
             version=__version__,
+            revision=self._revision,
             now=self.host.time(),
             started_at=self._started_at,
             unready=self.unready(),

@@ -118,6 +118,7 @@ def _summary(everything: Sequence[tuple[Judged, float]], health: ExporterHealth)
 def _exporter(health: ExporterHealth) -> dict[str, Any]:
     return {
         "version": health.version,
+        "revision": health.revision,
         "started_at": health.started_at,
         "ready": health.unready is None,
         "unready": health.unready,

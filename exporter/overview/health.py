@@ -66,6 +66,7 @@ class ExporterHealth:
     """How the exporter is doing; times are the host's. `unready` says why the first pass has not ended."""
 
     version: str
+    revision: str
     now: float
     started_at: float
     unready: str | None

@@ -6,18 +6,20 @@
   const refreshing = document.getElementById("refreshing");
   const refresh = document.getElementById("refresh");
   const EVERY = 15000, AFTER_TYPING = 150;
-  let asked = 0, timer = 0, asOf = document.querySelector(".verdict time").textContent;
+  let asked = 0, timer = 0, shown = location.search, asOf = document.querySelector(".verdict time").textContent;
 
   const put = (next) => {
+    const isSame = shown === location.search;
     const open = new Map([...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
     const focused = document.activeElement && document.activeElement.closest("[data-live]") ? document.activeElement.id : "";
     for (const fresh of next.querySelectorAll("[data-live]")) {
       const old = document.getElementById(fresh.id);
       for (const details of fresh.querySelectorAll("details[id]"))
-        if (open.has(details.id)) details.open = open.get(details.id);
+        if (open.has(details.id)) details.open = open.get(details.id) || (details.open && !isSame);
       if (old && old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes);
     }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    shown = location.search;
     document.title = next.title;
     document.querySelector("link[rel=icon]").href = next.querySelector("link[rel=icon]").getAttribute("href");
     asOf = next.querySelector(".verdict time").textContent;
@@ -70,12 +72,12 @@
     go(filtered(), true);
   });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-live] a[href]");
+    const link = event.target.closest("[data-live] a:is([href^='?'], [href='./'])");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
     event.preventDefault();
     go(link.href, true);
     fill();
-    if (link.rel) document.getElementById("sources").scrollIntoView();
+    if (link.closest("#sources")) document.getElementById("sources").scrollIntoView();
   });
   addEventListener("popstate", () => {
     fill();
