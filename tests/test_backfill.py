@@ -181,7 +181,7 @@ def test_the_past_is_told_as_it_would_have_been_scraped(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At every step, every figure that can be known; documents wherever nothing is in progress."""
-    steps, clock = 60, ManualClock(BEGIN)
+    steps, clock = 40, ManualClock(BEGIN)
     fleet = remembering(random_fleet(seed, 10, BEGIN, odd=False))
     with SimulatedQBusiness(fleet, clock) as service:
         live, scraped = Live(service), {}

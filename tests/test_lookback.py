@@ -10,7 +10,7 @@ import pytest
 
 from builders import HOUR, NOON, POLICY, make_job
 from exporter.history import fold
-from exporter.lookback import first_reading, next_reading
+from exporter.lookback import first_reading, next_reading, past_reading
 from exporter.model import IN_PROGRESS
 from exporter.providers import JobPage
 
@@ -240,3 +240,20 @@ def test_the_reread_finds_what_a_poll_missed() -> None:
     assert history.completed == {}
     history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
     assert history.completed == {"SUCCEEDED": 1}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("since", [None, NOON - 30 * DAY])
+def test_the_past_is_read_whatever_the_order(order: str, since: float | None) -> None:
+    """Every job since a moment, those of the week before it, and the last success before."""
+    success = make_job("good", started=NOON - 50 * DAY)
+    jobs = [*hourly(24 * 45, "FAILED"), success, make_job("older", started=NOON - 51 * DAY)]
+    read = {job.execution_id for job in past_reading(Listing(jobs, order), since, POLICY.window).jobs}
+    assert {job.execution_id for job in (*jobs[: 24 * 45], success)} <= read
+
+
+def test_the_past_is_read_no_further_than_it_takes() -> None:
+    """Of ten years of hourly jobs: what is asked for, and a week."""
+    listing = Listing(hourly(24 * 3650))
+    past_reading(listing, NOON - 30 * DAY, POLICY.window)
+    assert len(listing.asked) <= 24 * 37 / 10 + 2

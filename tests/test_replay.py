@@ -156,7 +156,7 @@ def seen(job: SyncJob, now: float) -> SyncJob:
     return job if now >= ends else SyncJob(job.execution_id, "SYNCING", job.started)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     lives=st.lists(
         st.tuples(
