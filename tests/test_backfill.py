@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
@@ -339,3 +343,20 @@ def test_whoever_stops_reading_is_no_traceback(service: SimulatedQBusiness, tmp_
         assert process.wait(30) == 1
     assert "stdout was closed before everything was written" in error
     assert "Traceback" not in error
+
+
+def test_a_terminal_sees_how_far_it_is(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """While it reads, and while it writes."""
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_of(service, state={"path": MEMORY})))
+    words = [sys.executable, "-m", "exporter", "backfill", f"--config.file={tmp_path / 'config.yaml'}"]
+    words.append("--log.level=error")
+    here, there = pty.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    env = {**os.environ, "AWS_ENDPOINT_URL_STS": service.url}
+    with subprocess.Popen([*words, f"--output={tmp_path / 'past.om'}"], stderr=there, env=env) as process:
+        assert process.wait(60) == 0
+    seen = os.read(here, 100_000).decode()
+    os.close(there)
+    os.close(here)
+    assert "reading" in seen
+    assert "writing" in seen

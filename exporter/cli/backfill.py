@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice, takewhile, zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from tqdm import tqdm
@@ -39,6 +39,8 @@ LOOKBACK = 300.0  # seconds for which Prometheus goes on showing a sample that n
 CLOCK_ERROR = 5.0  # seconds
 HEAD = 3 * 3600.0  # seconds that Prometheus keeps in memory: started again, only what is newer than its newest block
 
+_BAR: Any = {"disable": None, "leave": False}  # none where stderr is no terminal
+
 logger = structlog.get_logger()
 
 
@@ -67,7 +69,7 @@ def run(arguments: Namespace) -> int:
             past = _Past(replay, spool, arguments.since, config.polling.window)
             past.read(exporter, config.polling.concurrency)
             past.conclude(time.monotonic() - began)
-            with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, disable=None) as bar:
+            with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_BAR) as bar:
                 write(spool.pieces(bar.update))
         finally:
             exporter.stop()
@@ -98,7 +100,7 @@ class _Past:
         asked = ((task, pool.submit(self._ask, *task)) for task in tasks)
         try:
             under_way = deque(islice(asked, at_once))
-            for _ in tqdm(tasks, desc="reading", unit=" data sources", disable=None):
+            for _ in tqdm(tasks, desc="reading", unit=" data sources", **_BAR):
                 (target, shown), answer = under_way.popleft()
                 self._take(target, shown, answer)
                 under_way += islice(asked, 1)
