@@ -293,6 +293,18 @@ def test_names_follow_the_release() -> None:
     assert only(render(name="europe"), "Service")["metadata"]["name"] == "europe-qbusiness-exporter"
 
 
+def test_the_values_of_the_documentation_give_what_it_says() -> None:
+    """They are accepted as they stand, and a cluster takes what comes of them."""
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    (text,) = re.findall(r"```yaml\n(# my-values\.yaml\n.*?)```", page, re.DOTALL)
+    manifests = render(yaml.safe_load(text))
+    kinds = {manifest["kind"] for manifest in manifests}
+    assert kinds == ALWAYS | {"ServiceMonitor", "PrometheusRule"}
+    for manifest in manifests:
+        accepted(manifest, VERSIONS[-1])
+    assert yaml.safe_load(config_of(manifests))["targets"][0]["name"] == "production"
+
+
 def test_the_notes_say_what_is_missing() -> None:
     """A role, a scrape, a volume: whatever these values leave to somebody else."""
     assert "port-forward service/qbusiness-exporter 10142:10142" in notes()
