@@ -10,9 +10,10 @@ import pytest
 from dashboards import FILES, FOLDER, filled_in, links, load, panels, queries, strings
 from deploy.grafana.generator.__main__ import files
 from promql import labels_of, unknown
-from rulebook import RUNBOOK_URL
+from rulebook import ROOT, RUNBOOK_URL
 
 EVERY_QUERY = [pytest.param(target, id=name) for file in FILES for name, _, target in queries(file)]
+DOCS = ROOT / "docs"
 PARTS = [pytest.param(file, id=file.removesuffix(".json")) for file in FILES]
 
 
@@ -145,3 +146,14 @@ def test_statuses_have_their_colour_everywhere() -> None:
     assert colours["FAILED"] == {"red"}
     assert colours["SUCCEEDED"] == {"green"}
     assert all(len(found) == 1 for found in colours.values())
+
+
+@pytest.mark.parametrize("file", PARTS)
+def test_the_page_about_them_shows_each(file: str) -> None:
+    """By its address, what it is called, and a picture that is light enough to load."""
+    page, board = DOCS / "dashboards.md", load(file)
+    picture = f"images/dashboard-{file.removesuffix('.json')}.png"
+    assert f"`/d/{board['uid']}`" in page.read_text()
+    assert f"## {board['title'].removeprefix('Q Business / ')}" in page.read_text()
+    assert f"({picture})" in page.read_text()
+    assert (DOCS / picture).stat().st_size < 250_000

@@ -157,7 +157,7 @@ def reasons() -> Ranking:
         "Reasons in the time range",
         "FAILED syncs in the time range by reason. Syncs that had ended before the exporter first watched are not "
         "counted. The whole error text is on the status page.",
-        panels.now(f"topk(6, round({_failed_by_reason('$__range')}) > 0)", "{{reason}}"),
+        panels.now(f"topk(6, {_failed_by_reason('$__range')} > 0)", "{{reason}}"),
         width=6,
     ).color_scheme(looks.fixed(looks.BAD))
 

@@ -121,7 +121,7 @@ def _rankings() -> Iterator[Ranking]:
         "Reasons of failed syncs",
         "FAILED syncs in the time range by reason, from qbusiness_sync_job_failures_total: the connector's code where "
         "there is one, else the API's. Syncs that had ended before the exporter first watched are not counted.",
-        panels.now(f"topk(6, sum by (reason) (round({reason(failures)})) > 0)", "{{reason}}"),
+        panels.now(f"topk(6, sum by (reason) ({reason(failures)}) > 0)", "{{reason}}"),
     ).color_scheme(looks.fixed(looks.BAD))
     yield (
         panels.ranking(

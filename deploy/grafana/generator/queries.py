@@ -84,9 +84,12 @@ def _is_none_of(statuses: Iterable[str]) -> str:
 
 
 def risen(counter: str, *matchers: str, by: str = "", over: str = "$__rate_interval") -> str:
-    """Give by how much a counter rose; each replica counts all there is, so the most that one has seen is taken."""
+    """Give by how much a counter rose, as a whole number: Prometheus makes a fraction of it between scrapes.
+
+    Each replica counts all there is, so the most that one has seen is taken.
+    """
     labels = f"{SOURCE}, {by}" if by else SOURCE
-    return of_source(f"increase({select(counter, *matchers)}[{over}])", labels)
+    return of_source(f"round(increase({select(counter, *matchers)}[{over}]))", labels)
 
 
 def reason(failures: str) -> str:
