@@ -79,8 +79,8 @@ def finished(board: build.Dashboard) -> str:
 
 def _tidy(plain: dict[str, Any]) -> None:
     """Take away what the SDK adds of its own accord and Grafana's own schema does not have."""
-    for link in plain["links"]:
-        del link["placement"]  # the only one that it knows hides links in a menu
+    for shown in (*plain["links"], *plain.get("annotations", {}).get("list", [])):
+        del shown["placement"]  # the only one that it knows hides them in a menu
     for variable in plain["templating"]["list"]:
         for name in ("auto", "auto_count", "auto_min"):
             del variable[name]

@@ -17,9 +17,6 @@ FRESHEST = "data_source:qbusiness_as_of_timestamp_seconds:freshest"
 AS_OF = f"{FRESHEST}{{{CHOSEN}}}"
 """The "now" that alerts reckon with; on the replica that read it last."""
 
-RUNNING_FOR = f"max by ({SOURCE}) ({AS_OF} - qbusiness_running_sync_start_timestamp_seconds{{{CHOSEN}}})"
-"""How long the oldest sync in progress has been running."""
-
 STATUSES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED", "SYNCING", "SYNCING_INDEXING", "STOPPING")
 UNKNOWN_STATUS = len(STATUSES) + 1
 
@@ -53,8 +50,11 @@ def current(metric: str) -> str:
 
 
 def age(timestamp: str) -> str:
-    """Give how old something was when its data source was last read."""
-    return of_source(f"{AS_OF} - {timestamp}")
+    """Give how old something was when its data source was last read.
+
+    That is recorded by a rule, so that it may be a moment behind what was scraped since: then it is 0.
+    """
+    return of_source(f"clamp_min({AS_OF} - {timestamp}, 0)")
 
 
 def status_of(metric: str, label: str) -> str:
@@ -106,3 +106,7 @@ def worst(expression: str, by: str, most: int = 20) -> str:
 def count(expression: str) -> str:
     """Count data sources; 0 only where some are seen at all."""
     return f"count({expression}) or 0 * count({AS_OF})"
+
+
+RUNNING_FOR = age(select("qbusiness_running_sync_start_timestamp_seconds"))
+"""How long the oldest sync in progress has been running."""

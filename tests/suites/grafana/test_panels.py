@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dashboards import FILES, queries
+from dashboards import FILES, filled_in, load, queries
 from harness import eventually
 from suites.grafana.asking import View, answers, ask
 from suites.grafana.drawing import Drawing
@@ -68,6 +69,33 @@ def test_what_has_nothing_to_show_is_listed_rightly(watched: Prometheus, look: L
     """A query that would be answered has no place in that list, nor has one that there is not."""
     ((panel, target),) = [(panel, target) for file in FILES for query, panel, target in queries(file) if query == name]
     assert ask(watched, panel, target, look()) == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_variable_has_something_to_choose_from(watched: Prometheus, file: str) -> None:
+    """By name where Grafana shows a name, though what is chosen is an id."""
+    for variable in load(file)["templating"]["list"]:
+        if variable["type"] == "query":
+            assert choices(watched, variable), variable["name"]
+    chosen = {variable["name"]: variable for variable in load(file)["templating"]["list"]}
+    if file == "data-source.json":
+        assert ("jira", *ids(watched, "jira")) in choices(watched, chosen["data_source"])
+        assert len(choices(watched, chosen["data_source"])) == 12
+
+
+def choices(server: Prometheus, variable: dict[str, Any]) -> set[tuple[str, str]]:
+    """Give what can be chosen, text and value, as Grafana makes it of a query and a regular expression."""
+    asked = filled_in(variable["query"]["query"])
+    if by_label := re.fullmatch(r"label_values\((.*), (\w+)\)", asked):
+        series = server.ask("series", **{"match[]": by_label[1]})
+        return {(one[by_label[2]], one[by_label[2]]) for one in series}
+    query = asked.removeprefix("query_result(").removesuffix(")")
+    pattern = variable["regex"].strip("/").replace("(?<", "(?P<")
+    rows = [
+        ",".join(f'{name}="{value}"' for name, value in sorted(one["metric"].items()))
+        for one in server.ask("query", query=query)["result"]
+    ]
+    return {(found["text"], found["value"]) for row in rows if (found := re.search(pattern, row))}
 
 
 @pytest.fixture
