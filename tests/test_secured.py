@@ -156,12 +156,15 @@ def test_check_says_who_may_ask(tmp_path: Path) -> None:
 
 
 def test_the_demo_takes_one_too(tmp_path: Path) -> None:
-    """And prints where to look."""
+    """And prints where to look, and what is unwise in it."""
     Certificates(tmp_path)
-    (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    slow = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode().replace("$04$", "$17$")
+    tls = {"cert_file": "server.crt", "key_file": "server.key"}
+    (tmp_path / "web.yml").write_text(yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"a": slow}}))
     # An empty name is no file; the last one given counts.
     with Program(
         ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=trusting(tmp_path)
     ) as program:
         assert program.get("/-/healthy")[0] == 200
+        assert any("unwise configuration" in line and "at a cost of 17" in line for line in program.log)
         eventually(lambda: any(f"https://localhost:{program.address[1]}/metrics" in line for line in program.output))

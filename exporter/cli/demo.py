@@ -54,7 +54,8 @@ def run(arguments: Namespace) -> int:
     access = read_access(arguments)
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
         os.environ["AWS_ENDPOINT_URL_STS"] = service.url
-        loaded = Configuration(demo_config(service), (), "the demo's own", access)
+        warnings = access.warnings if access else ()
+        loaded = Configuration(demo_config(service), warnings, "the demo's own", access)
         sources = sum(1 for _ in service.fleet.data_sources())
 
         def welcome(web: WebServer) -> None:

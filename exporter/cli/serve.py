@@ -28,8 +28,6 @@ logger = structlog.get_logger()
 def run(arguments: Namespace) -> int:
     """Serve what the configuration names."""
     loaded = read(arguments)
-    for warning in loaded.warnings:
-        logger.warning("unwise configuration", problem=str(warning))
     logger.info("starting", version=__version__, revision=revision(), config=loaded.file)
     return serve(loaded, arguments, lambda: read(arguments))
 
@@ -44,6 +42,8 @@ def serve(
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: signals.put(number))
+    for warning in loaded.warnings:
+        logger.warning("unwise configuration", problem=str(warning))
     access = loaded.access
     exporter = Exporter(
         loaded.config,
