@@ -99,6 +99,7 @@ def test_nothing_below_tls_12_and_nothing_weak(program: Program) -> None:
     for version, name in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
         assert f"{name}, Cipher is " in client(version)
     assert "Cipher is (NONE)" in client("-tls1_2", "-cipher", "AES128-SHA:AES256-GCM-SHA384")  # no forward secrecy
+    assert "Cipher is (NONE)" in client("-tls1_3", "-groups", "ffdhe8192")  # dear to the server
     eventually(lambda: any("TLS handshake failed" in line and "UNSUPPORTED_PROTOCOL" in line for line in program.log))
 
 

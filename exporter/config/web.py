@@ -68,8 +68,8 @@ class TlsConfig(Section):
 
     @property
     def openssl_curve(self) -> str:
-        """Give the curve as OpenSSL writes it; empty for its own choice."""
-        return "".join(CURVES[curve] for curve in self.curve_preferences)
+        """Give the curve as OpenSSL writes it: where none is given, the one that every client has."""
+        return CURVES[self.curve_preferences[0] if self.curve_preferences else "CurveP256"]
 
 
 class HeadersConfig(Section):

@@ -58,7 +58,7 @@ def _versions(tls: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _curves(tls: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     curves = tls.get("curve_preferences")
     if isinstance(curves, list) and len(curves) > 1:
-        yield "curve_preferences", "more than one is not supported: Python's TLS takes one, or all of OpenSSL's own"
+        yield "curve_preferences", "more than one is not supported: Python's TLS takes one"
 
 
 def unwise(users: Mapping[str, str]) -> Iterator[Finding]:
