@@ -11,6 +11,8 @@ import time
 from base64 import b64encode
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from operator import eq
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ from exporter.web import passwords
 from exporter.web.access import Access
 from exporter.web.application import Site, create_app
 from exporter.web.server import WebServer
+from harness import eventually
 from overviews import Exhibit
 
 if TYPE_CHECKING:
@@ -243,6 +246,40 @@ def test_a_flood_of_wrong_passwords_delays_nobody(served: Served, monkeypatch: p
         client.join(10)
     assert statuses[-passwords.MAX_WAITING_OF_ONE :] == [401] * passwords.MAX_WAITING_OF_ONE
     assert most == [True] * passwords.MAX_WAITING_OF_ONE
+
+
+def test_addresses_take_turns(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes with a good password for the first time waits for one wrong one, however many are queued elsewhere."""
+    served.start(basic_auth_users={"alice": hash_of("secret")})
+    tried: list[bytes] = []
+    turns = threading.Semaphore(0)
+
+    def slow(word: bytes, _hashed: bytes) -> bool:
+        tried.append(word)
+        turns.acquire(timeout=20)
+        return word == b"secret"
+
+    monkeypatch.setattr(bcrypt, "checkpw", slow)
+    statuses: dict[str, list[int]] = {"wrong": [], "secret": []}
+    clients = []
+    for source, password in (("127.0.0.1", "wrong"), ("127.0.0.2", "secret")):
+
+        def ask(source: str = source, password: str = password) -> None:
+            connection = http.client.HTTPConnection(*served.server.addresses[0], timeout=20, source_address=(source, 0))
+            with closing(connection):
+                connection.request("GET", "/metrics", headers=basic("alice", password))
+                statuses[password].append(connection.getresponse().status)
+
+        clients += [threading.Thread(target=ask) for _ in range(passwords.MAX_WAITING_OF_ONE + 1)]
+        for client in clients[-passwords.MAX_WAITING_OF_ONE - 1 :]:
+            client.start()
+        eventually(partial(eq, statuses[password], [429]))  # the others wait
+    turns.release(len(clients))
+    for client in clients:
+        client.join(20)
+    assert tried[:2] == [b"wrong", b"secret"]
+    assert tried[2:] == [b"wrong"] * 4
+    assert statuses == {"wrong": [429] + [401] * 5, "secret": [429] + [200] * 5}
 
 
 def test_reloads_wait_for_each_other(served: Served) -> None:
