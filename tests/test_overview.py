@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 from dataclasses import replace
@@ -18,6 +19,7 @@ from exporter.exposition import Exposition, Section
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.model import DOCUMENT_KINDS
 from exporter.overview import Query, QueryError, span
+from exporter.overview.document import RESTS
 from exporter.overview.problems import RULES, UNTOLD
 from exporter.overview.words import percentage
 from overviews import DAILY, DAY, HEALTH, TARGET, Exhibit, begun, ended, index, shown, stories
@@ -279,6 +281,20 @@ def test_a_source_is_judged_anew_only_when_something_has_changed() -> None:
     exhibit.withdraw(snapshot)
     assert exhibit.overview.document(Query())["data_sources"] == []
     assert exhibit.overview.choices() == {"application": [], "type": []}
+
+
+def test_what_nobody_asks_for_is_not_kept_in_memory() -> None:
+    """Snapshots that were replaced since go, and the next to ask is told the same."""
+    exhibit = Exhibit.of([shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=9))])
+    before = exhibit.overview.document(Query())
+    (history,) = (snapshot.history for snapshot, _ in exhibit.sources.everything())
+    exhibit.show(shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=9)))
+    gc.collect()
+    holders = len(gc.get_referrers(history))
+    for _ in range(RESTS + 1):
+        exhibit.overview.rest()
+    assert len(gc.get_referrers(history)) < holders
+    assert exhibit.overview.document(Query()) == before
 
 
 def test_the_exporters_own_troubles_are_told_by_the_alerts_that_fire_on_them() -> None:

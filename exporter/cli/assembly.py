@@ -224,6 +224,7 @@ class Exporter:
     def _render_ahead(self) -> None:
         """Leave no work to the scrape after 02:00, when the whole organisation is due; ends with the program."""
         while not self._stopping.wait(RENDER_EVERY):
+            self._overview.rest()
             try:
                 for _ in self.page.prepare(RENDER_AHEAD):
                     if self._stopping.wait(GIVE_WAY):

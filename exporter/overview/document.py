@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from exporter.overview.query import Query
     from exporter.overview.sources import Judged, Terms
 
+RESTS = 20  # in a row without a question, after which none is expected soon: `cli` counts one each 15 seconds
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -54,13 +56,24 @@ class Overview:
         self._health = health
         self._terms = terms
         self._kept: dict[SourceId, Judged] = {}
+        self._rests = 0
 
     def declare(self, terms: Terms) -> None:
         """Judge by other terms."""
         self._terms, self._kept = terms, {}
 
+    def rest(self) -> None:
+        """Take note that some time has passed; where nobody has asked for long, let go of what was kept for the next.
+
+        It holds the snapshots that it was made from, which by then are others.
+        """
+        self._rests += 1
+        if self._rests > RESTS:
+            self._kept = {}
+
     def document(self, query: Query) -> dict[str, Any]:
         """Give what a query asks for."""
+        self._rests = 0
         terms, health = self._terms, self._health()
         everything = self._judge(terms)
         wanted = sorted(
