@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from docs.alerts_table import PAGE as ALERTS_PAGE
 from docs.alerts_table import alerts_page
 from docs.configuration_reference import configuration_page
+from docs.faults_table import faults_page
 from exporter.config import json_schema
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
 from exporter.model import Location
@@ -89,6 +90,7 @@ def pages() -> dict[Path, str]:
         HERE / "metrics.md": metrics_page(),
         HERE / "configuration.md": configuration_page(),
         ALERTS_PAGE: alerts_page(),
+        HERE / "faults.md": faults_page(),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
     }
 

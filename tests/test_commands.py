@@ -180,9 +180,7 @@ def test_the_policy_is_enough_and_none_too_much(service: SimulatedQBusiness, tmp
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 1)
     assert not [logged for logged in service.requests if logged.status == 403]
     asked = {
-        (f"qbusiness:{logged.call.operation}", logged.call)
-        for logged in service.requests
-        if logged.call.operation != "STS"
+        (f"qbusiness:{logged.call.operation}", logged.call) for logged in service.requests if not logged.call.is_sts
     }
     for less in lacking(document):
         held = Policy(less)
@@ -226,7 +224,7 @@ def test_a_probe_finds_all_allowed(service: SimulatedQBusiness, tmp_path: Path) 
     assert done.returncode == 0
     verdicts = [line.split() for line in done.stdout.splitlines()[2:]]
     assert [verdict for _, verdict in verdicts] == ["allowed"] * 7
-    asked = [logged.call.operation for logged in service.requests if logged.call.operation != "STS"]
+    asked = [logged.call.operation for logged in service.requests if not logged.call.is_sts]
     assert sorted(asked[:2]) == ["ListApplications", "ListIndices"]
     assert {action for action, _ in verdicts} == set(asked)
 

@@ -16,7 +16,7 @@ from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make
 from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from harness import Program, config_for, eventually, fleet_of, serve
-from test_program import agrees, lively, settle
+from truthful import agrees, lively, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -399,7 +399,7 @@ def test_it_says_who_one_is() -> None:
     with SimulatedQBusiness(one_index()[0]) as service:
         identity = session().client("sts", endpoint_url=service.url).get_caller_identity()
         assert identity["Account"] == service.fleet.account
-        assert service.requests[-1].call.operation == "STS"
+        assert service.requests[-1].call.is_sts
 
 
 def test_fifty_clients_at_once_are_answered() -> None:

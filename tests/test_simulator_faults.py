@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from types_boto3_qbusiness import QBusinessClient
 
+FIGURES = ("documentsAdded", "documentsFailed", "documentsScanned")
 JOBS = "ListDataSourceSyncJobs"
 REFUSALS = {
     "throttled": ("ThrottlingException", 429),
@@ -173,8 +174,12 @@ def test_an_empty_page_may_come_before_the_real_one(rig: Rig, page: int | None, 
         ("no_execution_id", "executionId", None),
         ("no_start", "startTime", None),
         ("no_metrics", "metrics", None),
-        ("huge_counters", "metrics", {"documentsAdded": "9" * 40, "documentsModified": "1e99"}),
-        ("odd_counters", "metrics", {"documentsAdded": "12x", "documentsFailed": "-3", "documentsScanned": 12.5}),
+        ("huge_figures", "metrics", dict.fromkeys(FIGURES, "9" * 40)),
+        (
+            "fractional_figures",
+            "metrics",
+            dict.fromkeys(FIGURES, 12.5),
+        ),
     ],
 )
 def test_odd_members_pass_through_botocore(rig: Rig, kind: str, member: str, value: object) -> None:
@@ -197,8 +202,7 @@ def test_odd_times_break_botocore(rig: Rig, kind: str) -> None:
 )
 def test_wrong_types_are_on_the_wire(rig: Rig, kind: str) -> None:
     """Whatever botocore makes of them."""
-    good = KINDS.keys()
-    assert kind in good
+    assert kind in KINDS
     rig.service.faults.add(kind, times=1)
     seen: list[bytes] = []
     rig.client.meta.events.register(
@@ -222,7 +226,7 @@ def test_a_date_may_be_missing(rig: Rig) -> None:
     assert len(without["history"]) == 10
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(KINDS - {"endless"}))  # whoever sets no bound would wait for its end
 def test_no_fault_outlives_its_removal(rig: Rig, kind: str) -> None:
     """Whatever it did to the connection, and whatever operation it befell."""
     fault = rig.service.faults.add(kind, seconds=0.0)

@@ -33,10 +33,10 @@ from exporter.providers.permissions import PERMISSIONS
 from exporter.providers.qbusiness import QBusiness
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ManualClock
-from exporter.simulator.faults import EDITS
 from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.life import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
+from faults import matrix
 from harness import fleet_of
 
 if TYPE_CHECKING:
@@ -45,38 +45,7 @@ if TYPE_CHECKING:
 
 # What becomes of each fault: the reason, and the codes under which its attempts are counted.
 FAULTS = {
-    "throttled": (Reason.THROTTLED, ["ThrottlingException"] * 3),
-    "throttled_bare": (Reason.THROTTLED, ["429"] * 3),
-    "server_error": (Reason.SERVER_ERROR, ["InternalServerException"] * 3),
-    "server_error_html": (Reason.SERVER_ERROR, ["503"] * 3),
-    "server_error_list": (Reason.SERVER_ERROR, ["500"] * 3),
-    "denied": (Reason.ACCESS_DENIED, ["AccessDeniedException"]),
-    "expired_token": (Reason.CREDENTIALS, ["ExpiredTokenException"]),
-    "unrecognized_client": (Reason.CREDENTIALS, ["UnrecognizedClientException"]),
-    "not_found": (Reason.NOT_FOUND, ["ResourceNotFoundException"]),
-    "conflict": (Reason.CONFLICT, ["ConflictException"]),
-    "invalid": (Reason.INVALID_REQUEST, ["ValidationException"]),
-    "reset": (Reason.CONNECTION, ["connection"] * 3),
-    "hang": (Reason.TIMEOUT, ["timeout"] * 3),
-    "cut": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "truncated_json": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "empty_body": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "empty_object": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "not_object": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "html": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "binary": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "deep": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "result_object": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "result_text": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "result_null": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "item_text": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "metrics_text": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "metrics_list": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "status_number": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "error_text": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "start_object": (Reason.MALFORMED_RESPONSE, ["200"]),
-    "same_token": (Reason.PAGINATION, ["200"] * 2),
-    "looping_tokens": (Reason.PAGINATION, ["200"] * 3),
+    fault.kind: (fault.reason, [fault.code] * (3 if fault.tries else 1)) for fault in matrix.FAULTS if fault.reason
 }
 
 
@@ -223,10 +192,12 @@ def test_a_passing_fault_is_retried(rig: Rig, kind: str) -> None:
     [
         ("no_execution_id", 0, "job without id skipped: no usable executionId"),
         ("no_start", 0, "skipped: no usable startTime"),
-        ("milliseconds", 0, "is no time between 2000 and 2100"),
+        ("milliseconds", 0, "is no time between 2000 and now"),
         ("start_in_words", 0, "startTime 'yesterday' of job"),
-        ("odd_counters", 25, "documentsAdded '12x' is not a count; taken as not said"),
-        ("huge_counters", 25, "documentsModified '1e99' is not a count"),
+        ("figures_in_words", 25, "documentsAdded '12x' is not a count; taken as not said"),
+        ("negative_figures", 25, "documentsAdded '-3' is not a count"),
+        ("fractional_figures", 25, "documentsAdded 12.5 is not a count"),
+        ("huge_figures", 25, "is not a count"),
         ("end_before_start", 25, "is before startTime"),
         ("no_metrics", 25, None),
         ("unknown_status", 25, None),
@@ -300,8 +271,9 @@ OPERATIONS: dict[str, Callable[[Rig], object]] = {
 )  # fmt: skip
 def test_a_fault_of_any_operation_is_an_error_of_it(rig: Rig, operation: str, kind: str) -> None:
     """Never an empty answer, and never anything but an error of ours with its reason and operation."""
-    is_edit, is_listing = kind in EDITS, operation.startswith("List")
-    if is_edit and (not is_listing or (kind.endswith(("token", "tokens")) and operation == "ListTagsForResource")):
+    (fault,) = (fault for fault in matrix.FAULTS if fault.kind == kind)
+    (befallen,) = (known for known in matrix.OPERATIONS if known.name == operation)
+    if not matrix.makes_sense(fault, befallen):
         OPERATIONS[operation](rig)  # what makes no difference to it
         return
     rig.service.faults.add(kind, operation=operation)
@@ -425,7 +397,7 @@ def test_credentials_that_came_expired_are_a_matter_of_credentials(monkeypatch: 
 def test_whatever_sts_answers_is_an_error_of_ours(rig: Rig, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """It speaks XML, and what stands in its place may not."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", rig.service.url)
-    rig.service.faults.add(kind, operation="STS")
+    rig.service.faults.add(kind, operation="GetCallerIdentity")
     with pytest.raises(ProviderError):
         rig.connection.account()
 

@@ -6,6 +6,7 @@ import os
 import platform
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -175,7 +176,11 @@ class Connection:
         fetcher = AssumeRoleCredentialFetcher(
             create_client, source, self._target.role_arn or "", extra_args=arguments, cache={}
         )
-        return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
+        return DeferredRefreshableCredentials(
+            method="assume-role",
+            refresh_using=fetcher.fetch_credentials,
+            time_fetcher=lambda: datetime.fromtimestamp(self._clock.time(), UTC),
+        )
 
     def _boto_config(self) -> BotoConfig:
         return BotoConfig(

@@ -96,6 +96,9 @@ def translate(error: Exception, operation: str) -> ProviderError | None:
         if reason is Reason.ACCESS_DENIED and error.operation_name == "AssumeRole":
             reason = Reason.CREDENTIALS  # without its role the target is lost, whatever one asks it for
         return ProviderError(reason, f"{code}: {answer.get('Message', '')}", operation=operation, code=code)
+    ours = error.kwargs.get("error") if isinstance(error, boto_errors.HTTPClientError) else None
+    if isinstance(ours, ProviderError):  # from within the connection, in the SDK's wrapping
+        return ProviderError(ours.reason, ours.args[0], operation=operation, code=ours.code)
     for kind, reason in _BY_EXCEPTION:
         if isinstance(error, kind):
             name = type(error).__name__

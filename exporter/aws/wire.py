@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import botocore.exceptions as boto_errors
 
+from exporter.aws.bounds import bound
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.model import Clock
 
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+_CODE_IN_XML = re.compile(rb"<Code>([A-Za-z][A-Za-z0-9]{0,63})</Code>")
 _started: ContextVar[float] = ContextVar("started")  # of the attempt that is under way in this thread
 
 
@@ -66,16 +68,19 @@ class Wiretap:
         self._attempts = attempts
 
     def attach(self, client: QBusinessClient) -> None:
-        """Listen to the attempts of a client, and look at what it is answered."""
+        """Listen to the attempts of a client, bound what it is answered, and look at it."""
+        bound(client)
         events = client.meta.events
         events.register("before-send.qbusiness", self._before_send)
         events.register("before-parse.qbusiness", self._before_parse)
         events.register("response-received.qbusiness", self._response_received)
 
     def attach_sts(self, client: Any) -> None:
-        """Listen to the attempts of a client of the Security Token Service."""
+        """Listen to the attempts of a client of the Security Token Service, and bound what it is answered."""
+        bound(client)
         client.meta.events.register("before-send.sts", self._before_send)
-        client.meta.events.register("response-received.sts", self._token_received)
+        client.meta.events.register("before-parse.sts", self._token_received)
+        client.meta.events.register("response-received.sts", self._response_received)
 
     def _before_send(self, **_: Any) -> None:
         self._attempts.admit()
@@ -96,13 +101,11 @@ class Wiretap:
         timed_out = isinstance(exception, boto_errors.ConnectTimeoutError | boto_errors.ReadTimeoutError)
         self._finished(event_name.rsplit(".", 1)[-1], "timeout" if timed_out else "connection")
 
-    def _token_received(self, parsed_response: dict[str, Any] | None, **received: Any) -> None:
-        self._response_received(**received)
-        if parsed_response is not None:
-            status = parsed_response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = str(parsed_response.get("Error", {}).get("Code", ""))
-            operation = received["event_name"].rsplit(".", 1)[-1]
-            self._finished(operation, code if _ERROR_CODE.fullmatch(code) else str(status))
+    def _token_received(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
+        # Before it is parsed: what is no XML ends there, and was an attempt all the same.
+        status, body = response_dict["status_code"], response_dict["body"]
+        code = _CODE_IN_XML.search(body) if status >= HTTPStatus.MULTIPLE_CHOICES else None
+        self._finished(operation_model.name, code[1].decode() if code else str(status))
 
     def _finished(self, operation: str, code: str) -> None:
         self._attempts.finished(operation, code, self._time.monotonic() - _started.get())

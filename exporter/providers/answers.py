@@ -25,20 +25,22 @@ _FIGURE = re.compile(r"0|[1-9][0-9]{0,11}")
 # Outside these years a time is a mistake; milliseconds taken for seconds land far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+_CLOCK_ERROR = 300.0  # seconds that a job may lie ahead: one in the future would be the last success for years
 
 
-def parse_job(raw: Mapping[str, Any], warnings: list[str]) -> SyncJob | None:
-    """Read one job; None, with a warning, where it cannot be told apart or placed in time.
+def parse_job(raw: Mapping[str, Any], as_of: float, warnings: list[str]) -> SyncJob | None:
+    """Read one job as of a time; None, with a warning, where it cannot be told apart or placed in time.
 
     Raises ProviderError for a member of the wrong type: such an answer is not to be trusted.
     """
     execution_id, status = _text(raw, "executionId"), _text(raw, "status")
-    started = _time(raw, "startTime", warnings)
+    latest = as_of + _CLOCK_ERROR
+    started = _time(raw, "startTime", warnings, latest)
     if not execution_id or not status or started is None:
         lacks = [n for n, v in (("executionId", execution_id), ("status", status), ("startTime", started)) if not v]
         warnings.append(f"job {execution_id or 'without id'} skipped: no usable {', '.join(lacks)}")
         return None
-    ended = _time(raw, "endTime", warnings)
+    ended = _time(raw, "endTime", warnings, latest)
     if ended is not None and ended < started:
         warnings.append(f"job {execution_id}: endTime {ended} is before startTime {started}; taken as not said")
         ended = None
@@ -136,7 +138,7 @@ def _text(raw: Mapping[str, Any], name: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _time(raw: Mapping[str, Any], name: str, warnings: list[str]) -> float | None:
+def _time(raw: Mapping[str, Any], name: str, warnings: list[str], latest: float = _LATEST) -> float | None:
     value = _member(raw, name, int, float, str)
     if value is None:
         return None
@@ -144,9 +146,9 @@ def _time(raw: Mapping[str, Any], name: str, warnings: list[str]) -> float | Non
         seconds = parse_timestamp(value).timestamp() if isinstance(value, str) else float(value)
     except (ValueError, OverflowError):
         seconds = 0.0
-    if _EARLIEST <= seconds < _LATEST:
+    if _EARLIEST <= seconds < latest:
         return seconds
-    warnings.append(f"{name} {value!r} of job {raw.get('executionId')!r} is no time between 2000 and 2100")
+    warnings.append(f"{name} {value!r} of job {raw.get('executionId')!r} is no time between 2000 and now")
     return None
 
 

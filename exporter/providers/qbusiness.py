@@ -129,7 +129,7 @@ def _page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     as_of = clock.note(headers.get("date", ""))
     warnings: list[str] = []
-    read = [parse_job(raw, warnings) if raw is not None else None for raw in page["history"]]
+    read = [parse_job(raw, as_of, warnings) if raw is not None else None for raw in page["history"]]
     jobs = tuple(job for job in read if job)
     return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), whole=len(jobs) == len(read))
 

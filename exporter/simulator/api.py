@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.asking import Asked
-from exporter.simulator.sts import Sts
+from exporter.simulator.asking import ARN_PATH, Asked, Paging
+from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import Call, Request, Response, ServiceError, answer, invalid, not_found
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from exporter.simulator.life import PlannedJob
 
 SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (what must never be seen outside: tests look for it)  # nosec B105
-_ARN_PATH = re.compile(r"application/([^/]+)(?:/index/([^/]+)(?:/data-source/([^/]+))?)?")
 
 
 class Api:
@@ -35,18 +33,22 @@ class Api:
         self.reading = reading
         self.pages = pages
         self.sts = Sts(fleet.account)
+        self.paging = Paging()
         self.policy: Policy | None = None  # whoever asks may do what it allows; without one, everything
 
     def understand(self, request: Request) -> Call:
         """Tell what a request asks for; raises ServiceError where there is no such operation."""
-        return Call("STS") if _is_sts(request) else Asked(request, 0.0).call
+        return Call(action_of(request), is_sts=True) if _is_sts(request) else Asked(request, 0.0).call
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request; raises ServiceError where AWS would refuse it."""
         if _is_sts(request):
             return self.sts.handle(request, now)
-        asked = Asked(request, now)
+        asked = Asked(request, now, self.paging)
         asked.check()
+        if request.access_key in self.sts.revoked:
+            message = "The security token included in the request is invalid"
+            raise ServiceError("UnrecognizedClientException", 403, message)
         if self.sts.is_expired(request.access_key, now):
             raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
         self._authorise(asked.call)
@@ -54,8 +56,10 @@ class Api:
 
     def needed(self, call: Call) -> list[str]:
         """Give the ARNs on all of which an operation has to be allowed."""
+        if call.arn:
+            return [call.arn]
         path = [identifier for identifier in (call.application_id, call.index_id, call.data_source_id) if identifier]
-        return [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or [call.arn or "*"]
+        return [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or ["*"]
 
     def _authorise(self, call: Call) -> None:
         action = f"qbusiness:{call.operation}"
@@ -160,7 +164,7 @@ def _get_data_source(api: Api, asked: Asked) -> dict[str, Any]:
 
 def _list_tags(api: Api, asked: Asked) -> dict[str, Any]:
     arn, home = asked.found["arn"], _arn(api)
-    path = _ARN_PATH.fullmatch(arn.removeprefix(home))
+    path = ARN_PATH.fullmatch(arn.removeprefix(home))
     if not arn.startswith(home) or path is None:
         raise invalid("resourceARN", f"Value {arn!r} at resourceARN is no ARN of this account's Q Business")
     found: Any = api.fleet

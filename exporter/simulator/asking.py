@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 DEFAULT_PAGE = 10
+ARN_PATH = re.compile(
+    r"application/(?P<application_id>[^/]+)(?:/index/(?P<index_id>[^/]+)(?:/data-source/(?P<data_source_id>[^/]+))?)?"
+)
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{35}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 _SIGNATURE = re.compile(
@@ -57,12 +60,25 @@ ROUTES = (
 )
 
 
+@dataclass(slots=True)
+class Paging:
+    """How listings come in pages, so far as AWS does not promise it.
+
+    `sizes` are the most that a page of an operation has, whatever was asked for; `drift` are the entries that come
+    before a page's first, or go where it is negative, between one page and the next.
+    """
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    drift: int = 0
+
+
 class Asked:
     """A request that is being answered: its operation, and its parameters once they have been checked."""
 
-    def __init__(self, request: Request, now: float) -> None:
+    def __init__(self, request: Request, now: float, paging: Paging | None = None) -> None:
         self.request = request
         self.now = now
+        self._paging = paging or Paging()
         self.route, self.found = _find_route(request)
 
     @property
@@ -70,9 +86,10 @@ class Asked:
         """Sum up the request for the log and the faults, whether it is valid or not."""
         query = self.request.query
         token = query.get("nextToken")
+        names: dict[str, Any] = {**self.found, **_ids_in(self.found.get("arn", ""))}
         return Call(
             self.route.operation,
-            **self.found,
+            **names,
             page=tokens.page_number(token),
             token=token or "",
             status=query.get("syncStatus"),
@@ -116,7 +133,7 @@ class Asked:
     def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
         """Answer with the page that was asked for."""
         size, (page, offset, as_of) = self._page_size(), self.place
-        following = tokens.Place(page + 1, offset + size, as_of)
+        following = tokens.Place(page + 1, max(offset + 1, offset + size - self._paging.drift), as_of)
         more = {"nextToken": tokens.issue(following, self._question)} if offset + size < len(items) else {}
         return {key: [render(item) for item in items[offset : offset + size]], **more}
 
@@ -131,7 +148,13 @@ class Asked:
             raise invalid("maxResults", f"Value {text!r} at maxResults is not a number", "CANNOT_PARSE")
         if not 1 <= int(text[:9]) <= self.route.largest:
             raise invalid("maxResults", f"Value {text!r} at maxResults must be between 1 and {self.route.largest}")
-        return int(text)
+        return min(int(text), self._paging.sizes.get(self.route.operation, int(text)))
+
+
+def _ids_in(arn: str) -> dict[str, str]:
+    """Give the ids that an ARN names."""
+    path = ARN_PATH.fullmatch(arn.rpartition(":")[2])
+    return {name: identifier for name, identifier in path.groupdict().items() if identifier} if path else {}
 
 
 def _read_time(text: str) -> float | None:

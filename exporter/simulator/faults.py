@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.tokens import AGAIN
-from exporter.simulator.wire import Call, Response, ServiceError, refuse
+from exporter.simulator.answers import ANSWERS
+from exporter.simulator.edits import EDITS, JOB_EDITS, LISTS, result_key
 
-Change = Callable[["Fault", Call, Response], Response]
-FOR_EVER = 3600.0
-_LISTS = {
-    "ListApplications": "applications",
-    "ListIndices": "indices",
-    "ListDataSources": "dataSources",
-    "ListDataSourceSyncJobs": "history",
-    "ListTagsForResource": "tags",
-}
-_JSON = {"Content-Type": "application/json"}
-_RESOURCE = {"resourceId": "simulated", "resourceType": "DATA_SOURCE"}
+if TYPE_CHECKING:
+    from exporter.simulator.wire import Call, Response
+
+__all__ = ["ANSWERS", "EDITS", "JOB_EDITS", "KINDS", "Fault", "Faults", "apply", "result_key"]
+
+KINDS = ANSWERS.keys() | EDITS.keys() | JOB_EDITS.keys()
 
 
 @dataclass(slots=True, eq=False)
@@ -93,127 +86,9 @@ class Faults:
 
 def apply(fault: Fault, call: Call, response: Response) -> Response:
     """Give what the service answers under a fault."""
-    is_list = response.status < HTTPStatus.BAD_REQUEST and call.operation in _LISTS
-    if fault.kind in EDITS and not is_list:
-        return response
-    return KINDS[fault.kind](fault, call, response)
-
-
-def result_key(call: Call) -> str:
-    """Give the member that an operation's list is in."""
-    return _LISTS[call.operation]
-
-
-def _error(name: str, status: int, **members: Any) -> Change:  # noqa: ANN401 (JSON)
-    return lambda _f, call, _r: refuse(ServiceError(name, status, f"simulated for {call.operation}", **members))
-
-
-def _fixed(response: Response) -> Change:
-    return lambda _fault, _call, _response: response
-
-
-def _edited(edit: Callable[[dict[str, Any], Call], Any]) -> Change:
-    """Change a good answer's JSON."""
-
-    def change(_fault: Fault, call: Call, response: Response) -> Response:
-        edited = edit(json.loads(response.body), call)
-        return replace(response, body=json.dumps(edited).encode())
-
-    return change
-
-
-def _each_job(**members: Any) -> Change:  # noqa: ANN401 (JSON)
-    """Replace members of each job; None takes one away."""
-
-    def edit(data: dict[str, Any], call: Call) -> dict[str, Any]:
-        changed = ({**job, **members} for job in data[result_key(call)])
-        jobs = [{name: value for name, value in job.items() if value is not None} for job in changed]
-        return {**data, result_key(call): jobs}
-
-    return _edited(edit)
-
-
-def _milliseconds(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    jobs = [{**job, "startTime": job["startTime"] * 1000} for job in data[result_key(call)] if "startTime" in job]
-    return {**data, result_key(call): jobs}
-
-
-def _looping(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    page = min(call.page, 2)
-    a, b = f"loop-a-{page}", f"loop-b-{page}"
-    return {**data, "nextToken": b if call.token == a else a}
-
-
-def _same(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    return {**data, "nextToken": f"same-{min(call.page, 2)}"}
-
-
-def _empty_page(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    """Give an empty page, and then the page that was asked for."""
-    return data if call.token.startswith(AGAIN) else {result_key(call): [], "nextToken": AGAIN + call.token}
-
-
-def _twice(data: dict[str, Any], call: Call) -> dict[str, Any]:
-    return {**data, result_key(call): data[result_key(call)] * 2}
-
-
-def _padded(body: bytes, megabytes: float) -> bytes:
-    return json.dumps({**json.loads(body), "padding": "x" * int(megabytes * 1e6)}).encode()
-
-
-# Answers of their own, or what happens to one on its way.
-ANSWERS: dict[str, Change] = {
-    "throttled": _error("ThrottlingException", 429),
-    "throttled_bare": _fixed(Response(429, b"", {})),
-    "server_error": _error("InternalServerException", 500),
-    "server_error_html": _fixed(Response(503, b"<html>Service Unavailable</html>", {"Content-Type": "text/html"})),
-    "server_error_list": _fixed(Response(500, b"[]", _JSON)),
-    "denied": _error("AccessDeniedException", 403),
-    "expired_token": _error("ExpiredTokenException", 403),
-    "unrecognized_client": _error("UnrecognizedClientException", 403),
-    "not_found": _error("ResourceNotFoundException", 404, **_RESOURCE),
-    "html_not_found": _fixed(Response(404, b"<html>Not Found</html>", {"Content-Type": "text/html"})),
-    "conflict": _error("ConflictException", 409, **_RESOURCE),
-    "invalid": _error("ValidationException", 400, reason="FIELD_VALIDATION_FAILED", fields=[]),
-    "reset": lambda _f, _c, response: replace(response, resets=True),
-    "cut": lambda _f, _c, response: replace(response, missing=max(1, len(response.body) // 2)),
-    "hang": lambda _f, _c, response: replace(response, delay=FOR_EVER),
-    "huge": lambda fault, _c, response: replace(response, body=_padded(response.body, fault.megabytes)),
-    "slow": lambda fault, _c, response: replace(response, delay=fault.seconds),
-    "no_date": lambda _f, _c, response: replace(response, headers={**response.headers, "Date": ""}),
-    "truncated_json": lambda _f, _c, response: replace(response, body=response.body[: len(response.body) // 2]),
-    "empty_body": _fixed(Response(200, b"", _JSON)),
-    "empty_object": _fixed(Response(200, b"{}", _JSON)),
-    "not_object": _fixed(Response(200, b"[]", _JSON)),
-    "html": _fixed(Response(200, b"<html><body>Sign in</body></html>", {"Content-Type": "text/html"})),
-    "binary": _fixed(Response(200, bytes(range(256)), _JSON)),
-    "deep": _fixed(Response(200, b'{"history":' + b"[" * 100_000, _JSON)),
-}
-
-# Changes to a good answer.
-EDITS: dict[str, Change] = {
-    "result_object": _edited(lambda data, call: {**data, result_key(call): {}}),
-    "result_text": _edited(lambda data, call: {**data, result_key(call): ""}),
-    "result_null": _edited(lambda data, call: {**data, result_key(call): None}),
-    "item_text": _edited(lambda data, call: {**data, result_key(call): ["job"]}),
-    "metrics_text": _each_job(metrics="many"),
-    "metrics_list": _each_job(metrics=[]),
-    "status_number": _each_job(status=5),
-    "error_text": _each_job(error="bad"),
-    "start_object": _each_job(startTime={}),
-    "same_token": _edited(_same),
-    "looping_tokens": _edited(_looping),
-    "empty_page": _edited(_empty_page),
-    "repeated": _edited(_twice),
-    "unknown_status": _each_job(status="PAUSED"),
-    "milliseconds": _edited(_milliseconds),
-    "start_in_words": _each_job(startTime="yesterday"),
-    "no_execution_id": _each_job(executionId=None),
-    "no_start": _each_job(startTime=None),
-    "no_metrics": _each_job(metrics=None),
-    "end_before_start": _each_job(endTime=1_000_000_000),
-    "odd_counters": _each_job(metrics={"documentsAdded": "12x", "documentsFailed": "-3", "documentsScanned": 12.5}),
-    "huge_counters": _each_job(metrics={"documentsAdded": "9" * 40, "documentsModified": "1e99"}),
-}
-
-KINDS = ANSWERS | EDITS
+    if change := ANSWERS.get(fault.kind):
+        return change(fault, call, response)
+    is_good = response.status < HTTPStatus.BAD_REQUEST
+    if edit := EDITS.get(fault.kind):
+        return edit(call, response) if is_good and call.operation in LISTS else response
+    return JOB_EDITS[fault.kind](call, response) if is_good and call.operation == "ListDataSourceSyncJobs" else response

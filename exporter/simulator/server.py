@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Logged", "SimulatedQBusiness"]
 
+FOR_EVER = 10**15  # bytes of a body that does not end
+MORE = b" " * 65536
+
 
 class SimulatedQBusiness(Service):
     """A Q Business endpoint; use it as a context manager, or start and stop it."""
@@ -25,7 +28,8 @@ class SimulatedQBusiness(Service):
     def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, *, port: int = 0, **unpromised: str) -> None:
         super().__init__(fleet, clock, **unpromised)
         self._stopping = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _handler(self), bind_and_activate=True)
+        handler = type("Handler", (_Handler,), {"service": self})
+        self._server = _Server(("127.0.0.1", port), handler, bind_and_activate=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)
 
     @property
@@ -93,38 +97,54 @@ class _Server(ThreadingHTTPServer):
                 continue  # the client was first
 
 
-def _handler(service: SimulatedQBusiness) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+class _Handler(BaseHTTPRequestHandler):
+    """Sends what the service answers, or fails to as it is told."""
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    service: SimulatedQBusiness
 
-        def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request.parse(self.command, self.path, headers, self.rfile.read(length))
-            response = service.respond(request)
-            if service.wait(response.delay):
-                self._send(response)
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request.parse(self.command, self.path, headers, self.rfile.read(length))
+        response = self.service.respond(request)
+        if self.service.wait(response.delay):
+            self._send(response)
+        else:
+            self.close_connection = True
+
+    do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 (http.server's names)
+
+    def _send(self, response: Response) -> None:
+        self.close_connection |= response.resets or response.missing > 0 or response.endless
+        if not response.resets or response.missing:
+            answer = _head(response) + response.body[: len(response.body) - response.missing]
+            if response.drips:
+                self._drip(answer, response.drips)
             else:
-                self.close_connection = True
+                # In one piece: two would wait for each other's acknowledgement.
+                self.wfile.write(answer)
+        while response.endless and self.service.wait(0):
+            self.wfile.write(MORE)
+        if response.resets:
+            # Lingering for no time makes closing a reset.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
-        def _send(self, response: Response) -> None:
-            self.close_connection |= response.resets or response.missing > 0
-            if response.resets:
-                # Lingering for no time makes closing a reset.
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.connection.close()
+    def _drip(self, answer: bytes, seconds: float) -> None:
+        for byte in answer:
+            if not self.service.wait(seconds):
                 return
-            headers = {**response.headers, "Content-Length": str(len(response.body))}
-            lines = [f"HTTP/1.1 {response.status} {responses.get(response.status, '')}"]
-            lines += [f"{name}: {value}" for name, value in headers.items() if value]
-            head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-            # In one piece: two would wait for each other's acknowledgement.
-            self.wfile.write(head + response.body[: len(response.body) - response.missing])
+            self.wfile.write(bytes([byte]))
 
-        do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 (http.server's names)
 
-    return Handler
+def _head(response: Response) -> bytes:
+    length = FOR_EVER if response.endless else len(response.body)
+    headers = {**response.headers, "Content-Length": str(length)}
+    lines = [f"HTTP/1.1 {response.status} {responses.get(response.status, '')}"]
+    lines += [f"{name}: {value}" for name, value in headers.items() if value]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

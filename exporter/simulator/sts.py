@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
-from exporter.simulator.wire import Request, Response
+from exporter.simulator.wire import Request, Response, ServiceError, refuse_in_xml
 
 FOR_EVER = 50 * 365 * 86400.0
 
@@ -19,12 +19,15 @@ class Sts:
     external_id: str | None = None  # that a role asks for
     refuses: bool = False
     lifetime: float = FOR_EVER  # seconds that assumed credentials are good for
+    revoked: set[str] = field(default_factory=set)  # access keys that are no longer good
     _expires: dict[str, float] = field(default_factory=dict)
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer GetCallerIdentity or AssumeRole, in XML."""
-        asked = {name: values[0] for name, values in parse_qs(request.body).items()}
-        action = asked.get("Action", "")
+        asked = _asked(request)
+        action = action_of(request)
+        if request.access_key in self.revoked:
+            return _refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid")
         if action == "GetCallerIdentity":
             return self._identity(request.access_key)
         if action == "AssumeRole":
@@ -58,11 +61,19 @@ class Sts:
         )
 
 
+def action_of(request: Request) -> str:
+    """Tell which operation a request asks for."""
+    return _asked(request).get("Action", "")
+
+
+def _asked(request: Request) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(request.body).items()}
+
+
 def _answer(action: str, result: str) -> Response:
     body = f"<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"
     return Response(200, body.encode(), {"Content-Type": "text/xml"})
 
 
 def _refuse(status: int, code: str, message: str) -> Response:
-    body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-    return Response(status, body.encode(), {"Content-Type": "text/xml"})
+    return refuse_in_xml(ServiceError(code, status, message))

@@ -43,8 +43,10 @@ class Response:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
-    resets: bool = False  # the connection is torn down instead
-    missing: int = 0  # bytes that are promised and never come
+    missing: int = 0  # bytes of the body that are promised and never come
+    resets: bool = False  # the connection is torn down: before the answer, or instead of what is missing
+    drips: float = 0.0  # seconds between any two bytes, headers included
+    endless: bool = False  # after the body comes more of it, for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Call:
     status: str | None = None
     since: float | None = None
     arn: str = ""
+    is_sts: bool = False
 
 
 class ServiceError(Exception):
@@ -75,6 +78,13 @@ class ServiceError(Exception):
 def answer(data: object) -> Response:
     """Answer with JSON."""
     return Response(200, json.dumps(data).encode(), {"Content-Type": "application/json"})
+
+
+def refuse_in_xml(error: ServiceError) -> Response:
+    """Answer with an error as the Security Token Service has it."""
+    said = f"<Code>{error.name}</Code><Message>{error}</Message>"
+    body = f"<ErrorResponse><Error>{said}</Error></ErrorResponse>"
+    return Response(error.status, body.encode(), {"Content-Type": "text/xml"})
 
 
 def refuse(error: ServiceError) -> Response:

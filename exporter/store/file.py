@@ -66,9 +66,12 @@ def lock(path: str) -> TextIO | None:
         lock.close()
         message = f"state file {path} is in use by another exporter (process {holder}): give each its own state.path"
         raise StartupError(message) from error
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
+    try:
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+    except OSError as error:  # a full disk
+        raise _no_place(path, error.strerror or str(error)) from error
     return lock
 
 
