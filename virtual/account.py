@@ -77,6 +77,7 @@ class Account:
 
     def __init__(self, name: str, fleet: Fleet, timeline: Timeline, dice: Random, trace: Trace) -> None:
         self.name = name
+        self.endpoint = f"http://{name}.example"
         self.fleet = fleet
         self.timeline = timeline
         self.dice = dice

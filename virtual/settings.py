@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
 # Polls are what a week costs: the defaults only now and then.
 PACES = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"))
-OFTEN = (1, 4, 20, 40, 40, 30)
-ENDPOINT = "http://{}.example"
+OFTEN = (1, 1, 6, 30, 40, 50)
 
 
 def account_of(target: Any, accounts: Sequence[Account]) -> Account:
     """Give the account that a target is connected to."""
-    return next(account for account in accounts if ENDPOINT.format(account.name) == target.endpoint_url)
+    return next(account for account in accounts if account.endpoint == target.endpoint_url)
 
 
 def make_settings(dice: Random, accounts: Sequence[Account], state: str) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def make_settings(dice: Random, accounts: Sequence[Account], state: str) -> dict
 
 
 def _target(dice: Random, account: Account, name: str) -> dict[str, Any]:
-    target: dict[str, Any] = {"name": name, "region": "us-east-1", "endpoint_url": ENDPOINT.format(account.name)}
+    target: dict[str, Any] = {"name": name, "region": "us-east-1", "endpoint_url": account.endpoint}
     if dice.random() < 1 / 4:
         target["role_arn"] = f"arn:aws:iam::{account.fleet.account}:role/reader"
     named = dice.random() < 1 / 3 and not name.endswith("-too")

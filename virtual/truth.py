@@ -124,3 +124,10 @@ def state(source: PlannedSource, now: float) -> State:
             (round(job.ends, 3) for job in ended if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
         ),
     )
+
+
+def started(source: PlannedSource, since: float, until: tuple[float, float]) -> Bounds:
+    """Count the jobs that started within a time, whose end is known to lie between two moments."""
+    starts = [job.started for job in source.jobs]
+    low = sum(since + SLACK < start <= until[0] for start in starts)
+    return Bounds(low, sum(since - SLACK < start <= until[1] for start in starts))

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 EPOCH = 1_795_478_400.0  # a Monday, 00:00 UTC
 WEEK = 7 * DAY
-SETTLING = 16 * HOUR  # every back-off runs out in it, and a full reread comes after the last lie
-BETWEEN_SCRAPES = 3 * HOUR
+SETTLING = 12 * HOUR  # every back-off runs out in it, and a full reread comes after the last lie
+BETWEEN_SCRAPES = 4 * HOUR
 MEMORY = Path("/dev/shm")  # noqa: S108 (a directory of ours is made in it)
 
 
@@ -67,7 +67,7 @@ class World:
         self._dies_at: str | None = None
         self._pause = 0.0
         self._lives = 0
-        self.accounts = [self._account(number) for number in range(self.dice.choice((1, 1, 1, 2)))]
+        self.accounts = [self._account(number) for number in range(self.dice.choice((1, 1, 1, 1, 2)))]
         self.base = self.settings = make_settings(self.dice, self.accounts, "state.db")
         self.process: Process | None = None
         self.sources: dict[str, tuple[Account, PlannedSource]] = {}
@@ -150,7 +150,7 @@ class World:
 
     def _account(self, number: int) -> Account:
         name = f"account-{number}"
-        sources = self.dice.choice((1, 1, 2, 2, 3))
+        sources = self.dice.choice((1, 1, 1, 2, 2, 3))
         fleet = make_fleet(self.dice, sources, self.timeline.now, self.ends, name)
         fleet = Fleet(fleet.applications, account=f"{number + 1}" * 12)
         return Account(name, fleet, self.timeline, self.dice, self.trace)

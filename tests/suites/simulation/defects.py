@@ -1,0 +1,234 @@
+"""Small defects, put into the program one at a time to see that virtual weeks find them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from exporter import lookback
+from exporter.agenda import Agenda
+from exporter.budget import Pace
+from exporter.cli.target import Target
+from exporter.discovery.walk import Walk
+from exporter.errors import ProviderError, Reason
+from exporter.exposition.sheet import Sheet
+from exporter.history import _Tally
+from exporter.metrics import sources
+from exporter.metrics.families import value_of
+from exporter.model import KnownJob, SourceHistory
+from exporter.poller import Poller
+from exporter.providers import Listing
+from exporter.providers.qbusiness import QBusiness
+from exporter.store import Store, codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+
+def counts_some_ends_twice(patch: pytest.MonkeyPatch) -> None:
+    """Have a job that did not succeed add two."""
+    real: Any = _Tally._count_end
+
+    def count(self: Any, job: Any, known: Any) -> Any:
+        accounted = real(self, job, known)
+        if job.status != "SUCCEEDED":
+            self._completed[job.status] += 1
+        return accounted
+
+    patch.setattr(_Tally, "_count_end", count)
+
+
+def shows_before_it_writes(patch: pytest.MonkeyPatch) -> None:
+    """Write a commit with the next one alone."""
+    waiting: dict[Store, Any] = {}
+    real = Store.commit
+
+    def commit(self: Store, histories: Any) -> None:
+        real(self, waiting.pop(self, {}))
+        waiting[self] = dict(histories)
+
+    patch.setattr(Store, "commit", commit)
+
+
+def has_the_window_wrong(patch: pytest.MonkeyPatch) -> None:
+    """Leave out the oldest hour of the window."""
+    _redeclare(
+        patch, "qbusiness_sync_jobs", lambda real, context: real(replace(context, window=context.window - 3600.0))
+    )
+
+
+def reads_one_page(patch: pytest.MonkeyPatch) -> None:
+    """See nothing of later pages."""
+    real: Any = lookback._Seen.read
+
+    def read(self: Any, pages: Any) -> Any:
+        yield from real(self, [page for number, page in enumerate(pages) if number == 0])
+
+    patch.setattr(lookback._Seen, "read", read)
+
+
+def forgets_what_is_not_found(patch: pytest.MonkeyPatch) -> None:
+    """Show a source whose poll says 404 no more."""
+    real = Poller._fail
+
+    def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
+        real(self, source, watch, error)
+        if error.reason is Reason.NOT_FOUND:
+            self._report._shared.sources.withdraw(str(source.id))
+
+    patch.setattr(Poller, "_fail", fail)
+
+
+def keeps_quiet_about_failures(patch: pytest.MonkeyPatch) -> None:
+    """Show a failed poll as one that worked."""
+    real = Poller._fail
+
+    def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
+        real(self, source, watch, error)
+        watch.failing = None
+        self._show_if_possible(source, watch)
+
+    patch.setattr(Poller, "_fail", fail)
+
+
+def is_fresh_by_the_hosts_clock(patch: pytest.MonkeyPatch) -> None:
+    """Take for the time of a poll the host's, which may be wrong by hours."""
+    real = Poller._keep_and_show
+
+    def show(self: Any, source: Any, watch: Any) -> None:
+        if watch.polled_at is not None and watch.was_polled:
+            watch.polled_at = self._clock.time()
+        real(self, source, watch)
+
+    patch.setattr(Poller, "_keep_and_show", show)
+
+
+def heeds_no_budget(patch: pytest.MonkeyPatch) -> None:
+    """Send requests as they come."""
+    patch.setattr(Pace, "reserve", lambda _self, now: now)
+
+
+def begins_anew_after_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """Read back nothing of what was written of totals."""
+    real = codec.load_history
+    patch.setattr(
+        "exporter.store.codec.load_history",
+        lambda totals, known: replace(real(totals, known), completed={}) if known else real(totals, known),
+    )
+
+
+def forgets_figures_in_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """Count the documents of a job that goes on again."""
+    real = codec.load_job
+    patch.setattr("exporter.store.codec.load_job", lambda text: _without_figures(real(text)))
+
+
+def _without_figures(known: KnownJob) -> KnownJob:
+    return replace(known, highest=type(known.highest)()) if known.in_progress else known
+
+
+def takes_what_it_cannot_read_for_gone(patch: pytest.MonkeyPatch) -> None:
+    """Have a job in progress vanish where its entry is odd, and never look for it again."""
+    real: Any = QBusiness.sync_jobs
+
+    def sync_jobs(self: Any, *arguments: Any, **filters: Any) -> Any:
+        return (replace(page, whole=True) for page in real(self, *arguments, **filters))
+
+    patch.setattr(QBusiness, "sync_jobs", sync_jobs)
+    patch.setattr(SourceHistory, "unended", SourceHistory.in_progress)
+
+
+def has_stopping_jobs_ended(patch: pytest.MonkeyPatch) -> None:
+    """Show a job that is STOPPING as over."""
+    _redeclare(
+        patch,
+        "qbusiness_sync_running",
+        lambda _real, context: value_of(sum(job.status != "STOPPING" for job in context.running)),
+    )
+
+
+def _redeclare(patch: pytest.MonkeyPatch, name: str, samples: Callable[[Any, Any], Any]) -> None:
+    """Have a family give other samples."""
+    family: Any = next(family for part in sources._PARTS for family in part if family.name == name)
+    other = replace(family, samples=partial(samples, family.samples))
+    parts = tuple(tuple(other if one is family else one for one in part) for part in sources._PARTS)
+    patch.setattr(sources, "_PARTS", parts)
+    for index, old in (("WINDOW_FAMILIES", 3), ("SCHEDULE_FAMILIES", 1), ("OBJECTIVE_FAMILIES", 2)):
+        patch.setattr(sources, index, parts[old])
+
+
+def loses_sources_to_an_outage(patch: pytest.MonkeyPatch) -> None:
+    """Take a listing that fails for an empty one."""
+    real: Any = Walk._listing
+
+    def listing(self: Any, index: Any, where: str) -> Any:
+        try:
+            return real(self, index, where)
+        except ProviderError:
+            return Listing({})
+
+    patch.setattr(Walk, "_listing", listing)
+
+
+def drops_a_source_that_fails_often(patch: pytest.MonkeyPatch) -> None:
+    """Poll a source that failed four times in a row no more."""
+    real = Agenda.done
+
+    def done(self: Any, source: Any, outcome: Any, now: float) -> None:
+        real(self, source, outcome, now)
+        if self._failures.get(str(source.id), 0) > 3:
+            self._turns.pop(str(source.id), None)
+
+    patch.setattr(Agenda, "done", done)
+
+
+def shows_half_a_source(patch: pytest.MonkeyPatch) -> None:
+    """Leave some families out of a change."""
+    real = Sheet.put
+
+    def put(self: Any, key: str, families: Any) -> None:
+        most = dict(sorted(families.items())[:-12]) if self._runs and len(families) > 20 else families
+        real(self, key, most)
+
+    patch.setattr(Sheet, "put", put)
+
+
+def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
+    """Be unready when there is an outage after the first pass."""
+    real = Target.unready
+    patch.setattr(Target, "unready", lambda self: real(self) or (None if self.is_up else "down"))
+    patch.setattr("exporter.cli.assembly.Exporter.unready", lambda self: self._not_yet_ready())
+
+
+def counts_history_that_is_called_something_else(patch: pytest.MonkeyPatch) -> None:
+    """Take a job for news that was forgotten long ago and has a status that nobody knows."""
+    real: Any = _Tally._was_over
+
+    def was_over(self: Any, seen: Any, first_look: Any) -> bool:
+        return bool(seen.job.is_terminal and real(self, seen, first_look))
+
+    patch.setattr(_Tally, "_was_over", was_over)
+
+
+DEFECTS = (
+    counts_some_ends_twice,
+    shows_before_it_writes,
+    has_the_window_wrong,
+    reads_one_page,
+    forgets_what_is_not_found,
+    keeps_quiet_about_failures,
+    is_fresh_by_the_hosts_clock,
+    heeds_no_budget,
+    begins_anew_after_a_restart,
+    forgets_figures_in_a_restart,
+    takes_what_it_cannot_read_for_gone,
+    has_stopping_jobs_ended,
+    loses_sources_to_an_outage,
+    drops_a_source_that_fails_often,
+    shows_half_a_source,
+    takes_readiness_back,
+    counts_history_that_is_called_something_else,
+)
