@@ -196,6 +196,17 @@ def test_the_reread_looks_again_for_a_job_that_had_vanished() -> None:
     assert stuck.execution_id not in history.jobs
 
 
+def test_a_job_out_of_sight_is_asked_for_by_its_last_status_first() -> None:
+    """The others follow in an order that is the same in every process, however it hashes."""
+    job = make_job("gone", "STOPPING", started=NOON - 9 * DAY, lasted=None)
+    listing = Listing([*hourly(40), job])
+    history = look(listing)
+    listing.jobs.remove(job)
+    listing.asked.clear()
+    poll(listing, history)
+    assert [asked["status"] for asked in listing.asked if asked["status"]] == ["STOPPING", "SYNCING", "SYNCING_INDEXING"]
+
+
 def test_a_job_dated_in_the_future_does_not_blind_the_polls() -> None:
     """New jobs begin before it and are found all the same."""
     listing = Listing([make_job("odd", started=NOON + 300 * DAY)])

@@ -11,7 +11,7 @@ import pytest
 from virtual.world import run
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", range(1, 13))
 def test_a_week_of_troubles_breaks_no_promise(seed: int) -> None:
     """Nothing is counted twice, lost, silent or stale, whatever happens; the last events are in the failure's notes."""
     result = run(seed)

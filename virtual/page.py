@@ -35,13 +35,6 @@ class Page:
     by_source: dict[str, dict[str, dict[Labels, float]]] = field(default_factory=dict)
 
     @classmethod
-    def scrape(cls, exposition: Exposition) -> tuple[Page, str, str]:
-        """Scrape both formats, and give the page with the text of each."""
-        text = b"".join(exposition.render("", "")[0]).decode()
-        openmetrics = b"".join(exposition.render(OPENMETRICS, "")[0]).decode()
-        return cls.of(text), text, openmetrics
-
-    @classmethod
     def of(cls, text: str) -> Page:
         """Read the text format."""
         samples: dict[str, float] = {}
@@ -71,6 +64,11 @@ class Page:
                 if found == name and wanted <= set(its_labels):
                     return value
         return None
+
+
+def scrape(exposition: Exposition, accept: str = "") -> str:
+    """Give the text of a page."""
+    return b"".join(exposition.render(accept, "")[0]).decode()
 
 
 def is_counter(series: str) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Polls are what a week costs: the defaults only now and then.
 PACES = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"))
-OFTEN = (1, 1, 6, 30, 40, 50)
+OFTEN = (1, 1, 4, 20, 50, 60)
 
 
 def account_of(target: Any, accounts: Sequence[Account]) -> Account:

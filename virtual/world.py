@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EPOCH = 1_795_478_400.0  # a Monday, 00:00 UTC
 WEEK = 7 * DAY
 SETTLING = 12 * HOUR  # every back-off runs out in it, and a full reread comes after the last lie
-BETWEEN_SCRAPES = 4 * HOUR
+BETWEEN_SCRAPES = 5 * HOUR
 MEMORY = Path("/dev/shm")  # noqa: S108 (a directory of ours is made in it)
 
 
