@@ -204,7 +204,11 @@ def test_a_job_out_of_sight_is_asked_for_by_its_last_status_first() -> None:
     listing.jobs.remove(job)
     listing.asked.clear()
     poll(listing, history)
-    assert [asked["status"] for asked in listing.asked if asked["status"]] == ["STOPPING", "SYNCING", "SYNCING_INDEXING"]
+    assert [asked["status"] for asked in listing.asked if asked["status"]] == [
+        "STOPPING",
+        "SYNCING",
+        "SYNCING_INDEXING",
+    ]
 
 
 def test_a_job_dated_in_the_future_does_not_blind_the_polls() -> None:

@@ -187,6 +187,24 @@ def test_a_full_disk_is_survived(full_disk: str) -> None:
     store.close()
 
 
+def test_a_full_disk_keeps_what_was_to_be_forgotten(full_disk: str) -> None:
+    """Nobody starts less for it, and a source is dropped with all its jobs or not at all."""
+    store = opened(full_disk)
+    store.commit({KEY: history(40)})
+    store.close()
+    failures: list[None] = []
+    store = Store(full_disk, lambda: failures.append(None))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    store.forget(set(), NOON + 2 * FORGET)
+    assert len(failures) == 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    store.close()
+    store = opened(full_disk)
+    assert store.history(KEY) == history(40)
+    store.close()
+
+
 def test_memory_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`:memory:` leaves no file behind."""
     monkeypatch.chdir(tmp_path)

@@ -15,13 +15,13 @@ from virtual.sight import UP, WINDOW, Sight
 
 if TYPE_CHECKING:
     from exporter.model import SourceHistory
-    from virtual.account import Account, Witness
+    from virtual.account import Account
     from virtual.fleet import PlannedSource
     from virtual.process import Process
     from virtual.world import World
 
 BOTH_EACH, STRICTLY_EACH = 3, 18  # scrapes: the real parsers take longer than all the rest
-SECOND_THOUGHTS = 3600.0  # seconds after a reread at which what was told wrong is surely known
+SECOND_THOUGHTS = 600.0  # seconds that a reread may take to begin and to end
 LATE = 2400.0  # seconds by which a poll may be late under troubles that do not make it fail
 UNREAD = ("qbusiness_data_source_", UP)  # what may change without a poll that works, as may what is in the window
 
@@ -123,7 +123,7 @@ class Checker:
             sight = Sight(account, source, page.by_source[source.id], None, now)
             assert sight.is_up, f"{source.name} is not polled at the end"
             assert now - sight.polled <= self._idle() + 600, f"{source.name} was last polled at {sight.polled}"
-            assert self._is_trusted(sight.witness), "the end comes too soon after the last lie"
+            assert self._is_trusted(sight), "the end comes too soon after the last lie"
         for target in self._world.settings["targets"]:
             name = target["name"]
             for family in ("qbusiness_target_up", "qbusiness_exporter_discovery_success"):
@@ -171,7 +171,7 @@ class Checker:
             if not self._world.is_full() and not process.has_unwritten():
                 sight.check_committed()
             sight.check_freshness(self._patience(process))
-            is_trusted = self._is_trusted(sight.witness)
+            is_trusted = self._is_trusted(sight)
             is_whole = history is not None and history.watched_since in watched
             sight.check_totals(is_whole=is_whole, is_trusted=is_trusted)
             if is_trusted and sight.is_up:
@@ -213,6 +213,6 @@ class Checker:
         polling = self._world.settings["polling"]
         return max(parse_duration(polling["idle_interval"]), parse_duration(polling["interval"]))
 
-    def _is_trusted(self, witness: Witness) -> bool:
-        """Tell whether a full reread has come since the last lie about a source."""
-        return self._world.timeline.now > witness.lied_until + REREAD + self._idle() + SECOND_THOUGHTS
+    def _is_trusted(self, sight: Sight) -> bool:
+        """Tell whether a full reread has worked since the last lie about a source."""
+        return sight.polled > sight.witness.lied_until + REREAD + SECOND_THOUGHTS

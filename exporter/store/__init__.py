@@ -119,9 +119,14 @@ class Store:
         """Drop the sources that are not watched, and have not been for long."""
         with self._mutex:
             gone = [k for k, h in self._written.items() if k not in watched and h.as_of < now - FORGET]
-            with self._db as db:
-                db.executemany("DELETE FROM job WHERE source = ?", ((key,) for key in gone))
-                db.executemany("DELETE FROM source WHERE key = ?", ((key,) for key in gone))
+            try:
+                with self._db as db:
+                    db.execute("BEGIN IMMEDIATE")
+                    db.executemany("DELETE FROM job WHERE source = ?", ((key,) for key in gone))
+                    db.executemany("DELETE FROM source WHERE key = ?", ((key,) for key in gone))
+            except sqlite3.Error as error:
+                self._note_failure(error)
+                return  # the next start is soon enough
             for key in gone:
                 del self._written[key]
             for key, _ in list(self._known.items()):

@@ -203,16 +203,6 @@ def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("exporter.cli.assembly.Exporter.unready", lambda self: self._not_yet_ready())
 
 
-def counts_history_that_is_called_something_else(patch: pytest.MonkeyPatch) -> None:
-    """Take a job for news that was forgotten long ago and has a status that nobody knows."""
-    real: Any = _Tally._was_over
-
-    def was_over(self: Any, seen: Any, first_look: Any) -> bool:
-        return bool(seen.job.is_terminal and real(self, seen, first_look))
-
-    patch.setattr(_Tally, "_was_over", was_over)
-
-
 DEFECTS = (
     counts_some_ends_twice,
     shows_before_it_writes,
@@ -230,5 +220,4 @@ DEFECTS = (
     drops_a_source_that_fails_often,
     shows_half_a_source,
     takes_readiness_back,
-    counts_history_that_is_called_something_else,
 )
