@@ -45,7 +45,10 @@ def pages() -> dict[Path, str]:
 
 
 def values_schema() -> str:
-    """Put the schema of config.yaml into that of the chart's values, whose other parts are written by hand."""
+    """Put the schema of config.yaml into that of the chart's values, whose other parts are written by hand.
+
+    That one is of draft 7, which every Helm reads; what pydantic makes means the same in it.
+    """
     config: dict[str, Any] = json_schema()
     del config["$schema"]
     path = CHART / "values.schema.json"

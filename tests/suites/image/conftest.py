@@ -48,8 +48,8 @@ def bootstrap(image: str, *packages: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def image(base: str, wheels: Path) -> str:
-    """Build the image without a network and without a cache of former builds."""
+def image(base: str, wheels: Path) -> Iterator[str]:
+    """Build the image without a network and without a cache of former builds; it is removed in the end."""
     arguments = {
         "PYTHON_IMAGE": base,
         "PIP_NO_INDEX": "1",
@@ -71,7 +71,8 @@ def image(base: str, wheels: Path) -> str:
     ]
     built = subprocess.run([*build, *options, f"--tag={IMAGE}", str(ROOT)], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
-    return IMAGE
+    yield IMAGE
+    subprocess.run(["podman", "image", "rm", "--force", IMAGE], capture_output=True, check=True)
 
 
 @pytest.fixture
