@@ -105,17 +105,13 @@ def context_of(loaded: LoadedWeb) -> Context | None:
     if tls is None or not tls.model_fields_set:
         return None
     context = Context(ssl.PROTOCOL_TLS_SERVER)
-    problems = [*_identify(context, loaded), *_trust(context, loaded, tls)]
+    problems = [*_identify(context, loaded), *_trust(context, loaded, tls), *_choose(context, loaded, tls)]
     if problems:
         raise ConfigError(sorted(problems))
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     context.options |= ssl.OP_NO_RENEGOTIATION  # which costs the server more than the client
     if not tls.prefer_server_cipher_suites:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    if tls.openssl_suites:
-        context.set_ciphers(tls.openssl_suites)
-    # OpenSSL's own choice has groups of 8192 bits, of which 70 handshakes a second keep the server from all else.
-    context.set_ecdh_curve(tls.openssl_curve)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -152,11 +148,24 @@ def _trust(context: Context, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[Prob
     if problem := _trouble_with_certificates(authority):
         yield loaded.problem("client_ca", problem)
         return
-    context.verify_flags |= (
-        ssl.VERIFY_X509_PARTIAL_CHAIN
-    )  # as in Go, an intermediate authority may be trusted by itself
+    # As in Go, an intermediate authority may be trusted by itself.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     with _file_of(authority) as path:
         context.load_verify_locations(path)
+
+
+def _choose(context: Context, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[Problem]:
+    """Set the cipher suites and the curve."""
+    try:
+        if tls.openssl_suites:
+            context.set_ciphers(tls.openssl_suites)
+    except ssl.SSLError:
+        yield loaded.problem("cipher_suites", "this host's OpenSSL has none of them")
+    try:
+        # OpenSSL's own choice has groups of 8192 bits, of which 70 handshakes a second keep the server from all else.
+        context.set_ecdh_curve(tls.openssl_curve)
+    except ValueError:
+        yield loaded.problem("curve_preferences", "this host's OpenSSL does not have it")
 
 
 def _trouble_with_certificates(content: bytes) -> str:
