@@ -106,6 +106,13 @@ def test_the_worst_alert_of_a_data_source_is_shown(tmp_path: Path) -> None:
     answers(tmp_path, series, "30m", {"overview.json: Data sources with a problem: rank": {worst: 6}})
 
 
+def test_an_alert_of_another_severity_is_not_left_out(tmp_path: Path) -> None:
+    """Severities may be changed for somebody's own routing."""
+    alert = f'{{{SOURCE}, alertname="QBusinessSyncFailed", alertstate="firing", severity="page"}}'
+    series = [{"series": f"ALERTS{alert}", "values": "1x20"}]
+    answers(tmp_path, series, "15m", {"overview.json: Data sources with a problem: rank": {alert: 0}})
+
+
 @pytest.mark.parametrize("kind", ["documents", "text_bytes"])
 def test_when_an_index_will_be_full(tmp_path: Path, kind: str) -> None:
     """At the pace of the past day; said of no index that shrinks or stands still."""

@@ -146,13 +146,17 @@ def of_all_else() -> Panel:
 
 
 def _ranked(chosen: str) -> str:
-    """Give each alert a number to sort by: those that fire before those about to, then by severity."""
+    """Give each alert a number to sort by: those that fire before those about to, then by severity.
+
+    Severities that are not ours, but of somebody's own routing, come last; they are not left out.
+    """
     states = [(state, severity) for state in ("firing", "pending") for severity in _SEVERITIES]
     ranks = range(len(states), 0, -1)
-    return " or ".join(
+    ours = [
         f'{rank} * ALERTS{{{chosen}, alertstate="{state}", severity="{severity}"}}'
         for rank, (state, severity) in zip(ranks, states, strict=True)
-    )
+    ]
+    return " or ".join([*ours, f"0 * ALERTS{{{chosen}}}"])
 
 
 def _subject(alerts: str) -> str:
