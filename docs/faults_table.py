@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # where the declarations are
 
-from faults.matrix import FAULTS, OPERATIONS, cells, makes_sense
+from faults.matrix import FAULTS, OPERATIONS, WAYS, cells, makes_sense
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +46,16 @@ _WHAT = """\
 """
 
 
+_WAYS = """\
+## The way to AWS
+
+These befall every operation and everything at once, for a moment and for an hour, and the same is seen of each:
+`qbusiness_poll_success`, `qbusiness_target_up` and `qbusiness_exporter_discovery_success` are 0, and nothing else that
+is said of data sources and indexes changes. Polls work again 15 minutes after it is over at most, and discovery with
+its next round.
+"""
+
+
 def faults_page() -> str:
     """Make the page."""
     count = len(list(cells()))
@@ -57,7 +67,8 @@ def faults_page() -> str:
         f"{len(FAULTS)} faults of {len(OPERATIONS)} operations make {count} cells, each for a moment and for an hour."
     )
     parts = (_INTRODUCTION, total, "", _RULE, "## Where it happens", "", *places, "", _WHERE)
-    return "\n".join([*parts, "## What happens", "", _WHAT, *faults, ""])
+    ways = _table(("fault", "reason", "code"), ((way.what, f"`{way.reason}`", f"`{way.code}`") for way in WAYS))
+    return "\n".join([*parts, "## What happens", "", _WHAT, *faults, "", _WAYS, *ways, ""])
 
 
 def _operation(operation: Operation) -> tuple[str, ...]:

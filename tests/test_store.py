@@ -121,6 +121,7 @@ def test_an_unreadable_file_is_moved_aside(path: str, content: bytes) -> None:
         "UPDATE job SET state = '{}'",
         "UPDATE source SET totals = 'nonsense'",
         "UPDATE source SET totals = '[]'",
+        "UPDATE source SET totals = replace(totals, '\"FAILED\":3', '\"FAILED\":1e999')",
         "DROP TABLE name",
         "PRAGMA user_version = 99",
     ],

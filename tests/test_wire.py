@@ -193,6 +193,8 @@ def test_a_passing_fault_is_retried(rig: Rig, kind: str) -> None:
         ("no_execution_id", 0, "job without id skipped: no usable executionId"),
         ("no_start", 0, "skipped: no usable startTime"),
         ("milliseconds", 0, "is no time between 2000 and now"),
+        ("in_the_future", 0, "is no time between 2000 and now"),
+        ("end_in_the_future", 25, "is no time between 2000 and now"),
         ("start_in_words", 0, "startTime 'yesterday' of job"),
         ("figures_in_words", 25, "documentsAdded '12x' is not a count; taken as not said"),
         ("negative_figures", 25, "documentsAdded '-3' is not a count"),
@@ -212,6 +214,15 @@ def test_a_job_that_is_odd_is_used_as_far_as_it_goes(rig: Rig, kind: str, jobs: 
     assert sum(len(page.jobs) for page in pages) == jobs
     warnings = [text for page in pages for text in page.warnings]
     assert any(warning in text for text in warnings) if warning else not warnings
+
+
+def test_an_answer_may_not_fill_the_memory(rig: Rig) -> None:
+    """What is larger than any answer of AWS's is given up, and the next is read."""
+    rig.service.faults.add("huge", megabytes=17.0, times=3)
+    with pytest.raises(ProviderError, match="the answer was larger than 16 MB") as failed:
+        rig.read()
+    assert failed.value.reason is Reason.MALFORMED_RESPONSE
+    assert len(rig.read()) == 25
 
 
 def test_an_empty_page_with_a_token_is_not_the_end(rig: Rig) -> None:

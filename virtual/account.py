@@ -130,8 +130,8 @@ class Account:
             witness = self.witnesses[name]
             witness.lied_until = max(witness.lied_until, until)
             # A job is read again for hours and not for ever: what it told wrong until then is not made good.
-            witness.durations_lost |= kind == "end_before_start"
-            witness.documents_lost |= kind in {"no_metrics", "odd_counters", "huge_counters"}
+            witness.durations_lost |= kind in {"end_before_start", "end_in_the_future", "no_end"}
+            witness.documents_lost |= kind == "no_metrics" or "figures" in kind
 
     def all_seen(self) -> bool:
         """Tell whether every source has been looked at once: before, a lie would be taken for history."""

@@ -21,6 +21,7 @@ from botocore.credentials import (
 from botocore.session import Session as BotoSession
 
 from exporter import __version__
+from exporter.aws.bounds import bound
 from exporter.aws.faults import translate
 from exporter.aws.wire import AwsClock, Wiretap
 from exporter.errors import ProviderError, Reason, StartupError
@@ -114,6 +115,7 @@ class Connection:
             )
             base = BotoSession(profile=self._target.profile)
             client: Any = base.create_client("sts", region_name=self.region, config=quick)
+            bound(client)
             self._hooks.attach_sts(client)
             return str(client.get_caller_identity()["Account"])
 
@@ -159,6 +161,7 @@ class Connection:
             endpoint_url=self._target.endpoint_url,
             config=self._boto_config(),
         )
+        bound(client)
         self._hooks.attach(client)
         return client
 
@@ -170,6 +173,7 @@ class Connection:
 
         def create_client(service: str, **keys: Any) -> Any:
             client = base.create_client(service, region_name=self.region, config=self._boto_config(), **keys)
+            bound(client)
             self._hooks.attach_sts(client)
             return client
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import botocore.exceptions as boto_errors
 
-from exporter.aws.bounds import bound
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -68,16 +67,14 @@ class Wiretap:
         self._attempts = attempts
 
     def attach(self, client: QBusinessClient) -> None:
-        """Listen to the attempts of a client, bound what it is answered, and look at it."""
-        bound(client)
+        """Listen to the attempts of a client, and look at what it is answered."""
         events = client.meta.events
         events.register("before-send.qbusiness", self._before_send)
         events.register("before-parse.qbusiness", self._before_parse)
         events.register("response-received.qbusiness", self._response_received)
 
     def attach_sts(self, client: Any) -> None:
-        """Listen to the attempts of a client of the Security Token Service, and bound what it is answered."""
-        bound(client)
+        """Listen to the attempts of a client of the Security Token Service."""
         client.meta.events.register("before-send.sts", self._before_send)
         client.meta.events.register("before-parse.sts", self._token_received)
         client.meta.events.register("response-received.sts", self._response_received)

@@ -13,6 +13,8 @@ from exporter.simulator.service import Logged, Service
 from exporter.simulator.wire import Request, Response
 
 if TYPE_CHECKING:
+    import ssl
+
     from exporter.simulator.clock import SimulatedClock
     from exporter.simulator.fleet import Fleet
 
@@ -27,9 +29,11 @@ class SimulatedQBusiness(Service):
 
     def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, *, port: int = 0, **unpromised: str) -> None:
         super().__init__(fleet, clock, **unpromised)
+        self.tls: ssl.SSLContext | None = None  # may change; with it connections begin with a handshake
         self._stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"service": self})
         self._server = _Server(("127.0.0.1", port), handler, bind_and_activate=True)
+        self._server.service = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)
 
     @property
@@ -60,6 +64,10 @@ class SimulatedQBusiness(Service):
         """Stop."""
         self.stop()
 
+    def drop_connections(self) -> None:
+        """Drop every connection that is open; others may be made."""
+        self._server.drop_connections()
+
     def wait(self, seconds: float) -> bool:
         """Let an answer be late; tell whether it may still be sent."""
         return not self._stopping.wait(seconds) if seconds else not self._stopping.is_set()
@@ -71,6 +79,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    service: SimulatedQBusiness | None = None
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], **options: bool) -> None:
         self._open: set[socket.socket] = set()
@@ -78,6 +87,9 @@ class _Server(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         connection, address = super().get_request()
+        if self.service and self.service.tls:
+            # The handshake is left to the thread that reads from it.
+            connection = self.service.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._open.add(connection)
         return connection, address
 
@@ -89,6 +101,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: clients that go away are what half of the tests are about."""
 
     def drop_connections(self) -> None:
+        """Drop every connection that is open."""
         for connection in list(self._open):
             try:
                 # Closing alone wakes no thread that reads from it, and tells the client nothing.

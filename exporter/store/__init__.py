@@ -219,5 +219,5 @@ def _load(path: str, db: sqlite3.Connection, notes: Iterable[Notes]) -> dict[str
         return {key: codec.load_history(totals, jobs[key]) for key, totals in rows}
     except sqlite3.Error as error:
         raise what_is_wrong(path, error) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except codec.UNREADABLE as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from error

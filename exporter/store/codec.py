@@ -23,6 +23,8 @@ from exporter.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# What reading back raises for a text that was not written here: the numbers of JSON may be infinite, its depth too.
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 _SCALARS = ("watched_since", "as_of", "last_succeeded", "last_indexed", "horizon", "forgotten_streak")
 
 
@@ -37,7 +39,7 @@ def dump_totals(history: SourceHistory) -> str:
 
 
 def load_history(totals: str, jobs: Mapping[str, KnownJob]) -> SourceHistory:
-    """Read a history back; raises ValueError, TypeError or KeyError for what was not written by `dump_totals`."""
+    """Read a history back; raises one of UNREADABLE for what was not written by `dump_totals`."""
     raw = json.loads(totals)
     return SourceHistory(
         **{name: raw[name] for name in _SCALARS},
@@ -55,7 +57,7 @@ def dump_job(known: KnownJob) -> str:
 
 
 def load_job(text: str) -> KnownJob:
-    """Read a job back; raises ValueError, TypeError or KeyError for what was not written by `dump_job`."""
+    """Read a job back; raises one of UNREADABLE for what was not written by `dump_job`."""
     raw = json.loads(text)
     job = raw.pop("job")
     documents = DocumentCounts(**job.pop("documents"))
@@ -73,7 +75,7 @@ def dump_known(known: Known) -> str:
 
 
 def load_known(text: str) -> Known:
-    """Read back how a data source was found; raises ValueError, TypeError or KeyError for anything else."""
+    """Read back how a data source was found; raises one of UNREADABLE for anything else."""
     raw = json.loads(text)
     source, about = raw["source"], raw["about"]
     identifier = SourceId(**source.pop("id"))

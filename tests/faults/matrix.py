@@ -180,6 +180,25 @@ FAULTS = (
     _job("huge_figures", "figures of forty digits", _FIGURE),
 )  # fmt: skip
 
+
+@dataclass(frozen=True)
+class Way:
+    """A fault of the way to AWS, or of whom it takes us for: it befalls every operation and everything at once."""
+
+    kind: str
+    what: str
+    reason: Reason
+    code: str
+
+
+WAYS = (
+    Way("refused", "connections refused", Reason.CONNECTION, "connection"),
+    Way("unresolved", "a host name that is not resolved", Reason.CONNECTION, "connection"),
+    Way("untrusted", "a TLS certificate that is not trusted", Reason.CONNECTION, "connection"),
+    Way("plain", "no TLS where it belongs", Reason.CONNECTION, "connection"),
+    Way("rotated", "access keys rotated, the old refused", Reason.CREDENTIALS, "UnrecognizedClientException"),
+)
+
 _NEXT_ROUND = "with the next round of discovery"
 OPERATIONS = (
     Operation(

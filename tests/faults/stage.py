@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 BEGIN = 1_790_000_000.0
+HOST = "qbusiness.test"  # which tests resolve as they like
 LOOK_EVERY = 900.0  # seconds between two looks at the page
 ROLE = "arn:aws:iam::111122223333:role/reader"
 # One entry on a page of each listing, so that every one of them has a later page.
@@ -134,7 +135,9 @@ class Stage:
                 source.jobs.append(PlannedJob(make_id("stuck", source.name, now), now, HOUR, 0, None))
 
     def _config(self) -> dict[str, Any]:
-        target: dict[str, Any] = {"name": "test", "region": "us-east-1", "endpoint_url": self.service.url}
+        endpoint = self.service.url.replace("http", "https" if self.service.tls else "http")
+        endpoint = endpoint.replace("127.0.0.1", HOST)
+        target: dict[str, Any] = {"name": "test", "region": "us-east-1", "endpoint_url": endpoint}
         if self.scene == "named":
             target["data_sources"] = [
                 {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import botocore.loaders
 
 from builders import HOUR
 from exporter.lookback import REREAD
-from faults.stage import BEGIN, Stage
+from faults.stage import BEGIN, HOST, Stage
 
 if TYPE_CHECKING:
     import pytest
@@ -25,7 +26,12 @@ LATE = 60.0
 LONGEST_JOB = 300.0
 CELLS_ON_A_STAGE = 12
 _UNCHANGED = ("qbusiness_data_source_", "qbusiness_index_")
+_getaddrinfo = socket.getaddrinfo
 _load = lru_cache(botocore.loaders.create_loader)
+
+
+def _resolve(host: str, *rest: Any) -> Any:
+    return _getaddrinfo("127.0.0.1" if host == HOST else host, *rest)
 
 
 def surroundings(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
@@ -39,6 +45,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     monkeypatch.setattr("botocore.endpoint.time.sleep", stage.host.pause)
     monkeypatch.setattr("botocore.credentials._local_now", lambda: datetime.fromtimestamp(stage.timeline.now, UTC))
     monkeypatch.setattr("botocore.session.create_loader", _load)
+    monkeypatch.setattr("socket.getaddrinfo", _resolve)
 
 
 class Trial:
