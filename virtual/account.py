@@ -123,15 +123,15 @@ class Account:
         if is_usable and call.operation == SYNC_JOBS:
             insort(self.witnesses[call.data_source_id].usable, self.timeline.now)
 
-    def lie(self, source: str | None, until: float, kind: str = "") -> None:
+    def lie(self, source: str | None, until: float, *, about_ends: bool = False, about_figures: bool = False) -> None:
         """Take note that answers about a source, or all, are not to be trusted until a moment."""
         names = [source] if source else [source.id for _, _, source in self.fleet.data_sources()]
         for name in names:
             witness = self.witnesses[name]
             witness.lied_until = max(witness.lied_until, until)
             # A job is read again for hours and not for ever: what it told wrong until then is not made good.
-            witness.durations_lost |= kind in {"end_before_start", "end_in_the_future", "no_end"}
-            witness.documents_lost |= kind == "no_metrics" or "figures" in kind
+            witness.durations_lost |= about_ends
+            witness.documents_lost |= about_figures
 
     def all_seen(self) -> bool:
         """Tell whether every source has been looked at once: before, a lie would be taken for history."""

@@ -112,6 +112,9 @@ class Client:
 
     def __init__(self, line: Line, host: VirtualHost, target: str, timeout: float) -> None:
         self.meta = SimpleNamespace(events=HierarchicalEmitter())
+        # Where the program bounds what comes from a socket.
+        pools = SimpleNamespace(pool_classes_by_scheme={})
+        self._endpoint = SimpleNamespace(http_session=SimpleNamespace(_manager=pools, _pool_classes_by_scheme={}))
         self._line, self._host, self._target, self._timeout = line, host, target, timeout
         detector = standard.ThrottlingErrorDetector(standard.RetryEventAdapter())
         self._quota = standard.RetryQuotaChecker(quota.RetryQuota(), detector)
@@ -168,7 +171,7 @@ class Client:
         if response is None:
             self._host.pause(0.01)
             return boto_errors.EndpointConnectionError(endpoint_url="simulated", error="refused")
-        seconds = self._line.latency() + response.delay
+        seconds = self._line.latency() + response.delay + response.drips * len(response.body)
         self._host.pause(min(seconds, self._timeout))
         if seconds > self._timeout:
             return boto_errors.ReadTimeoutError(endpoint_url="simulated", error="timed out")
