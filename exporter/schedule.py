@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _WRAPPED = re.compile(r"(?:CRON\s*)?\((.*)\)")
 _FIELDS = 6
 _NO_SUCH_DAY = re.compile(r"L-[1-7]")  # of the week: the library takes it for another day than AWS would, if any
+_YEARS = re.compile(r"(\d{4})-(\d{4})")
 _HORIZON = 40  # years: the 29th of February comes round to the same day of the week in that time
 _ALL_YEARS = list(range(1970, 2200))  # what the grammar has
 # After 28 years, up to 2099, every date is on the same day of the week again: such a cycle has every gap there is.
@@ -135,6 +136,9 @@ def _normalised(fields: list[str]) -> tuple[str, ...]:
     minute, hour, day, month, weekday, year = fields
     if _NO_SUCH_DAY.fullmatch(weekday):
         raise ScheduleError(f"{weekday} is no day of the week")
+    for first, last in _YEARS.findall(year):
+        if first > last:
+            raise ScheduleError(f"the years {first}-{last} run backwards")  # the library would go round by 2199
     if day == weekday == "*":
         weekday = "?"  # AWS wants one of the two unsaid; both at will can only mean every day
     if weekday == "L":

@@ -195,6 +195,7 @@ def test_without_a_schedule_it_is_synced_on_demand(text: str) -> None:
         "cron(0 12 ? * L-3 *)",
         "cron(0 12 32 * ? *)",
         "cron(0 12 * * ? 2026/2)",
+        "cron(0 12 * * ? 2046-2025)",
         "cron(*-5 12 * * ? *)",
         "cron(0/0 12 * * ? *)",
         "cron(0 12 * * ? * *)",

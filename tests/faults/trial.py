@@ -112,7 +112,7 @@ class Trial:
         while fault.times:
             assert self.stage.timeline.now < began + HOUR, "never asked"
             self.stage.run(LATE)
-        self.stage.run(1)
+        self.stage.run(LATE / 2)  # a round under way ends
         assert self.attempts() >= attempts + 1
         failed = self.failures() - before if self.cell.reason else self.all_failures() - polls
         assert failed == (1 if effect == "poll" and self._once_fails else 0)

@@ -1,0 +1,28 @@
+"""Fuzzes one target: `python fuzz.py TARGET CORPUS [libFuzzer's options]`; exits with 0 if nothing broke."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import atheris  # type: ignore[import-untyped] # in an environment of its own
+import structlog
+
+with atheris.instrument_imports(include=["exporter", "yaml", "aws_croniter", "h11"]):
+    from targets import TARGETS  # type: ignore[import-not-found] # beside this file
+
+
+def main() -> None:
+    """Write the seeds, which come from the code, and begin."""
+    name, corpus, *options = sys.argv[1:]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    target = TARGETS[name]()
+    Path(corpus).mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(target.seeds):
+        (Path(corpus) / f"seed-{number}").write_bytes(seed)
+    atheris.Setup([sys.argv[0], corpus, *options], target)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
