@@ -86,13 +86,13 @@ def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]
         folder, made = tmp_path_factory.mktemp("program"), f"from-{host.name}"
         subprocess.run([*PODMAN, "create", "--name", made, image], check=True)
         subprocess.run([*PODMAN, "cp", f"{made}:/opt/qbusiness-exporter", str(folder)], check=True)
-        subprocess.run([*PODMAN, "rm", made], check=True)
+        subprocess.run([*PODMAN, "rm", "--volumes", made], check=True)
         host.put(folder / "qbusiness-exporter", "/opt")
         host.run("mkdir", "-p", ETC)
         host.put(UNITS / UNIT, f"/etc/systemd/system/{UNIT}")
         yield host
     finally:
-        subprocess.run([*PODMAN, "rm", "--force", "--time=0", host.name], check=True)
+        subprocess.run([*PODMAN, "rm", "--force", "--volumes", "--time=0", host.name], check=True)
 
 
 @pytest.fixture
