@@ -25,7 +25,7 @@ def test_a_thousand_weeks_break_no_promise(capsys: pytest.CaptureFixture[str]) -
     assert not report.failed, "\n\n".join(report.failed.values())
     assert report.hours > SEEDS * 7 * 24
     # A thousand weeks in which nothing went wrong would prove nothing.
-    assert min(report.counts[kind] for kind in ("crash", "stop", "reload", "fault", "lie", "disk full")) > SEEDS
+    assert min(report.counts[kind] for kind in ("crash", "stop", "reload", "fault", "lie", "disk full")) > SEEDS / 2
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
