@@ -89,9 +89,13 @@ def translate(error: Exception, operation: str) -> ProviderError | None:
     """Make a foreign exception ours; None for one that only a defect of ours can have raised."""
     if isinstance(error, boto_errors.ClientError):
         answer = error.response.get("Error", {})
-        code, status = str(answer.get("Code", "")), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        reason = _BY_CODE.get(code) or (
-            Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = str(answer.get("Code", "")) or str(status)
+        # The token service's errors are XML: of a proxy's page the SDK makes a code that nobody knows.
+        reason = (
+            _BY_CODE.get(code)
+            or _BY_CODE.get(str(status))
+            or (Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST)
         )
         if reason is Reason.ACCESS_DENIED and error.operation_name == "AssumeRole":
             reason = Reason.CREDENTIALS  # without its role the target is lost, whatever one asks it for

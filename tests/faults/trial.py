@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import botocore.loaders
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from exporter.simulator.fleet import DataSource
     from faults.matrix import Cell
     from faults.stage import Page
+    from virtual.timeline import VirtualHost
 
 POLLED_AGAIN = 900.0 + 60.0  # seconds: the longest back-off of a poll, and a minute for the poll
 FOUND_AGAIN = 1800.0 + 60.0  # the interval of discovery
@@ -46,6 +48,34 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     monkeypatch.setattr("botocore.credentials._local_now", lambda: datetime.fromtimestamp(stage.timeline.now, UTC))
     monkeypatch.setattr("botocore.session.create_loader", _load)
     monkeypatch.setattr("socket.getaddrinfo", _resolve)
+    locks = SimpleNamespace(Lock=lambda: _Lock(stage.host))
+    monkeypatch.setattr("botocore.credentials.threading", locks)
+
+
+class _Lock:
+    """A lock that is held while time passes: whoever renews credentials waits for the request budget with it."""
+
+    def __init__(self, host: VirtualHost) -> None:
+        self._given_back = host.condition()
+        self._is_held = False
+
+    def acquire(self, blocking: bool = True) -> bool:  # noqa: FBT001, FBT002 (as threading.Lock has it)
+        while self._is_held:
+            if not blocking:
+                return False
+            self._given_back.wait()
+        self._is_held = True
+        return True
+
+    def release(self) -> None:
+        self._is_held = False
+        self._given_back.notify()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 class Trial:
