@@ -113,15 +113,16 @@ def state(source: PlannedSource, now: float) -> State:
     begun = [job for job in source.planned(now) if job.started <= now]
     running = [job for job in begun if job.ends > now]
     ended = [job for job in begun if job.ends <= now]
+    ever = [job for job in source.jobs if job.ends <= now]  # a success is remembered longer than it is listed
     last = max(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), default=None)
     return State(
         running=len(running),
         oldest_start=min((round(job.started, 3) for job in running), default=None),
         last_status=last.outcome if last else None,
         last_start=round(last.started, 3) if last else None,
-        last_success=max((round(job.ends, 3) for job in ended if job.outcome == "SUCCEEDED"), default=None),
+        last_success=max((round(job.ends, 3) for job in ever if job.outcome == "SUCCEEDED"), default=None),
         last_indexed=max(
-            (round(job.ends, 3) for job in ended if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
+            (round(job.ends, 3) for job in ever if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
         ),
     )
 

@@ -59,6 +59,7 @@ class World:
         self.trace.listen()
         self.is_lazy = self.dice.random() < 9 / 10
         self.host_error = 0.0
+        self.is_stopping = False
         self.disk_full_until = 0.0
         self.made = 0
         self.gone: set[str] = set()
@@ -112,6 +113,7 @@ class World:
         if process is None:
             return
         self.trace.note("stop", process.number)
+        self.is_stopping = True
 
         def stopped() -> None:
             if self.process is process:
@@ -184,7 +186,7 @@ class World:
         self.timeline.at(self.timeline.now + self._pause, self._start)
 
     def _end(self, process: Process) -> None:
-        self.process = None
+        self.process, self.is_stopping = None, False
         process.bury()
         self.checker.ended()
 
