@@ -180,12 +180,12 @@ class World:
         if process is None:
             return
         self.trace.note("crash", process.number)
-        if process.has_unwritten():
-            self.state_lost += 1
         self._end(process)
         self.timeline.at(self.timeline.now + self._pause, self._start)
 
     def _end(self, process: Process) -> None:
+        if process.has_unwritten():  # a clean stop cannot write either while the disk takes nothing
+            self.state_lost += 1
         self.process, self.is_stopping = None, False
         process.bury()
         self.checker.ended()
