@@ -28,7 +28,7 @@ demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS acc
 	@$(BIN)/qbusiness-exporter demo
 
 test: $(VENV)/.dev tools  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto -m "not trial"
 
 test-%: $(VENV)/.dev  # a heavier suite, with what it needs: tests/suites/NAME/run installs that and runs it
 	tests/suites/$*/run

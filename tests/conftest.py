@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from builders import FakeClock
@@ -20,3 +23,12 @@ def clock() -> FakeClock:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the switch of `make golden`."""
     parser.addoption("--rewrite-golden", dest="rewrite_golden", action="store_true", help="rewrite the golden files")
+
+
+def pytest_runtest_teardown() -> None:
+    """Let no test's way of logging outlive it: the stream that it wrote to is closed by then."""
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    own = [handler for handler in logging.root.handlers if type(handler) is logging.StreamHandler]
+    for handler in own:
+        logging.root.removeHandler(handler)

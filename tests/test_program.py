@@ -90,6 +90,7 @@ def test_what_ended_while_it_was_down_is_counted_when_it_is_back(tmp_path: Path,
                 assert program.stop() == 0
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(240)
 def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> None:
     """Killed at random moments while jobs begin, work and end, it counts each once, and no counter ever falls."""
@@ -113,6 +114,7 @@ def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> N
             assert settle(program, sources, clock) > 40
 
 
+@pytest.mark.trial
 def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> None:
     """Whatever AWS answers for a while, in whatever sequence, nothing is lost and nothing is counted twice."""
     clock = ScaledClock()
@@ -141,6 +143,7 @@ def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> 
         assert program.get("/-/healthy")[0] == 200
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
 @pytest.mark.parametrize("reading", ["start", "overlap"])
 def test_totals_are_the_truth_in_every_order_and_reading(tmp_path: Path, order: str, reading: str) -> None:
@@ -306,7 +309,8 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         (["serv"], 2, "no such command: serv (choose from serve, demo, check"),
         (["--web.listen-adress", ":1"], 2, "unrecognized arguments: --web.listen-adress :1"),
         (["--log.level", "loud"], 2, "invalid choice: 'loud'"),
-        (["--web.config.file", "web.yml"], 2, "unrecognized arguments: --web.config.file web.yml"),
+        (["--web.nonsense", "web.yml"], 2, "unrecognized arguments: --web.nonsense web.yml"),
+        (["--web.config.file", "web.yml"], 1, "web.yml:1:1: cannot be read: No such file or directory"),
         (["--config.file", "nowhere.yaml"], 1, "nowhere.yaml:1:1: cannot be read: No such file or directory"),
         (["check", "--config.file", "nowhere.yaml"], 1, "nowhere.yaml:1:1: cannot be read: No such file or directory"),
     ],

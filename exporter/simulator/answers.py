@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Change = Callable[["Fault", Call, Response], Response]
 FOR_EVER = 3600.0
-BYTE_EVERY = 0.02  # seconds: no read of a single byte ever times out
+DRIPS = 25  # bytes that a dripping answer gives in `seconds`: no read of a single one ever times out
 _JSON = {"Content-Type": "application/json"}
 _HTML = {"Content-Type": "text/html"}
 _RESOURCE = {"resourceId": "simulated", "resourceType": "DATA_SOURCE"}
@@ -69,7 +69,7 @@ ANSWERS: dict[str, Change] = {
     "reset_midway": lambda _f, _c, response: replace(response, resets=True, missing=_half(response)),
     "cut": lambda _f, _c, response: replace(response, missing=_half(response)),
     "hang": lambda _f, _c, response: replace(response, delay=FOR_EVER),
-    "drip": lambda _f, _c, response: replace(response, drips=BYTE_EVERY),
+    "drip": lambda fault, _c, response: replace(response, drips=fault.seconds / DRIPS),
     "endless": lambda _f, _c, response: replace(response, endless=True),
     "huge": _huge,
     "slow": lambda fault, _c, response: replace(response, delay=fault.seconds),

@@ -29,7 +29,7 @@ class Fault:
     page: int | None = None  # 1 is the first, 2 any later one
     times: int | None = None
     until: float | None = None  # simulated time
-    seconds: float = 0.5  # of a slow answer
+    seconds: float = 0.5  # of a slow answer, or of some bytes of one that drips
     megabytes: float = 5.0  # of a huge one
 
     def befalls(self, call: Call, now: float) -> bool:
