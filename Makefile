@@ -27,8 +27,9 @@ $(VENV)/.dev: $(VENV)/.runtime
 demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS account, no configuration
 	@$(BIN)/qbusiness-exporter demo
 
+# One more at once than there are processors: many tests wait for a real program most of the time.
 test: $(VENV)/.dev tools  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto -m "not trial"
+	$(BIN)/python -m pytest --numprocesses $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)') -m "not trial"
 
 test-%: $(VENV)/.dev  # a heavier suite, with what it needs: tests/suites/NAME/run installs that and runs it
 	tests/suites/$*/run
