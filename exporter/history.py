@@ -16,6 +16,7 @@ from exporter.model import (
     ERROR_CODES,
     IN_PROGRESS,
     INDEXED,
+    TERMINAL,
     Accounted,
     DocumentCounts,
     Exemplar,
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 LATEST_JOBS = 10  # remembered and read back, however old
-RETENTION = 86400.0  # at least this long after its start a job is remembered, so that a full reread meets what it knows
+RETENTION = 86400.0  # at least this long after its end a job is remembered, so that a full reread meets what it knows
+LONGEST_GONE = 7 * 86400.0  # a job that AWS no longer lists, and that had not ended, is remembered this long
 FRESHEN = 3600.0  # a quiet history takes on the time this often: after a crash it tells how fresh it was
 DATE_RESOLUTION = 1.0  # the Date header that as_of comes from is cut to the second
 CONNECTOR_CODES = 20  # distinct connector codes a source may use as label values
@@ -48,7 +50,7 @@ class Policy:
 
     @property
     def retention(self) -> float:
-        """Give the seconds after its start that a job is remembered."""
+        """Give the seconds that a job is remembered after it was over."""
         return max(self.window, RETENTION)
 
 
@@ -177,15 +179,17 @@ class _Tally:
 
     def _was_over(self, seen: _Sighting, first_look: float | None) -> bool:
         """Tell whether a job had ended before its source was watched."""
-        if seen.seen_running:
+        if self._precedes_horizon(seen.job):
+            return True  # what was forgotten had ended, whatever it is called now
+        if not seen.job.is_terminal:
             return False
-        if not seen.job.is_terminal:  # nobody knows its status; what was forgotten had ended, whatever it is called now
-            return self._precedes_horizon(seen.job)
-        end, _ = seen.job.end_or_start()
+        watched_since, (end, start) = self._before.watched_since, seen.job.end_or_start()
+        if seen.seen_running:  # it ended while it was looked at, unless its end says otherwise
+            return start < end <= watched_since
         if first_look is None:
-            return end <= self._before.watched_since or self._precedes_horizon(seen.job)
+            return end <= watched_since
         # It may have ended between the first and the last answer; an end after both is a mistake, and not news.
-        return not self._before.watched_since + DATE_RESOLUTION < end <= first_look
+        return not watched_since + DATE_RESOLUTION < end <= first_look
 
     def _precedes_horizon(self, job: SyncJob) -> bool:
         # Whatever is not remembered though it began no later than something forgotten was itself forgotten.
@@ -200,8 +204,9 @@ class _Tally:
         self._documents[kind] = self._documents.get(kind, 0) + max(0, now - before)
 
     def _count_end(self, job: SyncJob, known: KnownJob) -> Accounted:
-        if known.job.status not in IN_PROGRESS and job.ended is not None and job.ended <= self._before.watched_since:
-            return Accounted.HISTORY  # its status was one that nobody knows, and hid that it was over
+        hidden = known.job.status not in IN_PROGRESS | TERMINAL  # nobody knew whether it was over
+        if hidden and job.ended is not None and job.ended <= self._before.watched_since:
+            return Accounted.HISTORY
         self._completed[job.status] = self._completed.get(job.status, 0) + 1
         if job.status == SyncJobStatus.FAILED:
             label = self._failure_label(job)
@@ -274,9 +279,16 @@ def _needed(history: SourceHistory, policy: Policy) -> Mapping[str, KnownJob]:
     last = history.last_completed()
     if last:
         latest.add(last.execution_id)
-    since = history.as_of - policy.retention
     return {
         execution_id: known
         for execution_id, known in history.jobs.items()
-        if known.in_progress or max(known.job.started, known.gone_since or 0.0) > since or execution_id in latest
+        if known.in_progress or execution_id in latest or _is_fresh(known, history.as_of, policy)
     }
+
+
+def _is_fresh(known: KnownJob, as_of: float, policy: Policy) -> bool:
+    if known.gone_since is not None:
+        return known.gone_since > as_of - max(policy.retention, LONGEST_GONE)
+    end, start = known.job.end_or_start()
+    over = end if end <= as_of else start  # an end that is yet to come would be kept for good
+    return over > as_of - policy.retention

@@ -80,6 +80,24 @@ def test_a_job_that_ended_within_the_first_reading_counts() -> None:
         assert history.documents == {"added": 3}
 
 
+def test_two_views_of_what_was_over_make_no_news_of_it() -> None:
+    """An answer may list a job in two states at once: its end says that it was over before the first look."""
+    done = make_job("a", "SUCCEEDED", started=NOON - HOUR, lasted=60, added=8)
+    running = replace(done, status="SYNCING")
+    for order in ([running, done], [done, running]):
+        history = polls(read(*order), read(*order, at=NOON + 60))
+        assert (history.completed, history.documents) == ({}, {"added": 0})
+        history = polls(read(), read(*order, at=NOON + 60))
+        assert history.completed == {}
+
+
+def test_an_end_that_cannot_be_true_does_not_make_a_job_history() -> None:
+    """It was seen running and ended in one look, and its end is no later than its start."""
+    running = make_job("a", "SYNCING", started=NOON - HOUR, lasted=None)
+    ended = make_job("a", "SUCCEEDED", started=NOON - HOUR, lasted=0)
+    assert polls(read(running, ended)).completed == {"SUCCEEDED": 1}
+
+
 def test_the_first_answer_was_made_within_the_second_of_its_date() -> None:
     """The Date header is cut to the second: what ended in that second and was seen ended is history."""
     assert polls(read(make_job(started=NOON - 9.5, lasted=10))).completed == {}
@@ -190,6 +208,52 @@ def test_a_forgotten_job_that_comes_back_is_not_counted_again() -> None:
     history = fold(history, read(*jobs, at=NOON + 101 * HOUR), POLICY)
     assert history.completed == {"SUCCEEDED": 100}
     assert history.documents == {"added": 100}
+
+
+@pytest.mark.parametrize("status", ["SYNCING", "SYNCING_INDEXING", "STOPPING"])
+def test_a_forgotten_job_that_seems_to_run_again_is_not_counted_again(status: str) -> None:
+    """An answer as old as that, or one in two states: what was forgotten had ended."""
+    jobs = [make_job(f"d{n}", started=NOON + n * 24 * HOUR, lasted=60, added=3) for n in range(1, 30)]
+    history = polls(read(), *[read(job, at=job.started + HOUR) for job in jobs])
+    assert jobs[0].execution_id not in history.jobs
+    again = replace(jobs[0], status=status)
+    for views in ((again,), (again, jobs[0]), (jobs[0],)):
+        history = fold(history, read(*views, at=history.as_of + HOUR), POLICY)
+    assert (history.completed, history.documents) == ({"SUCCEEDED": 29}, {"added": 87})
+
+
+def test_a_job_that_went_on_for_days_is_remembered_for_a_day_after_its_end() -> None:
+    """Others came and went meanwhile, and an answer older than its end must not count it twice."""
+    running = make_job("long", "SYNCING", started=NOON + 1, lasted=None, added=4)
+    others = [make_job(f"o{n}", started=NOON + n * HOUR, lasted=60) for n in range(1, 72)]
+    history = polls(read(), read(running, at=NOON + 60), *[read(job, at=job.started + 120) for job in others])
+    ended = make_job("long", "SUCCEEDED", started=NOON + 1, lasted=72 * HOUR, added=5)
+    history = fold(history, read(ended, at=NOON + 73 * HOUR), POLICY)
+    history = fold(history, read(running, at=NOON + 73 * HOUR + 60), POLICY)
+    history = fold(history, read(ended, at=NOON + 90 * HOUR), POLICY)
+    assert history.completed == {"SUCCEEDED": 72}
+    assert ended.execution_id in history.jobs
+    later = [make_job(f"l{n}", started=NOON + (88 + n) * HOUR, lasted=60) for n in range(10)]
+    assert ended.execution_id not in fold(history, read(*later, at=NOON + 99 * HOUR), POLICY).jobs
+
+
+def test_an_end_in_the_far_future_keeps_nothing_for_good() -> None:
+    """Memory follows what is watched, whatever the times say."""
+    jobs = [make_job(f"f{n}", started=NOON + n * HOUR, lasted=9000 * HOUR) for n in range(1, 60)]
+    history = polls(read(), *[read(job, at=job.started + 60) for job in jobs])
+    assert len(history.jobs) < 30
+
+
+def test_a_job_that_was_not_listed_for_days_counts_when_it_comes_back() -> None:
+    """It had not ended when it was last seen, so its end is news."""
+    running = make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=5)
+    history = polls(read(), read(running, at=NOON + 60), read(at=NOON + 120, vanished=[running.execution_id]))
+    for n in range(1, 96):
+        history = fold(history, read(make_job(f"o{n}", started=NOON + n * HOUR), at=NOON + (n + 1) * HOUR), POLICY)
+    ended = make_job("a", "FAILED", started=NOON + 1, lasted=150, added=6)
+    history = fold(history, read(ended, at=NOON + 97 * HOUR), POLICY)
+    assert history.completed == {"SUCCEEDED": 95, "FAILED": 1}
+    assert history.documents == {"added": 6}
 
 
 def test_a_job_that_vanished_no_longer_runs_and_counts_if_it_comes_back() -> None:

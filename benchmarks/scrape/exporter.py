@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks.scrape.scraper import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from benchmarks.scrape.organisation import Organisation
@@ -54,9 +54,18 @@ def exporter(folder: Path, url: str, polling: Mapping[str, object]) -> Iterator[
     env = {**os.environ, "AWS_ENDPOINT_URL_STS": url}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:  # noqa: S603 (ourselves)
         assert process.stderr is not None  # noqa: S101 (it is a pipe)
-        port = next(int(found[1]) for line in process.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+        port = _announced_port(process.stderr)
         with _drained(process):
             yield port, process.pid
+
+
+def _announced_port(log: Iterable[str]) -> int:
+    said = []
+    for line in log:
+        said.append(line)
+        if found := re.search(r"127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+    raise RuntimeError(f"the exporter did not start:\n{''.join(said)}")
 
 
 @contextmanager
