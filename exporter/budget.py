@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from exporter.errors import StoppedError
+
 if TYPE_CHECKING:
     from exporter.host import Event, Host
 
@@ -83,12 +85,13 @@ class Budget:
         self._meter = Meter(host.monotonic())
 
     def admit(self) -> None:
-        """Wait for the next free moment; returns at once when the program is stopping."""
+        """Wait for the next free moment; raises StoppedError as soon as the program is stopping."""
         with self._mutex:
             now = self._host.monotonic()
             moment = self._pace.reserve(now)
             self._meter.note(moment)
-        self._stop.wait(moment - now)
+        if self._stop.wait(moment - now):
+            raise StoppedError
 
     def change(self, ceiling: float) -> None:
         """Set another ceiling."""

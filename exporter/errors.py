@@ -4,6 +4,8 @@ ExporterError
 ├── ConfigError     the configuration cannot be used; carries every problem found
 ├── StartupError    the program cannot start: an address in use, a state file held by another
 └── ProviderError   a request to AWS did not give what was asked for; carries a reason from a closed set
+
+StoppedError        the program is stopping and asks nothing more; no failure, and so outside the tree
 """
 
 from __future__ import annotations
@@ -82,3 +84,10 @@ class ProviderError(ExporterError):
         # Where the code is a bare HTTP status, it was something on the way that answered.
         refused = self.reason in {Reason.ACCESS_DENIED, Reason.NOT_FOUND, Reason.INVALID_REQUEST}
         return refused and not self.code.isdecimal()
+
+
+class StoppedError(BaseException):
+    """The program is stopping: ends, in whoever was about to ask something, what was under way.
+
+    It is no Exception, as asyncio.CancelledError is none: nothing that takes note of failures may take this for one.
+    """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.errors import StoppedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,7 +43,7 @@ class Scheduler:
         self._changed = host.condition()
         self._stopping = False
         self._alive_at = host.monotonic()
-        self._threads = [host.thread(f"poll-{n}", self._work) for n in range(workers)]
+        self._threads = [host.thread(f"poll-{n}", self._run) for n in range(workers)]
 
     def add(self, source: DataSource, standing: Standing | None = None, *, is_syncing: bool = False) -> None:
         """Take on a source, due when it was where it was polled before, and soon where it is known to be syncing."""
@@ -117,6 +119,12 @@ class Scheduler:
         """Tell whether any poll ever worked."""
         with self._changed:
             return self._agenda.has_succeeded
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except StoppedError:
+            self.stop()
 
     def _work(self) -> None:
         while (source := self._next()) is not None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.budget import FLOOR, METERED, RECOVERY, Budget, Meter, Pace
+from exporter.errors import StoppedError
 from exporter.host import System
 
 
@@ -96,3 +97,28 @@ def test_what_is_spent_is_what_was_admitted() -> None:
     for _ in range(5):
         budget.admit()
     assert 0 < budget.spent() <= 5
+
+
+def test_a_stop_lets_go_of_who_waits_and_lets_nobody_send() -> None:
+    """Neither those whose moment is yet to come nor whoever asks afterwards; and nothing takes it for a failure."""
+    stop = threading.Event()
+    budget = Budget(0.01, System(), stop)
+    budget.admit()
+    ended = []
+
+    def attempt() -> None:
+        try:
+            budget.admit()
+        except Exception:  # noqa: BLE001 (what must not see it)
+            ended.append("failed")
+        except StoppedError:
+            ended.append("stopped")
+
+    threads = [threading.Thread(target=attempt) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    attempt()
+    assert ended == ["stopped"] * 4

@@ -90,6 +90,19 @@ def test_what_ended_while_it_was_down_is_counted_when_it_is_back(tmp_path: Path,
                 assert program.stop() == 0
 
 
+def test_a_stop_sends_nothing_more_and_calls_nothing_failed(tmp_path: Path, state: Path) -> None:
+    """What waits for the request budget ends with the program, within its seconds, and is nobody's failure."""
+    sources = [DataSource(f"source-{n}") for n in range(3)]
+    with SimulatedQBusiness(fleet_of(*sources)) as service:
+        config = config_for(service, state, requests_per_second=0.05)
+        with serve(tmp_path, config) as program:
+            eventually(service.asked)
+            assert program.stop(patience=5) == 0
+        asked = len(service.asked())
+        assert asked == 1
+        assert not [line for line in program.log if "level=warn" in line or "level=error" in line]
+
+
 @pytest.mark.trial
 @pytest.mark.timeout(240)
 def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.errors import StoppedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
@@ -74,6 +76,12 @@ class Patrol:
         return delay * self._random.uniform(0.5, 1.0)
 
     def _run(self) -> None:
+        try:
+            self._go_rounds()
+        except StoppedError:
+            self.stop()
+
+    def _go_rounds(self) -> None:
         while not self._stop.is_set():
             began, reached = self._host.monotonic(), False
             try:
