@@ -165,6 +165,19 @@ def test_targets_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> Non
             eventually(lambda: lines(program, "configuration applied", "added=['emea']"))
 
 
+def test_an_index_that_another_target_shows_stays(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Where two targets see the same, one of them that goes takes nothing with it."""
+    one = {"region": "us-east-1", "endpoint_url": service.url, "discovery": {"interval": "1h"}}
+    config = config_for(service, tmp_path / "state.db")
+    both = {**config, "targets": [{**one, "name": "one"}, {**one, "name": "two"}]}
+    with serve(tmp_path, both) as program:
+        program.until_ready()
+        eventually(lambda: len(service.asked("ListDataSources")) == 2)
+        eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 2)
+        reload(program, {**config, "targets": both["targets"][1:]})
+        assert program.scrape().value("qbusiness_index_documents") is not None
+
+
 def test_filters_change(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """What is no longer wanted goes at once; what is wanted again has its count."""
     target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url}

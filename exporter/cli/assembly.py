@@ -169,9 +169,10 @@ class Exporter:
         self._targets = targets
         for each in left.values():
             self._drop(each)
+        shown = {index for target in targets for index in target.surveyor.shown()}
         for target in gone:
             if target.name not in names:
-                target.leave()
+                target.leave(shown)
         for target in new:
             target.start()
         log = logger.bind(targets=len(targets), data_sources=sum(target.scheduler.watched() for target in targets))

@@ -128,9 +128,9 @@ class Target:
             watches = self.poller.release()
         return {watch.source.id: Left(watch, standings.get(str(watch.source.id)), self.name) for watch in watches}
 
-    def leave(self) -> None:
-        """Show nothing of the target any more: no other takes its place."""
-        for index in self.surveyor.shown():
+    def leave(self, kept: set[IndexId]) -> None:
+        """Show nothing of the target any more, but for the indexes that others show: none takes its place."""
+        for index in self.surveyor.shown() - kept:
             self._shared.indexes.withdraw(str(index))
         self._telemetry.unwatch_target(self.name)
 
