@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.model import (
-    DOCUMENT_KINDS,
     ERROR_CODES,
     IN_PROGRESS,
     INDEXED,
@@ -38,6 +37,7 @@ LONGEST_GONE = 7 * 86400.0  # a job that AWS no longer lists, and that had not e
 FRESHEN = 3600.0  # a quiet history takes on the time this often: after a crash it tells how fresh it was
 DATE_RESOLUTION = 1.0  # the Date header that as_of comes from is cut to the second
 CONNECTOR_CODES = 20  # distinct connector codes a source may use as label values
+_OVER = {Accounted.HISTORY, Accounted.FORGOTTEN}
 _STATUS_RANK = {str(status): rank for rank, status in enumerate(SyncJobStatus)}
 
 
@@ -149,8 +149,8 @@ class _Tally:
         """Take in one job; `first_look` is when a first look at the source ended."""
         known = self._jobs.get(seen.job.execution_id) or self._meet(seen, first_look)
         highest = _each(max, [known.highest, seen.highest])
-        for kind in DOCUMENT_KINDS:
-            self._grow(kind, getattr(known.highest, kind), getattr(highest, kind), whole=known.whole)
+        if known.accounted not in _OVER:  # of what was over, an older view may have come first
+            self._count_documents(known, highest)
         job = seen.job
         if known.job.is_terminal and not job.is_terminal:
             job = known.job  # an answer older than the one before: what has ended stays ended
@@ -168,19 +168,21 @@ class _Tally:
                 self._jobs[execution_id] = replace(known, gone_since=reading.as_of)
 
     def _meet(self, seen: _Sighting, first_look: float | None) -> KnownJob:
-        began_watched = seen.job.started >= self._before.watched_since and not self._precedes_horizon(seen.job)
-        whole = began_watched and first_look is None
+        whole = seen.job.started >= self._before.watched_since and first_look is None
         return KnownJob(
             job=seen.job,
             highest=DocumentCounts() if whole else seen.lowest,
             whole=whole,
-            accounted=Accounted.HISTORY if self._was_over(seen, first_look) else Accounted.OPEN,
+            accounted=self._standing(seen, first_look),
         )
+
+    def _standing(self, seen: _Sighting, first_look: float | None) -> Accounted:
+        if self._precedes_horizon(seen.job):
+            return Accounted.FORGOTTEN  # it had ended, whatever it is called now
+        return Accounted.HISTORY if self._was_over(seen, first_look) else Accounted.OPEN
 
     def _was_over(self, seen: _Sighting, first_look: float | None) -> bool:
         """Tell whether a job had ended before its source was watched."""
-        if self._precedes_horizon(seen.job):
-            return True  # what was forgotten had ended, whatever it is called now
         if not seen.job.is_terminal:
             return False
         watched_since, (end, start) = self._before.watched_since, seen.job.end_or_start()
@@ -196,12 +198,14 @@ class _Tally:
         horizon = self._before.horizon
         return horizon is not None and job.started <= horizon
 
-    def _grow(self, kind: str, before: int | None, now: int | None, *, whole: bool) -> None:
-        if now is None:
-            return
-        if before is None:
-            before = 0 if whole else now
-        self._documents[kind] = self._documents.get(kind, 0) + max(0, now - before)
+    def _count_documents(self, known: KnownJob, highest: DocumentCounts) -> None:
+        for kind, now in highest.items():
+            before: int | None = getattr(known.highest, kind)
+            if now is None:
+                continue
+            if before is None:
+                before = 0 if known.whole else now
+            self._documents[kind] = self._documents.get(kind, 0) + max(0, now - before)
 
     def _count_end(self, job: SyncJob, known: KnownJob) -> Accounted:
         hidden = known.job.status not in IN_PROGRESS | TERMINAL  # nobody knew whether it was over
@@ -262,10 +266,10 @@ def _observe(histogram: Histogram, job: SyncJob) -> Histogram:
 def _forget(history: SourceHistory, policy: Policy) -> SourceHistory:
     """Drop what nothing needs any more, so that memory follows what is watched and not time."""
     kept = _needed(history, policy)
-    dropped = [known.job for execution_id, known in history.jobs.items() if execution_id not in kept]
+    dropped = [known for execution_id, known in history.jobs.items() if execution_id not in kept]
     if not dropped:
         return history
-    horizon = max(job.started for job in dropped)
+    horizon = max(known.job.started for known in dropped)
     return replace(
         history,
         jobs=kept,

@@ -235,6 +235,7 @@ class Accounted(StrEnum):
     OPEN = "open"  # it has not ended
     COUNTED = "counted"  # it ended while its source was watched, and is in the totals
     HISTORY = "history"  # it had ended before its source was watched, and never will be
+    FORGOTTEN = "forgotten"  # one of these it was, until it was forgotten: found again it changes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,13 +322,17 @@ class SourceHistory:
 
     def consecutive_failures(self) -> int:
         """Count the FAILED jobs since the last ended one that was not."""
-        return failure_streak((known.job for known in self.jobs.values()), self.forgotten_streak)
+        return failure_streak(self.jobs.values(), self.forgotten_streak)
 
 
-def failure_streak(jobs: Iterable[SyncJob], earlier: int) -> int:
-    """Count FAILED jobs back from the last that ended to the first that was not; `earlier` counts on if none was."""
+def failure_streak(jobs: Iterable[KnownJob], earlier: int) -> int:
+    """Count FAILED jobs back from the last that ended to the first that was not; `earlier` counts on if none was.
+
+    Those that were forgotten once are in `earlier` already.
+    """
     streak = 0
-    for job in sorted((job for job in jobs if job.is_terminal), key=SyncJob.end_or_start, reverse=True):
+    ended = (known.job for known in jobs if known.job.is_terminal and known.accounted is not Accounted.FORGOTTEN)
+    for job in sorted(ended, key=SyncJob.end_or_start, reverse=True):
         if job.status != SyncJobStatus.FAILED:
             return streak
         streak += 1

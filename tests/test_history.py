@@ -83,10 +83,10 @@ def test_a_job_that_ended_within_the_first_reading_counts() -> None:
 def test_two_views_of_what_was_over_make_no_news_of_it() -> None:
     """An answer may list a job in two states at once: its end says that it was over before the first look."""
     done = make_job("a", "SUCCEEDED", started=NOON - HOUR, lasted=60, added=8)
-    running = replace(done, status="SYNCING")
+    running = make_job("a", "SYNCING", started=NOON - HOUR, lasted=None, added=5)
     for order in ([running, done], [done, running]):
         history = polls(read(*order), read(*order, at=NOON + 60))
-        assert (history.completed, history.documents) == ({}, {"added": 0})
+        assert (history.completed, history.documents) == ({}, {})
         history = polls(read(), read(*order, at=NOON + 60))
         assert history.completed == {}
 
@@ -198,6 +198,17 @@ def test_the_streak_outlives_what_is_forgotten() -> None:
     assert fold(history, read(job, at=NOON + 301 * HOUR), POLICY).consecutive_failures() == 0
 
 
+def test_the_streak_has_each_failure_once_however_often_it_is_reread() -> None:
+    """Where nothing but failures is found, a full reread goes back beyond what is remembered."""
+    jobs = [make_job(f"f{n}", "FAILED", started=NOON + n * HOUR, lasted=60) for n in range(1, 101)]
+    history = polls(read(at=NOON), *[read(job, at=job.started + 120) for job in jobs])
+    assert jobs[0].execution_id not in history.jobs
+    for n in range(1, 4):
+        history = fold(history, read(*jobs, at=NOON + (100 + n) * HOUR), POLICY)
+        assert history.consecutive_failures() == 100
+    assert history.completed == {"FAILED": 100}
+
+
 def test_a_forgotten_job_that_comes_back_is_not_counted_again() -> None:
     """A window made wider, or a look by status, brings up what was counted long ago."""
     history = polls(read(at=NOON))
@@ -216,7 +227,7 @@ def test_a_forgotten_job_that_seems_to_run_again_is_not_counted_again(status: st
     jobs = [make_job(f"d{n}", started=NOON + n * 24 * HOUR, lasted=60, added=3) for n in range(1, 30)]
     history = polls(read(), *[read(job, at=job.started + HOUR) for job in jobs])
     assert jobs[0].execution_id not in history.jobs
-    again = replace(jobs[0], status=status)
+    again = make_job("d1", status, started=jobs[0].started, lasted=None, added=1)
     for views in ((again,), (again, jobs[0]), (jobs[0],)):
         history = fold(history, read(*views, at=history.as_of + HOUR), POLICY)
     assert (history.completed, history.documents) == ({"SUCCEEDED": 29}, {"added": 87})

@@ -40,5 +40,6 @@ def told_to_end(job: SyncJob, history: SourceHistory) -> float:
         return math.inf
     end, _ = job.end_or_start()
     known = history.jobs.get(job.execution_id)
-    is_past = known.accounted is Accounted.HISTORY if known else end <= history.watched_since
+    is_known = known is not None and known.accounted is not Accounted.FORGOTTEN
+    is_past = known.accounted is Accounted.HISTORY if known and is_known else end <= history.watched_since
     return min(end, last_moment(history)) if is_past else math.inf
