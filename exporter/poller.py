@@ -62,7 +62,7 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """What is remembered of a source between polls.
+    """What is remembered of a source between polls; `reread` is the number of the six hours it was last reread in.
 
     The worker that polls it and the thread that finds data sources both show it: what is shown changes under the mutex.
     """
@@ -70,7 +70,7 @@ class Watch:
     source: DataSource
     history: SourceHistory | None
     window: float
-    reread_at: float
+    reread: int | None
     names: Names | None = None
     was_polled: bool = False
     failing: Reason | None = None
@@ -98,13 +98,11 @@ class Poller:
         """
         key = str(source.id)
         kept = self._keeper.history(key)
-        # Rereads are spread by identity, so that a restart does not make them all due at once.
-        spread = zlib.crc32(key.encode()) / 2**32 if kept else 0.0
         watch = Watch(
             source=source,
             history=SourceHistory(watched_since=since, as_of=since) if kept is None and since is not None else kept,
             window=self._policy.window,
-            reread_at=self._clock.monotonic() + REREAD * spread,
+            reread=_number_of_six_hours(source, kept.as_of) if kept else None,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
             polled_at=kept.as_of if kept else None,
             about=About.of(known) if known else About(),
@@ -114,8 +112,8 @@ class Poller:
     def take_over(self, source: DataSource, left: Watch) -> None:
         """Go on watching a source, and show it, where another poller left it; it may be called something else now."""
         wider = self._policy.window > left.window
-        reread_at = self._clock.monotonic() if wider else left.reread_at
-        left = replace(left, source=source, window=self._policy.window, reread_at=reread_at, mutex=threading.Lock())
+        reread = None if wider else left.reread
+        left = replace(left, source=source, window=self._policy.window, reread=reread, mutex=threading.Lock())
         self._begin(source, left)
 
     def _begin(self, source: DataSource, watch: Watch) -> None:
@@ -263,10 +261,11 @@ class Poller:
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
             return self._provider.sync_jobs(source.id, since=since, status=status)
 
-        if watch.history and self._clock.monotonic() < watch.reread_at:
+        number = _number_of_six_hours(source, self._provider.clock.now())
+        if watch.history and watch.reread == number:
             return next_reading(ask, self._policy.window, watch.history)
         reading = first_reading(ask, self._policy.window, watch.history)
-        watch.reread_at = self._clock.monotonic() + REREAD
+        watch.reread = number
         return reading
 
     def _keep_and_show(self, source: DataSource, watch: Watch) -> None:
@@ -316,6 +315,11 @@ class Poller:
             if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
                 watch.warned.add(warning)
                 _log(source, watch).warning("unusable data in the answer", problem=warning)
+
+
+def _number_of_six_hours(source: DataSource, now: float) -> int:
+    # Spread by identity, lest all be due at once; and by AWS's clock, lest restarts put them off again and again.
+    return int(now / REREAD + zlib.crc32(str(source.id).encode()) / 2**32)
 
 
 def _log(source: DataSource, watch: Watch) -> structlog.stdlib.BoundLogger:

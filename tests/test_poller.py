@@ -328,6 +328,21 @@ def test_a_full_reread_comes_every_six_hours(rig: Rig, clock: FakeClock) -> None
     assert len(full) == 2
 
 
+def test_restarts_do_not_put_a_full_reread_off(rig: Rig, clock: FakeClock) -> None:
+    """However often it is started anew, each six hours have one."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    asked = []
+    for _ in range(24):
+        clock.advance(HOUR)
+        rig = Rig(clock, rig.store)
+        rig.service.now = clock.time()
+        rig.service.jobs = [make_job(started=NOON - HOUR)]
+        rig.poll()
+        asked += rig.service.asked
+    assert asked.count("jobs since None status None") == 4
+
+
 def listed(**changes: Any) -> Description:
     """Build what a listing says: all but the schedule."""
     return replace(Description("hr", "S3", "ACTIVE", created=NOON, updated=1.0), **changes)
