@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
     from virtual.timeline import Timeline
     from virtual.trace import Trace
 
 SYNC_JOBS = "ListDataSourceSyncJobs"
+MINUTES = 900.0  # seconds by which an answer may be old where something is looked at for the first time
+LONGEST_LOOK = 3600.0  # seconds that a first look may take
+ON_ITS_WAY = 30.0  # seconds that an answer may take
+IndexFigures = tuple[int, int, int]  # documents, bytes of text, units of capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +40,21 @@ class TimelineClock:
 
 
 class LaggingApi(Api):
-    """The API as replicas have it: now and then an answer is older than the one before, or has a job in two states."""
+    """The API as replicas have it: answers are `lag` seconds old, or have jobs as now and as `twice` seconds ago."""
 
     lag = 0.0
-    is_double = False
+    twice = 0.0
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request as it would have been a while ago."""
-        if self.is_double and self.understand(request).operation == SYNC_JOBS:
+        if self.twice and self.understand(request).operation == SYNC_JOBS:
             return self._twice(request, now)
         return super().handle(request, now - self.lag)
 
     def _twice(self, request: Request, now: float) -> Response:
         fresh = super().handle(request, now)
         try:
-            stale = json.loads(super().handle(request, now - 900.0).body)["history"]
+            stale = json.loads(super().handle(request, now - self.twice).body)["history"]
         except ServiceError:
             return fresh
         data = json.loads(fresh.body)
@@ -58,10 +63,11 @@ class LaggingApi(Api):
 
 @dataclass(slots=True)
 class Witness:
-    """What was really answered about one data source."""
+    """What was really answered about one data source; `stale` is how old the first look at it may have been."""
 
     usable: list[float] = field(default_factory=list)
     looked: float | None = None
+    stale: float = 0.0
     lied_until: float = float("-inf")
     durations_lost: bool = False
     documents_lost: bool = False
@@ -91,10 +97,15 @@ class Account:
         self.service.api = self.api = LaggingApi(fleet, **unpromised)
         self.cut_until = 0.0
         self.sts_works = True
+        self._lies: list[Fault] = []
+        self._stale: list[tuple[float, float]] = []
+        self._figures: dict[str, list[tuple[float, IndexFigures]]] = defaultdict(list)
+        self._described: dict[str, list[float]] = defaultdict(list)
         self.usual = dice.choice((0.02, 0.08, 0.3))
         self.witnesses: dict[str, Witness] = defaultdict(Witness)
         self.attempts: dict[str, deque[float]] = defaultdict(deque)
         self.on_attempt: Callable[[str, deque[float]], None] = lambda _target, _moments: None
+        self.note_figures()
         trace.note("account", name, sorted(unpromised.items()))
 
     def is_cut(self) -> bool:
@@ -122,6 +133,40 @@ class Account:
         self.trace.note("request", target, call.operation, call.data_source_id, call.page, code, is_usable)
         if is_usable and call.operation == SYNC_JOBS:
             insort(self.witnesses[call.data_source_id].usable, self.timeline.now)
+        elif is_usable and call.operation == "GetIndex":
+            self._described[call.index_id].append(self.timeline.now)
+
+    def note_figures(self) -> None:
+        """Take note of what the indexes hold from now on."""
+        for application in self.fleet.applications:
+            for index in application.indexes:
+                figures = (index.documents, index.text_bytes, index.units)
+                self._figures[index.id].append((self.timeline.now, figures))
+
+    def has_index(self, index_id: str) -> bool:
+        """Tell whether an index is one of this account's."""
+        return index_id in self._figures
+
+    def figures_said(self, index_id: str, since: float) -> set[tuple[int, ...]]:
+        """Give what was said of an index by the last answer before a moment, and by any after it: its limits too."""
+        described = self._described[index_id]
+        first = max(0, bisect_left(described, since) - 1)
+        said: set[tuple[int, ...]] = set()
+        for answered in described[first:]:
+            held = self._figures[index_id]
+            ends = [moment for moment, _ in held[1:]] + [float("inf")]
+            said |= {
+                (*figures, figures[2] * 20_000, figures[2] * 200_000_000)
+                for (begins, figures), end in zip(held, ends, strict=True)
+                if begins <= answered and end >= answered - ON_ITS_WAY
+            }
+        return said
+
+    def looked(self, source: str) -> None:
+        """Take note that a data source has been looked at for the first time."""
+        witness, now = self.witnesses[source], self.timeline.now
+        witness.looked = now
+        witness.stale = max((seconds for until, seconds in self._stale if now < until + LONGEST_LOOK), default=0.0)
 
     def lie(self, source: str | None, until: float, *, about_ends: bool = False, about_figures: bool = False) -> None:
         """Take note that answers about a source, or all, are not to be trusted until a moment."""
@@ -137,8 +182,32 @@ class Account:
         """Tell whether every source has been looked at once: before, a lie would be taken for history."""
         return all(self.witnesses[source.id].looked is not None for _, _, source in self.fleet.data_sources())
 
+    def answer_twice(self, seconds: float, until: float) -> None:
+        """List jobs also as they were so long ago, until a moment."""
+        self.api.twice = seconds
+        self._stale.append((until, seconds))
+
+    def add_lie(self, kind: str, source: str | None, until: float) -> None:
+        """Have what is said of the jobs of a source, or of all, changed until a moment."""
+        fault = self.service.faults.add(kind, operation=SYNC_JOBS, data_source_id=source, until=until)
+        self._lies.append(fault)
+
+    @property
+    def is_believable(self) -> bool:
+        """Tell whether a first look would be told how things are, but for minutes."""
+        now = self.timeline.now
+        lies = any(fault.until is not None and now < fault.until for fault in self._lies)
+        return not (lies or self.api.lag or self.api.twice > MINUTES)
+
+    def be_believable(self) -> None:
+        """Lie no more: somebody has to look at everything as if for the first time."""
+        for fault in self._lies:
+            self.service.faults.remove(fault)
+        self._lies.clear()
+        self.api.lag, self.api.twice = 0.0, 0.0
+
     def clear(self) -> None:
         """Let everything work again."""
+        self.be_believable()
         self.service.faults.clear()
         self.cut_until, self.sts_works = 0.0, True
-        self.api.lag, self.api.is_double = 0.0, False

@@ -28,9 +28,13 @@ ERRORS = (
 
 @dataclass(slots=True)
 class PlannedSource(DataSource):
-    """A data source that lists what it has planned, and no more than the service remembers."""
+    """A data source that lists what it has planned, and no more than the service remembers.
+
+    `unlisted` are jobs that are missing from the list until a moment.
+    """
 
     starts: list[float] = field(default_factory=list)
+    unlisted: dict[str, float] = field(default_factory=dict)
 
     def plan(self, jobs: list[PlannedJob]) -> None:
         """Take on all the jobs of its life."""
@@ -42,7 +46,10 @@ class PlannedSource(DataSource):
         end = bisect_right(self.starts, now)
         begin = min(bisect_right(self.starts, now - LISTED), max(0, end - 10))
         old = [job for job in self.jobs[:begin] if job.ends > now - DAY]
-        return [*old, *self.jobs[begin:end]]
+        listed = [*old, *self.jobs[begin:end]]
+        if not self.unlisted:
+            return listed
+        return [job for job in listed if self.unlisted.get(job.execution_id, 0.0) <= now]
 
 
 def make_fleet(dice: Random, sources: int, start: float, end: float, name: str) -> Fleet:

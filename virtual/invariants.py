@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.durations import parse_duration
 from exporter.lookback import REREAD
 from exporter.store import codec
-from virtual.page import OPENMETRICS, Page, is_counter, parse_strictly, read_series, say_the_same, scrape
-from virtual.sight import UP, WINDOW, Sight
+from virtual import truth
+from virtual.page import OPENMETRICS, Page, parse_strictly, read_series, say_the_same, scrape
+from virtual.sight import ALONE, UP, WINDOW, Sight
 
 if TYPE_CHECKING:
     from exporter.model import SourceHistory
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 BOTH_EACH, STRICTLY_EACH = 3, 18  # scrapes: the real parsers take longer than all the rest
 SECOND_THOUGHTS = 600.0  # seconds that a reread may take to begin and to end
 LATE = 2400.0  # seconds by which a poll may be late under troubles that do not make it fail
+LATE_TURN = 1200.0  # seconds by which a poll may be late where nothing is wrong, for want of budget
+LONGEST_ROUND = 600.0  # seconds that a round of discovery may take
+DISCOVERED = "qbusiness_exporter_last_successful_discovery_timestamp_seconds"
+INDEX_FIGURES = tuple(
+    f"qbusiness_index_{name}"
+    for name in ("documents", "text_bytes", "capacity_units", "documents_limit", "text_bytes_limit")
+)
 UNREAD = ("qbusiness_data_source_", UP)  # what may change without a poll that works, as may what is in the window
 
 
@@ -32,6 +41,7 @@ class Before:
 
     reloads: int
     sources: set[str] = field(default_factory=set)
+    indexes: set[str] = field(default_factory=set)
     jobs: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
 
@@ -67,11 +77,6 @@ class Checker:
         for account in self._world.accounts:
             account.attempts.clear()
 
-    def looked(self, key: str) -> None:
-        """Take note that a source was looked at for the first time."""
-        account, source = self._world.sources[key.rsplit("/", 1)[1]]
-        account.witnesses[source.id].looked = self._world.timeline.now
-
     def ceiling_changed(self) -> None:
         """Take note of another configuration."""
         rate = float(self._world.settings["polling"]["requests_per_second"])
@@ -86,9 +91,7 @@ class Checker:
         while self._starts and self._starts[0] < now - 10.0:
             self._starts.popleft()
         most = 10.0 * max(rate for _, rate in self._ceilings) + 1.0 + len(self._starts)
-        if (
-            len(moments) > most and not self._world.is_stopping
-        ):  # to be told where it is not taken for the failure of a poll
+        if len(moments) > most:  # to be told where it is not taken for the failure of a poll
             self._overspent = f"{len(moments)} requests of {target} in ten seconds, and {most:g} are allowed"
 
     # What every scrape is held to.
@@ -109,11 +112,13 @@ class Checker:
         self._check_health(process)
         self._check_series(page)
         before = self._before or Before(self._world.reloads)
-        after = Before(self._world.reloads, set(page.by_source))
+        after = Before(self._world.reloads, set(page.by_source), set(page.by_index))
         if before.reloads == after.reloads:
             gone = before.sources - after.sources - self._world.gone
+            gone |= before.indexes - after.indexes
             assert not gone, f"{sorted(gone)} are not shown any more, and nobody took them away"
         self._check_sources(process, page, before, after)
+        self._check_indexes(process, page)
         self._before = after
         return page
 
@@ -128,6 +133,7 @@ class Checker:
             assert sight.is_up, f"{source.name} is not polled at the end"
             assert now - sight.polled <= self._idle() + 600, f"{source.name} was last polled at {sight.polled}"
             assert self._is_trusted(sight), "the end comes too soon after the last lie"
+            self._check_turns(account, source)
         for target in self._world.settings["targets"]:
             name = target["name"]
             named = {source["data_source_id"] for source in target.get("data_sources", ())}
@@ -148,17 +154,17 @@ class Checker:
         """Let no counter of a source fall and no name change, over crashes too, unless it could not be written."""
         if self._lost != self._world.state_lost:
             self._highest, self._names, self._lost = {}, {}, self._world.state_lost
-        for series, value in page.samples.items():
-            if "data_source_id" not in series:
+        for text, value in page.samples.items():
+            series = read_series(text)
+            if "data_source_id" not in series.labels:
                 continue
-            labels = dict(read_series(series)[1])
-            names = (labels["application"], labels["data_source"])
-            settled = self._names.setdefault(labels["data_source_id"], names)
-            assert names == settled, f"{series} was called {settled} before"
-            if is_counter(series):
-                before = self._highest.get(series, 0.0)
-                assert value >= before, f"{series} fell from {before:g} to {value:g}"
-                self._highest[series] = value
+            names = (series.labels["application"], series.labels["data_source"])
+            settled = self._names.setdefault(series.labels["data_source_id"], names)
+            assert names == settled, f"{text} was called {settled} before"
+            if series.is_counter:
+                before = self._highest.get(text, 0.0)
+                assert value >= before, f"{text} fell from {before:g} to {value:g}"
+                self._highest[text] = value
 
     def _check_sources(self, process: Process, page: Page, before: Before, after: Before) -> None:
         now, (histories, watched) = self._world.timeline.now, self._committed(process)
@@ -182,6 +188,33 @@ class Checker:
             sight.check_totals(is_whole=is_whole, is_trusted=is_trusted)
             if is_trusted and sight.is_up:
                 sight.check_gauges(self._window())
+
+    def _check_indexes(self, process: Process, page: Page) -> None:
+        """Have an index show what was said of it in the last round of discovery, or since."""
+        for index_id, families in page.by_index.items():
+            account = next(account for account in self._world.accounts if account.has_index(index_id))
+            rounds = [
+                page.value(DISCOVERED, target=target["name"]) or process.started
+                for target in self._world.settings["targets"]
+                if target["endpoint_url"] == account.endpoint
+            ]
+            shown = tuple(int(families[name][ALONE]) for name in INDEX_FIGURES)
+            said = account.figures_said(index_id, min(rounds, default=process.started) - LONGEST_ROUND)
+            assert shown in said, f"index {index_id} is shown with {shown}, and {said} was said"
+
+    def _check_turns(self, account: Account, source: PlannedSource) -> None:
+        """Let nobody starve, where nothing is in the way: each is polled about as often as its interval says."""
+        witness, now = account.witnesses[source.id], self._world.timeline.now
+        healed = self._world.troubled_until + LATE
+        since = witness.looked if self._world.is_calm and witness.looked else healed
+        trusted = witness.lied_until + REREAD + SECOND_THOUGHTS
+        moments = [since, *(moment for moment in witness.usable if moment > since), now]
+        for before, after in pairwise(moments):
+            is_active = before > max(since, trusted) and truth.was_running(source, before)
+            allowed = (self._active() if is_active else self._idle()) + LATE_TURN
+            assert after - before <= allowed, (
+                f"{source.name} was not polled for {after - before:.0f} seconds, and {allowed:.0f} are allowed"
+            )
 
     # What is known.
 
@@ -214,6 +247,9 @@ class Checker:
         """Give polling.window, where all have been polled since it was changed."""
         is_settled = self._world.timeline.now - self._widened_at > 2 * self._idle() + LATE
         return parse_duration(self._world.settings["polling"]["window"]) if is_settled else None
+
+    def _active(self) -> float:
+        return parse_duration(self._world.settings["polling"]["interval"])
 
     def _idle(self) -> float:
         polling = self._world.settings["polling"]

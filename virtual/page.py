@@ -16,23 +16,44 @@ if TYPE_CHECKING:
 
 OPENMETRICS = "application/openmetrics-text"
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
-_COUNTING = ("_total", "_bucket", "_count", "_sum")
+_COUNTING = ("_total", "_bucket", "_count", "_sum")  # may only grow
+_NAMES = {
+    "data_source_id": frozenset({"application", "data_source", "data_source_id"}),
+    "index_id": frozenset({"application", "index", "index_id"}),
+}
 Labels = tuple[tuple[str, str], ...]
+Families = dict[str, dict[Labels, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series in its parts: what it is of (a label and its value, where it is of a thing), and its labels besides."""
+
+    name: str
+    labels: dict[str, str]
+    of: tuple[str, str] | None
+    rest: Labels
+    is_counter: bool
 
 
 @lru_cache(maxsize=100_000)
-def read_series(series: str) -> tuple[str, Labels]:
-    """Part a series into its name and its labels."""
-    name, _, rest = series.partition("{")
-    return name, tuple(_LABEL.findall(rest))
+def read_series(series: str) -> Series:
+    """Part a series."""
+    name, _, text = series.partition("{")
+    labels = dict(_LABEL.findall(text))
+    of = next(((label, labels[label]) for label in ("data_source_id", "index_id") if label in labels), None)
+    names = _NAMES.get(of[0] if of else "", frozenset[str]())
+    rest = tuple(pair for pair in labels.items() if pair[0] not in names)
+    return Series(name, labels, of, rest, name.endswith(_COUNTING))
 
 
 @dataclass(slots=True)
 class Page:
-    """The samples of one scrape: by series as written, and those of each data source."""
+    """The samples of one scrape: by series as written, and those of each data source and of each index."""
 
     samples: dict[str, float]
-    by_source: dict[str, dict[str, dict[Labels, float]]] = field(default_factory=dict)
+    by_source: dict[str, Families] = field(default_factory=dict)
+    by_index: dict[str, Families] = field(default_factory=dict)
 
     @classmethod
     def of(cls, text: str) -> Page:
@@ -40,28 +61,24 @@ class Page:
         samples: dict[str, float] = {}
         for line in text.splitlines():
             if line and line[0] != "#":
-                series, _, value = line.rpartition(" ")
-                if series in samples:
-                    raise AssertionError(f"{series} stands there twice")
-                samples[series] = float(value)
-        page = cls(samples)
-        sources: dict[str, dict[str, dict[Labels, float]]] = defaultdict(lambda: defaultdict(dict))
-        for series, sample in samples.items():
-            name, labels = read_series(series)
-            source = next((text for label, text in labels if label == "data_source_id"), None)
-            if source is not None:
-                rest = tuple(pair for pair in labels if pair[0] not in {"application", "data_source", "data_source_id"})
-                sources[source][name][rest] = sample
-        page.by_source = sources
-        return page
+                written, _, value = line.rpartition(" ")
+                if written in samples:
+                    raise AssertionError(f"{written} stands there twice")
+                samples[written] = float(value)
+        things: dict[str, dict[str, Families]] = {label: defaultdict(lambda: defaultdict(dict)) for label in _NAMES}
+        for written, sample in samples.items():
+            series = read_series(written)
+            if series.of:
+                label, identifier = series.of
+                things[label][identifier][series.name][series.rest] = sample
+        return cls(samples, things["data_source_id"], things["index_id"])
 
     def value(self, name: str, **labels: str) -> float | None:
         """Give the sample of a name that has these labels, or None."""
-        wanted = set(labels.items())
-        for series, value in self.samples.items():
-            if series.startswith(name):
-                found, its_labels = read_series(series)
-                if found == name and wanted <= set(its_labels):
+        for text, value in self.samples.items():
+            if text.startswith(name):
+                series = read_series(text)
+                if series.name == name and labels.items() <= series.labels.items():
                     return value
         return None
 
@@ -69,12 +86,6 @@ class Page:
 def scrape(exposition: Exposition, accept: str = "") -> str:
     """Give the text of a page."""
     return b"".join(exposition.render(accept, "")[0]).decode()
-
-
-def is_counter(series: str) -> bool:
-    """Tell whether a series may only grow."""
-    name = series.partition("{")[0]
-    return name.endswith(_COUNTING)
 
 
 def say_the_same(text: str, openmetrics: str) -> bool:

@@ -87,6 +87,11 @@ class Process:
         """Tell whether something is shown that a crash would take away."""
         return self._store is not None and self._store.has_unwritten()
 
+    def known_running(self, key: str) -> list[str]:
+        """Give the jobs of a source that are written down as in progress."""
+        history = self._store.history(key) if self._store and not self._store.has_unwritten() else None
+        return [job.execution_id for job in history.in_progress()] if history else []
+
     def reload(self, settings: dict[str, Any]) -> list[str]:
         """Have the program read another configuration."""
         config = config_of({**settings, "state": {"path": str(self.state)}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from exporter.lookback import STREAK
 from exporter.model import DOCUMENT_KINDS
 from virtual import truth
 
@@ -97,7 +98,7 @@ class Sight:
         """Have counted whatever was to be when the last poll worked, and nothing that did not happen."""
         if self.history is None or self.witness.looked is None:
             return
-        watched = truth.Watched(self.history.watched_since, self.witness.looked, is_whole)
+        watched = truth.Watched(self.history.watched_since, self.witness.looked, is_whole, self.witness.stale)
         lost = {"seconds": self.witness.durations_lost, "documents": self.witness.documents_lost}
         for (what, label), bound in truth.totals(self.source, watched, self.polled, self.now).items():
             value = self._total(what, label)
@@ -113,9 +114,11 @@ class Sight:
         if first == last:  # else it changed while it was being looked at
             assert self._state() == first, f"{self.source.name}: shown is {self._state()}, and {first} is true"
         if window is not None:
-            within = truth.started(self.source, self.now - window, moments)
-            shown = sum(self.families[WINDOW].values())
-            assert within.hold(shown), f"{self.source.name}: {shown:g} jobs are in the window, and {within} is true"
+            shown = {labels[0][1]: value for labels, value in self.families[WINDOW].items()}
+            for status, within in truth.started(self.source, self.now - window, moments).items():
+                assert within.hold(shown[status]), (
+                    f"{self.source.name}: {shown[status]:g} {status} jobs are in the window, and {within} is true"
+                )
 
     def _state(self) -> truth.State:
         statuses = self.families.get("qbusiness_last_completed_sync_status", {})
@@ -126,6 +129,7 @@ class Sight:
             last_start=self._alone("qbusiness_last_completed_sync_start_timestamp_seconds"),
             last_success=self._alone("qbusiness_last_successful_sync_timestamp_seconds"),
             last_indexed=self._alone("qbusiness_last_indexed_sync_timestamp_seconds"),
+            failed_in_a_row=min(STREAK, int(self.families["qbusiness_consecutive_failed_syncs"][ALONE])),
         )
 
     def _total(self, what: str, label: str) -> float:

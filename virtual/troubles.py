@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.simulator.faults import KINDS
+from virtual.account import MINUTES
 from virtual.fleet import DAY, HOUR, MINUTE, make_source
 from virtual.settings import vary
 
@@ -19,9 +20,9 @@ FIGURES = {"no_metrics", "negative_figures", "fractional_figures", "figures_in_w
 ENDS = {"end_before_start", "no_end"}
 NO_JOBS = {"unknown_status", "milliseconds", "start_in_words", "no_execution_id", "no_start", "unknown_error_code"}
 LIES = sorted(FIGURES | ENDS | NO_JOBS)
-# Left out: "slow" and a job in two states are troubles of their own here, "endless" and "huge" are of sockets, and an
-# end in the future is believed for good.
-LEFT_OUT = {"huge", "endless", "slow", "no_date", "contradicting", "in_the_future", "end_in_the_future"}
+# Left out: "slow" is a trouble of its own here, "endless" and "huge" are of sockets, and an end in the future is
+# believed for good.
+LEFT_OUT = {"huge", "endless", "slow", "no_date", "in_the_future", "end_in_the_future"}
 FAULTS = sorted(KINDS - set(LIES) - LEFT_OUT)
 OPERATIONS = (
     *(None,) * 4,
@@ -57,7 +58,8 @@ class Troubles:
             (self._clock, 3 * DAY),
             (self._disk, 3 * DAY),
             (self._fleet, 2 * DAY),
-            (self._replica, 3 * DAY),
+            (self._replica, 2 * DAY),
+            (self._unlisting, 8 * HOUR),
         ):
             if not self.is_calm and self._dice.random() < 0.8:
                 self._come(make, gap * self._dice.uniform(0.5, 2.0))
@@ -102,25 +104,44 @@ class Troubles:
         if not account.all_seen():
             return  # whoever begins with a lie has nothing to hold it against
         source = self._some_source(account)
-        account.service.faults.add(kind, operation="ListDataSourceSyncJobs", data_source_id=source, until=until)
+        account.add_lie(kind, source, until)
         account.lie(source, until, about_ends=kind in ENDS, about_figures=kind in FIGURES)
         self._world.trace.note("lie", account.name, kind, source, until)
 
     def _replica(self) -> None:
-        account, until = self._account(), self._lasting()
-        if not account.all_seen():
+        account, until = self._account(), self._lasting(DAY)
+        seconds = self._dice.choice((self._dice.uniform(5.0, MINUTES), self._dice.uniform(HOUR, 5 * DAY)))
+        is_twice = self._dice.random() < 1 / 2
+        if not account.all_seen() and not (is_twice and seconds <= MINUTES):
             return
         account.lie(None, until)
-        if self._dice.random() < 1 / 2:
-            account.api.lag = self._dice.uniform(5.0, 900.0)
+        if is_twice:
+            account.answer_twice(seconds, until)
         else:
-            account.api.is_double = True
-        self._world.trace.note("replica", account.name, account.api.lag, account.api.is_double, until)
+            account.api.lag = seconds
+        self._world.trace.note("replica", account.name, account.api.lag, account.api.twice, until)
 
         def heal() -> None:
-            account.api.lag, account.api.is_double = 0.0, False
+            account.api.lag = account.api.twice = 0.0
 
         self._world.timeline.at(until, heal)
+
+    def _unlisting(self) -> None:
+        """Have a job in progress missing from the list for hours or days, as one that is known to the program."""
+        account, now = self._account(), self._world.timeline.now
+        running = [
+            (self._world.sources[source.id][1], known)
+            for application, index, source in account.fleet.data_sources()
+            for known in self._world.known_running(f"{application.id}/{index.id}/{source.id}")
+        ]
+        if not running:
+            return
+        source, job = self._dice.choice(running)
+        seconds = self._dice.choice((HOUR, 12 * HOUR, 2 * DAY, 3 * DAY)) * self._dice.uniform(0.7, 1.2)
+        until = min(self._until, now + seconds)
+        source.unlisted[job] = until
+        account.lie(source.id, until)
+        self._world.trace.note("unlisted", account.name, source.id, job, until)
 
     def _outage(self) -> None:
         account = self._account()
@@ -171,7 +192,7 @@ class Troubles:
         change = self._dice.choice(("appears", "goes", "renamed", "updated", "index updated"))
         sources = index.data_sources
         now = self._world.timeline.now
-        if change == "appears":
+        if change == "appears" and account.is_believable:
             self._world.made += 1
             name = f"late-{account.name}-{self._world.made}"
             sources.append(make_source(self._dice, name, now, self._world.ends))
@@ -187,4 +208,7 @@ class Troubles:
             updated.status, updated.updated = self._dice.choice(("ACTIVE", "UPDATING", "FAILED")), now
         else:
             index.documents += self._dice.randint(0, 500)
+            index.text_bytes += self._dice.randint(0, 10_000_000)
+            index.units = self._dice.choice((index.units, self._dice.randint(1, 5)))
+            account.note_figures()
         self._world.trace.note("fleet", account.name, index.name, change)

@@ -6,28 +6,33 @@ and an upper bound, which are the same unless something happened within that spa
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.simulator.life import KINDS, TERMINAL
+from exporter.lookback import STREAK
+from exporter.simulator.life import KINDS, STATUSES, TERMINAL
 
 if TYPE_CHECKING:
     from exporter.simulator.life import PlannedJob
     from virtual.fleet import PlannedSource
 
 SLACK = 1.1  # seconds: a Date header is cut to the second
+LONGEST_POLL = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
     """How long a source has been watched: when counting began, and by when everything had surely been seen once.
 
-    `is_whole` tells that jobs count from nothing also before the first look, since the target was watched before.
+    `is_whole` tells that jobs count from nothing also before the first look, since the target was watched before;
+    `stale` is how old what the first look was told may have been.
     """
 
     since: float
     looked: float
     is_whole: bool
+    stale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ def _end(
     low: dict[tuple[str, str], float],
     high: dict[tuple[str, str], float],
 ) -> None:
-    if not job.outcome or not watched.since - SLACK < job.ends <= until[1]:
+    if not job.outcome or not watched.since - SLACK - watched.stale < job.ends <= until[1]:
         return
     seconds = round(round(job.ends, 3) - round(job.started, 3), 3)
     for totals, counts in ((high, True), (low, watched.since + SLACK < job.ends <= until[0])):
@@ -82,12 +87,12 @@ def _documents(
     low: dict[tuple[str, str], float],
     high: dict[tuple[str, str], float],
 ) -> None:
-    if job.ends <= watched.since - SLACK:
+    if job.ends <= watched.since - SLACK - watched.stale:
         return
     figures, seen = job.figures(until[1]), job.figures(until[0]) if job.started <= until[0] else {}
     from_nothing = job.started >= watched.since - SLACK
     surely = job.started > (watched.since + SLACK if watched.is_whole else watched.looked)
-    before = {} if from_nothing else job.figures(watched.since - SLACK)
+    before = {} if from_nothing else job.figures(watched.since - SLACK - watched.stale)
     first = {} if surely else job.figures(watched.looked)
     if job.ends <= watched.since + SLACK:
         seen = {}  # it may be history or not
@@ -106,6 +111,7 @@ class State:
     last_start: float | None
     last_success: float | None
     last_indexed: float | None
+    failed_in_a_row: int
 
 
 def state(source: PlannedSource, now: float) -> State:
@@ -124,11 +130,26 @@ def state(source: PlannedSource, now: float) -> State:
         last_indexed=max(
             (round(job.ends, 3) for job in ever if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
         ),
+        failed_in_a_row=min(STREAK, _failed_in_a_row(ever)),
     )
 
 
-def started(source: PlannedSource, since: float, until: tuple[float, float]) -> Bounds:
-    """Count the jobs that started within a time, whose end is known to lie between two moments."""
-    starts = [job.started for job in source.jobs]
-    low = sum(since + SLACK < start <= until[0] for start in starts)
-    return Bounds(low, sum(since - SLACK < start <= until[1] for start in starts))
+def _failed_in_a_row(ended: list[PlannedJob]) -> int:
+    latest_first = sorted(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), reverse=True)
+    return next((count for count, job in enumerate(latest_first) if job.outcome != "FAILED"), len(latest_first))
+
+
+def was_running(source: PlannedSource, moment: float) -> bool:
+    """Tell whether a job was in progress at a moment, and had been for so long that a poll then had seen it."""
+    return any(job.started < moment - LONGEST_POLL and job.ends > moment for job in source.jobs)
+
+
+def started(source: PlannedSource, since: float, until: tuple[float, float]) -> dict[str, Bounds]:
+    """Count the jobs that started within a time by their status at a moment known to lie between two."""
+    low, high = dict.fromkeys(STATUSES, 0), dict.fromkeys(STATUSES, 0)
+    for job in source.jobs[bisect_right(source.starts, since - SLACK) : bisect_right(source.starts, until[1])]:
+        first, last = job.status(max(job.started, until[0])), job.status(until[1])
+        for status in STATUSES if first != last else (first,):
+            high[status] += 1
+        low[first] += first == last and since + SLACK < job.started <= until[0]
+    return {status: Bounds(low[status], high[status]) for status in STATUSES}

@@ -58,8 +58,8 @@ class World:
         self.trace = Trace(self.timeline, show)
         self.trace.listen()
         self.is_lazy = self.dice.random() < 9 / 10
+        self.is_calm = False
         self.host_error = 0.0
-        self.is_stopping = False
         self.disk_full_until = 0.0
         self.made = 0
         self.gone: set[str] = set()
@@ -82,7 +82,7 @@ class World:
     def run(self) -> None:
         """Let the week pass; raises AssertionError for whatever must not be."""
         self._start()
-        Troubles(self)
+        self.is_calm = Troubles(self).is_calm
         self._scrape_later()
         self._pass(self.troubled_until)
         self._heal()
@@ -113,7 +113,6 @@ class World:
         if process is None:
             return
         self.trace.note("stop", process.number)
-        self.is_stopping = True
 
         def stopped() -> None:
             if self.process is process:
@@ -133,6 +132,10 @@ class World:
             problems = self.process.reload(settings)
             assert not problems, f"a good configuration was refused: {problems}"
 
+    def known_running(self, key: str) -> list[str]:
+        """Give the jobs of a source that the program will know, whatever comes, to have been in progress."""
+        return self.process.known_running(key) if self.process and not self.is_full() else []
+
     # What the disk asks.
 
     def is_full(self) -> bool:
@@ -144,7 +147,8 @@ class World:
         self.trace.note(point, *sorted(keys))
         if point == "after commit":
             for key in keys:
-                self.checker.looked(key)
+                account, source = self.sources[key.rsplit("/", 1)[1]]
+                account.looked(source.id)
         if self._dies_at == point:
             raise CrashError
 
@@ -186,7 +190,9 @@ class World:
     def _end(self, process: Process) -> None:
         if process.has_unwritten():  # a clean stop cannot write either while the disk takes nothing
             self.state_lost += 1
-        self.process, self.is_stopping = None, False
+            for account in self.accounts:  # what was never written is looked at anew
+                account.be_believable()
+        self.process = None
         process.bury()
         self.checker.ended()
 

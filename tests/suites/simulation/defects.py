@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter import lookback
 from exporter.agenda import Agenda
-from exporter.budget import Pace
+from exporter.budget import Budget, Pace
 from exporter.cli.target import Target
 from exporter.discovery.walk import Walk
 from exporter.errors import ProviderError, Reason
@@ -16,7 +16,7 @@ from exporter.exposition.sheet import Sheet
 from exporter.history import _Tally
 from exporter.metrics import sources
 from exporter.metrics.families import value_of
-from exporter.model import KnownJob, SourceHistory
+from exporter.model import Accounted, KnownJob, SourceHistory
 from exporter.poller import Poller
 from exporter.providers import Listing
 from exporter.providers.qbusiness import QBusiness
@@ -203,6 +203,112 @@ def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("exporter.cli.assembly.Exporter.unready", lambda self: self._not_yet_ready())
 
 
+def counts_again_what_seems_to_run_again(patch: pytest.MonkeyPatch) -> None:
+    """Have a job that was counted and forgotten make news when an old answer has it in progress."""
+    real: Any = _Tally._standing
+    patch.setattr(
+        _Tally, "_standing", lambda self, seen, first: Accounted.OPEN if seen.seen_running else real(self, seen, first)
+    )
+
+
+def counts_twice_in_a_row_what_was_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Have a FAILED job that was forgotten and is found again add to the row of failures."""
+    real: Any = _Tally._standing
+
+    def standing(self: Any, seen: Any, first_look: Any) -> Any:
+        found = real(self, seen, first_look)
+        return Accounted.HISTORY if found is Accounted.FORGOTTEN else found
+
+    patch.setattr(_Tally, "_standing", standing)
+
+
+def counts_documents_of_what_was_over(patch: pytest.MonkeyPatch) -> None:
+    """Have the figures of a job that was forgotten grow from an old answer to a new one."""
+    real: Any = _Tally.add
+
+    def add(self: Any, seen: Any, first_look: Any) -> None:
+        before = self._jobs.get(seen.job.execution_id)
+        real(self, seen, first_look)
+        if before and before.accounted in {Accounted.HISTORY, Accounted.FORGOTTEN}:
+            self._count_documents(before, self._jobs[seen.job.execution_id].highest)
+
+    patch.setattr(_Tally, "add", add)
+
+
+def forgets_soon_what_vanished(patch: pytest.MonkeyPatch) -> None:
+    """Forget a job that had not ended a day after it was no longer listed."""
+    patch.setattr("exporter.history.LONGEST_GONE", 0.0)
+
+
+def polls_the_quiet_too_rarely(patch: pytest.MonkeyPatch) -> None:
+    """Let twice the interval pass."""
+    real = Agenda.__init__
+
+    def begin(self: Any, intervals: Any, *rest: Any) -> None:
+        real(self, replace(intervals, idle=2 * intervals.idle), *rest)
+
+    patch.setattr(Agenda, "__init__", begin)
+
+
+def polls_what_syncs_too_rarely(patch: pytest.MonkeyPatch) -> None:
+    """Treat a source that syncs as a quiet one."""
+    real = Agenda.done
+
+    def done(self: Any, source: Any, outcome: Any, now: float) -> None:
+        real(self, source, replace(outcome, active=False), now)
+
+    patch.setattr(Agenda, "done", done)
+
+
+def sends_while_it_stops(patch: pytest.MonkeyPatch) -> None:
+    """Have a stop let those who wait for the budget send."""
+
+    def admit(self: Any) -> None:
+        with self._mutex:
+            now = self._host.monotonic()
+            moment = self._pace.reserve(now)
+        self._stop.wait(moment - now)
+
+    patch.setattr(Budget, "admit", admit)
+
+
+def goes_on_counting_failures(patch: pytest.MonkeyPatch) -> None:
+    """Have a row of failures go on beyond what an ABORTED job ended."""
+
+    def samples(real: Any, context: Any) -> Any:
+        history = context.history
+        if history is None:
+            return real(context)
+        jobs = {id_: known for id_, known in history.jobs.items() if known.job.status != "ABORTED"}
+        return real(replace(context, snapshot=replace(context.snapshot, history=replace(history, jobs=jobs))))
+
+    _redeclare(patch, "qbusiness_consecutive_failed_syncs", samples)
+
+
+def shows_an_index_as_it_was(patch: pytest.MonkeyPatch) -> None:
+    """Show of an index what was said of it first."""
+    real: Any = Target.show_index
+    first: dict[Any, Any] = {}
+
+    def show(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
+        real(self, index, application, name, first.setdefault((self, index), facts))
+
+    patch.setattr(Target, "show_index", show)
+
+
+def has_what_indexes_as_syncing(patch: pytest.MonkeyPatch) -> None:
+    """Count jobs in the window that are SYNCING_INDEXING under another status."""
+
+    def samples(real: Any, context: Any) -> Any:
+        counted = dict(real(context))
+        if counted:
+            counted["SYNCING",] += counted["SYNCING_INDEXING",]
+            counted["SYNCING_INDEXING",] = 0
+        return counted.items()
+
+    _redeclare(patch, "qbusiness_sync_jobs", samples)
+
+
 DEFECTS = (
     counts_some_ends_twice,
     shows_before_it_writes,
@@ -220,4 +326,14 @@ DEFECTS = (
     drops_a_source_that_fails_often,
     shows_half_a_source,
     takes_readiness_back,
+    counts_again_what_seems_to_run_again,
+    counts_documents_of_what_was_over,
+    counts_twice_in_a_row_what_was_forgotten,
+    forgets_soon_what_vanished,
+    polls_the_quiet_too_rarely,
+    polls_what_syncs_too_rarely,
+    sends_while_it_stops,
+    goes_on_counting_failures,
+    shows_an_index_as_it_was,
+    has_what_indexes_as_syncing,
 )
