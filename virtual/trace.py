@@ -25,7 +25,11 @@ class DefectError(AssertionError):
 class Trace:
     """Takes note of events; the digest of two runs is the same only where everything was."""
 
-    def __init__(self, timeline: Timeline, show: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, timeline: Timeline, show: Callable[[str], None] | None = None, directory: str = "no directory"
+    ) -> None:
+        """`directory` is where the state file is: each run's is another, and the same to the digest."""
+        self._directory = directory
         self._timeline = timeline
         self._show = show
         self._digest = hashlib.blake2b(digest_size=16)
@@ -66,7 +70,8 @@ class Trace:
         said = str(event.pop("event"))
         if _DEFECT in said:
             raise DefectError(f"{said}: {event}")
-        self.note(f"log {level}", said, *sorted((name, str(value)) for name, value in event.items()))
+        told = ((name, str(value).replace(self._directory, "")) for name, value in event.items())
+        self.note(f"log {level}", said, *sorted(told))
         raise structlog.DropEvent
 
 

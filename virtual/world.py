@@ -55,7 +55,7 @@ class World:
         self.troubled_until = start + days * DAY
         self.ends = self.troubled_until + SETTLING
         self.timeline = Timeline(start, self.dice)
-        self.trace = Trace(self.timeline, show)
+        self.trace = Trace(self.timeline, show, str(directory))
         self.trace.listen()
         self.is_lazy = self.dice.random() < 9 / 10
         self.is_calm = False
