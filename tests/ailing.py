@@ -78,13 +78,17 @@ def elsewhere(name: str, count: int) -> Fleet:
 
 
 class Account:
-    """Four targets, of which three cannot be watched as they should; use it as a context manager."""
+    """Five targets, of which four cannot be watched as they should; use it as a context manager.
+
+    One of those is let in by one way and not by another, which is the way of replica `a`.
+    """
 
     def __init__(self) -> None:
         self.production = SimulatedQBusiness(production())
         self.denied = SimulatedQBusiness(elsewhere("denied", 1))
         self.busy = SimulatedQBusiness(elsewhere("busy", 3))
         self.sluggish = SimulatedQBusiness(elsewhere("sluggish", 12))
+        self.halfway, self.cut_off = (SimulatedQBusiness(elsewhere("halfway", 1)) for _ in range(2))
         self._by_name = {source.name: source for _, _, source in self.production.fleet.data_sources()}
         self._indexes = {index.name: index for index in self.production.fleet.applications[0].indexes}
         self._healed = threading.Event()
@@ -103,15 +107,16 @@ class Account:
 
     def config(self, state: Path) -> dict[str, Any]:
         """Build the configuration of a replica."""
-        regions = {"production": "us-east-1", "denied": "eu-west-1", "busy": "us-west-2", "sluggish": "ap-southeast-2"}
+        ways = {
+            "production": ("us-east-1", self.production),
+            "denied": ("eu-west-1", self.denied),
+            "busy": ("us-west-2", self.busy),
+            "sluggish": ("ap-southeast-2", self.sluggish),
+            "halfway": ("ca-central-1", self.cut_off if state.parent.name == "a" else self.halfway),
+        }
         targets = [
-            {
-                "name": name,
-                "region": region,
-                "endpoint_url": getattr(self, name).url,
-                "discovery": {"interval": "2s"},
-            }
-            for name, region in regions.items()
+            {"name": name, "region": region, "endpoint_url": service.url, "discovery": {"interval": "2s"}}
+            for name, (region, service) in ways.items()
         ]
         return {
             "targets": targets,
@@ -142,10 +147,14 @@ class Account:
         throttled = self.busy.faults.add("throttled", times=1)
         threading.Thread(target=self._throttle, args=(throttled,), daemon=True).start()
 
+    def cut_one_off(self) -> None:
+        """Let a target be reached by one replica alone."""
+        self.cut_off.faults.add("denied")
+
     def let_in(self) -> None:
         """Let everything be read again."""
-        self.production.faults.clear()
-        self.denied.faults.clear()
+        for service in (self.production, self.denied, self.cut_off):
+            service.faults.clear()
 
     def heal(self) -> None:
         """Make everything right again."""
@@ -170,4 +179,4 @@ class Account:
             fault.times = 1
 
     def _services(self) -> list[SimulatedQBusiness]:
-        return [self.production, self.denied, self.busy, self.sluggish]
+        return [self.production, self.denied, self.busy, self.sluggish, self.halfway, self.cut_off]

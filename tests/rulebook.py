@@ -26,7 +26,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 RUNBOOK_URL = f"{REPOSITORY}/blob/main/docs/runbooks/"
 PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
-PROMETHEUS_LABELS = {"job", "instance", "namespace"}  # that a scrape adds
+PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # that a scrape adds, or the place it comes from
 _ROW = re.compile(r"\| `(\w+)` \| (\w+) \| (.*?) \|")
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 

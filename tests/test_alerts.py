@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rulebook import Rule
 
 ALERTMANAGER = PROMETHEUS / "alertmanager.example.yml"
+PAGE = ROOT / "docs" / "alerts.md"
 ALERTS = alerts()
 RULES = rules()
 
@@ -54,6 +55,17 @@ def run(*command: str | Path) -> str:
 def test_rules_do_what_their_unit_tests_say(file: Path) -> None:
     """A real Prometheus's engine evaluates them, step by step."""
     assert "SUCCESS" in run("promtool", "test", "rules", file)
+
+
+def test_figures_that_are_no_objective_are_explained() -> None:
+    """Each alert that is held to one is on the page, with words that are found in its rule or in one that feeds it."""
+    held_to = re.findall(r"^\| \[(QBusiness\w+)\]\(.*?\) \|.*?\|.*?\| ([^|]*) \|", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (QBusiness[\w, ]+) \| [^|]+ \| (`.*`) \|$", PAGE.read_text(), re.MULTILINE)
+    explained = {name: re.findall(r"`([^`]+)`", words) for names, words in rows for name in names.split(", ")}
+    assert {name for name, figures in held_to if re.search(r"[<>]", figures)} <= explained.keys()
+    feeding = "".join(rule.expr for rule in RULES if not rule.is_alert)
+    rule_of = {alert.name: f"{alert.expr}\nfor: {alert.after}\n{feeding}" for alert in ALERTS}
+    assert [(name, word) for name, words in explained.items() for word in words if word not in rule_of[name]] == []
 
 
 def test_promtool_finds_nothing_to_complain_of() -> None:
@@ -119,7 +131,7 @@ def test_what_inhibits_what_exists_and_is_on_the_page() -> None:
     """A row of the table for each rule of the example."""
     inhibitions = yaml.safe_load(ALERTMANAGER.read_text())["inhibit_rules"]
     known = {alert.name for alert in ALERTS}
-    page = (ROOT / "docs" / "alerts.md").read_text()
+    page = PAGE.read_text().partition("\n## Alertmanager\n")[2]
     for inhibition in inhibitions:
         (source,), (target,) = (_alertnames(inhibition[side]) for side in ("source_matchers", "target_matchers"))
         assert {*source, *target} <= known

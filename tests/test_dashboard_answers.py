@@ -29,7 +29,7 @@ def answers(tmp_path: Path, series: list[dict[str, str]], at: str, expected: dic
     """Hold what queries answer at a moment against what is expected: a value, several by label, or None for nothing."""
     asked = [
         {
-            "expr": filled_in(EXPRESSIONS[name], ANY | {"$__rate_interval": "4m"}),
+            "expr": filled_in(EXPRESSIONS[name], ANY | {"$__rate_interval": "4m30s"}),
             "eval_time": at,
             "exp_samples": _samples(value),
         }
@@ -70,7 +70,7 @@ def test_of_two_replicas_the_one_that_read_last_is_believed(tmp_path: Path) -> N
         "overview.json: Data sources: A": 1,
         "overview.json: Last sync failed: A": 0,
         "overview.json: Keep failing: A": 0,
-        "overview.json: Documents: added": 40,
+        "overview.json: Documents: added": 45,
     }
     answers(tmp_path, series, "15m", expected)
 
