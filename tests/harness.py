@@ -117,8 +117,12 @@ class Program:
         ]
         for reader in self._readers:
             reader.start()
-        eventually(lambda: self._find_address() or self.process.poll() is not None)
-        assert self.process.poll() is None, "\n".join(self.log)
+        try:
+            eventually(lambda: self._find_address() or self.process.poll() is not None)
+            assert self.process.poll() is None, "\n".join(self.log)
+        except BaseException:
+            self.kill()  # a context that was not entered is not left
+            raise
 
     def stop(self, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
         """Signal it and give its exit code."""
@@ -134,8 +138,8 @@ class Program:
 
     def kill(self) -> None:
         """Kill it without a word."""
-        if self.process.poll() is None:
-            self.stop(signal.SIGKILL)
+        self.process.kill()
+        self.wait()
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe
             pipe.close()
