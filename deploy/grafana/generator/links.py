@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 OVERVIEW, DATA_SOURCE = "qbusiness-overview", "qbusiness-data-source"
 INDEX_CAPACITY, EXPORTER = "qbusiness-index-capacity", "qbusiness-exporter"
 TITLES = {OVERVIEW: "Overview", DATA_SOURCE: "Data source", INDEX_CAPACITY: "Index capacity", EXPORTER: "Exporter"}
-DOCS = "https://github.com/example/qbusiness-exporter/blob/main/docs"
+RUNBOOKS = "https://github.com/example/qbusiness-exporter/blob/main/docs/runbooks/"
 STATUS_PAGE = "${exporter_url:raw}"
 
 _KEPT = "${datasource:queryparam}&${exporter_url:queryparam}&${__url_time_range}"
@@ -43,7 +43,7 @@ TO_STATUS_PAGE = Link(
     f"{STATUS_PAGE}/?data_source_id={field('data_source_id')}",
     new_tab=True,
 )
-TO_RUNBOOK = Link("Runbook", f"{DOCS}/runbooks/${{__value.raw}}.md", new_tab=True)
+TO_RUNBOOK = Link("Runbook", f"{RUNBOOKS}${{__value.raw}}.md", new_tab=True)
 TO_INDEX = Link(
     "This index", f"/d/{INDEX_CAPACITY}?var-application={field('application')}&var-index={field('index_id')}&{_KEPT}"
 )
@@ -58,7 +58,7 @@ def on_top(uid: str) -> list[build.DashboardLink]:
     ]
     page = "/?data_source_id=${data_source}" if uid == DATA_SOURCE else "/"
     found.append(_link("Status page", f"{STATUS_PAGE}{page}").target_blank(target_blank=True))
-    found.append(_link("Runbooks", f"{DOCS}/runbooks").target_blank(target_blank=True).icon("doc"))
+    found.append(_link("Runbooks", RUNBOOKS).target_blank(target_blank=True).icon("doc"))
     return found
 
 

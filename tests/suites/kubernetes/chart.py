@@ -37,9 +37,13 @@ EVERYTHING: Manifest = {
     "aws": {"region": "us-east-1", "fipsEndpoints": True},
     "serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/sts-regional-endpoints": "true"}},
     "log": {"level": "debug", "format": "json"},
-    "extraArgs": ["--web.telemetry-path=/metrics"],
-    "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+    "env": [
+        {"name": "HTTPS_PROXY", "value": "http://proxy:3128"},
+        {"name": "AWS_CA_BUNDLE", "value": "/etc/proxy/ca.crt"},
+    ],
     "envFrom": [{"secretRef": {"name": "aws"}}],
+    "extraVolumes": [{"name": "proxy", "configMap": {"name": "proxy"}}],
+    "extraVolumeMounts": [{"name": "proxy", "mountPath": "/etc/proxy", "readOnly": True}],
     "webConfig": {"content": WEB, "certificateSecret": "qbusiness-exporter-tls"},
     "persistence": {"size": "2Gi", "storageClassName": "gp3", "annotations": {"backup": "no"}},
     "podAnnotations": {"linkerd.io/inject": "disabled"},
@@ -72,7 +76,8 @@ EVERYTHING: Manifest = {
         "labels": {"release": "kube-prometheus-stack"},
         "ruleLabels": {"team": "search"},
     },
-    "dashboards": {"enabled": True},
+    "runbookUrl": "https://wiki.example.com/qbusiness/",
+    "dashboards": {"enabled": True, "exporterUrl": "https://qbusiness.example.com"},
 }
 """A value for whatever can be set."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,9 @@ def test_helm_finds_nothing_to_complain_of(values: dict[str, Any]) -> None:
         ({"serviceMonitor": {"interval": "30"}}, "/serviceMonitor/interval"),
         ({"serviceMonitor": {"basicAuth": {"username": "me"}}}, "/serviceMonitor/basicAuth"),
         ({"networkPolicy": {"egress": []}}, "egress"),
-        ({"extraArgs": ["serve"]}, "/extraArgs/0"),
+        ({"extraVolumes": [{"configMap": {}}]}, "/extraVolumes/0"),
+        ({"runbookUrl": "https://wiki.example.com/qbusiness"}, "/runbookUrl"),
+        ({"dashboards": {"exporterUrl": "https://qbusiness.example.com/"}}, "/dashboards/exporterUrl"),
         ({"aws": {"region": "us-east-1a"}}, "/aws/region"),
     ],
 )
@@ -205,7 +208,7 @@ def test_the_network_is_what_it_needs() -> None:
     policy = only(render(), "NetworkPolicy")["spec"]
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["metrics"]
-    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 443, 80]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5353, 5353, 443, 80]
     narrow = only(render(EVERYTHING), "NetworkPolicy")["spec"]
     assert narrow["ingress"][0]["from"] == EVERYTHING["networkPolicy"]["ingressFrom"]
     assert narrow["egress"][1]["to"] == EVERYTHING["networkPolicy"]["egressTo"]
@@ -214,7 +217,8 @@ def test_the_network_is_what_it_needs() -> None:
 def test_each_replica_has_state_of_its_own() -> None:
     """And one that AWS denies holds up no other."""
     spec = only(render({"replicas": 2}), "StatefulSet")["spec"]
-    assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["state"]
+    (claim,) = spec["volumeClaimTemplates"]
+    assert (claim["kind"], claim["metadata"]["name"]) == ("PersistentVolumeClaim", "state")
     assert spec["podManagementPolicy"] == "Parallel"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert "twice" not in notes()
@@ -251,13 +255,13 @@ def test_rules_are_those_of_the_rule_files() -> None:
     """As they stand; with a team's labels and runbooks, and without the alerts that it does not want."""
     files = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
 
-    def rendered(**values: Any) -> dict[str, Any]:
-        found = render({"prometheusRule": {"enabled": True, **values}})
+    def rendered(runbooks: str = "", **values: Any) -> dict[str, Any]:
+        found = render({"prometheusRule": {"enabled": True, **values}, "runbookUrl": runbooks})
         return {m["metadata"]["name"]: m["spec"] for m in found if m["kind"] == "PrometheusRule"}
 
     assert rendered() == {f"{NAME}-{stem}": content for stem, content in files.items()}
     wiki = "https://wiki.example.com/qbusiness/"
-    changed = rendered(ruleLabels={"severity": "page"}, disabledAlerts=["QBusinessSyncFailed"], runbookUrl=wiki)
+    changed = rendered(wiki, ruleLabels={"severity": "page"}, disabledAlerts=["QBusinessSyncFailed"])
     rules = [rule for spec in changed.values() for group in spec["groups"] for rule in group["rules"]]
     alerts = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
     everything = {
@@ -275,6 +279,18 @@ def test_dashboards_are_those_of_the_dashboard_files() -> None:
     maps = [m for m in render({"dashboards": {"enabled": True}}) if "grafana_dashboard" in m["metadata"]["labels"]]
     assert {name: text.strip() for m in maps for name, text in m["data"].items()} == files
     assert all(m["metadata"]["annotations"] == {"grafana_folder": "Amazon Q Business"} for m in maps)
+
+
+def test_dashboards_link_to_where_runbooks_and_the_status_page_are() -> None:
+    """To no other place; and they are still the JSON of dashboards."""
+    maps = [m for m in render(EVERYTHING) if "grafana_dashboard" in m["metadata"]["labels"]]
+    texts = [text for m in maps for text in m["data"].values()]
+    assert not [text for text in texts if "localhost" in text or "github.com" in text]
+    for board in map(json.loads, texts):
+        (page,) = [variable for variable in board["templating"]["list"] if variable["name"] == "exporter_url"]
+        assert page["query"] == EVERYTHING["dashboards"]["exporterUrl"]
+        assert EVERYTHING["runbookUrl"] in [link["url"] for link in board["links"]]
+    assert f"{EVERYTHING['runbookUrl']}${{__value.raw}}.md" in "".join(texts)
 
 
 def test_it_can_be_packaged(tmp_path: Path) -> None:
