@@ -221,23 +221,47 @@ def test_a_source_goes_when_its_listing_no_longer_has_it(rig: Rig) -> None:
     assert len(rig.watching.indexes) == 1
 
 
-def test_a_source_that_shifting_pages_passed_over_has_not_gone(rig: Rig) -> None:
-    """It is looked for a second time first."""
-    rig.surveyor.survey()
-    sources = rig.fleet.applications[0].indexes[0].data_sources
-    original = rig.service.respond
+LISTINGS = ("ListApplications", "ListIndices", "ListDataSources")
 
-    def shifting(request: Any) -> Any:
-        response = original(request)
-        if request.path.endswith("/datasources") and "nextToken" not in request.query and len(sources) == 14:
-            del sources[0]  # between the first page and the second: what was the eleventh is on neither
-        return response
 
-    rig.service.respond = shifting  # type: ignore[method-assign] # a service that changes while it is read
+@pytest.mark.parametrize("operation", LISTINGS)
+def test_what_shifting_pages_passed_over_has_not_gone(rig: Rig, operation: str) -> None:
+    """It is looked for a second time first, and goes when that does not find it either."""
+    rig.service.api.paging.sizes = dict.fromkeys(LISTINGS, 1)
     rig.surveyor.survey()
-    assert rig.names >= {source.name for source in sources}
+    rig.operations()
+    rig.service.faults.add("entry_passed_over", operation=operation, times=1)
     rig.surveyor.survey()
-    assert {name for name in rig.names if name.startswith("doc-")} == {source.name for source in sources}
+    assert len(rig.names) == 17
+    assert len(rig.watching.indexes) == 3
+    asked = rig.operations()
+    rig.surveyor.survey()
+    assert rig.operations()[operation] < asked[operation]
+    fault = rig.service.faults.add("entry_passed_over", operation=operation)
+    rig.surveyor.survey()
+    assert len(rig.names) < 17
+    rig.service.faults.remove(fault)
+    assert rig.surveyor.survey() == WHOLE
+    assert len(rig.names) == 17
+
+
+@pytest.mark.parametrize("operation", LISTINGS)
+def test_an_entry_without_its_id_loses_nothing(rig: Rig, operation: str) -> None:
+    """Nobody can tell whose it is, so nothing that the listing lacks has gone; the round says that it is not whole."""
+    rig.surveyor.survey()
+    application = rig.fleet.applications[0]
+    index = application.indexes[0]
+    nameless: dict[str, Any] = {
+        "ListApplications": application,
+        "ListIndices": index,
+        "ListDataSources": index.data_sources[0],
+    }
+    identifier, nameless[operation].id = nameless[operation].id, ""
+    assert rig.surveyor.survey() == PARTLY
+    assert len(rig.names) == 17
+    assert len(rig.watching.indexes) == 3
+    nameless[operation].id = identifier
+    assert rig.surveyor.survey() == WHOLE
 
 
 @pytest.mark.parametrize("operation", ["ListApplications", "ListIndices", "GetIndex", "ListDataSources"])

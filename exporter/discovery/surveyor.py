@@ -7,14 +7,14 @@ has its index or its application; whatever could not be asked stays as it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from exporter.discovery.rules import Candidate
 from exporter.discovery.troubles import Troubles
 from exporter.discovery.walk import Applications, Indexes, Stock, Walk, called
-from exporter.model import DataSource, SourceId
+from exporter.model import DataSource, IndexId, SourceId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from exporter.discovery.rules import Rules
     from exporter.discovery.tags import Tags
     from exporter.means import Means
-    from exporter.model import Description, IndexFacts, IndexId, Known
+    from exporter.model import Description, IndexFacts, Known
+    from exporter.providers import Listing
 
 DATE_RESOLUTION = 1.0  # seconds: AWS's clock comes from a Date header, which is cut
 
@@ -126,11 +127,16 @@ class Surveyor:
 
     def _take_in(self, sight: Applications | Indexes | Stock) -> None:
         match sight:
-            case Applications(wanted):
+            case Applications(wanted, listing):
                 self._begin_watch()
-                self._lose(lambda index: index.application_id not in wanted)
-            case Indexes(application_id, wanted):
-                self._lose(lambda index: index.application_id == application_id and index not in wanted)
+                known = {index.application_id for index in self._known_indexes()}
+                applications = _gone(known - wanted.keys(), listing, self._means.provider.applications)
+                self._lose({index for index in self._known_indexes() if index.application_id in applications})
+            case Indexes(application_id, wanted, listing):
+                missing = {i.index_id for i in self._known_indexes() - wanted if i.application_id == application_id}
+                with self._troubles.minding(f"indexes of application {application_id}"):
+                    indexes = _gone(missing, listing, lambda: self._means.provider.indexes(application_id))
+                    self._lose({IndexId(application_id, index_id) for index_id in indexes})
             case Stock():
                 with self._troubles.minding(f"names of index {called(sight.name, sight.id.index_id)}"):
                     self._take_stock(sight)
@@ -228,19 +234,19 @@ class Surveyor:
 
     def _check(self, stock: Stock, wanted: Mapping[SourceId, object]) -> None:
         """Let go of the sources that an index no longer has, or that are no longer wanted."""
-        gone = [id_ for id_ in self._found if id_.index == stock.id and id_ not in wanted]
-        if gone and stock.listing and stock.listing.pages > 1:
-            # Pages may shift under the reader and pass one over: gone is what a second look does not find either.
-            again = self._means.provider.data_sources(stock.id).items
-            gone = [id_ for id_ in gone if id_.data_source_id in stock.listing.items or id_.data_source_id not in again]
-        for identifier in gone:
-            self._vanish(identifier)
+        missing = {id_.data_source_id for id_ in self._found if id_.index == stock.id and id_ not in wanted}
+        if stock.listing:
+            for gone in sorted(_gone(missing, stock.listing, lambda: self._means.provider.data_sources(stock.id))):
+                self._vanish(SourceId(stock.id.application_id, stock.id.index_id, gone))
 
-    def _lose(self, is_lost: Callable[[IndexId], bool]) -> None:
-        for identifier in [identifier for identifier in self._found if is_lost(identifier.index)]:
+    def _known_indexes(self) -> set[IndexId]:
+        return {identifier.index for identifier in self._found} | self._shown
+
+    def _lose(self, lost: set[IndexId]) -> None:
+        for identifier in [identifier for identifier in self._found if identifier.index in lost]:
             self._vanish(identifier)
         kept = {identifier.index for identifier in self._named}
-        for index in [index for index in self._shown - kept if is_lost(index)]:
+        for index in sorted((self._shown - kept) & lost, key=str):
             self._shown.discard(index)
             self._watcher.drop_index(index)
 
@@ -261,6 +267,17 @@ class Surveyor:
             for name in sorted(set(self._rules.names) - self._matched - self._walk.matched):
                 log.warning("discovery filter matches nothing", filter=name, all_was_seen=not self._troubles.failed)
         self._rounds += reached
+
+
+def _gone(missing: set[str], listing: Listing[Any], look_again: Callable[[], Listing[Any]]) -> set[str]:
+    """Give those of the missing that have gone: they are listed and no longer wanted, or listed no more.
+
+    Pages may shift under the reader and pass one over, so a listing of several is looked at again; and where an entry
+    has no id, nobody can tell whose it is.
+    """
+    unlisted = missing - listing.items.keys()
+    looks = [listing, look_again()] if unlisted and listing.pages > 1 else [listing]
+    return missing - {id_ for id_ in unlisted if any(look.warnings or id_ in look.items for look in looks)}
 
 
 def _identity(source: DataSource) -> dict[str, str | None]:

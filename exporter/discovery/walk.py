@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Applications:
-    """The applications that a successful listing has and that may have something wanted: their names by id."""
+    """What a successful listing of applications has, and of those that may have something wanted the names by id."""
 
     wanted: Mapping[str, str]
+    listing: Listing[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The indexes that a successful listing of one application has and that may have something wanted."""
+    """What a successful listing of one application's indexes has, and those of them that may have something wanted."""
 
     application_id: str
     wanted: frozenset[IndexId]
+    listing: Listing[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,14 @@ class Walk:
         """Yield what there is to see."""
         names: Mapping[str, str] = {}
         if self._rules is not None:
-            names = self._applications(self._rules)
-            yield Applications(names)
+            listing = self._provider.applications()
+            self._troubles.warn("the list of applications", listing.warnings)
+            names = {id_: name for id_, name in listing.items.items() if self._may_want(self._rules, Candidate(name))}
+            yield Applications(names, listing)
         for identifier in dict.fromkeys((*names, *(source.application_id for source in self._named))):
             name = names.get(identifier, "")
             with self._troubles.minding(f"application {called(name, identifier)}"):
                 yield from self._application(identifier, name, is_listed=identifier in names)
-
-    def _applications(self, rules: Rules) -> dict[str, str]:
-        listing = self._provider.applications()
-        self._troubles.warn("the list of applications", listing.warnings)
-        return {id_: name for id_, name in listing.items.items() if self._may_want(rules, Candidate(name))}
 
     def _application(self, identifier: str, name: str, *, is_listed: bool) -> Iterator[Sight]:
         names = {source.index: "" for source in self._named if source.application_id == identifier}
@@ -84,7 +83,7 @@ class Walk:
             for index, index_name in listing.items.items():
                 if self._may_want(self._rules, Candidate(name, index_name)):
                     names[IndexId(identifier, index)] = index_name
-            yield Indexes(identifier, frozenset(names))
+            yield Indexes(identifier, frozenset(names), listing)
         for index_id, index_name in names.items():
             yield self._stock(name, index_id, index_name)
 

@@ -62,14 +62,9 @@ ROUTES = (
 
 @dataclass(slots=True)
 class Paging:
-    """How listings come in pages, so far as AWS does not promise it.
-
-    `sizes` are the most that a page of an operation has, whatever was asked for; `drift` are the entries that come
-    before a page's first, or go where it is negative, between one page and the next.
-    """
+    """How listings come in pages: `sizes` are the most that a page of an operation has, whatever was asked for."""
 
     sizes: dict[str, int] = field(default_factory=dict)
-    drift: int = 0
 
 
 class Asked:
@@ -133,7 +128,7 @@ class Asked:
     def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
         """Answer with the page that was asked for."""
         size, (page, offset, as_of) = self._page_size(), self.place
-        following = tokens.Place(page + 1, max(offset + 1, offset + size - self._paging.drift), as_of)
+        following = tokens.Place(page + 1, offset + size, as_of)
         more = {"nextToken": tokens.issue(following, self._question)} if offset + size < len(items) else {}
         return {key: [render(item) for item in items[offset : offset + size]], **more}
 

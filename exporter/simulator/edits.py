@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.life import TERMINAL
-from exporter.simulator.tokens import AGAIN
+from exporter.simulator.tokens import AGAIN, BACK, PAST
 
 if TYPE_CHECKING:
     from exporter.simulator.wire import Call, Response
@@ -86,6 +86,17 @@ def _empty_page(_data: Json, key: str, call: Call) -> Json:
     return {} if call.token.startswith(AGAIN) else {key: [], "nextToken": AGAIN + call.token}
 
 
+def _shifted(prefix: str) -> Edit:
+    """Let the next page begin elsewhere, as where entries come or go between two requests."""
+
+    def shift(data: Json, key: str, _call: Call) -> Json:
+        # A page of one entry that began an entry before would be the same again, and without end.
+        moves = "nextToken" in data and (prefix == PAST or len(data[key]) > 1)
+        return {"nextToken": prefix + data["nextToken"]} if moves else {}
+
+    return _edited(shift)
+
+
 EDITS: dict[str, Edit] = {
     "result_object": _result({}),
     "result_text": _result(""),
@@ -95,6 +106,8 @@ EDITS: dict[str, Edit] = {
     "same_token": _edited(lambda _data, _key, call: {"nextToken": f"same-{min(call.page, 2)}"}),
     "looping_tokens": _edited(_looping),
     "empty_page": _edited(_empty_page),
+    "entry_again": _shifted(BACK),
+    "entry_passed_over": _shifted(PAST),
     "repeated": _listed(lambda items: items * 2),
     "reordered": _listed(lambda items: items[::-1]),
 }

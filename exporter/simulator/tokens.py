@@ -11,9 +11,10 @@ from typing import NamedTuple
 from exporter.simulator.wire import invalid
 
 # Faults hand out tokens of their own. These lead to the beginning and count as the page that handed them out, so that
-# a fault of that page goes on; the prefix leads to the page that was asked for before.
-AGAIN = "again-"
+# a fault of that page goes on; a prefix leads to the same page, or to one that begins an entry before or after it.
 _NOWHERE = re.compile(r"(?:same|loop-[ab])-([12])")
+AGAIN, BACK, PAST = "again-", "back-", "past-"
+_MOVES = {AGAIN: 0, BACK: -1, PAST: 1}
 _KEY = b"simulated"
 
 
@@ -33,7 +34,8 @@ def issue(place: Place, question: str) -> str:
 
 def redeem(token: str | None, question: str, now: float) -> Place:
     """Give the place that a token leads to, the beginning without one; raises ServiceError for a foreign token."""
-    token = (token or "").removeprefix(AGAIN)
+    prefix = next((prefix for prefix in _MOVES if (token or "").startswith(prefix)), "")
+    token = (token or "").removeprefix(prefix)
     if not token or _NOWHERE.fullmatch(token):
         return Place(1, 0, now)
     try:
@@ -44,7 +46,7 @@ def redeem(token: str | None, question: str, now: float) -> Place:
         raise invalid("nextToken", "The token is not one of ours") from None
     if seal != _seal(said, question):
         raise invalid("nextToken", "The token is not one of this question")
-    return place
+    return place._replace(offset=place.offset + _MOVES.get(prefix, 0))
 
 
 def page_number(token: str | None) -> int:

@@ -98,6 +98,7 @@ class Stage:
         if self.scene == "role":
             self.service.api.sts.lifetime = 1800.0
         self.exporter: Exporter | None = None
+        self._was_ready = False
 
     def _source(self, name: str) -> DataSource:
         # A job that began before it is watched, has nothing to count, and keeps it busy.
@@ -151,8 +152,12 @@ class Stage:
         return {"targets": [target], "polling": polling, "state": {"path": ":memory:"}}
 
     def look(self) -> Page:
-        """Scrape, and see that no counter has fallen."""
+        """Scrape, and see that no counter has fallen, that it is healthy, and that it stays ready once it was."""
         assert self.exporter
+        assert self.exporter.unhealthy() is None
+        unready = self.exporter.unready()
+        assert not (self._was_ready and unready), unready
+        self._was_ready = unready is None
         pieces, _ = self.exporter.page.render("", "")
         page = Page.read(b"".join(pieces).decode())
         before = self.pages[-1] if self.pages else page
