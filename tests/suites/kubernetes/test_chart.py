@@ -225,6 +225,17 @@ def test_each_replica_has_state_of_its_own() -> None:
     assert "AWS is asked 2 times as much" in notes({"replicas": 2})
 
 
+def test_an_upgrade_asks_for_no_change_that_kubernetes_refuses() -> None:
+    """Whatever values change but those of claims, and with the next version: what is fixed in a StatefulSet stays."""
+
+    def fixed(values: dict[str, Any]) -> dict[str, Any]:
+        spec = only(render(values), "StatefulSet")["spec"]
+        return {key: spec[key] for key in ("serviceName", "selector", "podManagementPolicy", "volumeClaimTemplates")}
+
+    assert fixed({}) == fixed({key: value for key, value in EVERYTHING.items() if key != "persistence"})
+    assert __version__ not in str(fixed({}))
+
+
 @pytest.mark.parametrize(
     ("web", "scheme"),
     [
