@@ -48,9 +48,19 @@ def ask(server: Prometheus, panel: dict[str, Any], target: dict[str, Any], view:
     if target["instant"]:
         found: Series = server.ask("query", query=query, time=view.end)["result"]
         return found
+    return [{**series, "step": step} for series in _over_time(server, query, view, step)]
+
+
+def marks(server: Prometheus, annotation: dict[str, Any], view: View) -> Series:
+    """Give the series of an annotation, whose values are where its marks stand, in milliseconds."""
+    step = float(annotation["step"].removesuffix("s"))
+    return _over_time(server, filled_in(annotation["expr"], view.values(step)), view, step)
+
+
+def _over_time(server: Prometheus, query: str, view: View, step: float) -> Series:
     start = view.start // step * step
-    found = server.ask("query_range", query=query, start=start, end=view.end, step=step)["result"]
-    return [{**series, "step": step} for series in found]
+    found: Series = server.ask("query_range", query=query, start=start, end=view.end, step=step)["result"]
+    return found
 
 
 def answers(server: Prometheus, file: str, view: View) -> dict[str, Series]:

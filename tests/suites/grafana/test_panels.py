@@ -9,7 +9,7 @@ import pytest
 
 from dashboards import FILES, filled_in, load, queries
 from harness import eventually
-from suites.grafana.asking import View, answers, ask
+from suites.grafana.asking import View, answers, ask, marks
 from suites.grafana.drawing import Drawing
 
 if TYPE_CHECKING:
@@ -62,6 +62,23 @@ def test_every_query_is_answered(
     """With data, from a demo that was watched for a minute or two; in depth, for one of three data sources at least."""
     chosen = ids(watched, *IN_DEPTH) if file == "data-source.json" else [".*"]
     eventually(lambda: any(ask(watched, panel, target, look(data_source=one)) for one in chosen), 60)
+
+
+@pytest.mark.parametrize("file", ["overview.json", "data-source.json"])
+def test_failed_syncs_are_marked_where_they_ended(watched: Prometheus, look: Look, file: str) -> None:
+    """At a moment of the demo's past, with what the mark is to say of which data source it was."""
+    (annotation,) = [one for one in load(file)["annotations"]["list"] if one["name"] == "Failed syncs"]
+    (confluence,) = ids(watched, "engineering-confluence")
+    view = look(data_source=confluence)
+    found = marks(watched, annotation, view)
+    assert {(one["metric"]["application"], one["metric"]["data_source"]) for one in found} == {
+        ("intranet", "engineering-confluence")
+    }
+    ended = watched.value(f'max(qbusiness_last_completed_sync_end_timestamp_seconds{{data_source_id="{confluence}"}})')
+    assert ended is not None
+    times = {float(value) for one in found for _, value in one["values"]}
+    assert max(times) <= 1000 * ended <= 1000 * view.end
+    assert min(times) > 1000 * (view.start - 86400)
 
 
 @pytest.mark.parametrize("name", NOTHING_TO_SHOW)
