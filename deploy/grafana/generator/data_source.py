@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.builders.dashboard import Row
 
-from deploy.grafana.generator import board, looks, panels, problems
+from deploy.grafana.generator import activity, board, looks, panels, problems
 from deploy.grafana.generator import data_source_past as past
 from deploy.grafana.generator.links import DATA_SOURCE
 from deploy.grafana.generator.queries import (
@@ -42,8 +42,12 @@ def dashboard() -> Dashboard:
     for figure in _figures():
         page = page.with_panel(figure)
     page = page.with_panel(_facts())
-    page = page.with_row(Row("Runs")).with_panel(past.runs()).with_panel(past.ended()).with_panel(past.durations())
-    page = page.with_row(Row("Documents")).with_panel(past.documents()).with_panel(past.last_documents())
+    page = page.with_row(Row("Runs")).with_panel(past.runs()).with_panel(activity.ended()).with_panel(past.durations())
+    page = (
+        page.with_row(Row("Documents"))
+        .with_panel(activity.documents("Documents, as syncs progress"))
+        .with_panel(past.last_documents())
+    )
     page = page.with_panel(past.scanned()).with_panel(past.failed_ratio())
     page = (
         page.with_row(Row("Errors"))
@@ -55,89 +59,75 @@ def dashboard() -> Dashboard:
 
 
 def _figures() -> Iterator[Figure]:
-    yield (
-        panels.status(
-            "Last ended sync",
-            "Status of the sync that ended last, from qbusiness_last_completed_sync_status. No data: none has ended "
-            "yet.",
-            panels.now(status_of("qbusiness_last_completed_sync_status", "status_now")),
-            "status_now",
-        )
+    yield panels.status(
+        "Last ended sync",
+        "Status of the sync that ended last, from qbusiness_last_completed_sync_status. No data: none has ended yet.",
+        panels.now(status_of("qbusiness_last_completed_sync_status", "status_now")),
+        "status_now",
     )
-    yield (
-        panels.status(
-            "Latest sync",
-            "Status of the sync that started last, running or not, from qbusiness_sync_status. No data: there was "
-            "none yet.",
-            panels.now(status_of("qbusiness_sync_status", "status_now")),
-            "status_now",
-        )
+    yield panels.status(
+        "Latest sync",
+        "Status of the sync that started last, running or not, from qbusiness_sync_status. No data: there was "
+        "none yet.",
+        panels.now(status_of("qbusiness_sync_status", "status_now")),
+        "status_now",
     )
     yield panels.figure(
         "Failed in a row",
         "FAILED syncs since the last one that was not, from qbusiness_consecutive_failed_syncs.",
         panels.now(latest("qbusiness_consecutive_failed_syncs")),
-    ).thresholds(looks.steps(looks.GOOD, (1, "orange"), (3, looks.BAD)))
-    yield (
-        panels.figure(
-            "Content age",
-            "Time since a sync last ended SUCCEEDED or INCOMPLETE, from "
-            "qbusiness_last_indexed_sync_timestamp_seconds. No data: none ever did. Whether that is too old is told "
-            "by the objective, below.",
-            panels.now(_INDEXED),
-            "never indexed",
-        )
-        .unit("s")
-        .decimals(1)
-        .thresholds(looks.steps(looks.CALM))
+        thresholds=looks.steps(looks.GOOD, (1, "orange"), (3, looks.BAD)),
     )
-    yield (
-        panels.figure(
-            "… of objective",
-            "Content age as a share of the objective max_success_age: beyond 100% is too old. No data: the data "
-            "source has no such objective, as it has no schedule and the configuration gives it none, or was never "
-            "indexed.",
-            panels.now(f"{_INDEXED} / {_MAX_AGE}"),
-            "n/a",
-        )
-        .unit("percentunit")
-        .decimals(0)
-        .thresholds(looks.steps(looks.GOOD, (0.8, "orange"), (1, looks.BAD)))
+    yield panels.figure(
+        "Content age",
+        "Time since a sync last ended SUCCEEDED or INCOMPLETE, from "
+        "qbusiness_last_indexed_sync_timestamp_seconds. No data: none ever did. Whether that is too old is told "
+        "by the objective, below.",
+        panels.now(_INDEXED),
+        "never indexed",
+        unit="s",
+        decimals=1,
+        thresholds=looks.steps(looks.CALM),
     )
-    yield (
-        panels.figure(
-            "Running for",
-            "How long the oldest sync in progress has been running, from "
-            "qbusiness_running_sync_start_timestamp_seconds. No data: none is in progress.",
-            panels.now(RUNNING_FOR),
-            "not running",
-        )
-        .unit("s")
-        .decimals(1)
-        .thresholds(looks.steps(looks.CALM))
+    yield panels.figure(
+        "… of objective",
+        "Content age as a share of the objective max_success_age: beyond 100% is too old. No data: the data "
+        "source has no such objective, as it has no schedule and the configuration gives it none, or was never "
+        "indexed.",
+        panels.now(f"{_INDEXED} / {_MAX_AGE}"),
+        "n/a",
+        unit="percentunit",
+        decimals=0,
+        thresholds=looks.steps(looks.GOOD, (0.8, "orange"), (1, looks.BAD)),
     )
-    yield (
-        panels.figure(
-            "Next sync",
-            "When its schedule fires next, from qbusiness_data_source_next_scheduled_sync_timestamp_seconds. No data: "
-            "it is synced on demand, or its schedule is not understood. One that was never synced does not run on its "
-            "schedule.",
-            panels.now(f"1000 * {latest('qbusiness_data_source_next_scheduled_sync_timestamp_seconds')}"),
-            "on demand",
-        )
-        .unit("dateTimeFromNow")
-        .thresholds(looks.steps(looks.CALM))
+    yield panels.figure(
+        "Running for",
+        "How long the oldest sync in progress has been running, from "
+        "qbusiness_running_sync_start_timestamp_seconds. No data: none is in progress.",
+        panels.now(RUNNING_FOR),
+        "not running",
+        unit="s",
+        decimals=1,
+        thresholds=looks.steps(looks.CALM),
     )
-    yield (
-        panels.figure(
-            "As of",
-            "How long ago the data source was last read, by the clocks of AWS and Prometheus. Everything else is as "
-            "of then.",
-            panels.now(f"clamp_min(time() - {of_source(AS_OF)}, 0)"),
-        )
-        .unit("s")
-        .decimals(0)
-        .thresholds(looks.steps(looks.GOOD, (900, "orange"), (3600, looks.BAD)))
+    yield panels.figure(
+        "Next sync",
+        "When its schedule fires next, from qbusiness_data_source_next_scheduled_sync_timestamp_seconds. No data: "
+        "it is synced on demand, or its schedule is not understood. One that was never synced does not run on its "
+        "schedule.",
+        panels.now(f"1000 * {latest('qbusiness_data_source_next_scheduled_sync_timestamp_seconds')}"),
+        "on demand",
+        unit="dateTimeFromNow",
+        thresholds=looks.steps(looks.CALM),
+    )
+    yield panels.figure(
+        "As of",
+        "How long ago the data source was last read, by the clocks of AWS and Prometheus. Everything else is as "
+        "of then.",
+        panels.now(f"clamp_min(time() - {of_source(AS_OF)}, 0)"),
+        unit="s",
+        decimals=0,
+        thresholds=looks.steps(looks.GOOD, (900, "orange"), (3600, looks.BAD)),
     )
 
 

@@ -45,17 +45,6 @@ def runs() -> Strips:
     )
 
 
-def ended() -> Lines:
-    """Draw the syncs that ended."""
-    ended = risen("qbusiness_sync_jobs_completed_total", by="status")
-    panel = panels.bars(
-        "Syncs that ended",
-        "Syncs that ended in each interval, by status, from qbusiness_sync_jobs_completed_total.",
-        panels.over_time(f"sum by (status) ({ended})", "{{status}}"),
-    )
-    return panels.coloured(panel, looks.STATUS_COLOURS)
-
-
 def _of_those_that_reached_the_index(part: str) -> str:
     statuses = 'status=~"SUCCEEDED|INCOMPLETE"'
     return f"sum({of_source(known(f'qbusiness_sync_job_duration_seconds_{part}', statuses), f'{SOURCE}, status')})"
@@ -73,21 +62,10 @@ def durations() -> Lines:
         panels.over_time(f"clamp_min({RUNNING_FOR}, 1)", "in progress", "running"),
         panels.over_time(f"{total} / ({number} > 0)", "average", "average"),
         panels.over_time(_MAX_DURATION, _OBJECTIVE, "objective"),
-    ).unit("s")
+        unit="s",
+    )
     colours = {"last ended": looks.GOOD, "in progress": looks.CALM, "average": looks.MUTED}
     return panels.logarithmic(panels.limit_line(panels.coloured(panel, colours), _OBJECTIVE))
-
-
-def documents() -> Lines:
-    """Draw the documents that came, changed, went and failed."""
-    kinds = [kind for kind in looks.DOCUMENT_COLOURS if kind != "scanned"]
-    queries = [panels.over_time(f"sum({risen(f'qbusiness_documents_{kind}_total')})", kind, kind) for kind in kinds]
-    panel = panels.bars(
-        "Documents, as syncs progress",
-        "Documents added, modified, deleted and failed in each interval, from qbusiness_documents_*_total.",
-        *queries,
-    )
-    return panels.coloured(panel, looks.DOCUMENT_COLOURS)
 
 
 def last_documents() -> Lines:
@@ -101,7 +79,8 @@ def last_documents() -> Lines:
         "Documents of the last ended sync",
         "From qbusiness_last_completed_sync_documents_*. A line that is missing: AWS did not say, which is not 0.",
         *queries,
-    ).unit("locale")
+        unit="locale",
+    )
     return panels.coloured(panel, looks.DOCUMENT_COLOURS)
 
 
@@ -118,7 +97,8 @@ def scanned() -> Lines:
         panels.over_time(current("qbusiness_running_sync_documents_scanned"), "in progress", "running"),
         panels.over_time(usual, "usual at least", "usual"),
         panels.over_time(latest("qbusiness_data_source_objective_min_documents_scanned"), _OBJECTIVE, "objective"),
-    ).unit("locale")
+        unit="locale",
+    )
     colours = {"last ended": looks.GOOD, "in progress": looks.CALM, "usual at least": looks.MUTED}
     return panels.limit_line(panels.coloured(panel, colours), _OBJECTIVE)
 
@@ -131,7 +111,8 @@ def failed_ratio() -> Lines:
         "what was scanned (a recording rule), against the objective max_failed_ratio.",
         panels.over_time(_FAILED_RATIO, "failed", "failed"),
         panels.over_time(_MAX_FAILED, _OBJECTIVE, "objective"),
-    ).unit("percentunit")
+        unit="percentunit",
+    )
     return panels.limit_line(panels.coloured(panel, {"failed": looks.NOTICE}), _OBJECTIVE).min(0)
 
 
@@ -171,7 +152,8 @@ def content_age() -> Lines:
         panels.over_time(_INDEXED, "last indexed", "indexed"),
         panels.over_time(age(known("qbusiness_last_successful_sync_timestamp_seconds")), "last succeeded", "succeeded"),
         panels.over_time(_MAX_AGE, _OBJECTIVE, "objective"),
-    ).unit("s")
+        unit="s",
+    )
     colours = {"last indexed": looks.CALM, "last succeeded": looks.GOOD}
     return panels.limit_line(panels.coloured(panel, colours), _OBJECTIVE).min(0)
 
@@ -192,6 +174,7 @@ def schedule() -> Lines:
             "next",
         ),
         panels.over_time(age(started), "since the last ended sync started", "started"),
-    ).unit("s")
+        unit="s",
+    )
     colours = {"since the schedule fired": looks.CALM, "until it fires next": looks.MUTED}
     return panels.coloured(panel, colours | {"since the last ended sync started": looks.GOOD}).min(0)

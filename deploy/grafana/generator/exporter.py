@@ -10,6 +10,7 @@ from deploy.grafana.generator import board, looks, panels
 from deploy.grafana.generator import exporter_past as past
 from deploy.grafana.generator.exporter_past import OF_TARGET, OWN, REQUESTS
 from deploy.grafana.generator.links import EXPORTER
+from deploy.grafana.generator.queries import not_working
 from deploy.grafana.generator.tables import Column, Rows, listing
 
 if TYPE_CHECKING:
@@ -48,57 +49,55 @@ def dashboard() -> Dashboard:
 
 def _figures() -> Iterator[Figure]:
     red, orange = looks.steps(looks.GOOD, (1, looks.BAD)), looks.steps(looks.GOOD, (1, "orange"))
-    yield (
-        panels.figure(
-            "Replicas down",
-            "Replicas of the exporter that Prometheus cannot scrape, from up. No data: Prometheus does not know the "
-            "exporter.",
-            panels.now(f"count(up{{{OWN}}} == 0) or 0 * count(up{{{OWN}}})"),
-            "not scraped",
-        ).thresholds(red)
+    yield panels.figure(
+        "Replicas down",
+        "Replicas of the exporter that Prometheus cannot scrape, from up. No data: Prometheus does not know the "
+        "exporter.",
+        panels.now(not_working(f"up{{{OWN}}}")),
+        "not scraped",
+        thresholds=red,
     )
     targets = f"max by (target) ({_last('qbusiness_target_up')})"
     yield panels.figure(
         "Targets down",
         "Targets whose last request was not answered or not authorised, on every replica, from qbusiness_target_up.",
-        panels.now(f"count({targets} == 0) or 0 * count({targets})"),
-    ).thresholds(red)
+        panels.now(not_working(targets)),
+        thresholds=red,
+    )
     yield panels.figure(
         "Data sources",
         "Data sources watched, over all targets, from qbusiness_exporter_data_sources. Replicas watch the same ones.",
         panels.now(f"sum(max by (target) ({_last('qbusiness_exporter_data_sources')}))"),
-    ).thresholds(looks.steps(looks.CALM))
-    yield (
-        panels.figure(
-            "Poll lag",
-            "How late the most overdue data source is to be polled, on any replica, from "
-            "qbusiness_exporter_poll_lag_seconds.",
-            panels.now(f"max({_last('qbusiness_exporter_poll_lag_seconds')})"),
-        )
-        .unit("s")
-        .decimals(0)
-        .thresholds(looks.steps(looks.GOOD, (60, "orange"), (300, looks.BAD)))
+        thresholds=looks.steps(looks.CALM),
+    )
+    yield panels.figure(
+        "Poll lag",
+        "How late the most overdue data source is to be polled, on any replica, from "
+        "qbusiness_exporter_poll_lag_seconds.",
+        panels.now(f"max({_last('qbusiness_exporter_poll_lag_seconds')})"),
+        unit="s",
+        decimals=0,
+        thresholds=looks.steps(looks.GOOD, (60, "orange"), (300, looks.BAD)),
     )
     discovery = f"max by (target) ({_last('qbusiness_exporter_discovery_success')})"
     yield panels.figure(
         "Discovery down",
         "Targets whose last discovery did not work in every part, so that data sources may be missing, from "
         "qbusiness_exporter_discovery_success.",
-        panels.now(f"count({discovery} == 0) or 0 * count({discovery})"),
-    ).thresholds(orange)
-    yield (
-        panels.figure(
-            "Throttled",
-            "Share of requests that AWS refused for being too many, over ten minutes, from "
-            "qbusiness_exporter_api_requests_total.",
-            panels.now(
-                f"(sum(rate({REQUESTS}{{{OF_TARGET}, {_THROTTLED}}}[10m])) or vector(0))"
-                f" / sum(rate({REQUESTS}{{{OF_TARGET}}}[10m]))"
-            ),
-        )
-        .unit("percentunit")
-        .decimals(1)
-        .thresholds(looks.steps(looks.GOOD, (0.01, "orange"), (0.1, looks.BAD)))
+        panels.now(not_working(discovery)),
+        thresholds=orange,
+    )
+    yield panels.figure(
+        "Throttled",
+        "Share of requests that AWS refused for being too many, over ten minutes, from "
+        "qbusiness_exporter_api_requests_total.",
+        panels.now(
+            f"(sum(rate({REQUESTS}{{{OF_TARGET}, {_THROTTLED}}}[10m])) or vector(0))"
+            f" / sum(rate({REQUESTS}{{{OF_TARGET}}}[10m]))"
+        ),
+        unit="percentunit",
+        decimals=1,
+        thresholds=looks.steps(looks.GOOD, (0.01, "orange"), (0.1, looks.BAD)),
     )
     writes = f"qbusiness_exporter_state_write_failures_total{{{OWN}}}"
     yield panels.figure(
@@ -106,14 +105,16 @@ def _figures() -> Iterator[Figure]:
         "Writes of the state file that failed in the past hour; what was counted would be lost with a restart. From "
         "qbusiness_exporter_state_write_failures_total.",
         panels.now(f"sum(ceil(increase({writes}[1h])))"),
-    ).thresholds(red)
+        thresholds=red,
+    )
     reload = f"qbusiness_exporter_config_last_reload_successful{{{OWN}}}"
     yield panels.figure(
         "Reload failed",
         "Replicas that run on an older configuration, as the one on disk has problems, from "
         "qbusiness_exporter_config_last_reload_successful.",
-        panels.now(f"count({reload} == 0) or 0 * count({reload})"),
-    ).thresholds(orange)
+        panels.now(not_working(reload)),
+        thresholds=orange,
+    )
 
 
 def _last(metric: str) -> str:

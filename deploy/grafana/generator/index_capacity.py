@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.generator import board, looks, panels
 from deploy.grafana.generator.links import INDEX_CAPACITY
-from deploy.grafana.generator.queries import CHOSEN_INDEX, INDEX, known, select
+from deploy.grafana.generator.queries import CHOSEN_INDEX, INDEX, count, known, not_working, select
 from deploy.grafana.generator.tables import Column, Rows, listing
 
 if TYPE_CHECKING:
@@ -67,56 +67,53 @@ def dashboard() -> Dashboard:
 
 def _figures() -> Iterator[Figure]:
     near = looks.steps(looks.GOOD, *_NEAR)
-    yield (
-        panels.figure(
-            "Indexes",
-            "Indexes that discovery has read, from qbusiness_index_info. No data: the exporter is not scraped, or "
-            "discovery is off or fails.",
-            panels.now(f"count({_of_index('qbusiness_index_info')})"),
-            "none seen",
-            width=4,
-        ).thresholds(looks.steps(looks.CALM))
+    yield panels.figure(
+        "Indexes",
+        "Indexes that discovery has read, from qbusiness_index_info. No data: the exporter is not scraped, or "
+        "discovery is off or fails.",
+        panels.now(f"count({_of_index('qbusiness_index_info')})"),
+        "none seen",
+        width=4,
+        thresholds=looks.steps(looks.CALM),
     )
     for kind, noun in _KINDS.items():
-        yield (
-            panels.figure(
-                f"Fullest by {noun}",
-                f"The share of its limit on {noun} that the fullest index has used, from qbusiness_index_{kind} and "
-                f"qbusiness_index_{kind}_limit (a recording rule), {_AS_OF}.",
-                panels.now(f"max({_ratio(kind)})"),
-                width=4,
-            )
-            .unit("percentunit")
-            .decimals(1)
-            .thresholds(near)
+        yield panels.figure(
+            f"Fullest by {noun}",
+            f"The share of its limit on {noun} that the fullest index has used, from qbusiness_index_{kind} and "
+            f"qbusiness_index_{kind}_limit (a recording rule), {_AS_OF}.",
+            panels.now(f"max({_ratio(kind)})"),
+            width=4,
+            unit="percentunit",
+            decimals=1,
+            thresholds=near,
         )
     either = " or ".join(f"{_ratio(kind)} > 0.8" for kind in _KINDS)
     all_of_them = _of_index("qbusiness_index_info")
     yield panels.figure(
         "Above 80%",
         "Indexes that have used more than 80% of their limit on documents or on text. Documents that do not fit fail.",
-        panels.now(f"count({either}) or 0 * count({all_of_them})"),
+        panels.now(count(either, among=all_of_them)),
         width=4,
-    ).thresholds(looks.steps(looks.GOOD, (1, "orange")))
+        thresholds=looks.steps(looks.GOOD, (1, "orange")),
+    )
     active = _of_index("qbusiness_index_status", 'status="ACTIVE"')
     yield panels.figure(
         "Not ACTIVE",
         "Indexes whose status is anything but ACTIVE, from qbusiness_index_status.",
-        panels.now(f"count({active} == 0) or 0 * count({active})"),
+        panels.now(not_working(active)),
         width=4,
-    ).thresholds(looks.steps(looks.GOOD, (1, looks.BAD)))
+        thresholds=looks.steps(looks.GOOD, (1, looks.BAD)),
+    )
     discovered = "max by (target) (last_over_time(qbusiness_exporter_last_successful_discovery_timestamp_seconds[10m]))"
-    yield (
-        panels.figure(
-            "Oldest discovery",
-            "How long ago a discovery last worked in every part, for the target where that is the longest. All "
-            "figures of indexes are as of the last discovery, every discovery.interval: 15 minutes by default.",
-            panels.now(f"max(clamp_min(time() - {discovered}, 0))"),
-            width=4,
-        )
-        .unit("s")
-        .decimals(0)
-        .thresholds(looks.steps(looks.GOOD, (3600, "orange"), (6 * 3600, looks.BAD)))
+    yield panels.figure(
+        "Oldest discovery",
+        "How long ago a discovery last worked in every part, for the target where that is the longest. All "
+        "figures of indexes are as of the last discovery, every discovery.interval: 15 minutes by default.",
+        panels.now(f"max(clamp_min(time() - {discovered}, 0))"),
+        width=4,
+        unit="s",
+        decimals=0,
+        thresholds=looks.steps(looks.GOOD, (3600, "orange"), (6 * 3600, looks.BAD)),
     )
 
 
@@ -178,34 +175,29 @@ def _indexes() -> Table:
 
 def _rankings() -> Iterator[Ranking]:
     for kind, noun in _KINDS.items():
-        yield (
-            panels.ranking(
-                f"Fullest by {noun}",
-                f"The six indexes that have used most of their limit on {noun}, {_AS_OF}.",
-                panels.now(f"topk(6, {_ratio(kind)})", _NAME),
-                width=12,
-            )
-            .unit("percentunit")
-            .decimals(1)
-            .max(1)
-            .thresholds(looks.steps(looks.GOOD, *_NEAR))
+        yield panels.ranking(
+            f"Fullest by {noun}",
+            f"The six indexes that have used most of their limit on {noun}, {_AS_OF}.",
+            panels.now(f"topk(6, {_ratio(kind)})", _NAME),
+            width=12,
+            unit="percentunit",
+            decimals=1,
+            most=1,
+            thresholds=looks.steps(looks.GOOD, *_NEAR),
         )
 
 
 def _over_time() -> Iterator[Lines]:
     for kind, noun in _KINDS.items():
         fullest = f"topk(10, {_ratio(kind, _AT_THE_END)})"
-        yield (
-            panels.lines(
-                f"Used of the limit on {noun}",
-                f"The share of the limit on {noun} that is used, of the ten indexes that are fullest now. A fall is "
-                "more capacity, or less content.",
-                panels.over_time(f"{_ratio(kind)} and on (index_id) {fullest}", _NAME),
-            )
-            .unit("percentunit")
-            .min(0)
-            .axis_soft_max(1)
-        )
+        yield panels.lines(
+            f"Used of the limit on {noun}",
+            f"The share of the limit on {noun} that is used, of the ten indexes that are fullest now. A fall is "
+            "more capacity, or less content.",
+            panels.over_time(f"{_ratio(kind)} and on (index_id) {fullest}", _NAME),
+            unit="percentunit",
+            least=0,
+        ).axis_soft_max(1)
     for kind, noun in _KINDS.items():
         growth = f"86400 * {_growth(kind)}"
         yield panels.lines(
@@ -213,18 +205,16 @@ def _over_time() -> Iterator[Lines]:
             f"How fast {noun} grow or shrink at the pace of the past {_GROWTH_OVER}, of the ten indexes that are "
             "fullest now.",
             panels.over_time(f"{growth} and on (index_id) topk(10, {_ratio(kind, _AT_THE_END)})", _NAME),
-        ).unit("short" if kind == "documents" else "decbytes")
-    yield (
-        panels.lines(
-            "Units of capacity",
-            f"Units of capacity of each index, {_AS_OF}, from qbusiness_index_capacity_units: the ten with the most.",
-            panels.over_time(
-                f"{_of_index('qbusiness_index_capacity_units')} and on (index_id) "
-                f"topk(10, {_of_index('qbusiness_index_capacity_units', at=_AT_THE_END)})",
-                _NAME,
-            ),
-            width=24,
+            unit="short" if kind == "documents" else "decbytes",
         )
-        .min(0)
-        .decimals(0)
-    )
+    yield panels.lines(
+        "Units of capacity",
+        f"Units of capacity of each index, {_AS_OF}, from qbusiness_index_capacity_units: the ten with the most.",
+        panels.over_time(
+            f"{_of_index('qbusiness_index_capacity_units')} and on (index_id) "
+            f"topk(10, {_of_index('qbusiness_index_capacity_units', at=_AT_THE_END)})",
+            _NAME,
+        ),
+        width=24,
+        least=0,
+    ).decimals(0)

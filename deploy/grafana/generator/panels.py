@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, prometheus, stat, statetimeline, timeseries
 from grafana_foundation_sdk.models import common as kinds
@@ -23,6 +23,8 @@ from deploy.grafana.generator.looks import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from grafana_foundation_sdk.builders import dashboard as build
 
 WIDTH = 24
 PROMETHEUS = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -50,16 +52,47 @@ def prop(name: str, value: object) -> DynamicConfigValue:
     return DynamicConfigValue(name, value)
 
 
-def figure(
-    title: str, description: str, query: prometheus.Dataquery, absent: str = "no data", width: int = 3
+class _HasFields(Protocol):
+    """A panel of a kind whose values have units."""
+
+    def unit(self, unit: str) -> Self: ...
+
+    def decimals(self, decimals: float) -> Self: ...
+
+    def min(self, min_val: float) -> Self: ...
+
+    def max(self, max_val: float) -> Self: ...
+
+
+Shown = TypeVar("Shown", bound=_HasFields)
+
+
+def _measured(panel: Shown, unit: str, decimals: int | None, least: float | None, most: float | None = None) -> Shown:
+    """Say what the values of a panel are measured in, and where its axis or bars begin and end."""
+    panel = panel.unit(unit) if unit else panel
+    panel = panel if decimals is None else panel.decimals(decimals)
+    panel = panel if least is None else panel.min(least)
+    return panel if most is None else panel.max(most)
+
+
+def figure(  # noqa: PLR0913 (options by name)
+    title: str,
+    description: str,
+    query: prometheus.Dataquery,
+    absent: str = "no data",
+    *,
+    width: int = 3,
+    unit: str = "",
+    decimals: int | None = None,
+    thresholds: build.ThresholdsConfig | None = None,
 ) -> stat.Panel:
     """Show a figure of now, large; `absent` says what it means that there is none."""
     panel = stat.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(4)
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = panel.graph_mode(kinds.BigValueGraphMode.NONE).color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID)
     panel = panel.text_mode(kinds.BigValueTextMode.VALUE).reduce_options(reduce)
-    panel = panel.thresholds(steps(GOOD)).targets([query])
-    return panel.mappings([nothing(absent)]).no_value(absent)
+    panel = panel.thresholds(thresholds or steps(GOOD)).targets([query])
+    return _measured(panel.mappings([nothing(absent)]).no_value(absent), unit, decimals, None)
 
 
 def status(title: str, description: str, query: prometheus.Dataquery, label: str) -> stat.Panel:
@@ -69,13 +102,20 @@ def status(title: str, description: str, query: prometheus.Dataquery, label: str
     return panel.mappings(words(STATUS_COLOURS))
 
 
-def lines(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
+def lines(
+    title: str,
+    description: str,
+    *queries: prometheus.Dataquery,
+    width: int = 12,
+    unit: str = "",
+    least: float | None = None,
+) -> timeseries.Panel:
     """Draw lines over time; a gap where nothing is known."""
     panel = timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
     panel = panel.tooltip(_all_at_once()).legend(_legend([])).color_scheme(palette())
     panel = panel.line_width(1.5).fill_opacity(0).show_points(kinds.VisibilityMode.NEVER)
     panel = panel.line_interpolation(kinds.LineInterpolation.STEP_AFTER)
-    return panel.targets(list(queries)).no_value("no data")
+    return _measured(panel.targets(list(queries)).no_value("no data"), unit, None, least)
 
 
 def bars(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
@@ -86,7 +126,17 @@ def bars(title: str, description: str, *queries: prometheus.Dataquery, width: in
     return panel.interval("5m").max_data_points(60).decimals(0).axis_soft_max(1).min(0)
 
 
-def ranking(title: str, description: str, query: prometheus.Dataquery, width: int = 8) -> bargauge.Panel:
+def ranking(  # noqa: PLR0913 (options by name)
+    title: str,
+    description: str,
+    query: prometheus.Dataquery,
+    *,
+    width: int = 8,
+    unit: str = "",
+    decimals: int | None = None,
+    most: float | None = None,
+    thresholds: build.ThresholdsConfig | None = None,
+) -> bargauge.Panel:
     """Draw a bar for each of a few series, as of now."""
     panel = bargauge.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
@@ -95,7 +145,8 @@ def ranking(title: str, description: str, query: prometheus.Dataquery, width: in
     panel = panel.sizing(kinds.BarGaugeSizing.MANUAL).min_viz_height(16).max_viz_height(36)
     panel = panel.name_placement(kinds.BarGaugeNamePlacement.TOP)
     panel = panel.text(common.VizTextDisplayOptions().title_size(12).value_size(14))
-    return panel.min(0).targets([query]).no_value("none")
+    panel = panel.thresholds(thresholds) if thresholds else panel
+    return _measured(panel.targets([query]).no_value("none"), unit, decimals, 0, most)
 
 
 def strips(title: str, description: str, *queries: prometheus.Dataquery, height: int = 8) -> statetimeline.Panel:

@@ -103,9 +103,14 @@ def worst(expression: str, by: str, most: int = 20) -> str:
     return f"{expression} and on (data_source_id) topk({most}, {by})"
 
 
-def count(expression: str) -> str:
-    """Count data sources; 0 only where some are seen at all."""
-    return f"count({expression}) or 0 * count({AS_OF})"
+def count(expression: str, among: str = AS_OF) -> str:
+    """Count data sources, or what else is there to be seen; 0 only where some are seen at all."""
+    return f"count({expression}) or 0 * count({among})"
+
+
+def not_working(series: str) -> str:
+    """Count those of which a series says 0."""
+    return count(f"{series} == 0", among=series)
 
 
 RUNNING_FOR = age(select("qbusiness_running_sync_start_timestamp_seconds"))
