@@ -6,7 +6,6 @@ import http.client
 import logging
 import re
 import resource
-import select
 import signal
 import socket
 import ssl
@@ -26,14 +25,13 @@ from exporter.web.application import Site, create_app
 from exporter.web.connections import Limits
 from exporter.web.server import WebServer
 from overviews import Exhibit
+from stalling import HALF_A_REQUEST, REQUEST, is_dropped, seconds_until_dropped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 LARGE = 32 * 1024 * 1024  # more than the kernel's buffers at both ends hold
-HALF_A_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Half"
-REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 QUICK = Limits(request=1, response=1, idle=1)
 
 
@@ -107,24 +105,6 @@ def scrape(server: WebServer, index: int = 0, tls: ssl.SSLContext | None = None)
         response = connection.getresponse()
         assert response.status == 200
         return response.read()
-
-
-def is_dropped(client: socket.socket) -> bool:
-    """Tell whether the server has ended a connection, without reading from it."""
-    poll = select.poll()
-    poll.register(client, select.POLLRDHUP)
-    return bool(poll.poll(0))
-
-
-def seconds_until_dropped(clients: Iterable[socket.socket], patience: float = 5) -> float:
-    """Wait until the server has ended every one of these connections."""
-    began = time.monotonic()
-    waiting = list(clients)
-    while waiting and time.monotonic() - began < patience:
-        time.sleep(0.02)
-        waiting = [client for client in waiting if not is_dropped(client)]
-    assert not waiting, f"{len(waiting)} connections are still open"
-    return time.monotonic() - began
 
 
 def seconds_to_stop(server: WebServer) -> float:

@@ -1,0 +1,48 @@
+"""The state of an exporter that has watched an organisation for a month, written without asking anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.config import Config
+from exporter.history import Policy, fold
+from exporter.model import DataSource, Description, Known, Reading, SourceHistory, SourceId
+from exporter.providers.answers import parse_job
+from exporter.store import Store
+from virtual.fleet import DAY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.simulator import fleet
+
+WATCHED = 30 * DAY
+
+
+def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> None:
+    """Write down that all jobs of the last month were counted, and how each data source was found."""
+    store = Store(str(path), lambda: None)
+    histories = {}
+    defaults = Config()
+    policy = Policy(defaults.polling.window, defaults.metrics.duration_buckets)
+    store.begin_watch(target, now - WATCHED)
+    store.note_account(target, account.account)
+    for application, index, source in account.data_sources():
+        identifier = SourceId(application.id, index.id, source.id)
+        key = str(identifier)
+        histories[key] = _history(source, now, policy)
+        store.settle_name(f"application/{application.id}", application.name)
+        store.settle_name(f"index/{identifier.index}", index.name)
+        store.settle_name(f"data_source/{identifier}", source.name)
+        about = Description(source.name, source.kind, source.status, source.created, source.updated, source.schedule)
+        found = DataSource(target, identifier, application.name, source.name)
+        store.note_known(key, Known(found, index.name, about))
+    store.commit(histories)
+    store.close()
+
+
+def _history(source: fleet.DataSource, now: float, policy: Policy) -> SourceHistory:
+    begun = (parse_job(job.at(now) or {}, now, []) for job in source.planned(now))
+    watched = now - WATCHED
+    reading = Reading(tuple(job for job in begun if job), now, now)
+    return fold(SourceHistory(watched, watched), reading, policy)
