@@ -87,6 +87,7 @@ class Program:
     tls: ssl.SSLContext | None = None
     credentials: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
+    patience: float = PATIENCE  # seconds until it listens
 
     def __enter__(self) -> Self:
         """Start it and wait until it listens."""
@@ -118,7 +119,7 @@ class Program:
         for reader in self._readers:
             reader.start()
         try:
-            eventually(lambda: self._find_address() or self.process.poll() is not None)
+            eventually(lambda: self._find_address() or self.process.poll() is not None, self.patience)
             assert self.process.poll() is None, "\n".join(self.log)
         except BaseException:
             self.kill()  # a context that was not entered is not left

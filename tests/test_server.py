@@ -37,9 +37,10 @@ QUICK = Limits(request=1, response=1, idle=1)
 
 @dataclass(frozen=True)
 class FixedExposition:
-    """Give the same body to everyone, once the gate is open."""
+    """Give the same body to everyone, once the gate is open; in so many pieces that are alike."""
 
     body: bytes = b"up 1\n"
+    pieces: int = 1
     gate: threading.Event | None = None
     asked: threading.Event = field(default_factory=threading.Event)
 
@@ -48,7 +49,7 @@ class FixedExposition:
         self.asked.set()
         if self.gate is not None:
             self.gate.wait(20)
-        return (self.body,), {"Content-Type": "text/plain"}
+        return (self.body,) * self.pieces, {"Content-Type": "text/plain"}
 
 
 @pytest.fixture
@@ -387,7 +388,7 @@ def test_slow_readers_are_dropped(
 
 
 def test_unread_responses_are_few(start: Callable[..., WebServer], connect: Callable[..., socket.socket]) -> None:
-    """Beyond their number the oldest are dropped at once: each holds a whole exposition in memory."""
+    """Beyond their number the oldest are dropped at once: each holds what was given to its socket in memory."""
     server = start(exposition=FixedExposition(b"x" * LARGE), limits=Limits(unread=2))
     clients = [connect(server, REQUEST, receive_buffer=4096) for _ in range(5)]
     deadline = time.monotonic() + 5
@@ -395,6 +396,20 @@ def test_unread_responses_are_few(start: Callable[..., WebServer], connect: Call
         time.sleep(0.02)
     time.sleep(0.7)  # a sweep later it is still
     assert sum(map(is_dropped, clients)) == 3
+
+
+def test_fifty_scrapers_at_once(start: Callable[..., WebServer], connect: Callable[..., socket.socket]) -> None:
+    """Everyone gets all of it, though nobody takes it as fast as it is given."""
+    piece, pieces = b"x" * 65536, LARGE // 4 // 65536
+    server = start(exposition=FixedExposition(piece, pieces))
+    request = REQUEST.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
+    clients = [connect(server, request, receive_buffer=4096) for _ in range(50)]
+    for client in clients:
+        assert client.recv(15, socket.MSG_PEEK) == b"HTTP/1.1 200 OK"
+    for client in clients:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
+        with client.makefile("rb") as answer:
+            assert answer.read().endswith(b"\r\n\r\n" + piece * pieces)
 
 
 @pytest.mark.parametrize(

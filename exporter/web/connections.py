@@ -33,7 +33,7 @@ class Limits:
     idle: int = 75  # between requests: longer than the usual scrape intervals, so that Prometheus need not reconnect
     stop: float = 0.5  # for responses under way when the server stops
     connections: int = 500
-    unread: int = 20  # each holds a whole exposition in memory
+    unread: int = 64  # of the exposition all hold the same in memory, but each what was given to its socket
 
 
 class Phase(Enum):

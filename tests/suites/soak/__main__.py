@@ -44,7 +44,9 @@ def main() -> int:
 def check(soak: Soak) -> None:
     """Hold the totals against the truth; raises AssertionError where they are not."""
     page = Page.of(gzip.decompress(soak.page()).decode())
-    for source, totals in soak.organisation.truth(soak.timeline.now).items():
+    truth = soak.organisation.truth(soak.timeline.now)
+    assert sum(sum(totals.completed.values()) for totals in truth.values()) > len(truth), "hardly a job has ended"
+    for source, totals in truth.items():
         shown = page.by_source[source]
         completed = shown["qbusiness_sync_jobs_completed_total"]
         assert {status: completed[("status", status),] for status in totals.completed} == totals.completed, source

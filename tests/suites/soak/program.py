@@ -20,6 +20,7 @@ from exporter.cli.shared import Outside
 from exporter.config import Config
 from exporter.telemetry import Telemetry
 from suites.soak.organisation import CONTEXT, AtHand, Organisation, Plan
+from suites.soak.scrapers import OPENMETRICS, TEXT, what_is_missing
 from suites.soak.vitals import Vitals, descriptors, settled_memory, size_of_state, threads
 from virtual.fleet import HOUR, MINUTE
 from virtual.timeline import Timeline, VirtualHost, VirtualThread
@@ -34,7 +35,6 @@ TARGET = "soak"
 SCRAPED_EVERY = 15.0
 READ_WHOLE = 10  # of so many scrapes one is looked at closely
 LOOKED_AT = 50  # once in so many scrapes somebody looks at the status page
-FORMATS = ("text/plain;version=0.0.4", "application/openmetrics-text;version=1.0.0")
 FIRST_LOOK = 3.0  # seconds for each data source, and two minutes: the first pass is over by then
 LAST_LOOK = 0.6  # seconds for each data source, and an hour: by then the last job has ended, and has been read
 
@@ -103,7 +103,7 @@ class Soak:
         self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, outside=outside)
         self.exporter.start()
         self._kept_alive = HTTPConnection(*self.exporter.web.addresses[0])
-        self._formats = cycle(FORMATS)
+        self._formats = cycle((TEXT, OPENMETRICS))
         self.scrapes = 0
         self.timeline.at(BEGIN + SCRAPED_EVERY, self._scrape)
 
@@ -131,7 +131,7 @@ class Soak:
         """Let the last jobs end and be read."""
         self.timeline.run(self.plan.ends + HOUR + self.plan.sources * LAST_LOOK)
 
-    def page(self, accept: str = FORMATS[0], *, afresh: bool = True, path: str = "/metrics") -> bytes:
+    def page(self, accept: str = TEXT, *, afresh: bool = True, path: str = "/metrics") -> bytes:
         """Ask for a page, on a connection of its own or on the one that is kept."""
         connection = HTTPConnection(*self.exporter.web.addresses[0]) if afresh else self._kept_alive
         headers = {"Accept": accept, "Accept-Encoding": "gzip", "Connection": "close" if afresh else "keep-alive"}
@@ -149,10 +149,8 @@ class Soak:
         wanted = next(self._formats)
         body = self.page(wanted, afresh=self.scrapes % 4 < 2)  # both formats on both kinds of connection
         if self.scrapes % READ_WHOLE < 2:
-            page = gzip.decompress(body)
-            assert page.endswith(b"# EOF\n") is (wanted is FORMATS[1]), page[-80:]
-            shown = page.count(b"\nqbusiness_poll_success{")
-            assert shown == self.plan.sources or self.timeline.now < self.plan.begins, f"{shown} are shown"
+            missing = what_is_missing(gzip.decompress(body), self.plan.sources, wanted)
+            assert missing is None or self.timeline.now < self.plan.begins, missing
         if self.scrapes % LOOKED_AT == 0:
             assert self.page(path="/"), "the status page is empty"
 

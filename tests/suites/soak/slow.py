@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from stalling import REQUEST, is_dropped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TICK = 0.25  # seconds between two bytes
 SMALL = 4096  # bytes that a reader's kernel takes for it: the rest stays with the server
@@ -29,6 +27,9 @@ class SlowClients:
 
     def __enter__(self) -> Self:
         """Connect all of them, and be slow."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 <= soft < 2 * self.number:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (2 * self.number, hard))
         for number in range(self.number):
             self.sockets.append(self._connect(number))
         self._thread = threading.Thread(target=self._be_slow, daemon=True)
@@ -58,13 +59,11 @@ class SlowClients:
     def _be_slow(self) -> None:
         said = 0
         while not self._over.wait(TICK):
-            for sender in self._each(0):
-                with suppress(OSError):
+            senders, readers, _ = (self.sockets[kind::3] for kind in range(3))
+            for sender in senders:
+                with suppress(OSError):  # it has been dropped
                     sender.send(SLOWLY[said : said + 1])
-            for reader in self._each(1):
+            for reader in readers:
                 with suppress(OSError):
                     reader.recv(1)
             said += 1
-
-    def _each(self, kind: int) -> Iterator[socket.socket]:
-        return iter(self.sockets[kind::3])

@@ -21,6 +21,7 @@ from virtual.fleet import HOUR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.xdist_group("load")  # one program for all of them
 SOURCES = 2500
 SCRAPERS, SECONDS = 50, 15.0
 SLOW = 1000
@@ -37,8 +38,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     fill_state(folder / "state.db", make_fleet(plan), "load", now)
     organisation = Organisation(plan, None)
     target = {"name": "load", "region": "us-east-1", "endpoint_url": organisation.url}
+    starting = serve(folder, {"targets": [target], "state": {"path": str(folder / "state.db")}})
+    starting.patience = 2 * PATIENCE  # all of it is rendered first
     try:
-        with serve(folder, {"targets": [target], "state": {"path": str(folder / "state.db")}}) as program:
+        with starting as program:
             eventually(lambda: own(program, "polls_total") > CEILING, PATIENCE)
             yield program
     finally:
