@@ -341,3 +341,12 @@ def test_the_notes_say_what_is_missing() -> None:
     assert "Nothing scrapes it" not in notes(MONITORED)
     assert "emptyDir" in notes({"persistence": {"enabled": False}})
     assert "https://localhost" in notes({"webConfig": {"content": WEB}})
+    assert "set image.repository" in notes()
+    assert "set aws.region" in notes()
+    for values in (
+        EVERYTHING,
+        {**EVERYTHING, "aws": {}},
+        {**EVERYTHING, "aws": {}, "config": {}, "existingConfigMap": "x"},
+    ):
+        assert "set image.repository" not in notes(values)
+        assert "set aws.region" not in notes(values)
