@@ -14,7 +14,9 @@ from rulebook import alerts, declared
 ROOT = Path(__file__).parents[1]
 PARTS = ("benchmarks", "deploy", "docs")
 PAGES = sorted(
-    path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    path
+    for path in ROOT.rglob("*.md")
+    if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 METRIC = re.compile(r"(?<![:\w])qbusiness_(?:[a-z0-9_]|\{[a-z,]+\})+")
