@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from exporter.overview import giving_way, span
@@ -48,29 +49,7 @@ class Page:
                 "frame-ancestors 'none'",
             ]
         )
-        environment = Environment(
-            loader=PackageLoader("exporter.web.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_shown,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {
-            "span": span,
-            "percentage": percentage,
-            "utc": _utc,
-            "iso": _iso,
-            "figure": _figure,
-            "size": _size,
-        }
-        environment.globals |= {
-            "bars": bars,
-            "seconds_of": seconds_of,
-            "states": STATES,
-            "chart": {"width": BARS * STEP, "height": HEIGHT, "bar": WIDTH},
-        }
-        self._template = environment.get_template("status.html")
+        self._template = _template()
 
     def render(self, document: dict[str, Any], choices: Mapping[str, list[str]]) -> bytes:
         """Give the page."""
@@ -86,6 +65,34 @@ class Page:
             address=lambda **changes: _address({**kept, **changes}),
         )
         return "".join(giving_way(pieces)).encode()
+
+
+@cache
+def _template() -> Template:
+    """Compile the page's template: once, since that takes as long as all the rest of a start."""
+    environment = Environment(
+        loader=PackageLoader("exporter.web.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "span": span,
+        "percentage": percentage,
+        "utc": _utc,
+        "iso": _iso,
+        "figure": _figure,
+        "size": _size,
+    }
+    environment.globals |= {
+        "bars": bars,
+        "seconds_of": seconds_of,
+        "states": STATES,
+        "chart": {"width": BARS * STEP, "height": HEIGHT, "bar": WIDTH},
+    }
+    return environment.get_template("status.html")
 
 
 def _text(name: str) -> str:
