@@ -157,8 +157,9 @@ class Client:
         events, line, name = self.meta.events, self._line, model.name
         events.emit(f"before-send.qbusiness.{name}", request=request)
         line.sent(self._target)
-        call = line.service.api.understand(request)
-        response = None if line.is_cut() else line.service.respond(request)
+        is_cut = line.is_cut()
+        response = None if is_cut else line.service.respond(request)
+        call = line.service.api.understand(request) if is_cut else line.service.requests[-1].call
         error = self._travel(response)
         if response is None or error is not None:
             line.answered(self._target, call, type(error).__name__, is_usable=False)

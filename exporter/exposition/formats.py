@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import ALLOWUTF8
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
@@ -43,7 +45,8 @@ class _Collected:
 
 
 TEXT = Format(CONTENT_TYPE_PLAIN_0_0_4, generate_latest)
-OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, generate_openmetrics, _EOF)
+# Our names are letters and underscores: they come out the same, and are not looked through letter by letter.
+OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, partial(generate_openmetrics, escaping=ALLOWUTF8), _EOF)
 FORMATS = (TEXT, OPENMETRICS)
 
 

@@ -51,7 +51,8 @@ class Api:
             raise ServiceError("UnrecognizedClientException", 403, message)
         if self.sts.is_expired(request.access_key, now):
             raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
-        self._authorise(asked.call)
+        if self.policy:
+            self._authorise(self.policy, asked.call)
         return answer(_OPERATIONS[asked.route.operation](self, asked))
 
     def needed(self, call: Call) -> list[str]:
@@ -61,9 +62,9 @@ class Api:
         path = [identifier for identifier in (call.application_id, call.index_id, call.data_source_id) if identifier]
         return [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or ["*"]
 
-    def _authorise(self, call: Call) -> None:
+    def _authorise(self, policy: Policy, call: Call) -> None:
         action = f"qbusiness:{call.operation}"
-        if self.policy and not self.policy.allows(action, self.needed(call)):
+        if not policy.allows(action, self.needed(call)):
             message = f"User is not authorized to perform: {action} on resource: {self.needed(call)[-1]}"
             raise ServiceError("AccessDeniedException", 403, message)
 
@@ -182,10 +183,10 @@ def _list_sync_jobs(api: Api, asked: Asked) -> dict[str, Any]:
     begun = source.planned(asked.place.as_of if api.pages == "stable" else asked.now)
     jobs = [
         job
-        for job in _ordered(begun, api.order)
-        if _within(job, since, until, api.reading) and status in {None, job.status(asked.now)}
+        for job in begun
+        if _within(job, since, until, api.reading) and (status is None or job.status(asked.now) == status)
     ]
-    return asked.page_of("history", jobs, lambda job: job.at(asked.now))
+    return asked.page_of("history", _ordered(jobs, api.order), lambda job: job.at(asked.now))
 
 
 def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
@@ -195,6 +196,8 @@ def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
 
 
 def _within(job: PlannedJob, since: float | None, until: float | None, reading: str) -> bool:
+    if since is None and until is None:
+        return True
     started = round(job.started, 3)  # a filter holds against what the API says
     last = started if reading == "start" else round(job.ends, 3)
     return (since is None or last >= since) and (until is None or started <= until)

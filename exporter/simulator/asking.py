@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator import tokens
@@ -74,7 +75,7 @@ class Asked:
         self.request = request
         self.now = now
         self._paging = paging or Paging()
-        self.route, self.found = _find_route(request)
+        self.route, self.found = _find_route(request.method, request.path)
 
     @property
     def call(self) -> Call:
@@ -159,12 +160,13 @@ def _read_time(text: str) -> float | None:
         return None
 
 
-def _find_route(request: Request) -> tuple[Route, dict[str, str]]:
+@lru_cache(maxsize=10_000)
+def _find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
     for route in ROUTES:
-        found = route.path.fullmatch(request.path)
-        if found and request.method == "GET":
+        found = route.path.fullmatch(path)
+        if found and method == "GET":
             return route, found.groupdict()
-    raise ServiceError("UnknownOperationException", 404, f"no operation at {request.method} {request.path}")
+    raise ServiceError("UnknownOperationException", 404, f"no operation at {method} {path}")
 
 
 def _wire_name(name: str) -> str:
