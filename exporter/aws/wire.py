@@ -6,6 +6,7 @@ import json
 import re
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,7 +47,7 @@ class AwsClock:
     def note(self, date: str) -> float:
         """Learn from a Date header and give its time; what cannot be read changes nothing."""
         try:
-            said = parsedate_to_datetime(date).timestamp()
+            said = _read_date(date)
         except (TypeError, ValueError):
             return self.now()
         self._offset = said - self._clock.monotonic()
@@ -106,6 +107,11 @@ class Wiretap:
 
     def _finished(self, operation: str, code: str) -> None:
         self._attempts.finished(operation, code, self._time.monotonic() - _started.get())
+
+
+@lru_cache(maxsize=64)  # each answer's is read more than once, and many come within a second
+def _read_date(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp()
 
 
 def check_shape(operation: OperationModel, body: bytes) -> None:

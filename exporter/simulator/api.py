@@ -196,11 +196,9 @@ def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
 
 
 def _within(job: PlannedJob, since: float | None, until: float | None, reading: str) -> bool:
-    if since is None and until is None:
-        return True
-    started = round(job.started, 3)  # a filter holds against what the API says
-    last = started if reading == "start" else round(job.ends, 3)
-    return (since is None or last >= since) and (until is None or started <= until)
+    # A filter holds against what the API says, which is rounded.
+    last = job.started if reading == "start" else job.ends
+    return (since is None or round(last, 3) >= since) and (until is None or round(job.started, 3) <= until)
 
 
 _OPERATIONS: dict[str, Callable[[Api, Asked], dict[str, Any]]] = {

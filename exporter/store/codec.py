@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from exporter.model import (
@@ -23,6 +23,8 @@ from exporter.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from _typeshed import DataclassInstance
+
 # What reading back raises for a text that was not written here: the numbers of JSON may be infinite, its depth too.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 _SCALARS = ("watched_since", "as_of", "last_succeeded", "last_indexed", "horizon", "forgotten_streak")
@@ -34,7 +36,7 @@ def dump_totals(history: SourceHistory) -> str:
     totals["completed"] = dict(history.completed)
     totals["documents"] = dict(history.documents)
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
-    totals["durations"] = {status: asdict(histogram) for status, histogram in history.durations.items()}
+    totals["durations"] = {status: _dump_histogram(histogram) for status, histogram in history.durations.items()}
     return json.dumps(totals, separators=(",", ":"))
 
 
@@ -53,7 +55,8 @@ def load_history(totals: str, jobs: Mapping[str, KnownJob]) -> SourceHistory:
 
 def dump_job(known: KnownJob) -> str:
     """Write down one job."""
-    return json.dumps(asdict(known), separators=(",", ":"))
+    job = {**_members(known.job), "documents": _members(known.job.documents)}
+    return json.dumps({**_members(known), "job": job, "highest": _members(known.highest)}, separators=(",", ":"))
 
 
 def load_job(text: str) -> KnownJob:
@@ -86,6 +89,15 @@ def load_known(text: str) -> Known:
         index=str(raw["index"]),
         about=Description(tags=tags, **about),
     )
+
+
+def _members(thing: DataclassInstance) -> dict[str, Any]:
+    """Give the members of a dataclass as they are: `asdict` copies all that is in them, and commits are many."""
+    return {item.name: getattr(thing, item.name) for item in fields(thing)}
+
+
+def _dump_histogram(histogram: Histogram) -> dict[str, Any]:
+    return {**_members(histogram), "exemplars": [seen and _members(seen) for seen in histogram.exemplars]}
 
 
 def _counts(raw: Mapping[str, Any]) -> dict[str, int]:
