@@ -40,16 +40,20 @@ class TimelineClock:
 
 
 class LaggingApi(Api):
-    """The API as replicas have it: answers are `lag` seconds old, or have jobs as now and as `twice` seconds ago."""
+    """The API as replicas have it: answers are `lag` seconds old, or have jobs as now and as `twice` seconds ago.
+
+    Where a replica stands still, all is as it was at that moment.
+    """
 
     lag = 0.0
     twice = 0.0
+    stands_still: float | None = None
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request as it would have been a while ago."""
         if self.twice and self.understand(request).operation == SYNC_JOBS:
             return self._twice(request, now)
-        return super().handle(request, now - self.lag)
+        return super().handle(request, now - self.lag if self.stands_still is None else self.stands_still)
 
     def _twice(self, request: Request, now: float) -> Response:
         fresh = super().handle(request, now)
@@ -178,9 +182,10 @@ class Account:
             witness.durations_lost |= about_ends
             witness.documents_lost |= about_figures
 
-    def all_seen(self) -> bool:
-        """Tell whether every source has been looked at once: before, a lie would be taken for history."""
-        return all(self.witnesses[source.id].looked is not None for _, _, source in self.fleet.data_sources())
+    def all_seen(self) -> float | None:
+        """Give by when every source has been looked at once: before, a lie would be taken for history."""
+        looked = [self.witnesses[source.id].looked for _, _, source in self.fleet.data_sources()]
+        return None if None in looked else max((moment for moment in looked if moment), default=self.timeline.started)
 
     def answer_twice(self, seconds: float, until: float) -> None:
         """List jobs also as they were so long ago, until a moment."""
@@ -192,19 +197,23 @@ class Account:
         fault = self.service.faults.add(kind, operation=SYNC_JOBS, data_source_id=source, until=until)
         self._lies.append(fault)
 
+    def be_current(self) -> None:
+        """Have every answer say how things are."""
+        self.api.lag, self.api.twice, self.api.stands_still = 0.0, 0.0, None
+
     @property
     def is_believable(self) -> bool:
         """Tell whether a first look would be told how things are, but for minutes."""
         now = self.timeline.now
         lies = any(fault.until is not None and now < fault.until for fault in self._lies)
-        return not (lies or self.api.lag or self.api.twice > MINUTES)
+        return not (lies or self.api.lag or self.api.stands_still or self.api.twice > MINUTES)
 
     def be_believable(self) -> None:
         """Lie no more: somebody has to look at everything as if for the first time."""
         for fault in self._lies:
             self.service.faults.remove(fault)
         self._lies.clear()
-        self.api.lag, self.api.twice = 0.0, 0.0
+        self.be_current()
 
     def clear(self) -> None:
         """Let everything work again."""

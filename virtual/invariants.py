@@ -85,13 +85,16 @@ class Checker:
 
     def budget(self, target: str, moments: deque[float]) -> None:
         """Take note of an attempt: no ten seconds have more than ten times the ceiling, and one for each process."""
+        # What is wrong is told later, where it is not taken for the failure of a poll.
+        if self._world.process and self._world.process.is_stopping:
+            self._overspent = f"{target} was asked while the program stopped"
         now = self._world.timeline.now
         while len(self._ceilings) > 1 and self._ceilings[1][0] < now - 10.0:
             self._ceilings.popleft()
         while self._starts and self._starts[0] < now - 10.0:
             self._starts.popleft()
         most = 10.0 * max(rate for _, rate in self._ceilings) + 1.0 + len(self._starts)
-        if len(moments) > most:  # to be told where it is not taken for the failure of a poll
+        if len(moments) > most:
             self._overspent = f"{len(moments)} requests of {target} in ten seconds, and {most:g} are allowed"
 
     # What every scrape is held to.

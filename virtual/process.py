@@ -65,6 +65,7 @@ class Process:
         self.started = world.timeline.now
         self.host = VirtualHost(world.timeline, world.clock_error)
         self.was_ready = False
+        self.is_stopping = False
         self._store: FallibleStore | None = None
         self._directory = _inherit(world.directory, number)
         config = config_of({**world.settings, "state": {"path": str(self._directory / FILES[0])}})
@@ -101,6 +102,7 @@ class Process:
         """Ask the program to stop, and tell when it has."""
 
         def work() -> None:
+            self.is_stopping = True
             self.exporter.stop()
             self.host.timeline.at(self.host.timeline.now, stopped)
 

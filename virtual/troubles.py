@@ -102,7 +102,7 @@ class Troubles:
 
     def _lie(self) -> None:
         account, kind, until = self._account(), self._dice.choice(LIES), self._lasting()
-        if not account.all_seen():
+        if account.all_seen() is None:
             return  # whoever begins with a lie has nothing to hold it against
         source = self._some_source(account)
         account.add_lie(kind, source, until)
@@ -110,22 +110,34 @@ class Troubles:
         self._world.trace.note("lie", account.name, kind, source, until)
 
     def _replica(self) -> None:
-        account, until = self._account(), self._lasting(DAY)
-        seconds = self._dice.choice((self._dice.uniform(5.0, MINUTES), self._dice.uniform(HOUR, 5 * DAY)))
-        is_twice = self._dice.random() < 1 / 2
-        if not account.all_seen() and not (is_twice and seconds <= MINUTES):
+        account, now, until = self._account(), self._world.timeline.now, self._lasting(DAY)
+        kind, seconds = self._dice.choice(("lags", "twice", "twice", "stands still")), self._dice.uniform(5.0, MINUTES)
+        seen = account.all_seen()
+        if seen is None and kind != "twice":
             return
         account.lie(None, until)
-        if is_twice:
-            account.answer_twice(seconds, until)
-        else:
+        if kind == "lags":
             account.api.lag = seconds
-        self._world.trace.note("replica", account.name, account.api.lag, account.api.twice, until)
+        elif kind == "stands still":
+            account.api.stands_still = self._moment_of_a_sync(account, seen or now)
+        else:
+            if seen is not None and self._dice.random() < 1 / 2:
+                seconds = now - self._moment_of_a_sync(account, seen)
+            account.answer_twice(seconds, until)
+        self._world.trace.note("replica", account.name, kind, seconds, account.api.stands_still, until)
+        self._world.timeline.at(until, account.be_current)
 
-        def heal() -> None:
-            account.api.lag = account.api.twice = 0.0
-
-        self._world.timeline.at(until, heal)
+    def _moment_of_a_sync(self, account: Account, since: float) -> float:
+        """Give a moment after another at which a job was in progress that has ended since; the other where none was."""
+        now = self._world.timeline.now
+        jobs = [
+            job
+            for _, _, source in account.fleet.data_sources()
+            for job in self._world.sources[source.id][1].jobs
+            if since < job.started and job.ends < now
+        ]
+        job = self._dice.choice(jobs) if jobs else None
+        return self._dice.uniform(job.started, job.ends) if job else since
 
     def _unlisting(self) -> None:
         """Have a job in progress missing from the list for hours or days, as one that is known to the program."""
@@ -157,12 +169,12 @@ class Troubles:
         self._world.trace.note("slow", account.name, seconds, until)
 
     def _crash(self) -> None:
-        point = self._dice.choice(("now", "before commit", "after commit"))
+        point = self._dice.choice(("now", "amid requests", "before commit", "after commit"))
         self._world.trace.note("crash to come", point)
         self._world.crash_at(point, self._pause())
 
     def _restart(self) -> None:
-        self._world.stop(self._pause())
+        self._world.stop(self._pause(), amid_requests=self._dice.random() < 1 / 2)
 
     def _pause(self) -> float:
         return min(

@@ -6,6 +6,7 @@ import random
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from virtual.trace import Trace
 from virtual.troubles import Troubles
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from collections import Counter, deque
     from collections.abc import Callable
 
     from virtual.fleet import PlannedSource
@@ -66,6 +67,7 @@ class World:
         self.state_lost = 0
         self.reloads = 0
         self._dies_at: str | None = None
+        self._amid_requests: Callable[[], None] | None = None
         self._pause = 0.0
         self._lives = 0
         self.accounts = [self._account(number) for number in range(self.dice.choice((1, 1, 1, 1, 2)))]
@@ -77,7 +79,7 @@ class World:
                 self.meet(account, source)
         self.checker = Checker(self)
         for account in self.accounts:
-            account.on_attempt = self.checker.budget
+            account.on_attempt = self._attempted
 
     def run(self) -> None:
         """Let the week pass; raises AssertionError for whatever must not be."""
@@ -104,13 +106,18 @@ class World:
         self._pause = pause
         if point == "now":
             self._crash()
+        elif point == "amid requests":
+            self._amid_requests = self._crash
         else:
             self._dies_at = point
 
-    def stop(self, pause: float) -> None:
-        """Stop the process as an operator does, and start it after a pause."""
+    def stop(self, pause: float, *, amid_requests: bool = False) -> None:
+        """Stop the process as an operator does, now or soon after the next request; start it after a pause."""
+        if amid_requests:
+            self._amid_requests = partial(self.stop, pause)
+            return
         process = self.process
-        if process is None:
+        if process is None or process.is_stopping:
             return
         self.trace.note("stop", process.number)
 
@@ -153,6 +160,12 @@ class World:
             raise CrashError
 
     # What happens.
+
+    def _attempted(self, target: str, moments: deque[float]) -> None:
+        self.checker.budget(target, moments)
+        if self._amid_requests:
+            self.timeline.at(self.timeline.now + self.dice.uniform(0.0, 2.0), self._amid_requests)
+            self._amid_requests = None
 
     def _account(self, number: int) -> Account:
         name = f"account-{number}"
@@ -208,7 +221,7 @@ class World:
         self.trace.note("healed")
         for account in self.accounts:
             account.clear()
-        self.disk_full_until, self._dies_at = 0.0, None
+        self.disk_full_until, self._dies_at, self._amid_requests = 0.0, None, None
         self.reload(self.base)
         self._start()
 
