@@ -111,7 +111,9 @@ class Troubles:
 
     def _replica(self) -> None:
         account, now, until = self._account(), self._world.timeline.now, self._lasting(DAY)
-        kind, seconds = self._dice.choice(("lags", "twice", "twice", "stands still")), self._dice.uniform(5.0, MINUTES)
+        kind, seconds = self._dice.choice(("lags", "twice", "stands still")), self._dice.uniform(5.0, MINUTES)
+        if kind == "stands still":
+            until = min(self._until, now + self._dice.uniform(HOUR, DAY))  # so that a full reread comes upon it
         seen = account.all_seen()
         if seen is None and kind != "twice":
             return
@@ -128,13 +130,13 @@ class Troubles:
         self._world.timeline.at(until, account.be_current)
 
     def _moment_of_a_sync(self, account: Account, since: float) -> float:
-        """Give a moment after another at which a job was in progress that has ended since; the other where none was."""
+        """Give a moment after another at which a job was in progress that has long ended; the other where none was."""
         now = self._world.timeline.now
         jobs = [
             job
             for _, _, source in account.fleet.data_sources()
             for job in self._world.sources[source.id][1].jobs
-            if since < job.started and job.ends < now
+            if since < job.started and job.ends < now - DAY  # so that it may be forgotten by now
         ]
         job = self._dice.choice(jobs) if jobs else None
         return self._dice.uniform(job.started, job.ends) if job else since
