@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 REREAD = 7.0  # hours: after six everything is read back once, and what that needs stays
 BLOCKS_PER_POLL = 0.3
 RESIDENT_SHARE = 0.01
+BYTES_PER_SERIES = 700.0  # what one takes: there are more once a data source's job ends as none of its jobs had before
 BYTES_PER_JOB = 50.0  # of the state file; what a job that is kept takes there is ten times as much
 PAGES = 4 * 4096.0  # bytes by which it may grow since pages are not filled alike
 
@@ -21,8 +22,8 @@ def what_grows(course: Sequence[Vitals], warm_up: float) -> dict[str, str]:
     """Say what goes on growing once all has been read back for the first time, from one half of the time to the next.
 
     `warm_up` are the hours that the first pass takes. Blocks of memory may not rise by as much as one for three polls,
-    resident memory by a hundredth, the state file by a tenth of what jobs take that are not forgotten. Descriptors and
-    threads may not become more at all.
+    resident memory by a hundredth and what new series take, the state file by a tenth of what jobs take that are not
+    forgotten. Descriptors and threads may not become more at all.
     """
     settled = [each for each in course if each.hours >= REREAD + warm_up]
     half = len(settled) // 2
@@ -37,7 +38,7 @@ def what_grows(course: Sequence[Vitals], warm_up: float) -> dict[str, str]:
 
     allowed = {
         "blocks": BLOCKS_PER_POLL * rise("polls"),
-        "resident": RESIDENT_SHARE * mean("resident", early),
+        "resident": RESIDENT_SHARE * mean("resident", early) + BYTES_PER_SERIES * max(0.0, rise("series")),
         "state": PAGES + BYTES_PER_JOB * rise("ended"),
     }
     grows = {

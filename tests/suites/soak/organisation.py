@@ -110,10 +110,10 @@ class AtHand:
 
 
 class _Forgetful(Service):
-    """A service that keeps no log, so that all that grows is the program's."""
+    """A service that remembers its last request alone, so that all that grows is the program's."""
 
     def _log(self, logged: Logged) -> None:
-        """Forget it."""
+        self.requests[:] = [logged]
 
 
 class _SharedClock:

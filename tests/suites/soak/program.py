@@ -157,6 +157,7 @@ class Soak:
     def _vitals(self) -> Vitals:
         polls, failed = self._telemetry.polls(TARGET)
         assert not failed, f"{failed} of {polls} polls failed, and nothing was wrong"
+        series = gzip.decompress(self.page()).count(b"\n")
         blocks, resident = settled_memory()
         return Vitals(
             hours=(self.timeline.now - BEGIN) / HOUR,
@@ -164,6 +165,7 @@ class Soak:
             polls=polls,
             scrapes=self.scrapes,
             ended=sum(sum(each.history.completed.values()) for each in self.exporter.snapshots() if each.history),
+            series=series,
             blocks=blocks,
             resident=resident,
             descriptors=descriptors("self"),

@@ -17,7 +17,8 @@ MEGABYTE = 1 << 20
 class Vitals:
     """What there was at a moment of the virtual time (hours since the start), and what had been done until then.
 
-    `blocks` are what Python has handed out and not got back, `resident` are bytes of memory that no file stands behind.
+    `series` are the lines of the page, `blocks` what Python has handed out and not got back, `resident` the bytes of
+    memory that no file stands behind.
     """
 
     hours: float
@@ -25,6 +26,7 @@ class Vitals:
     polls: int
     scrapes: int
     ended: int
+    series: int
     blocks: int
     resident: int
     descriptors: int
@@ -35,13 +37,13 @@ class Vitals:
         """Write it as a row of a table."""
         return (
             f"{self.hours:7.1f} h {self.requests:9,} {self.polls:9,} {self.scrapes:8,} {self.ended:8,}"
-            f" {self.blocks:12,} {self.resident / MEGABYTE:9.1f} MB {self.descriptors:5} {self.threads:5}"
-            f" {self.state / MEGABYTE:9.2f} MB"
+            f" {self.series:8,} {self.blocks:12,} {self.resident / MEGABYTE:9.1f} MB {self.descriptors:5}"
+            f" {self.threads:5} {self.state / MEGABYTE:9.2f} MB"
         )
 
 
 HEAD = (
-    f"{'time':>9} {'requests':>9} {'polls':>9} {'scrapes':>8} {'ended':>8} {'blocks':>12}"
+    f"{'time':>9} {'requests':>9} {'polls':>9} {'scrapes':>8} {'ended':>8} {'series':>8} {'blocks':>12}"
     f" {'resident':>12} {'fds':>5} {'thrds':>5} {'state':>12}"
 )
 
