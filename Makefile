@@ -7,6 +7,8 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+unexport MAKEFLAGS  # suites that run at once may call make themselves, and not as one of them
+
 .PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean chart sbom
 
 help:  ## list what can be made
