@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
 from exporter.simulator.faults import KINDS
-from faults.matrix import FAULTS, Cell, cells
+from faults.matrix import FAULTS, OPERATIONS, WAYS, Cell, cells
 from faults.trial import Stages, try_cell
 
 STAGES = Stages()
@@ -36,3 +37,10 @@ def test_every_fault_of_the_simulator_is_in_the_matrix() -> None:
     names = sorted(map(str, cells()))
     assert len([name for name, _ in groupby(names)]) == len(names)
     assert set(SAMPLE) <= set(names)
+
+
+def test_the_page_on_reliability_counts_them() -> None:
+    """As many as there are."""
+    page = (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+    assert f"{len(FAULTS)} faults of {len(OPERATIONS)} operations are tried in {len(list(cells()))} cells" in page
+    assert f"and {len(WAYS)} more of the way to AWS" in page
