@@ -44,12 +44,14 @@ def first_reading(ask: Ask, window: float, history: SourceHistory | None = None)
     seen = _Seen()
     reach = max(window, REREAD + MARGIN)
     polled_to = _polled_to(history) if history else math.inf
+    known = history.by_start() if history else []
+    latest = known[0].started if known else -math.inf  # a listing whose first page has nothing as new is in no order
     missing = history.unended() if history else []
     for page in seen.read(ask()):
         if page.more and not seen.newest_first:
             seen = _read_by_range(ask, seen.as_of, max(reach, seen.as_of - polled_to))
             break
-        if page.more and seen.reaches(min(seen.as_of - reach, polled_to)):
+        if page.more and seen.newest >= latest and seen.reaches(min(seen.as_of - reach, polled_to)):
             break
     else:
         return _chase(ask, seen, missing)
@@ -153,6 +155,7 @@ class _Seen:
         self._jobs: list[SyncJob] = []
         self._warnings: list[str] = []
         self._last_start = math.inf
+        self.newest = -math.inf
 
     def read(self, pages: Iterable[JobPage]) -> Iterator[JobPage]:
         """Take in a listing, yielding each page when it has been taken in."""
@@ -200,6 +203,7 @@ class _Seen:
     def _take(self, job: SyncJob) -> None:
         self.newest_first &= job.started <= self._last_start
         self._last_start = job.started
+        self.newest = max(self.newest, job.started)
         self._jobs.append(job)
         self.ids.add(job.execution_id)
         self.statuses.add(job.status)

@@ -47,7 +47,10 @@ class Listing:
     def _ordered(self) -> list[SyncJob]:
         if self.order == "shuffled":
             return sorted(self.jobs, key=lambda job: zlib.crc32(job.execution_id.encode()))
-        return sorted(self.jobs, key=lambda job: job.started, reverse=self.order == "newest")
+        found = sorted(self.jobs, key=lambda job: job.started, reverse=self.order == "newest")
+        if self.order == "turned":  # the oldest page first, and the newest first on each
+            return [job for at in range(0, len(found), 10) for job in reversed(found[at : at + 10])]
+        return found
 
     def _matches(self, job: SyncJob, since: float | None, status: str | None) -> bool:
         if status is not None and job.status != status:
@@ -242,6 +245,18 @@ def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(order: st
     listing.now = NOON + 3 * DAY
     history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
     assert history.completed == {"ABORTED": 70}
+
+
+def test_a_reread_that_begins_with_what_is_old_reads_on() -> None:
+    """A first page that looks newest first, and has nothing as new as what is known, is not the end of it."""
+    listing = Listing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "turned")
+    history = fold(None, first_reading(listing, POLICY.window), POLICY)
+    listing.jobs.append(make_job("new", started=NOON + HOUR, lasted=60))
+    listing.now = NOON + 6 * HOUR
+    history = fold(history, next_reading(listing, POLICY.window, history), POLICY)
+    listing.jobs.append(make_job("newer", started=NOON + 7 * HOUR, lasted=60))
+    listing.now = NOON + 8 * HOUR
+    assert fold(history, first_reading(listing, POLICY.window, history), POLICY).completed == {"SUCCEEDED": 2}
 
 
 def test_the_reread_finds_what_a_poll_missed() -> None:
