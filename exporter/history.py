@@ -29,7 +29,7 @@ from exporter.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 LATEST_JOBS = 10  # remembered and read back, however old
 RETENTION = 86400.0  # at least this long after its end a job is remembered, so that a full reread meets what it knows
@@ -68,7 +68,8 @@ def fold(history: SourceHistory | None, reading: Reading, policy: Policy) -> Sou
     for seen in views.values():
         tally.add(_Sighting.of(seen), reading.until if history is None else None)
     tally.miss(reading)
-    return _forget(tally.result(reading.as_of), policy)
+    after = tally.result(reading.as_of)
+    return _forget(after, policy, {job.execution_id for job in newly_ended(history, after)})
 
 
 def _has_news(history: SourceHistory, reading: Reading) -> bool:
@@ -263,28 +264,28 @@ def _observe(histogram: Histogram, job: SyncJob) -> Histogram:
     return replace(histogram, counts=tuple(counts), sum=histogram.sum + seconds, exemplars=tuple(exemplars))
 
 
-def _forget(history: SourceHistory, policy: Policy) -> SourceHistory:
-    """Drop what nothing needs any more, so that memory follows what is watched and not time."""
-    kept = _needed(history, policy)
+def _forget(history: SourceHistory, policy: Policy, news: set[str]) -> SourceHistory:
+    """Drop what nothing needs any more, so that memory follows what is watched and not time; news are told first."""
+    kept = _needed(history, policy) | news
     dropped = [known for execution_id, known in history.jobs.items() if execution_id not in kept]
     if not dropped:
         return history
     horizon = max(known.job.started for known in dropped)
     return replace(
         history,
-        jobs=kept,
+        jobs={execution_id: known for execution_id, known in history.jobs.items() if execution_id in kept},
         horizon=horizon if history.horizon is None else max(horizon, history.horizon),
         forgotten_streak=failure_streak(dropped, history.forgotten_streak),
     )
 
 
-def _needed(history: SourceHistory, policy: Policy) -> Mapping[str, KnownJob]:
+def _needed(history: SourceHistory, policy: Policy) -> set[str]:
     latest = {job.execution_id for job in history.by_start()[:LATEST_JOBS]}
     last = history.last_completed()
     if last:
         latest.add(last.execution_id)
     return {
-        execution_id: known
+        execution_id
         for execution_id, known in history.jobs.items()
         if known.in_progress or execution_id in latest or _is_fresh(known, history.as_of, policy)
     }

@@ -43,11 +43,11 @@ def first_reading(ask: Ask, window: float, history: SourceHistory | None = None)
     """
     seen = _Seen()
     reach = max(window, REREAD + MARGIN)
-    polled_to = _polled_to(history) if history else math.inf
     known = history.by_start() if history else []
     latest = known[0].started if known else -math.inf  # a listing whose first page has nothing as new is in no order
     missing = history.unended() if history else []
     for page in seen.read(ask()):
+        polled_to = _polled_to(history, seen.as_of) if history else math.inf
         if page.more and not seen.newest_first:
             seen = _read_by_range(ask, seen.as_of, max(reach, seen.as_of - polled_to))
             break
@@ -102,10 +102,13 @@ def watermark(history: SourceHistory) -> float | None:
     return since
 
 
-def _polled_to(history: SourceHistory) -> float:
+def _polled_to(history: SourceHistory, now: float) -> float:
     """Give the start time from which on a job may be one that no poll has seen."""
     since = watermark(history)
-    return history.as_of - MARGIN if since is None else since
+    if since is not None:
+        return since
+    # A source found long after its target was first watched: what went on then, and has ended since, began before.
+    return history.as_of - (LONGEST if now - history.as_of > REREAD else MARGIN)
 
 
 def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:

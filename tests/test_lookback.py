@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from builders import HOUR, NOON, POLICY, make_job
-from exporter.history import fold
+from exporter.history import fold, newly_ended
 from exporter.lookback import first_reading, next_reading, past_reading
-from exporter.model import IN_PROGRESS
+from exporter.model import IN_PROGRESS, SourceHistory
 from exporter.providers import JobPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.model import SourceHistory, SyncJob
+    from exporter.model import SyncJob
 
 DAY = 24 * HOUR
 ORDERS = ("newest", "oldest", "shuffled")
@@ -90,6 +90,29 @@ def test_the_first_look_has_the_window_the_ten_latest_and_what_lies_deeper(order
     assert [job.execution_id for job in history.in_progress()] == [stuck.execution_id]
     assert sum(job.started > NOON - DAY for job in history.by_start()) == 48
     assert history.consecutive_failures() >= 100
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("reading", READINGS)
+def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched(order: str, reading: str) -> None:
+    """What went on then and ended since counts too, however long before it began; what had ended does not."""
+    since = NOON - 2 * DAY
+    before = [make_job(f"b{n}", started=since - DAY / 2 - n * HOUR, lasted=600) for n in range(60)]
+    long = make_job("long", started=since - 30 * HOUR, lasted=31 * HOUR)
+    later = [make_job(f"l{n}", "FAILED", started=since + 60 + n * HOUR, lasted=600) for n in range(47)]
+    listing = Listing([*later, long, *before], order, reading)
+    watched = SourceHistory(watched_since=since, as_of=since)
+    after = fold(watched, first_reading(listing, POLICY.window, watched), POLICY)
+    assert after.completed == {"FAILED": 47, "SUCCEEDED": 1}
+    assert len(newly_ended(watched, after)) == 48
+
+
+def test_the_first_look_at_a_source_found_soon_goes_no_further_than_the_window() -> None:
+    """Every source is found a moment after its target was first watched."""
+    listing = Listing(hourly(24 * 365))
+    watched = SourceHistory(watched_since=NOON - HOUR, as_of=NOON - HOUR)
+    first_reading(listing, POLICY.window, watched)
+    assert len(listing.asked) <= 3 + 3
 
 
 def test_the_first_look_at_a_young_source_is_one_request() -> None:
