@@ -73,11 +73,6 @@ class Cell:
         return f"{self.fault.kind}-{self.operation.name}{page}-{self.scope}"
 
     @property
-    def is_spanning(self) -> bool:
-        """Tell whether it is of the half in which each fault of an operation has every page and every scope."""
-        return not (self.operation.is_paged and self.operation.is_scoped) or (self.page == 1) == (self.scope == "all")
-
-    @property
     def reason(self) -> Reason | None:
         """Give why polls or discovery fail."""
         if self.operation.effect in {"account", "credentials"} and "reason" in self.fault.sts:

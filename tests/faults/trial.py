@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.loaders
 
 from builders import HOUR
+from exporter.errors import Reason
 from exporter.lookback import REREAD
 from faults.stage import BEGIN, HOST, Stage
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 POLLED_AGAIN = 900.0 + 60.0  # seconds: the longest back-off of a poll, and a minute for the poll
 FOUND_AGAIN = 1800.0 + 60.0  # the interval of discovery
 LATE = 60.0
+THROTTLED_LATE = 300.0  # whatever AWS throttles, all requests slow down
 LONGEST_JOB = 300.0
 CELLS_ON_A_STAGE = 12
 _UNCHANGED = ("qbusiness_data_source_", "qbusiness_index_")
@@ -237,7 +239,7 @@ class Trial:
         for source in self.stage.sources.values() if polled else self.bystanders:
             assert page.total("qbusiness_poll_success", source.id) == 1
             at = page.total("qbusiness_last_successful_poll_timestamp_seconds", source.id)
-            assert now - at <= 900 + LATE
+            assert now - at <= 900 + (THROTTLED_LATE if self.cell.reason is Reason.THROTTLED else LATE)
 
     def end(self) -> None:
         """Let every job end, and see that the totals are the truth."""
