@@ -60,7 +60,7 @@ def leaves_a_thread_behind() -> None:
 
 def forgets_no_job() -> None:
     """Remember every job that ended."""
-    _put(history, "_forget", lambda kept, _policy: kept)
+    _put(history, "_forget", lambda kept, _policy, _news: kept)
 
 
 def lets_turns_pile_up() -> None:
