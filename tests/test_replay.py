@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from builders import HOUR, NOON, POLICY, make_job, make_source
 from docs.generate import metrics_page
 from exporter.backfill import Replay, Spool
+from exporter.backfill.seam import told_to_end
 from exporter.history import fold
 from exporter.metrics import FAMILIES, SourceFamilies
 from exporter.metrics.past import AS_OF, SINCE_UPDATED, STANDING, UNKNOWN
@@ -214,3 +215,18 @@ def test_every_metric_is_decided_on() -> None:
     names = {family.name for family in FAMILIES}
     assert names >= UNKNOWN | STANDING | SINCE_UPDATED | {AS_OF}
     assert not UNKNOWN & (STANDING | SINCE_UPDATED | {AS_OF})
+
+
+def test_forgotten_jobs_that_are_found_again_are_told_to_end_where_they_were_not_counted() -> None:
+    """Whoever watches counted what ended since: told as the past's too, it would be there twice."""
+    before = make_job("before", started=NOON - HOUR, lasted=60)
+    counted = make_job("counted", started=NOON + HOUR, lasted=60)
+    later = [make_job(f"d{n}", started=NOON + n * 24 * HOUR, lasted=60) for n in range(1, 30)]
+    history = SourceHistory(watched_since=NOON, as_of=NOON)
+    for job in (before, counted, *later):
+        history = fold(history, Reading((job,), max(NOON, job.started + HOUR), job.started + HOUR), POLICY)
+    assert not {before.execution_id, counted.execution_id} & history.jobs.keys()
+    again = tuple(replace(job, status="SYNCING", ended=None) for job in (before, counted))
+    history = fold(history, Reading(again, history.as_of + HOUR, history.as_of + HOUR), POLICY)
+    assert {before.execution_id, counted.execution_id} <= history.jobs.keys()
+    assert (told_to_end(before, history), told_to_end(counted, history)) == (before.ended, math.inf)

@@ -40,6 +40,6 @@ def told_to_end(job: SyncJob, history: SourceHistory) -> float:
         return math.inf
     end, _ = job.end_or_start()
     known = history.jobs.get(job.execution_id)
-    is_known = known is not None and known.accounted is not Accounted.FORGOTTEN
-    is_past = known.accounted is Accounted.HISTORY if known and is_known else end <= history.watched_since
+    standing = known.accounted if known else Accounted.FORGOTTEN
+    is_past = end <= history.watched_since if standing is Accounted.FORGOTTEN else standing is Accounted.HISTORY
     return min(end, last_moment(history)) if is_past else math.inf
