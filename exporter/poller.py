@@ -261,11 +261,16 @@ class Poller:
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
             return self._provider.sync_jobs(source.id, since=since, status=status)
 
-        number = _number_of_six_hours(source, self._provider.clock.now())
-        if watch.history and watch.reread == number:
-            return next_reading(ask, self._policy.window, watch.history)
-        reading = first_reading(ask, self._policy.window, watch.history)
-        watch.reread = number
+        def is_due(now: float) -> bool:
+            return watch.history is None or watch.reread != _number_of_six_hours(source, now)
+
+        reading = None
+        if watch.history and not is_due(self._provider.clock.now()):
+            reading = next_reading(ask, self._policy.window, watch.history)
+        # Until AWS has answered, its time is the host's, which may be hours behind.
+        if reading is None or is_due(reading.as_of):
+            reading = first_reading(ask, self._policy.window, watch.history)
+        watch.reread = _number_of_six_hours(source, reading.as_of)
         return reading
 
     def _keep_and_show(self, source: DataSource, watch: Watch) -> None:

@@ -322,6 +322,7 @@ def test_a_full_reread_comes_every_six_hours(rig: Rig, clock: FakeClock) -> None
     rig.poll()
     rig.poll()
     clock.advance(REREAD + 1)
+    rig.service.now = clock.time()
     rig.poll()
     rig.poll()
     full = [asked for asked in rig.service.asked if asked == "jobs since None status None"]
@@ -341,6 +342,17 @@ def test_restarts_do_not_put_a_full_reread_off(rig: Rig, clock: FakeClock) -> No
         rig.poll()
         asked += rig.service.asked
     assert asked.count("jobs since None status None") == 4
+
+
+def test_a_host_whose_clock_is_behind_puts_no_full_reread_off(rig: Rig, clock: FakeClock) -> None:
+    """Until AWS has answered once, a program that has just started knows no better time."""
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    rig = Rig(clock, rig.store)
+    rig.service.jobs = [make_job(started=NOON - HOUR)]
+    rig.service.now = clock.time() + REREAD
+    rig.poll()
+    assert rig.service.asked[-1] == "jobs since None status None"
 
 
 def listed(**changes: Any) -> Description:
