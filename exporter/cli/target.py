@@ -279,15 +279,15 @@ class Target:
             return
         self._shared.indexes.withdraw(str(index))
 
-    def _go_round(self) -> bool:
+    def _go_round(self) -> Round:
         self._locate()
         done = self.surveyor.survey()
         if self.stopping:
-            return done.reached
+            return done
         when = self.connection.clock.now() if done.complete else None
         self._round, self._discovered_at = done, when or self._discovered_at
         self._telemetry.discovered(self.name, self._has_discovered, when)
-        return done.reached
+        return done
 
     @property
     def is_looked_through(self) -> bool:

@@ -1,4 +1,4 @@
-"""When to look round: at an interval, and soon again where nothing could be reached."""
+"""When to look round: at an interval, sooner where a part could not be looked into, and soon where nothing could."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.discovery.surveyor import Round
 from exporter.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
+PARTLY = 900.0  # seconds until the first other try where some of it worked: the default interval
+NOTHING = Round(complete=False, reached=False)
+
 
 class Patrol:
     """Goes round one target, again and again, until stopped."""
 
-    def __init__(self, go_round: Callable[[], bool], interval: float, retry: float, host: Host, random: Random) -> None:
-        """`go_round` tells whether anything was reached; `retry` are the seconds until the first other try."""
+    def __init__(
+        self, go_round: Callable[[], Round], interval: float, retry: float, host: Host, random: Random
+    ) -> None:
+        """`go_round` tells how it went; `retry` are the seconds until the first other try where nothing worked."""
         self._go_round = go_round
         self._interval = interval
         self._retry = retry
@@ -30,7 +36,8 @@ class Patrol:
         self._stop = host.event()
         self._first_round = host.event()
         self._has_reached = False
-        self._failures = 0
+        self._last = NOTHING
+        self._alike = 0  # rounds in a row that went like the last
         self._defect = ""
         self._thread = host.thread("discovery", self._run)
 
@@ -66,14 +73,16 @@ class Patrol:
         """Tell whether any round ever reached anything."""
         return self._has_reached
 
-    def pause(self, began: float, now: float, *, reached: bool) -> float:
+    def pause(self, began: float, now: float, how: Round) -> float:
         """Give the seconds to the next round, given when the last began and how it went."""
-        if reached:
-            self._failures = 0
+        if how != self._last:
+            self._last, self._alike = how, 0
+        if how.complete:
             return max(0.0, began + self._interval - now)
-        self._failures += 1
-        delay: float = min(self._interval, self._retry * 2.0 ** min(self._failures - 1, 30))
-        return delay * self._random.uniform(0.5, 1.0)
+        self._alike += 1
+        first = PARTLY if how.reached else self._retry
+        delay: float = min(self._interval, first * 2.0 ** min(self._alike - 1, 30))
+        return max(0.0, began + delay - now) if how.reached else delay * self._random.uniform(0.5, 1.0)
 
     def _run(self) -> None:
         try:
@@ -83,14 +92,14 @@ class Patrol:
 
     def _go_rounds(self) -> None:
         while not self._stop.is_set():
-            began, reached = self._host.monotonic(), False
+            began, how = self._host.monotonic(), NOTHING
             try:
-                reached = self._go_round()
+                how = self._go_round()
             except Exception as error:
                 # A defect of ours must not be the end of discovery.
                 if repr(error) != self._defect:
                     self._defect = repr(error)
                     logger.exception("discovery failed for a reason that is a defect of this program")
-            self._has_reached |= reached
+            self._has_reached |= how.reached
             self._first_round.set()
-            self._stop.wait(self.pause(began, self._host.monotonic(), reached=reached))
+            self._stop.wait(self.pause(began, self._host.monotonic(), how))
