@@ -38,7 +38,7 @@ source or an application can be befallen for one of them.
 """
 _WHERE = """\
 A refusal is asked again like any failure, but for `GetDataSource`, which is left in peace for 15 minutes. Rounds of
-discovery come every `discovery.interval`.
+discovery come every `discovery.interval`, and sooner after one that failed ([Finding data sources](discovery.md)).
 """
 _WHAT = """\
 `reason` is the label of `qbusiness_exporter_poll_failures_total`, where polls are concerned, and `code` that of

@@ -89,7 +89,7 @@ def make_source(dice: Random, name: str, start: float, end: float) -> PlannedSou
 
 
 def _life(dice: Random, source: PlannedSource, start: float, end: float) -> list[PlannedJob]:
-    period = dice.choice((30 * MINUTE, 2 * HOUR, 2 * HOUR, 6 * HOUR, DAY, DAY))
+    period = dice.choice((HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, DAY))
     size = dice.choice((0, 40, 999, 50_000))
     outcomes = dice.choice(
         (("SUCCEEDED",), ("INCOMPLETE", "SUCCEEDED"), ("FAILED",), ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED"))

@@ -60,9 +60,15 @@ class Checker:
         self._scrapes = 0
         self._widened_at = 0.0
         self._overspent = ""
+        self._watched: set[str] = set()
         self.ceiling_changed()
 
     # What the world tells.
+
+    def healed(self, process: Process) -> None:
+        """Take note of the sources that the program knows of when everything has begun to work again."""
+        targets = process.exporter.targets()
+        self._watched = {key.rsplit("/", 1)[1] for target in targets for key in target.poller.watched()}
 
     def started(self) -> None:
         """Take note that a process has started."""
@@ -210,11 +216,13 @@ class Checker:
         witness, now = account.witnesses[source.id], self._world.timeline.now
         healed = self._world.troubled_until + LATE
         since = witness.looked if self._world.is_calm and witness.looked else healed
+        unfound = 0.0 if source.id in self._watched else self._longest_unfound(account)
         trusted = witness.lied_until + REREAD + SECOND_THOUGHTS
         moments = [since, *(moment for moment in witness.usable if moment > since), now]
         for before, after in pairwise(moments):
             is_active = before > max(since, trusted) and truth.was_running(source, before)
             allowed = (self._active() if is_active else self._idle()) + LATE_TURN
+            allowed += unfound if before == since else 0.0
             assert after - before <= allowed, (
                 f"{source.name} was not polled for {after - before:.0f} seconds, and {allowed:.0f} are allowed"
             )
@@ -245,6 +253,11 @@ class Checker:
         """Give the seconds within which a source that is up was surely answered; None where it is too soon to tell."""
         patience, now = 2 * self._idle() + LATE, self._world.timeline.now
         return patience if min(now - process.started, now - self._widened_at) > patience else None
+
+    def _longest_unfound(self, account: Account) -> float:
+        """Give the seconds for which discovery may not know of a source."""
+        mine = [target for target in self._world.settings["targets"] if target["endpoint_url"] == account.endpoint]
+        return max((parse_duration(each["discovery"]["interval"]) for each in mine if "discovery" in each), default=0.0)
 
     def _window(self) -> float | None:
         """Give polling.window, where all have been polled since it was changed."""

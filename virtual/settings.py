@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from virtual.account import Account
 
 # Polls are what a week costs: the defaults only now and then.
-PACES = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"))
-OFTEN = (1, 1, 4, 20, 50, 60)
+PACES = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"), ("1h", "4h"))
+OFTEN = (1, 1, 4, 10, 20, 50, 50)
 
 
 def account_of(target: Any, accounts: Sequence[Account]) -> Account:
@@ -52,7 +52,7 @@ def _target(dice: Random, account: Account, name: str) -> dict[str, Any]:
         ]
     if not named or dice.random() < 1 / 3:
         target["discovery"] = {
-            "interval": dice.choices(("15m", "1h", "3h", "6h"), (1, 4, 12, 12))[0],
+            "interval": dice.choices(("15m", "1h", "3h", "6h"), (1, 4, 16, 50))[0],
             "tag_labels": dice.choice(([], ["team"])),
         }
     return target

@@ -110,7 +110,8 @@ class Sight:
     def check_gauges(self, window: float | None) -> None:
         """Have shown of jobs what the last answers said; `window` is polling.window where that is settled."""
         moments = (self.polled - truth.SLACK, self.witness.usable[-1])
-        first, last = (truth.state(self.source, moment) for moment in moments)
+        looked = self.witness.looked or moments[0]
+        first, last = (truth.state(self.source, moment, looked) for moment in moments)
         if first == last:  # else it changed while it was being looked at
             assert self._state() == first, f"{self.source.name}: shown is {self._state()}, and {first} is true"
         if window is not None:

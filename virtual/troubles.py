@@ -36,6 +36,7 @@ OPERATIONS = (
     "GetApplication",
     "ListTagsForResource",
 )
+LOOKED_AT = 1 / 3  # of troubles: scrapes cost as much as polls, and are best spent where something happens
 LONGEST_DOWN = 30 * HOUR  # so that no job is forgotten by the service while nobody looks
 
 
@@ -72,6 +73,8 @@ class Troubles:
         def happen() -> None:
             self._come(make, gap)
             make()
+            if self._dice.random() < LOOKED_AT:
+                self._world.look_soon()
 
         if moment < self._until:
             timeline.at(moment, happen)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from virtual.fleet import PlannedSource
 
 SLACK = 1.1  # seconds: a Date header is cut to the second
+SLOWEST = 20.0  # seconds that an answer takes at most: by so much the time that it says may be behind
 LONGEST_POLL = 600.0  # seconds
 
 
@@ -114,12 +115,14 @@ class State:
     failed_in_a_row: int
 
 
-def state(source: PlannedSource, now: float) -> State:
-    """Give what a look at a moment would show."""
+def state(source: PlannedSource, now: float, looked: float) -> State:
+    """Give what a look at a moment would show, where the first look was at another."""
     begun = [job for job in source.planned(now) if job.started <= now]
     running = [job for job in begun if job.ends > now]
     ended = [job for job in begun if job.ends <= now]
-    ever = [job for job in source.jobs if job.ends <= now]  # a success is remembered longer than it is listed
+    # What was listed once is remembered; what had gone from the list before the first look was never seen.
+    oldest = min((job.started for job in source.planned(looked)), default=0.0)
+    ever = [job for job in source.jobs if job.ends <= now and job.started >= oldest]
     last = max(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), default=None)
     return State(
         running=len(running),
@@ -147,7 +150,8 @@ def was_running(source: PlannedSource, moment: float) -> bool:
 def started(source: PlannedSource, since: float, until: tuple[float, float]) -> dict[str, Bounds]:
     """Count the jobs that started within a time by their status at a moment known to lie between two."""
     low, high = dict.fromkeys(STATUSES, 0), dict.fromkeys(STATUSES, 0)
-    for job in source.jobs[bisect_right(source.starts, since - SLACK) : bisect_right(source.starts, until[1])]:
+    begin, end = bisect_right(source.starts, since - SLACK - SLOWEST), bisect_right(source.starts, until[1])
+    for job in source.jobs[begin:end]:
         first, last = job.status(max(job.started, until[0])), job.status(until[1])
         for status in STATUSES if first != last else (first,):
             high[status] += 1

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 EPOCH = 1_795_478_400.0  # a Monday, 00:00 UTC
 WEEK = 7 * DAY
 SETTLING = 12 * HOUR  # every back-off runs out in it, and a full reread comes after the last lie
-BETWEEN_SCRAPES = 5 * HOUR
+BETWEEN_SCRAPES = DAY
+AFTER_TROUBLE = HOUR
 MEMORY = Path("/dev/shm")  # noqa: S108 (a directory of ours is made in it)
 
 
@@ -111,6 +112,10 @@ class World:
         else:
             self._dies_at = point
 
+    def look_soon(self) -> None:
+        """Have somebody scrape while a trouble that has just begun may show."""
+        self.timeline.at(self.timeline.now + self.dice.expovariate(1 / AFTER_TROUBLE), self._look)
+
     def stop(self, pause: float, *, amid_requests: bool = False) -> None:
         """Stop the process as an operator does, now or soon after the next request; start it after a pause."""
         if amid_requests:
@@ -169,7 +174,7 @@ class World:
 
     def _account(self, number: int) -> Account:
         name = f"account-{number}"
-        sources = self.dice.choice((1, 1, 1, 2, 2, 3))
+        sources = self.dice.choice((1, 1, 1, 1, 2, 3))
         fleet = make_fleet(self.dice, sources, self.timeline.now, self.ends, name)
         fleet = Fleet(fleet.applications, account=f"{number + 1}" * 12)
         return Account(name, fleet, self.timeline, self.dice, self.trace)
@@ -214,6 +219,9 @@ class World:
 
     def _scrape(self) -> None:
         self._scrape_later()
+        self._look()
+
+    def _look(self) -> None:
         if self.process:
             self.checker.scrape(self.process)
 
@@ -224,6 +232,8 @@ class World:
         self.disk_full_until, self._dies_at, self._amid_requests = 0.0, None, None
         self.reload(self.base)
         self._start()
+        if self.process:
+            self.checker.healed(self.process)
 
 
 def run(seed: int, show: Callable[[str], None] | None = None, days: float = 7.0) -> Result:

@@ -54,7 +54,7 @@ class AwsClock:
         return said
 
     def now(self) -> float:
-        """Give AWS's time in seconds since the epoch, good to about a second."""
+        """Give AWS's time in seconds since the epoch, behind by a second at most and what the last answer took."""
         offset = self._offset
         return self._clock.time() if offset is None else self._clock.monotonic() + offset
 
