@@ -59,7 +59,7 @@ def of_the_first_release(directory: Path) -> int:
     used(directory)
     path = directory / "state.db"
     with sqlite3.connect(path) as db:
-        rows = [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("source", "job")]  # noqa: S608
+        rows = [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("source", "job")]  # noqa: S608 (our own names)
     db.close()
     path.unlink()
     with sqlite3.connect(path, isolation_level=None) as db:

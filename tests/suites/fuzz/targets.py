@@ -116,7 +116,7 @@ class Answers:
         with connection.calling("none") as client:
             client.meta.events.register_last("before-send.qbusiness", self._respond)
         # Refused or not, nobody waits here.
-        client._endpoint.__class__._needs_retry = lambda *_, **__: False  # type: ignore[attr-defined] # noqa: SLF001
+        client._endpoint.__class__._needs_retry = lambda *_, **__: False  # type: ignore[attr-defined] # noqa: SLF001 (botocore has no way to say so)
         index, source = IndexId(*_IDS[:2]), SourceId(*_IDS)
         self._asks: tuple[Callable[[], object], ...] = (
             provider.applications,
