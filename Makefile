@@ -45,14 +45,14 @@ check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and g
 	$(BIN)/python -m docs.generate --check
 	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator --check
 	$(BIN)/python -m deploy.generate --check
-	$(BIN)/python -m pytest --quiet tests/test_golden.py -k golden_one
+	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_one
 
 fmt: $(VENV)/.dev  ## format, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 golden: $(VENV)/.dev  ## rewrite the golden files
-	$(BIN)/python -m pytest --quiet tests/test_golden.py --rewrite-golden
+	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py --rewrite-golden
 
 docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
 	$(BIN)/python -m docs.generate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.cli.policy import policy
 from exporter.config import Config, TargetConfig
-from exporter.providers.permissions import Place, assume_role
+from exporter.providers.qbusiness.permissions import Place, assume_role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

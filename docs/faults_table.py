@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # where the declarations are
-
-from faults.matrix import FAULTS, OPERATIONS, WAYS, cells, makes_sense
+from tests.support.faults.matrix import FAULTS, OPERATIONS, WAYS, cells, makes_sense
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from faults.matrix import Fault, Operation
+    from tests.support.faults.matrix import Fault, Operation
 
 _INTRODUCTION = """\
 # Faults
 
-Written by `make docs` from `tests/faults/matrix.py`, which `make test-faults` tries cell by cell: the whole program on
-virtual time, boto3 and all, against the simulated service over real HTTP.
+Written by `make docs` from `tests/support/faults/matrix.py`, which `make test-faults` tries cell by cell: the whole
+program on virtual time, boto3 and all, against the simulated service over real HTTP.
 
 A cell is one fault of one operation, on its first page or on a later one, for one data source or application or for
 all. In each the fault befalls one request, and after that every request of an hour, while sync jobs begin, work and

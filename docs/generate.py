@@ -12,9 +12,9 @@ from docs.alerts_table import alerts_page
 from docs.configuration_reference import configuration_page
 from docs.faults_table import faults_page
 from exporter.config import json_schema
+from exporter.domain.model import Location
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
-from exporter.model import Location
-from exporter.telemetry import Telemetry
+from exporter.metrics.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def metrics_page() -> str:
         [
             "# Metrics",
             "",
-            "Written by `make docs` from the declarations in `exporter/metrics/` and `exporter/telemetry.py`.",
+            "Written by `make docs` from the declarations in `exporter/metrics/` and `exporter/metrics/telemetry.py`.",
             "",
             "Times are seconds since the epoch on AWS's clock. A figure that the API did not say is absent, never 0.",
             "No sample carries a timestamp: each is as of the data source's last successful poll, which",

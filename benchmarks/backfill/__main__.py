@@ -19,7 +19,7 @@ import yaml
 
 from benchmarks.polling.organisation import Source, organisation
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index
-from exporter.simulator.life import PlannedJob
+from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
 ROWS = ("50/90", "500/9")

@@ -21,27 +21,27 @@ from botocore.config import Config as BotoConfig
 
 from exporter.aws import Connection
 from exporter.config import PollingConfig, TargetConfig
+from exporter.domain.history import Policy
+from exporter.domain.model import DataSource, Location, SourceId
 from exporter.exposition import Section
-from exporter.history import Policy
-from exporter.host import System
-from exporter.lookback import watermark
-from exporter.means import Access, Means
 from exporter.metrics import SourceFamilies
-from exporter.model import DataSource, Location, SourceId
-from exporter.names import Names
-from exporter.poller import Poller
-from exporter.providers.qbusiness import QBusiness
+from exporter.polling.lookback import watermark
+from exporter.polling.poller import Poller
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.runtime import System
 from exporter.simulator import fleet as simulated
-from exporter.simulator.life import PlannedJob
+from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
+from exporter.target.context import Access, Means
+from exporter.target.display_names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection as Pipe
 
+    from exporter.domain.model import SourceSnapshot, SyncJob
     from exporter.errors import Reason
-    from exporter.model import SourceSnapshot, SyncJob
 
 ROUNDS, POLLS = 15, 100
 JOBS = 30  # of the last month, one a day: what a daily source has

@@ -16,7 +16,7 @@ from benchmarks.polling.simulation import Simulation
 if TYPE_CHECKING:
     from collections import Counter
 
-from exporter import logs
+from exporter.cli import logs
 
 START = 1_795_478_400.0  # a Monday, 00:00 UTC
 DAY, HOUR = 86400.0, 3600.0

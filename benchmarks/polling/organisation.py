@@ -10,8 +10,8 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from exporter.model import DocumentCounts, SourceId, SyncJob
-from exporter.schedule import parse
+from exporter.domain.model import DocumentCounts, SourceId, SyncJob
+from exporter.domain.schedule import parse
 from exporter.simulator.fleet import make_id
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

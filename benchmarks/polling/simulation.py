@@ -9,23 +9,23 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from exporter.agenda import Agenda, Intervals
-from exporter.budget import Pace
-from exporter.history import Policy, newly_ended
-from exporter.host import System
-from exporter.means import Access, Means
-from exporter.model import DataSource, Description
-from exporter.names import Names
-from exporter.poller import Poller
+from exporter.aws.rate_limiter import Pace
+from exporter.domain.history import Policy, newly_ended
+from exporter.domain.model import DataSource, Description
+from exporter.polling.poller import Poller
+from exporter.polling.queue import Agenda, Intervals
 from exporter.providers import JobPage
+from exporter.runtime import System
 from exporter.store import MEMORY, Store
+from exporter.target.context import Access, Means
+from exporter.target.display_names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from benchmarks.polling.organisation import Source
+    from exporter.domain.model import SourceHistory, SourceId, SourceSnapshot, SyncJob
     from exporter.errors import Reason
-    from exporter.model import SourceHistory, SourceId, SourceSnapshot, SyncJob
 
 PAGE = 10
 LATENCY = 0.08  # seconds that an answer takes

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
-from exporter.simulator.life import PlannedJob
+from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
 if TYPE_CHECKING:

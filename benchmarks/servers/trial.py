@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, make_asgi_app, make_wsgi_app, start_http_server
 
-from exporter.overview import ExporterHealth, Overview, Terms
+from exporter.status import ExporterHealth, Overview, Terms
 from exporter.web.application import Site, create_app
-from exporter.web.server import WebServer
+from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.backfill.seam import anew, last_moment, told_to_end
-from exporter.exposition.timed import Rendering
-from exporter.history import fold
-from exporter.metrics.past import AS_OF, SINCE_UPDATED, UNKNOWN
-from exporter.model import Reading, SourceHistory, SyncJob, SyncJobStatus
+from exporter.backfill.boundary import anew, last_moment, told_to_end
+from exporter.backfill.families import AS_OF, SINCE_UPDATED, UNKNOWN
+from exporter.backfill.rendering import Rendering
+from exporter.domain.history import fold
+from exporter.domain.model import Reading, SourceHistory, SyncJob, SyncJobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.exposition.timed import Heads, Point
-    from exporter.history import Policy
+    from exporter.backfill.rendering import Heads, Point
+    from exporter.domain.history import Policy
+    from exporter.domain.model import SourceSnapshot
     from exporter.metrics import SourceFamilies
-    from exporter.model import SourceSnapshot
 
 AFTER = 0.001  # seconds past a change within which rounding may keep it from being seen
 

@@ -7,14 +7,14 @@ import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from exporter.exposition.timed import END, Point, moments, repeated, telling_the_time
+from exporter.backfill.rendering import END, Point, moments, repeated, telling_the_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
+    from exporter.backfill.rendering import Heads, Moment
     from exporter.backfill.replay import Run, Steps, Timeline
-    from exporter.exposition.timed import Heads, Moment
 
 AT_ONCE = 1000  # moments of a series that are written in one piece
 

@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from exporter import logs
+from exporter.cli import logs
 from exporter.cli.arguments import parse
 from exporter.errors import ConfigError, ExporterError
 

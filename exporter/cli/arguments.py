@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter import __version__, config, logs
-from exporter.cli import backfill, check, demo, discover, export, plan, policy, serve
-from exporter.cli.build import revision
-from exporter.cli.configuration import DEFAULT_FILE
+from exporter import __version__, config
+from exporter.app.build_info import revision
+from exporter.cli import backfill, check, demo, discover, export, logs, plan, policy, serve
+from exporter.cli.config_files import DEFAULT_FILE
 from exporter.metrics import FAMILIES, SOURCE_LABELS
 
 if TYPE_CHECKING:

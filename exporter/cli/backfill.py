@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from tqdm import tqdm
 
+from exporter.app.dependencies import Outside
+from exporter.app.exporter import Exporter
 from exporter.backfill import Replay, Spool
-from exporter.cli.assembly import Exporter
-from exporter.cli.configuration import read
+from exporter.cli.config_files import read
 from exporter.cli.output import wait_for_first_pass, written
-from exporter.cli.shared import Outside
+from exporter.domain.history import Policy, progress
 from exporter.errors import ProviderError
-from exporter.history import Policy, progress
-from exporter.lookback import past_reading
 from exporter.metrics import SourceFamilies
-from exporter.providers.qbusiness import QBusiness
+from exporter.metrics.telemetry import Telemetry
+from exporter.polling.lookback import past_reading
+from exporter.providers.qbusiness.provider import QBusiness
 from exporter.store import Store
-from exporter.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Iterator
 
-    from exporter.cli.target import Target
-    from exporter.model import Reading, SourceSnapshot, SyncJob
+    from exporter.app.target import Target
+    from exporter.domain.model import Reading, SourceSnapshot, SyncJob
     from exporter.providers import JobPage
 
 MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.cli.configuration import read
+from exporter.cli.config_files import read
 from exporter.cli.probe import probe
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.cli.configuration import Configuration, read_access
+from exporter.cli.config_files import Configuration, read_access
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
 from exporter.simulator.clock import ScaledClock
@@ -18,7 +18,7 @@ from exporter.store import MEMORY
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from exporter.web.server import WebServer
+    from exporter.web.server.server import WebServer
 
 # Nothing of the person's own AWS set-up may reach the simulation, or be asked for on its account.
 _OWN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from exporter.cli.asking import Asked
-from exporter.cli.configuration import read
+from exporter.cli.config_files import read
+from exporter.cli.oneshot import Asked
 from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
-from exporter.discovery.rules import Rules
-from exporter.discovery.troubles import Troubles
-from exporter.discovery.walk import Stock, Walk
-from exporter.means import Access
+from exporter.discovery.crawler import Stock, Walk
+from exporter.discovery.failures import Troubles
+from exporter.discovery.filters import Rules
+from exporter.target.context import Access
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.cli.assembly import Exporter
-from exporter.cli.build import revision
-from exporter.cli.configuration import read
+from exporter.app.build_info import revision
+from exporter.app.exporter import Exporter
+from exporter.cli.config_files import read
 from exporter.cli.output import wait_for_first_pass, written
-from exporter.telemetry import Telemetry
+from exporter.metrics.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -17,7 +17,7 @@ from exporter.errors import StartupError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from exporter.cli.assembly import Exporter
+    from exporter.app.exporter import Exporter
 
     Writer = Callable[[Iterable[bytes]], None]
 

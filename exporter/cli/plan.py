@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from exporter.cli.asking import Asked
-from exporter.cli.configuration import read
+from exporter.cli.config_files import read
+from exporter.cli.oneshot import Asked
 from exporter.config import format_duration
-from exporter.discovery.rules import Candidate, Rules
-from exporter.discovery.troubles import Troubles
-from exporter.discovery.walk import Applications, Stock, Walk
-from exporter.lookback import REREAD
-from exporter.means import Access
+from exporter.discovery.crawler import Applications, Stock, Walk
+from exporter.discovery.failures import Troubles
+from exporter.discovery.filters import Candidate, Rules
+from exporter.domain.model import SourceId
 from exporter.metrics import series_of_index, series_of_source
-from exporter.model import SourceId
-from exporter.providers.qbusiness import PAGE_SIZE
+from exporter.polling.lookback import REREAD
+from exporter.providers.qbusiness.provider import PAGE_SIZE
+from exporter.target.context import Access
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -7,16 +7,16 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from exporter.cli.asking import Asked
-from exporter.cli.configuration import read
-from exporter.providers.permissions import MAX_MANAGED_POLICY, assume_role, needed, statements
+from exporter.cli.config_files import read
+from exporter.cli.oneshot import Asked
+from exporter.providers.qbusiness.permissions import MAX_MANAGED_POLICY, assume_role, needed, statements
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator, Sequence
 
     from exporter.config import Config, TargetConfig
-    from exporter.providers.permissions import Place
+    from exporter.providers.qbusiness.permissions import Place
 
 
 def run(arguments: Namespace) -> int:

@@ -6,17 +6,17 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.cli.asking import Asked
+from exporter.cli.oneshot import Asked
 from exporter.cli.policy import sid
+from exporter.domain.model import IndexId, SourceId
 from exporter.errors import ProviderError, Reason
-from exporter.model import IndexId, SourceId
-from exporter.providers.permissions import Permission, assume_role, needed, statements
+from exporter.providers.qbusiness.permissions import Permission, assume_role, needed, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.config import Config
-    from exporter.providers.qbusiness import QBusiness
+    from exporter.providers.qbusiness.provider import QBusiness
 
 ALLOWED, MISSING, NOT_TRIED = "allowed", "missing", "not tried"
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import __version__
-from exporter.cli.assembly import Exporter
-from exporter.cli.build import revision
-from exporter.cli.configuration import read
+from exporter.app.build_info import revision
+from exporter.app.exporter import Exporter
+from exporter.cli.config_files import read
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from exporter.cli.configuration import Configuration
-    from exporter.web.access import Access
-    from exporter.web.server import WebServer
+    from exporter.cli.config_files import Configuration
+    from exporter.web.server.server import WebServer
+    from exporter.web.web_config import Access
 
 logger = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from exporter.config.models import (
 )
 from exporter.config.schema import json_schema
 from exporter.config.web import LoadedWeb, TlsConfig, WebConfig, load_web
-from exporter.config.web_kinds import canonical as canonical_san
+from exporter.config.web_types import canonical as canonical_san
 from exporter.config.writer import FoundSource, FoundTarget, write
 
 __all__ = [

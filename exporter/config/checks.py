@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from exporter.config.durations import format_duration
-from exporter.config.words import shown
-from exporter.model import tag_label
+from exporter.config.messages import shown
+from exporter.domain.model import tag_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.config.models import Config, TargetConfig
-    from exporter.config.source import Source
+    from exporter.config.yaml_source import Source
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.config.words import shown
+from exporter.config.messages import shown
 
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _LONGEST = 292 * _UNITS["y"]  # Prometheus's own limit: what 64 bits of nanoseconds hold

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.checks import across, unwise
+from exporter.config.messages import kind_of, shown_key
 from exporter.config.models import Config
-from exporter.config.source import read
-from exporter.config.words import kind_of, shown_key
+from exporter.config.yaml_source import read
 from exporter.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from exporter.config.checks import Finding
-    from exporter.config.source import Source
+    from exporter.config.yaml_source import Source
 
     Model = TypeVar("Model", bound=BaseModel)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from exporter.config.kinds import (
+from exporter.config.types import (
     Buckets,
     Glob,
     Identifier,

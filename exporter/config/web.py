@@ -11,9 +11,8 @@ from pydantic import Field
 
 from exporter.config.load import text_of, validated
 from exporter.config.models import Section
-from exporter.config.source import read
 from exporter.config.web_checks import across, unwise
-from exporter.config.web_kinds import (
+from exporter.config.web_types import (
     CURVES,
     SUITES,
     BcryptHash,
@@ -32,12 +31,13 @@ from exporter.config.web_kinds import (
     TlsVersion,
     UserName,
 )
+from exporter.config.yaml_source import read
 from exporter.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.source import Source
+    from exporter.config.yaml_source import Source
 
 _HASH = re.compile(r"\$2\w?\$[0-9]*\$?[./A-Za-z0-9]*")
 _QUOTED = re.compile(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.config.web_kinds import IF_GIVEN, NO_CLIENT, TLS13_SUITES, VERIFIED
+from exporter.config.web_types import IF_GIVEN, NO_CLIENT, TLS13_SUITES, VERIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exporter.config.checks import Finding
-    from exporter.config.source import Source
+    from exporter.config.yaml_source import Source
 
 SLOW_COST = 15  # two seconds and more
 

@@ -1,9 +1,9 @@
 """Every metric of what is watched, as a declaration: name, type, help, labels, and a pure function of a snapshot."""
 
-from exporter.metrics.census import series_of_index, series_of_source
+from exporter.domain.source_view import Context
+from exporter.metrics.collector import FAMILIES, SOURCE_LABELS, SourceFamilies
 from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
-from exporter.metrics.source import Context
-from exporter.metrics.sources import FAMILIES, SOURCE_LABELS, SourceFamilies
+from exporter.metrics.series_count import series_of_index, series_of_source
 
 __all__ = [
     "FAMILIES",

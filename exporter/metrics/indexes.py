@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
 from exporter.metrics.families import Gauge, Info, state_of, value_of
-from exporter.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prometheus_client.core import Metric
 
+    from exporter.domain.model import IndexFacts, IndexSnapshot
     from exporter.metrics.families import Family, Sample
-    from exporter.model import IndexFacts, IndexSnapshot
 
 INDEX_LABELS = ("application", "index", "index_id")
 _AS_OF = "as of the last discovery"

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.config import ObjectiveMatch
+    from exporter.domain.model import SourceSnapshot
+    from exporter.domain.source_view import Context
     from exporter.metrics.families import Family, Sample
-    from exporter.metrics.source import Context
-    from exporter.model import SourceSnapshot
 
 _GRACE = 3600.0  # seconds beyond two gaps of the schedule: one missed firing, and the sync's own duration, are forgiven
 _NAME = "qbusiness_data_source_objective"

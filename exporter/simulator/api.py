@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.asking import ARN_PATH, Asked, Paging
+from exporter.simulator.request import ARN_PATH, Asked, Paging
 from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import Call, Request, Response, ServiceError, answer, invalid, not_found
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from exporter.simulator.fleet import Application, DataSource, Fleet, Index
     from exporter.simulator.iam import Policy
-    from exporter.simulator.life import PlannedJob
+    from exporter.simulator.job import PlannedJob
 
 SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (what must never be seen outside: tests look for it)  # nosec B105
 

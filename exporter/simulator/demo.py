@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, make_id
-from exporter.simulator.life import PlannedJob
+from exporter.simulator.job import PlannedJob
 
 if TYPE_CHECKING:
     import random

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.life import KINDS, TERMINAL, PlannedJob
+from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

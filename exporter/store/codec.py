@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from exporter.model import (
+from exporter.domain.model import (
     Accounted,
     DataSource,
     Description,

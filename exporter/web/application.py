@@ -16,10 +16,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.errors import StartupError
-from exporter.web.hardening import Hardening
+from exporter.web.basic_auth import Passwords
+from exporter.web.middleware import Hardening
 from exporter.web.page import Page
-from exporter.web.passwords import Passwords
-from exporter.web.pieces import PiecesResponse
+from exporter.web.responses import PiecesResponse
 from exporter.web.status import page_endpoint, sources_endpoint
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from exporter.overview import Overview
-    from exporter.web.access import Access
+    from exporter.status import Overview
+    from exporter.web.web_config import Access
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.exposition.negotiation import accepts_gzip
-from exporter.overview import Query, QueryError, giving_way
+from exporter.status import Query, QueryError, giving_way
 from exporter.web.page import SOURCES_A_PAGE
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from exporter.overview import Overview
+    from exporter.status import Overview
     from exporter.web.page import Page
 
 SOURCES_AN_ANSWER = 1000  # where nobody asks for another number

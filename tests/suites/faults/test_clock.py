@@ -10,8 +10,8 @@ import pytest
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
-from harness import Program, config_for, eventually, fleet_of, serve
-from truthful import Watcher, lively, settle
+from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.oracle import Watcher, lively, settle
 
 STEPS = ("+5h", "-7h", "+30d", "-1d", "+0")
 POLLED = "qbusiness_last_successful_poll_timestamp_seconds"

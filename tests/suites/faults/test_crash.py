@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.store import Store
-from faults.disk import Call, Disk, lay_out, record
-from faults.mortal import COMMITS, FIRST_SCHEMA, KEY, counted, history
+from tests.support.faults.crash import COMMITS, FIRST_SCHEMA, KEY, counted, history
+from tests.support.faults.disk import Call, Disk, lay_out, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ import pytest
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
-from harness import Program, config_for, eventually, fleet_of, serve
-from truthful import Watcher, lively, settle
+from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.oracle import Watcher, lively, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

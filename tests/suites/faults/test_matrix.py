@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from faults.matrix import Cell, cells
-from faults.trial import Stages, try_cell
+from tests.support.faults.matrix import Cell, cells
+from tests.support.faults.runner import Stages, try_cell
 
 STAGES = Stages()
 

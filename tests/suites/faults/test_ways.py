@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from builders import HOUR
 from exporter.simulator.server import SimulatedQBusiness
-from faults.matrix import WAYS, Way
-from faults.stage import HOST, Stage
-from faults.trial import FOUND_AGAIN, changes, surroundings
+from tests.support.builders import HOUR
+from tests.support.faults.environment import HOST, Stage
+from tests.support.faults.matrix import WAYS, Way
+from tests.support.faults.runner import FOUND_AGAIN, changes, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,14 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from exporter.aws import Connection
 from exporter.config import PollingConfig, TargetConfig, load_web
 from exporter.config import parse as parse_config
+from exporter.domain.model import IndexId, SourceId
+from exporter.domain.schedule import ScheduleError
+from exporter.domain.schedule import parse as parse_schedule
 from exporter.errors import ConfigError, ProviderError, Reason
-from exporter.host import System
-from exporter.model import IndexId, SourceId
-from exporter.providers.qbusiness import QBusiness
-from exporter.schedule import ScheduleError
-from exporter.schedule import parse as parse_schedule
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.runtime import System
 from exporter.store import codec
-from exporter.web.server import WebServer
+from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

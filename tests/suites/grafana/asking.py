@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dashboards import ANY, filled_in, panels
+from tests.support.dashboards import ANY, filled_in, panels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prometheus_server import Prometheus
+    from tests.support.prometheus_server import Prometheus
 
 WIDTH_IN_POINTS = 700
 Series = list[dict[str, Any]]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import Program, eventually
-from prometheus_server import Prometheus, prometheus, scraping
-from rulebook import RULE_FILES
-from suites.grafana.asking import View
-from suites.grafana.drawing import browser, bundle, picture
+from tests.suites.grafana.asking import View
+from tests.suites.grafana.drawing import browser, bundle, picture
+from tests.support.alert_rules import RULE_FILES
+from tests.support.harness import Program, eventually
+from tests.support.prometheus_server import Prometheus, prometheus, scraping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route, sync_playwright
 
-from dashboards import load
+from tests.support.dashboards import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
 
-    from suites.grafana.asking import Series, View
+    from tests.suites.grafana.asking import Series, View
 
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"

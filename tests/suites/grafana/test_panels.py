@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dashboards import FILES, filled_in, load, queries
-from harness import eventually
-from suites.grafana.asking import View, answers, ask, marks
-from suites.grafana.drawing import Drawing
+from tests.suites.grafana.asking import View, answers, ask, marks
+from tests.suites.grafana.drawing import Drawing
+from tests.support.dashboards import FILES, filled_in, load, queries
+from tests.support.harness import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from prometheus_server import Prometheus
+    from tests.support.prometheus_server import Prometheus
 
     Look = Callable[..., View]
 
@@ -32,7 +32,7 @@ NOTHING_TO_SHOW = {
     "exporter.json: Requests that did not work, by code: codes": "the demo answers every request",
     "exporter.json: Failed polls by reason: reasons": "no poll of the demo fails",
 }
-"""Queries that the demo has no answer for, and why: tests/test_dashboard_answers.py has made-up series for these."""
+"""Queries that the demo has no answer for, and why: tests/deploy/test_dashboard_queries.py has series for these."""
 
 DRAWN_IN_DEPTH, IN_PICTURES = "servicenow", "jira"
 """One that never fails, so that it is known which panels are empty; and one that now and then does."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft7Validator
 
-from dashboards import FILES, load, panels
-from suites.grafana.drawing import HERE, MODULES
+from tests.suites.grafana.drawing import HERE, MODULES
+from tests.support.dashboards import FILES, load, panels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

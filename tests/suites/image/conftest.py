@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from suites.image.containers import BASE, IMAGE, PODMAN, REVISION, WHEELS, Contained
+from tests.suites.image.containers import BASE, IMAGE, PODMAN, REVISION, WHEELS, Contained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

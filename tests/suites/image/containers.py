@@ -7,7 +7,7 @@ import subprocess
 import uuid
 from dataclasses import dataclass, field
 
-from harness import PATIENCE, Program, free_port
+from tests.support.harness import PATIENCE, Program, free_port
 
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 IMAGE = "localhost/qbusiness-exporter:under-test"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from alertmanager_server import PROGRAM as ALERTMANAGER
-from harness import PATIENCE, Program, eventually, free_port
-from prometheus_server import Prometheus
-from suites.image.conftest import ROOT
+from tests.suites.image.conftest import ROOT
+from tests.support.alertmanager_server import PROGRAM as ALERTMANAGER
+from tests.support.harness import PATIENCE, Program, eventually, free_port
+from tests.support.prometheus_server import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from builders import HOUR
-from certificates import Certificates
 from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import DataSource, make_id
-from exporter.simulator.life import PlannedJob
+from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from harness import config_for, eventually, fleet_of
-from suites.image.containers import CONFIG, REVISION, STATE, run_once
+from tests.suites.image.containers import CONFIG, REVISION, STATE, run_once
+from tests.support.builders import HOUR
+from tests.support.certificates import Certificates
+from tests.support.harness import config_for, eventually, fleet_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from suites.image.containers import Contained
+    from tests.suites.image.containers import Contained
 
     Contain = Callable[..., Contained]
 

@@ -11,14 +11,14 @@ import yaml
 
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
-from harness import config_for, fleet_of
-from suites.image.conftest import ROOT
-from suites.image.containers import CREDENTIALS, HARDENED
+from tests.suites.image.conftest import ROOT
+from tests.suites.image.containers import CREDENTIALS, HARDENED
+from tests.support.harness import config_for, fleet_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from suites.image.test_container import Contain
+    from tests.suites.image.test_container import Contain
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 COMMANDS = [

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.requirements import Requirement
 
-from suites.image.conftest import ROOT
-from suites.image.containers import REVISION, run_once
+from tests.suites.image.conftest import ROOT
+from tests.suites.image.containers import REVISION, run_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

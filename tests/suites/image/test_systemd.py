@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from certificates import Certificates, trusting
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
-from harness import Program, config_for, eventually, fleet_of, free_port
-from suites.image.conftest import ROOT, bootstrap
-from suites.image.containers import CREDENTIALS, PODMAN
+from tests.suites.image.conftest import ROOT, bootstrap
+from tests.suites.image.containers import CREDENTIALS, PODMAN
+from tests.support.certificates import Certificates, trusting
+from tests.support.harness import Program, config_for, eventually, fleet_of, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

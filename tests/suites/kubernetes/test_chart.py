@@ -14,7 +14,7 @@ from helm_python.errors import HelmError
 from exporter import __version__
 from exporter.cli.arguments import parse as parse_arguments
 from exporter.config import load
-from suites.kubernetes.chart import (
+from tests.suites.kubernetes.chart import (
     CHART,
     EVERYTHING,
     NAME,

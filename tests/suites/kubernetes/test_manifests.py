@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.config import load
-from suites.kubernetes.chart import (
+from tests.suites.kubernetes.chart import (
     NAMESPACE,
     ROLE,
     ROOT,
@@ -27,7 +27,7 @@ from suites.kubernetes.chart import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from suites.kubernetes.chart import Manifest
+    from tests.suites.kubernetes.chart import Manifest
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 MADE = "# Rendered from the chart: tests/suites/kubernetes/run --rewrite-golden\n"

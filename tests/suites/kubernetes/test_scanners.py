@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from suites.kubernetes.chart import EVERYTHING, ROOT, render
-from suites.kubernetes.test_manifests import built
+from tests.suites.kubernetes.chart import EVERYTHING, ROOT, render
+from tests.suites.kubernetes.test_manifests import built
 
 if TYPE_CHECKING:
     from pathlib import Path

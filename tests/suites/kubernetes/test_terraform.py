@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hcl2
 import pytest
 
-from suites.kubernetes.chart import ROOT
+from tests.suites.kubernetes.chart import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,20 +6,20 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from exporter import lookback
-from exporter.agenda import Agenda
-from exporter.budget import Budget, Pace
-from exporter.cli.target import Target
-from exporter.discovery.walk import Walk
+from exporter.app.target import Target
+from exporter.aws.rate_limiter import Budget, Pace
+from exporter.discovery.crawler import Walk
+from exporter.domain.history import _Tally
+from exporter.domain.model import Accounted, KnownJob, SourceHistory
 from exporter.errors import ProviderError, Reason
-from exporter.exposition.sheet import Sheet
-from exporter.history import _Tally
-from exporter.metrics import sources
+from exporter.exposition.chunks import Sheet
+from exporter.metrics import collector
 from exporter.metrics.families import value_of
-from exporter.model import Accounted, KnownJob, SourceHistory
-from exporter.poller import Poller
+from exporter.polling import lookback
+from exporter.polling.poller import Poller
+from exporter.polling.queue import Agenda
 from exporter.providers import Listing
-from exporter.providers.qbusiness import QBusiness
+from exporter.providers.qbusiness.provider import QBusiness
 from exporter.store import Store, codec
 
 if TYPE_CHECKING:
@@ -152,12 +152,12 @@ def has_stopping_jobs_ended(patch: pytest.MonkeyPatch) -> None:
 
 def _redeclare(patch: pytest.MonkeyPatch, name: str, samples: Callable[[Any, Any], Any]) -> None:
     """Have a family give other samples."""
-    family: Any = next(family for part in sources._PARTS for family in part if family.name == name)
+    family: Any = next(family for part in collector._PARTS for family in part if family.name == name)
     other = replace(family, samples=partial(samples, family.samples))
-    parts = tuple(tuple(other if one is family else one for one in part) for part in sources._PARTS)
-    patch.setattr(sources, "_PARTS", parts)
+    parts = tuple(tuple(other if one is family else one for one in part) for part in collector._PARTS)
+    patch.setattr(collector, "_PARTS", parts)
     for index, old in (("WINDOW_FAMILIES", 3), ("SCHEDULE_FAMILIES", 1), ("OBJECTIVE_FAMILIES", 2)):
-        patch.setattr(sources, index, parts[old])
+        patch.setattr(collector, index, parts[old])
 
 
 def loses_sources_to_an_outage(patch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
     """Be unready when there is an outage after the first pass."""
     real = Target.unready
     patch.setattr(Target, "unready", lambda self: real(self) or (None if self.is_up else "down"))
-    patch.setattr("exporter.cli.assembly.Exporter.unready", lambda self: self._not_yet_ready())
+    patch.setattr("exporter.app.exporter.Exporter.unready", lambda self: self._not_yet_ready())
 
 
 def counts_again_what_seems_to_run_again(patch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def counts_documents_of_what_was_over(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_soon_what_vanished(patch: pytest.MonkeyPatch) -> None:
     """Forget a job that had not ended a day after it was no longer listed."""
-    patch.setattr("exporter.history.LONGEST_GONE", 0.0)
+    patch.setattr("exporter.domain.history.LONGEST_GONE", 0.0)
 
 
 def polls_the_quiet_too_rarely(patch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from suites.simulation.defects import DEFECTS
-from virtual.many import run_many
-from virtual.world import run
+from simulation.runner import run_many
+from simulation.world import run
+from tests.suites.simulation.defects import DEFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,10 +13,10 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from pathlib import Path
 
-from exporter import logs
-from suites.soak import leaks
-from suites.soak.program import Soak
-from virtual.page import Page
+from exporter.cli import logs
+from simulation.page import Page
+from tests.suites.soak import leaks
+from tests.suites.soak.program import Soak
 
 
 def main() -> int:

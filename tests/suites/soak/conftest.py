@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from suites.soak.vitals import HEAD, MEGABYTE, Vitals
+from tests.suites.soak.resource_usage import HEAD, MEGABYTE, Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def soak(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., list[Vita
 
         def run(sources: int, hours: float, *more: str) -> list[Vitals]:
             looks = round(hours * LOOKS_AN_HOUR)
-            command = [sys.executable, "-m", "suites.soak", folder, f"--sources={sources}", f"--hours={hours}"]
+            command = [sys.executable, "-m", "tests.suites.soak", folder, f"--sources={sources}", f"--hours={hours}"]
             with (Path(folder) / "log").open("w+") as log, capsys.disabled():
                 course, code = _watch([*command, f"--looks={looks}", *more], log)
                 log.seek(0)

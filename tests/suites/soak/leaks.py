@@ -7,12 +7,13 @@ import threading
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from exporter import history, store
-from exporter.agenda import _Queue
-from exporter.aws.wire import Wiretap
-from exporter.discovery.surveyor import Surveyor
+from exporter import store
+from exporter.aws.hooks import Wiretap
+from exporter.discovery.reconciler import Surveyor
+from exporter.domain import history
 from exporter.exposition import Exposition
-from exporter.poller import Poller
+from exporter.polling.poller import Poller
+from exporter.polling.queue import _Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,20 +7,20 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.schedule import parse
+from exporter.domain.schedule import parse
 from exporter.simulator.fleet import Application, Fleet, Index, Totals, make_id, truth
-from exporter.simulator.life import KINDS, PlannedJob
+from exporter.simulator.job import KINDS, PlannedJob
 from exporter.simulator.server import Logged, SimulatedQBusiness
 from exporter.simulator.service import Service
-from virtual.account import TimelineClock
-from virtual.fleet import DAY, HOUR, MINUTE, PlannedSource
+from simulation.fleet import DAY, HOUR, MINUTE, PlannedSource
+from simulation.simulated_account import TimelineClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection as Pipe
 
     from exporter.simulator.wire import Call
-    from virtual.timeline import Timeline
+    from simulation.virtual_clock import Timeline
 
 CONTEXT = multiprocessing.get_context("spawn")  # nothing of ours is to be in its memory, nor of its in ours
 PER_INDEX, PER_APPLICATION = 25, 2  # as many as an application may have

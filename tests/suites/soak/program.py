@@ -14,17 +14,17 @@ from http.client import HTTPConnection
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Self
 
+from exporter.app.dependencies import Outside
+from exporter.app.exporter import Exporter
 from exporter.aws import Connection
-from exporter.cli.assembly import Exporter
-from exporter.cli.shared import Outside
 from exporter.config import Config
-from exporter.telemetry import Telemetry
-from suites.soak.organisation import CONTEXT, AtHand, Organisation, Plan
-from suites.soak.scrapers import OPENMETRICS, TEXT, what_is_missing
-from suites.soak.vitals import Vitals, descriptors, settled_memory, size_of_state, threads
-from virtual.fleet import HOUR, MINUTE
-from virtual.timeline import Timeline, VirtualHost, VirtualThread
-from virtual.wire import VirtualConnection
+from exporter.metrics.telemetry import Telemetry
+from simulation.fleet import HOUR, MINUTE
+from simulation.virtual_clock import Timeline, VirtualHost, VirtualThread
+from simulation.wire import VirtualConnection
+from tests.suites.soak.organisation import CONTEXT, AtHand, Organisation, Plan
+from tests.suites.soak.resource_usage import Vitals, descriptors, settled_memory, size_of_state, threads
+from tests.suites.soak.scrapers import OPENMETRICS, TEXT, what_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

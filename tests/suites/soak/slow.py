@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
-from stalling import REQUEST, is_dropped
+from tests.support.slow_clients import REQUEST, is_dropped
 
 TICK = 0.25  # seconds between two bytes
 SMALL = 4096  # bytes that a reader's kernel takes for it: the rest stays with the server

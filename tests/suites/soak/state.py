@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.config import Config
-from exporter.history import Policy, fold
-from exporter.model import DataSource, Description, Known, Reading, SourceHistory, SourceId
-from exporter.providers.answers import parse_job
+from exporter.domain.history import Policy, fold
+from exporter.domain.model import DataSource, Description, Known, Reading, SourceHistory, SourceId
+from exporter.providers.qbusiness.parsing import parse_job
 from exporter.store import Store
-from virtual.fleet import DAY
+from simulation.fleet import DAY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from harness import Program, eventually, serve
-from suites.soak.organisation import Organisation, Plan, make_fleet
-from suites.soak.scrapers import OPENMETRICS, PATIENCE, Counters, Scraper, fetch, what_is_missing
-from suites.soak.slow import SlowClients
-from suites.soak.state import fill_state
-from suites.soak.vitals import MEGABYTE, descriptors, most_resident, resident
-from virtual.fleet import HOUR
+from simulation.fleet import HOUR
+from tests.suites.soak.organisation import Organisation, Plan, make_fleet
+from tests.suites.soak.resource_usage import MEGABYTE, descriptors, most_resident, resident
+from tests.suites.soak.scrapers import OPENMETRICS, PATIENCE, Counters, Scraper, fetch, what_is_missing
+from tests.suites.soak.slow import SlowClients
+from tests.suites.soak.state import fill_state
+from tests.support.harness import Program, eventually, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

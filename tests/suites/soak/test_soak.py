@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from suites.soak import leaks
-from suites.soak.levels import what_grows
-from suites.soak.program import first_look
+from tests.suites.soak import leaks
+from tests.suites.soak.program import first_look
+from tests.suites.soak.thresholds import what_grows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from suites.soak.vitals import Vitals
+    from tests.suites.soak.resource_usage import Vitals
 
 SOURCES, HOURS = 40, 14.0
 # Each leak with what it makes grow; those of one run are told from each other by that.

@@ -1,0 +1,56 @@
+"""Which configuration is meant by the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter import config
+from exporter.errors import ConfigError
+from exporter.web.web_config import Access
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from exporter.errors import Problem
+
+DEFAULT_FILE = Path("config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration, what is unwise in it, where it came from, and the web config where there is one."""
+
+    config: config.Config
+    warnings: tuple[Problem, ...]
+    file: str
+    access: Access | None = None
+
+
+def read(arguments: Namespace) -> Configuration:
+    """Read the files that were named; raises ConfigError with every problem of both."""
+    problems = []
+    try:
+        access = read_access(arguments)
+    except ConfigError as error:
+        access, problems = None, error.problems
+    try:
+        loaded, file = _read_config(arguments.config_file)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *problems]) from error
+    if problems:
+        raise ConfigError(problems)
+    return Configuration(loaded.config, (*loaded.warnings, *(access.warnings if access else ())), file, access)
+
+
+def read_access(arguments: Namespace) -> Access | None:
+    """Read the web config where one was named; raises ConfigError with every problem."""
+    return Access(arguments.web_config_file) if arguments.web_config_file else None
+
+
+def _read_config(file: Path | None) -> tuple[config.Loaded, str]:
+    """Read the file that was named, else config.yaml where there is one, else take the defaults."""
+    if file is None and DEFAULT_FILE.exists():
+        file = DEFAULT_FILE
+    return (config.load(file), str(file)) if file else (config.Loaded(config.default(), ()), "built-in defaults")

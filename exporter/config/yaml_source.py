@@ -1,0 +1,149 @@
+"""YAML as plain data that remembers where each part of it stood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from exporter.config.messages import shown, shown_key
+from exporter.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Path = tuple[str | int, ...]
+MAX_NODES = 200_000  # aliases of aliases grow without bound; a configuration of ten thousand data sources does not
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+_COLLECTIONS = {f"{_TAG}map", f"{_TAG}seq"}
+_SCALARS = {
+    f"{_TAG}null": "nothing",
+    f"{_TAG}bool": "true or false",
+    f"{_TAG}int": "a number",
+    f"{_TAG}float": "a number",
+}
+# Dates too: no key wants one, and as text they may be a name. The last two are `=` and `<<` where a value stands.
+_TEXT = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", _MERGE}
+
+
+@dataclass(slots=True)
+class Source:
+    """A file's data, where its keys and values stand, and what is wrong with it as YAML."""
+
+    file: str
+    data: object = None
+    values: dict[Path, yaml.Mark] = field(default_factory=dict)
+    keys: dict[Path, yaml.Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def line(self, path: Path) -> int:
+        """Give the line in which a value stands."""
+        return self.values[path].line + 1
+
+    def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
+        """Place a problem at a value, at its key, or at the nearest thing around it that the file has."""
+        path = tuple(path)
+        while path and path not in self.values:
+            path, at_key = path[:-1], False
+        mark = (self.keys.get(path) if at_key else None) or self.values.get(path)
+        return Problem(self.file, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, message)
+
+
+def read(text: str, file: str) -> Source:
+    """Read YAML; raises ConfigError where it is not YAML at all."""
+    source = Source(file)
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is not None:
+            source.data = _Reader(loader, source).build(root, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise ConfigError([Problem(file, *where, f"not YAML: {error.problem or error.context}")]) from error
+    except yaml.reader.ReaderError as error:
+        line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
+        message = f"not YAML: character #x{error.character:04x} is not allowed"
+        raise ConfigError([Problem(file, line, column, message)]) from error
+    except RecursionError as error:
+        raise ConfigError([Problem(file, 1, 1, "not YAML: nested too deeply")]) from error
+    return source
+
+
+class _Reader:
+    """Builds data from nodes, as yaml.SafeLoader would, but for noting marks and refusing what it lets pass."""
+
+    def __init__(self, loader: yaml.SafeLoader, source: Source) -> None:
+        self._loader = loader
+        self._source = source
+        self._count = 0
+        self._open: set[int] = set()
+
+    def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 (YAML is anything)
+        self._guard(node)
+        self._source.values[path] = node.start_mark
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        self._open.add(id(node))
+        try:
+            if node.tag not in _COLLECTIONS:
+                self._refuse(node, _no_tag(node))
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
+            return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
+        finally:
+            self._open.discard(id(node))
+
+    def _guard(self, node: yaml.Node) -> None:
+        self._count += 1
+        if id(node) in self._open:
+            raise yaml.MarkedYAMLError(
+                problem="an alias of what it stands in, which never ends", problem_mark=node.start_mark
+            )
+        if self._count > MAX_NODES:
+            problem = f"more than {MAX_NODES} values once aliases are followed"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+    def _refuse(self, node: yaml.Node, message: str) -> None:
+        mark = node.start_mark
+        self._source.problems.append(Problem(self._source.file, mark.line + 1, mark.column + 1, message))
+
+    def _scalar(self, node: yaml.ScalarNode) -> object:
+        if node.tag in _TEXT:
+            return node.value
+        if node.tag not in _SCALARS:
+            self._refuse(node, _no_tag(node))
+            return None
+        try:
+            return self._loader.construct_object(node)
+        except (ValueError, LookupError):  # an explicit tag on what is not of its kind, or thousands of digits
+            self._refuse(node, f"{shown(node.value)} cannot be read as {_SCALARS[node.tag]}")
+            return None
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+        built: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._refuse(key_node, "a key that is not text: keys are single words")
+            elif key_node.tag == _MERGE:
+                self._refuse(
+                    key_node, "<<: merge keys are not followed: write the keys out, or alias the whole section"
+                )
+            elif not key_node.value.isprintable():
+                self._refuse(key_node, f"{shown_key(key_node.value)}: a key with characters that cannot be printed")
+            elif key_node.value in built:
+                key = key_node.value
+                first = self._source.keys[(*path, key)].line + 1
+                self._refuse(key_node, f"{shown_key(key)}: given twice, first in line {first}: keep one of them")
+            else:
+                here = (*path, key_node.value)
+                self._source.keys[here] = key_node.start_mark
+                built[key_node.value] = self.build(value_node, here)
+        return built
+
+
+def _no_tag(node: yaml.Node) -> str:
+    tag = node.tag.replace(_TAG, "!!")
+    return f"the tag {shown(tag)} is not allowed here: write the value without it"

@@ -1,0 +1,1 @@
+"""Data sources, sync jobs and schedules as values, and the counting rules. Pure: imports nothing but errors."""

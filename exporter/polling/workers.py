@@ -1,0 +1,148 @@
+"""The workers that poll one target's sources, and whether they are alive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.errors import StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.domain.model import DataSource
+    from exporter.polling.poller import Outcome
+    from exporter.polling.queue import Agenda, Standing
+    from exporter.runtime import Host
+
+STALLED = 60.0  # seconds beyond one request's longest life after which a silent poll loop counts as dead
+
+logger = structlog.get_logger()
+
+
+class Scheduler:
+    """Polls the sources of one target with a fixed number of workers until stopped."""
+
+    def __init__(  # noqa: PLR0913 (each a part of its own, made once)
+        self,
+        agenda: Agenda,
+        poll: Callable[[DataSource], Outcome],
+        workers: int,
+        patience: float,
+        host: Host,
+        *,
+        passed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`patience` is the longest that a single request may take, in seconds; `passed` is told of each pass's end."""
+        self._agenda = agenda
+        self._poll = poll
+        self._patience = patience + STALLED
+        self._host = host
+        self._passed = passed
+        self._changed = host.condition()
+        self._stopping = False
+        self._alive_at = host.monotonic()
+        self._threads = [host.thread(f"poll-{n}", self._run) for n in range(workers)]
+
+    def add(self, source: DataSource, standing: Standing | None = None, *, is_syncing: bool = False) -> None:
+        """Take on a source, due when it was where it was polled before, and soon where it is known to be syncing."""
+        with self._changed:
+            self._agenda.add(source, self._host.monotonic(), standing, is_syncing=is_syncing)
+            self._changed.notify()
+
+    def remove(self, source: DataSource) -> None:
+        """Poll a source no more."""
+        with self._changed:
+            self._agenda.remove(source)
+
+    def standings(self) -> dict[str, Standing]:
+        """Give where each source that was polled stands."""
+        with self._changed:
+            return self._agenda.standings(self._host.monotonic())
+
+    def polled(self) -> tuple[int, int]:
+        """Count the sources that have been polled, and all."""
+        with self._changed:
+            return len(self._agenda) - self._agenda.unpolled, len(self._agenda)
+
+    def watched(self) -> int:
+        """Count the sources."""
+        with self._changed:
+            return len(self._agenda)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let no further poll begin; returns at once."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def join(self, deadline: float) -> bool:
+        """Wait for the polls in flight until a moment of the monotonic clock; False when some are still at it."""
+        started = [thread for thread in self._threads if thread.ident is not None]
+        for thread in started:
+            thread.join(max(0.0, deadline - self._host.monotonic()))
+        return not any(thread.is_alive() for thread in started)
+
+    def progress(self) -> None:
+        """Note a sign of life from within a poll."""
+        self._alive_at = self._host.monotonic()
+
+    def lag(self) -> float:
+        """Give how late the most overdue source is, in seconds."""
+        with self._changed:
+            return self._agenda.lag(self._host.monotonic())
+
+    def unhealthy(self) -> str | None:
+        """Say why polling has stalled or died; None when it has not."""
+        dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
+        if dead and not self._stopping:
+            return f"{dead} of {len(self._threads)} poll workers have died"
+        silent = self._host.monotonic() - self._alive_at
+        with self._changed:
+            busy = bool(self._agenda.in_flight) or self._agenda.lag(self._host.monotonic()) > self._patience
+        if busy and silent > self._patience:
+            return f"polling has stalled: no sign of life for {silent:.0f} seconds"
+        return None
+
+    def unready(self) -> str | None:
+        """Say why the first pass has not ended; None when it has."""
+        with self._changed:
+            return self._agenda.unready
+
+    def has_succeeded(self) -> bool:
+        """Tell whether any poll ever worked."""
+        with self._changed:
+            return self._agenda.has_succeeded
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except StoppedError:
+            self.stop()
+
+    def _work(self) -> None:
+        while (source := self._next()) is not None:
+            outcome = self._poll(source)
+            with self._changed:
+                self._agenda.done(source, outcome, self._host.monotonic())
+                is_end = self._agenda.end_pass()
+                self._changed.notify()
+            if is_end:
+                self._passed()
+
+    def _next(self) -> DataSource | None:
+        with self._changed:
+            while not self._stopping:
+                now = self._host.monotonic()
+                source = self._agenda.take(now)
+                self._alive_at = now
+                if source is not None:
+                    return source
+                self._changed.wait(self._agenda.wait(now))
+            return None

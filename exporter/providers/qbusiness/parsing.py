@@ -1,0 +1,172 @@
+"""What Q Business's answers mean in our words, whatever is wrong with them (API reference, version 2023-11-27).
+
+A member of the wrong type raises ProviderError: such an answer is not to be trusted. A member that is missing, or odd
+within its type, costs no more than itself, and a warning where somebody should know.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.utils import parse_timestamp
+
+from exporter.domain.model import Description, DocumentCounts, IndexFacts, SyncJob
+from exporter.errors import ProviderError, Reason
+from exporter.providers import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+_CONNECTOR_ERROR = re.compile(r"\b[A-Z][A-Z0-9]{1,5}-\d{4}\b")
+_FIGURE = re.compile(r"0|[1-9][0-9]{0,11}")
+# Outside these years a time is a mistake; milliseconds taken for seconds land far above.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+_CLOCK_ERROR = 300.0  # seconds that a job may lie ahead: one in the future would be the last success for years
+
+
+def parse_job(raw: Mapping[str, Any], as_of: float, warnings: list[str]) -> SyncJob | None:
+    """Read one job as of a time; None, with a warning, where it cannot be told apart or placed in time.
+
+    Raises ProviderError for a member of the wrong type: such an answer is not to be trusted.
+    """
+    execution_id, status = _text(raw, "executionId"), _text(raw, "status")
+    latest = as_of + _CLOCK_ERROR
+    started = _time(raw, "startTime", warnings, latest)
+    if not execution_id or not status or started is None:
+        lacks = [n for n, v in (("executionId", execution_id), ("status", status), ("startTime", started)) if not v]
+        warnings.append(f"job {execution_id or 'without id'} skipped: no usable {', '.join(lacks)}")
+        return None
+    ended = _time(raw, "endTime", warnings, latest)
+    if ended is not None and ended < started:
+        warnings.append(f"job {execution_id}: endTime {ended} is before startTime {started}; taken as not said")
+        ended = None
+    error = _member(raw, "error", dict) or {}
+    message, source_code = _text(error, "errorMessage"), _text(raw, "dataSourceErrorCode")
+    return SyncJob(
+        execution_id=execution_id,
+        status=status,
+        started=started,
+        ended=ended,
+        documents=_documents(_member(raw, "metrics", dict) or {}, execution_id, warnings),
+        error_code=_text(error, "errorCode"),
+        error_message=message or source_code,
+        connector_error=_connector_error(source_code, message),
+    )
+
+
+def parse_named(raw: Mapping[str, Any]) -> str:
+    """Read the display name of an application or index in its listing; empty where there is none."""
+    return _text(raw, "displayName")
+
+
+def parse_data_source(raw: Mapping[str, Any]) -> Description:
+    """Read a data source, in its listing or by itself.
+
+    The connector's configuration, which names hosts and secrets, goes no further than here.
+    """
+    return Description(
+        name=_text(raw, "displayName"),
+        type=_text(raw, "type"),
+        status=_text(raw, "status"),
+        created=_time(raw, "createdAt", []),
+        updated=_time(raw, "updatedAt", []),
+        schedule=_text(raw, "syncSchedule") if "syncSchedule" in raw else None,
+    )
+
+
+def parse_items(pages: Iterable[list[Any]], key: str, parse: Callable[[Mapping[str, Any]], T]) -> Listing[T]:
+    """Read a listing of things that have an id; one without is left out, with a warning."""
+    items, warnings, count = {}, [], 0
+    for page in pages:
+        count += 1
+        for raw in page:
+            identifier = _text(raw or {}, key)
+            if identifier:
+                items[identifier] = parse(raw)
+            else:
+                warnings.append(f"an entry without {key} was left out")
+    return Listing(items, count, tuple(warnings))
+
+
+def parse_index(raw: Mapping[str, Any]) -> IndexFacts:
+    """Read what GetIndex says."""
+    capacity = _member(raw, "capacityConfiguration", dict) or {}
+    statistics = _member(raw, "indexStatistics", dict) or {}
+    text = _member(statistics, "textDocumentStatistics", dict) or {}
+    return IndexFacts(
+        name=parse_name(raw),
+        type=_text(raw, "type"),
+        status=_text(raw, "status"),
+        arn=_text(raw, "indexArn"),
+        documents=_member(text, "indexedTextDocumentCount", int),
+        text_bytes=_member(text, "indexedTextBytes", int),
+        units=_member(capacity, "units", int),
+    )
+
+
+def parse_tags(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Read what ListTagsForResource says."""
+    return {_text(tag, "key"): _text(tag, "value") for tag in raw["tags"] if tag}
+
+
+def parse_name(raw: Mapping[str, Any]) -> str:
+    """Give the display name of what a Get operation was asked for; raises ProviderError where there is none."""
+    name = _text(raw, "displayName")
+    if not name:
+        raise ProviderError(Reason.MALFORMED_RESPONSE, "the answer has no displayName")
+    return name
+
+
+def _member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 (JSON: checked here, and only here)
+    value = raw.get(name)
+    if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise ProviderError(
+            Reason.MALFORMED_RESPONSE,
+            f"the answer has a {type(value).__name__} where `{name}` ({expected}) belongs",
+        )
+    return value
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str:
+    # JSON lets half a surrogate pair through; no page, log or database takes it.
+    text: str = _member(raw, name, str) or ""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _time(raw: Mapping[str, Any], name: str, warnings: list[str], latest: float = _LATEST) -> float | None:
+    value = _member(raw, name, int, float, str)
+    if value is None:
+        return None
+    try:
+        seconds = parse_timestamp(value).timestamp() if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError):
+        seconds = 0.0
+    if _EARLIEST <= seconds < latest:
+        return seconds
+    warnings.append(f"{name} {value!r} of job {raw.get('executionId')!r} is no time between 2000 and now")
+    return None
+
+
+def _documents(metrics: Mapping[str, Any], execution_id: str, warnings: list[str]) -> DocumentCounts:
+    figures = {}
+    for kind in ("added", "modified", "deleted", "failed", "scanned"):
+        name = f"documents{kind.capitalize()}"
+        value = metrics.get(name)
+        if value is None:
+            continue
+        if isinstance(value, str | int) and not isinstance(value, bool) and _FIGURE.fullmatch(str(value)):
+            figures[kind] = int(value)
+        else:
+            warnings.append(f"job {execution_id}: {name} {value!r} is not a count; taken as not said")
+    return DocumentCounts(**figures)
+
+
+def _connector_error(source_code: str, message: str) -> str:
+    # Where it arrives is not documented: seen in the code, and in the middle of the message.
+    found = _CONNECTOR_ERROR.search(source_code) or _CONNECTOR_ERROR.search(message)
+    return found[0] if found else ""

@@ -1,0 +1,142 @@
+"""Amazon Q Business: its operations, asked through boto3 (API reference, version 2023-11-27)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from exporter.errors import ProviderError, Reason
+from exporter.providers import JobPage
+from exporter.providers.qbusiness.parsing import (
+    parse_data_source,
+    parse_index,
+    parse_items,
+    parse_job,
+    parse_name,
+    parse_named,
+    parse_tags,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from exporter.aws import AwsClock, Connection
+    from exporter.domain.model import Description, IndexFacts, IndexId, SourceId
+    from exporter.providers import Listing
+
+T = TypeVar("T")
+
+PAGE_SIZE = 10  # the maximum for sync jobs and data sources
+MAX_PAGES = 1000  # ten thousand jobs or data sources
+
+
+class QBusiness:
+    """A target's data sources, asked through boto3."""
+
+    def __init__(self, connection: Connection, max_pages: int = MAX_PAGES) -> None:
+        """`max_pages` are those of one listing: one that goes on has lost its way."""
+        self._connection = connection
+        self._max_pages = max_pages
+
+    @property
+    def clock(self) -> AwsClock:
+        """Give AWS's clock as this target's answers set it."""
+        return self._connection.clock
+
+    def sync_jobs(
+        self,
+        source: SourceId,
+        *,
+        since: float | None = None,
+        status: str | None = None,
+    ) -> Iterator[JobPage]:
+        """Yield the pages of ListDataSourceSyncJobs; raises ProviderError, also for tokens that lead in a circle."""
+        filters: dict[str, Any] = {}
+        if since is not None:
+            filters["startTime"] = datetime.fromtimestamp(since, UTC)
+        if status is not None:
+            filters["statusFilter"] = status
+        method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
+        return self._pages(
+            method, operation, {**_ids(source), **filters}, PAGE_SIZE, lambda page: _page(page, self.clock)
+        )
+
+    def applications(self) -> Listing[str]:
+        """List the display names of the applications."""
+        with self._connection.calling("ListApplications"):
+            pages = self._pages("list_applications", "ListApplications", {}, 100, itemgetter("applications"))
+            return parse_items(pages, "applicationId", parse_named)
+
+    def application_name(self, application_id: str) -> str:
+        """Ask GetApplication for a display name."""
+        with self._connection.calling("GetApplication") as client:
+            return parse_name(client.get_application(applicationId=application_id))
+
+    def indexes(self, application_id: str) -> Listing[str]:
+        """List the display names of an application's indexes."""
+        with self._connection.calling("ListIndices"):
+            arguments = {"applicationId": application_id}
+            pages = self._pages("list_indices", "ListIndices", arguments, 100, itemgetter("indices"))
+            return parse_items(pages, "indexId", parse_named)
+
+    def index(self, index: IndexId) -> IndexFacts:
+        """Ask GetIndex for all that it says."""
+        with self._connection.calling("GetIndex") as client:
+            return parse_index(client.get_index(**_index_ids(index)))
+
+    def data_sources(self, index: IndexId) -> Listing[Description]:
+        """List the data sources of an index."""
+        with self._connection.calling("ListDataSources"):
+            arguments = _index_ids(index)
+            pages = self._pages("list_data_sources", "ListDataSources", arguments, PAGE_SIZE, itemgetter("dataSources"))
+            return parse_items(pages, "dataSourceId", parse_data_source)
+
+    def data_source(self, source: SourceId) -> Description:
+        """Ask GetDataSource for all that it says; the connector's configuration beside it goes no further."""
+        with self._connection.calling("GetDataSource") as client:
+            answer = client.get_data_source(**_ids(source))
+            parse_name(answer)
+            return parse_data_source({"syncSchedule": "", **answer})
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """Ask for the tags of a resource."""
+        with self._connection.calling("ListTagsForResource") as client:
+            return parse_tags(client.list_tags_for_resource(resourceARN=arn))
+
+    def _pages(
+        self,
+        method: str,
+        operation: str,
+        arguments: Mapping[str, Any],
+        size: int,
+        read: Callable[[dict[str, Any]], T],
+    ) -> Iterator[T]:
+        """Yield what is read from a listing's pages; raises ProviderError, also for tokens that lead in a circle."""
+        with self._connection.calling(operation) as client:
+            paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # one of those it has
+            tokens: set[str] = set()
+            for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
+                token = page.get("nextToken")
+                if token in tokens or len(tokens) >= self._max_pages:
+                    raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} leads back or has no end")
+                if token:
+                    tokens.add(token)
+                yield read(page)
+
+
+def _page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
+    headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    as_of = clock.note(headers.get("date", ""))
+    warnings: list[str] = []
+    read = [parse_job(raw, as_of, warnings) if raw is not None else None for raw in page["history"]]
+    jobs = tuple(job for job in read if job)
+    return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), whole=len(jobs) == len(read))
+
+
+def _index_ids(index: IndexId) -> dict[str, Any]:
+    return {"applicationId": index.application_id, "indexId": index.index_id}
+
+
+def _ids(source: SourceId) -> dict[str, Any]:
+    return {**_index_ids(source.index), "dataSourceId": source.data_source_id}

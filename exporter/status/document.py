@@ -1,0 +1,146 @@
+"""Everything that the page and the JSON say, as one document of plain data.
+
+It is made from immutable snapshots: nothing here waits for a poll, and no poll waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from exporter.status.cooperative import giving_way
+from exporter.status.data_sources import describe, judge, urgency
+from exporter.status.indexes import describe_index, fullness
+from exporter.status.query import STATES, is_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.domain.model import IndexSnapshot, SourceId, SourceSnapshot
+    from exporter.status.data_sources import Judged, Terms
+    from exporter.status.health import ExporterHealth
+    from exporter.status.query import Query
+
+RESTS = 20  # in a row without a question, after which none is expected soon: `cli` counts one each 15 seconds
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ServiceClock(Protocol):
+    """The clock of the service that a snapshot was read from."""
+
+    def now(self) -> float:
+        """Give seconds since the epoch."""
+
+
+class Shown(Protocol[T_co]):
+    """Where snapshots are published."""
+
+    def everything(self) -> Sequence[tuple[T_co, ServiceClock]]:
+        """Give all that is shown now, each with its service's clock."""
+
+
+class Overview:
+    """Answers queries about everything that is watched; may be asked from several threads at once."""
+
+    def __init__(
+        self,
+        sources: Shown[SourceSnapshot],
+        indexes: Shown[IndexSnapshot],
+        health: Callable[[], ExporterHealth],
+        terms: Terms,
+    ) -> None:
+        self._sources = sources
+        self._indexes = indexes
+        self._health = health
+        self._terms = terms
+        self._kept: dict[SourceId, Judged] = {}
+        self._rests = 0
+
+    def declare(self, terms: Terms) -> None:
+        """Judge by other terms."""
+        self._terms, self._kept = terms, {}
+
+    def rest(self) -> None:
+        """Take note that some time has passed; where nobody has asked for long, let go of what was kept for the next.
+
+        It holds the snapshots that it was made from, which by then are others.
+        """
+        self._rests += 1
+        if self._rests > RESTS:
+            self._kept = {}
+
+    def document(self, query: Query) -> dict[str, Any]:
+        """Give what a query asks for."""
+        self._rests = 0
+        terms, health = self._terms, self._health()
+        everything = self._judge(terms)
+        wanted = sorted(
+            (each for each in giving_way(everything) if query.wants(each[0])), key=lambda each: urgency(each[0])
+        )
+        begin = (query.page - 1) * query.page_size
+        on_page = giving_way(wanted[begin : begin + query.page_size])
+        shown = giving_way(self._indexes.everything())
+        indexes = sorted((describe_index(snapshot) for snapshot, _ in shown), key=fullness)
+        return {
+            "as_of": health.now,
+            "filters": query.filters,
+            "matching": len(wanted),
+            "page": query.page,
+            "page_size": query.page_size,
+            "pages": -(-len(wanted) // query.page_size),
+            "summary": {
+                **_summary(everything, health),
+                "indexes": len(indexes),
+                "index_problems": sum(bool(index["problems"]) for index in indexes),
+            },
+            "data_sources": [describe(judged, now, terms) for judged, now in on_page],
+            "indexes": [index for index in indexes if query.application in {"", index["application"]}],
+            "exporter": _exporter(health),
+        }
+
+    def choices(self) -> dict[str, list[str]]:
+        """Give the applications and types that there are, to choose from."""
+        kept = self._kept.values()
+        applications = {judged.snapshot.names.application for judged in kept}
+        return {"application": sorted(applications), "type": sorted({judged.type for judged in kept} - {""})}
+
+    def _judge(self, terms: Terms) -> list[tuple[Judged, float]]:
+        """Judge every source; one that is as it was costs nothing."""
+        before, judged = self._kept, []
+        for snapshot, clock in giving_way(self._sources.everything()):
+            now, old = clock.now(), before.get(snapshot.source.id)
+            is_good = old is not None and old.snapshot is snapshot and now < old.until
+            judged.append((old if old and is_good else judge(snapshot, now, terms), now))
+        if terms is self._terms:
+            self._kept = {each.snapshot.source.id: each for each, _ in judged}
+        return judged
+
+
+def _summary(everything: Sequence[tuple[Judged, float]], health: ExporterHealth) -> dict[str, int]:
+    counts = Counter(state for judged, _ in everything for state in STATES if is_in(judged, state))
+    watched = sum(target.data_sources for target in health.targets)
+    return {
+        "data_sources": len(everything),
+        "unsettled": max(0, watched - len(everything)),
+        **{state: counts[state] for state in STATES},
+    }
+
+
+def _exporter(health: ExporterHealth) -> dict[str, Any]:
+    return {
+        "version": health.version,
+        "revision": health.revision,
+        "started_at": health.started_at,
+        "ready": health.unready is None,
+        "unready": health.unready,
+        "problems": [asdict(problem) for problem in health.problems()],
+        "targets": [asdict(target) for target in health.targets],
+        "state": {"path": health.state_path, "written": health.state_is_written},
+        "configuration": {
+            "file": health.config_file,
+            "current": health.config_is_current,
+            "loaded_at": health.config_loaded_at,
+        },
+    }

@@ -1,0 +1,1 @@
+"""What polling and discovery of one target share."""

@@ -1,0 +1,1 @@
+"""The HTTP server: listening sockets, TLS connections, and protection against slow clients."""

@@ -1,0 +1,171 @@
+"""The program with a web config: a real Prometheus, rotation while it scrapes, and bad files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+import bcrypt
+import pytest
+import yaml
+
+from exporter.simulator.fleet import DataSource
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.certificates import Certificates, trusting
+from tests.support.harness import Program, config_for, eventually, fleet_of
+from tests.support.prometheus_server import prometheus, scraping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RELOADED = "qbusiness_exporter_config_last_reload_successful"
+MUTUAL = {
+    "cert_file": "server.crt",
+    "key_file": "server.key",
+    "client_ca_file": "ca.crt",
+    "client_auth_type": "RequireAndVerifyClientCert",
+}
+
+
+def write_web_config(folder: Path, password: str) -> None:
+    """Ask for a client certificate, and for one user's password."""
+    users = {"prometheus": bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()}
+    (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": MUTUAL, "basic_auth_users": users}))
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """Run the program with TLS, client certificates and a password, logging all it can."""
+    Certificates(tmp_path)
+    write_web_config(tmp_path, "tangerine")
+    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_for(service, tmp_path / "state.db")))
+        files = ["--config.file", str(tmp_path / "config.yaml"), "--web.config.file", str(tmp_path / "web.yml")]
+        with Program(
+            ["serve", *files, "--log.level", "debug"],
+            {"AWS_ENDPOINT_URL_STS": service.url},
+            tls=trusting(tmp_path, tmp_path / "client.pem"),
+            credentials={"Authorization": f"Basic {b64encode(b'prometheus:tangerine').decode()}"},
+        ) as program:
+            program.until_ready()
+            yield program
+
+
+def check(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "exporter", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_prometheus_goes_on_scraping_while_everything_is_rotated(program: Program, tmp_path: Path) -> None:
+    """Certificate, key and password change under it, and no scrape is lost for longer than the change takes."""
+    (tmp_path / "password").write_text("tangerine")
+    pem = str(tmp_path / "client.pem")
+    config = scraping("{}:{}".format(*program.address))
+    config["scrape_configs"][0] |= {
+        "scheme": "https",
+        "tls_config": {"ca_file": str(tmp_path / "ca.crt"), "cert_file": pem, "key_file": pem},
+        "basic_auth": {"username": "prometheus", "password_file": str(tmp_path / "password")},
+    }
+    with prometheus(tmp_path, config, "--web.enable-lifecycle") as server:
+        eventually(lambda: server.value("sum(qbusiness_poll_success)") == 1)
+        assert "scheme=https" in next(line for line in program.log if "msg=listening" in line)
+        Certificates(tmp_path)  # another authority, too
+        (tmp_path / "password").write_text("marmalade")
+        write_web_config(tmp_path, "marmalade")
+        eventually(lambda: any("web config reread" in line and "basic_auth_users" in line for line in program.log))
+        program.tls = trusting(tmp_path, tmp_path / "client.pem")
+        program.credentials = {}
+        assert program.get("/metrics")[0] == 401
+        server.reload()
+        eventually(lambda: server.value("up") == 1 and server.value("min_over_time(up[1s])") == 1)
+    assert not re.search(r"tangerine|marmalade|\$2b\$", "".join(program.log))
+
+
+def test_nothing_below_tls_12_and_nothing_weak(program: Program) -> None:
+    """OpenSSL's own client is told so by an alert; the newer versions work."""
+    address = "{}:{}".format(*program.address)
+
+    def client(*arguments: str) -> str:
+        command = ["openssl", "s_client", "-connect", address, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, input="").stdout
+
+    for version in ("-tls1", "-tls1_1"):
+        assert "Cipher is (NONE)" in client(version, "-cipher", "DEFAULT@SECLEVEL=0")
+    for version, name in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
+        assert f"{name}, Cipher is " in client(version)
+    assert "Cipher is (NONE)" in client("-tls1_2", "-cipher", "AES128-SHA:AES256-GCM-SHA384")  # no forward secrecy
+    assert "Cipher is (NONE)" in client("-tls1_3", "-groups", "ffdhe8192")  # dear to the server
+    eventually(lambda: any("TLS handshake failed" in line and "UNSUPPORTED_PROTOCOL" in line for line in program.log))
+
+
+def test_a_bad_rewrite_is_visible(program: Program, tmp_path: Path) -> None:
+    """In the log and in metrics, by itself; a reload names it too, and changes nothing of the other file either."""
+    good = (tmp_path / "web.yml").read_text()
+    (tmp_path / "web.yml").write_text("tls_server_config: {min_version: TLS10}\nbasic_auth_users: {a: hunter2}\n")
+    eventually(lambda: program.scrape().value(RELOADED) == 0)
+    said = [line for line in program.log if "web config not reread, the former is still in force" in line]
+    assert len(said) == 4
+    assert any("web.yml:2:23: a: not a bcrypt hash" in line for line in said)
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump({**config, "targets": [{**config["targets"][0], "name": "b"}]})
+    )
+    status, text = program.ask("POST", "/-/reload")
+    assert status == 500
+    assert "web.yml:1:34: min_version: TLS10 is not supported" in text
+    assert program.scrape().value("qbusiness_exporter_data_sources", target="test") == 1
+    (tmp_path / "web.yml").write_text(good)
+    assert program.ask("POST", "/-/reload") == (200, "Configuration reloaded.\n")
+    assert program.scrape().value("qbusiness_exporter_data_sources", target="b") == 1
+    assert program.scrape().value(RELOADED) == 1
+    assert "hunter2" not in "".join(program.log)
+
+
+def test_it_does_not_start_with_bad_files(tmp_path: Path) -> None:
+    """Neither `serve` nor `check`, and both name the problems of both files."""
+    (tmp_path / "config.yaml").write_text("poling: {}\n")
+    (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: nowhere.crt, key_file: nowhere.key}\n")
+    for command in ("serve", "check"):
+        done = check(command, "--config.file", tmp_path / "config.yaml", "--web.config.file", tmp_path / "web.yml")
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            f"{tmp_path}/config.yaml:1:1: poling: no such key; did you mean polling?",
+            f"{tmp_path}/web.yml:1:32: cert_file: {tmp_path}/nowhere.crt cannot be read: No such file or directory",
+            f"{tmp_path}/web.yml:1:55: key_file: {tmp_path}/nowhere.key cannot be read: No such file or directory",
+        ]
+
+
+def test_check_says_who_may_ask(tmp_path: Path) -> None:
+    """In a line for each file; commands that do not serve have no use for one."""
+    Certificates(tmp_path)
+    (tmp_path / "config.yaml").write_text("")
+    write_web_config(tmp_path, "x")
+    config = ("--config.file", tmp_path / "config.yaml")
+    done = check("check", *config, "--web.config.file", tmp_path / "web.yml")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1] == (
+        f"{tmp_path}/web.yml: no problems; TLS, client certificates: RequireAndVerifyClientCert; users: 1"
+    )
+    done = check("plan", *config, "--web.config.file", tmp_path / "web.yml")
+    assert done.returncode == 2
+    assert "--web.config.file goes with serve and demo and check, not with plan" in done.stderr
+
+
+def test_the_demo_takes_one_too(tmp_path: Path) -> None:
+    """And prints where to look, and what is unwise in it."""
+    Certificates(tmp_path)
+    slow = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode().replace("$04$", "$17$")
+    tls = {"cert_file": "server.crt", "key_file": "server.key"}
+    (tmp_path / "web.yml").write_text(yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"a": slow}}))
+    # An empty name is no file; the last one given counts.
+    with Program(
+        ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=trusting(tmp_path)
+    ) as program:
+        assert program.get("/-/healthy")[0] == 200
+        assert any("unwise configuration" in line and "at a cost of 17" in line for line in program.log)
+        eventually(lambda: any(f"https://localhost:{program.address[1]}/metrics" in line for line in program.output))

@@ -1,0 +1,140 @@
+"""A runbook can be followed at 3 am: every query, command and link in it is one that works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import botocore.session
+import pytest
+import yaml
+from botocore import xform_name
+
+from exporter.cli.arguments import parse
+from tests.support.alert_rules import (
+    PROMETHEUS,
+    PROMETHEUS_LABELS,
+    ROOT,
+    RUNBOOKS,
+    alerts,
+    asked_for,
+    declared,
+    queries,
+    read,
+    unit_tests,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.alert_rules import Rule
+
+ALERTS = alerts()
+BOOKS = sorted(RUNBOOKS.glob("*.md"))
+STATUS_PAGE = ROOT / "exporter" / "web" / "page" / "templates" / "status.html"
+_LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]+))?\)")
+
+
+def blocks(book: Path, language: str) -> list[str]:
+    """Give the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", book.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(book: Path) -> list[list[str]]:
+    """Give each command of a runbook, in words."""
+    lines = "".join(blocks(book, "console")).replace("\\\n", " ").splitlines()
+    return [shlex.split(part) for line in lines for part in re.split(r"&&|;", line.removeprefix("$ "))]
+
+
+def test_every_alert_has_a_runbook_and_no_runbook_is_of_none() -> None:
+    """What an alert's runbook_url leads to is there."""
+    assert {book.stem for book in BOOKS} - {"README"} == {alert.name for alert in ALERTS}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert.name))
+def test_a_runbook_has_the_same_four_sections_and_something_to_ask(alert: Rule) -> None:
+    """What it means, what follows from it, where to look, what to do."""
+    text = alert.runbook.read_text()
+    assert text.startswith(f"# {alert.name}\n")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert [section.splitlines()[0] for section in sections] == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+    assert all(len(section.splitlines()) > 2 for section in sections)
+    assert queries(alert.runbook)
+
+
+def test_promtool_takes_every_query(tmp_path: Path) -> None:
+    """As the expressions of rules: Prometheus 2 parses and checks them."""
+    asked = [query for book in BOOKS for query in queries(book)]
+    rules = [{"record": f"query:of_runbooks:{number}", "expr": query} for number, query in enumerate(asked)]
+    file = tmp_path / "queries.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: str(book.stem))
+def test_what_a_query_asks_for_exists(book: Path) -> None:
+    """Prometheus 3 takes it too, and metrics and labels are spelled as they are exposed."""
+    for query in queries(book):
+        assert read(query)
+        for name, labels in asked_for(query):
+            assert name in declared(), name
+            assert labels <= declared()[name] | PROMETHEUS_LABELS, name
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert.name))
+def test_the_words_in_capitals_are_labels_of_the_alert(alert: Rule) -> None:
+    """Whoever is called has them at hand; the ids that commands need beside them are told where to find."""
+    (labels, *_) = (set(one["exp_labels"]) for _, tests in unit_tests(alert.name) for _, ones in tests for one in ones)
+    asked = {word for query in queries(alert.runbook) for word in re.findall(r'"([A-Z_]+)"', query)}
+    assert {word.lower() for word in asked} <= labels
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: str(book.stem))
+def test_commands_are_ones_that_their_programs_take(book: Path) -> None:
+    """Operations and options of the AWS CLI are those of the service's model, commands of ours are parsed."""
+    for program, *words in commands(book):
+        match program:
+            case "aws":
+                service, operation, *options = words
+                given = {word.removeprefix("--") for word in options if word.startswith("--")} - {"max-items"}
+                assert given <= _options(service, operation), (operation, given)
+            case "qbusiness-exporter":
+                assert callable(parse(words).command)
+            case _:
+                assert program in {"curl", "df", "kubectl", "ls", "touch"}, program
+
+
+def _options(service: str, operation: str) -> set[str]:
+    model = botocore.session.get_session().get_service_model(service)
+    (name,) = (name for name in model.operation_names if xform_name(name, "-") == operation)
+    shape = model.operation_model(name).input_shape
+    return {xform_name(member, "-") for member in shape.members} if shape else set()
+
+
+@pytest.mark.parametrize("book", [*BOOKS, ROOT / "docs" / "alerts.md"], ids=lambda book: str(book.stem))
+def test_links_lead_somewhere(book: Path) -> None:
+    """To files that are there, and sections and parts of the status page that they have."""
+    text = book.read_text()
+    for target, section in _LINK.findall(text):
+        page = book.parent / target if target else book
+        assert page.exists(), target
+        if section:
+            headings = re.findall(r"^#+ (.*)", page.read_text(), re.MULTILINE)
+            assert section in {heading.lower().replace(" ", "-") for heading in headings}
+    for part in re.findall(r"http://EXPORTER:10142/#(\w+)", text):
+        assert f'<section id="{part}"' in STATUS_PAGE.read_text()
+
+
+def test_runbooks_can_be_moved_by_the_command_on_the_page(tmp_path: Path) -> None:
+    """Then every alert links to where they are."""
+    (command,) = blocks(ROOT / "docs" / "alerts.md", "console")
+    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
+    subprocess.run(command.removeprefix("$ "), shell=True, check=True, cwd=tmp_path)  # noqa: S602 (as a person would)
+    moved = "".join(file.read_text() for file in (tmp_path / "rules").iterdir())
+    assert set(re.findall(r"runbook_url: (.*)", moved)) == {
+        f"https://wiki.example.com/qbusiness/{alert.name}.md" for alert in ALERTS
+    }

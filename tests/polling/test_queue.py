@@ -1,0 +1,296 @@
+"""Which source is polled next, told the time: no overlap, no neglect, and what matters first."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.polling.poller import Outcome
+from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, Agenda, Intervals
+from tests.support.builders import make_source
+
+if TYPE_CHECKING:
+    from exporter.domain.model import DataSource
+
+INTERVALS = Intervals(active=60.0, idle=300.0)
+QUIET = Outcome(succeeded=True, active=False)
+SYNCING = Outcome(succeeded=True, active=True)
+FAILED = Outcome(succeeded=False, active=False)
+
+
+@pytest.fixture
+def agenda() -> Agenda:
+    """Give an agenda with jitter that repeats."""
+    return Agenda(INTERVALS, 0.0, random.Random(1))
+
+
+def run(agenda: Agenda, outcome: Outcome, at: float, took: float = 1.0) -> DataSource:
+    """Poll whatever is due at a time."""
+    source = agenda.take(at)
+    assert source is not None
+    agenda.done(source, outcome, at + took)
+    return source
+
+
+@pytest.mark.parametrize(("outcome", "interval"), [(QUIET, 300.0), (SYNCING, 60.0)])
+def test_the_interval_follows_what_the_source_is_doing(agenda: Agenda, outcome: Outcome, interval: float) -> None:
+    """It counts from the start of the poll, so that slow answers do not stretch it."""
+    agenda.add(make_source(), now=0.0)
+    run(agenda, outcome, at=0.0)
+    assert agenda.wait(1.0) == interval - 1.0
+
+
+def test_a_poll_longer_than_the_interval_is_followed_at_once(agenda: Agenda) -> None:
+    """And missed turns are not made up for."""
+    agenda.add(make_source(), now=0.0)
+    run(agenda, SYNCING, at=0.0, took=200.0)
+    assert agenda.wait(200.0) == 0.0
+    run(agenda, SYNCING, at=200.0)
+    assert agenda.wait(201.0) == 59.0
+
+
+def test_a_source_in_flight_is_not_handed_out_again(agenda: Agenda) -> None:
+    """One source never overlaps with itself."""
+    agenda.add(make_source(), now=0.0)
+    assert agenda.take(0.0) is not None
+    assert agenda.take(1e9) is None
+    assert agenda.wait(1e9) is None
+
+
+def test_the_most_overdue_is_served_first_and_nobody_starves(agenda: Agenda) -> None:
+    """With more due than can be served, everyone gets a turn before anyone gets a second."""
+    sources = [make_source(n) for n in range(5)]
+    for source in sources:
+        agenda.add(source, now=0.0)
+    served = [run(agenda, QUIET, at=400.0 * n) for n in range(10)]
+    assert served == sources * 2
+    assert agenda.lag(4000.0) == pytest.approx(4000.0 - (5 * 400.0 + 300.0))
+
+
+def test_failures_back_off_from_soon_to_a_cap(agenda: Agenda) -> None:
+    """The first retry comes before the next regular poll; delays double, with jitter, up to a quarter of an hour."""
+    agenda.add(make_source(), now=0.0)
+    now, delays = 0.0, []
+    for _ in range(12):
+        run(agenda, FAILED, at=now, took=0.0)
+        delays.append(agenda.wait(now) or 0.0)
+        now += delays[-1]
+    assert 7.5 <= delays[0] <= 15.0
+    assert all(BACKOFF_CAP / 2 <= delay <= BACKOFF_CAP for delay in delays[6:])
+    assert all(later <= 4 * earlier for earlier, later in pairwise(delays))
+    run(agenda, QUIET, at=now, took=0.0)
+    assert agenda.wait(now) == 300.0
+
+
+def test_the_first_pass_ends_when_every_source_had_its_turn(agenda: Agenda) -> None:
+    """A turn that failed is a turn; success is told apart."""
+    for n in range(2):
+        agenda.add(make_source(n), now=0.0)
+    run(agenda, FAILED, at=0.0)
+    assert agenda.unready == "1 data sources not polled yet"
+    run(agenda, FAILED, at=0.0)
+    assert agenda.unready is None
+    assert not agenda.has_succeeded
+
+
+def test_first_polls_are_spread_out() -> None:
+    """Sources that are found together are due one after the other, and none of them is late for it."""
+    agenda = Agenda(INTERVALS, 0.5, random.Random(1))
+    for number in range(4):
+        agenda.add(make_source(number), now=100.0)
+    assert agenda.lag(100.0) == 0.0
+    taken = [now for now in (100.0, 100.4, 100.5, 101.0, 101.5) if agenda.take(now)]
+    assert taken == [100.0, 100.5, 101.0, 101.5]
+    agenda.add(make_source(9), now=200.0)
+    assert agenda.take(200.0) is not None
+
+
+def test_a_source_that_is_gone_is_not_polled_again(agenda: Agenda) -> None:
+    """Whether it waited or was in flight; it may come back."""
+    waiting, flying = make_source(1), make_source(2)
+    agenda.add(flying, now=0.0)
+    agenda.add(waiting, now=0.0)
+    assert agenda.take(0.0) is flying
+    agenda.remove(waiting)
+    agenda.remove(flying)
+    assert agenda.unready is None
+    agenda.done(flying, QUIET, 1.0)
+    assert (agenda.wait(1.0), len(agenda)) == (None, 0)
+    agenda.add(waiting, now=2.0)
+    assert agenda.take(2.0) is waiting
+
+
+def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(agenda: Agenda) -> None:
+    """It goes on with its poll under way."""
+    source = make_source()
+    agenda.add(source, now=0.0)
+    agenda.take(0.0)
+    agenda.remove(source)
+    agenda.add(source, now=1.0)
+    assert agenda.take(5.0) is None
+    agenda.done(source, QUIET, 5.0)
+    assert agenda.wait(5.0) == 295.0
+
+
+def test_what_is_syncing_is_served_before_what_is_quiet(agenda: Agenda) -> None:
+    """Though the quiet ones have waited longer; they keep a share of the turns."""
+    busy = [make_source(n) for n in range(20)]
+    quiet = [make_source(n) for n in range(20, 40)]
+    for source in busy + quiet:
+        agenda.add(source, now=0.0)
+    for source in busy + quiet:
+        assert agenda.take(0.0) is source
+        agenda.done(source, SYNCING if source in busy else QUIET, 0.0)
+    turns = [agenda.take(1000.0) for _ in range(20)]
+    assert [source in quiet for source in turns].count(True) == 20 // QUIET_SHARE
+    assert [source for source in turns if source in busy] == busy[:16]
+    assert agenda.lag(1000.0) == 940.0
+
+
+def test_nobody_starves_under_any_load() -> None:
+    """With ten times as much due as can be served, quiet sources have their turn too."""
+    agenda = Agenda(INTERVALS, 0.0, random.Random(1))
+    sources = [make_source(n) for n in range(600)]
+    for source in sources:
+        agenda.add(source, now=0.0)
+    served: dict[str, int] = {}
+    for second in range(6000):  # one poll a second, where ten active sources a second want one
+        taken = agenda.take(float(second))
+        if taken is not None:
+            served[str(taken.id)] = served.get(str(taken.id), 0) + 1
+            agenda.done(taken, SYNCING if taken in sources[:500] else QUIET, float(second))
+    assert len(served) == 600
+    assert min(served.values()) >= 5
+
+
+@pytest.mark.parametrize(
+    ("outcome", "due"),
+    [
+        (Outcome(succeeded=True, active=False, fires_in=100.0), 161.0),
+        (Outcome(succeeded=True, active=False, fires_in=0.0), 61.0),
+        (Outcome(succeeded=True, active=False, fires_in=250.0), 300.0),
+        (Outcome(succeeded=True, active=True, fires_in=100.0), 60.0),
+    ],
+)
+def test_a_sync_that_is_due_is_looked_for_at_the_shorter_interval(agenda: Agenda, outcome: Outcome, due: float) -> None:
+    """From its firing on, whatever the idle interval would have been."""
+    agenda.add(make_source(), now=0.0)
+    run(agenda, outcome, at=0.0)
+    assert agenda.wait(1.0) == due - 1.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["take", "done", "remove", "add"]), st.integers(0, 400))))
+def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple[int, str, int]]) -> None:
+    """Each source is in one place: waiting, or in flight, or gone."""
+    agenda = Agenda(INTERVALS, 0.0, random.Random(1))
+    sources = [make_source(n) for n in range(6)]
+    flying: set[DataSource] = set()
+    watched: set[DataSource] = set()
+    now = 0.0
+    for number, step, later in steps:
+        source, now = sources[number], now + later
+        if step == "add" and source not in watched:
+            agenda.add(source, now)
+            watched.add(source)
+        elif step == "remove" and source in watched:
+            agenda.remove(source)
+            watched.discard(source)
+        elif step == "take" and (taken := agenda.take(now)):
+            assert taken not in flying
+            assert taken in watched
+            flying.add(taken)
+        elif step == "done" and source in flying:
+            agenda.done(source, QUIET, now)
+            flying.discard(source)
+    for source in flying:
+        agenda.done(source, QUIET, now)
+    waiting = set()
+    while taken := agenda.take(now + 10_000):
+        waiting.add(taken)
+    assert waiting == watched
+
+
+def handed_over(agenda: Agenda, now: float, intervals: Intervals = INTERVALS) -> Agenda:
+    """Give another agenda that goes on with the two sources of one."""
+    heir = Agenda(intervals, 0.0, random.Random(1))
+    standings = agenda.standings(now)
+    for number in (1, 2):
+        source = make_source(number)
+        heir.add(source, now, standings.get(str(source.id)))
+    return heir
+
+
+def test_another_agenda_goes_on_where_this_one_is(agenda: Agenda) -> None:
+    """What was polled has its turn when it had; what was not is new, and what is in flight is due."""
+    agenda.add(make_source(1), now=0.0)
+    assert run(agenda, QUIET, at=0.0) == make_source(1)
+    agenda.add(make_source(2), now=10.0)
+    heir = handed_over(agenda, 100.0)
+    assert heir.unready == "1 data sources not polled yet"
+    assert run(heir, QUIET, at=100.0) == make_source(2)
+    assert heir.wait(100.0) == 200.0
+    assert run(heir, QUIET, at=300.0) == make_source(1)
+    assert agenda.take(100.0) == make_source(2)
+    agenda.done(make_source(2), QUIET, 101.0)
+    assert agenda.take(300.0) == make_source(1)
+    heir = handed_over(agenda, 301.0)
+    assert heir.unready is None
+    assert heir.take(301.0) == make_source(1)
+
+
+def test_a_pass_ends_when_every_source_was_polled_since_the_last(agenda: Agenda) -> None:
+    """However often some of them were; one that is gone is not waited for, and without sources there is no pass."""
+    assert not agenda.end_pass()
+    for number in (1, 2, 3):
+        agenda.add(make_source(number), now=0.0)
+    run(agenda, SYNCING, at=0.0)
+    run(agenda, QUIET, at=0.0)
+    assert not agenda.end_pass()
+    run(agenda, FAILED, at=0.0)
+    assert (agenda.end_pass(), agenda.end_pass()) == (True, False)
+    run(agenda, SYNCING, at=60.0)
+    run(agenda, SYNCING, at=120.0)
+    run(agenda, QUIET, at=300.0)
+    assert not agenda.end_pass()
+    for number in (1, 2, 3):
+        agenda.remove(make_source(number))
+    assert not agenda.end_pass()
+
+
+def test_shorter_intervals_apply_to_what_waits_already(agenda: Agenda) -> None:
+    """But a firing to come stays where it is, and one that fails keeps its distance."""
+    agenda.add(make_source(1), now=0.0)
+    run(agenda, Outcome(succeeded=True, active=False, fires_in=5000.0), at=0.0)
+    agenda.add(make_source(2), now=0.0)
+    for at in (0.0, 100.0, 200.0, 299.0):
+        run(agenda, FAILED, at=at)
+    failing = agenda.standings(300.0)[str(make_source(2).id)]
+    assert (failing.failures, failing.active) == (4, None)
+    heir = handed_over(agenda, 299.5, Intervals(active=1.0, idle=5.0))
+    (quiet, kept) = (heir.standings(299.5)[str(make_source(number).id)] for number in (1, 2))
+    assert (quiet.quiet, quiet.active) == (300.0, 5061.0)
+    assert kept == failing
+
+
+@pytest.mark.parametrize(("outcome", "due"), [(SYNCING, 31.0), (QUIET, 35.0)])
+def test_a_source_waits_no_longer_than_the_new_interval(agenda: Agenda, outcome: Outcome, due: float) -> None:
+    """Each by its own."""
+    agenda.add(make_source(1), now=0.0)
+    run(agenda, outcome, at=0.0)
+    heir = handed_over(agenda, 30.0, Intervals(active=1.0, idle=5.0))
+    assert heir.take(30.0) == make_source(2)
+    assert heir.wait(30.0) == due - 30.0
+
+
+def test_after_a_restart_what_was_syncing_is_polled_first() -> None:
+    """The first pass over a large fleet takes long, and those are the ones that may have ended."""
+    spaced = Agenda(INTERVALS, 10.0, random.Random(1))
+    for number in range(1, 9):
+        spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})
+    assert [run(spaced, QUIET, at=0.0).id for _ in range(3)] == [make_source(number).id for number in (7, 8, 1)]
+    assert spaced.unready == "5 data sources not polled yet"

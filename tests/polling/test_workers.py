@@ -1,0 +1,106 @@
+"""When each source is polled: no overlap, no neglect, back-off for what fails, and a stop that does not wait."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.polling.poller import Outcome
+from exporter.polling.queue import Agenda, Intervals
+from exporter.polling.workers import Scheduler
+from exporter.runtime import System
+from tests.support.builders import FakeClock, make_source
+
+if TYPE_CHECKING:
+    from exporter.domain.model import DataSource
+
+INTERVALS = Intervals(active=60.0, idle=300.0)
+QUIET = Outcome(succeeded=True, active=False)
+SYNCING = Outcome(succeeded=True, active=True)
+FAILED = Outcome(succeeded=False, active=False)
+
+
+class Polls:
+    """A poll function that holds some sources up until told otherwise."""
+
+    def __init__(self, *stuck: DataSource) -> None:
+        self.stuck = stuck
+        self.release = threading.Event()
+        self.enough = threading.Event()
+        self.seen: list[DataSource] = []
+        self.overlaps = 0
+        self._now: set[DataSource] = set()
+
+    def __call__(self, source: DataSource) -> Outcome:
+        """Poll."""
+        self.overlaps += source in self._now
+        self._now.add(source)
+        self.seen.append(source)
+        if len(self.seen) > 50:
+            self.enough.set()
+        if source in self.stuck:
+            self.release.wait(30)
+        self._now.discard(source)
+        return SYNCING
+
+
+def test_a_source_that_hangs_delays_no_other() -> None:
+    """The others are polled at their intervals, and stopping does not wait for it."""
+    hangs, *others = (make_source(n) for n in range(4))
+    polls = Polls(hangs)
+    clock = System()
+    scheduler = Scheduler(
+        Agenda(Intervals(0.01, 0.01), 0.0, random.Random(1)), polls, workers=2, patience=1, host=clock
+    )
+    for source in (hangs, *others):
+        scheduler.add(source)
+    scheduler.start()
+    assert polls.enough.wait(10)
+    assert polls.seen.count(hangs) == 1
+    assert all(polls.seen.count(source) > 10 for source in others)
+    assert polls.overlaps == 0
+    assert scheduler.unready() == "1 data sources not polled yet"
+    scheduler.stop()
+    assert not scheduler.join(clock.monotonic() + 0.2)
+    polls.release.set()
+    assert scheduler.join(clock.monotonic() + 5)
+
+
+def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> None:
+    """A poll that never ends is told from one that is slow but alive."""
+    source = make_source()
+    polls = Polls(source)
+    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), polls, workers=1, patience=60, host=clock)
+    scheduler.add(source)
+    scheduler.start()
+    while not polls.seen:
+        time.sleep(0.001)
+    clock.advance(119)
+    assert scheduler.unhealthy() is None
+    scheduler.progress()
+    clock.advance(119)
+    assert scheduler.unhealthy() is None
+    clock.advance(2)
+    assert scheduler.unhealthy() == "polling has stalled: no sign of life for 121 seconds"
+    scheduler.stop()
+    polls.release.set()
+    assert scheduler.join(clock.monotonic() + 5)
+
+
+# Its death is the point of the test.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_died_is_unhealthy(clock: FakeClock) -> None:
+    """Should a defect ever end a worker, the health endpoint says so."""
+
+    def die(_: DataSource) -> Outcome:
+        raise SystemExit
+
+    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), die, workers=1, patience=60, host=clock)
+    scheduler.add(make_source())
+    scheduler.start()
+    scheduler.join(clock.monotonic() + 5)
+    assert scheduler.unhealthy() == "1 of 1 poll workers have died"

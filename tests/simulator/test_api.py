@@ -1,0 +1,499 @@
+"""The simulated service, asked through a real boto3 client."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from exporter.simulator.api import SECRET_MARKER
+from exporter.simulator.clock import ManualClock, ScaledClock
+from exporter.simulator.demo import demo_fleet
+from exporter.simulator.fleet import DataSource, Routine, make_id
+from exporter.simulator.job import STATUSES, PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.service import Service
+from tests.support.builders import HOUR, NOON
+from tests.support.random_fleet import random_fleet
+from tests.support.simulated_service import SIGNATURE, body_of, client_of, get, ids_of, jobs_path, one_index, session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.model import Shape
+
+    from exporter.simulator.fleet import Fleet
+
+HOURLY = 25
+
+
+def hourly(name: str = "hourly") -> DataSource:
+    """Build a source with jobs of 10 minutes, one an hour, the last begun an hour ago."""
+    jobs = [
+        PlannedJob(make_id(name, n), NOON - n * HOUR, 300, 300, documents={"added": n}) for n in range(1, 1 + HOURLY)
+    ]
+    return DataSource(name, jobs=jobs)
+
+
+def at(moment: float) -> datetime:
+    """Write a moment as boto3 takes it."""
+    return datetime.fromtimestamp(moment, UTC)
+
+
+def executions(fleet: Fleet, source: DataSource, service: SimulatedQBusiness, **filters: Any) -> list[str]:
+    """Read a history to its end with boto3's own paginator, and give its execution ids."""
+    pages = client_of(service.url).get_paginator("list_data_source_sync_jobs")
+    return [
+        job["executionId"] for page in pages.paginate(**ids_of(fleet, source), **filters) for job in page["history"]
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 3, 10])
+@pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
+def test_pages_together_are_the_whole_history(order: str, size: int) -> None:
+    """Each job once, in the order that was set."""
+    source = hourly()
+    fleet, _ = one_index(source)
+    with SimulatedQBusiness(fleet, ManualClock(NOON), order=order) as service:
+        found = executions(fleet, source, service, PaginationConfig={"PageSize": size})
+        newest_first = [make_id("hourly", n) for n in range(1, 1 + HOURLY)]
+        assert sorted(found) == sorted(newest_first)
+        if order == "shuffled":
+            assert found not in (newest_first, newest_first[::-1])
+        else:
+            assert found == (newest_first if order == "newest" else newest_first[::-1])
+        assert [logged.call.page for logged in service.asked()] == list(range(1, 1 + -(-HOURLY // size)))
+
+
+def test_a_page_has_ten_jobs_unless_fewer_are_asked_for() -> None:
+    """The last page has no token."""
+    source = hourly()
+    fleet, _ = one_index(source)
+    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+        client, ids = client_of(service.url), ids_of(fleet, source)
+        first = client.list_data_source_sync_jobs(**ids)
+        assert len(first["history"]) == 10
+        token, sizes = first["nextToken"], []
+        while token:
+            page: Any = client.list_data_source_sync_jobs(**ids, nextToken=token, maxResults=7)
+            sizes.append(len(page["history"]))
+            token = page.get("nextToken")
+        assert sizes == [7, 7, 1]
+
+
+@pytest.mark.parametrize(("pages", "second"), [("shifting", [10, 11, 12]), ("stable", [11, 12, 13])])
+def test_a_job_that_begins_between_two_requests_shifts_the_pages(pages: str, second: list[int]) -> None:
+    """The last job of the first page comes again on the second, unless pages are stable."""
+    source, clock = hourly(), ManualClock(NOON)
+    fleet, _ = one_index(source)
+    with SimulatedQBusiness(fleet, clock, pages=pages) as service:
+        client, ids = client_of(service.url), ids_of(fleet, source)
+        first = client.list_data_source_sync_jobs(**ids)
+        source.jobs.append(PlannedJob(make_id("new"), clock.advance(1)))
+        page = client.list_data_source_sync_jobs(**ids, nextToken=first["nextToken"], maxResults=3)
+        assert [job["executionId"] for job in page["history"]] == [make_id("hourly", n) for n in second]
+
+
+@pytest.mark.parametrize(
+    ("reading", "since", "until", "expected"),
+    [
+        ("start", -3 * HOUR, None, ["running", 1, 2, 3]),
+        ("start", -3 * HOUR + 1, None, ["running", 1, 2]),
+        ("start", None, -24 * HOUR, [24, 25, "stuck"]),
+        ("start", -3 * HOUR, -2 * HOUR, [2, 3]),
+        ("overlap", -3 * HOUR + 600, None, ["running", 1, 2, 3, "stuck"]),
+        ("overlap", -3 * HOUR + 601, None, ["running", 1, 2, "stuck"]),
+        ("overlap", None, -24 * HOUR, [24, 25, "stuck"]),
+        ("overlap", -3 * HOUR, -2 * HOUR, [2, 3, "stuck"]),
+    ],
+)
+def test_a_time_filter_is_read_in_either_way(
+    reading: str, since: float | None, until: float | None, expected: list[object]
+) -> None:
+    """By a job's start, or by its life; a job that goes on has no end. Both bounds are within."""
+    source = hourly()
+    source.jobs.append(PlannedJob(make_id("hourly", "running"), NOON - 60))
+    source.jobs.append(PlannedJob(make_id("hourly", "stuck"), NOON - 100 * HOUR, outcome=None))
+    fleet, _ = one_index(source)
+    filters = {"startTime": since, "endTime": until}
+    given = {name: at(NOON + offset) for name, offset in filters.items() if offset is not None}
+    with SimulatedQBusiness(fleet, ManualClock(NOON), reading=reading) as service:
+        assert executions(fleet, source, service, **given) == [make_id("hourly", name) for name in expected]
+
+
+def test_the_status_filter_goes_by_the_status_of_the_moment() -> None:
+    """And the log says what was asked."""
+    source, clock = DataSource("a", jobs=[PlannedJob(make_id(1), NOON, 60, 60)]), ManualClock(NOON)
+    fleet, _ = one_index(source)
+    with SimulatedQBusiness(fleet, clock) as service:
+        for status in ("SYNCING", "SYNCING_INDEXING", "SUCCEEDED"):
+            for asked in STATUSES:
+                found = executions(fleet, source, service, statusFilter=asked, startTime=at(NOON - 9.5))
+                assert found == ([make_id(1)] if asked == status else [])
+            clock.advance(60)
+        last = service.requests[-1].call
+        assert (last.operation, last.data_source_id, last.status) == ("ListDataSourceSyncJobs", source.id, STATUSES[-1])
+        assert last.since == NOON - 9.5
+
+
+def test_jobs_come_change_and_go_while_the_service_runs() -> None:
+    """What is changed in the fleet is in the next answer."""
+    source = DataSource("a")
+    fleet, index = one_index(source)
+    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+        client, ids = client_of(service.url), ids_of(fleet, source)
+        assert executions(fleet, source, service) == []
+        source.jobs.append(PlannedJob(make_id(1), NOON - HOUR))
+        source.change(make_id(1), outcome="FAILED", error_code="InternalError", source_error="CNF-5501")
+        (job,) = client.list_data_source_sync_jobs(**ids)["history"]
+        assert (job["status"], job["dataSourceErrorCode"]) == ("FAILED", "CNF-5501")
+        assert job["error"] == {"errorCode": "InternalError"}
+        source.remove(make_id(1))
+        assert executions(fleet, source, service) == []
+        index.data_sources.remove(source)
+        with pytest.raises(client.exceptions.ResourceNotFoundException) as caught:
+            client.list_data_source_sync_jobs(**ids)
+        said: Any = caught.value.response
+        assert (said["resourceId"], said["resourceType"]) == (source.id, "DATA_SOURCE")
+
+
+def test_a_job_is_seen_to_grow_and_its_end_to_move() -> None:
+    """As a captured job of a real account did."""
+    job = PlannedJob(make_id(1), NOON, 100, 100, "INCOMPLETE", {"modified": 993, "failed": 6, "scanned": 999})
+    source, clock = DataSource("a", jobs=[job]), ManualClock(NOON)
+    fleet, _ = one_index(source)
+    with SimulatedQBusiness(fleet, clock) as service:
+        client, ids = client_of(service.url), ids_of(fleet, source)
+
+        def look(seconds: float) -> Any:
+            clock.set(NOON + seconds)
+            return client.list_data_source_sync_jobs(**ids)["history"][0]
+
+        crawling, indexing, later, ended = look(50), look(120), look(150), look(1000)
+        assert crawling["status"] == "SYNCING"
+        assert "endTime" not in crawling
+        assert crawling["metrics"] == {"documentsModified": "248", "documentsFailed": "1", "documentsScanned": "499"}
+        assert indexing["status"] == later["status"] == "SYNCING_INDEXING"
+        assert at(NOON) < indexing["endTime"] < later["endTime"] < ended["endTime"] == at(NOON + 200)
+        assert ended["status"] == "INCOMPLETE"
+        assert ended["metrics"] == {"documentsModified": "993", "documentsFailed": "6", "documentsScanned": "999"}
+
+
+GOOD = "a" * 36
+REFUSED: list[tuple[str, dict[str, object], int, str, str]] = [
+    ("/applications", {"maxResults": 0}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
+    ("/applications", {"maxResults": 101}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
+    ("/applications", {"maxResults": "ten"}, 400, "CANNOT_PARSE", "maxResults"),
+    ("/applications", {"maxResults": "9" * 5000}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
+    ("/applications", {"maxresults": 1}, 400, "FIELD_VALIDATION_FAILED", "maxresults"),
+    ("/applications", {"nextToken": "made up"}, 400, "FIELD_VALIDATION_FAILED", "nextToken"),
+    ("/applications", {"nextToken": "bWFkZSB1cA=="}, 400, "FIELD_VALIDATION_FAILED", "nextToken"),
+    ("/applications/short", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/{GOOD}a", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/-{GOOD[1:]}", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/{GOOD[1:]}_/indices/{GOOD}", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/{GOOD}", {"maxResults": 1}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
+    ("/v1/tags/arn:aws:s3:::bucket", {}, 400, "FIELD_VALIDATION_FAILED", "resourceARN"),
+]
+REFUSED_JOBS = [
+    ({"maxResults": 11}, "FIELD_VALIDATION_FAILED", "maxResults"),
+    ({"startTime": "yesterday"}, "CANNOT_PARSE", "startTime"),
+    ({"startTime": "1790000000"}, "CANNOT_PARSE", "startTime"),
+    ({"startTime": "2026-02-30T00:00:00Z"}, "CANNOT_PARSE", "startTime"),
+    ({"endTime": "2026-02-20T00:00:00"}, "CANNOT_PARSE", "endTime"),
+    ({"syncStatus": "DONE"}, "FIELD_VALIDATION_FAILED", "syncStatus"),
+    ({"statusFilter": "FAILED"}, "FIELD_VALIDATION_FAILED", "statusFilter"),
+]
+
+
+@pytest.mark.parametrize(("path", "query", "status", "reason", "field"), REFUSED)
+def test_what_aws_would_refuse_is_refused(
+    path: str, query: dict[str, object], status: int, reason: str, field: str
+) -> None:
+    """With the reason and the field, and logged under its operation."""
+    service = Service(one_index()[0], ManualClock(NOON))
+    response = get(service, path, **query)
+    body = body_of(response)
+    assert response.status == status
+    assert response.headers["x-amzn-errortype"] == "ValidationException"
+    assert body["message"]
+    assert (body["reason"], body["fields"][0]["name"]) == (reason, field)
+    assert service.requests[-1].call.operation != "Unknown"
+
+
+@pytest.mark.parametrize(("query", "reason", "field"), REFUSED_JOBS)
+def test_filters_of_the_wrong_form_are_refused(query: dict[str, object], reason: str, field: str) -> None:
+    """As AWS validates them."""
+    source = hourly()
+    fleet, _ = one_index(source)
+    response = get(Service(fleet, ManualClock(NOON)), jobs_path(fleet, source), **query)
+    body = body_of(response)
+    assert (response.status, body["reason"], body["fields"][0]["name"]) == (400, reason, field)
+
+
+def test_a_parameter_given_twice_is_refused() -> None:
+    """Which of the two would count is nobody's guess."""
+    response = get(Service(one_index()[0]), "/applications?maxResults=1&maxResults=2")
+    assert (response.status, body_of(response)["fields"][0]["name"]) == (400, "maxResults")
+
+
+def test_a_token_is_good_for_its_question_only() -> None:
+    """Not for another source, nor with another filter; but with another page size, as often as one likes."""
+    source, other = hourly(), hourly("other")
+    fleet, _ = one_index(source, other)
+    service = Service(fleet, ManualClock(NOON))
+    path, filters = jobs_path(fleet, source), {"startTime": "2001-01-01T00:00:00Z"}
+    token = body_of(get(service, path, **filters))["nextToken"]
+    assert get(service, path, **filters, nextToken=token).status == 200
+    assert get(service, path, **filters, nextToken=token, maxResults=2).status == 200
+    assert get(service, path, nextToken=token).status == 400
+    assert get(service, path, **filters, syncStatus="FAILED", nextToken=token).status == 400
+    assert get(service, jobs_path(fleet, other), **filters, nextToken=token).status == 400
+    assert get(service, path, **filters, nextToken=token[:-4]).status == 400
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "",
+        "Bearer token",
+        "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature="
+        + "0" * 64,
+    ],
+)
+def test_a_request_that_is_not_signed_for_the_service_is_refused(signature: str) -> None:
+    """With 403, before anything else is looked at."""
+    response = get(Service(one_index()[0]), "/applications?odd=1", signature)
+    assert (response.status, response.headers["x-amzn-errortype"]) == (403, "MissingAuthenticationTokenException")
+
+
+@pytest.mark.parametrize("path", ["/", "/application", "/applications/", "/applications/a/b", "/v2/tags/arn"])
+def test_an_unknown_path_is_no_operation(path: str) -> None:
+    """It is answered with 404, and logged as unknown."""
+    service = Service(one_index()[0])
+    response = get(service, path)
+    assert (response.status, response.headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
+    assert service.requests[-1].call.operation == "Unknown"
+
+
+def test_every_answer_has_the_simulated_date_and_an_id_of_its_own() -> None:
+    """Refusals included."""
+    clock = ManualClock(NOON)
+    with SimulatedQBusiness(one_index()[0], clock) as service:
+        client = client_of(service.url)
+        first = client.list_applications()["ResponseMetadata"]
+        clock.advance(HOUR)
+        with pytest.raises(ClientError) as caught:
+            client.get_application(applicationId=GOOD)
+        second: Any = caught.value.response["ResponseMetadata"]
+        assert parsedate_to_datetime(first["HTTPHeaders"]["date"]) == at(NOON)
+        assert parsedate_to_datetime(second["HTTPHeaders"]["date"]) == at(NOON + HOUR)
+        assert len({first["RequestId"], second["RequestId"]}) == 2
+        assert first["HTTPHeaders"]["content-type"] == "application/json"
+        assert [logged.at for logged in service.requests] == [NOON, NOON + HOUR]
+
+
+@pytest.mark.parametrize(
+    "fleet", [demo_fleet(NOON), *(random_fleet(seed, 15, NOON, odd=False) for seed in range(6))], ids=lambda _: "fleet"
+)
+def test_answers_have_the_members_that_the_service_model_has(fleet: Fleet) -> None:
+    """Of every operation: no unknown member, all required ones, each of its type, every enumerated value known."""
+    model = session().client("qbusiness").meta.service_model
+    service = Service(fleet, ManualClock(NOON))
+    for operation, path in every_path(fleet):
+        shape = model.operation_model(operation).output_shape
+        assert shape
+        page = body_of(get(service, path))
+        hold_against(page, shape, operation)
+        while "nextToken" in page:
+            page = body_of(get(service, path, nextToken=page["nextToken"]))
+            hold_against(page, shape, operation)
+
+
+def every_path(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """Give every path of a fleet with its operation."""
+    yield "ListApplications", "/applications"
+    home = f"arn:aws:qbusiness:{fleet.region}:{fleet.account}:application"
+    for application in fleet.applications:
+        yield "GetApplication", f"/applications/{application.id}"
+        yield "ListIndices", f"/applications/{application.id}/indices"
+        yield "ListTagsForResource", f"/v1/tags/{home}/{application.id}"
+    for application, index, source in fleet.data_sources():
+        where = f"/applications/{application.id}/indices/{index.id}"
+        yield "GetIndex", where
+        yield "ListDataSources", f"{where}/datasources"
+        yield "GetDataSource", f"{where}/datasources/{source.id}"
+        yield "ListDataSourceSyncJobs", f"{where}/datasources/{source.id}/syncjobs"
+        yield "ListTagsForResource", f"/v1/tags/{home}/{application.id}/index/{index.id}/data-source/{source.id}"
+
+
+KINDS_OF_JSON = {
+    "structure": dict,
+    "list": list,
+    "string": str,
+    "integer": int,
+    "long": int,
+    "timestamp": (int, float),
+    "boolean": bool,
+}
+
+
+def hold_against(value: object, shape: Shape, where: str) -> None:
+    """Assert that a JSON value is of a shape of the service model."""
+    kind: Any = KINDS_OF_JSON[shape.type_name]
+    assert isinstance(value, kind), where
+    if shape.type_name == "structure" and not getattr(shape, "is_document_type", False):
+        members: dict[str, Shape] = getattr(shape, "members", {})
+        given: Any = value
+        assert given.keys() <= members.keys(), where
+        assert given.keys() >= set(getattr(shape, "required_members", [])), where
+        for name, member in given.items():
+            hold_against(member, members[name], f"{where}.{name}")
+    elif isinstance(value, list):
+        for item in value:
+            hold_against(item, getattr(shape, "member"), f"{where}[]")  # noqa: B009 (a list's shape, which Shape is not)
+    elif isinstance(value, str):
+        enum = getattr(shape, "enum", [])
+        assert not enum or value in enum, f"{where}: {value}"
+        metadata: dict[str, Any] = shape.metadata
+        assert metadata.get("min", 0) <= len(value) <= metadata.get("max", 10_000), where
+
+
+def test_names_types_and_capacity_are_what_the_fleet_has() -> None:
+    """Through every Get and List operation."""
+    source = DataSource("hr", "SHAREPOINTV2", "UPDATING", "cron(0 0 ? * * *)", tags={"team": "hr"})
+    fleet, index = one_index(source)
+    index.units, index.documents, index.text_bytes = 2, 992, 720_135
+    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+        client, ids = client_of(service.url), ids_of(fleet, source)
+        (application,) = client.list_applications()["applications"]
+        assert application["displayName"] == "intranet"
+        assert client.get_application(applicationId=ids["applicationId"])["displayName"] == "intranet"
+        (summary,) = client.list_indices(applicationId=ids["applicationId"])["indices"]
+        assert (summary["indexId"], summary["displayName"]) == (index.id, "main")
+        whole = client.get_index(applicationId=ids["applicationId"], indexId=index.id)
+        assert whole["capacityConfiguration"] == {"units": 2}
+        statistics = whole["indexStatistics"]["textDocumentStatistics"]
+        assert statistics == {"indexedTextBytes": 720_135, "indexedTextDocumentCount": 992}
+        (listed,) = client.list_data_sources(applicationId=ids["applicationId"], indexId=index.id)["dataSources"]
+        assert (listed["type"], listed["status"]) == ("SHAREPOINTV2", "UPDATING")
+        found = client.get_data_source(**ids)
+        assert found["syncSchedule"] == "cron(0 0 ? * * *)"
+        assert SECRET_MARKER in json.dumps(found["configuration"])
+        tags = client.list_tags_for_resource(resourceARN=found["dataSourceArn"])["tags"]
+        assert tags == [{"key": "team", "value": "hr"}]
+        assert client.list_tags_for_resource(resourceARN=whole["indexArn"])["tags"] == []
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.list_tags_for_resource(resourceARN=found["dataSourceArn"][:-1] + "z")
+
+
+def test_it_says_who_one_is() -> None:
+    """The security token service is there too."""
+    with SimulatedQBusiness(one_index()[0]) as service:
+        identity = session().client("sts", endpoint_url=service.url).get_caller_identity()
+        assert identity["Account"] == service.fleet.account
+        assert service.requests[-1].call.is_sts
+
+
+def test_fifty_clients_at_once_are_answered() -> None:
+    """Each over a connection of its own that it keeps, a few thousand requests in all within seconds."""
+    source = hourly()
+    fleet, _ = one_index(source)
+    path = jobs_path(fleet, source)
+    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+        failures: list[int] = []
+
+        def ask() -> None:
+            connection = HTTPConnection(service.url.removeprefix("http://"), timeout=20)
+            for _ in range(40):
+                connection.request("GET", path, headers={"Authorization": SIGNATURE})
+                answer = connection.getresponse()
+                if len(json.loads(answer.read())["history"]) != 10:
+                    failures.append(answer.status)
+            connection.close()
+
+        threads = [threading.Thread(target=ask) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert not failures
+        assert len(service.requests) == 2000
+
+
+def test_it_stops_at_once_even_while_requests_hang() -> None:
+    """Clients that wait see their connection end; new ones find nobody."""
+    source = hourly()
+    fleet, _ = one_index(source)
+    service = SimulatedQBusiness(fleet, ManualClock(NOON))
+    service.faults.add("hang")
+    service.start()
+    client, ended = client_of(service.url, read_timeout=30), threading.Event()
+
+    def ask() -> None:
+        with pytest.raises(Exception, match=r"closed|reset|aborted|disconnected"):
+            client.list_applications()
+        ended.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    deadline = time.monotonic() + 10
+    while not service.requests and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    began = time.monotonic()
+    service.stop()
+    assert time.monotonic() - began < 1
+    assert ended.wait(5)
+    with pytest.raises(EndpointConnectionError):
+        client_of(service.url).list_applications()
+
+
+def test_a_service_that_was_never_started_can_be_stopped() -> None:
+    """It gives its port back."""
+    service = SimulatedQBusiness(one_index()[0])
+    service.stop()
+    with SimulatedQBusiness(one_index()[0], port=int(service.url.rpartition(":")[2])) as again:
+        assert again.url == service.url
+
+
+def test_a_client_that_does_not_wait_hears_nothing_of_a_hang() -> None:
+    """And others are answered meanwhile."""
+    source, other = hourly(), hourly("other")
+    fleet, _ = one_index(source, other)
+    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+        service.faults.add("hang", data_source_id=source.id)
+        with pytest.raises(ReadTimeoutError):
+            client_of(service.url, read_timeout=0.2).list_data_source_sync_jobs(**ids_of(fleet, source))
+        assert len(executions(fleet, other, service)) == HOURLY
+
+
+def test_time_can_run_faster_than_it_does() -> None:
+    """A scaled clock counts real time by its speed, from where it was told to begin."""
+    clock = ScaledClock(NOON, 3600.0)
+    began = time.monotonic()
+    threading.Event().wait(0.05)
+    passed = clock.now() - NOON
+    assert 0.05 * 3600 <= passed <= (time.monotonic() - began + 0.05) * 3600
+
+
+def test_a_long_history_is_listed_fast_and_always_the_same() -> None:
+    """An hourly source over 60 days: made once, then a matter of milliseconds."""
+
+    def plan(dice: Any) -> PlannedJob:
+        return PlannedJob("", 0, documents={"added": dice.randint(0, 9)})
+
+    source = DataSource("old", routine=Routine("old", NOON - 60 * 24 * HOUR, HOUR, plan, remembered=1440))
+    fleet, _ = one_index(source)
+    service, path = Service(fleet, ManualClock(NOON)), jobs_path(fleet, source)
+    first = get(service, path).body
+    began = time.monotonic()
+    assert all(get(service, path).body == first for _ in range(20))
+    assert time.monotonic() - began < 2
+    since = (at(NOON) - timedelta(days=59)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert "nextToken" in body_of(get(service, path, startTime=since, maxResults=10))

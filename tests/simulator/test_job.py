@@ -1,0 +1,237 @@
+"""The simulated jobs' lives, fleets made by chance, and what an honest observer must have counted."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.simulator.clock import ManualClock
+from exporter.simulator.demo import demo_fleet
+from exporter.simulator.fleet import DataSource, Totals, make_id, truth
+from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
+from exporter.simulator.service import Service
+from tests.support.builders import HOUR, NOON
+from tests.support.random_fleet import random_fleet
+from tests.support.simulated_service import body_of, get, jobs_path, one_index
+
+SECONDS = st.floats(0.0, 5000.0) | st.sampled_from([0.0, 0.1, 1 / 3, 60.0])
+JOBS = st.builds(
+    PlannedJob,
+    st.just(make_id("job")),
+    started=st.floats(NOON, NOON + 1000),
+    crawls=SECONDS,
+    indexes=SECONDS,
+    stops=SECONDS,
+    outcome=st.sampled_from([*TERMINAL, None]),
+    documents=st.dictionaries(st.sampled_from(KINDS), st.integers(0, 10**9)),
+)
+
+
+@given(JOBS, st.lists(st.floats(-10.0, 20_000.0), max_size=30))
+def test_figures_never_fall_and_an_end_is_for_good(job: PlannedJob, offsets: list[float]) -> None:
+    """At whatever moments one looks; the last figures are the final ones, and the end is the plan's."""
+    moments = sorted([*(job.started + offset for offset in offsets), job.started, job.started + 20_001])
+    looks: list[dict[str, Any]] = [answer for answer in map(job.at, moments) if answer]
+    figures = [{name: int(n) for name, n in look.get("metrics", {}).items()} for look in looks]
+    for earlier, later in pairwise(figures):
+        assert all(later[name] >= n for name, n in earlier.items())
+    terminal = [look["status"] in TERMINAL for look in looks]
+    assert terminal == sorted(terminal)
+    assert figures[-1] == {f"documents{kind.capitalize()}": n for kind, n in job.documents.items()}
+    if job.outcome:
+        assert looks[-1]["status"] == job.outcome
+        assert looks[-1]["endTime"] == round(job.ends, 3)
+    else:
+        assert {look["status"] for look in looks} == {"SYNCING"}
+
+
+@given(JOBS)
+def test_a_job_has_its_final_figures_the_moment_it_ends(job: PlannedJob) -> None:
+    """Not a rounding error later."""
+    if job.outcome:
+        answer = job.at(job.ends)
+        assert answer
+        assert answer["status"] == job.outcome
+        assert job.figures(job.ends) == job.documents
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stops", "expected"),
+    [
+        ("SUCCEEDED", 0.0, ["SYNCING", "SYNCING_INDEXING", "SUCCEEDED"]),
+        ("INCOMPLETE", 0.0, ["SYNCING", "SYNCING_INDEXING", "INCOMPLETE"]),
+        ("SUCCEEDED", 10.0, ["SYNCING", "STOPPING", "SYNCING_INDEXING", "SUCCEEDED"]),
+        ("ABORTED", 0.0, ["SYNCING", "STOPPING", "ABORTED"]),
+        ("FAILED", 0.0, ["SYNCING", "FAILED"]),
+        (None, 0.0, ["SYNCING"]),
+    ],
+)
+def test_a_job_goes_through_its_statuses(outcome: str | None, stops: float, expected: list[str]) -> None:
+    """In the order that AWS describes."""
+    job = PlannedJob(make_id(1), NOON, 30, 30, outcome, stops=stops)
+    assert list(dict.fromkeys(job.status(NOON + second) for second in range(200))) == expected
+
+
+def test_before_it_begins_there_is_no_job() -> None:
+    """Neither in its own words nor in a listing."""
+    job = PlannedJob(make_id(1), NOON)
+    assert job.at(NOON - 0.001) is None
+    assert DataSource("a", jobs=[job]).planned(NOON - 0.001) == []
+    assert DataSource("a", jobs=[job]).planned(NOON) == [job]
+
+
+def test_a_failed_job_says_why_in_either_place() -> None:
+    """Where the connector's code arrives is not documented; and figures that it has not are absent, not zero."""
+    by_code = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", source_error="SPE-5002").at(NOON + 10)
+    assert by_code == {
+        "executionId": make_id(1),
+        "startTime": NOON,
+        "endTime": NOON + 9,
+        "status": "FAILED",
+        "error": {},
+        "dataSourceErrorCode": "SPE-5002",
+    }
+    by_message = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", {"added": 0}, "InvalidRequest", "CNF-5501: no").at(
+        NOON + 9
+    )
+    assert by_message
+    assert by_message["error"] == {"errorCode": "InvalidRequest", "errorMessage": "CNF-5501: no"}
+    assert by_message["metrics"] == {"documentsAdded": "0"}
+    assert "dataSourceErrorCode" not in by_message
+
+
+def observe(source: DataSource, since: float, until: float, step: float) -> Totals:
+    """Count by looking at every job's answers, over and over, as an exporter does."""
+    clock = ManualClock(since)
+    fleet, _ = one_index(source)
+    service = Service(fleet, clock)
+    path = jobs_path(fleet, source)
+    last: dict[str, dict[str, int]] = {}
+    ended: set[str] = set()
+    totals = Totals(dict.fromkeys(TERMINAL, 0), dict.fromkeys(KINDS, 0), dict.fromkeys(TERMINAL, 0.0))
+    watching = False
+    for now in (*(since + n * step for n in range(int((until - since) / step) + 1)), until):
+        clock.set(now)
+        for job in whole_listing(service, path):
+            name, figures = (
+                job["executionId"],
+                {k.removeprefix("documents").lower(): int(v) for k, v in job.get("metrics", {}).items()},
+            )
+            before = last.get(name, figures if not watching else {})
+            for kind, figure in figures.items():
+                totals.documents[kind] += figure - before.get(kind, 0)
+            last[name] = figures
+            if job["status"] in TERMINAL and name not in ended:
+                ended.add(name)
+                if watching:
+                    totals.completed[job["status"]] += 1
+                    totals.seconds[job["status"]] += job["endTime"] - job["startTime"]
+        watching = True
+    return totals
+
+
+def whole_listing(service: Service, path: str) -> list[dict[str, Any]]:
+    """Read all pages of a listing."""
+    page = body_of(get(service, path))
+    jobs: list[dict[str, Any]] = page["history"]
+    while "nextToken" in page:
+        page = body_of(get(service, path, nextToken=page["nextToken"]))
+        jobs += page["history"]
+    return jobs
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_truth_is_what_looking_all_the_time_finds(seed: int) -> None:
+    """For every kind of source, from a moment in the midst of its jobs to another."""
+    until = NOON + 4 * HOUR
+    watched = 0
+    for _, _, source in random_fleet(seed, 8, NOON, odd=False).data_sources():
+        told, seen = truth(source, NOON, until), observe(source, NOON, until, 97.0)
+        assert told.completed == seen.completed, source.name
+        assert told.documents == seen.documents, source.name
+        assert told.seconds == pytest.approx(seen.seconds), source.name
+        watched += sum(told.completed.values())
+    assert watched > 0
+
+
+def test_truth_knows_history_running_jobs_and_absent_figures() -> None:
+    """What had ended is history, what was running counts from the figure that it had, what is absent counts nothing."""
+    source = DataSource(
+        "a",
+        jobs=[
+            PlannedJob(make_id("history"), NOON - 200, 100, 100, documents={"added": 1000}),
+            PlannedJob(make_id("running"), NOON - 50, 50, 50, "INCOMPLETE", {"added": 100, "scanned": 10}),
+            PlannedJob(make_id("failed"), NOON + 10, 5, 0, "FAILED"),
+            PlannedJob(make_id("goes on"), NOON + 20, 100, 0, None, {"modified": 50}),
+            PlannedJob(make_id("later"), NOON + 71, documents={"deleted": 7}),
+        ],
+    )
+    told = truth(source, NOON, NOON + 70)
+    assert told.completed == {"SUCCEEDED": 0, "INCOMPLETE": 1, "FAILED": 1, "ABORTED": 0}
+    assert told.documents == {"added": 50, "modified": 25, "deleted": 0, "failed": 0, "scanned": 0}
+    assert told.seconds == {"SUCCEEDED": 0, "INCOMPLETE": 100, "FAILED": 5, "ABORTED": 0}
+
+
+def test_truth_goes_on_where_the_listing_has_ended() -> None:
+    """Jobs that the service no longer lists have ended all the same."""
+    source = demo_fleet(NOON).applications[1].indexes[0].data_sources[-1]
+    assert source.routine
+    span = 500 * source.routine.period
+    assert len(source.planned(NOON + span)) < 500 - 10
+    assert sum(truth(source, NOON, NOON + span).completed.values()) == pytest.approx(500, abs=3)
+
+
+def test_a_fleet_made_by_chance_is_the_same_for_the_same_seed() -> None:
+    """Names, jobs and all; and another for another."""
+
+    def drawn(seed: int) -> list[object]:
+        sources = [source for _, _, source in random_fleet(seed, 12, NOON).data_sources()]
+        return [(source.name, source.kind, source.planned(NOON)) for source in sources]
+
+    assert len(drawn(1)) == 12
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+
+
+def test_fleets_made_by_chance_have_all_that_aws_has_been_seen_to_do() -> None:
+    """Every status, odd job, error shape and kind of source turns up."""
+    sources = [source for seed in range(12) for _, _, source in random_fleet(seed, 25, NOON).data_sources()]
+    jobs = [job for source in sources for job in source.planned(NOON)]
+    answers = [answer for answer in (job.at(NOON) for job in jobs) if answer]
+    statuses = {answer["status"] for answer in answers}
+    assert statuses == {*TERMINAL, "SYNCING", "STOPPING", "SYNCING_INDEXING", "PAUSED"}
+    assert any(job.ends == math.inf and job.started < NOON - 24 * HOUR for job in jobs)
+    assert any(not source.planned(NOON) for source in sources)
+    assert {source.status for source in sources} >= {"ACTIVE", "FAILED", "UPDATING"}
+    assert not [
+        s for s in sources if s.kind == "CUSTOM" and (s.schedule or any("scanned" in j.documents for j in s.jobs))
+    ]
+    for member in ("error", "metrics", "executionId", "startTime"):
+        assert any(member not in answer for answer in answers), member
+    assert any("endTime" not in answer for answer in answers if answer["status"] == "SUCCEEDED")
+    failed = [answer for answer in answers if answer["status"] == "FAILED"]
+    assert any("dataSourceErrorCode" in answer for answer in failed)
+    assert any("\n" in answer["error"].get("errorMessage", "") for answer in failed if "error" in answer)
+
+
+def test_in_the_demo_syncs_come_and_go_within_a_minute() -> None:
+    """Some begin, some end, in every minute of its first hour; and each story is there."""
+    fleet = demo_fleet(NOON)
+    sources = {source.name: source for _, _, source in fleet.data_sources()}
+    for minute in range(60):
+        before, after = NOON + minute * 60, NOON + (minute + 1) * 60
+        begun = [j for s in sources.values() for j in s.planned(after) if j.started > before]
+        ended = [j for s in sources.values() for j in s.planned(after) if before < j.ends <= after]
+        assert begun
+        assert ended
+    assert len(sources) >= 12
+    outcomes = {name: {job.outcome for job in source.planned(NOON)} for name, source in sources.items()}
+    assert set().union(*outcomes.values()) == {*TERMINAL, None}
+    assert outcomes["policies-s3"] == {"INCOMPLETE"}
+    assert outcomes["engineering-confluence"] == {"FAILED"}
+    assert not outcomes["legal-onedrive"]

@@ -1,0 +1,156 @@
+"""The rules for Prometheus as they are shipped, and what an expression asks for."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import promql_parser
+import yaml
+from promql_parser import AggregateExpr, BinaryExpr, MatrixSelector, VectorSelector, parse_duration
+
+from exporter.metrics import INDEX_LABELS, SOURCE_LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
+UNIT_TESTS = sorted((ROOT / "tests" / "rules").glob("*.yaml"))
+RUNBOOKS = ROOT / "docs" / "runbooks"
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+RUNBOOK_URL = f"{REPOSITORY}/blob/main/docs/runbooks/"
+PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
+PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # that a scrape adds, or the place it comes from
+_ROW = re.compile(r"\| `(\w+)` \| (\w+) \| (.*?) \|")
+_HISTOGRAM = ("_bucket", "_sum", "_count")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, and the file that it stands in."""
+
+    name: str
+    file: Path
+    expr: str
+    is_alert: bool
+    after: str = "0s"
+    severity: str = ""
+    annotations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def runbook(self) -> Path:
+        """Give where its runbook has to be."""
+        return RUNBOOKS / f"{self.name}.md"
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Read every rule."""
+    return tuple(
+        Rule(
+            rule.get("alert") or rule["record"],
+            file,
+            rule["expr"],
+            "alert" in rule,
+            rule.get("for", "0s"),
+            rule.get("labels", {}).get("severity", ""),
+            rule.get("annotations", {}),
+        )
+        for file in RULE_FILES
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    )
+
+
+def alerts() -> list[Rule]:
+    """Give the rules that alert."""
+    return [rule for rule in rules() if rule.is_alert]
+
+
+def unit_tests(alertname: str) -> list[tuple[float, list[tuple[float, list[dict[str, Any]]]]]]:
+    """Give each unit test of an alert: the seconds of a step, and what is expected when, in seconds."""
+    found = []
+    for file in UNIT_TESTS:
+        said = yaml.safe_load(file.read_text())
+        step = parse_duration(said["evaluation_interval"]).total_seconds()
+        for group in said["tests"]:
+            expected = [
+                (parse_duration(case["eval_time"]).total_seconds(), case.get("exp_alerts") or [])
+                for case in group.get("alert_rule_test", [])
+                if case["alertname"] == alertname
+            ]
+            found.append((step, sorted(expected, key=lambda pair: pair[0])))
+    return found
+
+
+def queries(book: Path) -> list[str]:
+    """Give the queries of a runbook."""
+    return re.findall(r"^```promql\n(.*?)\n```", book.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def read(expr: str) -> Any:
+    """Parse an expression, types checked, in the grammar of Prometheus 3."""
+    return promql_parser.parse(expr)
+
+
+def parts(expr: str) -> list[Any]:
+    """Give every node of an expression."""
+    found: list[Any] = []
+    promql_parser.walk(read(expr), found.append)
+    return [*found, *(node.vector_selector for node in found if isinstance(node, MatrixSelector))]
+
+
+def asked_for(expr: str) -> Iterator[tuple[str, set[str]]]:
+    """Yield each metric that an expression names, with the labels that it is selected by."""
+    for node in parts(expr):
+        if isinstance(node, VectorSelector):
+            labels = {matcher.name for matcher in node.matchers.matchers} - {"__name__"}
+            for name in [node.name] if node.name else _names_by_label(node):
+                yield name, labels
+
+
+def grouped_by(expr: str) -> set[str]:
+    """Give every label that an expression aggregates or matches by."""
+    labels: set[str] = set()
+    for node in parts(expr):
+        if isinstance(node, AggregateExpr | BinaryExpr) and node.modifier:
+            if isinstance(node, AggregateExpr):
+                labels |= set(node.modifier.labels)
+            else:
+                labels |= set(node.modifier.matching.labels if node.modifier.matching else [])
+                labels |= set(node.modifier.group_labels or [])
+    return labels
+
+
+@cache
+def declared() -> dict[str, set[str]]:
+    """Give every series that the exporter, its rules and Prometheus itself make, with its labels."""
+    series = dict(PROMETHEUS_OWN)
+    section = ""
+    for line in (ROOT / "docs" / "metrics.md").read_text().splitlines():
+        section = line if line.startswith("## ") else section
+        if row := _ROW.match(line):
+            labels = set(re.findall(r"`([\w*]+)`", row[3])) | _of(section)
+            series |= {row[1] + end: labels for end in (_HISTOGRAM if row[2] == "histogram" else ("",))}
+    return series | {rule.name: _recorded(rule) for rule in rules() if not rule.is_alert}
+
+
+def _of(section: str) -> set[str]:
+    return set({"D": SOURCE_LABELS, "I": INDEX_LABELS}.get(section[3:4], ()))
+
+
+def _recorded(rule: Rule) -> set[str]:
+    return set(INDEX_LABELS if rule.name.startswith("index:") else SOURCE_LABELS)
+
+
+def _names_by_label(selector: VectorSelector) -> list[str]:
+    """Spell out a choice of names: `prefix_(a|b)`."""
+    (pattern,) = (matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__")
+    prefix, choice = re.fullmatch(r"(\w+)\(([\w|]+)\)", pattern).groups()  # type: ignore[union-attr] # it has that form
+    return [prefix + end for end in choice.split("|")]

@@ -1,0 +1,182 @@
+"""An account in which everything is wrong at once, each thing in a data source or index of its own; and its cure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, make_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from exporter.simulator.faults import Fault
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+STUCK_AT = 48_900
+USUAL = 1000
+YEARLY = "cron(0 0 1 1 ? *)"
+HOURLY = "cron(0 * * * ? *)"
+
+
+def job(
+    name: str, ago: float, outcome: str | None = "SUCCEEDED", lasts: float = MINUTE, **documents: int
+) -> PlannedJob:
+    """Plan a job that began so long ago."""
+    figures = documents or {"scanned": USUAL}
+    return PlannedJob(make_id(name, ago), time.time() - ago, lasts, 0, outcome, figures)
+
+
+def _source(name: str, *jobs: PlannedJob, **about: Any) -> DataSource:
+    return DataSource(name, jobs=list(jobs), **about)
+
+
+def _brief(_: random.Random) -> PlannedJob:
+    return PlannedJob("", 0, 2, 1, documents={"scanned": USUAL})
+
+
+def production() -> Fleet:
+    """Make the fleet: its name says what is wrong with a data source."""
+    now = time.time()
+    sources = [
+        _source("healthy", routine=Routine("healthy", now - 600, 6, _brief), schedule=HOURLY),
+        _source("calm", job("calm", 10 * MINUTE), schedule=YEARLY),
+        _source("failed", job("failed", 2 * HOUR)),
+        _source("failing", *(job("failing", hours * HOUR, "FAILED") for hours in range(1, 5))),
+        _source("old", job("old", 3 * HOUR)),
+        _source("partial", job("partial", 3 * HOUR), job("partial", HOUR / 2, "INCOMPLETE", failed=1, scanned=100)),
+        _source("incomplete", job("incomplete", HOUR / 2, "INCOMPLETE", failed=20, scanned=100)),
+        _source("overdue", job("overdue", DAY), schedule=HOURLY),
+        _source("never", created=now - 2 * DAY, schedule=YEARLY),
+        _source("long", job("long", 2 * DAY), job("long", 30 * HOUR, None, 60 * HOUR, scanned=100_000)),
+        _source("stuck", job("stuck", 2 * DAY), job("stuck", 30 * HOUR, None, HOUR, scanned=STUCK_AT)),
+        _source("slow", job("slow", 2 * HOUR, None)),
+        _source("empty", job("empty", HOUR, scanned=0)),
+        _source("dropped", job("dropped", HOUR, deleted=0, scanned=USUAL // 5)),
+        _source("purged", job("purged", HOUR, deleted=300, scanned=700)),
+        _source("inactive", job("inactive", HOUR), status="FAILED"),
+        _source("unscheduled", job("unscheduled", HOUR), schedule="hourly"),
+        _source("unreadable", job("unreadable", HOUR)),
+    ]
+    indexes = [
+        Index("main", sources),
+        Index("rebuilding", status="UPDATING"),
+        Index("full", documents=19_500),
+        Index("wordy", text_bytes=195_000_000),
+    ]
+    return Fleet([Application("intranet", indexes)])
+
+
+def elsewhere(name: str, count: int) -> Fleet:
+    """Make a fleet of so many data sources with which all is well."""
+    sources = [_source(f"{name}-{n}", job(f"{name}-{n}", HOUR)) for n in range(count)]
+    return Fleet([Application(name, [Index(name, sources)])])
+
+
+class Account:
+    """Five targets, of which four cannot be watched as they should; use it as a context manager.
+
+    One of those is let in by one way and not by another, which is the way of replica `a`.
+    """
+
+    def __init__(self) -> None:
+        self.production = SimulatedQBusiness(production())
+        self.denied = SimulatedQBusiness(elsewhere("denied", 1))
+        self.busy = SimulatedQBusiness(elsewhere("busy", 3))
+        self.sluggish = SimulatedQBusiness(elsewhere("sluggish", 12))
+        self.halfway, self.cut_off = (SimulatedQBusiness(elsewhere("halfway", 1)) for _ in range(2))
+        self._by_name = {source.name: source for _, _, source in self.production.fleet.data_sources()}
+        self._indexes = {index.name: index for index in self.production.fleet.applications[0].indexes}
+        self._healed = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+        for service in self._services():
+            service.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._healed.set()
+        for service in self._services():
+            service.stop()
+
+    def config(self, state: Path) -> dict[str, Any]:
+        """Build the configuration of a replica."""
+        ways = {
+            "production": ("us-east-1", self.production),
+            "denied": ("eu-west-1", self.denied),
+            "busy": ("us-west-2", self.busy),
+            "sluggish": ("ap-southeast-2", self.sluggish),
+            "halfway": ("ca-central-1", self.cut_off if state.parent.name == "a" else self.halfway),
+        }
+        targets = [
+            {"name": name, "region": region, "endpoint_url": service.url, "discovery": {"interval": "2s"}}
+            for name, (region, service) in ways.items()
+        ]
+        return {
+            "targets": targets,
+            "polling": {
+                "interval": "1s",
+                "idle_interval": "2s",
+                "requests_per_second": 500,
+                "concurrency": 2,
+                "timeout": "5s",
+            },
+            "objectives": [
+                {"match": {"data_source": "old"}, "max_success_age": "1h"},
+                {"match": {"data_source": "partial"}, "max_success_age": "1h"},
+                {"match": {"data_source": "overdue"}, "max_success_age": "8d"},
+            ],
+            "state": {"path": str(state)},
+        }
+
+    def fall_ill(self) -> None:
+        """Let happen what has to happen while it is watched."""
+        unreadable = self._by_name["unreadable"].id
+        self.production.faults.add("server_error", operation="ListDataSourceSyncJobs", data_source_id=unreadable)
+        self._by_name["failed"].jobs.append(job("failed", MINUTE, "FAILED", MINUTE + 1))
+        self._by_name["slow"].jobs += [job(f"slow-{n}", MINUTE, lasts=MINUTE + 1) for n in range(5)]
+        self.denied.faults.add("denied")
+        self.sluggish.faults.add("slow", operation="ListDataSourceSyncJobs", seconds=1.5)
+        self.sluggish.faults.add("server_error", operation="GetIndex")
+        throttled = self.busy.faults.add("throttled", times=1)
+        threading.Thread(target=self._throttle, args=(throttled,), daemon=True).start()
+
+    def cut_one_off(self) -> None:
+        """Let a target be reached by one replica alone."""
+        self.cut_off.faults.add("denied")
+
+    def let_in(self) -> None:
+        """Let everything be read again."""
+        for service in (self.production, self.denied, self.cut_off):
+            service.faults.clear()
+
+    def heal(self) -> None:
+        """Make everything right again."""
+        self._healed.set()
+        for service in self._services():
+            service.faults.clear()
+        for source in self._by_name.values():
+            source.status = "ACTIVE"
+            for stuck in source.jobs:
+                if stuck.outcome is None:
+                    source.change(stuck.execution_id, outcome="SUCCEEDED", crawls=time.time() - stuck.started)
+            if not source.routine:
+                source.jobs = [*source.jobs, job(f"{source.name} again", MINUTE / 2, lasts=MINUTE / 4)]
+        unscheduled = self._by_name["unscheduled"]
+        unscheduled.schedule, unscheduled.updated = "", time.time()
+        for name in ("rebuilding", "full", "wordy"):
+            index = self._indexes[name]
+            index.status, index.documents, index.text_bytes = "ACTIVE", 992, 720_135
+
+    def _throttle(self, fault: Fault) -> None:
+        while not self._healed.wait(0.3):
+            fault.times = 1
+
+    def _services(self) -> list[SimulatedQBusiness]:
+        return [self.production, self.denied, self.busy, self.sluggish, self.halfway, self.cut_off]

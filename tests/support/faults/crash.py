@@ -1,0 +1,81 @@
+"""What a process does to its state file, done by one that dies amid it: each step says so when it may be shown.
+
+Run as `python -m tests.support.faults.crash SCENARIO PATH`. Each step whose commit has returned is written to stdout.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.domain.history import fold
+from exporter.domain.model import Reading, SourceHistory
+from exporter.store import Store
+from tests.support.builders import NOON, POLICY, make_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY = "application/index/source"
+COMMITS = 6
+# The first release's file, with one source that has counted three jobs.
+FIRST_SCHEMA = """
+    CREATE TABLE source (key TEXT PRIMARY KEY, totals TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE job (
+        source TEXT NOT NULL, execution_id TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (source, execution_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE name (key TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1; PRAGMA application_id = 1363302469;
+"""
+
+
+def history(jobs: int) -> SourceHistory:
+    """Build a history that has counted so many jobs."""
+    first = fold(None, Reading((), NOON, NOON), POLICY)
+    ended = tuple(make_job(f"j{number}", started=NOON + 60 + number, added=1) for number in range(jobs))
+    return fold(first, Reading(ended, NOON + 3600, NOON + 3600), POLICY)
+
+
+def counted(store: Store) -> int:
+    """Tell how many jobs a state has counted."""
+    found = store.history(KEY)
+    return sum(found.completed.values()) if found else 0
+
+
+def _show(count: int) -> None:
+    sys.stdout.write(f"{count}\n")
+    sys.stdout.flush()
+
+
+def _opened(path: str) -> Store:
+    return Store(path, lambda: sys.exit("a write failed"))
+
+
+def commit(path: str) -> None:
+    """Open, commit one job after the other, and close, which folds the log into the file."""
+    store = _opened(path)
+    first = counted(store)
+    for count in range(first + 1, first + COMMITS + 1):
+        store.commit({KEY: history(count)})
+        _show(count)
+    store.close()
+
+
+def checkpoint(path: str) -> None:
+    """Commit until the log is folded into the file amid the commits."""
+    store = _opened(path)
+    store._db.execute("PRAGMA wal_autocheckpoint = 4")  # noqa: SLF001 (instead of a thousand commits)
+    first = counted(store)
+    for count in range(first + 1, first + COMMITS + 1):
+        store.commit({KEY: history(count)})
+        _show(count)
+    store.close()
+
+
+SCENARIOS: dict[str, Callable[[str], None]] = {"commit": commit, "checkpoint": checkpoint}
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    SCENARIOS[sys.argv[1]](sys.argv[2])
