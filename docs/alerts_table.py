@@ -1,4 +1,4 @@
-"""The table of docs/alerts.md, made from the rule files."""
+"""Generate the tables of docs/alerts.md from the rule files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RULES = HERE.parent / "deploy" / "prometheus" / "rules"
 BEGIN, END = "<!-- made by make docs -->\n", "<!-- end of what make docs makes -->"
 _OBJECTIVE = re.compile(r"qbusiness_data_source_objective_(\w+?)(?:_seconds)?\b")
 _THRESHOLD = re.compile(r"([<>]=?) ([\d.]+)\b(?! [+*])")
-_TRIVIAL = {0.0, 1.0}  # whether something is so: no threshold
-_SECONDS = 300.0  # from here on a threshold is one
+_BOOLEANS = {0.0, 1.0}  # comparisons with these test a condition: the table omits them
+_SECONDS = 300.0  # a threshold of this size or more is a duration
 
 
 def alerts_page() -> str:
-    """Give docs/alerts.md with its table as the rule files have it."""
+    """Return the text of docs/alerts.md with its generated tables replaced."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     table = "\n".join(_lines())
@@ -39,31 +39,31 @@ def _lines() -> Iterator[str]:
             yield ""
             yield f"### {file.name}"
             yield ""
-            yield "| alert | severity | after | held to | says |"
+            yield "| alert | severity | for | threshold | summary |"
             yield "|---|---|---|---|---|"
             yield from map(_row, alerts)
     yield ""
 
 
 def _row(rule: dict[str, Any]) -> str:
-    name, says = rule["alert"], _plain(rule["annotations"]["summary"])
+    name, summary = rule["alert"], _plain(rule["annotations"]["summary"])
     return (
         f"| [{name}](runbooks/{name}.md) | {rule['labels']['severity']} | {rule.get('for', '0s')} "
-        f"| {_held_to(rule['expr'])} | {says} |"
+        f"| {_threshold(rule['expr'])} | {summary} |"
     )
 
 
-def _held_to(expr: str) -> str:
+def _threshold(expr: str) -> str:
     objectives = [f"`{key}`" for key in dict.fromkeys(_OBJECTIVE.findall(expr))]
     fixed = [(sign, float(number)) for sign, number in dict.fromkeys(_THRESHOLD.findall(expr))]
-    return ", ".join(objectives + [f"{sign} {_written(number)}" for sign, number in fixed if number not in _TRIVIAL])
+    return ", ".join(objectives + [f"{sign} {_format(number)}" for sign, number in fixed if number not in _BOOLEANS])
 
 
-def _written(number: float) -> str:
+def _format(number: float) -> str:
     return format_duration(number) if number >= _SECONDS else f"{number:g}"
 
 
 def _plain(summary: str) -> str:
-    """Put words where a template has its braces."""
+    """Replace the template expressions of a summary with words."""
     named = re.sub(r"{{ \$labels\.(\w+) }}", lambda label: f"*{label[1].replace('_', ' ')}*", summary)
     return re.sub(r"{{ \$value[^}]*}}", "*N*", named).strip()

@@ -1,4 +1,4 @@
-"""docs/configuration.md: every key of the configuration, made from its schema."""
+"""Generate docs/configuration.md, the reference of every key, from the schema of the configuration."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ if TYPE_CHECKING:
 
 HEAD = """# Configuration
 
-Written by `make docs` from the models in `exporter/config/`. [config.example.yaml](../config.example.yaml) has every
-key in its place, and [config.schema.json](config.schema.json) the same for editors.
+Written by `make docs` from the models in `exporter/config/`. [config.example.yaml](../config.example.yaml) shows every
+key in context. [config.schema.json](config.schema.json) is the JSON schema for editors.
 
-Without `--config.file`, and with no `config.yaml` in the working directory, there is one target: the SDK's own region
-and credentials, with discovery on. Durations are written as in Prometheus: `500ms`, `90s`, `1h30m`. Unknown keys,
-duplicate keys and values out of range are errors; `qbusiness-exporter check` reports all of them at once, each with
-file:line:column and what would be right. A changed file applies with SIGHUP or a POST to `/-/reload`, all of it but
-`state.path`."""
+Without `--config.file`, and without a `config.yaml` in the working directory, the exporter watches one target: the
+region and credentials of the AWS SDK, with discovery enabled.
+
+Durations have the format of Prometheus: `500ms`, `90s`, `1h30m`. Unknown keys, duplicate keys and values out of range
+are errors. `qbusiness-exporter check` reports all of them at once, each with file:line:column and the expected value.
+
+SIGHUP or a POST to `/-/reload` applies a changed file. `state.path` is the only key that needs a restart."""
 _KINDS = {"a-zA-Z0-9-]{35}": "id", "ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2}(-": "region"}
 _PLAIN = {"string": "text", "integer": "whole number", "number": "number", "object": "map", "array": "list"}
 
 
 def configuration_page() -> str:
-    """Make the reference of every key."""
+    """Return the text of docs/configuration.md."""
     schema = json_schema()
     return "\n".join([HEAD, *_section("", schema, schema["$defs"], Config), ""])
 
 
 def _section(path: str, schema: dict[str, Any], sections: dict[str, Any], model: Any) -> Iterator[str]:  # noqa: ANN401 (a model's class)
-    """Give the keys of a section, and then the sections below it."""
+    """Yield the lines of a section, followed by the sections below it."""
     below = []
     if path:
         yield from ("", f"## `{path}`", "", schema["description"])
@@ -40,8 +42,8 @@ def _section(path: str, schema: dict[str, Any], sections: dict[str, Any], model:
         inner, is_list = _inner(value)
         name = _join(path, key, is_list=is_list)
         kind = f"[{'list of sections' if is_list else 'section'}](#{_anchor(name)})" if inner else _kind(value)
-        needed = "; needed" if key in schema.get("required", ()) else ""
-        yield f"| `{key}` | {kind}{needed} | {field.description}{_default(field, kind)} |"
+        required = "; required" if key in schema.get("required", ()) else ""
+        yield f"| `{key}` | {kind}{required} | {field.description}{_default(field, kind)} |"
         if inner:
             below.append((name, sections[inner], _model_of(field.annotation)))
     for section, its_schema, its_model in below:
@@ -53,12 +55,12 @@ def _join(path: str, key: str, *, is_list: bool) -> str:
 
 
 def _anchor(path: str) -> str:
-    """Give the anchor that GitHub makes of a heading."""
+    """Return the anchor that GitHub creates for a heading."""
     return path.replace(".", "").replace("[]", "")
 
 
 def _inner(value: dict[str, Any]) -> tuple[str | None, bool]:
-    """Give the name of the section that a value is, and whether it is a list of them."""
+    """Return the section that a value refers to, if any, and whether the value is a list of such sections."""
     for each in (value, *value.get("anyOf", ())):
         if "$ref" in each:
             return each["$ref"].rpartition("/")[2], False
@@ -78,7 +80,7 @@ def _kind(value: dict[str, Any]) -> str:
 
 
 def _default(field: Any, kind: str) -> str:  # noqa: ANN401 (pydantic's)
-    """Give the default where the description leaves it out."""
+    """Return the default of a field, or an empty string if the description states it."""
     if "default" in field.description or not isinstance(field.default, str | float | int | tuple):
         return ""
     values = field.default if isinstance(field.default, tuple) else (field.default,)

@@ -1,4 +1,4 @@
-"""The page about faults, from the declarations that the fault matrix is tried by."""
+"""Generate docs/faults.md from the declarations of the fault matrix."""
 
 from __future__ import annotations
 
@@ -14,57 +14,54 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Faults
 
-Written by `make docs` from `tests/support/faults/matrix.py`, which `make test-faults` tries cell by cell: the whole
-program on virtual time, boto3 and all, against the simulated service over real HTTP.
+Written by `make docs` from `tests/support/faults/matrix.py`. `make test-faults` runs every cell of the matrix. A run is
+the whole program, including boto3, on virtual time, with real HTTP requests to the simulated service.
 
-A cell is one fault of one operation, on its first page or on a later one, for one data source or application or for
-all. In each the fault befalls one request, and after that every request of an hour, while sync jobs begin, work and
-end. Each cell sees that
+A cell is one fault of one operation. The fault affects the first page or a later one. It affects one data source, one
+application, or everything. Each cell injects the fault into one request, and then into every request for one hour.
+Meanwhile sync jobs start, make progress and end. Each cell asserts that:
 
-- the metric below says so, and the attempts are counted by their code in `qbusiness_exporter_api_requests_total`;
-- what is to stay is unchanged, series by series, and what is not concerned is polled on time;
-- no counter ever falls;
-- all is well again in the time below;
-- in the end jobs, documents, durations and the last success are what an honest observer must have counted.
+- the metric in the tables below reports the fault, and `qbusiness_exporter_api_requests_total` counts the requests by
+  their code;
+- the series in the column "unchanged" do not change, and unaffected data sources are polled on time;
+- no counter ever decreases;
+- the exporter recovers within the time in the table;
+- at the end, jobs, documents, durations and the last success match the values that the simulator expects.
 """
 _RULE = """\
-Not every fault makes sense everywhere. What changes entries or tokens befalls the operations that list, what changes
-jobs those of `ListDataSourceSyncJobs`, and tokens go round on all pages at once. Only operations that name a data
-source or an application can be befallen for one of them.
+Not every fault applies to every operation. Faults in entries or page tokens apply to list operations. Faults in jobs
+apply to `ListDataSourceSyncJobs`. Faults in page tokens affect all pages at once. A fault can be limited to one data
+source or application only for an operation whose request names it.
 """
 _WHERE = """\
-A refusal is asked again like any failure, but for `GetDataSource`, which is left in peace for 15 minutes. Rounds of
-discovery come every `discovery.interval`, and sooner after one that failed ([Finding data sources](discovery.md)).
+The exporter retries a refused request like any other failure. The exception is `GetDataSource`, which it does not retry
+for 15 minutes. Discovery runs every `discovery.interval`, and sooner after a failed run ([discovery](discovery.md)).
 """
 _WHAT = """\
-`reason` is the label of `qbusiness_exporter_poll_failures_total`, where polls are concerned, and `code` that of
-`qbusiness_exporter_api_requests_total`. Where no reason stands nothing fails.
+`reason` is the label of `qbusiness_exporter_poll_failures_total` where the fault affects polls. `code` is the label of
+`qbusiness_exporter_api_requests_total`. A fault without a reason causes no failure.
 """
 
 
 _WAYS = """\
-## The way to AWS
+## Connection and credentials
 
-These befall every operation and everything at once, for a moment and for an hour, and the same is seen of each:
-`qbusiness_poll_success`, `qbusiness_target_up` and `qbusiness_exporter_discovery_success` are 0, and nothing else that
-is said of data sources and indexes changes. Polls work again 15 minutes after it is over at most, and discovery with
-its next round.
+These faults affect every operation and all data sources, for 15 minutes and for one hour. Each of them sets
+`qbusiness_poll_success`, `qbusiness_target_up` and `qbusiness_exporter_discovery_success` to 0. No other series of data
+sources and indexes changes. After the fault ends, polls succeed within 15 minutes, and discovery succeeds with its next
+run.
 """
 
 
 def faults_page() -> str:
-    """Make the page."""
+    """Return the text of docs/faults.md."""
     count = len(list(cells()))
-    places = _table(
-        ("operation", "faults", "what says so", "what stays", "when it recovers"), map(_operation, OPERATIONS)
-    )
-    faults = _table(("fault", "reason", "code", "for a moment", "for an hour"), map(_fault, FAULTS))
-    total = (
-        f"{len(FAULTS)} faults of {len(OPERATIONS)} operations make {count} cells, each for a moment and for an hour."
-    )
-    parts = (_INTRODUCTION, total, "", _RULE, "## Where it happens", "", *places, "", _WHERE)
+    places = _table(("operation", "faults", "reported by", "unchanged", "recovery"), map(_operation, OPERATIONS))
+    faults = _table(("fault", "reason", "code", "in one request", "for one hour"), map(_fault, FAULTS))
+    total = f"{len(FAULTS)} faults of {len(OPERATIONS)} operations make {count} cells."
+    parts = (_INTRODUCTION, total, "", _RULE, "## Operations", "", *places, "", _WHERE)
     ways = _table(("fault", "reason", "code"), ((way.what, f"`{way.reason}`", f"`{way.code}`") for way in WAYS))
-    return "\n".join([*parts, "## What happens", "", _WHAT, *faults, "", _WAYS, *ways, ""])
+    return "\n".join([*parts, "## Faults of responses", "", _WHAT, *faults, "", _WAYS, *ways, ""])
 
 
 def _operation(operation: Operation) -> tuple[str, ...]:
@@ -76,12 +73,12 @@ def _fault(fault: Fault) -> tuple[str, ...]:
     if fault.reason is None:
         return fault.what, "", f"`{fault.code}`", fault.note, fault.note
     if fault.tries:
-        once = "the SDK asks again, and is answered"
+        once = "the SDK retries, and the retry succeeds"
     elif fault.once_is_absorbed:
-        once = "read once more from the first page"
+        once = "the listing starts over from the first page and succeeds"
     else:
-        once = "one poll or round fails, and the next works"
-    return fault.what, f"`{fault.reason}`", f"`{fault.code}`", once, "fails until it is over, and says so all the time"
+        once = "one poll or discovery run fails, and the next one succeeds"
+    return fault.what, f"`{fault.reason}`", f"`{fault.code}`", once, "fails and is reported until the fault ends"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code; with --check it only tells whether they are up to date."""
+"""Write the generated pages of docs/; with --check only report the pages that are out of date."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FOREIGN = ("process_", "python_")
 
 
 def metrics_page() -> str:
-    """Make the reference of every metric that this release exposes."""
+    """Return the text of docs/metrics.md, the reference of every metric."""
     telemetry = Telemetry()
     telemetry.watch_target("", lambda: 0.0, lambda: 0, lambda: 0.0)
     telemetry.target_up("", Location("", ""), up=True)
@@ -38,23 +38,25 @@ def metrics_page() -> str:
         [
             "# Metrics",
             "",
-            "Written by `make docs` from the declarations in `exporter/metrics/` and `exporter/metrics/telemetry.py`.",
+            "Written by `make docs` from the declarations in `exporter/metrics/`.",
             "",
-            "Times are seconds since the epoch on AWS's clock. A figure that the API did not say is absent, never 0.",
-            "No sample carries a timestamp: each is as of the data source's last successful poll, which",
-            "`qbusiness_last_successful_poll_timestamp_seconds` tells.",
+            "Timestamps are seconds since the epoch on AWS's clock. A value that the API does not report is absent,",
+            "never 0.",
+            "",
+            "Samples carry no timestamp: each sample is as of the last successful poll of its data source.",
+            "`qbusiness_last_successful_poll_timestamp_seconds` is the time of that poll.",
             "",
             "## Data sources and their sync jobs",
             "",
             f"Every series has the labels {', '.join(f'`{label}`' for label in SOURCE_LABELS)}:",
-            "display names for reading, the id for identity.",
+            "display names for reading, and the id for identity.",
             "",
             *_table((family.name, family.kind, family.labels, family.help) for family in FAMILIES),
             "",
             "## Indexes",
             "",
-            f"Every series has the labels {', '.join(f'`{label}`' for label in INDEX_LABELS)}. They are asked for by",
-            "discovery, and good when `qbusiness_exporter_discovery_success` is 1.",
+            f"Every series has the labels {', '.join(f'`{label}`' for label in INDEX_LABELS)}. Discovery",
+            "reads them. They are current while `qbusiness_exporter_discovery_success` is 1.",
             "",
             *_table((family.name, family.kind, family.labels, family.help) for family in INDEX_FAMILIES),
             "",
@@ -62,7 +64,7 @@ def metrics_page() -> str:
             "",
             *_table(rows),
             "",
-            "Beside these stand prometheus_client's `process_*`, `python_info` and `python_gc_*` families.",
+            "The exporter also exposes the `process_*`, `python_info` and `python_gc_*` families of prometheus_client.",
             "",
         ],
     )
@@ -85,7 +87,7 @@ def _table(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> Iterable[st
 
 
 def pages() -> dict[Path, str]:
-    """Give every generated file with its text."""
+    """Return the text of every generated file by its path."""
     return {
         HERE / "metrics.md": metrics_page(),
         HERE / "configuration.md": configuration_page(),
@@ -96,7 +98,10 @@ def pages() -> dict[Path, str]:
 
 
 def bring_up_to_date(pages: Mapping[Path, str], arguments: Sequence[str], command: str) -> int:
-    """Write what is stale, or with --check tell what `command` would write; gives the exit code."""
+    """Write the stale files, or with --check only report them, and return the exit code.
+
+    `command` is the command that a message tells the developer to run.
+    """
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     check = "--check" in arguments
     for path in stale:

@@ -1,4 +1,4 @@
-"""Takes the picture of the status page in docs/images, of the demo, with the Chromium of the system."""
+"""Take the screenshot of the status page in docs/images: runs the demo and the system's Chromium."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from playwright.sync_api import sync_playwright
 
 PICTURE = Path(__file__).parent / "images/status.png"
 SIZE = {"width": 1200, "height": 1062}
-PATIENCE = 60.0  # seconds
+READY_TIMEOUT = 60.0  # seconds
 
 
 def main() -> None:
-    """Take it."""
+    """Start the demo, wait until it is ready, and write the screenshot."""
     command = [sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as demo:  # noqa: S603 (ourselves)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as demo:  # noqa: S603 (runs this package)
         try:
             log = iter(demo.stderr or ())
             address = next(found[1] for line in log if (found := re.search(r"msg=listening address=(\S+)", line)))
@@ -32,10 +32,10 @@ def main() -> None:
 
 
 def _wait(address: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline:
         try:
-            with urlopen(address):  # noqa: S310 (our own)
+            with urlopen(address):  # noqa: S310 (the address of the demo)
                 return
         except HTTPError:
             time.sleep(0.1)
@@ -45,7 +45,7 @@ def _wait(address: str) -> None:
 def _take(address: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type] # a size
+        page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type] # playwright expects its own dict type
         page.goto(address)
         page.screenshot(path=PICTURE)
         browser.close()
