@@ -134,7 +134,7 @@ def test_the_examples_are_ones_that_prometheus_and_alertmanager_take() -> None:
 def test_critical_alerts_go_to_the_pager_and_those_for_lookers_nowhere() -> None:
     """As the page says of the example."""
     ask = ("amtool", "config", "routes", "test", "--config.file", ALERTMANAGER)
-    for severity, receiver in (("critical", "pager"), ("warning", "chat"), ("info", "nobody")):
+    for severity, receiver in (("critical", "pager"), ("warning", "chat"), ("info", "null")):
         assert run(*ask, f"severity={severity}").strip() == receiver
 
 
