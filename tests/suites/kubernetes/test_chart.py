@@ -222,7 +222,7 @@ def test_each_replica_has_state_of_its_own() -> None:
     assert spec["podManagementPolicy"] == "Parallel"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert "twice" not in notes()
-    assert "AWS is asked 2 times as much" in notes({"replicas": 2})
+    assert "AWS receives 2 times as many requests" in notes({"replicas": 2})
 
 
 def test_an_upgrade_asks_for_no_change_that_kubernetes_refuses() -> None:
@@ -335,8 +335,8 @@ def test_the_values_of_the_documentation_give_what_it_says() -> None:
 def test_the_notes_say_what_is_missing() -> None:
     """A role, a scrape, a volume: whatever these values leave to somebody else."""
     assert "port-forward service/qbusiness-exporter 10142:10142" in notes()
-    assert "no IAM role by this chart" in notes()
-    assert "no IAM role by this chart" not in notes({"serviceAccount": {"roleArn": ROLE}})
+    assert "No IAM role is set" in notes()
+    assert "No IAM role is set" not in notes({"serviceAccount": {"roleArn": ROLE}})
     assert "Nothing scrapes it" in notes()
     assert "Nothing scrapes it" not in notes(MONITORED)
     assert "emptyDir" in notes({"persistence": {"enabled": False}})

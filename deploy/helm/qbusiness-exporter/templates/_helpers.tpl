@@ -7,7 +7,7 @@
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
 {{- else }}
 {{- $name := include "qbusiness-exporter.name" . }}
-{{- /* A StatefulSet's pods carry its name and a hash in a label of 63 characters. */}}
+{{- /* The pods of a StatefulSet have a label with its name and a hash, which may have at most 63 characters. */}}
 {{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 52 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
@@ -45,7 +45,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if or .Values.webConfig.tls .Values.webConfig.content.tls_server_config }}yes{{ end }}
 {{- end }}
 
-{{- /* Whether a web config asks for TLS and client certificates is not known here: behind one, the image's own check asks. */}}
+{{- /* A web config may require TLS and client certificates, which the chart cannot know. With one, the probes run the image's healthcheck. */}}
 {{- define "qbusiness-exporter.probe" -}}
 {{- if include "qbusiness-exporter.webSecret" .root }}
 exec:
