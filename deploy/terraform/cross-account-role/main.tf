@@ -1,5 +1,5 @@
-# In each account that is watched: a role that the exporter's role may assume, and that may read Q Business and nothing else.
-# The other half, the exporter's own role, is ../exporter-role.
+# Creates a role in a monitored account. The exporter's role may assume it, and it grants read access to Q Business only.
+# The exporter's own role is in ../exporter-role.
 
 terraform {
   required_version = ">= 1.5"
@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid       = "QbusinessEverything"
     actions   = ["qbusiness:ListApplications"]
-    resources = ["*"] # there is nothing smaller that it could be granted on
+    resources = ["*"] # ListApplications has no resource type to restrict it to
   }
   statement {
     sid = "QbusinessDataSources"
@@ -54,7 +54,7 @@ data "aws_iam_policy_document" "read" {
 
 resource "aws_iam_role" "exporter" {
   name                 = var.name
-  description          = "Read by qbusiness-exporter: sync jobs of Amazon Q Business data sources"
+  description          = "Assumed by qbusiness-exporter to read sync jobs of Amazon Q Business data sources"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary
   max_session_duration = 3600

@@ -1,4 +1,4 @@
 output "role_arn" {
-  description = "What the target's role_arn is to be in config.yaml."
+  description = "Value for role_arn of the target in config.yaml."
   value       = aws_iam_role.exporter.arn
 }

@@ -8,7 +8,7 @@ variable "exporter_role_arn" {
 }
 
 variable "external_id" {
-  description = "The target's external_id in config.yaml. Make one up; it keeps others from using the exporter against this account."
+  description = "external_id of the target in config.yaml. Choose any unique value. It protects the role against the confused deputy problem."
   type        = string
   validation {
     condition     = length(var.external_id) >= 2
@@ -17,19 +17,19 @@ variable "external_id" {
 }
 
 variable "regions" {
-  description = "Regions that Q Business is used in."
+  description = "Regions in which Q Business is used."
   type        = list(string)
   default     = ["us-east-1"]
 }
 
 variable "name" {
-  description = "Name of the role: role_arn in config.yaml ends with it."
+  description = "Name of the role, which is the last part of role_arn in config.yaml."
   type        = string
   default     = "qbusiness-exporter"
 }
 
 variable "permissions_boundary" {
-  description = "ARN of a permissions boundary, where the organisation wants one."
+  description = "ARN of a permissions boundary, if the organisation requires one."
   type        = string
   default     = null
 }

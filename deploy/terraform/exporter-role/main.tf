@@ -1,5 +1,5 @@
-# In the exporter's own account: the role that it runs as. It may assume the roles of ../cross-account-role, and nothing else; where it
-# watches its own account too, give it ../../iam/discovery.json beside that.
+# Creates the role of the exporter in its own account. The role may only assume the roles of ../cross-account-role. If the exporter also
+# monitors its own account, attach the policy ../../iam/discovery.json to the role.
 
 terraform {
   required_version = ">= 1.5"
@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "assume" {
 
 resource "aws_iam_role" "exporter" {
   name                 = var.name
-  description          = "Run by qbusiness-exporter: assumes the roles of the accounts that it watches"
+  description          = "Role of qbusiness-exporter: assumes the roles of the monitored accounts"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags

@@ -1,4 +1,4 @@
 output "role_arn" {
-  description = "What exporter_role_arn of ../cross-account-role is to be."
+  description = "Value for exporter_role_arn of ../cross-account-role."
   value       = aws_iam_role.exporter.arn
 }

@@ -1,5 +1,5 @@
 variable "role_arns" {
-  description = "Roles that the exporter may assume: output role_arn of ../cross-account-role in each account."
+  description = "ARNs of the roles that the exporter may assume: the output role_arn of ../cross-account-role in each account."
   type        = list(string)
   validation {
     condition     = length(var.role_arns) > 0 && alltrue([for arn in var.role_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[^*]+$", arn))])
@@ -8,7 +8,7 @@ variable "role_arns" {
 }
 
 variable "cluster_name" {
-  description = "EKS cluster that the exporter runs in; its Pod Identity agent must be installed."
+  description = "Name of the EKS cluster of the exporter. The EKS Pod Identity agent must be installed."
   type        = string
 }
 
@@ -19,7 +19,7 @@ variable "namespace" {
 }
 
 variable "service_account" {
-  description = "Service account of the exporter, as the chart names it."
+  description = "Name of the exporter's service account, as created by the chart."
   type        = string
   default     = "qbusiness-exporter"
 }
@@ -31,13 +31,13 @@ variable "name" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of a permissions boundary, where the organisation wants one."
+  description = "ARN of a permissions boundary, if the organisation requires one."
   type        = string
   default     = null
 }
 
 variable "tags" {
-  description = "Tags of what is made."
+  description = "Tags of the created resources."
   type        = map(string)
   default     = {}
 }
