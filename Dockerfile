@@ -1,13 +1,13 @@
-# The exporter in an image: make image
+# Container image of the exporter: make image
 #
-# It runs as an unprivileged user with a read-only root filesystem and no capabilities; state is on the volume. What is tested is
-# exactly this file, with Debian's own Python 3.11 in the place of the base.
+# The exporter runs as an unprivileged user and needs neither capabilities nor a writable root filesystem. State is stored on the volume. The
+# tests build this file with Python 3.11 from Debian instead of the base image.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 
 FROM ${PYTHON_IMAGE} AS build
 
-# For a package index other than pip's own.
+# For a package index other than PyPI.
 ARG PIP_INDEX_URL
 ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
@@ -17,7 +17,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY exporter exporter
 
-# Into an environment without pip. Wheels only: nothing is compiled here, so no compiler is needed.
+# Installs into a virtual environment without pip. Only wheels are allowed, so that no compiler is needed.
 RUN --mount=type=cache,target=/root/.cache/pip \
     echo "${REVISION}" > exporter/REVISION \
     && python3 -m venv /opt/pip \
@@ -25,7 +25,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && /opt/pip/bin/pip --python /opt/qbusiness-exporter/bin/python install \
         --disable-pip-version-check --only-binary :all: --constraint constraints.txt .
 
-# botocore describes every service of AWS; the exporter speaks to one, and for credentials to STS, SSO and sign-in.
+# botocore contains a description of every AWS service. The exporter needs Q Business, and STS, SSO and sign-in for credentials.
 RUN find /opt/qbusiness-exporter/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name qbusiness ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
 
@@ -43,7 +43,7 @@ LABEL org.opencontainers.image.title="qbusiness-exporter" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 
-# Nothing is installed in a running container: no installer is left in it.
+# Removes the package installers, which a running container does not need.
 RUN stdlib="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
     && rm -rf "${stdlib}/ensurepip" "${stdlib}"/site-packages/pip* "${stdlib}"/site-packages/setuptools* \
         "${stdlib}"/site-packages/wheel* /usr/local/bin/pip* /usr/share/python-wheels \
@@ -53,7 +53,7 @@ COPY --from=build /opt/qbusiness-exporter /opt/qbusiness-exporter
 COPY --chmod=0755 deploy/container/healthcheck.py /usr/local/bin/healthcheck
 COPY deploy/container/config.yaml /etc/qbusiness-exporter/config.yaml
 
-# state.path is relative to the working directory. Nothing can be written beside the modules, so Python need not try.
+# state.path is relative to the working directory. Python cannot write bytecode next to the modules, so it does not try.
 ENV PATH="/opt/qbusiness-exporter/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /var/lib/qbusiness-exporter
@@ -63,6 +63,6 @@ EXPOSE 10142
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["healthcheck"]
 
-# The file is named here, so that check, policy, plan and discover read it too: docker run IMAGE check.
+# The entry point names the configuration file, so that all commands read it, for example: docker run IMAGE check.
 ENTRYPOINT ["qbusiness-exporter", "--config.file=/etc/qbusiness-exporter/config.yaml"]
 CMD ["serve"]

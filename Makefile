@@ -1,4 +1,4 @@
-# Everything runs from a virtual environment of its own, made at first use. Needs Python 3.11+ and make.
+# Everything runs in a virtual environment that is created on first use. Requires Python 3.11+ and make.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,36 +7,36 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-unexport MAKEFLAGS  # suites that run at once may call make themselves, and not as one of them
+unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server
 
 .PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean chart sbom
 
-help:  ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.runtime: pyproject.toml constraints.txt exporter/__init__.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	@echo "Installing what tests and checks need into $(VENV) ..."
+	@echo "Installing development dependencies into $(VENV) ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS account, no configuration
 	@$(BIN)/qbusiness-exporter demo
 
-# One more at once than there are processors: many tests wait for a real program most of the time.
+# One more worker than there are processors, because many tests mostly wait for other programs.
 test: $(VENV)/.dev tools  ## run the tests
 	$(BIN)/python -m pytest --numprocesses $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)') -m "not trial"
 
-test-%: $(VENV)/.dev  # a heavier suite, with what it needs: tests/suites/NAME/run installs that and runs it
+test-%: $(VENV)/.dev  # a longer suite: tests/suites/NAME/run installs its dependencies and runs it
 	tests/suites/$*/run
 
-check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and golden files are up to date
+check: $(VENV)/.dev  ## run linters, type checks and import rules, and check that generated files are up to date
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -47,7 +47,7 @@ check: $(VENV)/.dev  ## lint, types, the dependency rule, and whether docs and g
 	$(BIN)/python -m deploy.generate --check
 	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_one
 
-fmt: $(VENV)/.dev  ## format, and mend what can be mended
+fmt: $(VENV)/.dev  ## format the code and fix lint errors where possible
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -60,13 +60,13 @@ docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
 dashboards: $(VENV)/.dev  ## rewrite the dashboards for Grafana
 	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
 
-screenshot: $(VENV)/.dev tools  ## take the picture of the status page anew
+screenshot: $(VENV)/.dev tools  ## update the screenshot of the status page
 	$(BIN)/python -m docs.screenshot
 
-chart: $(VENV)/.dev  ## rewrite what deploy/ copies from elsewhere: rules, dashboards, schema, policies
+chart: $(VENV)/.dev  ## rewrite the generated files in deploy/: copies of rules and dashboards, schema, policies
 	$(BIN)/python -m deploy.generate
 
-bench: $(VENV)/.dev  ## measure what benchmarks/README.md says; takes half an hour
+bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half an hour
 	$(BIN)/python -m benchmarks.polling
 	$(BIN)/python -m benchmarks.poller
 	$(BIN)/python -m benchmarks.scrape
@@ -77,10 +77,10 @@ image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
 
-sbom:  ## write sbom.cdx.json: what the exporter needs to run, as a CycloneDX bill of materials
+sbom:  ## write sbom.cdx.json, a CycloneDX bill of materials of the runtime dependencies
 	@deploy/sbom
 
-tools:  # the real programs that tests run: Prometheus, Alertmanager, Chromium
+tools:  # install the programs that tests run: Prometheus, Alertmanager, Chromium
 	@tests/install-tools
 
 clean:  ## remove the virtual environment and caches
