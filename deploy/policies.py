@@ -1,4 +1,4 @@
-"""The IAM documents of deploy/iam/: what `policy` prints for typical configurations, and whom roles trust."""
+"""IAM policy documents of deploy/iam/: output of the `policy` command for typical configurations, and trust policies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.cli.policy import policy
 from exporter.config import Config, TargetConfig
-from exporter.providers.qbusiness.permissions import Place, assume_role
+from exporter.providers.qbusiness.permissions import ArnScope, assume_role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,20 +25,20 @@ NAMED = {
 
 
 @dataclass(frozen=True)
-class Known:
-    """A target whose account needs not be asked for."""
+class ExampleTarget:
+    """A target with a fixed account, so that no request to STS is needed."""
 
     config: TargetConfig
     account: str = EXPORTERS_ACCOUNT
     name: str = "qbusiness"
 
-    def place(self) -> Place:
-        """Tell where the target's resources are."""
-        return Place("aws", REGION, self.account)
+    def place(self) -> ArnScope:
+        """Return the partition, region and account of the target's resources."""
+        return ArnScope("aws", REGION, self.account)
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """Give each document by the name of its file."""
+    """Return each document by file name."""
     role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/qbusiness-exporter"
     return {
         "discovery.json": _policy({}),
@@ -55,7 +55,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 def _policy(target: Mapping[str, Any], account: str = EXPORTERS_ACCOUNT) -> dict[str, Any]:
     config = Config(targets=(TargetConfig.model_validate({"region": REGION, **target}),))
-    return policy(config, [Known(config.targets[0], account)])
+    return policy(config, [ExampleTarget(config.targets[0], account)])
 
 
 def _document(*statements: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _trust_irsa() -> dict[str, Any]:
 
 
 def _trust_account() -> dict[str, Any]:
-    """Trust one role of the exporter's account, and it only with the external id of the configuration."""
+    """Allow one role of the exporter's account to assume the role, if it passes the configured external id."""
     return {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{EXPORTERS_ACCOUNT}:role/qbusiness-exporter"},

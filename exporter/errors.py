@@ -36,7 +36,7 @@ class ExporterError(Exception):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class ConfigProblem:
     """One thing that is wrong in a file, and where; lines and columns count from 1."""
 
     file: str
@@ -52,7 +52,7 @@ class Problem:
 class ConfigError(ExporterError):
     """The configuration cannot be used; `problems` has every reason at once."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[ConfigProblem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
 

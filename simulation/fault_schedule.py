@@ -40,7 +40,7 @@ LOOKED_AT = 1 / 3  # of troubles: scrapes cost as much as polls, and are best sp
 LONGEST_DOWN = 30 * HOUR  # so that no job is forgotten by the service while nobody looks
 
 
-class Troubles:
+class FaultSchedule:
     """Makes trouble until told to stop; how much of each kind differs from seed to seed."""
 
     def __init__(self, world: World) -> None:
@@ -124,12 +124,12 @@ class Troubles:
         if kind == "lags":
             account.api.lag = seconds
         elif kind == "stands still":
-            account.api.stands_still = self._moment_of_a_sync(account, seen or now)
+            account.api.frozen_at = self._moment_of_a_sync(account, seen or now)
         else:
             if seen is not None and self._dice.random() < 1 / 2:
                 seconds = now - self._moment_of_a_sync(account, seen)
             account.answer_twice(seconds, until)
-        self._world.trace.note("replica", account.name, kind, seconds, account.api.stands_still, until)
+        self._world.trace.note("replica", account.name, kind, seconds, account.api.frozen_at, until)
         self._world.timeline.at(until, account.be_current)
 
     def _moment_of_a_sync(self, account: Account, since: float) -> float:

@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.durations import parse_duration
-from exporter.polling.lookback import REREAD
+from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from exporter.store import codec
 from simulation import oracle
-from simulation.page import OPENMETRICS, Page, parse_strictly, read_series, say_the_same, scrape
-from simulation.scrape_checks import ALONE, UP, WINDOW, Sight
+from simulation.page import OPENMETRICS, Scrape, parse_strictly, read_series, say_the_same, scrape
+from simulation.scrape_checks import ALONE, UP, WINDOW, SourceCheck
 
 if TYPE_CHECKING:
     from exporter.domain.model import SourceHistory
@@ -105,10 +105,10 @@ class Checker:
 
     # What every scrape is held to.
 
-    def scrape(self, process: Process) -> Page:
+    def scrape(self, process: Process) -> Scrape:
         """Scrape a process, check everything, and give the page."""
         text = scrape(process.exporter.page)
-        page = Page.of(text)
+        page = Scrape.of(text)
         self._world.trace.add(text)
         self._world.trace.note("scrape", len(page.samples))
         self._scrapes += 1
@@ -138,7 +138,7 @@ class Checker:
         page = self.scrape(process)
         for account, source in self._expected():
             assert source.id in page.by_source, f"{source.name} is not shown at the end"
-            sight = Sight(account, source, page.by_source[source.id], None, now)
+            sight = SourceCheck(account, source, page.by_source[source.id], None, now)
             assert sight.is_up, f"{source.name} is not polled at the end"
             assert now - sight.polled <= self._idle() + 600, f"{source.name} was last polled at {sight.polled}"
             assert self._is_trusted(sight), "the end comes too soon after the last lie"
@@ -159,7 +159,7 @@ class Checker:
         assert is_ready or not process.was_ready, "readiness was taken back"
         process.was_ready = is_ready
 
-    def _check_series(self, page: Page) -> None:
+    def _check_series(self, page: Scrape) -> None:
         """Let no counter of a source fall and no name change, over crashes too, unless it could not be written."""
         if self._lost != self._world.state_lost:
             self._highest, self._names, self._lost = {}, {}, self._world.state_lost
@@ -175,11 +175,11 @@ class Checker:
                 assert value >= before, f"{text} fell from {before:g} to {value:g}"
                 self._highest[text] = value
 
-    def _check_sources(self, process: Process, page: Page, before: Before, after: Before) -> None:
+    def _check_sources(self, process: Process, page: Scrape, before: Before, after: Before) -> None:
         now, (histories, watched) = self._world.timeline.now, self._committed(process)
         for source_id, families in page.by_source.items():
             history = histories.get(source_id)
-            sight = Sight(*self._world.sources[source_id], families, history, now)
+            sight = SourceCheck(*self._world.sources[source_id], families, history, now)
             sight.check_whole()
             if not sight.is_read:
                 continue
@@ -198,7 +198,7 @@ class Checker:
             if is_trusted and sight.is_up:
                 sight.check_gauges(self._window())
 
-    def _check_indexes(self, process: Process, page: Page) -> None:
+    def _check_indexes(self, process: Process, page: Scrape) -> None:
         """Have an index show what was said of it in the last round of discovery, or since."""
         for index_id, families in page.by_index.items():
             account = next(account for account in self._world.accounts if account.has_index(index_id))
@@ -217,7 +217,7 @@ class Checker:
         healed = self._world.troubled_until + LATE
         since = witness.looked if self._world.is_calm and witness.looked else healed
         unfound = 0.0 if source.id in self._watched else self._longest_unfound(account)
-        trusted = witness.lied_until + REREAD + SECOND_THOUGHTS
+        trusted = witness.lied_until + FULL_REREAD_INTERVAL + SECOND_THOUGHTS
         moments = [since, *(moment for moment in witness.usable if moment > since), now]
         for before, after in pairwise(moments):
             is_active = before > max(since, trusted) and oracle.was_running(source, before)
@@ -271,6 +271,6 @@ class Checker:
         polling = self._world.settings["polling"]
         return max(parse_duration(polling["idle_interval"]), parse_duration(polling["interval"]))
 
-    def _is_trusted(self, sight: Sight) -> bool:
+    def _is_trusted(self, sight: SourceCheck) -> bool:
         """Tell whether a full reread has worked since the last lie about a source."""
-        return sight.polled > sight.witness.lied_until + REREAD + SECOND_THOUGHTS
+        return sight.polled > sight.witness.lied_until + FULL_REREAD_INTERVAL + SECOND_THOUGHTS

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.polling.lookback import STREAK
+from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
 from exporter.simulator.job import KINDS, STATUSES, TERMINAL
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def state(source: PlannedSource, now: float, looked: float) -> State:
         last_indexed=max(
             (round(job.ends, 3) for job in ever if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
         ),
-        failed_in_a_row=min(STREAK, _failed_in_a_row(ever)),
+        failed_in_a_row=min(MAX_FAILURE_LOOKBACK, _failed_in_a_row(ever)),
     )
 
 

@@ -48,7 +48,7 @@ def read_series(series: str) -> Series:
 
 
 @dataclass(slots=True)
-class Page:
+class Scrape:
     """The samples of one scrape: by series as written, and those of each data source and of each index."""
 
     samples: dict[str, float]
@@ -56,7 +56,7 @@ class Page:
     by_index: dict[str, Families] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: str) -> Page:
+    def of(cls, text: str) -> Scrape:
         """Read the text format."""
         samples: dict[str, float] = {}
         for line in text.splitlines():

@@ -6,16 +6,16 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from exporter.app.dependencies import Outside
+from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.cli.config_files import Configuration
 from exporter.cli.serve import reload
-from exporter.exposition import Section
+from exporter.exposition import ExpositionCache
 from exporter.metrics.telemetry import Telemetry
 from simulation.disk import FallibleStore
 from simulation.settings import account_of, config_of
 from simulation.virtual_clock import VirtualHost
-from simulation.wire import VirtualConnection
+from simulation.wire import VirtualAwsClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILES = ("state.db", "state.db-wal", "state.db-shm")
 
 
-class LazySection(Section[Any]):
+class LazyExpositionCache(ExpositionCache[Any]):
     """Renders what is published when it is asked for: nobody sees most of what a week publishes."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -69,14 +69,14 @@ class Process:
         self._store: FallibleStore | None = None
         self._directory = _inherit(world.directory, number)
         config = config_of({**world.settings, "state": {"path": str(self._directory / FILES[0])}})
-        outside = Outside(
+        overrides = Overrides(
             host=self.host,
-            connect=partial(VirtualConnection, lambda target: account_of(target, world.accounts)),
+            connect=partial(VirtualAwsClient, lambda target: account_of(target, world.accounts)),
             open_state=self._open(world),
-            section=LazySection if world.is_lazy else Section,
+            section=LazyExpositionCache if world.is_lazy else ExpositionCache,
             dice=world.dice,
         )
-        self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), outside=outside)
+        self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
         self.exporter.start_polling()
 
     @property

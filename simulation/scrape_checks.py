@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import DOCUMENT_KINDS
-from exporter.polling.lookback import STREAK
+from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
 from simulation import oracle
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ALONE: tuple[tuple[str, str], ...] = ()  # the labels of a family's only sample
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class SourceCheck:
     """A data source on a page: its samples by family and labels, and what the state file has of it."""
 
     account: Account
@@ -130,7 +130,7 @@ class Sight:
             last_start=self._alone("qbusiness_last_completed_sync_start_timestamp_seconds"),
             last_success=self._alone("qbusiness_last_successful_sync_timestamp_seconds"),
             last_indexed=self._alone("qbusiness_last_indexed_sync_timestamp_seconds"),
-            failed_in_a_row=min(STREAK, int(self.families["qbusiness_consecutive_failed_syncs"][ALONE])),
+            failed_in_a_row=min(MAX_FAILURE_LOOKBACK, int(self.families["qbusiness_consecutive_failed_syncs"][ALONE])),
         )
 
     def _total(self, what: str, label: str) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
     from simulation.trace import Trace
-    from simulation.virtual_clock import Timeline
+    from simulation.virtual_clock import VirtualClock
 
 SYNC_JOBS = "ListDataSourceSyncJobs"
 MINUTES = 900.0  # seconds by which an answer may be old where something is looked at for the first time
@@ -32,7 +32,7 @@ IndexFigures = tuple[int, int, int]  # documents, bytes of text, units of capaci
 class TimelineClock:
     """The service's clock: the only one that is always right."""
 
-    timeline: Timeline
+    timeline: VirtualClock
 
     def now(self) -> float:
         """Give seconds since the epoch."""
@@ -47,13 +47,13 @@ class LaggingApi(Api):
 
     lag = 0.0
     twice = 0.0
-    stands_still: float | None = None
+    frozen_at: float | None = None
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request as it would have been a while ago."""
         if self.twice and self.understand(request).operation == SYNC_JOBS:
             return self._twice(request, now)
-        return super().handle(request, now - self.lag if self.stands_still is None else self.stands_still)
+        return super().handle(request, now - self.lag if self.frozen_at is None else self.frozen_at)
 
     def _twice(self, request: Request, now: float) -> Response:
         fresh = super().handle(request, now)
@@ -85,7 +85,7 @@ class Witness:
 class Account:
     """What a target is connected to."""
 
-    def __init__(self, name: str, fleet: Fleet, timeline: Timeline, dice: Random, trace: Trace) -> None:
+    def __init__(self, name: str, fleet: Fleet, timeline: VirtualClock, dice: Random, trace: Trace) -> None:
         self.name = name
         self.endpoint = f"http://{name}.example"
         self.fleet = fleet
@@ -199,16 +199,16 @@ class Account:
 
     def be_current(self) -> None:
         """Have every answer say how things are."""
-        self.api.lag, self.api.twice, self.api.stands_still = 0.0, 0.0, None
+        self.api.lag, self.api.twice, self.api.frozen_at = 0.0, 0.0, None
 
     @property
     def is_believable(self) -> bool:
         """Tell whether a first look would be told how things are, but for minutes."""
         now = self.timeline.now
         lies = any(fault.until is not None and now < fault.until for fault in self._lies)
-        return not (lies or self.api.lag or self.api.stands_still or self.api.twice > MINUTES)
+        return not (lies or self.api.lag or self.api.frozen_at or self.api.twice > MINUTES)
 
-    def be_believable(self) -> None:
+    def restore_correct_data(self) -> None:
         """Lie no more: somebody has to look at everything as if for the first time."""
         for fault in self._lies:
             self.service.faults.remove(fault)
@@ -217,6 +217,6 @@ class Account:
 
     def clear(self) -> None:
         """Let everything work again."""
-        self.be_believable()
+        self.restore_correct_data()
         self.service.faults.clear()
         self.cut_until, self.sts_works = 0.0, True

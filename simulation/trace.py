@@ -12,7 +12,7 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulation.virtual_clock import Timeline
+    from simulation.virtual_clock import VirtualClock
 
 KEPT = 60  # events that are shown with a failure
 _DEFECT = "defect of this program"
@@ -26,7 +26,7 @@ class Trace:
     """Takes note of events; the digest of two runs is the same only where everything was."""
 
     def __init__(
-        self, timeline: Timeline, show: Callable[[str], None] | None = None, directory: str = "no directory"
+        self, timeline: VirtualClock, show: Callable[[str], None] | None = None, directory: str = "no directory"
     ) -> None:
         """`directory` is where the state file is: each run's is another, and the same to the digest."""
         self._directory = directory

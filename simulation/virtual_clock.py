@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TICK = 1e-5  # seconds that every wait takes at least: below, seconds since the epoch would stand still
 
 
-class Timeline:
+class VirtualClock:
     """Seconds since the epoch, and what is to happen; what falls on the same moment comes in an order of chance."""
 
     def __init__(self, start: float, dice: Random) -> None:
@@ -73,7 +73,7 @@ class Waiter:
 class VirtualHost:
     """A host as one process sees it: its threads die with the process, and its clock of the day may be wrong."""
 
-    def __init__(self, timeline: Timeline, clock_error: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, timeline: VirtualClock, clock_error: Callable[[], float] = lambda: 0.0) -> None:
         self.timeline = timeline
         self.is_dead = False
         self._clock_error = clock_error

@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserFactory
 from botocore.retries import quota, standard
 from botocore.serialize import create_serializer
 
-from exporter.aws import Connection
+from exporter.aws import AwsClient
 from exporter.aws.client import ATTEMPTS
 from exporter.errors import ProviderError, Reason
 from exporter.simulator.wire import Call, Request, Response
@@ -78,7 +78,7 @@ class Line(Protocol):
         """Take note of what an attempt came to."""
 
 
-class VirtualConnection(Connection):
+class VirtualAwsClient(AwsClient):
     """A connection whose client sends nothing over the network."""
 
     def __init__(self, line_of: Any, target: TargetConfig, *rest: Any) -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.fleet import Fleet
 from simulation.disk import CrashError
-from simulation.fault_schedule import Troubles
+from simulation.fault_schedule import FaultSchedule
 from simulation.fleet import DAY, HOUR, make_fleet
 from simulation.invariants import Checker
 from simulation.process import Process
 from simulation.settings import make_settings
 from simulation.simulated_account import Account
 from simulation.trace import Trace
-from simulation.virtual_clock import Timeline
+from simulation.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections import Counter, deque
@@ -56,7 +56,7 @@ class World:
         start = EPOCH + self.dice.uniform(0, WEEK)
         self.troubled_until = start + days * DAY
         self.ends = self.troubled_until + SETTLING
-        self.timeline = Timeline(start, self.dice)
+        self.timeline = VirtualClock(start, self.dice)
         self.trace = Trace(self.timeline, show, str(directory))
         self.trace.listen()
         self.is_lazy = self.dice.random() < 9 / 10
@@ -85,7 +85,7 @@ class World:
     def run(self) -> None:
         """Let the week pass; raises AssertionError for whatever must not be."""
         self._start()
-        self.is_calm = Troubles(self).is_calm
+        self.is_calm = FaultSchedule(self).is_calm
         self._scrape_later()
         self._pass(self.troubled_until)
         self._heal()
@@ -209,7 +209,7 @@ class World:
         if process.has_unwritten():  # a clean stop cannot write either while the disk takes nothing
             self.state_lost += 1
             for account in self.accounts:  # what was never written is looked at anew
-                account.be_believable()
+                account.restore_correct_data()
         self.process = None
         process.bury()
         self.checker.ended()

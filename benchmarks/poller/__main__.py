@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config as BotoConfig
 
-from exporter.aws import Connection
+from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.history import Policy
+from exporter.domain.history import CountingPolicy
 from exporter.domain.model import DataSource, Location, SourceId
-from exporter.exposition import Section
+from exporter.exposition import ExpositionCache
 from exporter.metrics import SourceFamilies
 from exporter.polling.lookback import watermark
 from exporter.polling.poller import Poller
@@ -33,8 +33,8 @@ from exporter.simulator import fleet as simulated
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.target.context import Access, Means
-from exporter.target.display_names import Names
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ class Quiet:
     """Whom a poller reports to: the page, and nobody else."""
 
     def __init__(self, clock: System, wall: Any) -> None:  # noqa: ANN401 (the service's clock)
-        self._section: Section[SourceSnapshot] = Section(SourceFamilies(86400.0), clock)
+        self._section: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(86400.0), clock)
         self._wall = wall
 
     def polled(self) -> None:
@@ -83,7 +83,7 @@ class Quiet:
         shown = replace(snapshot, location=Location("111122223333", "us-east-1"))
         self._section.publish(str(snapshot.source.id), shown, self._wall)
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Let it pass."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
@@ -95,10 +95,10 @@ def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
     clock = System()
     target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
     attempts = Quiet(clock, None)
-    connection = Connection(target, PollingConfig(), attempts, clock)
+    connection = AwsClient(target, PollingConfig(), attempts, clock)
     provider, store = QBusiness(connection), Store(MEMORY, lambda: None)
-    means = Means("bench", provider, store, Names(store, clock), Access("bench"), clock)
-    poller = Poller(means, Quiet(clock, provider.clock), Policy(86400.0, (60.0, 3600.0)))
+    context = TargetContext("bench", provider, store, DisplayNames(store, clock), CredentialStatus("bench"), clock)
+    poller = Poller(context, Quiet(clock, provider.clock), CountingPolicy(86400.0, (60.0, 3600.0)))
     source = DataSource("bench", ids, "intranet", "hr")
     poller.watch(source)
     poller.poll(source)

@@ -39,7 +39,7 @@ def main(sizes: list[int]) -> int:
         ours.run(end + 4 * HOUR)
         spent = time.process_time() - began
         measured = (start + warm_up, end)
-        report(size, "ours", sources, measured, (ours.service.polls, ours.keeper.counted))
+        report(size, "ours", sources, measured, (ours.service.polls, ours.store.counted))
         report(size, "(a) fixed, rereads", sources, measured, fixed(sources, *measured, rereads=True))
         report(size, "(b) fixed, watermark", sources, measured, fixed(sources, *measured, rereads=False))
         hours = (end + 4 * HOUR - start) / HOUR

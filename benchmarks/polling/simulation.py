@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from exporter.aws.rate_limiter import Pace
-from exporter.domain.history import Policy, newly_ended
+from exporter.aws.rate_limiter import AdaptiveRate
+from exporter.domain.history import CountingPolicy, newly_ended
 from exporter.domain.model import DataSource, Description
 from exporter.polling.poller import Poller
-from exporter.polling.queue import Agenda, Intervals
+from exporter.polling.queue import Intervals, PollQueue
 from exporter.providers import JobPage
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
-from exporter.target.context import Access, Means
-from exporter.target.display_names import Names
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ class Service:
     """Amazon Q Business, as far as polls ask it; each request waits for its moment."""
 
     clock: Any
-    pace: Pace
+    pace: AdaptiveRate
     sources: Mapping[SourceId, Source]
     polls: Counter[int] = field(default_factory=Counter)
     listings: Counter[int] = field(default_factory=Counter)
@@ -94,7 +94,7 @@ class Service:
 
 
 @dataclass(slots=True)
-class Keeper:
+class StateStore:
     """What is remembered, and when each job's end was counted."""
 
     clock: VirtualClock
@@ -140,21 +140,23 @@ class Simulation:
 
     def __init__(self, sources: list[Source], start: float, requests_per_second: float) -> None:
         self.clock = VirtualClock(start)
-        self.keeper = Keeper(self.clock)
-        self.service = Service(self.clock, Pace(requests_per_second, start), {source.id: source for source in sources})
-        self.agenda = Agenda(Intervals(60.0, 300.0), 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
-        keeper: Any = self.keeper
+        self.store = StateStore(self.clock)
+        self.service = Service(
+            self.clock, AdaptiveRate(requests_per_second, start), {source.id: source for source in sources}
+        )
+        self.queue = PollQueue(Intervals(60.0, 300.0), 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
+        store: Any = self.store
         provider: Any = self.service
-        names = Names(Store(MEMORY, lambda: None), System())
-        means = Means("simulated", provider, keeper, names, Access("simulated"), self.clock)
-        self._poller = Poller(means, Nobody(), Policy(DAY, (60.0, 3600.0)))
+        names = DisplayNames(Store(MEMORY, lambda: None), System())
+        context = TargetContext("simulated", provider, store, names, CredentialStatus("simulated"), self.clock)
+        self._poller = Poller(context, Nobody(), CountingPolicy(DAY, (60.0, 3600.0)))
         self._events: list[tuple[float, int, Any]] = []
         self._order = count()
         self._idle = WORKERS
         for source in sources:
             watched = DataSource("simulated", source.id, "application", source.kind)
             self._poller.watch(watched, since=start)
-            self.agenda.add(watched, start)
+            self.queue.add(watched, start)
         size = len(sources)
         # Applications of 50 sources, indexes of 25: their lists, the indexes' figures, and pages of ten sources.
         self._listing = 1 + -(-size // 50) + 2 * -(-size // 25) + -(-size // PAGE)
@@ -164,9 +166,9 @@ class Simulation:
         """Let time pass."""
         now = self.clock.at
         while now < until:
-            while self._idle and (source := self.agenda.take(now)) is not None:
+            while self._idle and (source := self.queue.pop(now)) is not None:
                 self._begin(source, now)
-            due = self.agenda.wait(now) if self._idle else None
+            due = self.queue.wait(now) if self._idle else None
             moments = [until, self._events[0][0] if self._events else until]
             now = min([*moments, now + due] if due is not None else moments)
             while self._events and self._events[0][0] <= now:
@@ -183,11 +185,11 @@ class Simulation:
         outcome = self._poller.poll(source)
         ended = self.clock.at
 
-        def done(moment: float) -> None:
+        def complete(moment: float) -> None:
             self._idle += 1
-            self.agenda.done(source, outcome, moment)
+            self.queue.complete(source, outcome, moment)
 
-        self._at(ended, done)
+        self._at(ended, complete)
 
     def _discover(self, now: float, left: int | None = None, began: float | None = None) -> None:
         """Send a round's requests one after the other, as one thread does."""

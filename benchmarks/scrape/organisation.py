@@ -84,7 +84,7 @@ def _serve(pipe: Pipe, size: int) -> None:
     with SimulatedQBusiness(fleet) as service:
         pipe.send(service.url)
         while True:
-            command, *about = pipe.recv()
+            command, *description = pipe.recv()
             now = time.time()
             if command == "end":
                 for number, source in enumerate(sources):
@@ -95,13 +95,13 @@ def _serve(pipe: Pipe, size: int) -> None:
                 pipe.send(None)
             elif command == "add":
                 added_at = time.monotonic()
-                busy = sources[::BUSY][: about[0]]
+                busy = sources[::BUSY][: description[0]]
                 for source in busy:
                     source.jobs.append(PlannedJob(make_id(source.name, now), now - 60, 20, 20, "FAILED"))
                 pipe.send([source.id for source in busy])
             else:
                 firsts: dict[str, float] = {}
                 for logged in service.asked("ListDataSourceSyncJobs"):
-                    if logged.monotonic >= added_at and logged.call.data_source_id in about[0]:
+                    if logged.monotonic >= added_at and logged.call.data_source_id in description[0]:
                         firsts.setdefault(logged.call.data_source_id, logged.monotonic)
                 pipe.send(firsts)

@@ -10,26 +10,26 @@ import structlog
 
 from exporter import __version__
 from exporter.app.build_info import revision
-from exporter.app.dependencies import Outside, Settings, Shared
-from exporter.app.ownership import Claims
+from exporter.app.dependencies import Overrides, Settings, SharedServices
+from exporter.app.ownership import SourceOwnership
 from exporter.app.target import Target, log_gone
 from exporter.aws import name_of
-from exporter.domain.history import Policy
+from exporter.domain.history import CountingPolicy
 from exporter.exposition import Exposition
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.metrics.telemetry import Telemetry
-from exporter.status import ExporterHealth, Overview, Terms
-from exporter.web.application import Site, create_app
+from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument
+from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from exporter.app.dependencies import Left
+    from exporter.app.dependencies import Handover
     from exporter.config import Config
     from exporter.domain.model import IndexSnapshot, SourceId, SourceSnapshot
-    from exporter.exposition import Section
-    from exporter.web.web_config import Access
+    from exporter.exposition import ExpositionCache
+    from exporter.web.web_config import WebConfigReloader
 
 STALE_AFTER = 1800.0  # seconds, as QBusinessDataStale has it; or two polls, where those are further apart
 POLLS_MAY_TAKE = 2.0  # seconds at the end for polls in flight
@@ -51,13 +51,13 @@ class Exporter:
         telemetry_path: str = "/metrics",
         reload: Callable[[], Sequence[str]] | None = None,
         *,
-        access: Access | None = None,
+        web_config: WebConfigReloader | None = None,
         telemetry: Telemetry | None = None,
-        outside: Outside | None = None,
+        overrides: Overrides | None = None,
     ) -> None:
         """`reload` is what a request for `/-/reload` calls: it gives the problems that kept the old configuration."""
-        outside = outside or Outside()
-        self.host = outside.host
+        overrides = overrides or Overrides()
+        self.host = overrides.host
         self._stopping = self.host.event()
         self._started_at = self.host.time()
         self.config_file = ""
@@ -65,19 +65,19 @@ class Exporter:
         self._revision = revision()
         self.telemetry = telemetry or Telemetry(self._revision)
         self._state_path = config.state.path
-        self._sources: Section[SourceSnapshot] = outside.section(_families(config), self.host)
-        self._indexes: Section[IndexSnapshot] = outside.section(IndexFamilies(), self.host)
+        self._sources: ExpositionCache[SourceSnapshot] = overrides.section(_families(config), self.host)
+        self._indexes: ExpositionCache[IndexSnapshot] = overrides.section(IndexFamilies(), self.host)
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._ahead = self.host.thread("render-ahead", self._render_ahead)
-        self._overview = Overview(self._sources, self._indexes, self._health, _terms(config))
-        site = Site(self.page, self._overview, self.unhealthy, self.unready, telemetry_path, reload, access)
-        self._access = access
-        self.web = WebServer(create_app(site), addresses, ssl_context=access.ssl_context if access else None)
-        self._store = outside.open_state(config.state.path, self.telemetry.state_write_failed)
-        self._shared = Shared(
-            self._sources, self._indexes, self._store, self.telemetry, Claims(), outside, self._stopping
+        self._status = StatusDocument(self._sources, self._indexes, self._health, _terms(config))
+        site = AppServices(self.page, self._status, self.unhealthy, self.unready, telemetry_path, reload, web_config)
+        self._web_config = web_config
+        self.web = WebServer(create_app(site), addresses, ssl_context=web_config.ssl_context if web_config else None)
+        self._store = overrides.open_state(config.state.path, self.telemetry.state_write_failed)
+        self._services = SharedServices(
+            self._sources, self._indexes, self._store, self.telemetry, SourceOwnership(), overrides, self._stopping
         )
-        self._targets = [Target(settings, self._shared) for settings in _settings(config)]
+        self._targets = [Target(settings, self._services) for settings in _settings(config)]
         self._was_ready = False
         self.telemetry.config_loaded(self.host.time())
 
@@ -91,8 +91,8 @@ class Exporter:
         gc.freeze()
         # Not before: a scrape amid the restoring would find whole departments gone, and nothing that says why.
         self.web.start()
-        if self._access:
-            self._access.watch(
+        if self._web_config:
+            self._web_config.watch(
                 tls_changed=self.web.renew_connections,
                 applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
                 refused=lambda: self.telemetry.config_refused(WEB_CONFIG),
@@ -126,7 +126,7 @@ class Exporter:
 
     def polled(self) -> tuple[int, int]:
         """Give how many data sources have been polled, of how many that are known."""
-        counts = [target.scheduler.polled() for target in self._targets]
+        counts = [target.poll_workers.polled() for target in self._targets]
         return sum(done for done, _ in counts), sum(total for _, total in counts)
 
     def apply(self, config: Config) -> None:
@@ -143,25 +143,25 @@ class Exporter:
             for settings in _settings(config):
                 before = old.get(name_of(settings.target))
                 unchanged = before is not None and before.settings == settings
-                targets.append(before if before and unchanged else Target(settings, self._shared, before))
+                targets.append(before if before and unchanged else Target(settings, self._services, before))
             if config.state.path != self._state_path:
                 logger.warning("state.path changes with a restart alone", in_use=self._state_path)
             self._change(targets)
             self._sources.declare(_families(config))
-            self._overview.declare(_terms(config))
+            self._status.declare(_terms(config))
 
     def _change(self, targets: list[Target]) -> None:
         """Let new targets take the place of old ones, without a gap in what is shown."""
         gone = [target for target in self._targets if target not in targets]
         new = [target for target in targets if target not in self._targets]
         names = {target.name for target in targets}
-        left: dict[SourceId, Left] = {}
+        left: dict[SourceId, Handover] = {}
         for target in gone:
-            leaving = target.retire()
+            leaving = target.stop_and_detach()
             left |= leaving
             if target.name not in names:
                 for source in leaving:
-                    self._shared.claims.release(source, target.name)
+                    self._services.ownership.release(source, target.name)
         for target in new:
             target.claim()
         for target in new:
@@ -169,13 +169,13 @@ class Exporter:
         self._targets = targets
         for each in left.values():
             self._drop(each)
-        shown = {index for target in targets for index in target.surveyor.shown()}
+        shown = {index for target in targets for index in target.reconciler.shown()}
         for target in gone:
             if target.name not in names:
-                target.leave(shown)
+                target.remove_from_page(shown)
         for target in new:
             target.start()
-        log = logger.bind(targets=len(targets), data_sources=sum(target.scheduler.watched() for target in targets))
+        log = logger.bind(targets=len(targets), data_sources=sum(target.poll_workers.watched() for target in targets))
         before = {target.name for target in gone}
         log.info(
             "configuration applied",
@@ -184,11 +184,11 @@ class Exporter:
             removed=[target.name for target in gone if target.name not in names],
         )
 
-    def _drop(self, left: Left) -> None:
+    def _drop(self, left: Handover) -> None:
         """Let go of a source that no target goes on with."""
         source = left.watch.source
-        self._shared.claims.release(source.id, left.target)
-        if self._shared.claims.owner(source.id) is None:
+        self._services.ownership.release(source.id, left.target)
+        if self._services.ownership.owner(source.id) is None:
             self._sources.withdraw(str(source.id))
             log_gone(source)
             self._store.note_known(str(source.id), None)
@@ -218,14 +218,14 @@ class Exporter:
         for target in self._targets:
             target.join(deadline)
         self._store.close()
-        if self._access:
-            self._access.stop()
+        if self._web_config:
+            self._web_config.stop()
         self.web.stop()
 
     def _render_ahead(self) -> None:
         """Leave no work to the scrape after 02:00, when the whole organisation is due; ends with the program."""
         while not self._stopping.wait(RENDER_EVERY):
-            self._overview.rest()
+            self._status.rest()
             try:
                 for _ in self.page.prepare(RENDER_AHEAD):
                     if self._stopping.wait(GIVE_WAY):
@@ -269,7 +269,7 @@ class Exporter:
 
 
 def _settings(config: Config) -> Iterator[Settings]:
-    policy = Policy(config.polling.window, config.metrics.duration_buckets)
+    policy = CountingPolicy(config.polling.window, config.metrics.duration_buckets)
     return (Settings(target, config.polling, policy) for target in config.targets)
 
 
@@ -277,6 +277,6 @@ def _families(config: Config) -> SourceFamilies:
     return SourceFamilies(config.polling.window, config.objectives)
 
 
-def _terms(config: Config) -> Terms:
+def _terms(config: Config) -> AssessmentSettings:
     patience = max(STALE_AFTER, 2 * config.polling.idle_interval)
-    return Terms(config.polling.window, config.objectives, patience)
+    return AssessmentSettings(config.polling.window, config.objectives, patience)

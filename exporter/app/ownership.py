@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SourceId
 
 
-class Claims:
+class SourceOwnership:
     """Each data source belongs to the target that claimed it first; for any thread."""
 
     def __init__(self) -> None:

@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.app.dependencies import Left, Settings, Shared
+from exporter.app.dependencies import Handover, Settings, SharedServices
 from exporter.aws import is_throttled, was_authorised
-from exporter.aws.rate_limiter import Budget
-from exporter.discovery.filters import Rules
-from exporter.discovery.loop import Patrol
-from exporter.discovery.reconciler import Scope, Surveyor
-from exporter.discovery.tag_cache import Tags
+from exporter.aws.rate_limiter import RateLimiter
+from exporter.discovery.filters import SourceFilters
+from exporter.discovery.loop import DiscoveryLoop
+from exporter.discovery.reconciler import Reconciler, Scope
+from exporter.discovery.tag_cache import TagCache
 from exporter.domain.model import DataSource, IndexSnapshot, Location, SourceId
 from exporter.errors import ProviderError, Reason
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
-from exporter.polling.queue import Agenda, Intervals
-from exporter.polling.workers import Scheduler
+from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.workers import PollWorkers
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.status import TargetHealth
-from exporter.target.context import Access, Means
-from exporter.target.display_names import Names
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
 
 if TYPE_CHECKING:
-    from exporter.aws import Connection
+    from exporter.aws import AwsClient
     from exporter.config import TargetConfig
-    from exporter.discovery.reconciler import Round
-    from exporter.domain.model import Description, IndexFacts, IndexId, Known, SourceSnapshot, SyncJob
+    from exporter.discovery.reconciler import RunResult
+    from exporter.domain.model import Description, IndexFacts, IndexId, SavedSource, SourceSnapshot, SyncJob
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
 DESCRIBED_EVERY = 900.0  # seconds between two looks at what is named, where nothing is discovered
@@ -41,41 +41,45 @@ logger = structlog.get_logger()
 class Target:
     """The watch over one target; hears of every attempt, poll and find, and tells telemetry and the page."""
 
-    def __init__(self, settings: Settings, shared: Shared, before: Target | None = None) -> None:
+    def __init__(self, settings: Settings, services: SharedServices, before: Target | None = None) -> None:
         """`before` is the target of the same name that this one replaces."""
         polling, target = settings.polling, settings.target
         self.settings = settings
         self._before = before
-        self._left: dict[SourceId, Left] = {}
+        self._left: dict[SourceId, Handover] = {}
         self._mutex = threading.Lock()
-        self._shared = shared
-        self._telemetry = shared.telemetry
-        host, dice = shared.outside.host, shared.outside.dice
-        self.connection: Connection = shared.outside.connect(
-            target, polling, self, host, before.connection if before else None
+        self._services = services
+        self._telemetry = services.telemetry
+        host, dice = services.overrides.host, services.overrides.dice
+        self.aws_client: AwsClient = services.overrides.connect(
+            target, polling, self, host, before.aws_client if before else None
         )
-        self.budget: Budget = before.budget if before else Budget(polling.requests_per_second, host, shared.stopping)
-        self.name = self.connection.name
+        self.rate_limiter: RateLimiter = (
+            before.rate_limiter if before else RateLimiter(polling.requests_per_second, host, services.stopping)
+        )
+        self.name = self.aws_client.name
         self._named = _named(target, self.name)
         self._location: Location | None = None
         self._is_located = False
         self.is_up: bool | None = before.is_up if before else None
         self._trouble = ""
-        self._round: Round | None = None
+        self._round: RunResult | None = None
         self._discovered_at: float | None = None
-        provider = QBusiness(self.connection)
-        means = Means(self.name, provider, shared.store, Names(shared.store, host), Access(self.name), host)
-        self._rules = Rules(target.discovery) if target.discovery else None
+        provider = QBusiness(self.aws_client)
+        context = TargetContext(
+            self.name, provider, services.store, DisplayNames(services.store, host), CredentialStatus(self.name), host
+        )
+        self._filters = SourceFilters(target.discovery) if target.discovery else None
         interval = target.discovery.interval if target.discovery else DESCRIBED_EVERY
-        tags = Tags(provider, host, interval, polling.requests_per_second)
-        self.poller = Poller(means, self, settings.policy)
-        self.surveyor = Surveyor(means, self, Scope(self._rules, self._named), tags)
-        self.patrol = Patrol(self._go_round, interval, polling.interval / 4, host, dice)
-        self.scheduler = Scheduler(
-            Agenda(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, dice),
+        tags = TagCache(provider, host, interval, polling.requests_per_second)
+        self.poller = Poller(context, self, settings.policy)
+        self.reconciler = Reconciler(context, self, Scope(self._filters, self._named), tags)
+        self.discovery_loop = DiscoveryLoop(self._go_round, interval, polling.interval / 4, host, dice)
+        self.poll_workers = PollWorkers(
+            PollQueue(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, dice),
             self.poller.poll,
             workers=polling.concurrency,
-            patience=self.connection.patience + RETRY_SLEEPS + 1 / polling.requests_per_second,
+            max_request_seconds=self.aws_client.max_request_seconds + RETRY_SLEEPS + 1 / polling.requests_per_second,
             host=host,
             passed=self._passed,
         )
@@ -86,102 +90,106 @@ class Target:
     def claim(self) -> None:
         """Claim the sources that the configuration names, before any target finds some."""
         for source in self._named:
-            self._shared.claims.claim(source.id, self.name)
+            self._services.ownership.claim(source.id, self.name)
 
-    def restore(self, left: dict[SourceId, Left]) -> None:
+    def restore(self, left: dict[SourceId, Handover]) -> None:
         """Show what is known from before, as old as it is, and take over what other targets left of it."""
         self._left = left
-        self.budget.change(self.settings.polling.requests_per_second)
-        account = self.connection.role_account() or self._shared.store.account(self.name)
-        self._location = Location(account, self.connection.region) if account else None
-        known = {known.source.id: known for known in self._shared.store.known(self.name)}
+        self.rate_limiter.change(self.settings.polling.requests_per_second)
+        account = self.aws_client.role_account() or self._services.store.account(self.name)
+        self._location = Location(account, self.aws_client.region) if account else None
+        known = {known.source.id: known for known in self._services.store.known(self.name)}
         for source in self._named:
             if self._before and source.id not in left:
                 _log_source("data source added", source)
             self._begin(source, None, known.get(source.id))
-        self.surveyor.resume(self._before.surveyor if self._before else None)
-        self._telemetry.watch_target(self.name, self.scheduler.lag, self.scheduler.watched, self.budget.rate)
+        self.reconciler.resume(self._before.reconciler if self._before else None)
+        self._telemetry.watch_target(
+            self.name, self.poll_workers.lag, self.poll_workers.watched, self.rate_limiter.rate
+        )
         self._before = None
 
     def start(self) -> None:
         """Begin to poll and to look round."""
         self._left = {}
-        self.scheduler.start()
-        self.patrol.start()
+        self.poll_workers.start()
+        self.discovery_loop.start()
 
     def stop(self) -> None:
         """Let nothing new begin; returns at once."""
-        self.scheduler.stop()
-        self.patrol.stop()
+        self.poll_workers.stop()
+        self.discovery_loop.stop()
 
     def join(self, deadline: float) -> None:
         """Wait for what is under way until a moment of the monotonic clock, and write down how fresh it all is."""
-        self.scheduler.join(deadline)
-        self.patrol.join(deadline)
-        self.poller.rest()
+        self.poll_workers.join(deadline)
+        self.discovery_loop.join(deadline)
+        self.poller.save_poll_times()
 
-    def retire(self) -> dict[SourceId, Left]:
+    def stop_and_detach(self) -> dict[SourceId, Handover]:
         """Stop, and give what other targets may go on with; what is under way comes to nothing."""
         self.stop()
-        standings = self.scheduler.standings()
+        entries = self.poll_workers.entries()
         with self._mutex:
-            watches = self.poller.release()
-        return {watch.source.id: Left(watch, standings.get(str(watch.source.id)), self.name) for watch in watches}
+            watches = self.poller.detach()
+        return {watch.source.id: Handover(watch, entries.get(str(watch.source.id)), self.name) for watch in watches}
 
-    def leave(self, kept: set[IndexId]) -> None:
+    def remove_from_page(self, kept: set[IndexId]) -> None:
         """Show nothing of the target any more, but for the indexes that others show: none takes its place."""
-        for index in self.surveyor.shown() - kept:
-            self._shared.indexes.withdraw(str(index))
+        for index in self.reconciler.shown() - kept:
+            self._services.indexes.withdraw(str(index))
         self._telemetry.unwatch_target(self.name)
 
-    def _begin(self, source: DataSource, since: float | None, known: Known | None) -> None:
+    def _begin(self, source: DataSource, since: float | None, known: SavedSource | None) -> None:
         left = self._left.pop(source.id, None)
         if left is None:
             self.poller.watch(source, since, known)
         else:
-            self.poller.take_over(source, left.watch)
+            self.poller.adopt(source, left.watch)
         syncing = self.poller.is_syncing(source.id)
-        self.scheduler.add(source, left.standing if left else None, is_syncing=syncing)
+        self.poll_workers.add(source, left.entry if left else None, is_syncing=syncing)
 
     @property
     def stopping(self) -> bool:
         """Tell whether the end has come."""
-        return self.patrol.stopping
+        return self.discovery_loop.stopping
 
     # How it is doing.
 
     def unhealthy(self) -> str | None:
         """Say why it does not do its work; None when it does."""
-        return self.scheduler.unhealthy() or self.patrol.unhealthy()
+        return self.poll_workers.unhealthy() or self.discovery_loop.unhealthy()
 
     def unready(self) -> str | None:
         """Say why its first pass has not ended; None when it has."""
-        return (self.patrol.unready() if self._rules else None) or self.scheduler.unready()
+        return (self.discovery_loop.unready() if self._filters else None) or self.poll_workers.unready()
 
     def has_succeeded(self) -> bool:
         """Tell whether a poll ever worked, or there was nothing to poll."""
-        return self.scheduler.has_succeeded() or (self.patrol.has_reached and self.scheduler.watched() == 0)
+        return self.poll_workers.has_succeeded() or (
+            self.discovery_loop.has_reached and self.poll_workers.watched() == 0
+        )
 
     def health(self) -> TargetHealth:
         """Give how it is doing, for the status page."""
-        polled, watched = self.scheduler.polled()
+        polled, watched = self.poll_workers.polled()
         polls, failures = self._telemetry.polls(self.name)
         return TargetHealth(
             name=self.name,
             account=(self._location.account or None) if self._location else None,
-            region=self.connection.region,
+            region=self.aws_client.region,
             is_up=self.is_up,
             trouble=self._trouble,
-            now=self.connection.clock.now(),
+            now=self.aws_client.clock.now(),
             data_sources=watched,
             polled=polled,
             polls=polls,
             poll_failures=failures,
-            lag=self.scheduler.lag(),
-            request_rate=self.budget.spent(),
-            request_rate_allowed=self.budget.rate(),
+            lag=self.poll_workers.lag(),
+            request_rate=self.rate_limiter.observed_rate(),
+            request_rate_allowed=self.rate_limiter.rate(),
             request_rate_limit=self.settings.polling.requests_per_second,
-            discovers=self._rules is not None,
+            discovers=self._filters is not None,
             discovery_succeeded=self._has_discovered() if self._round else None,
             discovered_at=self._discovered_at,
             stalled=self.unhealthy(),
@@ -189,18 +197,18 @@ class Target:
 
     # Heard from the wire.
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Hold an attempt back until the request budget allows it."""
-        self.budget.admit()
+        self.rate_limiter.acquire()
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Count an attempt, and learn from it whether the target lets us in."""
-        self.scheduler.progress()
+        self.poll_workers.progress()
         self._telemetry.attempt(self.name, operation, code, seconds)
         self._pass.note("requests")
         if is_throttled(code):
             self._pass.note("throttled")
-            self.budget.throttled()
+            self.rate_limiter.throttled()
         authorised = was_authorised(operation, code)
         if authorised is not None:
             self._set_up(up=authorised, trouble=f"{operation}: {code}")
@@ -226,28 +234,28 @@ class Target:
     def _passed(self) -> None:
         """Say what came of a pass over all sources."""
         self._pass.end(
-            data_sources=self.scheduler.watched(),
+            data_sources=self.poll_workers.watched(),
             syncing=self.poller.syncing(),
-            lag_seconds=round(self.scheduler.lag(), 3),
-            requests_per_second_allowed=round(self.budget.rate(), 3),
+            lag_seconds=round(self.poll_workers.lag(), 3),
+            requests_per_second_allowed=round(self.rate_limiter.rate(), 3),
         )
 
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Show a source on the page."""
-        about = snapshot.about
-        if about and self._rules:
-            about = replace(about, tags=self._rules.shown(about.tags))
-        shown = replace(snapshot, about=about, location=self._location)
-        self._shared.sources.publish(str(snapshot.source.id), shown, self.connection.clock)
+        description = snapshot.description
+        if description and self._filters:
+            description = replace(description, tags=self._filters.shown(description.tags))
+        shown = replace(snapshot, description=description, location=self._location)
+        self._services.sources.publish(str(snapshot.source.id), shown, self.aws_client.clock)
 
     # Heard from discovery.
 
-    def appear(self, source: DataSource, since: float, known: Known | None) -> str | None:
+    def source_added(self, source: DataSource, since: float, known: SavedSource | None) -> str | None:
         """Begin to watch a source, unless another target does: that one's name is given."""
         with self._mutex:
             if self.stopping:
                 return None
-            owner = self._shared.claims.claim(source.id, self.name)
+            owner = self._services.ownership.claim(source.id, self.name)
             if owner == self.name:
                 self._begin(source, since, known)
         return owner if owner != self.name else None
@@ -256,35 +264,35 @@ class Target:
         """Pass on what is said of a source."""
         self.poller.describe(source, index, listed)
 
-    def vanish(self, source: DataSource) -> None:
+    def source_removed(self, source: DataSource) -> None:
         """Watch a source no more."""
-        self.scheduler.remove(source)
+        self.poll_workers.remove(source)
         if not self.poller.unwatch(source.id):
             return  # another target has it by now
-        self._shared.sources.withdraw(str(source.id))
-        self._shared.claims.release(source.id, self.name)
+        self._services.sources.withdraw(str(source.id))
+        self._services.ownership.release(source.id, self.name)
         log_gone(source)
 
-    def show_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+    def index_updated(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
         """Show an index on the page."""
         if self.stopping:
             return
-        location = self._location or Location("", self.connection.region)
+        location = self._location or Location("", self.aws_client.region)
         shown = IndexSnapshot(index, application, name, facts, location)
-        self._shared.indexes.publish(str(index), shown, self.connection.clock)
+        self._services.indexes.publish(str(index), shown, self.aws_client.clock)
 
-    def drop_index(self, index: IndexId) -> None:
+    def index_removed(self, index: IndexId) -> None:
         """Show an index no more."""
         if self.stopping:
             return
-        self._shared.indexes.withdraw(str(index))
+        self._services.indexes.withdraw(str(index))
 
-    def _go_round(self) -> Round:
+    def _go_round(self) -> RunResult:
         self._locate()
-        done = self.surveyor.survey()
+        done = self.reconciler.reconcile()
         if self.stopping:
             return done
-        when = self.connection.clock.now() if done.complete else None
+        when = self.aws_client.clock.now() if done.complete else None
         self._round, self._discovered_at = done, when or self._discovered_at
         self._telemetry.discovered(self.name, self._has_discovered, when)
         return done
@@ -302,19 +310,19 @@ class Target:
         """Find out which account this is, before anything is shown that says so; where nobody tells, go on without."""
         if self._is_located:
             return
-        before, store = self._location, self._shared.store
+        before, store = self._location, self._services.store
         try:
-            account = self.connection.account()
+            account = self.aws_client.account()
             self._is_located = True
             store.note_account(self.name, account)
         except ProviderError as error:
             account = store.account(self.name) or ""
             if before is None:
                 logger.info("account id not to be had from STS", target=self.name, taken=account, error=str(error))
-        self._location = Location(account, self.connection.region)
+        self._location = Location(account, self.aws_client.region)
         if self._location != before:
             self._show_up()
-            self.poller.show_all()
+            self.poller.republish_all()
 
     def _set_up(self, *, up: bool, trouble: str) -> None:
         self._trouble = "" if up else trouble

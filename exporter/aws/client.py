@@ -22,8 +22,8 @@ from botocore.session import Session as BotoSession
 
 from exporter import __version__
 from exporter.aws.errors import translate
-from exporter.aws.hooks import AwsClock, Wiretap
-from exporter.aws.response_limits import bound
+from exporter.aws.hooks import AwsClock, RequestHooks
+from exporter.aws.response_limits import limit_responses
 from exporter.errors import ProviderError, Reason, StartupError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from types_boto3_qbusiness import QBusinessClient
 
-    from exporter.aws.hooks import Attempts
+    from exporter.aws.hooks import RequestObserver
     from exporter.config import PollingConfig, TargetConfig
     from exporter.runtime import Clock
 
@@ -47,7 +47,7 @@ def name_of(target: TargetConfig) -> str:
     return target.name or _region(target)
 
 
-class Connection:
+class AwsClient:
     """A target's way to Amazon Q Business: its credentials, its region, its clients.
 
     The client is made at first use, and made anew after its credentials were refused, so that what was rotated in a
@@ -58,15 +58,15 @@ class Connection:
         self,
         target: TargetConfig,
         polling: PollingConfig,
-        attempts: Attempts,
+        observer: RequestObserver,
         clock: Clock,
-        before: Connection | None = None,
+        before: AwsClient | None = None,
     ) -> None:
         """`before` is a connection that this one goes on from: it knows AWS's clock."""
         self._target = target
         self._polling = polling
         self._clock = clock
-        self._hooks = Wiretap(attempts, clock, before.clock if before else None)
+        self._hooks = RequestHooks(observer, clock, before.clock if before else None)
         self._renewable_at = 0.0
         self._client: QBusinessClient | None = None
         self._lock = threading.Lock()
@@ -87,12 +87,12 @@ class Connection:
             return "aws"
 
     @property
-    def patience(self) -> float:
+    def max_request_seconds(self) -> float:
         """Give the seconds that a request may take with all its attempts, but for what the SDK sleeps in between."""
         return ATTEMPTS * (min(CONNECT_TIMEOUT, self._polling.timeout) + self._polling.timeout)
 
     @contextmanager
-    def calling(self, operation: str) -> Iterator[QBusinessClient]:
+    def client_for(self, operation: str) -> Iterator[QBusinessClient]:
         """Lend the client; raises ProviderError for whatever goes wrong inside."""
         with self._translating(operation):
             yield self._get_client()
@@ -115,7 +115,7 @@ class Connection:
             )
             base = BotoSession(profile=self._target.profile)
             client: Any = base.create_client("sts", region_name=self.region, config=quick)
-            bound(client)
+            limit_responses(client)
             self._hooks.attach_sts(client)
             return str(client.get_caller_identity()["Account"])
 
@@ -161,7 +161,7 @@ class Connection:
             endpoint_url=self._target.endpoint_url,
             config=self._boto_config(),
         )
-        bound(client)
+        limit_responses(client)
         self._hooks.attach(client)
         return client
 
@@ -173,7 +173,7 @@ class Connection:
 
         def create_client(service: str, **keys: Any) -> Any:
             client = base.create_client(service, region_name=self.region, config=self._boto_config(), **keys)
-            bound(client)
+            limit_responses(client)
             self._hooks.attach_sts(client)
             return client
 

@@ -27,10 +27,10 @@ _CODE_IN_XML = re.compile(rb"<Code>([A-Za-z][A-Za-z0-9]{0,63})</Code>")
 _started: ContextVar[float] = ContextVar("started")  # of the attempt that is under way in this thread
 
 
-class Attempts(Protocol):
+class RequestObserver(Protocol):
     """Who wants to know of every HTTP attempt, the SDK's own retries included."""
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Wait until the request budget allows one more."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
@@ -59,13 +59,13 @@ class AwsClock:
         return self._clock.time() if offset is None else self._clock.monotonic() + offset
 
 
-class Wiretap:
+class RequestHooks:
     """Sees every HTTP attempt of a client, and every answer before botocore has made something of it."""
 
-    def __init__(self, attempts: Attempts, clock: Clock, aws_clock: AwsClock | None = None) -> None:
+    def __init__(self, observer: RequestObserver, clock: Clock, aws_clock: AwsClock | None = None) -> None:
         self.clock = aws_clock or AwsClock(clock)
         self._time = clock
-        self._attempts = attempts
+        self._observer = observer
 
     def attach(self, client: QBusinessClient) -> None:
         """Listen to the attempts of a client, and look at what it is answered."""
@@ -81,7 +81,7 @@ class Wiretap:
         client.meta.events.register("response-received.sts", self._response_received)
 
     def _before_send(self, **_: Any) -> None:
-        self._attempts.admit()
+        self._observer.acquire()
         _started.set(self._time.monotonic())
 
     def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
@@ -106,7 +106,7 @@ class Wiretap:
         self._finished(operation_model.name, code[1].decode() if code else str(status))
 
     def _finished(self, operation: str, code: str) -> None:
-        self._attempts.finished(operation, code, self._time.monotonic() - _started.get())
+        self._observer.finished(operation, code, self._time.monotonic() - _started.get())
 
 
 @lru_cache(maxsize=64)  # each answer's is read more than once, and many come within a second

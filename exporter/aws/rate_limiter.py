@@ -17,7 +17,7 @@ ONE_CUT = 1.0  # seconds within which all throttled requests are one sign: they 
 METERED = 60.0  # seconds
 
 
-class Pace:
+class AdaptiveRate:
     """A rate that halves when throttled and rises slowly again (AIMD), and a moment of its own for each request.
 
     Pure: told the time, it never asks. Since each request waits for its moment, no ten seconds have more than ten
@@ -53,7 +53,7 @@ class Pace:
             self._as_of = self._cut_at = now
 
 
-class Meter:
+class RateMeter:
     """How many requests a second there were within the last minute; pure, like `Pace`."""
 
     def __init__(self, now: float) -> None:
@@ -74,17 +74,17 @@ class Meter:
         return sent / min(METERED, max(1.0, now - self._begun))
 
 
-class Budget:
+class RateLimiter:
     """A target's pace, for the threads that send its requests."""
 
     def __init__(self, ceiling: float, host: Host, stop: Event) -> None:
         self._host = host
         self._stop = stop
         self._mutex = threading.Lock()
-        self._pace = Pace(ceiling, host.monotonic())
-        self._meter = Meter(host.monotonic())
+        self._pace = AdaptiveRate(ceiling, host.monotonic())
+        self._meter = RateMeter(host.monotonic())
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Wait for the next free moment; raises StoppedError as soon as the program is stopping."""
         with self._mutex:
             now = self._host.monotonic()
@@ -108,7 +108,7 @@ class Budget:
         with self._mutex:
             return self._pace.rate(self._host.monotonic())
 
-    def spent(self) -> float:
+    def observed_rate(self) -> float:
         """Give the requests per second that were sent within the last minute."""
         with self._mutex:
             return self._meter.rate(self._host.monotonic())

@@ -24,7 +24,7 @@ MEGABYTE = 10**6
 LARGEST = 16 * MEGABYTE  # a page of ten jobs has some 50 kB, and a connector's configuration less than one MB
 
 
-def bound(client: Any) -> None:
+def limit_responses(client: Any) -> None:
     """Let the read timeout of a client be one for whole answers, and no answer larger than LARGEST."""
     session = client._endpoint.http_session  # noqa: SLF001 (botocore lets nobody choose its connections)
     pools = {"http": _Pool, "https": _SecurePool}

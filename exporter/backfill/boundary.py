@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import Accounted, Histogram
+from exporter.domain.model import CountState, Histogram
 
 if TYPE_CHECKING:
     from exporter.domain.model import SourceHistory, SyncJob
@@ -40,6 +40,6 @@ def told_to_end(job: SyncJob, history: SourceHistory) -> float:
         return math.inf
     end, _ = job.end_or_start()
     known = history.jobs.get(job.execution_id)
-    standing = known.accounted if known else Accounted.FORGOTTEN
-    is_past = end <= history.watched_since if standing is Accounted.FORGOTTEN else standing is Accounted.HISTORY
+    standing = known.count_state if known else CountState.EVICTED
+    is_past = end <= history.watched_since if standing is CountState.EVICTED else standing is CountState.PRE_EXISTING
     return min(end, last_moment(history)) if is_past else math.inf

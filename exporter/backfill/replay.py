@@ -13,13 +13,13 @@ from exporter.backfill.boundary import anew, last_moment, told_to_end
 from exporter.backfill.families import AS_OF, SINCE_UPDATED, UNKNOWN
 from exporter.backfill.rendering import Rendering
 from exporter.domain.history import fold
-from exporter.domain.model import Reading, SourceHistory, SyncJob, SyncJobStatus
+from exporter.domain.model import PollData, SourceHistory, SyncJob, SyncJobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.backfill.rendering import Heads, Point
-    from exporter.domain.history import Policy
+    from exporter.domain.history import CountingPolicy
     from exporter.domain.model import SourceSnapshot
     from exporter.metrics import SourceFamilies
 
@@ -50,7 +50,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SampleRun:
     """How a series was for some moments in a row, by their places; None is that each value is the moment itself."""
 
     at: int
@@ -64,14 +64,14 @@ class Timeline:
 
     steps: Steps
     headers: Mapping[str, bytes]
-    runs: Mapping[str, Mapping[Heads, Sequence[Run]]]
+    runs: Mapping[str, Mapping[Heads, Sequence[SampleRun]]]
 
 
 class Replay:
     """Tells the past of data sources, at moments a `step` of seconds apart."""
 
     def __init__(
-        self, declared: SourceFamilies, policy: Policy, step: float, labels: Mapping[str, str] | None = None
+        self, declared: SourceFamilies, policy: CountingPolicy, step: float, labels: Mapping[str, str] | None = None
     ) -> None:
         """`labels` are those that Prometheus gives to what it scrapes."""
         self._declared = declared
@@ -102,8 +102,10 @@ class Replay:
                 tracks[change.family].become(place, change.points)
         for track in tracks.values():
             track.become(len(times), ())
-        runs: dict[str, Mapping[Heads, list[Run]]] = {name: track.runs for name, track in tracks.items() if track.runs}
-        runs[AS_OF] = {heads: [Run(0, len(times), None)] for heads in runs[AS_OF]}
+        runs: dict[str, Mapping[Heads, list[SampleRun]]] = {
+            name: track.runs for name, track in tracks.items() if track.runs
+        }
+        runs[AS_OF] = {heads: [SampleRun(0, len(times), None)] for heads in runs[AS_OF]}
         return Timeline(steps, headers, runs)
 
     def _snapshots(
@@ -114,7 +116,7 @@ class Replay:
         history = SourceHistory(watched_since=times[0], as_of=times[0])
         seam = len(times) - 1
         for at, until in pairwise((*sorted({0, *views}), seam)):
-            history = fold(history, Reading(tuple(views.get(at, ())), times[at], times[at]), self._policy)
+            history = fold(history, PollData(tuple(views.get(at, ())), times[at], times[at]), self._policy)
             yield at, until, replace(shown, history=history, poll_succeeded=None, polled_at=times[0])
         yield seam, len(times), replace(shown, history=anew(history), poll_succeeded=None, polled_at=times[0])
 
@@ -152,7 +154,7 @@ class _Telling:
 
     def changes(self, snapshot: SourceSnapshot, first: int, until: int) -> Iterator[tuple[int, _Change]]:
         """Yield families as they become, each with the place of its moment, as long as a snapshot is good."""
-        updated = snapshot.about.updated if snapshot.about else None
+        updated = snapshot.description.updated if snapshot.description else None
         scheduled_from = len(self._times) if updated is None else bisect_left(self._times, updated)
         for part, basis in enumerate(self._declared.parts(snapshot)):
             at = self._due[part] if self._bases.get(part) == basis else first
@@ -180,7 +182,7 @@ class _Track:
     """A family's series as time goes by."""
 
     def __init__(self) -> None:
-        self.runs: dict[Heads, list[Run]] = defaultdict(list)
+        self.runs: dict[Heads, list[SampleRun]] = defaultdict(list)
         self._now: dict[Heads, tuple[int, tuple[float, ...]]] = {}
 
     def become(self, at: int, points: Iterable[Point]) -> None:
@@ -188,7 +190,7 @@ class _Track:
         now = {point.heads: point.values for point in points}
         for heads, (since, values) in list(self._now.items()):
             if now.get(heads) != values:
-                self.runs[heads].append(Run(since, at - since, values))
+                self.runs[heads].append(SampleRun(since, at - since, values))
                 del self._now[heads]
         for heads, values in now.items():
             self._now.setdefault(heads, (at, values))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from exporter.backfill.rendering import Heads, Moment
-    from exporter.backfill.replay import Run, Steps, Timeline
+    from exporter.backfill.replay import SampleRun, Steps, Timeline
 
 AT_ONCE = 1000  # moments of a series that are written in one piece
 
@@ -22,7 +22,7 @@ AT_ONCE = 1000  # moments of a series that are written in one piece
 class _Series(NamedTuple):
     steps: Steps
     heads: Heads
-    runs: Sequence[Run]
+    runs: Sequence[SampleRun]
 
     @property
     def samples(self) -> int:
@@ -95,7 +95,7 @@ class _Grid:
                 else:
                     yield repeated(Point(series.heads, run.values), [moment.stamp for moment in some])
 
-    def _at(self, steps: Steps, run: Run) -> list[Moment]:
+    def _at(self, steps: Steps, run: SampleRun) -> list[Moment]:
         if steps.ends not in self._ends:
             self._ends[steps.ends] = moments(steps.ends)
         whole, stop = len(steps.numbers), run.at + run.length

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from tqdm import tqdm
 
-from exporter.app.dependencies import Outside
+from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
-from exporter.cli.output import wait_for_first_pass, written
-from exporter.domain.history import Policy, progress
+from exporter.cli.output import atomic_output, wait_for_first_pass
+from exporter.domain.history import CountingPolicy, recency_key
 from exporter.errors import ProviderError
 from exporter.metrics import SourceFamilies
 from exporter.metrics.telemetry import Telemetry
-from exporter.polling.lookback import past_reading
+from exporter.polling.lookback import read_for_backfill
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.store import Store
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from exporter.app.target import Target
-    from exporter.domain.model import Reading, SourceSnapshot, SyncJob
+    from exporter.domain.model import PollData, SourceSnapshot, SyncJob
     from exporter.providers import JobPage
 
 MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
@@ -54,19 +54,19 @@ def run(arguments: Namespace) -> int:
     config, began = loaded.config, time.monotonic()
     replay = Replay(
         SourceFamilies(config.polling.window, config.objectives),
-        Policy(config.polling.window, config.metrics.duration_buckets),
+        CountingPolicy(config.polling.window, config.metrics.duration_buckets),
         arguments.step,
         dict(arguments.label),
     )
     # Whoever watches goes on meanwhile, and keeps the state file: it is only looked at.
-    outside = Outside(open_state=partial(Store, as_copy=True))
-    exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), outside=outside)
-    with written(arguments.output) as write, Spool(arguments.step) as spool:
+    overrides = Overrides(open_state=partial(Store, as_copy=True))
+    exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
+    with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
         try:
             exporter.start_polling()
             wait_for_first_pass(exporter)
             exporter.rest()
-            past = _Past(replay, spool, arguments.since, config.polling.window)
+            past = _BackfillRun(replay, spool, arguments.since, config.polling.window)
             past.read(exporter, config.polling.concurrency)
             past.conclude(time.monotonic() - began)
             with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_BAR) as bar:
@@ -76,7 +76,7 @@ def run(arguments: Namespace) -> int:
     return 1 if past.missing else 0
 
 
-class _Past:
+class _BackfillRun:
     """The past of all data sources, on its way from AWS to the spool."""
 
     def __init__(self, replay: Replay, spool: Spool, since: float | None, window: float) -> None:
@@ -110,7 +110,7 @@ class _Past:
 
     def _readable(self, target: Target, snapshots: Iterable[SourceSnapshot]) -> Iterator[tuple[Target, SourceSnapshot]]:
         """Yield the data sources of a target that could be polled, and take note of what is not among them."""
-        self._now = max(self._now, target.connection.clock.now())
+        self._now = max(self._now, target.aws_client.clock.now())
         if not target.is_looked_through and target.settings.target.discovery:
             self._miss(target, "not all of the target could be looked through: data sources may be missing")
         watched = target.poller.watched()
@@ -121,20 +121,20 @@ class _Past:
         for source in sorted(watched):
             self._miss(target, "data source could not be read", data_source_id=source.rpartition("/")[2])
 
-    def _ask(self, target: Target, shown: SourceSnapshot) -> Reading:
-        provider = QBusiness(target.connection, MAX_PAGES)
+    def _ask(self, target: Target, shown: SourceSnapshot) -> PollData:
+        provider = QBusiness(target.aws_client, MAX_PAGES)
 
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
             pages = provider.sync_jobs(shown.source.id, since=since, status=status)
             # Whoever interrupts it waits for a request, and not for the end of a listing.
             return takewhile(lambda _: not self._stopped, pages)
 
-        return past_reading(ask, self._moment(target), self._window)
+        return read_for_backfill(ask, self._moment(target), self._window)
 
     def _moment(self, target: Target) -> float | None:
-        return None if self._since is None else target.connection.clock.now() - self._since
+        return None if self._since is None else target.aws_client.clock.now() - self._since
 
-    def _take(self, target: Target, shown: SourceSnapshot, answer: Future[Reading]) -> None:
+    def _take(self, target: Target, shown: SourceSnapshot, answer: Future[PollData]) -> None:
         log = {"data_source": shown.names.data_source, "data_source_id": shown.source.id.data_source_id}
         try:
             reading = answer.result()
@@ -189,4 +189,4 @@ def _written(moment: float) -> str:
 
 def _each_once(jobs: Iterable[SyncJob]) -> list[SyncJob]:
     """Give each job as it was last seen: pages may repeat and shift."""
-    return list({job.execution_id: job for job in sorted(jobs, key=progress)}.values())
+    return list({job.execution_id: job for job in sorted(jobs, key=recency_key)}.values())

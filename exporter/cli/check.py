@@ -18,8 +18,8 @@ def run(arguments: Namespace) -> int:
         print(f"{warning} (warning)")  # noqa: T201 (the command's output)
     sources = sum(len(target.data_sources) for target in loaded.config.targets)
     print(f"{loaded.file}: no problems; targets: {len(loaded.config.targets)}, data sources named: {sources}")  # noqa: T201 (the same)
-    if loaded.access:
-        print(f"{arguments.web_config_file}: no problems; {loaded.access.summary()}")  # noqa: T201 (the same)
+    if loaded.web_config:
+        print(f"{arguments.web_config_file}: no problems; {loaded.web_config.summary()}")  # noqa: T201 (the same)
     if not arguments.probe:
         return 0
     probes = probe(loaded.config)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from exporter import config
 from exporter.errors import ConfigError
-from exporter.web.web_config import Access
+from exporter.web.web_config import WebConfigReloader
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from exporter.errors import Problem
+    from exporter.errors import ConfigProblem
 
 DEFAULT_FILE = Path("config.yaml")
 
@@ -23,30 +23,32 @@ class Configuration:
     """A configuration, what is unwise in it, where it came from, and the web config where there is one."""
 
     config: config.Config
-    warnings: tuple[Problem, ...]
+    warnings: tuple[ConfigProblem, ...]
     file: str
-    access: Access | None = None
+    web_config: WebConfigReloader | None = None
 
 
 def read(arguments: Namespace) -> Configuration:
     """Read the files that were named; raises ConfigError with every problem of both."""
     problems = []
     try:
-        access = read_access(arguments)
+        web_config = read_access(arguments)
     except ConfigError as error:
-        access, problems = None, error.problems
+        web_config, problems = None, error.problems
     try:
         loaded, file = _read_config(arguments.config_file)
     except ConfigError as error:
         raise ConfigError([*error.problems, *problems]) from error
     if problems:
         raise ConfigError(problems)
-    return Configuration(loaded.config, (*loaded.warnings, *(access.warnings if access else ())), file, access)
+    return Configuration(
+        loaded.config, (*loaded.warnings, *(web_config.warnings if web_config else ())), file, web_config
+    )
 
 
-def read_access(arguments: Namespace) -> Access | None:
+def read_access(arguments: Namespace) -> WebConfigReloader | None:
     """Read the web config where one was named; raises ConfigError with every problem."""
-    return Access(arguments.web_config_file) if arguments.web_config_file else None
+    return WebConfigReloader(arguments.web_config_file) if arguments.web_config_file else None
 
 
 def _read_config(file: Path | None) -> tuple[config.Loaded, str]:

@@ -51,11 +51,11 @@ def run(arguments: Namespace) -> int:
     for name in _OWN:
         os.environ.pop(name, None)
     os.environ |= _SIMULATED
-    access = read_access(arguments)
+    web_config = read_access(arguments)
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
         os.environ["AWS_ENDPOINT_URL_STS"] = service.url
-        warnings = access.warnings if access else ()
-        loaded = Configuration(demo_config(service), warnings, "the demo's own", access)
+        warnings = web_config.warnings if web_config else ()
+        loaded = Configuration(demo_config(service), warnings, "the demo's own", web_config)
         sources = sum(1 for _ in service.fleet.data_sources())
 
         def welcome(web: WebServer) -> None:
@@ -64,7 +64,7 @@ def run(arguments: Namespace) -> int:
             print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
 
         # It has no file of its own that could have changed; a web config has.
-        return serve(loaded, arguments, lambda: replace(loaded, access=read_access(arguments)), welcome)
+        return serve(loaded, arguments, lambda: replace(loaded, web_config=read_access(arguments)), welcome)
 
 
 def demo_config(service: SimulatedQBusiness) -> Config:

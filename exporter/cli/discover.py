@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from exporter.cli.config_files import read
-from exporter.cli.oneshot import Asked
+from exporter.cli.oneshot import OneShotTarget
 from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
-from exporter.discovery.crawler import Stock, Walk
-from exporter.discovery.failures import Troubles
-from exporter.discovery.filters import Rules
-from exporter.target.context import Access
+from exporter.discovery.crawler import Crawler, IndexContents
+from exporter.discovery.failures import DiscoveryFailures
+from exporter.discovery.filters import SourceFilters
+from exporter.target.context import CredentialStatus
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 class _Look:
     """A look through one target: what is found there, and what could not be looked into."""
 
-    target: Asked
+    target: OneShotTarget
     sources: list[FoundSource] = field(default_factory=list)
-    troubles: dict[str, ProviderError] = field(default_factory=dict)
+    failures: dict[str, ProviderError] = field(default_factory=dict)
 
     def take(self, progress: Callable[[int], object]) -> None:
         """Look through all of it."""
-        troubles = Troubles(self.target.name, Access(self.target.name))
-        with troubles.minding_all():
-            for sight in Walk(self.target.provider, Rules(DiscoveryConfig()), (), troubles).go():
-                if isinstance(sight, Stock):
+        failures = DiscoveryFailures(self.target.name, CredentialStatus(self.target.name))
+        with failures.isolate_run():
+            for sight in Crawler(self.target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
+                if isinstance(sight, IndexContents):
                     found = list(_sources(sight))
                     self.sources += found
                     progress(len(found))
-        self.troubles = troubles.failed
+        self.failures = failures.failed
 
     def found(self, seen: set[tuple[str, str, str]]) -> FoundTarget:
         """Give what to write down: nothing that an earlier target has already."""
-        remarks = [f"could not be looked into: {name}: {error}" for name, error in self.troubles.items()]
+        remarks = [f"could not be looked into: {name}: {error}" for name, error in self.failures.items()]
         fresh = [source for source in self.sources if source.ids not in seen]
         if len(fresh) < len(self.sources):
             remarks.append(f"{len(self.sources) - len(fresh)} data sources are seen here too, and named above")
@@ -56,7 +56,7 @@ class _Look:
 def run(arguments: Namespace) -> int:
     """Print what is found; gives 1 where a target could not be looked into at all."""
     loaded = read(arguments)
-    looks = [_Look(Asked(target, loaded.config.polling)) for target in loaded.config.targets]
+    looks = [_Look(OneShotTarget(target, loaded.config.polling)) for target in loaded.config.targets]
     with tqdm(desc="data sources found", unit="", disable=None, file=sys.stderr) as bar:
         for look in looks:
             look.take(bar.update)
@@ -68,10 +68,10 @@ def run(arguments: Namespace) -> int:
     ]
     seen: set[tuple[str, str, str]] = set()
     print(write([look.found(seen) for look in looks], heading), end="")  # noqa: T201 (the command's output)
-    return 0 if all(look.sources or not look.troubles for look in looks) else 1
+    return 0 if all(look.sources or not look.failures for look in looks) else 1
 
 
-def _sources(stock: Stock) -> Iterator[FoundSource]:
-    for identifier, listed in (stock.listing.items if stock.listing else {}).items():
-        ids = (stock.id.application_id, stock.id.index_id, identifier)
-        yield FoundSource(ids, stock.application, stock.name, listed.name, listed.type, listed.status)
+def _sources(contents: IndexContents) -> Iterator[FoundSource]:
+    for identifier, listed in (contents.listing.items if contents.listing else {}).items():
+        ids = (contents.id.application_id, contents.id.index_id, identifier)
+        yield FoundSource(ids, contents.application, contents.name, listed.name, listed.type, listed.status)

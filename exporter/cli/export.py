@@ -9,7 +9,7 @@ import structlog
 from exporter.app.build_info import revision
 from exporter.app.exporter import Exporter
 from exporter.cli.config_files import read
-from exporter.cli.output import wait_for_first_pass, written
+from exporter.cli.output import atomic_output, wait_for_first_pass
 from exporter.metrics.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
         logger.warning("unwise configuration", problem=str(warning))
     # The collector that reads the file has process and Python metrics of its own.
     exporter = Exporter(loaded.config, [], telemetry=Telemetry(revision(), of_process=False))
-    with written(arguments.output) as write:
+    with atomic_output(arguments.output) as write:
         try:
             exporter.start_polling()
             wait_for_first_pass(exporter)

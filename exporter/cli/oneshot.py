@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.aws import Connection, is_throttled
-from exporter.aws.rate_limiter import Budget
+from exporter.aws import AwsClient, is_throttled
+from exporter.aws.rate_limiter import RateLimiter
 from exporter.errors import ProviderError
-from exporter.providers.qbusiness.permissions import Place
+from exporter.providers.qbusiness.permissions import ArnScope
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from exporter.config import PollingConfig, TargetConfig
 
 
-class Asked:
+class OneShotTarget:
     """A target that is asked and not watched."""
 
     def __init__(self, target: TargetConfig, polling: PollingConfig) -> None:
         host = System()
         self.config = target
-        self._budget = Budget(polling.requests_per_second, host, host.event())
-        self._connection = Connection(target, polling, self, host)
-        self.provider = QBusiness(self._connection)
-        self.name = self._connection.name
-        self.region = self._connection.region
+        self._rate_limiter = RateLimiter(polling.requests_per_second, host, host.event())
+        self._client = AwsClient(target, polling, self, host)
+        self.provider = QBusiness(self._client)
+        self.name = self._client.name
+        self.region = self._client.region
 
-    def place(self) -> Place:
+    def place(self) -> ArnScope:
         """Tell where the target's resources are; the account is `*` where nobody can be asked."""
         try:
-            account = self._connection.account()
+            account = self._client.account()
         except ProviderError:
             account = "*"
-        return Place(self._connection.partition, self.region, account)
+        return ArnScope(self._client.partition, self.region, account)
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Hold an attempt back until the request budget allows it."""
-        self._budget.admit()
+        self._rate_limiter.acquire()
 
     def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (nobody counts here)
         """Slow down where the service says that it is too much."""
         if is_throttled(code):
-            self._budget.throttled()
+            self._rate_limiter.throttled()

@@ -36,7 +36,7 @@ def wait_for_first_pass(exporter: Exporter) -> None:
 
 
 @contextmanager
-def written(output: Path | None) -> Iterator[Writer]:
+def atomic_output(output: Path | None) -> Iterator[Writer]:
     """Lend a way to write to stdout, or to a file that is there whole or not at all."""
     if output is None:
         try:

@@ -7,16 +7,16 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from exporter.cli.config_files import read
-from exporter.cli.oneshot import Asked
+from exporter.cli.oneshot import OneShotTarget
 from exporter.config import format_duration
-from exporter.discovery.crawler import Applications, Stock, Walk
-from exporter.discovery.failures import Troubles
-from exporter.discovery.filters import Candidate, Rules
+from exporter.discovery.crawler import Applications, Crawler, IndexContents
+from exporter.discovery.failures import DiscoveryFailures
+from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.domain.model import SourceId
 from exporter.metrics import series_of_index, series_of_source
-from exporter.polling.lookback import REREAD
+from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from exporter.providers.qbusiness.provider import PAGE_SIZE
-from exporter.target.context import Access
+from exporter.target.context import CredentialStatus
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -57,12 +57,12 @@ def run(arguments: Namespace) -> int:
     config = read(arguments).config
     complete = True
     for target in config.targets:
-        asked = Asked(target, config.polling)
-        size, troubles = _measure(asked)
-        complete &= not troubles
+        asked = OneShotTarget(target, config.polling)
+        size, failures = _measure(asked)
+        complete &= not failures
         for line in plan(asked.name, target, config.polling, size):
             print(line)  # noqa: T201 (the command's output)
-        for resource, error in troubles.items():
+        for resource, error in failures.items():
             print(f"  not counted: {resource}: {error}")  # noqa: T201 (the same)
     return 0 if complete else 1
 
@@ -96,10 +96,10 @@ def loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[
         f"{size.sources} x {SYNCING:.0%} of the time (assumed) x {more:g} more",
         size.sources * SYNCING * more,
     )
-    rereads = HOUR / REREAD
+    rereads = HOUR / FULL_REREAD_INTERVAL
     yield Load(
         "full rereads",
-        f"{size.sources} x {rereads:.2f} (every {format_duration(REREAD)}) x {REREAD_REQUESTS}",
+        f"{size.sources} x {rereads:.2f} (every {format_duration(FULL_REREAD_INTERVAL)}) x {REREAD_REQUESTS}",
         size.sources * rereads * REREAD_REQUESTS,
     )
     rounds = HOUR / (target.discovery.interval if target.discovery else DESCRIBED_EVERY)
@@ -128,33 +128,33 @@ def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float)
         yield f"    idle_interval: {format_duration(float(ceil(size.sources * HOUR / room / 60) * 60))}"
 
 
-def _measure(target: Asked) -> tuple[Size, dict[str, object]]:
+def _measure(target: OneShotTarget) -> tuple[Size, dict[str, object]]:
     """Count what is named, and look for the rest."""
-    rules = Rules(target.config.discovery) if target.config.discovery else None
+    filters = SourceFilters(target.config.discovery) if target.config.discovery else None
     named = {
         SourceId(source.application_id, source.index_id, source.data_source_id) for source in target.config.data_sources
     }
     indexes = {source.index for source in named}
     applications = {source.application_id for source in named}
     pages, tagged, wanted = len(indexes), 0, set(named)
-    troubles = Troubles(target.name, Access(target.name))
-    if rules:
+    failures = DiscoveryFailures(target.name, CredentialStatus(target.name))
+    if filters:
         pages = 0
-        with troubles.minding_all():
-            for sight in Walk(target.provider, rules, tuple(named), troubles).go():
-                if isinstance(sight, Applications):
-                    applications |= set(sight.wanted)
-                elif isinstance(sight, Stock):
-                    indexes.add(sight.id)
-                    pages += sight.listing.pages if sight.listing else 1
-                    verdicts = dict(_verdicts(rules, sight))
+        with failures.isolate_run():
+            for found in Crawler(target.provider, filters, tuple(named), failures).crawl():
+                if isinstance(found, Applications):
+                    applications |= set(found.wanted)
+                elif isinstance(found, IndexContents):
+                    indexes.add(found.id)
+                    pages += found.listing.pages if found.listing else 1
+                    verdicts = dict(_verdicts(filters, found))
                     wanted |= {source for source, verdict in verdicts.items() if verdict is not False}
-                    tagged += sum(verdict is None or bool(rules.tag_labels) for verdict in verdicts.values())
+                    tagged += sum(verdict is None or bool(filters.tag_labels) for verdict in verdicts.values())
     size = Size(len(wanted), len(applications), len(indexes), max(pages, ceil(len(wanted) / PAGE_SIZE)), tagged)
-    return size, dict(troubles.failed)
+    return size, dict(failures.failed)
 
 
-def _verdicts(rules: Rules, stock: Stock) -> Iterator[tuple[SourceId, bool | None]]:
-    for identifier, listed in (stock.listing.items if stock.listing else {}).items():
-        source = SourceId(stock.id.application_id, stock.id.index_id, identifier)
-        yield source, rules.wants(Candidate(stock.application, stock.name, listed.name, listed.type))
+def _verdicts(filters: SourceFilters, contents: IndexContents) -> Iterator[tuple[SourceId, bool | None]]:
+    for identifier, listed in (contents.listing.items if contents.listing else {}).items():
+        source = SourceId(contents.id.application_id, contents.id.index_id, identifier)
+        yield source, filters.match(Candidate(contents.application, contents.name, listed.name, listed.type))

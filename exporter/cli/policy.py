@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.config_files import read
-from exporter.cli.oneshot import Asked
+from exporter.cli.oneshot import OneShotTarget
 from exporter.providers.qbusiness.permissions import MAX_MANAGED_POLICY, assume_role, needed, statements
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from exporter.config import Config, TargetConfig
-    from exporter.providers.qbusiness.permissions import Place
+    from exporter.providers.qbusiness.permissions import ArnScope
 
 
 def run(arguments: Namespace) -> int:
     """Print the policy on stdout, and on stderr what to do with it."""
     config = read(arguments).config
-    targets = [Asked(target, config.polling) for target in config.targets]
+    targets = [OneShotTarget(target, config.polling) for target in config.targets]
     document = policy(config, targets)
     for line in _advice(config, targets, document):
         print(f"qbusiness-exporter: {line}", file=sys.stderr)  # noqa: T201 (for the person)
@@ -41,7 +41,7 @@ class Located(Protocol):
     def config(self) -> TargetConfig:
         """What the configuration says of it."""
 
-    def place(self) -> Place:
+    def place(self) -> ArnScope:
         """Where its resources are."""
 
 

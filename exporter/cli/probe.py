@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.cli.oneshot import Asked
+from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
 from exporter.domain.model import IndexId, SourceId
 from exporter.errors import ProviderError, Reason
@@ -50,7 +50,7 @@ class _Finds:
 class Probe:
     """The trial of one target: what came of each action."""
 
-    target: Asked
+    target: OneShotTarget
     verdicts: dict[str, str] = field(default_factory=dict)
     refused: ProviderError | None = None
     _finds: _Finds = field(default_factory=_Finds)
@@ -108,7 +108,7 @@ class Probe:
 
 def probe(config: Config) -> list[Probe]:
     """Try every target."""
-    probes = [Probe(Asked(target, config.polling)) for target in config.targets]
+    probes = [Probe(OneShotTarget(target, config.polling)) for target in config.targets]
     for one in probes:
         one.run()
     return probes

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from exporter.cli.config_files import Configuration
     from exporter.web.server.server import WebServer
-    from exporter.web.web_config import Access
+    from exporter.web.web_config import WebConfigReloader
 
 logger = structlog.get_logger()
 
@@ -44,13 +44,13 @@ def serve(
         signal.signal(number, lambda number, _: signals.put(number))
     for warning in loaded.warnings:
         logger.warning("unwise configuration", problem=str(warning))
-    access = loaded.access
+    web_config = loaded.web_config
     exporter = Exporter(
         loaded.config,
         arguments.listen_address,
         arguments.telemetry_path,
-        lambda: reload(exporter, reread, access),
-        access=access,
+        lambda: reload(exporter, reread, web_config),
+        web_config=web_config,
     )
     exporter.config_file = loaded.file
     try:
@@ -60,21 +60,23 @@ def serve(
             logger.info("listening", scheme=exporter.web.scheme, address=address)
         started(exporter.web)
         while signals.get() == signal.SIGHUP:
-            reload(exporter, reread, access)
+            reload(exporter, reread, web_config)
         logger.info("stopping")
     finally:
         exporter.stop()
     return 0
 
 
-def reload(exporter: Exporter, reread: Callable[[], Configuration], access: Access | None = None) -> list[str]:
+def reload(
+    exporter: Exporter, reread: Callable[[], Configuration], web_config: WebConfigReloader | None = None
+) -> list[str]:
     """Read the configuration again and go on with it, or with the former; gives the problems.
 
     A web config that cannot be used keeps the former configuration in force too.
     """
     try:
         loaded = reread()
-        if access and (problems_of_access := access.look(is_asked_for=True)):
+        if web_config and (problems_of_access := web_config.look(is_asked_for=True)):
             raise ConfigError(problems_of_access)  # noqa: TRY301 (handled as those of the other file)
         exporter.apply(loaded.config)
     except ConfigError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from exporter.config.durations import format_duration
-from exporter.config.messages import shown
+from exporter.config.messages import quoted
 from exporter.domain.model import tag_label
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _PLACE = ("region", "role_arn", "profile", "endpoint_url")
 _IDS = ("application_id", "index_id", "data_source_id")
 
 
-def across(source: Source) -> Iterator[Finding]:
+def cross_field_errors(source: Source) -> Iterator[Finding]:
     """Find contradictions in plain data, whatever else is wrong with it."""
     targets = source.data.get("targets") if isinstance(source.data, dict) else None
     if not isinstance(targets, list):
@@ -56,7 +56,7 @@ def _same_names(source: Source, targets: list[object]) -> Iterator[Finding]:
         path: Path = ("targets", number, "name") if target.get("name") else ("targets", number)
         if name in named:
             line = source.line(named[name])
-            yield path, f"name: the target in line {line} is called {shown(name)} too: give each a name of its own"
+            yield path, f"name: the target in line {line} is called {quoted(name)} too: give each a name of its own"
         named.setdefault(name, path)
 
 
@@ -87,13 +87,13 @@ def _filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
         label = tag_label(tag) if isinstance(tag, str) else ""
         if label and label in labels:
             message = (
-                f"tag_labels: {shown(tag)} is shown as {label}, and so is {shown(labels[label])}: keep one of them"
+                f"tag_labels: {quoted(tag)} is shown as {label}, and so is {quoted(labels[label])}: keep one of them"
             )
             yield (*path, "tag_labels", position), message
         labels.setdefault(label, str(tag))
 
 
-def unwise(config: Config) -> Iterator[Finding]:
+def find_warnings(config: Config) -> Iterator[Finding]:
     """Find what works but does not do what its author may want."""
     polling = config.polling
     if not all(_is_local(target) for target in config.targets):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.config.messages import shown
+from exporter.config.messages import quoted
 
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _LONGEST = 292 * _UNITS["y"]  # Prometheus's own limit: what 64 bits of nanoseconds hold
@@ -19,14 +19,14 @@ def parse_duration(text: object) -> float:
     if bare is not None:
         if bare == 0:
             return 0.0
-        raise ValueError(f"{shown(text)} has no unit: write {format_duration(bare, largest='s')} for seconds")
+        raise ValueError(f"{quoted(text)} has no unit: write {format_duration(bare, largest='s')} for seconds")
     found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if found is None:
-        raise ValueError(f"{shown(text)} is not a duration: write it as 500ms, 90s or 1h30m, larger units first")
+        raise ValueError(f"{quoted(text)} is not a duration: write it as 500ms, 90s or 1h30m, larger units first")
     # As floats: their digits may be any number, and too many are merely too long.
     seconds = sum(float(count) * unit for count, unit in zip(found.groups(), _UNITS.values(), strict=True) if count)
     if seconds > _LONGEST:
-        raise ValueError(f"{shown(text)} is longer than any duration can be: the longest is 292y")
+        raise ValueError(f"{quoted(text)} is longer than any duration can be: the longest is 292y")
     return seconds
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.config.checks import across, unwise
-from exporter.config.messages import kind_of, shown_key
+from exporter.config.checks import cross_field_errors, find_warnings
+from exporter.config.messages import kind_of, quoted_key
 from exporter.config.models import Config
 from exporter.config.yaml_source import read
-from exporter.errors import ConfigError, Problem
+from exporter.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ class Loaded:
     """A configuration, and what is unwise in it."""
 
     config: Config
-    warnings: tuple[Problem, ...]
+    warnings: tuple[ConfigProblem, ...]
 
 
 def default() -> Config:
@@ -48,8 +48,8 @@ def load(path: Path) -> Loaded:
 def parse(text: str, file: str) -> Loaded:
     """Read a configuration; raises ConfigError with every problem in it."""
     source = read(text, file)
-    config = validated(Config, source, across(source))
-    return Loaded(config, tuple(source.problem(path, message) for path, message in unwise(config)))
+    config = validated(Config, source, cross_field_errors(source))
+    return Loaded(config, tuple(source.problem(path, message) for path, message in find_warnings(config)))
 
 
 def text_of(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> str:
@@ -58,12 +58,12 @@ def text_of(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> s
     try:
         return content(path).decode()
     except OSError as error:
-        raise ConfigError([Problem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
+        raise ConfigError([ConfigProblem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode()
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"not UTF-8: byte {error.object[error.start]:#04x}; save the file as UTF-8"
-        raise ConfigError([Problem(file, line, column, message)]) from error
+        raise ConfigError([ConfigProblem(file, line, column, message)]) from error
 
 
 def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -> Model:
@@ -80,12 +80,12 @@ def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -
     return config
 
 
-def _explain(model: type[BaseModel], source: Source, detail: ErrorDetails) -> Problem:
+def _explain(model: type[BaseModel], source: Source, detail: ErrorDetails) -> ConfigProblem:
     path, kind = detail["loc"], detail["type"]
     if path and path[-1] == "[key]" and path not in source.keys:  # pydantic's way to say that a key itself is wrong
-        return source.problem(path[:-1], f"{shown_key(path[-2])}: {detail['ctx']['error']}", at_key=True)
+        return source.problem(path[:-1], f"{quoted_key(path[-2])}: {detail['ctx']['error']}", at_key=True)
     name = next((part for part in reversed(path) if isinstance(part, str)), None)
-    key = "" if name is None else shown_key(name)
+    key = "" if name is None else quoted_key(name)
     prefix = f"{key}: " if key else ""
     if kind == "extra_forbidden":
         return source.problem(path, f"{key}: no such key{_suggestion(model, path)}", at_key=True)

@@ -20,7 +20,7 @@ def kind_of(value: object) -> str:
     return _KINDS.get(type(value), type(value).__name__)
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """Show a value in YAML's words, text in quotes and with what cannot be printed escaped."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -32,7 +32,7 @@ def shown(value: object) -> str:
     return repr(value) if isinstance(value, float) else kind_of(value)
 
 
-def shown_key(key: object) -> str:
+def quoted_key(key: object) -> str:
     """Show a key bare where it can stand so, else like any other text."""
     plain = isinstance(key, str) and 0 < len(key) <= LONGEST and key.isprintable() and key == key.strip()
-    return str(key) if plain else shown(key)
+    return str(key) if plain else quoted(key)

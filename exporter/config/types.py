@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import core_schema
 
 from exporter.config.durations import PATTERN, format_duration, parse_duration
-from exporter.config.messages import kind_of, shown
+from exporter.config.messages import kind_of, quoted
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{35}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -29,7 +29,7 @@ YEAR = 365 * 86400.0
 
 
 @dataclass(frozen=True, eq=False)
-class Kind:
+class Validator:
     """A kind of value: a check that gives the value or raises ValueError for a person, and its JSON Schema."""
 
     check: Callable[[Any], Any]
@@ -44,7 +44,7 @@ class Kind:
         return dict(self.schema)
 
 
-def duration(least: float, most: float) -> Kind:
+def duration(least: float, most: float) -> Validator:
     """Make the kind of durations within bounds, in seconds."""
 
     def check(text: object) -> float:
@@ -54,54 +54,54 @@ def duration(least: float, most: float) -> Kind:
             raise ValueError(f"{format_duration(seconds)} is out of range: give a duration {bounds}")
         return seconds
 
-    return Kind(check, {"type": "string", "minLength": 1, "pattern": PATTERN})
+    return Validator(check, {"type": "string", "minLength": 1, "pattern": PATTERN})
 
 
-def number(least: float, most: float, kind: type[float] = float) -> Kind:
+def number(least: float, most: float, kind: type[float] = float) -> Validator:
     """Make the kind of numbers within bounds; true and false are none."""
     bounds = f"from {_plain(least)} to {_plain(most)}"
 
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
             what = "a whole number" if kind is int else "a number"
-            raise ValueError(f"{shown(value)} is not {what}: give one {bounds}")  # noqa: TRY004 (pydantic collects ValueErrors)
+            raise ValueError(f"{quoted(value)} is not {what}: give one {bounds}")  # noqa: TRY004 (pydantic collects ValueErrors)
         if not least <= value <= most:
-            raise ValueError(f"{shown(value)} is out of range: give a number {bounds}")
+            raise ValueError(f"{quoted(value)} is out of range: give a number {bounds}")
         return kind(value)
 
-    return Kind(check, {"type": "integer" if kind is int else "number", "minimum": least, "maximum": most})
+    return Validator(check, {"type": "integer" if kind is int else "number", "minimum": least, "maximum": most})
 
 
 def _plain(bound: float) -> str:
     return str(int(bound)) if bound == int(bound) else str(bound)
 
 
-def _pattern(pattern: re.Pattern[str], right: str) -> Kind:
+def _pattern(pattern: re.Pattern[str], right: str) -> Validator:
     def check(text: object) -> str:
         if isinstance(text, str) and pattern.fullmatch(text):
             return text
-        raise ValueError(f"{shown(text)} is not {right}")
+        raise ValueError(f"{quoted(text)} is not {right}")
 
-    return Kind(check, {"type": "string", "pattern": f"^{pattern.pattern}$"})
+    return Validator(check, {"type": "string", "pattern": f"^{pattern.pattern}$"})
 
 
 def _identifier(text: object) -> str:
     if isinstance(text, str) and _ID.fullmatch(text):
         return text
     given = f", and this has {len(text)}" if isinstance(text, str) else ""
-    raise ValueError(f"{shown(text)} is not an id: it has 36 letters, digits and hyphens, as AWS shows it{given}")
+    raise ValueError(f"{quoted(text)} is not an id: it has 36 letters, digits and hyphens, as AWS shows it{given}")
 
 
-def _text(most: int) -> Kind:
+def _text(most: int) -> Validator:
     """Make the kind of text that people read: something to see, on one line, and not endless."""
 
     def check(text: object) -> str:
         text = _is_text(text)
         if not text.strip():
-            raise ValueError(f"{shown(text)} is empty: give 1 to {most} printable characters")
+            raise ValueError(f"{quoted(text)} is empty: give 1 to {most} printable characters")
         return _is_short(text, most, printable=text.isprintable())
 
-    return Kind(check, {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"\S"})
+    return Validator(check, {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"\S"})
 
 
 def _label_value(text: object) -> str:
@@ -116,7 +116,7 @@ def _is_text(text: object) -> str:
         return text
     quotable = isinstance(text, bool | int | float)
     raise ValueError(
-        f"{shown(text)} is not text: write it in quotes" if quotable else f"{kind_of(text)} where text belongs"
+        f"{quoted(text)} is not text: write it in quotes" if quotable else f"{kind_of(text)} where text belongs"
     )
 
 
@@ -124,7 +124,7 @@ def _is_short(text: str, most: int, *, printable: bool) -> str:
     if len(text) > most:
         raise ValueError(f"{len(text)} characters are too many: give at most {most}")
     if not printable:
-        raise ValueError(f"{shown(text)} has characters that cannot be printed: give text on one line")
+        raise ValueError(f"{quoted(text)} has characters that cannot be printed: give text on one line")
     return text
 
 
@@ -137,7 +137,7 @@ def _label_name(name: object) -> str:
 def _url(text: object) -> str:
     if isinstance(text, str) and _URL.fullmatch(text) and _has_host(text):
         return text
-    raise ValueError(f"{shown(text)} is not a URL: write https://host or http://host:port")
+    raise ValueError(f"{quoted(text)} is not a URL: write https://host or http://host:port")
 
 
 def _has_host(url: str) -> bool:
@@ -186,15 +186,15 @@ class Pairs(Mapping[str, str]):
         return repr(self._pairs)
 
 
-Identifier = Annotated[str, Kind(_identifier, {"type": "string", "pattern": f"^{_ID.pattern}$"})]
+Identifier = Annotated[str, Validator(_identifier, {"type": "string", "pattern": f"^{_ID.pattern}$"})]
 Name = Annotated[str, _text(MAX_NAME)]
 Glob = Annotated[str, _text(MAX_NAME)]
 TagKey = Annotated[str, _text(MAX_TAG_KEY)]
-Url = Annotated[str, Kind(_url, {"type": "string", "pattern": f"^{_URL.pattern}$"})]
+Url = Annotated[str, Validator(_url, {"type": "string", "pattern": f"^{_URL.pattern}$"})]
 Region = Annotated[str, _pattern(_REGION, "a region: write it as us-east-1")]
 RoleArn = Annotated[str, _pattern(_ROLE, "the ARN of a role: write it as arn:aws:iam::111122223333:role/name")]
-LabelName = Annotated[str, Kind(_label_name, {"type": "string", "pattern": f"^{_LABEL.pattern}$"})]
-LabelValue = Annotated[str, Kind(_label_value, {"type": "string", "maxLength": MAX_LABEL_VALUE})]
+LabelName = Annotated[str, Validator(_label_name, {"type": "string", "pattern": f"^{_LABEL.pattern}$"})]
+LabelValue = Annotated[str, Validator(_label_value, {"type": "string", "maxLength": MAX_LABEL_VALUE})]
 _FEW = Field(json_schema_extra={"maxProperties": MAX_LABELS, "additionalProperties": False})
 Labels = Annotated[Mapping[LabelName, LabelValue], AfterValidator(_few), _FEW]
 LabelGlobs = Annotated[Mapping[LabelName, Glob], AfterValidator(_few), _FEW]

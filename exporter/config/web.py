@@ -11,7 +11,7 @@ from pydantic import Field
 
 from exporter.config.load import text_of, validated
 from exporter.config.models import Section
-from exporter.config.web_checks import across, unwise
+from exporter.config.web_checks import cross_field_errors, find_warnings
 from exporter.config.web_types import (
     CURVES,
     SUITES,
@@ -32,7 +32,7 @@ from exporter.config.web_types import (
     UserName,
 )
 from exporter.config.yaml_source import read
-from exporter.errors import ConfigError, Problem
+from exporter.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ class LoadedWeb:
     """A web config, what is unwise in it, the content of the files that it names, and where all of it stands."""
 
     config: WebConfig
-    warnings: tuple[Problem, ...]
+    warnings: tuple[ConfigProblem, ...]
     contents: dict[str, bytes] = field(repr=False)
     source: Source = field(repr=False)
 
@@ -117,7 +117,7 @@ class LoadedWeb:
         named, written = self.contents.get(f"{key}_file"), getattr(self.config.tls_server_config, key)
         return named if named is not None else written and written.encode()
 
-    def problem(self, key: str, message: str) -> Problem:
+    def problem(self, key: str, message: str) -> ConfigProblem:
         """Place a problem of tls_server_config at whichever of the two ways to give something was taken."""
         key = f"{key}_file" if f"{key}_file" in self.contents else key
         return self.source.problem(("tls_server_config", key), f"{key}: {message}")
@@ -139,19 +139,19 @@ def load_web(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> 
     source.problems = [_without_quotes(problem) for problem in source.problems]
     contents, missing = _contents(source, path.parent, content)
     try:
-        config = validated(WebConfig, source, [*across(source), *missing])
+        config = validated(WebConfig, source, [*cross_field_errors(source), *missing])
     except ConfigError as error:
         raise ConfigError([_without_hashes(problem) for problem in error.problems]) from None
-    warnings = tuple(source.problem(where, message) for where, message in unwise(config.basic_auth_users))
+    warnings = tuple(source.problem(where, message) for where, message in find_warnings(config.basic_auth_users))
     return LoadedWeb(config, warnings, contents, source)
 
 
-def _without_quotes(problem: Problem) -> Problem:
+def _without_quotes(problem: ConfigProblem) -> ConfigProblem:
     """Leave out what YAML's messages quote: it may be a password that somebody wrote where a hash belongs."""
     return replace(problem, message=_QUOTED.sub("'...'", problem.message))
 
 
-def _without_hashes(problem: Problem) -> Problem:
+def _without_hashes(problem: ConfigProblem) -> ConfigProblem:
     """Leave out a hash that stands where no hash belongs."""
     return replace(problem, message=_HASH.sub("(a hash)", problem.message))
 

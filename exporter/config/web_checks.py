@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SLOW_COST = 15  # two seconds and more
 
 
-def across(source: Source) -> Iterator[Finding]:
+def cross_field_errors(source: Source) -> Iterator[Finding]:
     """Find contradictions in plain data, whatever else is wrong with it."""
     data = source.data.get("tls_server_config") if isinstance(source.data, dict) else None
     tls = {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else {}
@@ -61,7 +61,7 @@ def _curves(tls: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "curve_preferences", "more than one is not supported: Python's TLS takes one"
 
 
-def unwise(users: Mapping[str, str]) -> Iterator[Finding]:
+def find_warnings(users: Mapping[str, str]) -> Iterator[Finding]:
     """Find what works but does not do what its author may want."""
     for name, hashed in users.items():
         cost = int(hashed.split("$")[2])

@@ -6,8 +6,8 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any
 
-from exporter.config.messages import kind_of, shown
-from exporter.config.types import Kind
+from exporter.config.messages import kind_of, quoted
+from exporter.config.types import Validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ SUITES = {
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 
 
-def _one_of(known: Iterable[str], refused: Mapping[str, str], right: str = "") -> Kind:
+def _one_of(known: Iterable[str], refused: Mapping[str, str], right: str = "") -> Validator:
     """Make the kind of words from a closed set; `refused` says why others that the format has will not do."""
     known = tuple(known)
     right = right or " or ".join(known)
@@ -52,9 +52,9 @@ def _one_of(known: Iterable[str], refused: Mapping[str, str], right: str = "") -
             return text
         if isinstance(text, str) and text in refused:
             raise ValueError(f"{text} is not supported: {refused[text]}")
-        raise ValueError(f"{shown(text)} is not known: write {right}")
+        raise ValueError(f"{quoted(text)} is not known: write {right}")
 
-    return Kind(check)
+    return Validator(check)
 
 
 def _is_text(value: object) -> str:
@@ -67,7 +67,7 @@ def _is_text(value: object) -> str:
 
 def _file_name(text: object) -> str:
     if not _is_text(text).isprintable():
-        raise ValueError(f"{shown(text)} is not the name of a file")
+        raise ValueError(f"{quoted(text)} is not the name of a file")
     return str(text)
 
 
@@ -95,7 +95,7 @@ def _header(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{kind_of(value)} where text belongs: write it in quotes")  # noqa: TRY004 (pydantic collects ValueErrors)
     if not value.isascii() or not value.isprintable():
-        raise ValueError(f"{shown(value)} cannot stand in a header: give printable ASCII on one line")
+        raise ValueError(f"{quoted(value)} cannot stand in a header: give printable ASCII on one line")
     return value.strip()
 
 
@@ -124,18 +124,18 @@ def canonical(san: str) -> str:
         return san
 
 
-Pem = Annotated[str, Kind(_pem)]
-FileName = Annotated[str, Kind(_file_name)]
+Pem = Annotated[str, Validator(_pem)]
+FileName = Annotated[str, Validator(_file_name)]
 ClientAuth = Annotated[str, _one_of((NO_CLIENT, IF_GIVEN, VERIFIED), UNSUPPORTED_AUTH)]
 TlsVersion = Annotated[str, _one_of(VERSIONS, dict.fromkeys(("TLS10", "TLS11"), "it is broken; write TLS12 or TLS13"))]
 CipherSuite = Annotated[str, _one_of(SUITES, {}, "one such as TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")]
 Curve = Annotated[str, _one_of(CURVES, {})]
-San = Annotated[str, Kind(lambda text: canonical(_is_text(text)))]
-Switch = Annotated[bool, Kind(_switch)]
-Http2 = Annotated[bool, Kind(_http2)]
-HeaderText = Annotated[str, Kind(_header)]
+San = Annotated[str, Validator(lambda text: canonical(_is_text(text)))]
+Switch = Annotated[bool, Validator(_switch)]
+Http2 = Annotated[bool, Validator(_http2)]
+HeaderText = Annotated[str, Validator(_header)]
 FrameOptions = Annotated[str, _one_of(("deny", "sameorigin"), {})]
 NoSniff = Annotated[str, _one_of(("nosniff",), {})]
-BcryptHash = Annotated[str, Kind(_hash)]
-UserName = Annotated[str, Kind(_user)]
-RateLimit = Annotated[Any, Kind(_rate_limit)]
+BcryptHash = Annotated[str, Validator(_hash)]
+UserName = Annotated[str, Validator(_user)]
+RateLimit = Annotated[Any, Validator(_rate_limit)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from exporter.config.messages import shown, shown_key
-from exporter.errors import ConfigError, Problem
+from exporter.config.messages import quoted, quoted_key
+from exporter.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,19 +36,19 @@ class Source:
     data: object = None
     values: dict[Path, yaml.Mark] = field(default_factory=dict)
     keys: dict[Path, yaml.Mark] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ConfigProblem] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
         """Give the line in which a value stands."""
         return self.values[path].line + 1
 
-    def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
+    def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> ConfigProblem:
         """Place a problem at a value, at its key, or at the nearest thing around it that the file has."""
         path = tuple(path)
         while path and path not in self.values:
             path, at_key = path[:-1], False
         mark = (self.keys.get(path) if at_key else None) or self.values.get(path)
-        return Problem(self.file, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, message)
+        return ConfigProblem(self.file, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, message)
 
 
 def read(text: str, file: str) -> Source:
@@ -62,13 +62,13 @@ def read(text: str, file: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigError([Problem(file, *where, f"not YAML: {error.problem or error.context}")]) from error
+        raise ConfigError([ConfigProblem(file, *where, f"not YAML: {error.problem or error.context}")]) from error
     except yaml.reader.ReaderError as error:
         line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
         message = f"not YAML: character #x{error.character:04x} is not allowed"
-        raise ConfigError([Problem(file, line, column, message)]) from error
+        raise ConfigError([ConfigProblem(file, line, column, message)]) from error
     except RecursionError as error:
-        raise ConfigError([Problem(file, 1, 1, "not YAML: nested too deeply")]) from error
+        raise ConfigError([ConfigProblem(file, 1, 1, "not YAML: nested too deeply")]) from error
     return source
 
 
@@ -108,7 +108,7 @@ class _Reader:
 
     def _refuse(self, node: yaml.Node, message: str) -> None:
         mark = node.start_mark
-        self._source.problems.append(Problem(self._source.file, mark.line + 1, mark.column + 1, message))
+        self._source.problems.append(ConfigProblem(self._source.file, mark.line + 1, mark.column + 1, message))
 
     def _scalar(self, node: yaml.ScalarNode) -> object:
         if node.tag in _TEXT:
@@ -119,7 +119,7 @@ class _Reader:
         try:
             return self._loader.construct_object(node)
         except (ValueError, LookupError):  # an explicit tag on what is not of its kind, or thousands of digits
-            self._refuse(node, f"{shown(node.value)} cannot be read as {_SCALARS[node.tag]}")
+            self._refuse(node, f"{quoted(node.value)} cannot be read as {_SCALARS[node.tag]}")
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
@@ -132,11 +132,11 @@ class _Reader:
                     key_node, "<<: merge keys are not followed: write the keys out, or alias the whole section"
                 )
             elif not key_node.value.isprintable():
-                self._refuse(key_node, f"{shown_key(key_node.value)}: a key with characters that cannot be printed")
+                self._refuse(key_node, f"{quoted_key(key_node.value)}: a key with characters that cannot be printed")
             elif key_node.value in built:
                 key = key_node.value
                 first = self._source.keys[(*path, key)].line + 1
-                self._refuse(key_node, f"{shown_key(key)}: given twice, first in line {first}: keep one of them")
+                self._refuse(key_node, f"{quoted_key(key)}: given twice, first in line {first}: keep one of them")
             else:
                 here = (*path, key_node.value)
                 self._source.keys[here] = key_node.start_mark
@@ -146,4 +146,4 @@ class _Reader:
 
 def _no_tag(node: yaml.Node) -> str:
     tag = node.tag.replace(_TAG, "!!")
-    return f"the tag {shown(tag)} is not allowed here: write the value without it"
+    return f"the tag {quoted(tag)} is not allowed here: write the value without it"

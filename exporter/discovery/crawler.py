@@ -15,8 +15,8 @@ from exporter.domain.model import IndexId
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from exporter.discovery.failures import Troubles
-    from exporter.discovery.filters import Rules
+    from exporter.discovery.failures import DiscoveryFailures
+    from exporter.discovery.filters import SourceFilters
     from exporter.domain.model import Description, IndexFacts, SourceId
     from exporter.providers import Listing, Provider
 
@@ -39,7 +39,7 @@ class Indexes:
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class IndexContents:
     """What one index has; names are as listed, empty where nothing was listed. None is what could not be had."""
 
     application: str
@@ -49,64 +49,68 @@ class Stock:
     listing: Listing[Description] | None
 
 
-Sight = Applications | Indexes | Stock
+Found = Applications | Indexes | IndexContents
 
 
-class Walk:
+class Crawler:
     """A walk, round after round, over what the rules may want and what the configuration names."""
 
-    def __init__(self, provider: Provider, rules: Rules | None, named: Sequence[SourceId], troubles: Troubles) -> None:
+    def __init__(
+        self, provider: Provider, filters: SourceFilters | None, named: Sequence[SourceId], failures: DiscoveryFailures
+    ) -> None:
         self._provider = provider
-        self._rules = rules
+        self._filters = filters
         self._named = named
-        self._troubles = troubles
+        self._failures = failures
         self.matched: set[str] = set()
 
-    def go(self) -> Iterator[Sight]:
+    def crawl(self) -> Iterator[Found]:
         """Yield what there is to see."""
         names: Mapping[str, str] = {}
-        if self._rules is not None:
+        if self._filters is not None:
             listing = self._provider.applications()
-            self._troubles.warn("the list of applications", listing.warnings)
-            names = {id_: name for id_, name in listing.items.items() if self._may_want(self._rules, Candidate(name))}
+            self._failures.warn("the list of applications", listing.warnings)
+            names = {id_: name for id_, name in listing.items.items() if self._may_want(self._filters, Candidate(name))}
             yield Applications(names, listing)
         for identifier in dict.fromkeys((*names, *(source.application_id for source in self._named))):
             name = names.get(identifier, "")
-            with self._troubles.minding(f"application {called(name, identifier)}"):
+            with self._failures.isolate(f"application {called(name, identifier)}"):
                 yield from self._application(identifier, name, is_listed=identifier in names)
 
-    def _application(self, identifier: str, name: str, *, is_listed: bool) -> Iterator[Sight]:
+    def _application(self, identifier: str, name: str, *, is_listed: bool) -> Iterator[Found]:
         names = {source.index: "" for source in self._named if source.application_id == identifier}
-        if self._rules is not None and is_listed:
+        if self._filters is not None and is_listed:
             listing = self._provider.indexes(identifier)
-            self._troubles.warn(f"the list of indexes of application {called(name, identifier)}", listing.warnings)
+            self._failures.warn(f"the list of indexes of application {called(name, identifier)}", listing.warnings)
             for index, index_name in listing.items.items():
-                if self._may_want(self._rules, Candidate(name, index_name)):
+                if self._may_want(self._filters, Candidate(name, index_name)):
                     names[IndexId(identifier, index)] = index_name
             yield Indexes(identifier, frozenset(names), listing)
         for index_id, index_name in names.items():
-            yield self._stock(name, index_id, index_name)
+            yield self._contents(name, index_id, index_name)
 
-    def _stock(self, application: str, index: IndexId, name: str) -> Stock:
+    def _contents(self, application: str, index: IndexId, name: str) -> IndexContents:
         where = f"index {called(name, index.index_id)} of application {called(application, index.application_id)}"
         facts = self._facts(index, where)
-        return Stock(application, index, name or (facts.name if facts else ""), facts, self._listing(index, where))
+        return IndexContents(
+            application, index, name or (facts.name if facts else ""), facts, self._listing(index, where)
+        )
 
     def _facts(self, index: IndexId, where: str) -> IndexFacts | None:
-        with self._troubles.minding(f"figures of {where}", refusals_only=True):
+        with self._failures.isolate(f"figures of {where}", refusals_only=True):
             return self._provider.index(index)
         return None
 
     def _listing(self, index: IndexId, where: str) -> Listing[Description] | None:
-        with self._troubles.minding(f"data sources of {where}", refusals_only=True):
+        with self._failures.isolate(f"data sources of {where}", refusals_only=True):
             listing = self._provider.data_sources(index)
-            self._troubles.warn(f"the list of data sources of {where}", listing.warnings)
+            self._failures.warn(f"the list of data sources of {where}", listing.warnings)
             return listing
         return None
 
-    def _may_want(self, rules: Rules, candidate: Candidate) -> bool:
-        self.matched |= rules.matching(candidate, surely=True)
-        return rules.wants(candidate) is not False
+    def _may_want(self, filters: SourceFilters, candidate: Candidate) -> bool:
+        self.matched |= filters.matching(candidate, surely=True)
+        return filters.match(candidate) is not False
 
 
 def called(name: str, identifier: str) -> str:

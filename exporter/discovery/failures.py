@@ -12,17 +12,17 @@ from exporter.errors import ProviderError, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.target.context import Access
+    from exporter.target.context import CredentialStatus
 
 logger = structlog.get_logger()
 
 
-class Troubles:
+class DiscoveryFailures:
     """The troubles of one target's rounds, by the resource that they are with."""
 
-    def __init__(self, target: str, access: Access) -> None:
+    def __init__(self, target: str, credentials: CredentialStatus) -> None:
         self._target = target
-        self._access = access
+        self._credentials = credentials
         self._open: dict[str, tuple[str, Reason]] = {}
         self._tried: set[str] = set()
         self.failed: dict[str, ProviderError] = {}
@@ -41,7 +41,7 @@ class Troubles:
             )
 
     @contextmanager
-    def minding(self, resource: str, *, refusals_only: bool = False) -> Iterator[None]:
+    def isolate(self, resource: str, *, refusals_only: bool = False) -> Iterator[None]:
         """Let what goes wrong with a resource stay with it, but for what is wrong with all: the credentials.
 
         With `refusals_only` only what will not change by asking again stays; for the rest the next best has to do.
@@ -55,7 +55,7 @@ class Troubles:
             self._note(resource, error)
 
     @contextmanager
-    def minding_all(self) -> Iterator[None]:
+    def isolate_run(self) -> Iterator[None]:
         """Let a whole round fail, for want of credentials or of the very first answer, and nothing else with it."""
         everything = "the whole target"
         self._tried.add(everything)
@@ -64,7 +64,7 @@ class Troubles:
         except ProviderError as error:
             if error.reason is Reason.CREDENTIALS:
                 self.failed[everything] = error
-                self._access.lost(error)
+                self._credentials.report_failure(error)
             else:
                 self._note(everything, error)
 

@@ -29,31 +29,31 @@ class Candidate:
     tags: Mapping[str, str] | None = None
 
 
-class Rules:
+class SourceFilters:
     """The filters of one target's discovery."""
 
     def __init__(self, discovery: DiscoveryConfig) -> None:
-        self._include = {f"include[{n}] {describe(rule)}": rule for n, rule in enumerate(discovery.include)}
-        self._exclude = {f"exclude[{n}] {describe(rule)}": rule for n, rule in enumerate(discovery.exclude)}
+        self._include = {f"include[{n}] {describe(matcher)}": matcher for n, matcher in enumerate(discovery.include)}
+        self._exclude = {f"exclude[{n}] {describe(matcher)}": matcher for n, matcher in enumerate(discovery.exclude)}
         self.tag_labels = discovery.tag_labels
-        self._tags = {key for rule in (*discovery.include, *discovery.exclude) for key in rule.tags}
+        self._tags = {key for matcher in (*discovery.include, *discovery.exclude) for key in matcher.tags}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Give every filter as a person would write it."""
         return (*self._include, *self._exclude)
 
-    def wants(self, candidate: Candidate) -> bool | None:
+    def match(self, candidate: Candidate) -> bool | None:
         """Tell whether a data source is wanted: included by one filter, or there is none, and excluded by none."""
-        included = _any(matches(rule, candidate) for rule in self._include.values()) if self._include else True
-        excluded = _any(matches(rule, candidate) for rule in self._exclude.values())
+        included = _any(matches(matcher, candidate) for matcher in self._include.values()) if self._include else True
+        excluded = _any(matches(matcher, candidate) for matcher in self._exclude.values())
         if included is False or excluded is True:
             return False
         return None if included is None or excluded is None else True
 
     def matching(self, candidate: Candidate, *, surely: bool) -> set[str]:
         """Give the filters that match a candidate, with those that may."""
-        verdicts = {name: matches(rule, candidate) for name, rule in {**self._include, **self._exclude}.items()}
+        verdicts = {name: matches(matcher, candidate) for name, matcher in {**self._include, **self._exclude}.items()}
         return {name for name, verdict in verdicts.items() if verdict or (verdict is None and not surely)}
 
     def relevant(self, tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -65,10 +65,10 @@ class Rules:
         return tuple((key, value) for key, value in tags if key in self.tag_labels)
 
 
-def matches(rule: Matcher, candidate: Candidate) -> bool | None:
+def matches(matcher: Matcher, candidate: Candidate) -> bool | None:
     """Tell whether all that a filter gives matches."""
-    verdicts = [_glob(getattr(rule, name), getattr(candidate, name)) for name in GLOBS]
-    for key, pattern in rule.tags.items():
+    verdicts = [_glob(getattr(matcher, name), getattr(candidate, name)) for name in GLOBS]
+    for key, pattern in matcher.tags.items():
         verdicts.append(
             None if candidate.tags is None else _glob(pattern, candidate.tags.get(key, "")) and key in candidate.tags
         )
@@ -77,10 +77,10 @@ def matches(rule: Matcher, candidate: Candidate) -> bool | None:
     return None if None in verdicts else True
 
 
-def describe(rule: Matcher) -> str:
+def describe(matcher: Matcher) -> str:
     """Write a filter as its author did."""
-    given = {name: getattr(rule, name) for name in GLOBS if getattr(rule, name) is not None}
-    given |= {f"tags.{key}": pattern for key, pattern in rule.tags.items()}
+    given = {name: getattr(matcher, name) for name in GLOBS if getattr(matcher, name) is not None}
+    given |= {f"tags.{key}": pattern for key, pattern in matcher.tags.items()}
     return ", ".join(f"{name}: {pattern}" for name, pattern in given.items())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.discovery.reconciler import Round
+from exporter.discovery.reconciler import RunResult
 from exporter.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 PARTLY = 900.0  # seconds until the first other try where some of it worked: the default interval
-NOTHING = Round(complete=False, reached=False)
+NOTHING = RunResult(complete=False, reached=False)
 
 
-class Patrol:
+class DiscoveryLoop:
     """Goes round one target, again and again, until stopped."""
 
     def __init__(
-        self, go_round: Callable[[], Round], interval: float, retry: float, host: Host, random: Random
+        self, go_round: Callable[[], RunResult], interval: float, retry: float, host: Host, random: Random
     ) -> None:
         """`go_round` tells how it went; `retry` are the seconds until the first other try where nothing worked."""
         self._go_round = go_round
@@ -73,7 +73,7 @@ class Patrol:
         """Tell whether any round ever reached anything."""
         return self._has_reached
 
-    def pause(self, began: float, now: float, how: Round) -> float:
+    def pause(self, began: float, now: float, how: RunResult) -> float:
         """Give the seconds to the next round, given when the last began and how it went."""
         if how != self._last:
             self._last, self._alike = how, 0

@@ -22,7 +22,7 @@ class _Kept:
     until: float
 
 
-class Tags:
+class TagCache:
     """The tags of one target's data sources, kept until the source is updated or a time is over."""
 
     def __init__(self, provider: Provider, clock: Clock, interval: float, requests_per_second: float) -> None:
@@ -32,7 +32,7 @@ class Tags:
         self._rate = requests_per_second * SHARE
         self._kept: dict[SourceId, _Kept] = {}
 
-    def take_over(self, before: Tags) -> None:
+    def adopt(self, before: TagCache) -> None:
         """Go on with what is known already."""
         self._kept = dict(before._kept)
 

@@ -205,7 +205,7 @@ class DataSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PollData:
     """What one poll read of a source's history.
 
     `as_of` is AWS's clock when the first answer was made, `until` when the last was; `vanished` are the jobs that were
@@ -219,17 +219,17 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
-class Accounted(StrEnum):
+class CountState(StrEnum):
     """What has been done about a job's end."""
 
-    OPEN = "open"  # it has not ended
+    PENDING = "open"  # it has not ended
     COUNTED = "counted"  # it ended while its source was watched, and is in the totals
-    HISTORY = "history"  # it had ended before its source was watched, and never will be
-    FORGOTTEN = "forgotten"  # one of these it was, until it was forgotten: found again it changes nothing
+    PRE_EXISTING = "history"  # it had ended before its source was watched, and never will be
+    EVICTED = "forgotten"  # one of these it was, until it was forgotten: found again it changes nothing
 
 
 @dataclass(frozen=True, slots=True)
-class KnownJob:
+class TrackedJob:
     """A job as last seen, and what the totals already have of it.
 
     `highest` has the largest figures seen so far. `whole` tells that all its documents count, and not only those that
@@ -237,15 +237,15 @@ class KnownJob:
     """
 
     job: SyncJob
-    highest: DocumentCounts
-    whole: bool
-    accounted: Accounted = Accounted.OPEN
-    gone_since: float | None = None
+    max_counts: DocumentCounts
+    counts_from_zero: bool
+    count_state: CountState = CountState.PENDING
+    vanished_at: float | None = None
 
     @property
     def in_progress(self) -> bool:
         """Tell whether the job goes on, as far as anyone knows."""
-        return not self.job.is_terminal and self.gone_since is None
+        return not self.job.is_terminal and self.vanished_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,19 +283,19 @@ class SourceHistory:
 
     watched_since: float
     as_of: float
-    jobs: Mapping[str, KnownJob] = field(default_factory=dict)
+    jobs: Mapping[str, TrackedJob] = field(default_factory=dict)
     completed: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     documents: Mapping[str, int] = field(default_factory=dict)
     durations: Mapping[str, Histogram] = field(default_factory=dict)
     last_succeeded: float | None = None
     last_indexed: float | None = None
-    horizon: float | None = None
-    forgotten_streak: int = 0
+    evicted_through: float | None = None
+    evicted_failure_streak: int = 0
 
     def by_start(self) -> list[SyncJob]:
         """Give the jobs that AWS still lists, the most recently started first."""
-        listed = (known.job for known in self.jobs.values() if known.gone_since is None)
+        listed = (known.job for known in self.jobs.values() if known.vanished_at is None)
         return sorted(listed, key=lambda job: (job.started, job.execution_id), reverse=True)
 
     def in_progress(self) -> list[SyncJob]:
@@ -312,16 +312,16 @@ class SourceHistory:
 
     def consecutive_failures(self) -> int:
         """Count the FAILED jobs since the last ended one that was not."""
-        return failure_streak(self.jobs.values(), self.forgotten_streak)
+        return failure_streak(self.jobs.values(), self.evicted_failure_streak)
 
 
-def failure_streak(jobs: Iterable[KnownJob], earlier: int) -> int:
+def failure_streak(jobs: Iterable[TrackedJob], earlier: int) -> int:
     """Count FAILED jobs back from the last that ended to the first that was not; `earlier` counts on if none was.
 
     Those that were forgotten once are in `earlier` already.
     """
     streak = 0
-    ended = (known.job for known in jobs if known.job.is_terminal and known.accounted is not Accounted.FORGOTTEN)
+    ended = (known.job for known in jobs if known.job.is_terminal and known.count_state is not CountState.EVICTED)
     for job in sorted(ended, key=SyncJob.end_or_start, reverse=True):
         if job.status != SyncJobStatus.FAILED:
             return streak
@@ -343,7 +343,7 @@ class SourceSnapshot:
     poll_succeeded: bool | None
     polled_at: float | None
     index: str = ""
-    about: Description | None = None
+    description: Description | None = None
     location: Location | None = None
 
 
@@ -359,9 +359,9 @@ class IndexSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SavedSource:
     """A data source as it was last found, to go on from after a restart."""
 
     source: DataSource
     index: str
-    about: Description
+    description: Description

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Context:
+class SourceView:
     """What a family may look at: a source's snapshot, AWS's clock, and the configuration as far as it concerns it."""
 
     snapshot: SourceSnapshot
@@ -51,20 +51,20 @@ class Context:
         return self.running[0] if self.running else None
 
     @property
-    def about(self) -> Description | None:
+    def description(self) -> Description | None:
         """Give what AWS says of the source itself."""
-        return self.snapshot.about
+        return self.snapshot.description
 
     @property
     def on_schedule(self) -> bool:
         """Tell whether the source has a schedule, understood or not."""
-        return bool(self.about and self.about.schedule and self.about.schedule.strip())
+        return bool(self.description and self.description.schedule and self.description.schedule.strip())
 
     @cached_property
     def schedule(self) -> Schedule | None:
         """Give the source's schedule; None where it has none, or one that is not understood."""
         try:
-            return parse(self.about.schedule) if self.about and self.about.schedule else None
+            return parse(self.description.schedule) if self.description and self.description.schedule else None
         except ScheduleError:
             return None
 

@@ -3,7 +3,7 @@
 prometheus_client does the formatting and escaping; this package only knows where one family ends and the next begins.
 """
 
-from exporter.exposition.cache import Section
+from exporter.exposition.cache import ExpositionCache
 from exporter.exposition.exposition import Exposition
 
-__all__ = ["Exposition", "Section"]
+__all__ = ["Exposition", "ExpositionCache"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.exposition.formats import Family, Format
+    from exporter.exposition.formats import Format, RenderedFamily
     from exporter.exposition.gzip import Block
     from exporter.runtime import Clock
 
@@ -68,7 +68,7 @@ class _Rendered(NamedTuple):
     """A part, with the families that were rendered for it: none where they are on the page already."""
 
     part: _Part
-    families: tuple[Family, ...] = ()
+    families: tuple[RenderedFamily, ...] = ()
 
     def at(self, moment: float) -> _Rendered:
         """Give what is good at a moment, as far as it was made."""
@@ -89,7 +89,7 @@ class _Thing(Generic[T]):
         return min(part.until for part in self.parts)
 
 
-class Section(Generic[T]):
+class ExpositionCache(Generic[T]):
     """The poll half publishes things into it; the scrape half takes all of them, family by family under one header."""
 
     def __init__(self, families: Families[T], clock: Clock) -> None:

@@ -15,7 +15,7 @@ from exporter.exposition.gzip import Block
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.exposition.formats import Family
+    from exporter.exposition.formats import RenderedFamily
 
 Place = tuple[int, int]
 """Of a family: its part, and its place there."""
@@ -33,7 +33,7 @@ class Sheet:
         self._headers: dict[Place, tuple[Block, ...]] = {}
         self._runs: list[_Run] = []
 
-    def put(self, key: str, families: Mapping[Place, Family]) -> None:
+    def put(self, key: str, families: Mapping[Place, RenderedFamily]) -> None:
         """Show these families of a thing: all of them when it is new, those that may have changed when it is not."""
         if not self._runs:
             self._headers = {place: _blocks(families[place].headers) for place in sorted(families)}
@@ -74,7 +74,7 @@ class _Run:
         # Formats differ in exemplars alone: what is the same in both is there once.
         self.strips: dict[Place, list[_Strip]] = {place: [_Strip()] * len(FORMATS) for place in places}
 
-    def put(self, key: str, families: Mapping[Place, Family]) -> None:
+    def put(self, key: str, families: Mapping[Place, RenderedFamily]) -> None:
         at = bisect_left(self.keys, key)
         known = self.keys[at : at + 1] == [key]
         if not known:

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from exporter.exposition.cache import Section
+    from exporter.exposition.cache import ExpositionCache
 
 
 class Exposition:
     """The metrics page, for any number of clients at once."""
 
-    def __init__(self, sections: Sequence[Section[Any]], own: CollectorRegistry) -> None:
+    def __init__(self, sections: Sequence[ExpositionCache[Any]], own: CollectorRegistry) -> None:
         self._sections = sections
         self._own = own
 

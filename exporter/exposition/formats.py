@@ -50,17 +50,17 @@ OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, partial(generate_openmetrics, esc
 FORMATS = (TEXT, OPENMETRICS)
 
 
-class Family(NamedTuple):
+class RenderedFamily(NamedTuple):
     """A family rendered in each of `FORMATS`: its header, and its sample lines."""
 
     headers: tuple[bytes, ...]
     lines: tuple[bytes, ...]
 
 
-def render_apart(metrics: Iterable[Metric]) -> tuple[Family, ...]:
+def render_apart(metrics: Iterable[Metric]) -> tuple[RenderedFamily, ...]:
     """Render families in each of `FORMATS`, the header of each apart from its sample lines."""
     pages = [split(wanted.render(metrics)) for wanted in FORMATS]
-    return tuple(Family(*zip(*family, strict=True)) for family in zip(*pages, strict=True))
+    return tuple(RenderedFamily(*zip(*family, strict=True)) for family in zip(*pages, strict=True))
 
 
 def split(page: bytes) -> Iterator[tuple[bytes, bytes]]:

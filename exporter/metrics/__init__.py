@@ -1,6 +1,6 @@
 """Every metric of what is watched, as a declaration: name, type, help, labels, and a pure function of a snapshot."""
 
-from exporter.domain.source_view import Context
+from exporter.domain.source_view import SourceView
 from exporter.metrics.collector import FAMILIES, SOURCE_LABELS, SourceFamilies
 from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
 from exporter.metrics.series_count import series_of_index, series_of_source
@@ -10,9 +10,9 @@ __all__ = [
     "INDEX_FAMILIES",
     "INDEX_LABELS",
     "SOURCE_LABELS",
-    "Context",
     "IndexFamilies",
     "SourceFamilies",
+    "SourceView",
     "series_of_index",
     "series_of_source",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.source_view import Context
+from exporter.domain.source_view import SourceView
 from exporter.metrics.data_source import ABOUT_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
@@ -30,25 +30,32 @@ class SourceFamilies:
 
     def parts(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
         """Give what each part of `FAMILIES` follows from, the moment aside."""
-        about = (snapshot.source, snapshot.names, snapshot.index, snapshot.about, snapshot.location)
+        description = (snapshot.source, snapshot.names, snapshot.index, snapshot.description, snapshot.location)
         jobs = (snapshot.names, snapshot.history)
-        return about, about, about, jobs, jobs, (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at)
+        return (
+            description,
+            description,
+            description,
+            jobs,
+            jobs,
+            (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at),
+        )
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
         """Give the samples of one source in a part of `FAMILIES`, empty families included."""
-        context = Context(snapshot, now, self.window, self.objectives)
+        view = SourceView(snapshot, now, self.window, self.objectives)
         names = (snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id)
         identity = dict(zip(SOURCE_LABELS, names, strict=True))
-        return [family.collect(context, identity) for family in _PARTS[part]]
+        return [family.collect(view, identity) for family in _PARTS[part]]
 
     def next_change(self, snapshot: SourceSnapshot, now: float, part: int) -> float | None:
         """Give the time on AWS's clock at which time alone changes a part: a job leaves the window, a sync is due."""
-        context = Context(snapshot, now, self.window, self.objectives)
+        view = SourceView(snapshot, now, self.window, self.objectives)
         if _PARTS[part] is SCHEDULE_FAMILIES:
-            return context.next_firing
+            return view.next_firing
         if _PARTS[part] is OBJECTIVE_FAMILIES:
-            return context.last_firing
+            return view.last_firing
         if _PARTS[part] is WINDOW_FAMILIES:
-            leaving = (job.started + self.window for job in context.jobs)
+            leaving = (job.started + self.window for job in view.jobs)
             return min((at for at in leaving if at > now), default=None)
         return None

@@ -41,12 +41,12 @@ class Family(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Give the labels beside those that identify."""
 
-    def collect(self, context: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (whatever the group looks at)
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (whatever the group looks at)
         """Give the samples of one thing, whose identifying labels are given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Simple:
+class ScalarFamily:
     """A family of gauges or counters."""
 
     kind: str
@@ -55,11 +55,11 @@ class Simple:
     samples: Callable[[Any], Iterable[Sample]]
     labels: tuple[str, ...] = ()
 
-    def collect(self, context: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
         """Give the samples of one thing."""
         make = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         metric = make(self.name, self.help, labels=(*identity, *self.labels))
-        for values, value in self.samples(context):
+        for values, value in self.samples(view):
             metric.add_metric((*identity.values(), *values), value)
         return metric
 
@@ -74,17 +74,17 @@ class Info:
     labels: tuple[str, ...]
     kind = "gauge"
 
-    def collect(self, context: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
         """Give the sample of one thing; none where its facts are not known."""
         metric = GaugeMetricFamily(self.name, self.help)
-        facts = self.facts(context)
+        facts = self.facts(view)
         if facts is not None:
             metric.add_sample(self.name, {**identity, **facts}, 1.0)
         return metric
 
 
 @dataclass(frozen=True, slots=True)
-class Durations:
+class HistogramFamily:
     """A family of histograms, one for each value of its one label."""
 
     name: str
@@ -93,16 +93,16 @@ class Durations:
     labels: tuple[str, ...]
     kind = "histogram"
 
-    def collect(self, context: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
         """Give the samples of one thing."""
         metric = HistogramMetricFamily(self.name, self.help, labels=(*identity, *self.labels))
-        for value, histogram in sorted(self.histograms(context).items()):
+        for value, histogram in sorted(self.histograms(view).items()):
             metric.add_metric((*identity.values(), value), list(_buckets(histogram)), histogram.sum)
         return metric
 
 
-Gauge = partial(Simple, "gauge")
-Counter = partial(Simple, "counter")
+Gauge = partial(ScalarFamily, "gauge")
+Counter = partial(ScalarFamily, "counter")
 
 
 def _buckets(histogram: Histogram) -> Iterator[tuple[str, float] | tuple[str, float, ExemplarSample]]:
@@ -114,13 +114,13 @@ def _buckets(histogram: Histogram) -> Iterator[tuple[str, float] | tuple[str, fl
             yield bound, count, ExemplarSample({"execution_id": seen.execution_id}, seen.seconds, seen.timestamp)
 
 
-def value_of(value: float | None) -> Iterator[Sample]:
+def optional_sample(value: float | None) -> Iterator[Sample]:
     """Give a sample without labels of its own; none where the value is not known."""
     if value is not None:
         yield (), value
 
 
-def state_of(current: str | None, known: Iterable[str]) -> Iterator[Sample]:
+def state_set(current: str | None, known: Iterable[str]) -> Iterator[Sample]:
     """Give 1 for the current status and 0 for the others, one that nobody knows under its own name."""
     if current:
         for status in dict.fromkeys((*known, current)):

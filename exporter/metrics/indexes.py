@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
-from exporter.metrics.families import Gauge, Info, state_of, value_of
+from exporter.metrics.families import Gauge, Info, optional_sample, state_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def _facts(snapshot: IndexSnapshot) -> dict[str, str]:
 
 
 def _figure(choose: Callable[[IndexFacts], int | None]) -> Callable[[IndexSnapshot], Iterator[Sample]]:
-    return lambda snapshot: value_of(choose(snapshot.facts))
+    return lambda snapshot: optional_sample(choose(snapshot.facts))
 
 
 def _limit(per_unit: int) -> Callable[[IndexSnapshot], Iterator[Sample]]:
@@ -47,7 +47,7 @@ INDEX_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_index_status",
         f"1 for the current status of the index, {_AS_OF}; 0 for the others.",
-        lambda snapshot: state_of(snapshot.facts.status, IndexStatus),
+        lambda snapshot: state_set(snapshot.facts.status, IndexStatus),
         ("status",),
     ),
     Gauge(

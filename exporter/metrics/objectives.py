@@ -7,14 +7,14 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from exporter.config import DEFAULT_OBJECTIVE
-from exporter.metrics.families import Gauge, value_of
+from exporter.metrics.families import Gauge, optional_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.config import ObjectiveMatch
     from exporter.domain.model import SourceSnapshot
-    from exporter.domain.source_view import Context
+    from exporter.domain.source_view import SourceView
     from exporter.metrics.families import Family, Sample
 
 _GRACE = 3600.0  # seconds beyond two gaps of the schedule: one missed firing, and the sync's own duration, are forgiven
@@ -32,9 +32,9 @@ class Objectives:
     min_documents_scanned: float
 
 
-def objectives_of(context: Context) -> Objectives:
+def objectives_of(view: SourceView) -> Objectives:
     """Give all that a data source is held to: its series, and the status page, say the same."""
-    first = next((each for each in context.objectives if _matches(each.match, context.snapshot)), DEFAULT_OBJECTIVE)
+    first = next((each for each in view.objectives if _matches(each.match, view.snapshot)), DEFAULT_OBJECTIVE)
 
     def given(name: str) -> float:
         value: float | None = getattr(first, name)
@@ -42,7 +42,7 @@ def objectives_of(context: Context) -> Objectives:
         return standing if value is None else value
 
     return Objectives(
-        first.max_success_age or _by_schedule(context),
+        first.max_success_age or _by_schedule(view),
         given("max_duration"),
         given("max_failed_ratio"),
         given("min_documents_scanned"),
@@ -54,7 +54,7 @@ def _matches(match: ObjectiveMatch, snapshot: SourceSnapshot) -> bool:
     globs = (
         (match.application, snapshot.names.application),
         (match.data_source, snapshot.names.data_source),
-        (match.type, snapshot.about.type if snapshot.about else ""),
+        (match.type, snapshot.description.type if snapshot.description else ""),
     )
     labels = dict(snapshot.source.labels)
     return all(glob is None or fnmatchcase(text, glob) for glob, text in globs) and all(
@@ -62,15 +62,15 @@ def _matches(match: ObjectiveMatch, snapshot: SourceSnapshot) -> bool:
     )
 
 
-def _value(name: str) -> Callable[[Context], Iterator[Sample]]:
-    return lambda context: value_of(getattr(context.held_to, name))
+def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
+    return lambda view: optional_sample(getattr(view.held_to, name))
 
 
-def _by_schedule(context: Context) -> float | None:
+def _by_schedule(view: SourceView) -> float | None:
     """Give the age that follows from the schedule; none where it fires no more, for then nothing is expected of it."""
-    if context.schedule is None or context.next_firing is None:
+    if view.schedule is None or view.next_firing is None:
         return None
-    gap = context.schedule.longest_gap()
+    gap = view.schedule.longest_gap()
     return None if gap is None else 2 * gap + _GRACE
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.domain.history import Policy, fold
+from exporter.domain.history import CountingPolicy, fold
 from exporter.domain.model import (
     DataSource,
     Description,
@@ -12,7 +12,7 @@ from exporter.domain.model import (
     IndexSnapshot,
     Location,
     Names,
-    Reading,
+    PollData,
     SourceId,
     SourceSnapshot,
     SyncJob,
@@ -27,15 +27,15 @@ _BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 10800.0, 21600.0, 43200.0, 86400
 
 def series_of_source() -> int:
     """Count the series of a source on a schedule, of which one sync has ended and one is in progress."""
-    policy, figures = Policy(86400.0, _BUCKETS), DocumentCounts(0, 0, 0, 0, 0)
+    policy, figures = CountingPolicy(86400.0, _BUCKETS), DocumentCounts(0, 0, 0, 0, 0)
     running = SyncJob("a", "SYNCING", _NOW, documents=figures)
     ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, figures)
-    history = fold(None, Reading((running,), _NOW, _NOW), policy)
+    history = fold(None, PollData((running,), _NOW, _NOW), policy)
     again = SyncJob("b", "SYNCING", _NOW + 90, documents=figures)
-    history = fold(history, Reading((ended, again), _NOW + 99, _NOW + 99), policy)
-    about = Description("", "S3", "ACTIVE", _NOW, _NOW, "cron(0 3 * * ? *)")
+    history = fold(history, PollData((ended, again), _NOW + 99, _NOW + 99), policy)
+    description = Description("", "S3", "ACTIVE", _NOW, _NOW, "cron(0 3 * * ? *)")
     source = DataSource("", SourceId("", "", ""))
-    shown = SourceSnapshot(source, Names("", ""), history, True, _NOW, "", about, _NOWHERE)  # noqa: FBT003 (a record)
+    shown = SourceSnapshot(source, Names("", ""), history, True, _NOW, "", description, _NOWHERE)  # noqa: FBT003 (a record)
     families = SourceFamilies(86400.0)
     parts = range(len(families.parts(shown)))
     return sum(len(metric.samples) for part in parts for metric in families.collect(shown, _NOW + 99, part))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
-    from exporter.domain.model import Description, Known
+    from exporter.domain.model import Description, SavedSource
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class DescriptionState:
     """A data source's description in the making, and the settled name of its index.
 
     `version` is the updatedAt for which GetDataSource was last asked, `trouble` why it did not answer, and `not_before`
@@ -21,28 +21,34 @@ class About:
 
     index: str = ""
     latest: Description | None = None
-    is_asked: bool = False
+    was_requested: bool = False
     version: float | None = None
-    trouble: ProviderError | None = None
-    not_before: float = 0.0
+    last_error: ProviderError | None = None
+    retry_at: float = 0.0
 
     @classmethod
-    def of(cls, known: Known) -> About:
+    def of(cls, known: SavedSource) -> DescriptionState:
         """Go on from how a source was last found."""
-        whole = known.about.schedule is not None
-        return cls(known.index, known.about, is_asked=whole, version=known.about.updated if whole else None)
+        whole = known.description.schedule is not None
+        return cls(
+            known.index, known.description, was_requested=whole, version=known.description.updated if whole else None
+        )
 
     @property
-    def settled(self) -> Description | None:
+    def resolved(self) -> Description | None:
         """Give the description once GetDataSource has answered or refused to; None before, and without an index."""
-        return self.latest if self.index and self.is_asked else None
+        return self.latest if self.index and self.was_requested else None
 
     def is_due(self, now: float) -> bool:
         """Tell whether GetDataSource is to be asked: the source is new, or was updated, or could not be asked about."""
-        fresh = self.is_asked and self.trouble is None and (self.latest is None or self.latest.updated == self.version)
-        return not fresh and now >= self.not_before
+        fresh = (
+            self.was_requested
+            and self.last_error is None
+            and (self.latest is None or self.latest.updated == self.version)
+        )
+        return not fresh and now >= self.retry_at
 
-    def listed_as(self, index: str, listed: Description | None) -> About:
+    def with_listing(self, index: str, listed: Description | None) -> DescriptionState:
         """Take in what a listing says; the schedule, which it does not, stays as it was."""
         if listed is None:
             return replace(self, index=index)
@@ -50,19 +56,21 @@ class About:
             self, index=index, latest=replace(listed, schedule=self.latest.schedule if self.latest else None)
         )
 
-    def asked(self, asking: About, described: Description | None, trouble: ProviderError | None, again: float) -> About:
+    def with_response(
+        self, asking: DescriptionState, described: Description | None, last_error: ProviderError | None, again: float
+    ) -> DescriptionState:
         """Take in what GetDataSource answered or why it did not, given what was known when it was asked."""
         if described is None:
-            refused = trouble is not None and trouble.is_refusal
-            not_before = again if refused else 0.0
-            return replace(self, trouble=trouble, is_asked=self.is_asked or refused, not_before=not_before)
+            refused = last_error is not None and last_error.is_refusal
+            retry_at = again if refused else 0.0
+            return replace(self, last_error=last_error, was_requested=self.was_requested or refused, retry_at=retry_at)
         if self.latest:  # listings are compared with listings: what came in while asking is asked about again
             described = replace(described, tags=self.latest.tags, updated=self.latest.updated)
         version = asking.latest.updated if asking.latest else described.updated
-        return replace(self, latest=described, is_asked=True, version=version, trouble=None, not_before=0.0)
+        return replace(self, latest=described, was_requested=True, version=version, last_error=None, retry_at=0.0)
 
     def name(self) -> str:
         """Give the display name; raises ProviderError where nothing has told it yet."""
         if self.latest and self.latest.name:
             return self.latest.name
-        raise self.trouble or ProviderError(Reason.MALFORMED_RESPONSE, "the data source has no displayName")
+        raise self.last_error or ProviderError(Reason.MALFORMED_RESPONSE, "the data source has no displayName")

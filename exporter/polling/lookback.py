@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.history import LATEST_JOBS
-from exporter.domain.model import IN_PROGRESS, INDEXED, Reading, SyncJobStatus
+from exporter.domain.model import IN_PROGRESS, INDEXED, PollData, SyncJobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from exporter.domain.model import SourceHistory, SyncJob
     from exporter.providers import JobPage
 
-REREAD = 6 * 3600.0  # a full reread this often is the net under everything below
-MARGIN = 300.0  # seconds before the watermark: room for a job that is listed late
+FULL_REREAD_INTERVAL = 6 * 3600.0  # a full reread this often is the net under everything below
+WATERMARK_MARGIN = 300.0  # seconds before the watermark: room for a job that is listed late
 KNOWN_PER_POLL = 9  # known jobs that a poll asks for again: with one new, the answer is still a single page
-LONGEST = 7 * 86400.0  # a job that is looked for in the past, because it may have been in progress then
-STREAK = 100  # jobs read back at most in search of one that did not fail
+MAX_JOB_AGE = 7 * 86400.0  # a job that is looked for in the past, because it may have been in progress then
+MAX_FAILURE_LOOKBACK = 100  # jobs read back at most in search of one that did not fail
 _WIDEN = 4  # factor by which a look back that found too little is widened
 _ALL_OF_TIME = 400 * 86400.0
 
 
-class Ask(Protocol):
+class ListSyncJobs(Protocol):
     """A source's listing, as `Provider.sync_jobs` gives it."""
 
     def __call__(self, *, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
         """Yield pages of jobs."""
 
 
-def first_reading(ask: Ask, window: float, history: SourceHistory | None = None) -> Reading:
+def read_full(ask: ListSyncJobs, window: float, history: SourceHistory | None = None) -> PollData:
     """Read back through the window and the latest jobs, and look by status for what lies deeper.
 
     With a history it is the full reread: it goes back to where polling ended, were that longer ago than the window, and
     what had not ended is found too, also where it seemed to have vanished, or found to have vanished.
     """
-    seen = _Seen()
-    reach = max(window, REREAD + MARGIN)
+    seen = _JobAccumulator()
+    reach = max(window, FULL_REREAD_INTERVAL + WATERMARK_MARGIN)
     known = history.by_start() if history else []
     latest = known[0].started if known else -math.inf  # a listing whose first page has nothing as new is in no order
     missing = history.unended() if history else []
@@ -54,34 +54,34 @@ def first_reading(ask: Ask, window: float, history: SourceHistory | None = None)
         if page.more and seen.newest >= latest and seen.reaches(min(seen.as_of - reach, polled_to)):
             break
     else:
-        return _chase(ask, seen, missing)
+        return _find_missing(ask, seen, missing)
     if history is None or not history.jobs:
         # Deeper than this nothing new can lie later on: what is to come starts after what was read.
         for status in sorted(IN_PROGRESS):
             seen.read_all(ask(status=status))
         _look_for_success(ask, seen)
-    return _chase(ask, seen, missing)
+    return _find_missing(ask, seen, missing)
 
 
-def next_reading(ask: Ask, window: float, history: SourceHistory) -> Reading:
+def read_incremental(ask: ListSyncJobs, window: float, history: SourceHistory) -> PollData:
     """Read what is new: from the oldest job in progress, or the newest that ended, less a margin."""
     since = watermark(history)
     if since is None:
-        return first_reading(ask, window, history)
-    seen = _Seen()
+        return read_full(ask, window, history)
+    seen = _JobAccumulator()
     seen.read_all(ask(since=since))
     # A status that nobody knows cannot be asked for: such a job, once out of sight, waits for the full reread.
-    return _chase(ask, seen, [job for job in history.in_progress() if job.status in IN_PROGRESS])
+    return _find_missing(ask, seen, [job for job in history.in_progress() if job.status in IN_PROGRESS])
 
 
-def past_reading(ask: Ask, since: float | None, window: float) -> Reading:
+def read_for_backfill(ask: ListSyncJobs, since: float | None, window: float) -> PollData:
     """Read back to a moment, and far enough beyond to know how things stood then; None is all that AWS lists.
 
     A job that was in progress at that moment is found if it had begun in the week before.
     """
-    seen = _Seen()
+    seen = _JobAccumulator()
     for page in seen.read(ask()):
-        if since is not None and page.more and seen.newest_first and seen.tells(since, max(window, LONGEST)):
+        if since is not None and page.more and seen.newest_first and seen.covers(since, max(window, MAX_JOB_AGE)):
             break
     return seen.reading(())
 
@@ -96,9 +96,9 @@ def watermark(history: SourceHistory) -> float | None:
     if not jobs:
         return None
     oldest = next(iter(history.in_progress()), jobs[0])
-    since = min(oldest.started, history.as_of) - MARGIN
+    since = min(oldest.started, history.as_of) - WATERMARK_MARGIN
     if len(jobs) >= KNOWN_PER_POLL:
-        since = max(since, min(jobs[KNOWN_PER_POLL - 1].started, history.as_of - MARGIN))
+        since = max(since, min(jobs[KNOWN_PER_POLL - 1].started, history.as_of - WATERMARK_MARGIN))
     return since
 
 
@@ -108,10 +108,10 @@ def _polled_to(history: SourceHistory, now: float) -> float:
     if since is not None:
         return since
     # A source found long after its target was first watched: what went on then, and has ended since, began before.
-    return history.as_of - (LONGEST if now - history.as_of > REREAD else MARGIN)
+    return history.as_of - (MAX_JOB_AGE if now - history.as_of > FULL_REREAD_INTERVAL else WATERMARK_MARGIN)
 
 
-def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:
+def _find_missing(ask: ListSyncJobs, seen: _JobAccumulator, in_progress: list[SyncJob]) -> PollData:
     """Find the jobs that had not ended and have not been seen: by status, then by their start."""
     statuses = sorted(IN_PROGRESS, key=lambda status: (all(job.status != status for job in in_progress), status))
     for status in statuses:
@@ -120,14 +120,14 @@ def _chase(ask: Ask, seen: _Seen, in_progress: list[SyncJob]) -> Reading:
         seen.read_all(ask(status=status))
     if not seen.has(in_progress):
         lost = [job.started for job in in_progress if job.execution_id not in seen.ids]
-        seen.read_all(ask(since=min(lost) - MARGIN))
+        seen.read_all(ask(since=min(lost) - WATERMARK_MARGIN))
     return seen.reading(in_progress)
 
 
-def _read_by_range(ask: Ask, as_of: float, reach: float) -> _Seen:
+def _read_by_range(ask: ListSyncJobs, as_of: float, reach: float) -> _JobAccumulator:
     """Read ranges to their ends, each wider than the one before, until one has enough, whatever the order."""
     while True:
-        seen = _Seen(as_of, newest_first=False)
+        seen = _JobAccumulator(as_of, newest_first=False)
         since = as_of - reach if reach < _ALL_OF_TIME else None
         seen.read_all(ask(since=since))
         if since is None or seen.has_enough:
@@ -135,7 +135,7 @@ def _read_by_range(ask: Ask, as_of: float, reach: float) -> _Seen:
         reach *= _WIDEN
 
 
-def _look_for_success(ask: Ask, seen: _Seen) -> None:
+def _look_for_success(ask: ListSyncJobs, seen: _JobAccumulator) -> None:
     for status in (SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE):
         wanted = {SyncJobStatus.SUCCEEDED} if status is SyncJobStatus.SUCCEEDED else INDEXED
         if seen.statuses & wanted:
@@ -145,7 +145,7 @@ def _look_for_success(ask: Ask, seen: _Seen) -> None:
                 break
 
 
-class _Seen:
+class _JobAccumulator:
     """What has been read so far."""
 
     def __init__(self, as_of: float = 0.0, *, newest_first: bool = True) -> None:
@@ -185,23 +185,23 @@ class _Seen:
     def has_enough(self) -> bool:
         """Tell whether the latest jobs are there, and among them one that ended without failing."""
         ended_well = any(job.is_terminal and job.status != SyncJobStatus.FAILED for job in self._jobs)
-        return len(self.ids) >= (LATEST_JOBS if ended_well else STREAK)
+        return len(self.ids) >= (LATEST_JOBS if ended_well else MAX_FAILURE_LOOKBACK)
 
     def reaches(self, moment: float) -> bool:
         """Tell whether a newest-first listing has been read back to a moment, and far enough."""
         return self.has_enough and self._last_start < moment
 
-    def tells(self, moment: float, reach: float) -> bool:
+    def covers(self, moment: float, reach: float) -> bool:
         """Tell whether a newest-first listing says how things stood at a moment, a success before it included."""
         return self._last_start < moment - reach and any(
             job.status == SyncJobStatus.SUCCEEDED and job.end_or_start()[0] <= moment for job in self._jobs
         )
 
-    def reading(self, in_progress: Iterable[SyncJob]) -> Reading:
+    def reading(self, in_progress: Iterable[SyncJob]) -> PollData:
         """Give what was read; a job in progress that was not there has vanished, unless something was unreadable."""
         missed = frozenset(job.execution_id for job in in_progress) - self.ids
         vanished = missed if self._is_whole else frozenset()
-        return Reading(tuple(self._jobs), self.as_of, self._until, vanished, tuple(dict.fromkeys(self._warnings)))
+        return PollData(tuple(self._jobs), self.as_of, self._until, vanished, tuple(dict.fromkeys(self._warnings)))
 
     def _take(self, job: SyncJob) -> None:
         self.newest_first &= job.started <= self._last_start

@@ -12,26 +12,26 @@ import structlog
 
 from exporter.domain.due import expectation
 from exporter.domain.history import fold, newly_ended, rebucket
-from exporter.domain.model import Known, Names, SourceHistory, SourceSnapshot
+from exporter.domain.model import Names, SavedSource, SourceHistory, SourceSnapshot
 from exporter.errors import ProviderError, Reason
-from exporter.polling.description import About
-from exporter.polling.lookback import REREAD, first_reading, next_reading
+from exporter.polling.description import DescriptionState
+from exporter.polling.lookback import FULL_REREAD_INTERVAL, read_full, read_incremental
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.history import Policy
-    from exporter.domain.model import DataSource, Description, Reading, SourceId, SyncJob
+    from exporter.domain.history import CountingPolicy
+    from exporter.domain.model import DataSource, Description, PollData, SourceId, SyncJob
     from exporter.providers import JobPage
-    from exporter.target.context import Means
+    from exporter.target.context import TargetContext
 
-ASK_AGAIN = 900.0  # seconds until GetDataSource is tried again after it was refused
+DESCRIPTION_RETRY = 900.0  # seconds until GetDataSource is tried again after it was refused
 WARNINGS_KEPT = 200  # distinct warnings of a source that are remembered, so that each is logged once
 
 logger = structlog.get_logger()
 
 
-class Report(Protocol):
+class PollObserver(Protocol):
     """Who is told what comes of polls."""
 
     def polled(self) -> None:
@@ -48,7 +48,7 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PollOutcome:
     """How a poll went, for whoever decides when the next one is due.
 
     A source is active while a job is in progress, or one is due by the schedule and was not seen to start;
@@ -61,7 +61,7 @@ class Outcome:
 
 
 @dataclass(slots=True, eq=False)
-class Watch:
+class SourceState:
     """What is remembered of a source between polls; `reread` is the number of the six hours it was last reread in.
 
     The worker that polls it and the thread that finds data sources both show it: what is shown changes under the mutex.
@@ -76,56 +76,56 @@ class Watch:
     failing: Reason | None = None
     polled_at: float | None = None
     warned: set[str] = field(default_factory=set)
-    about: About = field(default_factory=About)
-    kept: Known | None = None
+    description: DescriptionState = field(default_factory=DescriptionState)
+    kept: SavedSource | None = None
     mutex: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Poller:
     """Polls the data sources of one target."""
 
-    def __init__(self, means: Means, report: Report, policy: Policy) -> None:
-        self._means = means
-        self._provider, self._keeper, self._clock = means.provider, means.keeper, means.clock
+    def __init__(self, context: TargetContext, report: PollObserver, policy: CountingPolicy) -> None:
+        self._context = context
+        self._provider, self._store, self._clock = context.provider, context.store, context.clock
         self._report = report
         self._policy = policy
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, SourceState] = {}
 
-    def watch(self, source: DataSource, since: float | None = None, known: Known | None = None) -> None:
+    def watch(self, source: DataSource, since: float | None = None, known: SavedSource | None = None) -> None:
         """Begin to watch a source, and show it, from where its state was left.
 
         `since` is from when on its jobs count, where that was before its first poll; `known` is how it was last found.
         """
         key = str(source.id)
-        kept = self._keeper.history(key)
-        watch = Watch(
+        kept = self._store.history(key)
+        watch = SourceState(
             source=source,
             history=SourceHistory(watched_since=since, as_of=since) if kept is None and since is not None else kept,
             window=self._policy.window,
             reread=_number_of_six_hours(source, kept.as_of) if kept else None,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
             polled_at=kept.as_of if kept else None,
-            about=About.of(known) if known else About(),
+            description=DescriptionState.of(known) if known else DescriptionState(),
         )
         self._begin(source, watch)
 
-    def take_over(self, source: DataSource, left: Watch) -> None:
+    def adopt(self, source: DataSource, left: SourceState) -> None:
         """Go on watching a source, and show it, where another poller left it; it may be called something else now."""
         wider = self._policy.window > left.window
         reread = None if wider else left.reread
         left = replace(left, source=source, window=self._policy.window, reread=reread, mutex=threading.Lock())
         self._begin(source, left)
 
-    def _begin(self, source: DataSource, watch: Watch) -> None:
-        watch.names, before = self._kept_names(source), watch.history
+    def _begin(self, source: DataSource, watch: SourceState) -> None:
+        watch.names, before = self._saved_names(source), watch.history
         watch.history = rebucket(before, self._policy) if before else None
         if watch.history is not before:
             message = "duration buckets were changed: their histograms begin anew"
             logger.warning(message, target=source.target, **_identity(source, None))
         self._watches[str(source.id)] = watch
-        self._show_if_possible(source, watch)
+        self._publish_safely(source, watch)
 
-    def release(self) -> list[Watch]:
+    def detach(self) -> list[SourceState]:
         """Let go of every source, for another poller to take over; what is under way comes to nothing."""
         released = []
         for key, watch in list(self._watches.items()):
@@ -139,7 +139,7 @@ class Poller:
         watch = self._watches.pop(str(source), None)
         if watch:
             with watch.mutex:
-                self._keeper.note_known(str(source), None)
+                self._store.note_known(str(source), None)
         return watch is not None
 
     def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
@@ -148,10 +148,10 @@ class Poller:
         if watch is None:
             return
         with watch.mutex:
-            before = watch.about
-            watch.about = before.listed_as(index, listed)
-            if watch.about != before:
-                self._show_if_possible(source, watch)
+            before = watch.description
+            watch.description = before.with_listing(index, listed)
+            if watch.description != before:
+                self._publish_safely(source, watch)
 
     def is_syncing(self, source: SourceId) -> bool:
         """Tell whether a source had a sync in progress when it was last polled."""
@@ -167,29 +167,29 @@ class Poller:
         """Give the sources that are watched."""
         return set(self._watches)
 
-    def show_all(self) -> None:
+    def republish_all(self) -> None:
         """Show every source anew, for something that they have in common has changed."""
         for watch in list(self._watches.values()):
             with watch.mutex:
-                self._show_if_possible(watch.source, watch)
+                self._publish_safely(watch.source, watch)
 
     def undescribed(self) -> int:
         """Count the sources of which GetDataSource could not be asked."""
-        return sum(watch.about.trouble is not None for watch in list(self._watches.values()))
+        return sum(watch.description.last_error is not None for watch in list(self._watches.values()))
 
-    def rest(self) -> None:
+    def save_poll_times(self) -> None:
         """Write down how fresh everything is, for whoever goes on from here."""
         watched = ((key, watch.history, watch.polled_at) for key, watch in list(self._watches.items()))
         fresh = {
             key: replace(history, as_of=at) for key, history, at in watched if history and at and at > history.as_of
         }
-        self._keeper.commit(fresh)
+        self._store.commit(fresh)
 
-    def poll(self, source: DataSource) -> Outcome:
+    def poll(self, source: DataSource) -> PollOutcome:
         """Poll a source once; whatever goes wrong is counted, logged once, and shown as a failed poll."""
         watch = self._watches.get(str(source.id))
         if watch is None:
-            return Outcome(succeeded=True, active=False)
+            return PollOutcome(succeeded=True, active=False)
         try:
             self._poll(source, watch)
         except ProviderError as error:
@@ -203,36 +203,36 @@ class Poller:
             self._report.polled()
         return self._outcome(watch)
 
-    def _poll(self, source: DataSource, watch: Watch) -> None:
-        self._ask_about(source, watch)
+    def _poll(self, source: DataSource, watch: SourceState) -> None:
+        self._describe(source, watch)
         if watch.names is None:
-            watch.names = self._settle_names(source, watch)
+            watch.names = self._resolve_names(source, watch)
         key, before = str(source.id), watch.history
         reading = self._read(source, watch)
         with watch.mutex:
             if self._watches.get(key) is not watch:
                 return  # somebody else polls it by now, or nobody: what was read here must overwrite nothing
             after = fold(before, reading, self._policy)
-            self._keeper.commit({key: after})
+            self._store.commit({key: after})
             watch.history, watch.polled_at, watch.was_polled = after, reading.as_of, True
             self._recover(source, watch)
-            self._keep_and_show(source, watch)
+            self._save_and_publish(source, watch)
         if after is not before:
             for job in newly_ended(before, after):
                 self._report.ended(job)
-                _log(source, watch).info("sync job ended", **_describe(job))
+                _log(source, watch).info("sync job ended", **_job_fields(job))
         self._warn(source, watch, reading)
 
-    def _outcome(self, watch: Watch) -> Outcome:
-        history, about = watch.history, watch.about.latest
+    def _outcome(self, watch: SourceState) -> PollOutcome:
+        history, description = watch.history, watch.description.latest
         running = bool(history and history.in_progress())
-        expected = expectation(about.schedule if about else None, history, self._provider.clock.now())
-        return Outcome(watch.failing is None, running or expected.is_due, expected.fires_in)
+        expected = expectation(description.schedule if description else None, history, self._provider.clock.now())
+        return PollOutcome(watch.failing is None, running or expected.is_due, expected.fires_in)
 
-    def _ask_about(self, source: DataSource, watch: Watch) -> None:
+    def _describe(self, source: DataSource, watch: SourceState) -> None:
         """Ask for what no listing has, where the source is new or has changed; what goes wrong is for later."""
         now = self._clock.monotonic()
-        asking = watch.about
+        asking = watch.description
         if not asking.is_due(now):
             return
         try:
@@ -241,23 +241,23 @@ class Poller:
             described, trouble = None, error
         with watch.mutex:
             # A listing may have come in meanwhile: what was asked for is held against what was known when asking.
-            watch.about = watch.about.asked(asking, described, trouble, now + ASK_AGAIN)
+            watch.description = watch.description.with_response(asking, described, trouble, now + DESCRIPTION_RETRY)
 
-    def _settle_names(self, source: DataSource, watch: Watch) -> Names:
+    def _resolve_names(self, source: DataSource, watch: SourceState) -> Names:
         """Settle a source's names: configured, else settled before, else AWS's, else, where that refuses, the id."""
         application_id = source.id.application_id
         return Names(
             application=source.application
-            or self._means.names.application(application_id, lambda: self._provider.application_name(application_id)),
-            data_source=source.name or self._means.names.data_source(source.id, watch.about.name),
+            or self._context.names.application(application_id, lambda: self._provider.application_name(application_id)),
+            data_source=source.name or self._context.names.data_source(source.id, watch.description.name),
         )
 
-    def _kept_names(self, source: DataSource) -> Names | None:
-        application, name = self._means.names.settled(source.id)
+    def _saved_names(self, source: DataSource) -> Names | None:
+        application, name = self._context.names.resolved(source.id)
         application, name = source.application or application, source.name or name
         return Names(application, name) if application and name else None
 
-    def _read(self, source: DataSource, watch: Watch) -> Reading:
+    def _read(self, source: DataSource, watch: SourceState) -> PollData:
         def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
             return self._provider.sync_jobs(source.id, since=since, status=status)
 
@@ -266,56 +266,58 @@ class Poller:
 
         reading = None
         if watch.history and not is_due(self._provider.clock.now()):
-            reading = next_reading(ask, self._policy.window, watch.history)
+            reading = read_incremental(ask, self._policy.window, watch.history)
         # Until AWS has answered, its time is the host's, which may be hours behind.
         if reading is None or is_due(reading.as_of):
-            reading = first_reading(ask, self._policy.window, watch.history)
+            reading = read_full(ask, self._policy.window, watch.history)
         watch.reread = _number_of_six_hours(source, reading.as_of)
         return reading
 
-    def _keep_and_show(self, source: DataSource, watch: Watch) -> None:
+    def _save_and_publish(self, source: DataSource, watch: SourceState) -> None:
         """Show a source as it is now; called with its mutex held, so that what is older never comes after."""
         key = str(source.id)
         # Until its names are settled a source has no series: they would change under the eyes of whoever graphs them.
         if watch.names is None or self._watches.get(key) is not watch:
             return
         named = replace(source, application=watch.names.application, name=watch.names.data_source)
-        about = watch.about
-        known = Known(named, about.index, about.latest) if about.latest else None
+        description = watch.description
+        known = SavedSource(named, description.index, description.latest) if description.latest else None
         if known and known != watch.kept:
-            self._keeper.note_known(key, known)
+            self._store.note_known(key, known)
             watch.kept = known
         succeeded = watch.failing is None if watch.was_polled else None
         polled_at = watch.polled_at
         history = watch.history if polled_at is not None else None
-        shown = SourceSnapshot(source, watch.names, history, succeeded, polled_at, about.index, about.settled)
+        shown = SourceSnapshot(
+            source, watch.names, history, succeeded, polled_at, description.index, description.resolved
+        )
         self._report.publish(shown)
 
-    def _show_if_possible(self, source: DataSource, watch: Watch) -> None:
+    def _publish_safely(self, source: DataSource, watch: SourceState) -> None:
         try:
-            self._keep_and_show(source, watch)
+            self._save_and_publish(source, watch)
         except Exception:
             log = _log(source, watch)
             log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
-    def _fail(self, source: DataSource, watch: Watch, error: ProviderError) -> None:
+    def _fail(self, source: DataSource, watch: SourceState, error: ProviderError) -> None:
         self._report.polled()
         self._report.failed(error.reason)
         with watch.mutex:
             if error.reason is Reason.CREDENTIALS:
-                self._means.access.lost(error)
+                self._context.credentials.report_failure(error)
             elif watch.failing is not error.reason:
                 _log(source, watch).warning("poll failing", reason=str(error.reason), error=str(error))
             watch.failing, watch.was_polled = error.reason, True
-            self._show_if_possible(source, watch)
+            self._publish_safely(source, watch)
 
-    def _recover(self, source: DataSource, watch: Watch) -> None:
-        self._means.access.works()
+    def _recover(self, source: DataSource, watch: SourceState) -> None:
+        self._context.credentials.report_success()
         if watch.failing and watch.failing is not Reason.CREDENTIALS:
             _log(source, watch).info("poll works again", after=str(watch.failing))
         watch.failing = None
 
-    def _warn(self, source: DataSource, watch: Watch, reading: Reading) -> None:
+    def _warn(self, source: DataSource, watch: SourceState, reading: PollData) -> None:
         for warning in reading.warnings:
             if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
                 watch.warned.add(warning)
@@ -324,10 +326,10 @@ class Poller:
 
 def _number_of_six_hours(source: DataSource, now: float) -> int:
     # Spread by identity, lest all be due at once; and by AWS's clock, lest restarts put them off again and again.
-    return int(now / REREAD + zlib.crc32(str(source.id).encode()) / 2**32)
+    return int(now / FULL_REREAD_INTERVAL + zlib.crc32(str(source.id).encode()) / 2**32)
 
 
-def _log(source: DataSource, watch: Watch) -> structlog.stdlib.BoundLogger:
+def _log(source: DataSource, watch: SourceState) -> structlog.stdlib.BoundLogger:
     log: structlog.stdlib.BoundLogger = logger.bind(target=source.target, **_identity(source, watch.names))
     return log
 
@@ -341,7 +343,7 @@ def _written(moment: float | None) -> str | None:
     return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _describe(job: SyncJob) -> dict[str, object]:
+def _job_fields(job: SyncJob) -> dict[str, object]:
     """Give everything known of a job, for its line in the log; what is not known is left out."""
     facts: dict[str, object] = {
         "execution_id": job.execution_id,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from exporter.domain.model import DataSource
-    from exporter.polling.poller import Outcome
+    from exporter.polling.poller import PollOutcome
 
 BACKOFF_CAP = 900.0
 QUIET_SHARE = 5  # where there is more due than can be asked, each so manieth turn is a quiet source's
@@ -26,7 +26,7 @@ class Intervals:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueEntry:
     """When a source is due, as one that syncs or is due to and as a quiet one, and how often it has failed in a row."""
 
     active: float | None = None
@@ -37,17 +37,17 @@ class Standing:
 class _Queue:
     """Turns by when they are due, the longest due first; those that were taken elsewhere are passed over."""
 
-    def __init__(self, turns: dict[str, int]) -> None:
+    def __init__(self, tickets: dict[str, int]) -> None:
         """Begin empty; `turns` has the number of each source's turn that is to come."""
-        self._turns = turns
+        self._tickets = tickets
         self._entries: list[tuple[float, int, DataSource]] = []
 
     def put(self, due: float, source: DataSource) -> None:
-        if len(self._entries) > 2 * len(self._turns) + 64:
+        if len(self._entries) > 2 * len(self._tickets) + 64:
             # What was taken elsewhere may be due in weeks: it must not pile up until then.
             self._entries = [entry for entry in self._entries if self._is_to_come(entry)]
             heapq.heapify(self._entries)
-        heapq.heappush(self._entries, (due, self._turns[str(source.id)], source))
+        heapq.heappush(self._entries, (due, self._tickets[str(source.id)], source))
 
     def pop(self) -> DataSource:
         return heapq.heappop(self._entries)[2]
@@ -65,10 +65,10 @@ class _Queue:
 
     def _is_to_come(self, entry: tuple[float, int, DataSource]) -> bool:
         _, number, source = entry
-        return self._turns.get(str(source.id)) == number
+        return self._tickets.get(str(source.id)) == number
 
 
-class Agenda:
+class PollQueue:
     """When each source is due. What is syncing or due to is served before what is quiet, and then the longest due.
 
     Quiet sources keep a share of the turns, so that they are late but never starve. One with a schedule waits in both
@@ -81,9 +81,9 @@ class Agenda:
         self._spacing = spacing
         self._random = random
         self._numbers = count()
-        self._turns: dict[str, int] = {}
-        self._active, self._quiet = _Queue(self._turns), _Queue(self._turns)
-        self._contested = 0
+        self._tickets: dict[str, int] = {}
+        self._active, self._quiet = _Queue(self._tickets), _Queue(self._tickets)
+        self._saturated = 0
         self._members: set[str] = set()
         self._failures: dict[str, int] = {}
         self._first_pass: set[str] = set()
@@ -96,9 +96,7 @@ class Agenda:
         """Count the sources."""
         return len(self._members)
 
-    def add(
-        self, source: DataSource, now: float, standing: Standing | None = None, *, is_syncing: bool = False
-    ) -> None:
+    def add(self, source: DataSource, now: float, entry: QueueEntry | None = None, *, is_syncing: bool = False) -> None:
         """Take on a source, due when it was, else as soon as those added before it leave room.
 
         One that is known to be syncing is polled before the quiet ones.
@@ -106,30 +104,30 @@ class Agenda:
         key = str(source.id)
         self._members.add(key)
         self._this_pass.add(key)
-        if standing is None:
+        if entry is None:
             self._first_pass.add(key)
             due = max(now, self._next_first)
             self._next_first = due + self._spacing
-            standing = Standing(active=now) if is_syncing else Standing(quiet=due)
-        if standing.failures:
-            self._failures[key] = standing.failures
+            entry = QueueEntry(active=now) if is_syncing else QueueEntry(quiet=due)
+        if entry.failures:
+            self._failures[key] = entry.failures
         if key in self.in_flight:
             return
-        self._turns[key] = next(self._numbers)
+        self._tickets[key] = next(self._numbers)
         # The intervals may have become shorter since; a firing to come stays where it is.
-        if standing.quiet is not None:
-            longest = BACKOFF_CAP if standing.failures else self._intervals.idle
-            self._quiet.put(min(standing.quiet, now + longest), source)
-        if standing.active is not None:
-            due = standing.active if standing.quiet is not None else min(standing.active, now + self._intervals.active)
+        if entry.quiet is not None:
+            longest = BACKOFF_CAP if entry.failures else self._intervals.idle
+            self._quiet.put(min(entry.quiet, now + longest), source)
+        if entry.active is not None:
+            due = entry.active if entry.quiet is not None else min(entry.active, now + self._intervals.active)
             self._active.put(due, source)
 
-    def standings(self, now: float) -> dict[str, Standing]:
+    def entries(self, now: float) -> dict[str, QueueEntry]:
         """Give where each source that was polled stands; what is in flight is due now."""
         active, quiet = self._active.to_come(), self._quiet.to_come()
         flying = dict.fromkeys(self.in_flight, now)
         return {
-            key: Standing(active.get(key, flying.get(key)), quiet.get(key), self._failures.get(key, 0))
+            key: QueueEntry(active.get(key, flying.get(key)), quiet.get(key), self._failures.get(key, 0))
             for key in self._members - self._first_pass
         }
 
@@ -140,27 +138,27 @@ class Agenda:
         self._first_pass.discard(key)
         self._this_pass.discard(key)
         self._failures.pop(key, None)
-        self._turns.pop(key, None)
+        self._tickets.pop(key, None)
 
-    def take(self, now: float) -> DataSource | None:
+    def pop(self, now: float) -> DataSource | None:
         """Hand out the source whose turn it is, or None when none is due yet."""
         queues = [queue for queue in (self._active, self._quiet) if queue.due <= now]
         if not queues:
             return None
         if len(queues) > 1:
-            self._contested += 1  # only where both wait is there anything to share
-        source = queues[-1 if self._contested % QUIET_SHARE == 0 else 0].pop()
-        del self._turns[str(source.id)]
+            self._saturated += 1  # only where both wait is there anything to share
+        source = queues[-1 if self._saturated % QUIET_SHARE == 0 else 0].pop()
+        del self._tickets[str(source.id)]
         self.in_flight[str(source.id)] = now
         return source
 
-    def done(self, source: DataSource, outcome: Outcome, now: float) -> None:
+    def complete(self, source: DataSource, outcome: PollOutcome, now: float) -> None:
         """Take a source back and decide when it is due again."""
         key = str(source.id)
         started = self.in_flight.pop(key)
         if key not in self._members:
             return
-        self._turns[key] = next(self._numbers)
+        self._tickets[key] = next(self._numbers)
         self._first_pass.discard(key)
         self._this_pass.discard(key)
         self._succeeded |= outcome.succeeded

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.domain.model import DataSource
-    from exporter.polling.poller import Outcome
-    from exporter.polling.queue import Agenda, Standing
+    from exporter.polling.poller import PollOutcome
+    from exporter.polling.queue import PollQueue, QueueEntry
     from exporter.runtime import Host
 
 STALLED = 60.0  # seconds beyond one request's longest life after which a silent poll loop counts as dead
@@ -21,23 +21,23 @@ STALLED = 60.0  # seconds beyond one request's longest life after which a silent
 logger = structlog.get_logger()
 
 
-class Scheduler:
+class PollWorkers:
     """Polls the sources of one target with a fixed number of workers until stopped."""
 
     def __init__(  # noqa: PLR0913 (each a part of its own, made once)
         self,
-        agenda: Agenda,
-        poll: Callable[[DataSource], Outcome],
+        queue: PollQueue,
+        poll: Callable[[DataSource], PollOutcome],
         workers: int,
-        patience: float,
+        max_request_seconds: float,
         host: Host,
         *,
         passed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`patience` is the longest that a single request may take, in seconds; `passed` is told of each pass's end."""
-        self._agenda = agenda
+        """`max_request_seconds` is the longest that one request may take; `passed` is called after each pass."""
+        self._queue = queue
         self._poll = poll
-        self._patience = patience + STALLED
+        self._stall_timeout = max_request_seconds + STALLED
         self._host = host
         self._passed = passed
         self._changed = host.condition()
@@ -45,31 +45,31 @@ class Scheduler:
         self._alive_at = host.monotonic()
         self._threads = [host.thread(f"poll-{n}", self._run) for n in range(workers)]
 
-    def add(self, source: DataSource, standing: Standing | None = None, *, is_syncing: bool = False) -> None:
+    def add(self, source: DataSource, entry: QueueEntry | None = None, *, is_syncing: bool = False) -> None:
         """Take on a source, due when it was where it was polled before, and soon where it is known to be syncing."""
         with self._changed:
-            self._agenda.add(source, self._host.monotonic(), standing, is_syncing=is_syncing)
+            self._queue.add(source, self._host.monotonic(), entry, is_syncing=is_syncing)
             self._changed.notify()
 
     def remove(self, source: DataSource) -> None:
         """Poll a source no more."""
         with self._changed:
-            self._agenda.remove(source)
+            self._queue.remove(source)
 
-    def standings(self) -> dict[str, Standing]:
+    def entries(self) -> dict[str, QueueEntry]:
         """Give where each source that was polled stands."""
         with self._changed:
-            return self._agenda.standings(self._host.monotonic())
+            return self._queue.entries(self._host.monotonic())
 
     def polled(self) -> tuple[int, int]:
         """Count the sources that have been polled, and all."""
         with self._changed:
-            return len(self._agenda) - self._agenda.unpolled, len(self._agenda)
+            return len(self._queue) - self._queue.unpolled, len(self._queue)
 
     def watched(self) -> int:
         """Count the sources."""
         with self._changed:
-            return len(self._agenda)
+            return len(self._queue)
 
     def start(self) -> None:
         """Begin to poll."""
@@ -96,7 +96,7 @@ class Scheduler:
     def lag(self) -> float:
         """Give how late the most overdue source is, in seconds."""
         with self._changed:
-            return self._agenda.lag(self._host.monotonic())
+            return self._queue.lag(self._host.monotonic())
 
     def unhealthy(self) -> str | None:
         """Say why polling has stalled or died; None when it has not."""
@@ -105,20 +105,20 @@ class Scheduler:
             return f"{dead} of {len(self._threads)} poll workers have died"
         silent = self._host.monotonic() - self._alive_at
         with self._changed:
-            busy = bool(self._agenda.in_flight) or self._agenda.lag(self._host.monotonic()) > self._patience
-        if busy and silent > self._patience:
+            busy = bool(self._queue.in_flight) or self._queue.lag(self._host.monotonic()) > self._stall_timeout
+        if busy and silent > self._stall_timeout:
             return f"polling has stalled: no sign of life for {silent:.0f} seconds"
         return None
 
     def unready(self) -> str | None:
         """Say why the first pass has not ended; None when it has."""
         with self._changed:
-            return self._agenda.unready
+            return self._queue.unready
 
     def has_succeeded(self) -> bool:
         """Tell whether any poll ever worked."""
         with self._changed:
-            return self._agenda.has_succeeded
+            return self._queue.has_succeeded
 
     def _run(self) -> None:
         try:
@@ -130,8 +130,8 @@ class Scheduler:
         while (source := self._next()) is not None:
             outcome = self._poll(source)
             with self._changed:
-                self._agenda.done(source, outcome, self._host.monotonic())
-                is_end = self._agenda.end_pass()
+                self._queue.complete(source, outcome, self._host.monotonic())
+                is_end = self._queue.end_pass()
                 self._changed.notify()
             if is_end:
                 self._passed()
@@ -140,9 +140,9 @@ class Scheduler:
         with self._changed:
             while not self._stopping:
                 now = self._host.monotonic()
-                source = self._agenda.take(now)
+                source = self._queue.pop(now)
                 self._alive_at = now
                 if source is not None:
                     return source
-                self._changed.wait(self._agenda.wait(now))
+                self._changed.wait(self._queue.wait(now))
             return None

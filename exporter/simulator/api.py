@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.request import ARN_PATH, Asked, Paging
+from exporter.simulator.request import ARN_PATH, ApiRequest, Paging
 from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import Call, Request, Response, ServiceError, answer, invalid, not_found
 
@@ -38,13 +38,13 @@ class Api:
 
     def understand(self, request: Request) -> Call:
         """Tell what a request asks for; raises ServiceError where there is no such operation."""
-        return Call(action_of(request), is_sts=True) if _is_sts(request) else Asked(request, 0.0).call
+        return Call(action_of(request), is_sts=True) if _is_sts(request) else ApiRequest(request, 0.0).call
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request; raises ServiceError where AWS would refuse it."""
         if _is_sts(request):
             return self.sts.handle(request, now)
-        asked = Asked(request, now, self.paging)
+        asked = ApiRequest(request, now, self.paging)
         asked.check()
         if request.access_key in self.sts.revoked:
             message = "The security token included in the request is invalid"
@@ -80,17 +80,17 @@ def _find(items: Sequence[Any], identifier: str, kind: str) -> Any:  # noqa: ANN
     return found
 
 
-def _application(api: Api, asked: Asked) -> Application:
+def _application(api: Api, asked: ApiRequest) -> Application:
     application: Application = _find(api.fleet.applications, asked.found["application_id"], "APPLICATION")
     return application
 
 
-def _index(api: Api, asked: Asked) -> Index:
+def _index(api: Api, asked: ApiRequest) -> Index:
     index: Index = _find(_application(api, asked).indexes, asked.found["index_id"], "INDEX")
     return index
 
 
-def _data_source(api: Api, asked: Asked) -> DataSource:
+def _data_source(api: Api, asked: ApiRequest) -> DataSource:
     data_source: DataSource = _find(_index(api, asked).data_sources, asked.found["data_source_id"], "DATA_SOURCE")
     return data_source
 
@@ -114,20 +114,20 @@ def _source_summary(item: DataSource) -> dict[str, Any]:
     return {**_summary(item, "dataSourceId"), "type": item.kind}
 
 
-def _list_applications(api: Api, asked: Asked) -> dict[str, Any]:
+def _list_applications(api: Api, asked: ApiRequest) -> dict[str, Any]:
     return asked.page_of("applications", api.fleet.applications, _application_summary)
 
 
-def _get_application(api: Api, asked: Asked) -> dict[str, Any]:
+def _get_application(api: Api, asked: ApiRequest) -> dict[str, Any]:
     application = _application(api, asked)
     return {**_application_summary(application), "applicationArn": _arn(api, application.id)}
 
 
-def _list_indices(api: Api, asked: Asked) -> dict[str, Any]:
+def _list_indices(api: Api, asked: ApiRequest) -> dict[str, Any]:
     return asked.page_of("indices", _application(api, asked).indexes, lambda item: _summary(item, "indexId"))
 
 
-def _get_index(api: Api, asked: Asked) -> dict[str, Any]:
+def _get_index(api: Api, asked: ApiRequest) -> dict[str, Any]:
     application, index = _application(api, asked), _index(api, asked)
     text = {"indexedTextBytes": index.text_bytes, "indexedTextDocumentCount": index.documents}
     return {
@@ -141,11 +141,11 @@ def _get_index(api: Api, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _list_data_sources(api: Api, asked: Asked) -> dict[str, Any]:
+def _list_data_sources(api: Api, asked: ApiRequest) -> dict[str, Any]:
     return asked.page_of("dataSources", _index(api, asked).data_sources, _source_summary)
 
 
-def _get_data_source(api: Api, asked: Asked) -> dict[str, Any]:
+def _get_data_source(api: Api, asked: ApiRequest) -> dict[str, Any]:
     source, path = _data_source(api, asked), (asked.found["application_id"], asked.found["index_id"])
     secret = f"arn:aws:secretsmanager:{api.fleet.region}:{api.fleet.account}:secret:{SECRET_MARKER}"
     return {
@@ -163,7 +163,7 @@ def _get_data_source(api: Api, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _list_tags(api: Api, asked: Asked) -> dict[str, Any]:
+def _list_tags(api: Api, asked: ApiRequest) -> dict[str, Any]:
     arn, home = asked.found["arn"], _arn(api)
     path = ARN_PATH.fullmatch(arn.removeprefix(home))
     if not arn.startswith(home) or path is None:
@@ -177,7 +177,7 @@ def _list_tags(api: Api, asked: Asked) -> dict[str, Any]:
     return {"tags": [{"key": key, "value": value} for key, value in found.tags.items()]}
 
 
-def _list_sync_jobs(api: Api, asked: Asked) -> dict[str, Any]:
+def _list_sync_jobs(api: Api, asked: ApiRequest) -> dict[str, Any]:
     source, status = _data_source(api, asked), asked.status()
     since, until = asked.moment("startTime"), asked.moment("endTime")
     begun = source.planned(asked.place.as_of if api.pages == "stable" else asked.now)
@@ -201,7 +201,7 @@ def _within(job: PlannedJob, since: float | None, until: float | None, reading: 
     return (since is None or round(last, 3) >= since) and (until is None or round(job.started, 3) <= until)
 
 
-_OPERATIONS: dict[str, Callable[[Api, Asked], dict[str, Any]]] = {
+_OPERATIONS: dict[str, Callable[[Api, ApiRequest], dict[str, Any]]] = {
     "ListApplications": _list_applications,
     "GetApplication": _get_application,
     "ListIndices": _list_indices,

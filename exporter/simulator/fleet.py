@@ -164,7 +164,7 @@ class Totals:
     seconds: dict[str, float]
 
 
-def truth(data_source: DataSource, since: float, until: float) -> Totals:
+def expected_totals(data_source: DataSource, since: float, until: float) -> Totals:
     """Count what ended and what was worked on while a data source was watched from one moment to another.
 
     It goes by the plans: what `odd` says instead, and jobs that were removed, it does not know.

@@ -18,7 +18,7 @@ _MOVES = {AGAIN: 0, BACK: -1, PAST: 1}
 _KEY = b"simulated"
 
 
-class Place(NamedTuple):
+class PageCursor(NamedTuple):
     """Where a listing goes on: its page, how many items went before, and when its first page was asked for."""
 
     page: int
@@ -26,22 +26,22 @@ class Place(NamedTuple):
     as_of: float
 
 
-def issue(place: Place, question: str) -> str:
+def issue(place: PageCursor, question: str) -> str:
     """Make the token that leads to a place."""
     said = json.dumps(place)
     return base64.b64encode(f"{_seal(said, question)}{said}".encode()).decode()
 
 
-def redeem(token: str | None, question: str, now: float) -> Place:
+def redeem(token: str | None, question: str, now: float) -> PageCursor:
     """Give the place that a token leads to, the beginning without one; raises ServiceError for a foreign token."""
     prefix = next((prefix for prefix in _MOVES if (token or "").startswith(prefix)), "")
     token = (token or "").removeprefix(prefix)
     if not token or _NOWHERE.fullmatch(token):
-        return Place(1, 0, now)
+        return PageCursor(1, 0, now)
     try:
         text = base64.b64decode(token, validate=True).decode()
         seal, said = text[:32], text[32:]
-        place = Place(*json.loads(said))
+        place = PageCursor(*json.loads(said))
     except (ValueError, TypeError):
         raise invalid("nextToken", "The token is not one of ours") from None
     if seal != _seal(said, question):
@@ -56,7 +56,7 @@ def page_number(token: str | None) -> int:
     if nowhere := _NOWHERE.fullmatch(token):
         return int(nowhere[1])
     try:
-        return max(2, Place(*json.loads(base64.b64decode(token)[32:])).page)
+        return max(2, PageCursor(*json.loads(base64.b64decode(token)[32:])).page)
     except (ValueError, TypeError):
         return 2
 

@@ -68,7 +68,7 @@ class Paging:
     sizes: dict[str, int] = field(default_factory=dict)
 
 
-class Asked:
+class ApiRequest:
     """A request that is being answered: its operation, and its parameters once they have been checked."""
 
     def __init__(self, request: Request, now: float, paging: Paging | None = None) -> None:
@@ -122,14 +122,14 @@ class Asked:
         return status
 
     @property
-    def place(self) -> pagination.Place:
+    def place(self) -> pagination.PageCursor:
         """Tell where the page that is asked for begins."""
         return pagination.redeem(self.request.query.get("nextToken"), self._question, self.now)
 
     def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
         """Answer with the page that was asked for."""
         size, (page, offset, as_of) = self._page_size(), self.place
-        following = pagination.Place(page + 1, offset + size, as_of)
+        following = pagination.PageCursor(page + 1, offset + size, as_of)
         more = {"nextToken": pagination.issue(following, self._question)} if offset + size < len(items) else {}
         return {key: [render(item) for item in items[offset : offset + size]], **more}
 

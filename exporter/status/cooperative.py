@@ -13,7 +13,7 @@ WORK, REST = 0.002, 0.001  # seconds
 T = TypeVar("T")
 
 
-def giving_way(things: Iterable[T]) -> Iterator[T]:
+def yielding_gil(things: Iterable[T]) -> Iterator[T]:
     """Give things on, and let others have the interpreter now and then: somebody may be waiting for a scrape.
 
     The interpreter would take it away only after five milliseconds, each time that somebody asks for it.

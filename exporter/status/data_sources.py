@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
-from exporter.metrics import Context
+from exporter.metrics import SourceView
 from exporter.status.problems import HALF_HOUR, Problem, Severity, missed, problems_of
 
 if TYPE_CHECKING:
@@ -18,16 +18,16 @@ RUNS = 30  # shown of each data source, the latest
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AssessmentSettings:
     """What of the configuration sources are judged by; `patience` are seconds after which what we know is stale."""
 
     window: float
     objectives: tuple[ObjectiveConfig, ...]
-    patience: float
+    stale_after: float
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AssessedSource:
     """A source with what follows from its snapshot, good until a moment on AWS's clock."""
 
     snapshot: SourceSnapshot
@@ -52,47 +52,51 @@ class Judged:
     @property
     def type(self) -> str:
         """Give its type; empty while AWS has not said."""
-        return self.snapshot.about.type if self.snapshot.about else ""
+        return self.snapshot.description.type if self.snapshot.description else ""
 
 
 _RANKS = {state: rank for rank, state in enumerate((*Severity, "waiting", "ok"))}
 
 
-def judge(snapshot: SourceSnapshot, now: float, terms: Terms) -> Judged:
+def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> AssessedSource:
     """Judge a source at a moment on AWS's clock."""
-    context = _context(snapshot, now, terms)
+    view = _context(snapshot, now, settings)
     at = snapshot.polled_at
-    is_stale = snapshot.poll_succeeded is False or (at is not None and now - at >= terms.patience)
-    turns = [context.next_firing, None if at is None else at + terms.patience, None if at is None else at + HALF_HOUR]
-    if (firing := missed(context)) is not None:
+    is_stale = snapshot.poll_succeeded is False or (at is not None and now - at >= settings.stale_after)
+    turns = [
+        view.next_firing,
+        None if at is None else at + settings.stale_after,
+        None if at is None else at + HALF_HOUR,
+    ]
+    if (firing := missed(view)) is not None:
         turns.append(firing + HALF_HOUR)
-    return Judged(
+    return AssessedSource(
         snapshot,
-        problems_of(context),
-        bool(context.running),
+        problems_of(view),
+        bool(view.running),
         is_stale,
-        context.history.consecutive_failures() if context.history else 0,
+        view.history.consecutive_failures() if view.history else 0,
         min((turn for turn in turns if turn is not None and turn > now), default=math.inf),
     )
 
 
-def urgency(judged: Judged) -> tuple[object, ...]:
+def urgency(assessed: AssessedSource) -> tuple[object, ...]:
     """Order sources: what is worst first, what is syncing before what is quiet, then by name."""
-    names = judged.snapshot.names
+    names = assessed.snapshot.names
     return (
-        _RANKS[judged.state],
-        not judged.is_stale,
-        not judged.is_syncing,
+        _RANKS[assessed.state],
+        not assessed.is_stale,
+        not assessed.is_syncing,
         names.application,
         names.data_source,
-        judged.id,
+        assessed.id,
     )
 
 
-def describe(judged: Judged, now: float, terms: Terms) -> dict[str, Any]:
+def describe(assessed: AssessedSource, now: float, settings: AssessmentSettings) -> dict[str, Any]:
     """Give everything known of a source, as JSON has it: null is what AWS did not say."""
-    snapshot, context = judged.snapshot, _context(judged.snapshot, now, terms)
-    source, about, location, history = snapshot.source, snapshot.about, snapshot.location, snapshot.history
+    snapshot, view = assessed.snapshot, _context(assessed.snapshot, now, settings)
+    source, description, location, history = snapshot.source, snapshot.description, snapshot.location, snapshot.history
     return {
         "as_of": now,
         "data_source_id": source.id.data_source_id,
@@ -101,33 +105,33 @@ def describe(judged: Judged, now: float, terms: Terms) -> dict[str, Any]:
         "application_id": source.id.application_id,
         "index": snapshot.index or None,
         "index_id": source.id.index_id,
-        "type": judged.type or None,
+        "type": assessed.type or None,
         "target": source.target,
         "aws_account_id": (location.account or None) if location else None,
         "aws_region": location.region if location else None,
         "labels": dict(source.labels),
-        "tags": dict(about.tags) if about else {},
-        "status": about.status if about else None,
-        "created_at": about.created if about else None,
-        "state": str(judged.state),
-        "problems": [asdict(problem) for problem in judged.problems],
-        "syncing": judged.is_syncing,
-        "running": _run(context.oldest),
-        "latest": _run(context.jobs[0] if context.jobs else None),
-        "last_completed": _run(context.last),
-        "last_error": _last_error(context),
+        "tags": dict(description.tags) if description else {},
+        "status": description.status if description else None,
+        "created_at": description.created if description else None,
+        "state": str(assessed.state),
+        "problems": [asdict(problem) for problem in assessed.problems],
+        "syncing": assessed.is_syncing,
+        "running": _run(view.oldest),
+        "latest": _run(view.jobs[0] if view.jobs else None),
+        "last_completed": _run(view.last),
+        "last_error": _last_error(view),
         "last_succeeded_at": history.last_succeeded if history else None,
         "last_indexed_at": history.last_indexed if history else None,
-        "consecutive_failures": judged.streak if history else None,
-        "runs": [_run(job) for job in context.jobs[:RUNS]],
-        "schedule": _schedule(context),
-        "objectives": asdict(context.held_to),
-        "freshness": _freshness(judged, now),
+        "consecutive_failures": assessed.streak if history else None,
+        "runs": [_run(job) for job in view.jobs[:RUNS]],
+        "schedule": _schedule(view),
+        "objectives": asdict(view.held_to),
+        "freshness": _freshness(assessed, now),
     }
 
 
-def _context(snapshot: SourceSnapshot, now: float, terms: Terms) -> Context:
-    return Context(snapshot, now, terms.window, terms.objectives)
+def _context(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> SourceView:
+    return SourceView(snapshot, now, settings.window, settings.objectives)
 
 
 def _run(job: SyncJob | None) -> dict[str, Any] | None:
@@ -155,35 +159,35 @@ def _error(job: SyncJob) -> dict[str, str | None] | None:
     }
 
 
-def _last_error(context: Context) -> dict[str, Any] | None:
+def _last_error(view: SourceView) -> dict[str, Any] | None:
     """Give the latest run that has an error to tell; `current` where nothing has ended since."""
-    job = next((job for job in context.jobs if _error(job)), None)
+    job = next((job for job in view.jobs if _error(job)), None)
     if job is None:
         return None
-    last = context.last
+    last = view.last
     is_current = last is None or not job.is_terminal or job.execution_id == last.execution_id
     return {"execution_id": job.execution_id, "started_at": job.started, "current": is_current, **(_error(job) or {})}
 
 
-def _schedule(context: Context) -> dict[str, Any] | None:
-    about, schedule = context.about, context.schedule
-    if about is None or about.schedule is None:
+def _schedule(view: SourceView) -> dict[str, Any] | None:
+    description, schedule = view.description, view.schedule
+    if description is None or description.schedule is None:
         return None
-    expected = expectation(about.schedule, context.history, context.now)
+    expected = expectation(description.schedule, view.history, view.now)
     return {
-        "expression": about.schedule.strip() or None,
-        "understood": schedule is not None if context.on_schedule else None,
-        "previous_at": schedule.previous(context.now) if schedule else None,
-        "next_at": context.next_firing,
+        "expression": description.schedule.strip() or None,
+        "understood": schedule is not None if view.on_schedule else None,
+        "previous_at": schedule.previous(view.now) if schedule else None,
+        "next_at": view.next_firing,
         "due": expected.is_due,
     }
 
 
-def _freshness(judged: Judged, now: float) -> dict[str, Any]:
-    at = judged.snapshot.polled_at
+def _freshness(assessed: AssessedSource, now: float) -> dict[str, Any]:
+    at = assessed.snapshot.polled_at
     return {
-        "last_poll_succeeded": judged.snapshot.poll_succeeded,
+        "last_poll_succeeded": assessed.snapshot.poll_succeeded,
         "polled_at": at,
         "age_seconds": None if at is None else round(max(0.0, now - at), 3),
-        "stale": judged.is_stale,
+        "stale": assessed.is_stale,
     }

@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from exporter.status.cooperative import giving_way
-from exporter.status.data_sources import describe, judge, urgency
+from exporter.status.cooperative import yielding_gil
+from exporter.status.data_sources import assess, describe, urgency
 from exporter.status.indexes import describe_index, fullness
 from exporter.status.query import STATES, is_in
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.domain.model import IndexSnapshot, SourceId, SourceSnapshot
-    from exporter.status.data_sources import Judged, Terms
+    from exporter.status.data_sources import AssessedSource, AssessmentSettings
     from exporter.status.health import ExporterHealth
     from exporter.status.query import Query
 
@@ -41,7 +41,7 @@ class Shown(Protocol[T_co]):
         """Give all that is shown now, each with its service's clock."""
 
 
-class Overview:
+class StatusDocument:
     """Answers queries about everything that is watched; may be asked from several threads at once."""
 
     def __init__(
@@ -49,18 +49,18 @@ class Overview:
         sources: Shown[SourceSnapshot],
         indexes: Shown[IndexSnapshot],
         health: Callable[[], ExporterHealth],
-        terms: Terms,
+        settings: AssessmentSettings,
     ) -> None:
         self._sources = sources
         self._indexes = indexes
         self._health = health
-        self._terms = terms
-        self._kept: dict[SourceId, Judged] = {}
+        self._settings = settings
+        self._kept: dict[SourceId, AssessedSource] = {}
         self._rests = 0
 
-    def declare(self, terms: Terms) -> None:
+    def declare(self, settings: AssessmentSettings) -> None:
         """Judge by other terms."""
-        self._terms, self._kept = terms, {}
+        self._settings, self._kept = settings, {}
 
     def rest(self) -> None:
         """Take note that some time has passed; where nobody has asked for long, let go of what was kept for the next.
@@ -74,14 +74,14 @@ class Overview:
     def document(self, query: Query) -> dict[str, Any]:
         """Give what a query asks for."""
         self._rests = 0
-        terms, health = self._terms, self._health()
-        everything = self._judge(terms)
+        settings, health = self._settings, self._health()
+        everything = self._assess(settings)
         wanted = sorted(
-            (each for each in giving_way(everything) if query.wants(each[0])), key=lambda each: urgency(each[0])
+            (each for each in yielding_gil(everything) if query.wants(each[0])), key=lambda each: urgency(each[0])
         )
         begin = (query.page - 1) * query.page_size
-        on_page = giving_way(wanted[begin : begin + query.page_size])
-        shown = giving_way(self._indexes.everything())
+        on_page = yielding_gil(wanted[begin : begin + query.page_size])
+        shown = yielding_gil(self._indexes.everything())
         indexes = sorted((describe_index(snapshot) for snapshot, _ in shown), key=fullness)
         return {
             "as_of": health.now,
@@ -95,7 +95,7 @@ class Overview:
                 "indexes": len(indexes),
                 "index_problems": sum(bool(index["problems"]) for index in indexes),
             },
-            "data_sources": [describe(judged, now, terms) for judged, now in on_page],
+            "data_sources": [describe(assessed, now, settings) for assessed, now in on_page],
             "indexes": [index for index in indexes if query.application in {"", index["application"]}],
             "exporter": _exporter(health),
         }
@@ -103,23 +103,23 @@ class Overview:
     def choices(self) -> dict[str, list[str]]:
         """Give the applications and types that there are, to choose from."""
         kept = self._kept.values()
-        applications = {judged.snapshot.names.application for judged in kept}
-        return {"application": sorted(applications), "type": sorted({judged.type for judged in kept} - {""})}
+        applications = {assessed.snapshot.names.application for assessed in kept}
+        return {"application": sorted(applications), "type": sorted({assessed.type for assessed in kept} - {""})}
 
-    def _judge(self, terms: Terms) -> list[tuple[Judged, float]]:
+    def _assess(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
         """Judge every source; one that is as it was costs nothing."""
-        before, judged = self._kept, []
-        for snapshot, clock in giving_way(self._sources.everything()):
+        before, assessed = self._kept, []
+        for snapshot, clock in yielding_gil(self._sources.everything()):
             now, old = clock.now(), before.get(snapshot.source.id)
             is_good = old is not None and old.snapshot is snapshot and now < old.until
-            judged.append((old if old and is_good else judge(snapshot, now, terms), now))
-        if terms is self._terms:
-            self._kept = {each.snapshot.source.id: each for each, _ in judged}
-        return judged
+            assessed.append((old if old and is_good else assess(snapshot, now, settings), now))
+        if settings is self._settings:
+            self._kept = {each.snapshot.source.id: each for each, _ in assessed}
+        return assessed
 
 
-def _summary(everything: Sequence[tuple[Judged, float]], health: ExporterHealth) -> dict[str, int]:
-    counts = Counter(state for judged, _ in everything for state in STATES if is_in(judged, state))
+def _summary(everything: Sequence[tuple[AssessedSource, float]], health: ExporterHealth) -> dict[str, int]:
+    counts = Counter(state for assessed, _ in everything for state in STATES if is_in(assessed, state))
     watched = sum(target.data_sources for target in health.targets)
     return {
         "data_sources": len(everything),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Say how long, in one unit or two: `43 s`, `1 h 20 min`, `12 d`."""
     whole = round(abs(seconds))
     for (size, name), (below, its_name) in zip(_UNITS, (*_UNITS[1:], (0, "")), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.status.formatting import span
+from exporter.status.formatting import format_duration
 from exporter.status.problems import Problem, Severity
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class TargetHealth:
             text = f"Target {self.name}: {self.stalled}. What is shown of it is as of before."
             yield Problem(None, Severity.CRITICAL, text)
         elif self.lag > LATE:
-            text = f"Polls of target {self.name} are {span(self.lag)} late: the request budget is too small."
+            text = f"Polls of target {self.name} are {format_duration(self.lag)} late: the request budget is too small."
             yield Problem("QBusinessPollsLate", Severity.WARNING, text)
         if self.discovery_succeeded is False:
             text = f"Target {self.name} cannot be looked through completely: data sources may be missing."

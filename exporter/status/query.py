@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.status.data_sources import Judged
+    from exporter.status.data_sources import AssessedSource
 
 STATES = {
     "problem": "Needs attention",
@@ -60,42 +60,47 @@ class Query:
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in given if isinstance(value, str) and value}
 
-    def wants(self, judged: Judged) -> bool:
+    def wants(self, assessed: AssessedSource) -> bool:
         """Tell whether a source is wanted."""
         return (
-            (not self.data_source_id or judged.id == self.data_source_id)
-            and (not self.application or judged.snapshot.names.application == self.application)
-            and (not self.type or judged.type == self.type)
-            and (not self.state or is_in(judged, self.state))
-            and (not self.q or self._mentions(judged))
+            (not self.data_source_id or assessed.id == self.data_source_id)
+            and (not self.application or assessed.snapshot.names.application == self.application)
+            and (not self.type or assessed.type == self.type)
+            and (not self.state or is_in(assessed, self.state))
+            and (not self.q or self._mentions(assessed))
         )
 
-    def _mentions(self, judged: Judged) -> bool:
+    def _mentions(self, assessed: AssessedSource) -> bool:
         """Tell whether a source has every word somewhere: in its names, ids, labels, statuses or errors."""
-        text = "\n".join(_texts(judged)).casefold()
+        text = "\n".join(_texts(assessed)).casefold()
         return all(word in text for word in self.q.casefold().split())
 
 
-def is_in(judged: Judged, state: str) -> bool:
+def is_in(assessed: AssessedSource, state: str) -> bool:
     """Tell whether a source is in one of `STATES`; it may be in several."""
     if state == "syncing":
-        return judged.is_syncing
+        return assessed.is_syncing
     if state == "stale":
-        return judged.is_stale
-    return judged.state in {"critical", "warning"} if state == "problem" else judged.state == state
+        return assessed.is_stale
+    return assessed.state in {"critical", "warning"} if state == "problem" else assessed.state == state
 
 
-def _texts(judged: Judged) -> Iterator[str]:
-    snapshot = judged.snapshot
-    source, about, location = snapshot.source, snapshot.about, snapshot.location
+def _texts(assessed: AssessedSource) -> Iterator[str]:
+    snapshot = assessed.snapshot
+    source, description, location = snapshot.source, snapshot.description, snapshot.location
     yield from (snapshot.names.application, snapshot.names.data_source, snapshot.index)
     yield from (source.target, source.id.application_id, source.id.index_id, source.id.data_source_id)
     yield from (text for pair in source.labels for text in pair)
-    if about:
-        yield from (about.type, about.status, about.schedule or "", *(text for pair in about.tags for text in pair))
+    if description:
+        yield from (
+            description.type,
+            description.status,
+            description.schedule or "",
+            *(text for pair in description.tags for text in pair),
+        )
     if location:
         yield from (location.account, location.region)
-    for problem in judged.problems:
+    for problem in assessed.problems:
         yield problem.text
     for known in snapshot.history.jobs.values() if snapshot.history else ():
         job = known.job

@@ -7,17 +7,17 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import (
-    Accounted,
+    CountState,
     DataSource,
     Description,
     DocumentCounts,
     Exemplar,
     Histogram,
-    Known,
-    KnownJob,
+    SavedSource,
     SourceHistory,
     SourceId,
     SyncJob,
+    TrackedJob,
 )
 
 if TYPE_CHECKING:
@@ -27,12 +27,20 @@ if TYPE_CHECKING:
 
 # What reading back raises for a text that was not written here: the numbers of JSON may be infinite, its depth too.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
-_SCALARS = ("watched_since", "as_of", "last_succeeded", "last_indexed", "horizon", "forgotten_streak")
+# The names in the JSON are older than those in the code. They stay, so that every release reads every state file.
+_SCALARS = {
+    "watched_since": "watched_since",
+    "as_of": "as_of",
+    "last_succeeded": "last_succeeded",
+    "last_indexed": "last_indexed",
+    "horizon": "evicted_through",
+    "forgotten_streak": "evicted_failure_streak",
+}
 
 
 def dump_totals(history: SourceHistory) -> str:
     """Write down everything of a history but its jobs."""
-    totals = {name: getattr(history, name) for name in _SCALARS}
+    totals = {key: getattr(history, name) for key, name in _SCALARS.items()}
     totals["completed"] = dict(history.completed)
     totals["documents"] = dict(history.documents)
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
@@ -40,11 +48,11 @@ def dump_totals(history: SourceHistory) -> str:
     return json.dumps(totals, separators=(",", ":"))
 
 
-def load_history(totals: str, jobs: Mapping[str, KnownJob]) -> SourceHistory:
+def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
     """Read a history back; raises one of UNREADABLE for what was not written by `dump_totals`."""
     raw = json.loads(totals)
     return SourceHistory(
-        **{name: raw[name] for name in _SCALARS},
+        **{name: raw[key] for key, name in _SCALARS.items()},
         jobs=dict(jobs),
         completed=_counts(raw["completed"]),
         documents=_counts(raw["documents"]),
@@ -53,41 +61,49 @@ def load_history(totals: str, jobs: Mapping[str, KnownJob]) -> SourceHistory:
     )
 
 
-def dump_job(known: KnownJob) -> str:
+def dump_job(known: TrackedJob) -> str:
     """Write down one job."""
-    job = {**_members(known.job), "documents": _members(known.job.documents)}
-    return json.dumps({**_members(known), "job": job, "highest": _members(known.highest)}, separators=(",", ":"))
+    members = {
+        "job": {**_members(known.job), "documents": _members(known.job.documents)},
+        "highest": _members(known.max_counts),
+        "whole": known.counts_from_zero,
+        "accounted": known.count_state,
+        "gone_since": known.vanished_at,
+    }
+    return json.dumps(members, separators=(",", ":"))
 
 
-def load_job(text: str) -> KnownJob:
+def load_job(text: str) -> TrackedJob:
     """Read a job back; raises one of UNREADABLE for what was not written by `dump_job`."""
     raw = json.loads(text)
     job = raw.pop("job")
     documents = DocumentCounts(**job.pop("documents"))
-    return KnownJob(
+    return TrackedJob(
         job=SyncJob(documents=documents, **job),
-        highest=DocumentCounts(**raw.pop("highest")),
-        accounted=Accounted(raw.pop("accounted")),
-        **raw,
+        max_counts=DocumentCounts(**raw["highest"]),
+        counts_from_zero=raw["whole"],
+        count_state=CountState(raw["accounted"]),
+        vanished_at=raw.get("gone_since"),
     )
 
 
-def dump_known(known: Known) -> str:
+def dump_known(known: SavedSource) -> str:
     """Write down how a data source was found."""
-    return json.dumps(asdict(known), separators=(",", ":"))
+    members = {"source": asdict(known.source), "index": known.index, "about": asdict(known.description)}
+    return json.dumps(members, separators=(",", ":"))
 
 
-def load_known(text: str) -> Known:
+def load_known(text: str) -> SavedSource:
     """Read back how a data source was found; raises one of UNREADABLE for anything else."""
     raw = json.loads(text)
-    source, about = raw["source"], raw["about"]
+    source, description = raw["source"], raw["about"]
     identifier = SourceId(**source.pop("id"))
     labels = tuple((str(name), str(value)) for name, value in source.pop("labels"))
-    tags = tuple((str(key), str(value)) for key, value in about.pop("tags"))
-    return Known(
+    tags = tuple((str(key), str(value)) for key, value in description.pop("tags"))
+    return SavedSource(
         source=DataSource(id=identifier, labels=labels, **source),
         index=str(raw["index"]),
-        about=Description(tags=tags, **about),
+        description=Description(tags=tags, **description),
     )
 
 

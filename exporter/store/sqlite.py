@@ -21,7 +21,7 @@ from exporter.store.sqlite_file import MEMORY, UnreadableError, connect, copy, l
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from exporter.domain.model import Known, KnownJob, SourceHistory
+    from exporter.domain.model import SavedSource, SourceHistory, TrackedJob
 
 __all__ = ["MEMORY", "Store"]
 
@@ -69,7 +69,7 @@ class Store:
         with self._mutex:
             return self._names.get(key)
 
-    def settle_name(self, key: str, name: str) -> None:
+    def save_name(self, key: str, name: str) -> None:
         """Keep a name for good."""
         self._note(self._names, key, name)
 
@@ -92,13 +92,13 @@ class Store:
         """Keep which account a target is."""
         self._note(self._targets, f"account/{target}", account)
 
-    def known(self, target: str) -> list[Known]:
+    def known(self, target: str) -> list[SavedSource]:
         """Give the data sources of a target as they were last found."""
         with self._mutex:
             everything = [codec.load_known(text) for _, text in self._known.items()]
         return [known for known in everything if known.source.target == target]
 
-    def note_known(self, key: str, known: Known | None) -> None:
+    def note_known(self, key: str, known: SavedSource | None) -> None:
         """Keep how a data source was found, or that it is no more."""
         self._note(self._known, key, codec.dump_known(known) if known else None)
 
@@ -197,7 +197,7 @@ class Store:
 
 
 def _write(db: sqlite3.Connection, key: str, before: SourceHistory | None, now: SourceHistory) -> None:
-    old: Mapping[str, KnownJob] = before.jobs if before else {}
+    old: Mapping[str, TrackedJob] = before.jobs if before else {}
     db.execute("INSERT OR REPLACE INTO source VALUES (?, ?)", (key, codec.dump_totals(now)))
     changed = [(key, id_, codec.dump_job(known)) for id_, known in now.jobs.items() if old.get(id_) != known]
     db.executemany("INSERT OR REPLACE INTO job VALUES (?, ?, ?)", changed)
@@ -210,7 +210,7 @@ def _load(path: str, db: sqlite3.Connection, notes: Iterable[Notes]) -> dict[str
         (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if health != "ok":
             raise UnreadableError(health)
-        jobs: dict[str, dict[str, KnownJob]] = defaultdict(dict)
+        jobs: dict[str, dict[str, TrackedJob]] = defaultdict(dict)
         for source, execution_id, state in db.execute("SELECT source, execution_id, state FROM job"):
             jobs[source][execution_id] = codec.load_job(state)
         rows = db.execute("SELECT key, totals FROM source").fetchall()

@@ -11,16 +11,16 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.domain.model import Known, SourceHistory
+    from exporter.domain.model import SavedSource, SourceHistory
     from exporter.errors import ProviderError
     from exporter.providers import Provider
     from exporter.runtime import Clock
-    from exporter.target.display_names import Names
+    from exporter.target.display_names import DisplayNames
 
 logger = structlog.get_logger()
 
 
-class Keeper(Protocol):
+class StateStore(Protocol):
     """Where what was learned survives, as `Store` keeps it."""
 
     def history(self, key: str) -> SourceHistory | None:
@@ -29,10 +29,10 @@ class Keeper(Protocol):
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source."""
 
-    def known(self, target: str) -> list[Known]:
+    def known(self, target: str) -> list[SavedSource]:
         """Give a target's sources as they were last found."""
 
-    def note_known(self, key: str, known: Known | None) -> None:
+    def note_known(self, key: str, known: SavedSource | None) -> None:
         """Keep how a source was found, or that it is no more."""
 
     def watched_since(self, target: str) -> float | None:
@@ -42,7 +42,7 @@ class Keeper(Protocol):
         """Keep when a target was first watched."""
 
 
-class Access:
+class CredentialStatus:
     """Whether a target takes our credentials: all its polls and surveys find out at once, and it is said once."""
 
     def __init__(self, target: str) -> None:
@@ -50,14 +50,14 @@ class Access:
         self._mutex = threading.Lock()
         self._lost = False
 
-    def lost(self, error: ProviderError) -> None:
+    def report_failure(self, error: ProviderError) -> None:
         """Take note that credentials were missing or refused."""
         with self._mutex:
             was_lost, self._lost = self._lost, True
         if not was_lost:
             logger.warning("credentials do not work", target=self._target, reason=str(error.reason), error=str(error))
 
-    def works(self) -> None:
+    def report_success(self) -> None:
         """Take note that credentials were taken."""
         with self._mutex:
             was_lost, self._lost = self._lost, False
@@ -66,12 +66,12 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class TargetContext:
     """A target's name, whom to ask, what to remember by, and the time."""
 
     target: str
     provider: Provider
-    keeper: Keeper
-    names: Names
-    access: Access
+    store: StateStore
+    names: DisplayNames
+    credentials: CredentialStatus
     clock: Clock

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 
-class Keeper(Protocol):
+class StateStore(Protocol):
     """Where settled names survive, as `Store` keeps them."""
 
     def name(self, key: str) -> str | None:
         """Give a settled name."""
 
-    def settle_name(self, key: str, name: str) -> None:
+    def save_name(self, key: str, name: str) -> None:
         """Keep a name for good."""
 
 
-class _Question:
+class _PendingName:
     """A name that is being asked for, and what came of it for all who wait."""
 
     def __init__(self, answered: Event) -> None:
@@ -43,40 +43,40 @@ class _Question:
         return self.answer
 
 
-class Names:
+class DisplayNames:
     """The settled display names of one target's applications, indexes and data sources; for any thread."""
 
-    def __init__(self, keeper: Keeper, host: Host) -> None:
-        self._keeper = keeper
+    def __init__(self, store: StateStore, host: Host) -> None:
+        self._store = store
         self._host = host
         self._mutex = threading.Lock()
-        self._asking: dict[str, _Question] = {}
+        self._asking: dict[str, _PendingName] = {}
 
     def application(self, application_id: str, ask: Callable[[], str]) -> str:
         """Give an application's name; raises ProviderError where it cannot be settled now."""
-        return self._settle(f"application/{application_id}", application_id, ask)
+        return self._resolve(f"application/{application_id}", application_id, ask)
 
     def index(self, index: IndexId, ask: Callable[[], str]) -> str:
         """Give an index's name; raises ProviderError where it cannot be settled now."""
-        return self._settle(f"index/{index}", index.index_id, ask)
+        return self._resolve(f"index/{index}", index.index_id, ask)
 
     def data_source(self, source: SourceId, ask: Callable[[], str]) -> str:
         """Give a data source's name; raises ProviderError where it cannot be settled now."""
-        return self._settle(f"data_source/{source}", source.data_source_id, ask)
+        return self._resolve(f"data_source/{source}", source.data_source_id, ask)
 
-    def settled(self, source: SourceId) -> tuple[str | None, str | None]:
+    def resolved(self, source: SourceId) -> tuple[str | None, str | None]:
         """Give the names of a data source's application and its own, as far as they are settled; asks nobody."""
-        return self._keeper.name(f"application/{source.application_id}"), self._keeper.name(f"data_source/{source}")
+        return self._store.name(f"application/{source.application_id}"), self._store.name(f"data_source/{source}")
 
-    def _settle(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
+    def _resolve(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
         """Settle one name; of many who want the same one at once, the first asks for all."""
-        mine = _Question(self._host.event())
+        mine = _PendingName(self._host.event())
         with self._mutex:
             question = self._asking.setdefault(key, mine)
         if question is not mine:
             return question.wait()
         try:
-            mine.answer = name = self._keeper.name(key) or self._ask(key, identifier, ask)
+            mine.answer = name = self._store.name(key) or self._ask(key, identifier, ask)
         except BaseException as error:
             mine.answer = error
             raise
@@ -94,5 +94,5 @@ class Names:
                 raise
             logger.warning("no display name to be had: using the id", id=identifier, error=str(error))
             name = identifier
-        self._keeper.settle_name(key, name)
+        self._store.save_name(key, name)
         return name

@@ -16,10 +16,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.errors import StartupError
-from exporter.web.basic_auth import Passwords
-from exporter.web.middleware import Hardening
-from exporter.web.page import Page
-from exporter.web.responses import PiecesResponse
+from exporter.web.basic_auth import BasicAuthMiddleware
+from exporter.web.middleware import SecurityMiddleware
+from exporter.web.page import StatusPage
+from exporter.web.responses import ChunkedResponse
 from exporter.web.status import page_endpoint, sources_endpoint
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from exporter.status import Overview
-    from exporter.web.web_config import Access
+    from exporter.status import StatusDocument
+    from exporter.web.web_config import WebConfigReloader
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -42,7 +42,7 @@ RELOAD_PATH = "/-/reload"
 RENDERS_AT_ONCE = 4
 
 
-class Exposition(Protocol):
+class MetricsRenderer(Protocol):
     """Whatever can render the metrics; called from several threads at once."""
 
     def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], Mapping[str, str]]:
@@ -50,28 +50,28 @@ class Exposition(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class AppServices:
     """What the application serves.
 
     `healthy` and `ready` give None when fine, else the reason in words; `reload` gives the problems that kept the
     former configuration in force; `access` is the web config, None where everybody may ask.
     """
 
-    exposition: Exposition
-    overview: Overview
+    exposition: MetricsRenderer
+    overview: StatusDocument
     healthy: Callable[[], str | None]
     ready: Callable[[], str | None]
     telemetry_path: str = "/metrics"
     reload: Callable[[], Sequence[str]] | None = None
-    access: Access | None = None
+    web_config: WebConfigReloader | None = None
 
 
-def create_app(site: Site) -> Starlette:
+def create_app(site: AppServices) -> Starlette:
     """Build the ASGI application that serves a site."""
     _check_telemetry_path(site.telemetry_path)
     links = {"Metrics": site.telemetry_path, "JSON": SOURCES_PATH, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
     endpoints = {
-        STATUS_PATH: page_endpoint(site.overview, Page(links)),
+        STATUS_PATH: page_endpoint(site.overview, StatusPage(links)),
         SOURCES_PATH: sources_endpoint(site.overview),
         HEALTHY_PATH: _verdict_endpoint(site.healthy, "Healthy"),
         READY_PATH: _verdict_endpoint(site.ready, "Ready"),
@@ -80,9 +80,9 @@ def create_app(site: Site) -> Starlette:
     routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
     if site.reload:
         routes.append(Route(RELOAD_PATH, _reload_endpoint(site.reload), methods=["POST", "PUT"]))
-    middleware = [Middleware(Hardening, site.access)]
-    if site.access:
-        middleware.append(Middleware(Passwords, site.access, {HEALTHY_PATH, READY_PATH}))
+    middleware = [Middleware(SecurityMiddleware, site.web_config)]
+    if site.web_config:
+        middleware.append(Middleware(BasicAuthMiddleware, site.web_config, {HEALTHY_PATH, READY_PATH}))
     app = Starlette(routes=routes, middleware=middleware)
     app.router.redirect_slashes = False
     return app
@@ -95,7 +95,7 @@ def _check_telemetry_path(path: str) -> None:
         raise StartupError(f"--web.telemetry-path {path!r} is taken; choose another, such as /metrics")
 
 
-def _metrics_endpoint(exposition: Exposition) -> Endpoint:
+def _metrics_endpoint(exposition: MetricsRenderer) -> Endpoint:
     limiter = CapacityLimiter(RENDERS_AT_ONCE)
 
     # A large fleet's first render takes tens of milliseconds: in a thread it delays nobody else's handshake, health
@@ -108,7 +108,7 @@ def _metrics_endpoint(exposition: Exposition) -> Endpoint:
             abandon_on_cancel=True,
             limiter=limiter,
         )
-        return PiecesResponse(pieces, headers)
+        return ChunkedResponse(pieces, headers)
 
     return metrics
 

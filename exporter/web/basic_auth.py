@@ -68,13 +68,13 @@ class HasUsers(Protocol):
         """Give the users; none for a server that is open to everyone."""
 
 
-class Passwords:
+class BasicAuthMiddleware:
     """Ask for a user's password on every path but a few."""
 
-    def __init__(self, app: ASGIApp, access: HasUsers, free: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, web_config: HasUsers, free: Collection[str]) -> None:
         """`free` has the paths that answer to everyone."""
         self._app = app
-        self._access = access
+        self._web_config = web_config
         self._free = free
         self._bcrypt = Lock()
         self._of_address: dict[str, Lock] = {}
@@ -86,7 +86,7 @@ class Passwords:
         await app(scope, receive, send)
 
     async def _gate(self, scope: Scope) -> ASGIApp:
-        users = self._access.users
+        users = self._web_config.users
         if not users:
             return self._app
         given = _credentials(Headers(scope=scope).get("authorization", ""))

@@ -35,20 +35,20 @@ class HasHeaders(Protocol):
         """Give the headers of every answer."""
 
 
-class Hardening:
+class SecurityMiddleware:
     """Refuse large bodies, forbid content sniffing, add headers, and keep tracebacks in the log."""
 
-    def __init__(self, app: ASGIApp, access: HasHeaders | None = None) -> None:
+    def __init__(self, app: ASGIApp, web_config: HasHeaders | None = None) -> None:
         """`access` knows the headers that are configured."""
         self._app = app
-        self._access = access
+        self._web_config = web_config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._access.headers if self._access else {})
+        answer = _Answer(send, self._web_config.headers if self._web_config else {})
         app = _too_large if _has_large_body(Headers(scope=scope)) else self._app
         try:
             await app(scope, receive, answer.send)

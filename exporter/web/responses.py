@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SMALL_BYTES = 192 * 1024  # a third faster than 64 KiB; more is no faster, and is what a stalled client holds in memory
 
 
-class PiecesResponse(Response):
+class ChunkedResponse(Response):
     """Answer with a body of known length, the pieces of which others may be given at the same time."""
 
     def __init__(self, pieces: Sequence[bytes], headers: Mapping[str, str]) -> None:

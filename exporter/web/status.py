@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.exposition.negotiation import accepts_gzip
-from exporter.status import Query, QueryError, giving_way
+from exporter.status import Query, QueryError, yielding_gil
 from exporter.web.page import SOURCES_A_PAGE
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from exporter.status import Overview
-    from exporter.web.page import Page
+    from exporter.status import StatusDocument
+    from exporter.web.page import StatusPage
 
 SOURCES_AN_ANSWER = 1000  # where nobody asks for another number
 # One at a time: a page is made within moments, and whoever asks for a hundred shall not hold up scrapes.
@@ -30,7 +30,7 @@ GZIP_LEVEL = 1
 _HEADERS = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", "Referrer-Policy": "no-referrer"}
 
 
-def page_endpoint(overview: Overview, page: Page) -> Callable[[Request], Awaitable[Response]]:
+def page_endpoint(overview: StatusDocument, page: StatusPage) -> Callable[[Request], Awaitable[Response]]:
     """Give the endpoint for people."""
 
     def render(query: Query) -> bytes:
@@ -45,7 +45,7 @@ def page_endpoint(overview: Overview, page: Page) -> Callable[[Request], Awaitab
     return _endpoint(render, SOURCES_A_PAGE, headers)
 
 
-def sources_endpoint(overview: Overview) -> Callable[[Request], Awaitable[Response]]:
+def sources_endpoint(overview: StatusDocument) -> Callable[[Request], Awaitable[Response]]:
     """Give the endpoint for programs."""
 
     def render(query: Query) -> bytes:
@@ -79,7 +79,7 @@ def _endpoint(
 def _json(document: dict[str, Any]) -> bytes:
     """Write one source after the other, the rest before them."""
     rest = _dump({name: value for name, value in document.items() if name != "data_sources"})
-    sources = ",".join(_dump(source) for source in giving_way(document["data_sources"]))
+    sources = ",".join(_dump(source) for source in yielding_gil(document["data_sources"]))
     return f'{rest[:-1]},"data_sources":[{sources}]}}\n'.encode("ascii")
 
 

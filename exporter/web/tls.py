@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.config import LoadedWeb, TlsConfig
-    from exporter.errors import Problem
+    from exporter.errors import ConfigProblem
 
 _VERIFY = {
     "NoClientCert": ssl.CERT_NONE,
@@ -70,7 +70,7 @@ class Handshake(ssl.SSLObject):
             raise ssl.SSLCertVerificationError("the client's certificate has none of client_allowed_sans")
 
 
-class Context(ssl.SSLContext):
+class TlsContext(ssl.SSLContext):
     """The TLS settings of one version of a web config."""
 
     sslobject_class = Handshake
@@ -99,12 +99,12 @@ class CurrentContext(ssl.SSLContext):
         return self.current.wrap_bio(*args, **kwargs)
 
 
-def context_of(loaded: LoadedWeb) -> Context | None:
+def context_of(loaded: LoadedWeb) -> TlsContext | None:
     """Make the context that a web config asks for, None for no TLS; raises ConfigError with every problem."""
     tls = loaded.config.tls_server_config
     if tls is None or not tls.model_fields_set:
         return None
-    context = Context(ssl.PROTOCOL_TLS_SERVER)
+    context = TlsContext(ssl.PROTOCOL_TLS_SERVER)
     problems = [*_identify(context, loaded), *_trust(context, loaded, tls), *_choose(context, loaded, tls)]
     if problems:
         raise ConfigError(sorted(problems))
@@ -116,7 +116,7 @@ def context_of(loaded: LoadedWeb) -> Context | None:
     return context
 
 
-def _identify(context: Context, loaded: LoadedWeb) -> Iterator[Problem]:
+def _identify(context: TlsContext, loaded: LoadedWeb) -> Iterator[ConfigProblem]:
     """Load certificate and key."""
     certificate, key = loaded.pem("cert") or b"", loaded.pem("key") or b""
     if problem := _trouble_with_certificates(certificate):
@@ -137,7 +137,7 @@ def _identify(context: Context, loaded: LoadedWeb) -> Iterator[Problem]:
             yield loaded.problem("key", "it is encrypted, and there is nobody to ask for its password; decrypt it")
 
 
-def _trust(context: Context, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[Problem]:
+def _trust(context: TlsContext, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[ConfigProblem]:
     """Set whether clients need a certificate, and of whom."""
     context.verify_mode = _VERIFY[tls.client_auth_type]
     if tls.client_allowed_sans is not None:
@@ -154,7 +154,7 @@ def _trust(context: Context, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[Prob
         context.load_verify_locations(path)
 
 
-def _choose(context: Context, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[Problem]:
+def _choose(context: TlsContext, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[ConfigProblem]:
     """Set the cipher suites and the curve."""
     try:
         if tls.openssl_suites:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.config import LoadedWeb
-    from exporter.errors import Problem
-    from exporter.web.tls import Context
+    from exporter.errors import ConfigProblem
+    from exporter.web.tls import TlsContext
 
 LOOK_EVERY = 1.0  # seconds; a look reads four small files at most
 
 logger = structlog.get_logger()
 
 
-class Access:
+class WebConfigReloader:
     """What a web config file says, for as long as the server runs; building it raises ConfigError with every problem.
 
     The files are read again and again, and not only when their times and sizes change, which not every way of
@@ -42,7 +42,7 @@ class Access:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="web-config", daemon=True)
         self._seen = _Files()
-        self._problems: list[Problem] = []
+        self._problems: list[ConfigProblem] = []
         self._is_said = False
         self._tls_changed = self._applied = self._refused = _nothing
         self._in_force = self._read()
@@ -51,7 +51,7 @@ class Access:
         self.users = Users(self._in_force.hashes)
 
     @property
-    def warnings(self) -> tuple[Problem, ...]:
+    def warnings(self) -> tuple[ConfigProblem, ...]:
         """Give what is unwise."""
         return self._in_force.loaded.warnings
 
@@ -75,7 +75,7 @@ class Access:
         """Look no more."""
         self._stopping.set()
 
-    def look(self, *, is_asked_for: bool = False) -> list[Problem]:
+    def look(self, *, is_asked_for: bool = False) -> list[ConfigProblem]:
         """Apply what changed; gives what keeps it from being applied. Who asks for it says himself what that is."""
         with self._looking:
             if self._seen.have_changed():
@@ -93,7 +93,7 @@ class Access:
                 self._refused()
                 return
 
-    def _apply(self) -> list[Problem]:
+    def _apply(self) -> list[ConfigProblem]:
         try:
             new = self._read(self._in_force)
         except ConfigError as error:
@@ -143,7 +143,7 @@ class _Version:
     """What the files said at one time; of versions whose TLS is the same, the context is the same."""
 
     loaded: LoadedWeb
-    context: Context | None
+    context: TlsContext | None
 
     @property
     def hashes(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.fleet import DataSource, make_id, truth
+from exporter.simulator.fleet import DataSource, expected_totals, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
@@ -34,7 +34,7 @@ def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
                     for n, outcome in enumerate(["SUCCEEDED", "FAILED", "INCOMPLETE", "SUCCEEDED"])
                 ]
             until = began + 3
-            expected = [truth(source, 0, until) for source in sources]
+            expected = [expected_totals(source, 0, until) for source in sources]
             total = sum(sum(totals.completed.values()) for totals in expected)
             eventually(lambda: server.value("sum(qbusiness_sync_jobs_completed_total)") == total)
             time.sleep(0.5)

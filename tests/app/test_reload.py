@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id, truth
+from exporter.simulator.fleet import Application, DataSource, Fleet, Index, expected_totals, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
@@ -246,5 +246,5 @@ def test_every_job_counts_once_however_often_it_reloads(tmp_path: Path) -> None:
                 before = counters
             assert settle(program, sources, clock) > 10
             scrape = program.scrape()
-            assert all(agrees(scrape, source, truth(source, 0.0, clock.now())) for source in sources)
+            assert all(agrees(scrape, source, expected_totals(source, 0.0, clock.now())) for source in sources)
             eventually(lambda: len(lines(program, "configuration applied")) == reloads)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import botocore
 import pytest
 
-from exporter.aws import Connection, was_authorised
+from exporter.aws import AwsClient, was_authorised
 from exporter.config import PollingConfig, TargetConfig
 from exporter.domain.model import (
     DOCUMENT_KINDS,
@@ -49,14 +49,14 @@ FAULTS = {
 }
 
 
-class Attempts:
+class RequestObserver:
     """Whoever wants to know of every attempt."""
 
     def __init__(self) -> None:
         self.codes: list[str] = []
         self.operations: list[str] = []
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Let it pass."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
@@ -75,10 +75,10 @@ class Rig:
         jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(25)]
         self.source = DataSource("hr", jobs=jobs)
         self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
-        self.attempts = Attempts()
+        self.attempts = RequestObserver()
         settings = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **target})
         polling = PollingConfig.model_validate({"timeout": "300ms"})
-        self.connection = Connection(settings, polling, self.attempts, System())
+        self.connection = AwsClient(settings, polling, self.attempts, System())
         self.provider = QBusiness(self.connection)
         ((application, index, _),) = self.service.fleet.data_sources()
         self.id = SourceId(application.id, index.id, self.source.id)
@@ -441,9 +441,9 @@ def test_a_service_that_is_not_there_is_a_connection_error() -> None:
     assert rig.attempts.codes == ["connection"] * 3
 
 
-def connect(**target: str) -> Connection:
+def connect(**target: str) -> AwsClient:
     """Make a connection to a target in AWS itself, which nothing is asked of."""
-    return Connection(TargetConfig.model_validate(target), PollingConfig(), Attempts(), System())
+    return AwsClient(TargetConfig.model_validate(target), PollingConfig(), RequestObserver(), System())
 
 
 def test_a_target_without_a_region_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aws.rate_limiter import FLOOR, METERED, RECOVERY, Budget, Meter, Pace
+from exporter.aws.rate_limiter import FLOOR, METERED, RECOVERY, AdaptiveRate, RateLimiter, RateMeter
 from exporter.errors import StoppedError
 from exporter.runtime import System
 
 
 def test_the_budget_holds_over_any_second() -> None:
     """Attempts from many threads are spaced out."""
-    budget = Budget(100.0, System(), threading.Event())
+    rate_limiter = RateLimiter(100.0, System(), threading.Event())
     moments: list[float] = []
 
     def attempt() -> None:
         for _ in range(10):
-            budget.admit()
+            rate_limiter.acquire()
             moments.append(time.monotonic())
 
     threads = [threading.Thread(target=attempt) for _ in range(4)]
@@ -41,7 +41,7 @@ def test_the_budget_holds_over_any_second() -> None:
 )
 def test_no_ten_seconds_have_more_than_ten_times_the_ceiling(ceiling: float, asked: list[tuple[float, bool]]) -> None:
     """However the requests come, throttled or not; and no request is early."""
-    pace, now = Pace(ceiling, 0.0), 0.0
+    pace, now = AdaptiveRate(ceiling, 0.0), 0.0
     moments = []
     for pause, throttled in asked:
         now += pause / ceiling
@@ -56,7 +56,7 @@ def test_no_ten_seconds_have_more_than_ten_times_the_ceiling(ceiling: float, ask
 
 def test_the_rate_halves_when_throttled_and_recovers_slowly() -> None:
     """Requests that were on their way together are one sign; however hard, it never comes to a stop."""
-    pace = Pace(8.0, 0.0)
+    pace = AdaptiveRate(8.0, 0.0)
     for _ in range(5):
         pace.throttled(100.0)
     assert pace.rate(100.0) == 4.0
@@ -71,7 +71,7 @@ def test_the_rate_halves_when_throttled_and_recovers_slowly() -> None:
 
 def test_another_ceiling_keeps_what_was_learned() -> None:
     """Half the rate stays half the rate, and recovers to the new ceiling."""
-    pace = Pace(8.0, 0.0)
+    pace = AdaptiveRate(8.0, 0.0)
     pace.throttled(100.0)
     pace.change(2.0, 100.0)
     assert pace.rate(100.0) == 1.0
@@ -83,7 +83,7 @@ def test_another_ceiling_keeps_what_was_learned() -> None:
 @given(st.lists(st.floats(0, 200), max_size=300), st.floats(0, 300))
 def test_the_meter_counts_the_last_minute(moments: list[float], now: float) -> None:
     """Whatever was sent within it, and nothing that is still to come; a short life is no whole minute."""
-    meter = Meter(0.0)
+    meter = RateMeter(0.0)
     for moment in sorted(moments):
         meter.note(moment)
     sent = sum(now - METERED < int(moment) <= now for moment in moments)
@@ -92,23 +92,23 @@ def test_the_meter_counts_the_last_minute(moments: list[float], now: float) -> N
 
 def test_what_is_spent_is_what_was_admitted() -> None:
     """In requests a second, since the beginning where that was a moment ago."""
-    budget = Budget(1000.0, System(), threading.Event())
-    assert budget.spent() == 0
+    rate_limiter = RateLimiter(1000.0, System(), threading.Event())
+    assert rate_limiter.observed_rate() == 0
     for _ in range(5):
-        budget.admit()
-    assert 0 < budget.spent() <= 5
+        rate_limiter.acquire()
+    assert 0 < rate_limiter.observed_rate() <= 5
 
 
 def test_a_stop_lets_go_of_who_waits_and_lets_nobody_send() -> None:
     """Neither those whose moment is yet to come nor whoever asks afterwards; and nothing takes it for a failure."""
     stop = threading.Event()
-    budget = Budget(0.01, System(), stop)
-    budget.admit()
+    rate_limiter = RateLimiter(0.01, System(), stop)
+    rate_limiter.acquire()
     ended = []
 
     def attempt() -> None:
         try:
-            budget.admit()
+            rate_limiter.acquire()
         except Exception:  # noqa: BLE001 (what must not see it)
             ended.append("failed")
         except StoppedError:

@@ -22,7 +22,7 @@ from exporter.domain.model import (
     Description,
     Location,
     Names,
-    Reading,
+    PollData,
     SourceHistory,
     SourceSnapshot,
     SyncJob,
@@ -40,10 +40,10 @@ COMPLETED = "qbusiness_sync_jobs_completed_total"
 DAILY = Description("hr", "S3", "ACTIVE", NOON, NOON, "cron(0 * * * ? *)")
 
 
-def snapshot(history: SourceHistory, about: Description = DAILY) -> SourceSnapshot:
+def snapshot(history: SourceHistory, description: Description = DAILY) -> SourceSnapshot:
     """Build what is known of a source that is watched."""
     location = Location("111122223333", "us-east-1")
-    return SourceSnapshot(make_source(), Names("intranet", "hr"), history, True, NOON, "main", about, location)  # noqa: FBT003 (a record)
+    return SourceSnapshot(make_source(), Names("intranet", "hr"), history, True, NOON, "main", description, location)  # noqa: FBT003 (a record)
 
 
 def told(
@@ -127,9 +127,9 @@ def test_what_was_over_before_the_first_moment_is_history() -> None:
 def test_the_schedule_is_told_from_when_it_is_known_to_have_been_this() -> None:
     """Before the last update of the data source it may have been another."""
     jobs = [make_job(started=NOON)]
-    about = replace(DAILY, updated=NOON + HOUR)
+    description = replace(DAILY, updated=NOON + HOUR)
     replay = Replay(SourceFamilies(POLICY.window), POLICY, STEP)
-    timeline = replay.tell(snapshot(watched_since(NOON + 3 * HOUR), about), jobs, None)
+    timeline = replay.tell(snapshot(watched_since(NOON + 3 * HOUR), description), jobs, None)
     for name in SINCE_UPDATED:
         found = samples(timeline, name)
         assert NOON + HOUR <= min(found) < NOON + HOUR + STEP
@@ -195,7 +195,7 @@ def test_over_the_seam_each_job_is_counted_once(
     now = first_poll
     while now < NOON + 6 * HOUR:
         views = tuple(seen(job, now) for job in jobs if job.started <= now)
-        live = fold(live, Reading(views, float(math.floor(now)), float(math.floor(now))), POLICY)
+        live = fold(live, PollData(views, float(math.floor(now)), float(math.floor(now))), POLICY)
         now += 613.0 if now > first_poll else 1.5
     assert live
     past = samples_of_end(told(jobs, live))
@@ -233,9 +233,9 @@ def test_forgotten_jobs_that_are_found_again_are_told_to_end_where_they_were_not
     later = [make_job(f"d{n}", started=NOON + n * 24 * HOUR, lasted=60) for n in range(1, 30)]
     history = SourceHistory(watched_since=NOON, as_of=NOON)
     for job in (before, counted, *later):
-        history = fold(history, Reading((job,), max(NOON, job.started + HOUR), job.started + HOUR), POLICY)
+        history = fold(history, PollData((job,), max(NOON, job.started + HOUR), job.started + HOUR), POLICY)
     assert not {before.execution_id, counted.execution_id} & history.jobs.keys()
     again = tuple(replace(job, status="SYNCING", ended=None) for job in (before, counted))
-    history = fold(history, Reading(again, history.as_of + HOUR, history.as_of + HOUR), POLICY)
+    history = fold(history, PollData(again, history.as_of + HOUR, history.as_of + HOUR), POLICY)
     assert {before.execution_id, counted.execution_id} <= history.jobs.keys()
     assert (told_to_end(before, history), told_to_end(counted, history)) == (before.ended, math.inf)

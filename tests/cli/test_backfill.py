@@ -21,12 +21,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.backfill.families import UNKNOWN
 from exporter.cli import main
-from exporter.cli.oneshot import Asked
+from exporter.cli.oneshot import OneShotTarget
 from exporter.config import PollingConfig, TargetConfig
 from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, IndexId, Location, SourceId
 from exporter.domain.model import DataSource as Watched
 from exporter.metrics import SourceFamilies
-from exporter.polling.lookback import STREAK
+from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
 from exporter.polling.poller import Poller
 from exporter.runtime import System
 from exporter.simulator.clock import ManualClock
@@ -34,8 +34,8 @@ from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.target.context import Access, Means
-from exporter.target.display_names import Names
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
 from tests.support.builders import HOUR, POLICY
 from tests.support.harness import fleet_of
 from tests.support.random_fleet import random_fleet
@@ -109,11 +109,13 @@ class Live:
 
     def __init__(self, service: SimulatedQBusiness) -> None:
         target = TargetConfig.model_validate({"name": "test", "region": "us-east-1", "endpoint_url": service.url})
-        asked = Asked(target, PollingConfig.model_validate({"requests_per_second": 1000}))
+        asked = OneShotTarget(target, PollingConfig.model_validate({"requests_per_second": 1000}))
         store = Store(MEMORY, lambda: None)
         host = System()
-        means = Means("test", asked.provider, store, Names(store, host), Access("test"), host)
-        self._poller = Poller(means, self, POLICY)
+        context = TargetContext(
+            "test", asked.provider, store, DisplayNames(store, host), CredentialStatus("test"), host
+        )
+        self._poller = Poller(context, self, POLICY)
         self.shown: dict[SourceId, SourceSnapshot] = {}
         self._sources = []
         for application, index, source in service.fleet.data_sources():
@@ -209,7 +211,7 @@ def test_the_past_is_told_as_it_would_have_been_scraped(
                     mine = {key: v for key, v in mine.items() if key[0] != name}
                     expected = {key: v for key, v in expected.items() if key[0] != name}
             streak = "qbusiness_consecutive_failed_syncs"
-            if value(expected, streak) >= STREAK - 5:  # a first poll reads no further back
+            if value(expected, streak) >= MAX_FAILURE_LOOKBACK - 5:  # a first poll reads no further back
                 assert value(mine, streak) >= value(expected, streak)
                 mine, expected = ({k: v for k, v in page.items() if k[0] != streak} for page in (mine, expected))
             if mine:

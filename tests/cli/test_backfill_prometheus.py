@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.simulator.fleet import DataSource, make_id, truth
+from exporter.simulator.fleet import DataSource, expected_totals, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
@@ -105,7 +105,7 @@ def check_past(server: Prometheus, sources: list[DataSource], began: float) -> N
     for back in (2.9, 2.0, 1.234, 0.5, 0.2):
         moment = (began - back * HOUR) // 60 * 60
         for source in sources:
-            told = truth(source, first[source.name], moment)
+            told = expected_totals(source, first[source.name], moment)
             name = f'{{data_source="{source.name}"}}'
             for outcome, count in told.completed.items():
                 matcher = f'{{data_source="{source.name}",status="{outcome}"}}'
@@ -133,7 +133,7 @@ def check_past(server: Prometheus, sources: list[DataSource], began: float) -> N
 def check_seam(server: Prometheus, sources: list[DataSource], now: float) -> None:
     """Ask about a time that has both."""
     for source in sources:
-        told = truth(source, 0, now)
+        told = expected_totals(source, 0, now)
         for outcome, count in told.completed.items():
             series = f'{COMPLETED}{{data_source="{source.name}",status="{outcome}"}}'
             (only,) = server.ask("query", query=f"{series}[4h]")["result"]

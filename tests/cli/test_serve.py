@@ -23,7 +23,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import HOUR
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import Watcher, lively, settle
+from tests.support.oracle import DiscoveryObserver, lively, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> N
     clock = ScaledClock()
     dice = random.Random(1)
     sources = [DataSource(f"source-{n}") for n in range(4)]
-    watcher = Watcher()
+    watcher = DiscoveryObserver()
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
         for life in range(14):

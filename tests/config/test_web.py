@@ -19,7 +19,7 @@ from exporter.config import TlsConfig, WebConfig
 from exporter.config.web import HeadersConfig, HttpConfig
 from exporter.config.web_types import CURVES, IF_GIVEN, NO_CLIENT, SUITES, UNSUPPORTED_AUTH, VERIFIED, VERSIONS
 from exporter.errors import ConfigError
-from exporter.web.web_config import Access
+from exporter.web.web_config import WebConfigReloader
 from tests.support.certificates import Certificates, trusting
 
 if TYPE_CHECKING:
@@ -53,18 +53,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def load(folder: Path) -> Callable[[str], Access]:
+def load(folder: Path) -> Callable[[str], WebConfigReloader]:
     """Load the text of a web config in that folder."""
 
-    def load(text: str) -> Access:
+    def load(text: str) -> WebConfigReloader:
         path = folder / "web.yml"
         path.write_text(text)
-        return Access(path)
+        return WebConfigReloader(path)
 
     return load
 
 
-def handshake(access: Access, client: ssl.SSLContext) -> tuple[ssl.SSLError | None, ssl.SSLObject]:
+def handshake(access: WebConfigReloader, client: ssl.SSLContext) -> tuple[ssl.SSLError | None, ssl.SSLObject]:
     """Let a client shake hands, as asyncio would; give why the server refused it, and the client's end."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     assert access.ssl_context
@@ -86,7 +86,7 @@ def handshake(access: Access, client: ssl.SSLContext) -> tuple[ssl.SSLError | No
 
 @pytest.mark.parametrize(("text", "problems"), [pytest.param(*case[1:], id=case[0]) for case in BAD])
 def test_every_problem_is_named_with_its_place(
-    load: Callable[[str], Access], folder: Path, text: str, problems: list[str]
+    load: Callable[[str], WebConfigReloader], folder: Path, text: str, problems: list[str]
 ) -> None:
     """In the words of a person, sorted by where it stands, and never with what may be a password."""
     with pytest.raises(ConfigError) as refused:
@@ -114,7 +114,7 @@ def test_the_example_is_accepted_by_both(folder: Path) -> None:
     """The exporter and promtool agree on what people begin with."""
     example = folder / "web-config.example.yml"
     shutil.copy(ROOT / "deploy" / example.name, example)
-    access = Access(example)
+    access = WebConfigReloader(example)
     assert access.warnings == ()
     assert access.summary() == "TLS, client certificates: RequireAndVerifyClientCert; users: 1"
     assert access.users.verify(b"prometheus", b"change me")
@@ -133,13 +133,13 @@ def test_the_example_is_accepted_by_both(folder: Path) -> None:
         "http_server_config: {headers: {X-XSS-Protection: 0, Content-Security-Policy: default-src 'self'}}\n",
     ],
 )
-def test_what_needs_no_tls(load: Callable[[str], Access], folder: Path, text: str) -> None:
+def test_what_needs_no_tls(load: Callable[[str], WebConfigReloader], folder: Path, text: str) -> None:
     """Everything may be left out, and promtool agrees."""
     assert load(text).ssl_context is None
     subprocess.run(["promtool", "check", "web-config", str(folder / "web.yml")], check=True)
 
 
-def test_a_slow_hash_is_unwise(load: Callable[[str], Access]) -> None:
+def test_a_slow_hash_is_unwise(load: Callable[[str], WebConfigReloader]) -> None:
     """It is a warning, with its place."""
     (warning,) = load(f"basic_auth_users: {{alice: {HASH.replace('$04$', '$17$')}}}").warnings
     assert (warning.line, warning.column) == (1, 27)
@@ -170,7 +170,7 @@ def test_a_slow_hash_is_unwise(load: Callable[[str], Access]) -> None:
     ],
 )
 def test_versions_and_suites(
-    load: Callable[[str], Access], folder: Path, text: str, version: str, cipher: str | None
+    load: Callable[[str], WebConfigReloader], folder: Path, text: str, version: str, cipher: str | None
 ) -> None:
     """What is chosen is what the file says, in its order, or in the client's where it says so."""
     access = load(f"tls_server_config: {{cert_file: server.crt, key_file: server.key, {text}}}")
@@ -183,7 +183,7 @@ def test_versions_and_suites(
 
 
 @pytest.mark.parametrize(("curve", "agrees"), [("prime256v1", True), ("secp384r1", False)])
-def test_a_curve(load: Callable[[str], Access], folder: Path, curve: str, agrees: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+def test_a_curve(load: Callable[[str], WebConfigReloader], folder: Path, curve: str, agrees: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """A client that has another one is refused."""
     access = load(
         "tls_server_config: {cert_file: server.crt, key_file: server.key, curve_preferences: [CurveP256]}",
@@ -193,7 +193,7 @@ def test_a_curve(load: Callable[[str], Access], folder: Path, curve: str, agrees
     assert (handshake(access, client)[0] is None) is agrees
 
 
-def test_certificates_written_in_place(load: Callable[[str], Access], folder: Path) -> None:
+def test_certificates_written_in_place(load: Callable[[str], WebConfigReloader], folder: Path) -> None:
     """They do what files do."""
     inline = {key: (folder / file).read_text() for key, file in INLINE.items()}
     access = load(yaml.safe_dump({"tls_server_config": {**inline, "client_auth_type": "RequireAndVerifyClientCert"}}))
@@ -210,7 +210,7 @@ def test_certificates_written_in_place(load: Callable[[str], Access], folder: Pa
     ],
 )
 def test_client_certificates(  # noqa: PLR0913 (a row of the table each)
-    load: Callable[[str], Access],
+    load: Callable[[str], WebConfigReloader],
     folder: Path,
     tmp_path: Path,
     *,
@@ -241,7 +241,12 @@ def test_client_certificates(  # noqa: PLR0913 (a row of the table each)
         ("[]", False),
     ],
 )
-def test_allowed_names_of_clients(load: Callable[[str], Access], folder: Path, sans: str, let_in: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+def test_allowed_names_of_clients(
+    load: Callable[[str], WebConfigReloader],
+    folder: Path,
+    sans: str,
+    let_in: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
     """One of them must be among those of the certificate, to the letter."""
     access = load(
         "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, "
@@ -272,7 +277,9 @@ ANYTHING = st.recursive(
 
 @given(data=st.dictionaries(KEYS, ANYTHING, max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_the_file_has_it_loads_or_is_refused(load: Callable[[str], Access], data: dict[str, Any]) -> None:
+def test_whatever_the_file_has_it_loads_or_is_refused(
+    load: Callable[[str], WebConfigReloader], data: dict[str, Any]
+) -> None:
     """With places and without secrets; nothing else ever happens."""
     said = ""
     try:

@@ -120,7 +120,7 @@ def test_every_failure_reaches_who_is_on_call_and_clears_when_it_is_over(tmp_pat
         assert not flapped
 
 
-def about(labels: Mapping[str, str]) -> tuple[str, str]:
+def description(labels: Mapping[str, str]) -> tuple[str, str]:
     """Give an alert, and whom it is about."""
     names = ("data_source", "index", "target", "instance", "job")
     return labels["alertname"], next((labels[name] for name in names if name in labels), "")
@@ -128,7 +128,7 @@ def about(labels: Mapping[str, str]) -> tuple[str, str]:
 
 def told(receiver: Receiver) -> dict[tuple[str, str], list[str]]:
     """Give the course of each alert that was told of; the end of one that was inhibited is told of too, and no news."""
-    courses = {about(dict(labels)): course for labels, course in receiver.courses().items()}
+    courses = {description(dict(labels)): course for labels, course in receiver.courses().items()}
     return {alert: course for alert, course in courses.items() if "firing" in course}
 
 
@@ -139,7 +139,7 @@ def over(receiver: Receiver) -> set[tuple[str, str]]:
 
 def firing(server: Prometheus) -> set[tuple[str, str]]:
     """Give the alerts that fire now."""
-    return {about(alert["labels"]) for alert in server.ask("alerts")["alerts"] if alert["state"] == "firing"}
+    return {description(alert["labels"]) for alert in server.ask("alerts")["alerts"] if alert["state"] == "firing"}
 
 
 def assert_right_person_is_told(receiver: Receiver) -> None:

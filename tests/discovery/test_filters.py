@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import DiscoveryConfig
-from exporter.discovery.filters import Candidate, Rules
+from exporter.discovery.filters import Candidate, SourceFilters
 
 HR = Candidate("intranet", "main", "hr-sharepoint", "SHAREPOINTV2", {"team": "hr"})
 
 
-def rules(**discovery: object) -> Rules:
+def rules(**discovery: object) -> SourceFilters:
     """Make rules as a configuration has them."""
-    return Rules(DiscoveryConfig.model_validate(discovery))
+    return SourceFilters(DiscoveryConfig.model_validate(discovery))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_included_and_not_excluded_is_wanted(
     include: list[object], exclude: list[object], *, wanted: bool
 ) -> None:
     """Globs are held against whole names, as they are spelled; all that a filter gives must match."""
-    assert rules(include=include, exclude=exclude).wants(HR) is wanted
+    assert rules(include=include, exclude=exclude).match(HR) is wanted
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_included_and_not_excluded_is_wanted(
 def test_what_is_not_known_yet_may_matter(known: Candidate, answer: bool | None) -> None:  # noqa: FBT001 (a table)
     """So an application that cannot match is not even looked into, and tags are asked for only where they decide."""
     some = rules(include=[{"application": "intranet", "tags": {"team": "hr"}}], exclude=[{"index": "test"}])
-    assert some.wants(known) is answer
+    assert some.match(known) is answer
 
 
 words = st.sampled_from(["a", "b", "ab"])
@@ -81,14 +81,14 @@ candidates = st.builds(Candidate, words, words, words, words, tags)
 def test_an_early_answer_holds(include: list[object], exclude: list[object], whole: Candidate) -> None:
     """Whatever is said before all is known is what will be said then."""
     some = rules(include=include, exclude=exclude)
-    final = some.wants(whole)
+    final = some.match(whole)
     assert final is not None
     for known in (
         replace(whole, tags=None),
         Candidate(whole.application, whole.index),
         Candidate(whole.application),
     ):
-        assert some.wants(known) in {None, final}
+        assert some.match(known) in {None, final}
         assert some.matching(known, surely=True) <= some.matching(whole, surely=True)
         assert some.matching(known, surely=False) >= some.matching(whole, surely=True)
 

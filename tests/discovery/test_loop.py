@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
-from exporter.discovery.loop import NOTHING, Patrol
-from exporter.discovery.reconciler import Round
+from exporter.discovery.loop import NOTHING, DiscoveryLoop
+from exporter.discovery.reconciler import RunResult
 from exporter.runtime import System
 
 if TYPE_CHECKING:
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 
 
-WHOLE, PARTLY = Round(complete=True, reached=True), Round(complete=False, reached=True)
+WHOLE, PARTLY = RunResult(complete=True, reached=True), RunResult(complete=False, reached=True)
 
 
-def patrol(clock: FakeClock, interval: float = 900.0) -> Patrol:
+def loop(clock: FakeClock, interval: float = 900.0) -> DiscoveryLoop:
     """Make one that looks round every quarter of an hour."""
-    return Patrol(lambda: WHOLE, interval, 15.0, clock, random.Random(1))
+    return DiscoveryLoop(lambda: WHOLE, interval, 15.0, clock, random.Random(1))
 
 
 def test_rounds_begin_at_their_interval(clock: FakeClock) -> None:
     """However long one takes; one that takes longer is followed at once."""
-    assert patrol(clock).pause(100.0, 160.0, WHOLE) == 840.0
-    assert patrol(clock).pause(100.0, 1100.0, WHOLE) == 0.0
+    assert loop(clock).pause(100.0, 160.0, WHOLE) == 840.0
+    assert loop(clock).pause(100.0, 1100.0, WHOLE) == 0.0
 
 
 def test_what_cannot_be_reached_is_tried_again_soon_and_then_more_rarely(clock: FakeClock) -> None:
     """With jitter, never more rarely than at the interval; a success begins anew."""
-    one = patrol(clock)
+    one = loop(clock)
     pauses = [one.pause(0.0, 0.0, NOTHING) for _ in range(10)]
     for pause, most in zip(pauses, (15, 30, 60, 120, 240, 480, 900, 900, 900, 900), strict=True):
         assert most / 2 <= pause <= most
@@ -44,7 +44,7 @@ def test_what_cannot_be_reached_is_tried_again_soon_and_then_more_rarely(clock: 
 
 def test_what_failed_in_part_does_not_wait_for_hours(clock: FakeClock) -> None:
     """One request that fails must not mean a failing discovery for six hours, nor one refused rounds without end."""
-    one = patrol(clock, interval=6 * 3600.0)
+    one = loop(clock, interval=6 * 3600.0)
     pauses = [one.pause(100.0, 160.0, PARTLY) for _ in range(7)]
     assert pauses == [840.0, 1740.0, 3540.0, 7140.0, 14340.0, 21540.0, 21540.0]
     for other in (WHOLE, NOTHING):
@@ -58,7 +58,7 @@ def test_a_defect_is_not_the_end_of_discovery() -> None:
     rounds = 0
     enough = threading.Event()
 
-    def go_round() -> Round:
+    def go_round() -> RunResult:
         nonlocal rounds
         rounds += 1
         if rounds == 1:
@@ -67,7 +67,7 @@ def test_a_defect_is_not_the_end_of_discovery() -> None:
         return WHOLE
 
     clock = System()
-    one = Patrol(go_round, 0.01, 0.01, clock, random.Random(1))
+    one = DiscoveryLoop(go_round, 0.01, 0.01, clock, random.Random(1))
     assert one.unready() == "data sources are being looked for"
     with capture_logs() as logs:
         one.start()

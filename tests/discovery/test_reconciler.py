@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.aws import Connection
+from exporter.aws import AwsClient
 from exporter.config import DiscoveryConfig, PollingConfig, TargetConfig
-from exporter.discovery.filters import Rules
-from exporter.discovery.reconciler import Round, Scope, Surveyor
-from exporter.discovery.tag_cache import Tags
+from exporter.discovery.filters import SourceFilters
+from exporter.discovery.reconciler import Reconciler, RunResult, Scope
+from exporter.discovery.tag_cache import TagCache
 from exporter.domain.model import DataSource as Watched
 from exporter.domain.model import IndexId, SourceId
 from exporter.providers.qbusiness.provider import QBusiness
@@ -20,23 +20,23 @@ from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.target.context import Access, Means
-from exporter.target.display_names import Names
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
 from tests.support.builders import NOON, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import Description, IndexFacts, Known
+    from exporter.domain.model import Description, IndexFacts, SavedSource
 
-WHOLE = Round(complete=True, reached=True)
-PARTLY = Round(complete=False, reached=True)
+WHOLE = RunResult(complete=True, reached=True)
+PARTLY = RunResult(complete=False, reached=True)
 
 
-class Attempts:
+class RequestObserver:
     """Whoever wants to know of every attempt."""
 
-    def admit(self) -> None:
+    def acquire(self) -> None:
         """Let it pass."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
@@ -53,7 +53,7 @@ class Watching:
         self.elsewhere: set[str] = set()
         self.stopping = False
 
-    def appear(self, source: Watched, since: float, known: Known | None) -> str | None:  # noqa: ARG002 (the protocol's)
+    def source_added(self, source: Watched, since: float, known: SavedSource | None) -> str | None:  # noqa: ARG002 (the protocol's)
         """Note, unless it is another's."""
         if source.name in self.elsewhere:
             return "other"
@@ -64,15 +64,15 @@ class Watching:
         """Note."""
         self.described[str(source.name)] = (index, listed)
 
-    def vanish(self, source: Watched) -> None:
+    def source_removed(self, source: Watched) -> None:
         """Note."""
         del self.sources[str(source.name)]
 
-    def show_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+    def index_updated(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
         """Note."""
         self.indexes[index] = (application, name, facts)
 
-    def drop_index(self, index: IndexId) -> None:
+    def index_removed(self, index: IndexId) -> None:
         """Note."""
         del self.indexes[index]
 
@@ -96,13 +96,18 @@ class Rig:
         self.watching = Watching()
         target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url})
         polling = PollingConfig.model_validate({"timeout": "300ms"})
-        provider = QBusiness(Connection(target, polling, Attempts(), System()))
-        means = Means(
-            "production", provider, self.store, Names(self.store, self.clock), Access("production"), self.clock
+        provider = QBusiness(AwsClient(target, polling, RequestObserver(), System()))
+        context = TargetContext(
+            "production",
+            provider,
+            self.store,
+            DisplayNames(self.store, self.clock),
+            CredentialStatus("production"),
+            self.clock,
         )
-        rules = None if discovery.pop("off", False) else Rules(DiscoveryConfig.model_validate(discovery))
-        tags = Tags(provider, self.clock, 900.0, 5.0)
-        self.surveyor = Surveyor(means, self.watching, Scope(rules, named), tags)
+        rules = None if discovery.pop("off", False) else SourceFilters(DiscoveryConfig.model_validate(discovery))
+        tags = TagCache(provider, self.clock, 900.0, 5.0)
+        self.reconciler = Reconciler(context, self.watching, Scope(rules, named), tags)
 
     @property
     def names(self) -> set[str]:
@@ -138,13 +143,13 @@ def found_with(**discovery: Any) -> set[str]:
     """Give what one round with these filters finds."""
     rig = Rig(organisation(), **discovery)
     with rig.service:
-        rig.surveyor.survey()
+        rig.reconciler.reconcile()
     return rig.names
 
 
 def test_everything_is_found_with_what_its_listing_says(rig: Rig) -> None:
     """Over all pages; a steady round is one listing, and asks for no source by itself."""
-    assert rig.surveyor.survey() == WHOLE
+    assert rig.reconciler.reconcile() == WHOLE
     assert len(rig.names) == 17
     index, listed = rig.watching.described["old-wiki"]
     assert listed
@@ -155,7 +160,7 @@ def test_everything_is_found_with_what_its_listing_says(rig: Rig) -> None:
     assert (application, name, facts.units, facts.documents) == ("support", "knowledge", 1, 992)
     first = rig.operations()
     assert first == {"ListApplications": 1, "ListIndices": 2, "GetIndex": 3, "ListDataSources": 4}
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert rig.operations() == first
 
 
@@ -178,7 +183,7 @@ def test_what_cannot_match_is_not_asked_for() -> None:
     """Filters by application and index spare requests, and tags are asked for only where they decide."""
     rig = Rig(organisation(), include=[{"application": "support", "tags": {"team": "support"}}])
     with rig.service:
-        rig.surveyor.survey()
+        rig.reconciler.reconcile()
     assert rig.operations() == {
         "ListApplications": 1,
         "ListIndices": 1,
@@ -192,13 +197,13 @@ def test_tags_are_labels_when_asked_for_and_are_asked_for_again() -> None:
     """A tag that is given later counts in the next round but one at the latest."""
     rig = Rig(organisation(), include=[{"data_source": "old-*"}], tag_labels=["team"])
     with rig.service:
-        rig.surveyor.survey()
+        rig.reconciler.reconcile()
         _, listed = rig.watching.described["old-s3"]
         assert listed
         assert listed.tags == ()
         rig.fleet.applications[0].indexes[1].data_sources[0].tags["team"] = "legal"
         rig.clock.advance(900)
-        rig.surveyor.survey()
+        rig.reconciler.reconcile()
         _, listed = rig.watching.described["old-s3"]
         assert listed
         assert listed.tags == (("team", "legal"),)
@@ -206,17 +211,17 @@ def test_tags_are_labels_when_asked_for_and_are_asked_for_again() -> None:
 
 def test_a_source_goes_when_its_listing_no_longer_has_it(rig: Rig) -> None:
     """Or its index's, or its application's; and with them the index's own series."""
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     del rig.fleet.applications[0].indexes[0].data_sources[3]
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert len(rig.names) == 16
     assert "doc-03" not in rig.names
     del rig.fleet.applications[0].indexes[1]
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert len(rig.names) == 14
     assert len(rig.watching.indexes) == 2
     del rig.fleet.applications[1]
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert "faq" not in rig.names
     assert len(rig.watching.indexes) == 1
 
@@ -228,27 +233,27 @@ LISTINGS = ("ListApplications", "ListIndices", "ListDataSources")
 def test_what_shifting_pages_passed_over_has_not_gone(rig: Rig, operation: str) -> None:
     """It is looked for a second time first, and goes when that does not find it either."""
     rig.service.api.paging.sizes = dict.fromkeys(LISTINGS, 1)
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     rig.operations()
     rig.service.faults.add("entry_passed_over", operation=operation, times=1)
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert len(rig.names) == 17
     assert len(rig.watching.indexes) == 3
     asked = rig.operations()
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert rig.operations()[operation] < asked[operation]
     fault = rig.service.faults.add("entry_passed_over", operation=operation)
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert len(rig.names) < 17
     rig.service.faults.remove(fault)
-    assert rig.surveyor.survey() == WHOLE
+    assert rig.reconciler.reconcile() == WHOLE
     assert len(rig.names) == 17
 
 
 @pytest.mark.parametrize("operation", LISTINGS)
 def test_an_entry_without_its_id_loses_nothing(rig: Rig, operation: str) -> None:
     """Nobody can tell whose it is, so nothing that the listing lacks has gone; the round says that it is not whole."""
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     application = rig.fleet.applications[0]
     index = application.indexes[0]
     nameless: dict[str, Any] = {
@@ -257,25 +262,25 @@ def test_an_entry_without_its_id_loses_nothing(rig: Rig, operation: str) -> None
         "ListDataSources": index.data_sources[0],
     }
     identifier, nameless[operation].id = nameless[operation].id, ""
-    assert rig.surveyor.survey() == PARTLY
+    assert rig.reconciler.reconcile() == PARTLY
     assert len(rig.names) == 17
     assert len(rig.watching.indexes) == 3
     nameless[operation].id = identifier
-    assert rig.surveyor.survey() == WHOLE
+    assert rig.reconciler.reconcile() == WHOLE
 
 
 @pytest.mark.parametrize("operation", ["ListApplications", "ListIndices", "GetIndex", "ListDataSources"])
 @pytest.mark.parametrize("kind", ["denied", "throttled", "empty_object", "server_error_html", "not_found", "cut"])
 def test_no_error_loses_a_source(rig: Rig, operation: str, kind: str) -> None:
     """Whatever fails, what was found stays; the round says that it is not whole."""
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     fault = rig.service.faults.add(kind, operation=operation)
-    done = rig.surveyor.survey()
+    done = rig.reconciler.reconcile()
     assert not done.complete
     assert len(rig.names) == 17
     assert len(rig.watching.indexes) == 3
     rig.service.faults.remove(fault)
-    assert rig.surveyor.survey() == WHOLE
+    assert rig.reconciler.reconcile() == WHOLE
 
 
 @pytest.mark.parametrize("kind", ["denied", "throttled", "hang", "reset"])
@@ -284,30 +289,30 @@ def test_one_application_in_trouble_is_named_once_and_the_others_go_on(rig: Rig,
     intranet = rig.fleet.applications[0]
     fault = rig.service.faults.add(kind, application_id=intranet.id)
     with capture_logs() as logs:
-        assert rig.surveyor.survey() == PARTLY
-        assert rig.surveyor.survey() == PARTLY
+        assert rig.reconciler.reconcile() == PARTLY
+        assert rig.reconciler.reconcile() == PARTLY
     assert rig.names == {"faq"}
     (line,) = (line for line in logs if line["event"] == "discovery failing")
     assert line["resource"] == f"application intranet ({intranet.id})"
     assert line["log_level"] == "warning"
     rig.service.faults.remove(fault)
     with capture_logs() as logs:
-        assert rig.surveyor.survey() == WHOLE
+        assert rig.reconciler.reconcile() == WHOLE
     assert [line["resource"] for line in logs if line["event"] == "discovery works again"] == [line["resource"]]
     assert len(rig.names) == 17
 
 
 def test_credentials_in_trouble_end_the_round_and_are_named_once(rig: Rig) -> None:
     """Nothing else can work then."""
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     rig.service.faults.add("expired_token")
     with capture_logs() as logs:
-        assert rig.surveyor.survey() == Round(complete=False, reached=False)
-        rig.surveyor.survey()
+        assert rig.reconciler.reconcile() == RunResult(complete=False, reached=False)
+        rig.reconciler.reconcile()
     assert [line["event"] for line in logs] == ["credentials do not work"]
     rig.service.faults.clear()
     with capture_logs() as logs:
-        assert rig.surveyor.survey() == WHOLE
+        assert rig.reconciler.reconcile() == WHOLE
     assert [line["event"] for line in logs] == ["credentials work again"]
     assert len(rig.names) == 17
 
@@ -316,29 +321,29 @@ def test_tags_that_cannot_be_had_change_nothing() -> None:
     """What was wanted by its tags stays, what was not does not come."""
     rig = Rig(organisation(), include=[{"tags": {"team": "support"}}])
     with rig.service:
-        rig.surveyor.survey()
+        rig.reconciler.reconcile()
         rig.fleet.applications[1].indexes[0].data_sources.append(DataSource("new", tags={"team": "support"}))
         rig.clock.advance(5000)
         fault = rig.service.faults.add("denied", operation="ListTagsForResource")
         with capture_logs() as logs:
-            assert rig.surveyor.survey() == PARTLY
+            assert rig.reconciler.reconcile() == PARTLY
         assert rig.names == {"faq"}
         assert len([line for line in logs if line["event"] == "discovery failing"]) == 3  # an index each
         rig.service.faults.remove(fault)
-        assert rig.surveyor.survey() == WHOLE
+        assert rig.reconciler.reconcile() == WHOLE
     assert rig.names == {"faq", "new"}
 
 
 def test_jobs_of_what_is_found_later_count_from_when_the_target_was_first_watched(rig: Rig) -> None:
     """Over restarts too."""
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     began = rig.watching.sources["faq"]
     assert NOON <= began < NOON + 5
     again = Rig(rig.fleet, rig.store)
     again.clock.advance(86400)
     with again.service:
         again.fleet.applications[1].indexes[0].data_sources.append(DataSource("new"))
-        again.surveyor.survey()
+        again.reconciler.reconcile()
     assert again.watching.sources["new"] == began
 
 
@@ -348,8 +353,8 @@ def test_a_filter_that_matches_nothing_is_named_at_the_start() -> None:
     exclude = [{"application": "support"}, {"data_source": "*-test"}, {"index": "archive"}]
     rig = Rig(organisation(), include=include, exclude=exclude)
     with rig.service, capture_logs() as logs:
-        rig.surveyor.survey()
-        rig.surveyor.survey()
+        rig.reconciler.reconcile()
+        rig.reconciler.reconcile()
     named = [line["filter"] for line in logs if line["event"] == "discovery filter matches nothing"]
     assert named == ["exclude[1] data_source: *-test", "include[1] application: typo*"]
 
@@ -358,13 +363,13 @@ def test_what_another_target_watches_is_left_to_it_and_said_once(rig: Rig) -> No
     """Until that one lets go of it."""
     rig.watching.elsewhere = {"faq"}
     with capture_logs() as logs:
-        assert rig.surveyor.survey() == WHOLE
-        rig.surveyor.survey()
+        assert rig.reconciler.reconcile() == WHOLE
+        rig.reconciler.reconcile()
     (line,) = (line for line in logs if line["log_level"] == "warning")
     assert (line["data_source"], line["polled_by"]) == ("faq", "other")
     assert "faq" not in rig.names
     rig.watching.elsewhere = set()
-    rig.surveyor.survey()
+    rig.reconciler.reconcile()
     assert "faq" in rig.names
 
 
@@ -375,7 +380,7 @@ def test_what_is_named_is_described_without_being_looked_for() -> None:
     named = Watched("production", SourceId(application.id, index.id, source.id), "Intranet", "wiki")
     rig = Rig(fleet, None, named, off=True)
     with rig.service:
-        assert rig.surveyor.survey() == WHOLE
+        assert rig.reconciler.reconcile() == WHOLE
         assert rig.names == set()
         shown, listed = rig.watching.described["wiki"]
         assert listed
@@ -383,7 +388,7 @@ def test_what_is_named_is_described_without_being_looked_for() -> None:
         assert [(a, i) for a, i, _ in rig.watching.indexes.values()] == [("Intranet", "archive")]
         assert rig.operations() == {"GetIndex": 1, "ListDataSources": 1}
         rig.service.faults.add("denied", operation="ListDataSources")
-        assert rig.surveyor.survey() == PARTLY
+        assert rig.reconciler.reconcile() == PARTLY
     assert len(rig.watching.indexes) == 1
 
 
@@ -392,7 +397,7 @@ def test_an_entry_without_an_id_is_said_and_the_others_count(rig: Rig) -> None:
     rig.fleet.applications[1].indexes[0].data_sources.append(DataSource("nameless"))
     rig.fleet.applications[1].indexes[0].data_sources[-1].id = ""
     with capture_logs() as logs:
-        assert rig.surveyor.survey() == PARTLY
+        assert rig.reconciler.reconcile() == PARTLY
     assert len(rig.names) == 17
     (line,) = (line for line in logs if line["event"] == "discovery failing")
     assert "an entry without dataSourceId was left out" in line["error"]

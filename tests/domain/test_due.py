@@ -6,7 +6,7 @@ import pytest
 
 from exporter.domain.due import Expectation, expectation
 from exporter.domain.history import fold
-from exporter.domain.model import Reading, SourceHistory
+from exporter.domain.model import PollData, SourceHistory
 from tests.support.builders import HOUR, POLICY, make_job
 
 MIDNIGHT = 1_790_035_200.0  # 00:00 UTC
@@ -16,7 +16,7 @@ DAILY = "cron(0 0 * * ? *)"
 def history(*started: float) -> SourceHistory:
     """Build a history of jobs that started at moments."""
     jobs = tuple(make_job(f"job-{n}", started=at, lasted=60) for n, at in enumerate(started))
-    return fold(None, Reading(jobs, MIDNIGHT, MIDNIGHT), POLICY)
+    return fold(None, PollData(jobs, MIDNIGHT, MIDNIGHT), POLICY)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.domain.history import Policy, fold, newly_ended, rebucket
-from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, DocumentCounts, Reading, SourceHistory, SyncJob
+from exporter.domain.history import CountingPolicy, fold, newly_ended, rebucket
+from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, DocumentCounts, PollData, SourceHistory, SyncJob
 from exporter.store import codec
 from tests.support.builders import HOUR, NOON, POLICY, make_job
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def read(*jobs: SyncJob, at: float = NOON, vanished: Sequence[str] = ()) -> Reading:
+def read(*jobs: SyncJob, at: float = NOON, vanished: Sequence[str] = ()) -> PollData:
     """Build a reading."""
-    return Reading(jobs, at, at, frozenset(vanished))
+    return PollData(jobs, at, at, frozenset(vanished))
 
 
-def polls(*readings: Reading, policy: Policy = POLICY) -> SourceHistory:
+def polls(*readings: PollData, policy: CountingPolicy = POLICY) -> SourceHistory:
     """Fold readings one after the other."""
     history = None
     for reading in readings:
@@ -107,7 +107,7 @@ def test_a_job_that_ended_between_the_answers_of_the_first_look_counts() -> None
     """A page fetched later shows it ended, after the first answer was made; an end after all of them is a mistake."""
     late = make_job("late", started=NOON - HOUR, lasted=HOUR + 5)
     odd = make_job("odd", started=NOON - HOUR, lasted=HOUR + 500)
-    history = polls(Reading((late, odd), NOON, NOON + 10))
+    history = polls(PollData((late, odd), NOON, NOON + 10))
     assert history.completed == {"SUCCEEDED": 1}
 
 
@@ -370,7 +370,7 @@ def test_totals_are_the_truth_whatever_happens_in_between(data: st.DataObject, j
         later = [view for life in jobs if (view := life.seen_at(now + 20)) and moment]
         shown = views + data.draw(st.lists(st.sampled_from(views + later), max_size=5) if views else st.just([]))
         before = history
-        history = fold(history, Reading(tuple(data.draw(st.permutations(shown))), now, now), POLICY)
+        history = fold(history, PollData(tuple(data.draw(st.permutations(shown))), now, now), POLICY)
         if before:
             assert all(history.completed.get(status, 0) >= count for status, count in before.completed.items())
             assert all(history.documents.get(kind, 0) >= count for kind, count in before.documents.items())
@@ -379,7 +379,7 @@ def test_totals_are_the_truth_whatever_happens_in_between(data: st.DataObject, j
             history = codec.load_history(codec.dump_totals(history), jobs_written)
     assert history is not None
     end = NOON + 5000 * 60
-    history = fold(history, Reading(tuple(view for life in jobs if (view := life.seen_at(end))), end, end), POLICY)
+    history = fold(history, PollData(tuple(view for life in jobs if (view := life.seen_at(end))), end, end), POLICY)
     completed, documents = truth(jobs, end)
     assert dict(history.completed) == completed
     assert {kind: history.documents.get(kind, 0) for kind in DOCUMENT_KINDS} == documents

@@ -17,7 +17,7 @@ from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
 from exporter.domain.model import Description, Names, SourceSnapshot
 from exporter.domain.schedule import parse
-from exporter.exposition import Exposition, Section
+from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
@@ -36,9 +36,9 @@ STANDING = {"max_duration_seconds": DAY, "max_failed_ratio": 0.05, "min_document
 
 def source(schedule: str | None = None, kind: str = "SHAREPOINTV2", **labels: str) -> SourceSnapshot:
     """Build a data source as it is shown; its type is not known where it is empty."""
-    about = Description("", kind, "ACTIVE", schedule=schedule) if kind else None
+    description = Description("", kind, "ACTIVE", schedule=schedule) if kind else None
     named = replace(make_source(), labels=tuple(labels.items()))
-    return SourceSnapshot(named, Names("intranet", "hr-sharepoint"), None, None, None, "main", about)
+    return SourceSnapshot(named, Names("intranet", "hr-sharepoint"), None, None, None, "main", description)
 
 
 class Shown:
@@ -47,7 +47,7 @@ class Shown:
     def __init__(self, snapshot: SourceSnapshot, *objectives: dict[str, Any], now: float = NOON) -> None:
         self.clock = FakeClock(wall=now)
         families = SourceFamilies(DAY, tuple(ObjectiveConfig.model_validate(each) for each in objectives))
-        section: Section[SourceSnapshot] = Section(families, self.clock)
+        section: ExpositionCache[SourceSnapshot] = ExpositionCache(families, self.clock)
         section.publish("it", snapshot, AwsClock(self.clock))
         self._page = Exposition((section,), CollectorRegistry())
 

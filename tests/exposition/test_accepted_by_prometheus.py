@@ -13,10 +13,10 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
-from exporter.domain.model import Description, Location, Names, Reading, SourceSnapshot, SyncJob
-from exporter.exposition import Exposition, Section
+from exporter.domain.model import Description, Location, Names, PollData, SourceSnapshot, SyncJob
+from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
-from exporter.web.application import Site, create_app
+from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
 from tests.support.harness import eventually
@@ -46,11 +46,13 @@ def random_job(dice: random.Random, number: int) -> SyncJob:
 def random_snapshot(dice: random.Random, number: int) -> SourceSnapshot:
     """Make a data source with anything between nothing and a past that was watched."""
     jobs = [random_job(dice, n) for n in range(dice.randrange(6))]
-    history = fold(None, Reading(tuple(jobs[:2]), NOON - 40 * HOUR, NOON - 40 * HOUR), POLICY)
-    history = fold(history, Reading(tuple(jobs), NOON, NOON), POLICY)
+    history = fold(None, PollData(tuple(jobs[:2]), NOON - 40 * HOUR, NOON - 40 * HOUR), POLICY)
+    history = fold(history, PollData(tuple(jobs), NOON, NOON), POLICY)
     schedule = dice.choice([None, "", "cron(0/30 * * * ? *)", "whenever"])
     tags = tuple((key, dice.choice(WORDS)) for key in LABELS if dice.random() < 0.5)
-    about = Description("hr", dice.choice(WORDS), dice.choice(["ACTIVE", "MENDING"]), schedule=schedule, tags=tags)
+    description = Description(
+        "hr", dice.choice(WORDS), dice.choice(["ACTIVE", "MENDING"]), schedule=schedule, tags=tags
+    )
     return SourceSnapshot(
         make_source(number),
         Names(dice.choice(WORDS), dice.choice(WORDS)),
@@ -58,7 +60,7 @@ def random_snapshot(dice: random.Random, number: int) -> SourceSnapshot:
         dice.choice([None, True, False]),
         NOON - dice.uniform(0, HOUR),
         "main",
-        dice.choice([None, about, about]),
+        dice.choice([None, description, description]),
         Location("111122223333", "us-east-1"),
     )
 
@@ -67,7 +69,7 @@ def random_snapshot(dice: random.Random, number: int) -> SourceSnapshot:
 def page(request: pytest.FixtureRequest, clock: FakeClock) -> Exposition:
     """Give the page of a random fleet."""
     dice = random.Random(request.param)
-    section: Section[SourceSnapshot] = Section(SourceFamilies(POLICY.window), clock)
+    section: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(POLICY.window), clock)
     for number in range(SOURCES):
         section.publish(f"{number:04}", random_snapshot(dice, number), AwsClock(clock))
     return Exposition((section,), CollectorRegistry())
@@ -76,7 +78,9 @@ def page(request: pytest.FixtureRequest, clock: FakeClock) -> Exposition:
 @pytest.fixture
 def served(page: Exposition) -> Iterator[str]:
     """Serve the page; give its address."""
-    server = WebServer(create_app(Site(page, Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"])
+    server = WebServer(
+        create_app(AppServices(page, Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"]
+    )
     server.start()
     yield "{}:{}".format(*server.addresses[0])
     server.stop()

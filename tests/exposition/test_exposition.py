@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
-from exporter.domain.model import Description, Location, Names, Reading, SourceSnapshot, SyncJob, tag_label
-from exporter.exposition import Exposition, Section, chunks
+from exporter.domain.model import Description, Location, Names, PollData, SourceSnapshot, SyncJob, tag_label
+from exporter.exposition import Exposition, ExpositionCache, chunks
 from exporter.exposition import gzip as gzip_blocks
 from exporter.metrics import SourceFamilies
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
@@ -40,7 +40,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 class Page:
     """A page, and where it is published to."""
 
-    sources: Section[SourceSnapshot]
+    sources: ExpositionCache[SourceSnapshot]
     exposition: Exposition
 
     def render(self, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
@@ -53,13 +53,13 @@ def page(clock: FakeClock) -> Page:
     """Give a page with one live metric of the exporter's own."""
     registry = CollectorRegistry()
     Gauge("own", "Something live.", registry=registry).set_function(clock.monotonic)
-    section: Section[SourceSnapshot] = Section(SourceFamilies(POLICY.window), clock)
+    section: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(POLICY.window), clock)
     return Page(section, Exposition((section,), registry))
 
 
 def show(page: Page, clock: FakeClock, *jobs: SyncJob, name: str = "hr") -> None:
     """Publish a source with jobs."""
-    history = fold(None, Reading(jobs, NOON, NOON), POLICY)
+    history = fold(None, PollData(jobs, NOON, NOON), POLICY)
     shown = SourceSnapshot(make_source(), Names("intranet", name), history, poll_succeeded=True, polled_at=NOON)
     page.sources.publish("a", shown, AwsClock(clock))
 
@@ -170,10 +170,10 @@ def test_hostile_names_stay_within_their_label(page: Page, clock: FakeClock, nam
 
 def test_the_next_sync_is_right_between_polls(page: Page, clock: FakeClock) -> None:
     """When the schedule fires, what was next is what was last, whether a poll came or not."""
-    about = Description("hr", "S3", "ACTIVE", schedule="cron(0/30 * * * ? *)")
+    description = Description("hr", "S3", "ACTIVE", schedule="cron(0/30 * * * ? *)")
     names, location = Names("intranet", "hr"), Location("111122223333", "us-east-1")
-    history = fold(None, Reading((), NOON, NOON), POLICY)
-    shown = SourceSnapshot(make_source(), names, history, True, NOON, "main", about, location)  # noqa: FBT003 (a record)
+    history = fold(None, PollData((), NOON, NOON), POLICY)
+    shown = SourceSnapshot(make_source(), names, history, True, NOON, "main", description, location)  # noqa: FBT003 (a record)
     page.sources.publish("a", shown, AwsClock(clock))
     fired = []
     for _ in range(4):
@@ -201,11 +201,11 @@ def test_what_is_withdrawn_is_shown_no_more(page: Page, clock: FakeClock) -> Non
 def test_hostile_facts_stay_within_their_labels(schedule: str, key: str, tag: str) -> None:
     """Schedules, tags and types are AWS's text."""
     clock = FakeClock()
-    section: Section[SourceSnapshot] = Section(SourceFamilies(POLICY.window), clock)
+    section: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(POLICY.window), clock)
     clean = [text.encode("utf-8", "replace").decode() for text in (schedule, key, tag)]
-    about = Description("hr", clean[2], clean[0], schedule=clean[0], tags=((clean[1], clean[2]),))
+    description = Description("hr", clean[2], clean[0], schedule=clean[0], tags=((clean[1], clean[2]),))
     names, location = Names("intranet", "hr"), Location("", "")
-    shown = SourceSnapshot(make_source(), names, None, True, NOON, "main", about, location)  # noqa: FBT003 (a record)
+    shown = SourceSnapshot(make_source(), names, None, True, NOON, "main", description, location)  # noqa: FBT003 (a record)
     section.publish("a", shown, AwsClock(clock))
     body, _ = scrape(Exposition((section,), CollectorRegistry()))
     families = {family.name: family for family in text_string_to_metric_families(body.decode())}
@@ -244,12 +244,12 @@ def snapshots(draw: st.DrawFn) -> SourceSnapshot:
     """Make a source with anything between nothing and a past that was watched."""
     history = None
     if draw(st.booleans()):
-        history = fold(None, Reading(tuple(draw(JOBS)), NOON - HOUR, NOON - HOUR), POLICY)
-        history = fold(history, Reading(tuple(draw(JOBS)), NOON, NOON), POLICY)
+        history = fold(None, PollData(tuple(draw(JOBS)), NOON - HOUR, NOON - HOUR), POLICY)
+        history = fold(history, PollData(tuple(draw(JOBS)), NOON, NOON), POLICY)
     names = Names(draw(FIRST_LINES), draw(FIRST_LINES))
-    about, location = draw(st.none() | ABOUT), Location("111122223333", "us-east-1")
+    description, location = draw(st.none() | ABOUT), Location("111122223333", "us-east-1")
     polled = draw(st.none() | st.floats(NOON - HOUR, NOON))
-    return SourceSnapshot(make_source(), names, history, draw(st.booleans()), polled, "main", about, location)
+    return SourceSnapshot(make_source(), names, history, draw(st.booleans()), polled, "main", description, location)
 
 
 PASSED = st.sampled_from([0.0, 7.0, 1800.0, 9 * HOUR])
@@ -265,7 +265,7 @@ def test_what_is_kept_and_joined_is_what_prometheus_client_renders(
 ) -> None:
     """After any publications, withdrawals and hours, in either format: the samples, under the headers, in the order."""
     clock, families = FakeClock(), SourceFamilies(POLICY.window)
-    section: Section[SourceSnapshot] = Section(families, clock)
+    section: ExpositionCache[SourceSnapshot] = ExpositionCache(families, clock)
     page = Exposition((section,), CollectorRegistry())
     shown: dict[str, SourceSnapshot] = {}
     for key, snapshot, passed, prepared in changes:
@@ -338,7 +338,7 @@ def test_what_did_not_change_is_the_same_object(page: Page, clock: FakeClock) ->
     openmetrics, _ = page.exposition.render("application/openmetrics-text", "")
     old = {id(piece) for piece in pieces}
     assert sum(id(piece) in old for piece in openmetrics) > len(openmetrics) / 2
-    history = fold(None, Reading((make_job(started=NOON - HOUR),), NOON, NOON), POLICY)
+    history = fold(None, PollData((make_job(started=NOON - HOUR),), NOON, NOON), POLICY)
     again = SourceSnapshot(make_source(), Names("intranet", "hr"), history, poll_succeeded=True, polled_at=NOON + 60)
     page.sources.publish("a", again, AwsClock(clock))
     new = b"".join(piece for piece in page.exposition.render("", "")[0] if id(piece) not in old)
@@ -382,10 +382,10 @@ def test_no_scrape_sees_half_a_source(page: Page, clock: FakeClock) -> None:
 def test_a_scrape_at_the_full_hour_finds_all_of_it_rendered(clock: FakeClock) -> None:
     """What falls due within the next minutes is made ahead, also when quiet polls come in between."""
     counted = Counted(POLICY.window)
-    section: Section[SourceSnapshot] = Section(counted, clock)
+    section: ExpositionCache[SourceSnapshot] = ExpositionCache(counted, clock)
     page = Exposition((section,), CollectorRegistry())
-    about = Description("hr", "S3", "ACTIVE", schedule="cron(0 * * * ? *)")
-    shown = SourceSnapshot(make_source(), Names("a", "b"), None, True, NOON, "main", about, Location("", ""))  # noqa: FBT003 (a record)
+    description = Description("hr", "S3", "ACTIVE", schedule="cron(0 * * * ? *)")
+    shown = SourceSnapshot(make_source(), Names("a", "b"), None, True, NOON, "main", description, Location("", ""))  # noqa: FBT003 (a record)
     section.publish("a", shown, AwsClock(clock))
     firing = value_in(scrape(page)[0], "qbusiness_data_source_next_scheduled_sync_timestamp_seconds")
     assert firing is not None

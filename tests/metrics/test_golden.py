@@ -22,11 +22,11 @@ from exporter.domain.model import (
     IndexSnapshot,
     Location,
     Names,
-    Reading,
+    PollData,
     SourceSnapshot,
     SyncJob,
 )
-from exporter.exposition import Exposition, Section
+from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, IndexFamilies, SourceFamilies
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
 
@@ -36,12 +36,12 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 FORMATS = {"exposition.txt": "text/plain", "exposition.openmetrics.txt": "application/openmetrics-text"}
 
 
-def at(moment: float, *jobs: SyncJob) -> Reading:
+def at(moment: float, *jobs: SyncJob) -> PollData:
     """Build what was read at a moment."""
-    return Reading(jobs, moment, moment)
+    return PollData(jobs, moment, moment)
 
 
-def snapshot(source: DataSource, name: str, *readings: Reading, polled: bool = True) -> SourceSnapshot:
+def snapshot(source: DataSource, name: str, *readings: PollData, polled: bool = True) -> SourceSnapshot:
     """Build the snapshot that follows from readings."""
     history = None
     for reading in readings:
@@ -49,13 +49,13 @@ def snapshot(source: DataSource, name: str, *readings: Reading, polled: bool = T
     return SourceSnapshot(source, Names("intranet", name), history, polled, history.as_of if history else None)
 
 
-def described(shown: SourceSnapshot, **about: Any) -> SourceSnapshot:
+def described(shown: SourceSnapshot, **members: Any) -> SourceSnapshot:
     """Add what AWS says of the source itself."""
-    facts = {"type": "S3", "status": "ACTIVE", "created": NOON - 90 * 24 * HOUR, "schedule": "", **about}
+    facts = {"type": "S3", "status": "ACTIVE", "created": NOON - 90 * 24 * HOUR, "schedule": "", **members}
     tags = (("cost-center", 'a "quoted"\nvalue'),)
     source = replace(shown.source, labels=(("team", "hr"),))
     description = Description(name="", tags=tags, **facts)
-    return replace(shown, source=source, index="main", about=description, location=LOCATION)
+    return replace(shown, source=source, index="main", description=description, location=LOCATION)
 
 
 def index_snapshots() -> list[IndexSnapshot]:
@@ -91,7 +91,7 @@ def fleet() -> list[SourceSnapshot]:
 def page(clock: FakeClock) -> Exposition:
     """Give the page of the fleet, without the exporter's own metrics."""
     clock.wall = LATER
-    sources, indexes = Section(SourceFamilies(POLICY.window), clock), Section(IndexFamilies(), clock)
+    sources, indexes = ExpositionCache(SourceFamilies(POLICY.window), clock), ExpositionCache(IndexFamilies(), clock)
     for source in fleet():
         sources.publish(str(source.source.id), source, AwsClock(clock))
     for index in index_snapshots():

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.domain.history import fold, newly_ended
 from exporter.domain.model import IN_PROGRESS, SourceHistory
-from exporter.polling.lookback import first_reading, next_reading, past_reading
+from exporter.polling.lookback import read_for_backfill, read_full, read_incremental
 from exporter.providers import JobPage
 from tests.support.builders import HOUR, NOON, POLICY, make_job
 
@@ -69,12 +69,12 @@ def hourly(count: int, status: str = "SUCCEEDED") -> list[SyncJob]:
 
 def look(listing: Listing) -> SourceHistory:
     """Have a first look."""
-    return fold(None, first_reading(listing, POLICY.window), POLICY)
+    return fold(None, read_full(listing, POLICY.window), POLICY)
 
 
 def poll(listing: Listing, history: SourceHistory) -> SourceHistory:
     """Poll once more."""
-    return fold(history, next_reading(listing, POLICY.window, history), POLICY)
+    return fold(history, read_incremental(listing, POLICY.window, history), POLICY)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -102,7 +102,7 @@ def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched
     later = [make_job(f"l{n}", "FAILED", started=since + 60 + n * HOUR, lasted=600) for n in range(47)]
     listing = Listing([*later, long, *before], order, reading)
     watched = SourceHistory(watched_since=since, as_of=since)
-    after = fold(watched, first_reading(listing, POLICY.window, watched), POLICY)
+    after = fold(watched, read_full(listing, POLICY.window, watched), POLICY)
     assert after.completed == {"FAILED": 47, "SUCCEEDED": 1}
     assert len(newly_ended(watched, after)) == 48
 
@@ -111,7 +111,7 @@ def test_the_first_look_at_a_source_found_soon_goes_no_further_than_the_window()
     """Every source is found a moment after its target was first watched."""
     listing = Listing(hourly(24 * 365))
     watched = SourceHistory(watched_since=NOON - HOUR, as_of=NOON - HOUR)
-    first_reading(listing, POLICY.window, watched)
+    read_full(listing, POLICY.window, watched)
     assert len(listing.asked) <= 3 + 3
 
 
@@ -213,12 +213,12 @@ def test_the_reread_looks_again_for_a_job_that_had_vanished() -> None:
     assert history.in_progress() == []
     listing.jobs.append(replace(stuck, status="ABORTED", ended=NOON + 400))
     listing.now = NOON + 6 * HOUR
-    found = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+    found = fold(history, read_full(listing, POLICY.window, history), POLICY)
     assert found.completed == {"ABORTED": 1}
     listing.jobs.pop()
     for hours in range(6, 8 * 24, 6):
         listing.now = NOON + hours * HOUR
-        history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+        history = fold(history, read_full(listing, POLICY.window, history), POLICY)
     assert stuck.execution_id not in history.jobs
 
 
@@ -266,20 +266,20 @@ def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(order: st
     history = look(listing)
     listing.jobs += [make_job(f"n{n}", "ABORTED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]
     listing.now = NOON + 3 * DAY
-    history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+    history = fold(history, read_full(listing, POLICY.window, history), POLICY)
     assert history.completed == {"ABORTED": 70}
 
 
 def test_a_reread_that_begins_with_what_is_old_reads_on() -> None:
     """A first page that looks newest first, and has nothing as new as what is known, is not the end of it."""
     listing = Listing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "turned")
-    history = fold(None, first_reading(listing, POLICY.window), POLICY)
+    history = fold(None, read_full(listing, POLICY.window), POLICY)
     listing.jobs.append(make_job("new", started=NOON + HOUR, lasted=60))
     listing.now = NOON + 6 * HOUR
-    history = fold(history, next_reading(listing, POLICY.window, history), POLICY)
+    history = fold(history, read_incremental(listing, POLICY.window, history), POLICY)
     listing.jobs.append(make_job("newer", started=NOON + 7 * HOUR, lasted=60))
     listing.now = NOON + 8 * HOUR
-    assert fold(history, first_reading(listing, POLICY.window, history), POLICY).completed == {"SUCCEEDED": 2}
+    assert fold(history, read_full(listing, POLICY.window, history), POLICY).completed == {"SUCCEEDED": 2}
 
 
 def test_the_reread_finds_what_a_poll_missed() -> None:
@@ -291,7 +291,7 @@ def test_the_reread_finds_what_a_poll_missed() -> None:
     listing.now = NOON + 300
     history = poll(listing, history)
     assert history.completed == {}
-    history = fold(history, first_reading(listing, POLICY.window, history), POLICY)
+    history = fold(history, read_full(listing, POLICY.window, history), POLICY)
     assert history.completed == {"SUCCEEDED": 1}
 
 
@@ -301,12 +301,12 @@ def test_the_past_is_read_whatever_the_order(order: str, since: float | None) ->
     """Every job since a moment, those of the week before it, and the last success before."""
     success = make_job("good", started=NOON - 50 * DAY)
     jobs = [*hourly(24 * 45, "FAILED"), success, make_job("older", started=NOON - 51 * DAY)]
-    read = {job.execution_id for job in past_reading(Listing(jobs, order), since, POLICY.window).jobs}
+    read = {job.execution_id for job in read_for_backfill(Listing(jobs, order), since, POLICY.window).jobs}
     assert {job.execution_id for job in (*jobs[: 24 * 45], success)} <= read
 
 
 def test_the_past_is_read_no_further_than_it_takes() -> None:
     """Of ten years of hourly jobs: what is asked for, and a week."""
     listing = Listing(hourly(24 * 3650))
-    past_reading(listing, NOON - 30 * DAY, POLICY.window)
+    read_for_backfill(listing, NOON - 30 * DAY, POLICY.window)
     assert len(listing.asked) <= 24 * 37 / 10 + 2

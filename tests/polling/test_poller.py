@@ -11,12 +11,12 @@ from structlog.testing import capture_logs
 from exporter.aws import AwsClock
 from exporter.domain.model import Description
 from exporter.errors import ProviderError, Reason
-from exporter.polling.lookback import REREAD
-from exporter.polling.poller import ASK_AGAIN, Poller
+from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.polling.poller import DESCRIPTION_RETRY, Poller
 from exporter.providers import JobPage, Listing
 from exporter.store import MEMORY, Store
-from exporter.target.context import Access, Means
-from exporter.target.display_names import Names
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Service:
         self.name_error: ProviderError | None = None
         self.asked: list[str] = []
         self.warnings: tuple[str, ...] = ()
-        self.about = Description("", "S3", "ACTIVE", created=NOON, updated=1.0, schedule="cron(0 3 * * ? *)")
+        self.description = Description("", "S3", "ACTIVE", created=NOON, updated=1.0, schedule="cron(0 3 * * ? *)")
 
     def sync_jobs(
         self,
@@ -63,7 +63,7 @@ class Service:
         self.asked.append("data source")
         if self.name_error:
             raise self.name_error
-        return replace(self.about, name=f"name-of-{source.data_source_id[:3]}")
+        return replace(self.description, name=f"name-of-{source.data_source_id[:3]}")
 
     def applications(self) -> Listing[str]:
         """Not asked for by polls."""
@@ -124,10 +124,15 @@ class Rig:
         self.report = Reported()
         self.store = store or Store(MEMORY, lambda: None)
         self.source = make_source()
-        self.means = Means(
-            "production", self.service, self.store, Names(self.store, clock), Access("production"), clock
+        self.context = TargetContext(
+            "production",
+            self.service,
+            self.store,
+            DisplayNames(self.store, clock),
+            CredentialStatus("production"),
+            clock,
         )
-        self.poller = Poller(self.means, self.report, POLICY)
+        self.poller = Poller(self.context, self.report, POLICY)
         self.poller.watch(self.source)
 
     def poll(self) -> SourceSnapshot | None:
@@ -219,7 +224,7 @@ def test_resting_writes_down_how_fresh_everything_is(rig: Rig, clock: FakeClock)
     rig.poll()
     rig.service.now = NOON + 600
     rig.poll()
-    rig.poller.rest()
+    rig.poller.save_poll_times()
     again = Rig(clock, rig.store)
     again.service.error = ProviderError(Reason.CONNECTION, "refused")
     shown = again.poll()
@@ -260,7 +265,7 @@ def test_changed_buckets_are_said(rig: Rig) -> None:
     rig.service.now = NOON + 120
     rig.poll()
     with capture_logs() as logs:
-        again = Poller(rig.means, rig.report, replace(POLICY, duration_buckets=(1.0,)))
+        again = Poller(rig.context, rig.report, replace(POLICY, duration_buckets=(1.0,)))
         again.watch(rig.source)
     assert [line["event"] for line in logs] == ["duration buckets were changed: their histograms begin anew"]
 
@@ -321,7 +326,7 @@ def test_a_full_reread_comes_every_six_hours(rig: Rig, clock: FakeClock) -> None
     rig.service.jobs = [make_job(started=NOON - HOUR)]
     rig.poll()
     rig.poll()
-    clock.advance(REREAD + 1)
+    clock.advance(FULL_REREAD_INTERVAL + 1)
     rig.service.now = clock.time()
     rig.poll()
     rig.poll()
@@ -350,7 +355,7 @@ def test_a_host_whose_clock_is_behind_puts_no_full_reread_off(rig: Rig, clock: F
     rig.poll()
     rig = Rig(clock, rig.store)
     rig.service.jobs = [make_job(started=NOON - HOUR)]
-    rig.service.now = clock.time() + REREAD
+    rig.service.now = clock.time() + FULL_REREAD_INTERVAL
     rig.poll()
     assert rig.service.asked[-1] == "jobs since None status None"
 
@@ -365,20 +370,20 @@ def test_a_source_is_described_once_and_again_when_it_was_updated(rig: Rig) -> N
     rig.poller.describe(rig.source, "main", listed())
     shown = rig.poll()
     assert shown
-    assert shown.about
-    assert (shown.index, shown.about.schedule) == ("main", "cron(0 3 * * ? *)")
+    assert shown.description
+    assert (shown.index, shown.description.schedule) == ("main", "cron(0 3 * * ? *)")
     rig.poller.describe(rig.source, "main", listed(status="UPDATING"))
-    assert rig.report.shown[-1].about
-    assert rig.report.shown[-1].about.status == "UPDATING"
-    assert rig.report.shown[-1].about.schedule == "cron(0 3 * * ? *)"
+    assert rig.report.shown[-1].description
+    assert rig.report.shown[-1].description.status == "UPDATING"
+    assert rig.report.shown[-1].description.schedule == "cron(0 3 * * ? *)"
     rig.poll()
     assert rig.service.asked.count("data source") == 1
-    rig.service.about = replace(rig.service.about, schedule="", updated=2.0)
+    rig.service.description = replace(rig.service.description, schedule="", updated=2.0)
     rig.poller.describe(rig.source, "main", listed(updated=2.0))
     shown = rig.poll()
     assert shown
-    assert shown.about
-    assert shown.about.schedule == ""
+    assert shown.description
+    assert shown.description.schedule == ""
     rig.poll()
     assert rig.service.asked.count("data source") == 2
 
@@ -387,9 +392,9 @@ def test_nothing_is_said_of_a_source_before_all_of_it_is_known(rig: Rig) -> None
     """Its info would change under the eyes of whoever joins it."""
     shown = rig.poll()
     assert shown
-    assert shown.about is None
+    assert shown.description is None
     rig.poller.describe(rig.source, "main", None)
-    assert rig.report.shown[-1].about
+    assert rig.report.shown[-1].description
 
 
 def test_a_refused_description_costs_a_request_every_quarter_of_an_hour(rig: Rig, clock: FakeClock) -> None:
@@ -398,17 +403,17 @@ def test_a_refused_description_costs_a_request_every_quarter_of_an_hour(rig: Rig
     rig.poller.describe(rig.source, "main", listed())
     shown = rig.poll()
     assert shown
-    assert shown.about
-    assert (shown.poll_succeeded, shown.about.status, shown.about.schedule) == (True, "ACTIVE", None)
+    assert shown.description
+    assert (shown.poll_succeeded, shown.description.status, shown.description.schedule) == (True, "ACTIVE", None)
     assert rig.poller.undescribed() == 1
     rig.poll()
     assert rig.service.asked.count("data source") == 1
-    clock.advance(ASK_AGAIN)
+    clock.advance(DESCRIPTION_RETRY)
     rig.service.name_error = None
     shown = rig.poll()
     assert shown
-    assert shown.about
-    assert shown.about.schedule == "cron(0 3 * * ? *)"
+    assert shown.description
+    assert shown.description.schedule == "cron(0 3 * * ? *)"
     assert rig.poller.undescribed() == 0
 
 
@@ -423,7 +428,7 @@ def test_a_description_survives_a_restart(rig: Rig, clock: FakeClock) -> None:
     shown = again.poll()
     assert before
     assert shown
-    assert (shown.index, shown.about, shown.names) == (before.index, before.about, before.names)
+    assert (shown.index, shown.description, shown.names) == (before.index, before.description, before.names)
     assert "data source" not in again.service.asked
 
 
@@ -433,7 +438,7 @@ def test_a_page_that_cannot_be_made_stops_no_discovery(rig: Rig) -> None:
     rig.report.broken = True
     with capture_logs() as logs:
         rig.poller.describe(rig.source, "main", listed(type="S4"))
-        rig.poller.show_all()
+        rig.poller.republish_all()
     assert [line["log_level"] for line in logs] == ["error", "error"]
 
 
@@ -444,7 +449,7 @@ def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
     rig.service.error = ProviderError(Reason.TIMEOUT, "slow")
     rig.poller.unwatch(rig.source.id)
     rig.poll()
-    rig.poller.show_all()
+    rig.poller.republish_all()
     assert len(rig.report.shown) == shown
     assert rig.store.known("production") == []
 
@@ -490,8 +495,8 @@ def test_a_poll_under_way_when_another_takes_over_comes_to_nothing(rig: Rig, clo
     heir = Rig(clock, rig.store)
 
     def taken_over_while_reading(*_: object, **__: object) -> Iterator[JobPage]:
-        (left,) = rig.poller.release()
-        heir.poller.take_over(rig.source, left)
+        (left,) = rig.poller.detach()
+        heir.poller.adopt(rig.source, left)
         heir.service.now = NOON + 600
         heir.service.jobs = [make_job("a", "SUCCEEDED", started=NOON + 1, lasted=500, added=9)]
         heir.poll()
@@ -514,9 +519,9 @@ def test_a_wider_window_is_read_back_at_once(rig: Rig, clock: FakeClock) -> None
     rig.poll()
     for window, since in ((POLICY.window, True), (POLICY.window * 2, False)):
         heir = Rig(clock, rig.store)
-        heir.poller = Poller(heir.means, heir.report, replace(POLICY, window=window))
-        (left,) = rig.poller.release()
-        heir.poller.take_over(rig.source, left)
+        heir.poller = Poller(heir.context, heir.report, replace(POLICY, window=window))
+        (left,) = rig.poller.detach()
+        heir.poller.adopt(rig.source, left)
         heir.service.jobs = rig.service.jobs
         heir.poll()
         assert ("since None" not in heir.service.asked[0]) is since

@@ -10,160 +10,160 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.polling.poller import Outcome
-from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, Agenda, Intervals
+from exporter.polling.poller import PollOutcome
+from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, Intervals, PollQueue
 from tests.support.builders import make_source
 
 if TYPE_CHECKING:
     from exporter.domain.model import DataSource
 
 INTERVALS = Intervals(active=60.0, idle=300.0)
-QUIET = Outcome(succeeded=True, active=False)
-SYNCING = Outcome(succeeded=True, active=True)
-FAILED = Outcome(succeeded=False, active=False)
+QUIET = PollOutcome(succeeded=True, active=False)
+SYNCING = PollOutcome(succeeded=True, active=True)
+FAILED = PollOutcome(succeeded=False, active=False)
 
 
 @pytest.fixture
-def agenda() -> Agenda:
+def queue() -> PollQueue:
     """Give an agenda with jitter that repeats."""
-    return Agenda(INTERVALS, 0.0, random.Random(1))
+    return PollQueue(INTERVALS, 0.0, random.Random(1))
 
 
-def run(agenda: Agenda, outcome: Outcome, at: float, took: float = 1.0) -> DataSource:
+def run(queue: PollQueue, outcome: PollOutcome, at: float, took: float = 1.0) -> DataSource:
     """Poll whatever is due at a time."""
-    source = agenda.take(at)
+    source = queue.pop(at)
     assert source is not None
-    agenda.done(source, outcome, at + took)
+    queue.complete(source, outcome, at + took)
     return source
 
 
 @pytest.mark.parametrize(("outcome", "interval"), [(QUIET, 300.0), (SYNCING, 60.0)])
-def test_the_interval_follows_what_the_source_is_doing(agenda: Agenda, outcome: Outcome, interval: float) -> None:
+def test_the_interval_follows_what_the_source_is_doing(queue: PollQueue, outcome: PollOutcome, interval: float) -> None:
     """It counts from the start of the poll, so that slow answers do not stretch it."""
-    agenda.add(make_source(), now=0.0)
-    run(agenda, outcome, at=0.0)
-    assert agenda.wait(1.0) == interval - 1.0
+    queue.add(make_source(), now=0.0)
+    run(queue, outcome, at=0.0)
+    assert queue.wait(1.0) == interval - 1.0
 
 
-def test_a_poll_longer_than_the_interval_is_followed_at_once(agenda: Agenda) -> None:
+def test_a_poll_longer_than_the_interval_is_followed_at_once(queue: PollQueue) -> None:
     """And missed turns are not made up for."""
-    agenda.add(make_source(), now=0.0)
-    run(agenda, SYNCING, at=0.0, took=200.0)
-    assert agenda.wait(200.0) == 0.0
-    run(agenda, SYNCING, at=200.0)
-    assert agenda.wait(201.0) == 59.0
+    queue.add(make_source(), now=0.0)
+    run(queue, SYNCING, at=0.0, took=200.0)
+    assert queue.wait(200.0) == 0.0
+    run(queue, SYNCING, at=200.0)
+    assert queue.wait(201.0) == 59.0
 
 
-def test_a_source_in_flight_is_not_handed_out_again(agenda: Agenda) -> None:
+def test_a_source_in_flight_is_not_handed_out_again(queue: PollQueue) -> None:
     """One source never overlaps with itself."""
-    agenda.add(make_source(), now=0.0)
-    assert agenda.take(0.0) is not None
-    assert agenda.take(1e9) is None
-    assert agenda.wait(1e9) is None
+    queue.add(make_source(), now=0.0)
+    assert queue.pop(0.0) is not None
+    assert queue.pop(1e9) is None
+    assert queue.wait(1e9) is None
 
 
-def test_the_most_overdue_is_served_first_and_nobody_starves(agenda: Agenda) -> None:
+def test_the_most_overdue_is_served_first_and_nobody_starves(queue: PollQueue) -> None:
     """With more due than can be served, everyone gets a turn before anyone gets a second."""
     sources = [make_source(n) for n in range(5)]
     for source in sources:
-        agenda.add(source, now=0.0)
-    served = [run(agenda, QUIET, at=400.0 * n) for n in range(10)]
+        queue.add(source, now=0.0)
+    served = [run(queue, QUIET, at=400.0 * n) for n in range(10)]
     assert served == sources * 2
-    assert agenda.lag(4000.0) == pytest.approx(4000.0 - (5 * 400.0 + 300.0))
+    assert queue.lag(4000.0) == pytest.approx(4000.0 - (5 * 400.0 + 300.0))
 
 
-def test_failures_back_off_from_soon_to_a_cap(agenda: Agenda) -> None:
+def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
     """The first retry comes before the next regular poll; delays double, with jitter, up to a quarter of an hour."""
-    agenda.add(make_source(), now=0.0)
+    queue.add(make_source(), now=0.0)
     now, delays = 0.0, []
     for _ in range(12):
-        run(agenda, FAILED, at=now, took=0.0)
-        delays.append(agenda.wait(now) or 0.0)
+        run(queue, FAILED, at=now, took=0.0)
+        delays.append(queue.wait(now) or 0.0)
         now += delays[-1]
     assert 7.5 <= delays[0] <= 15.0
     assert all(BACKOFF_CAP / 2 <= delay <= BACKOFF_CAP for delay in delays[6:])
     assert all(later <= 4 * earlier for earlier, later in pairwise(delays))
-    run(agenda, QUIET, at=now, took=0.0)
-    assert agenda.wait(now) == 300.0
+    run(queue, QUIET, at=now, took=0.0)
+    assert queue.wait(now) == 300.0
 
 
-def test_the_first_pass_ends_when_every_source_had_its_turn(agenda: Agenda) -> None:
+def test_the_first_pass_ends_when_every_source_had_its_turn(queue: PollQueue) -> None:
     """A turn that failed is a turn; success is told apart."""
     for n in range(2):
-        agenda.add(make_source(n), now=0.0)
-    run(agenda, FAILED, at=0.0)
-    assert agenda.unready == "1 data sources not polled yet"
-    run(agenda, FAILED, at=0.0)
-    assert agenda.unready is None
-    assert not agenda.has_succeeded
+        queue.add(make_source(n), now=0.0)
+    run(queue, FAILED, at=0.0)
+    assert queue.unready == "1 data sources not polled yet"
+    run(queue, FAILED, at=0.0)
+    assert queue.unready is None
+    assert not queue.has_succeeded
 
 
 def test_first_polls_are_spread_out() -> None:
     """Sources that are found together are due one after the other, and none of them is late for it."""
-    agenda = Agenda(INTERVALS, 0.5, random.Random(1))
+    queue = PollQueue(INTERVALS, 0.5, random.Random(1))
     for number in range(4):
-        agenda.add(make_source(number), now=100.0)
-    assert agenda.lag(100.0) == 0.0
-    taken = [now for now in (100.0, 100.4, 100.5, 101.0, 101.5) if agenda.take(now)]
+        queue.add(make_source(number), now=100.0)
+    assert queue.lag(100.0) == 0.0
+    taken = [now for now in (100.0, 100.4, 100.5, 101.0, 101.5) if queue.pop(now)]
     assert taken == [100.0, 100.5, 101.0, 101.5]
-    agenda.add(make_source(9), now=200.0)
-    assert agenda.take(200.0) is not None
+    queue.add(make_source(9), now=200.0)
+    assert queue.pop(200.0) is not None
 
 
-def test_a_source_that_is_gone_is_not_polled_again(agenda: Agenda) -> None:
+def test_a_source_that_is_gone_is_not_polled_again(queue: PollQueue) -> None:
     """Whether it waited or was in flight; it may come back."""
     waiting, flying = make_source(1), make_source(2)
-    agenda.add(flying, now=0.0)
-    agenda.add(waiting, now=0.0)
-    assert agenda.take(0.0) is flying
-    agenda.remove(waiting)
-    agenda.remove(flying)
-    assert agenda.unready is None
-    agenda.done(flying, QUIET, 1.0)
-    assert (agenda.wait(1.0), len(agenda)) == (None, 0)
-    agenda.add(waiting, now=2.0)
-    assert agenda.take(2.0) is waiting
+    queue.add(flying, now=0.0)
+    queue.add(waiting, now=0.0)
+    assert queue.pop(0.0) is flying
+    queue.remove(waiting)
+    queue.remove(flying)
+    assert queue.unready is None
+    queue.complete(flying, QUIET, 1.0)
+    assert (queue.wait(1.0), len(queue)) == (None, 0)
+    queue.add(waiting, now=2.0)
+    assert queue.pop(2.0) is waiting
 
 
-def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(agenda: Agenda) -> None:
+def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(queue: PollQueue) -> None:
     """It goes on with its poll under way."""
     source = make_source()
-    agenda.add(source, now=0.0)
-    agenda.take(0.0)
-    agenda.remove(source)
-    agenda.add(source, now=1.0)
-    assert agenda.take(5.0) is None
-    agenda.done(source, QUIET, 5.0)
-    assert agenda.wait(5.0) == 295.0
+    queue.add(source, now=0.0)
+    queue.pop(0.0)
+    queue.remove(source)
+    queue.add(source, now=1.0)
+    assert queue.pop(5.0) is None
+    queue.complete(source, QUIET, 5.0)
+    assert queue.wait(5.0) == 295.0
 
 
-def test_what_is_syncing_is_served_before_what_is_quiet(agenda: Agenda) -> None:
+def test_what_is_syncing_is_served_before_what_is_quiet(queue: PollQueue) -> None:
     """Though the quiet ones have waited longer; they keep a share of the turns."""
     busy = [make_source(n) for n in range(20)]
     quiet = [make_source(n) for n in range(20, 40)]
     for source in busy + quiet:
-        agenda.add(source, now=0.0)
+        queue.add(source, now=0.0)
     for source in busy + quiet:
-        assert agenda.take(0.0) is source
-        agenda.done(source, SYNCING if source in busy else QUIET, 0.0)
-    turns = [agenda.take(1000.0) for _ in range(20)]
+        assert queue.pop(0.0) is source
+        queue.complete(source, SYNCING if source in busy else QUIET, 0.0)
+    turns = [queue.pop(1000.0) for _ in range(20)]
     assert [source in quiet for source in turns].count(True) == 20 // QUIET_SHARE
     assert [source for source in turns if source in busy] == busy[:16]
-    assert agenda.lag(1000.0) == 940.0
+    assert queue.lag(1000.0) == 940.0
 
 
 def test_nobody_starves_under_any_load() -> None:
     """With ten times as much due as can be served, quiet sources have their turn too."""
-    agenda = Agenda(INTERVALS, 0.0, random.Random(1))
+    queue = PollQueue(INTERVALS, 0.0, random.Random(1))
     sources = [make_source(n) for n in range(600)]
     for source in sources:
-        agenda.add(source, now=0.0)
+        queue.add(source, now=0.0)
     served: dict[str, int] = {}
     for second in range(6000):  # one poll a second, where ten active sources a second want one
-        taken = agenda.take(float(second))
+        taken = queue.pop(float(second))
         if taken is not None:
             served[str(taken.id)] = served.get(str(taken.id), 0) + 1
-            agenda.done(taken, SYNCING if taken in sources[:500] else QUIET, float(second))
+            queue.complete(taken, SYNCING if taken in sources[:500] else QUIET, float(second))
     assert len(served) == 600
     assert min(served.values()) >= 5
 
@@ -171,23 +171,25 @@ def test_nobody_starves_under_any_load() -> None:
 @pytest.mark.parametrize(
     ("outcome", "due"),
     [
-        (Outcome(succeeded=True, active=False, fires_in=100.0), 161.0),
-        (Outcome(succeeded=True, active=False, fires_in=0.0), 61.0),
-        (Outcome(succeeded=True, active=False, fires_in=250.0), 300.0),
-        (Outcome(succeeded=True, active=True, fires_in=100.0), 60.0),
+        (PollOutcome(succeeded=True, active=False, fires_in=100.0), 161.0),
+        (PollOutcome(succeeded=True, active=False, fires_in=0.0), 61.0),
+        (PollOutcome(succeeded=True, active=False, fires_in=250.0), 300.0),
+        (PollOutcome(succeeded=True, active=True, fires_in=100.0), 60.0),
     ],
 )
-def test_a_sync_that_is_due_is_looked_for_at_the_shorter_interval(agenda: Agenda, outcome: Outcome, due: float) -> None:
+def test_a_sync_that_is_due_is_looked_for_at_the_shorter_interval(
+    queue: PollQueue, outcome: PollOutcome, due: float
+) -> None:
     """From its firing on, whatever the idle interval would have been."""
-    agenda.add(make_source(), now=0.0)
-    run(agenda, outcome, at=0.0)
-    assert agenda.wait(1.0) == due - 1.0
+    queue.add(make_source(), now=0.0)
+    run(queue, outcome, at=0.0)
+    assert queue.wait(1.0) == due - 1.0
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["take", "done", "remove", "add"]), st.integers(0, 400))))
 def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple[int, str, int]]) -> None:
     """Each source is in one place: waiting, or in flight, or gone."""
-    agenda = Agenda(INTERVALS, 0.0, random.Random(1))
+    queue = PollQueue(INTERVALS, 0.0, random.Random(1))
     sources = [make_source(n) for n in range(6)]
     flying: set[DataSource] = set()
     watched: set[DataSource] = set()
@@ -195,101 +197,101 @@ def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple
     for number, step, later in steps:
         source, now = sources[number], now + later
         if step == "add" and source not in watched:
-            agenda.add(source, now)
+            queue.add(source, now)
             watched.add(source)
         elif step == "remove" and source in watched:
-            agenda.remove(source)
+            queue.remove(source)
             watched.discard(source)
-        elif step == "take" and (taken := agenda.take(now)):
+        elif step == "take" and (taken := queue.pop(now)):
             assert taken not in flying
             assert taken in watched
             flying.add(taken)
         elif step == "done" and source in flying:
-            agenda.done(source, QUIET, now)
+            queue.complete(source, QUIET, now)
             flying.discard(source)
     for source in flying:
-        agenda.done(source, QUIET, now)
+        queue.complete(source, QUIET, now)
     waiting = set()
-    while taken := agenda.take(now + 10_000):
+    while taken := queue.pop(now + 10_000):
         waiting.add(taken)
     assert waiting == watched
 
 
-def handed_over(agenda: Agenda, now: float, intervals: Intervals = INTERVALS) -> Agenda:
+def handed_over(queue: PollQueue, now: float, intervals: Intervals = INTERVALS) -> PollQueue:
     """Give another agenda that goes on with the two sources of one."""
-    heir = Agenda(intervals, 0.0, random.Random(1))
-    standings = agenda.standings(now)
+    heir = PollQueue(intervals, 0.0, random.Random(1))
+    entries = queue.entries(now)
     for number in (1, 2):
         source = make_source(number)
-        heir.add(source, now, standings.get(str(source.id)))
+        heir.add(source, now, entries.get(str(source.id)))
     return heir
 
 
-def test_another_agenda_goes_on_where_this_one_is(agenda: Agenda) -> None:
+def test_another_agenda_goes_on_where_this_one_is(queue: PollQueue) -> None:
     """What was polled has its turn when it had; what was not is new, and what is in flight is due."""
-    agenda.add(make_source(1), now=0.0)
-    assert run(agenda, QUIET, at=0.0) == make_source(1)
-    agenda.add(make_source(2), now=10.0)
-    heir = handed_over(agenda, 100.0)
+    queue.add(make_source(1), now=0.0)
+    assert run(queue, QUIET, at=0.0) == make_source(1)
+    queue.add(make_source(2), now=10.0)
+    heir = handed_over(queue, 100.0)
     assert heir.unready == "1 data sources not polled yet"
     assert run(heir, QUIET, at=100.0) == make_source(2)
     assert heir.wait(100.0) == 200.0
     assert run(heir, QUIET, at=300.0) == make_source(1)
-    assert agenda.take(100.0) == make_source(2)
-    agenda.done(make_source(2), QUIET, 101.0)
-    assert agenda.take(300.0) == make_source(1)
-    heir = handed_over(agenda, 301.0)
+    assert queue.pop(100.0) == make_source(2)
+    queue.complete(make_source(2), QUIET, 101.0)
+    assert queue.pop(300.0) == make_source(1)
+    heir = handed_over(queue, 301.0)
     assert heir.unready is None
-    assert heir.take(301.0) == make_source(1)
+    assert heir.pop(301.0) == make_source(1)
 
 
-def test_a_pass_ends_when_every_source_was_polled_since_the_last(agenda: Agenda) -> None:
+def test_a_pass_ends_when_every_source_was_polled_since_the_last(queue: PollQueue) -> None:
     """However often some of them were; one that is gone is not waited for, and without sources there is no pass."""
-    assert not agenda.end_pass()
+    assert not queue.end_pass()
     for number in (1, 2, 3):
-        agenda.add(make_source(number), now=0.0)
-    run(agenda, SYNCING, at=0.0)
-    run(agenda, QUIET, at=0.0)
-    assert not agenda.end_pass()
-    run(agenda, FAILED, at=0.0)
-    assert (agenda.end_pass(), agenda.end_pass()) == (True, False)
-    run(agenda, SYNCING, at=60.0)
-    run(agenda, SYNCING, at=120.0)
-    run(agenda, QUIET, at=300.0)
-    assert not agenda.end_pass()
+        queue.add(make_source(number), now=0.0)
+    run(queue, SYNCING, at=0.0)
+    run(queue, QUIET, at=0.0)
+    assert not queue.end_pass()
+    run(queue, FAILED, at=0.0)
+    assert (queue.end_pass(), queue.end_pass()) == (True, False)
+    run(queue, SYNCING, at=60.0)
+    run(queue, SYNCING, at=120.0)
+    run(queue, QUIET, at=300.0)
+    assert not queue.end_pass()
     for number in (1, 2, 3):
-        agenda.remove(make_source(number))
-    assert not agenda.end_pass()
+        queue.remove(make_source(number))
+    assert not queue.end_pass()
 
 
-def test_shorter_intervals_apply_to_what_waits_already(agenda: Agenda) -> None:
+def test_shorter_intervals_apply_to_what_waits_already(queue: PollQueue) -> None:
     """But a firing to come stays where it is, and one that fails keeps its distance."""
-    agenda.add(make_source(1), now=0.0)
-    run(agenda, Outcome(succeeded=True, active=False, fires_in=5000.0), at=0.0)
-    agenda.add(make_source(2), now=0.0)
+    queue.add(make_source(1), now=0.0)
+    run(queue, PollOutcome(succeeded=True, active=False, fires_in=5000.0), at=0.0)
+    queue.add(make_source(2), now=0.0)
     for at in (0.0, 100.0, 200.0, 299.0):
-        run(agenda, FAILED, at=at)
-    failing = agenda.standings(300.0)[str(make_source(2).id)]
+        run(queue, FAILED, at=at)
+    failing = queue.entries(300.0)[str(make_source(2).id)]
     assert (failing.failures, failing.active) == (4, None)
-    heir = handed_over(agenda, 299.5, Intervals(active=1.0, idle=5.0))
-    (quiet, kept) = (heir.standings(299.5)[str(make_source(number).id)] for number in (1, 2))
+    heir = handed_over(queue, 299.5, Intervals(active=1.0, idle=5.0))
+    (quiet, kept) = (heir.entries(299.5)[str(make_source(number).id)] for number in (1, 2))
     assert (quiet.quiet, quiet.active) == (300.0, 5061.0)
     assert kept == failing
 
 
 @pytest.mark.parametrize(("outcome", "due"), [(SYNCING, 31.0), (QUIET, 35.0)])
-def test_a_source_waits_no_longer_than_the_new_interval(agenda: Agenda, outcome: Outcome, due: float) -> None:
+def test_a_source_waits_no_longer_than_the_new_interval(queue: PollQueue, outcome: PollOutcome, due: float) -> None:
     """Each by its own."""
-    agenda.add(make_source(1), now=0.0)
-    run(agenda, outcome, at=0.0)
-    heir = handed_over(agenda, 30.0, Intervals(active=1.0, idle=5.0))
-    assert heir.take(30.0) == make_source(2)
+    queue.add(make_source(1), now=0.0)
+    run(queue, outcome, at=0.0)
+    heir = handed_over(queue, 30.0, Intervals(active=1.0, idle=5.0))
+    assert heir.pop(30.0) == make_source(2)
     assert heir.wait(30.0) == due - 30.0
 
 
 def test_after_a_restart_what_was_syncing_is_polled_first() -> None:
     """The first pass over a large fleet takes long, and those are the ones that may have ended."""
-    spaced = Agenda(INTERVALS, 10.0, random.Random(1))
+    spaced = PollQueue(INTERVALS, 10.0, random.Random(1))
     for number in range(1, 9):
         spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})
     assert [run(spaced, QUIET, at=0.0).id for _ in range(3)] == [make_source(number).id for number in (7, 8, 1)]

@@ -41,10 +41,10 @@ def test_a_virtual_day_costs_a_fraction_of_a_fixed_intervals_and_is_as_prompt() 
     assert polls < sum(requests.values()) / 4
     ended = [(source, job) for source in sources for job in source.jobs if measured[0] <= job.ended < measured[1]]
     assert len(ended) > 200
-    assert all(job.id in ours.keeper.counted for _, job in ended)
+    assert all(job.id in ours.store.counted for _, job in ended)
     delays = {True: [0.0], False: [0.0]}
     for source, job in ended:
-        delays[bool(source.schedule)].append(ours.keeper.counted[job.id] - job.ended)
+        delays[bool(source.schedule)].append(ours.store.counted[job.id] - job.ended)
     assert min(delays[True] + delays[False]) >= 0
     assert sorted(delays[True])[int(0.99 * len(delays[True]))] < 61
     assert max(delays[True]) < 120
@@ -59,15 +59,15 @@ def test_under_a_budget_that_is_too_small_what_is_scheduled_stays_prompt() -> No
     ours.run(end)
     since = MONDAY + 4 * HOUR
     delays = [
-        ours.keeper.counted[job.id] - job.ended
+        ours.store.counted[job.id] - job.ended
         for source in sources
         if source.schedule
         for job in source.jobs
-        if since <= job.ended < end - HOUR and job.id in ours.keeper.counted
+        if since <= job.ended < end - HOUR and job.id in ours.store.counted
     ]
     assert sum(ours.service.polls.values()) <= 0.1 * 12 * HOUR + 10
     assert sorted(delays)[len(delays) // 2] < 600
-    assert ours.agenda.lag(end) < 6 * HOUR
+    assert ours.queue.lag(end) < 6 * HOUR
 
 
 @pytest.mark.trial

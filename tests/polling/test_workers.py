@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.polling.poller import Outcome
-from exporter.polling.queue import Agenda, Intervals
-from exporter.polling.workers import Scheduler
+from exporter.polling.poller import PollOutcome
+from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.workers import PollWorkers
 from exporter.runtime import System
 from tests.support.builders import FakeClock, make_source
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource
 
 INTERVALS = Intervals(active=60.0, idle=300.0)
-QUIET = Outcome(succeeded=True, active=False)
-SYNCING = Outcome(succeeded=True, active=True)
-FAILED = Outcome(succeeded=False, active=False)
+QUIET = PollOutcome(succeeded=True, active=False)
+SYNCING = PollOutcome(succeeded=True, active=True)
+FAILED = PollOutcome(succeeded=False, active=False)
 
 
 class Polls:
@@ -35,7 +35,7 @@ class Polls:
         self.overlaps = 0
         self._now: set[DataSource] = set()
 
-    def __call__(self, source: DataSource) -> Outcome:
+    def __call__(self, source: DataSource) -> PollOutcome:
         """Poll."""
         self.overlaps += source in self._now
         self._now.add(source)
@@ -53,42 +53,44 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     hangs, *others = (make_source(n) for n in range(4))
     polls = Polls(hangs)
     clock = System()
-    scheduler = Scheduler(
-        Agenda(Intervals(0.01, 0.01), 0.0, random.Random(1)), polls, workers=2, patience=1, host=clock
+    workers = PollWorkers(
+        PollQueue(Intervals(0.01, 0.01), 0.0, random.Random(1)), polls, workers=2, max_request_seconds=1, host=clock
     )
     for source in (hangs, *others):
-        scheduler.add(source)
-    scheduler.start()
+        workers.add(source)
+    workers.start()
     assert polls.enough.wait(10)
     assert polls.seen.count(hangs) == 1
     assert all(polls.seen.count(source) > 10 for source in others)
     assert polls.overlaps == 0
-    assert scheduler.unready() == "1 data sources not polled yet"
-    scheduler.stop()
-    assert not scheduler.join(clock.monotonic() + 0.2)
+    assert workers.unready() == "1 data sources not polled yet"
+    workers.stop()
+    assert not workers.join(clock.monotonic() + 0.2)
     polls.release.set()
-    assert scheduler.join(clock.monotonic() + 5)
+    assert workers.join(clock.monotonic() + 5)
 
 
 def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> None:
     """A poll that never ends is told from one that is slow but alive."""
     source = make_source()
     polls = Polls(source)
-    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), polls, workers=1, patience=60, host=clock)
-    scheduler.add(source)
-    scheduler.start()
+    workers = PollWorkers(
+        PollQueue(INTERVALS, 0.0, random.Random(1)), polls, workers=1, max_request_seconds=60, host=clock
+    )
+    workers.add(source)
+    workers.start()
     while not polls.seen:
         time.sleep(0.001)
     clock.advance(119)
-    assert scheduler.unhealthy() is None
-    scheduler.progress()
+    assert workers.unhealthy() is None
+    workers.progress()
     clock.advance(119)
-    assert scheduler.unhealthy() is None
+    assert workers.unhealthy() is None
     clock.advance(2)
-    assert scheduler.unhealthy() == "polling has stalled: no sign of life for 121 seconds"
-    scheduler.stop()
+    assert workers.unhealthy() == "polling has stalled: no sign of life for 121 seconds"
+    workers.stop()
     polls.release.set()
-    assert scheduler.join(clock.monotonic() + 5)
+    assert workers.join(clock.monotonic() + 5)
 
 
 # Its death is the point of the test.
@@ -96,11 +98,13 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
 def test_a_worker_that_died_is_unhealthy(clock: FakeClock) -> None:
     """Should a defect ever end a worker, the health endpoint says so."""
 
-    def die(_: DataSource) -> Outcome:
+    def die(_: DataSource) -> PollOutcome:
         raise SystemExit
 
-    scheduler = Scheduler(Agenda(INTERVALS, 0.0, random.Random(1)), die, workers=1, patience=60, host=clock)
-    scheduler.add(make_source())
-    scheduler.start()
-    scheduler.join(clock.monotonic() + 5)
-    assert scheduler.unhealthy() == "1 of 1 poll workers have died"
+    workers = PollWorkers(
+        PollQueue(INTERVALS, 0.0, random.Random(1)), die, workers=1, max_request_seconds=60, host=clock
+    )
+    workers.add(make_source())
+    workers.start()
+    workers.join(clock.monotonic() + 5)
+    assert workers.unhealthy() == "1 of 1 poll workers have died"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.simulator.clock import ManualClock
 from exporter.simulator.demo import demo_fleet
-from exporter.simulator.fleet import DataSource, Totals, make_id, truth
+from exporter.simulator.fleet import DataSource, Totals, expected_totals, make_id
 from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
 from exporter.simulator.service import Service
 from tests.support.builders import HOUR, NOON
@@ -151,7 +151,7 @@ def test_truth_is_what_looking_all_the_time_finds(seed: int) -> None:
     until = NOON + 4 * HOUR
     watched = 0
     for _, _, source in random_fleet(seed, 8, NOON, odd=False).data_sources():
-        told, seen = truth(source, NOON, until), observe(source, NOON, until, 97.0)
+        told, seen = expected_totals(source, NOON, until), observe(source, NOON, until, 97.0)
         assert told.completed == seen.completed, source.name
         assert told.documents == seen.documents, source.name
         assert told.seconds == pytest.approx(seen.seconds), source.name
@@ -171,7 +171,7 @@ def test_truth_knows_history_running_jobs_and_absent_figures() -> None:
             PlannedJob(make_id("later"), NOON + 71, documents={"deleted": 7}),
         ],
     )
-    told = truth(source, NOON, NOON + 70)
+    told = expected_totals(source, NOON, NOON + 70)
     assert told.completed == {"SUCCEEDED": 0, "INCOMPLETE": 1, "FAILED": 1, "ABORTED": 0}
     assert told.documents == {"added": 50, "modified": 25, "deleted": 0, "failed": 0, "scanned": 0}
     assert told.seconds == {"SUCCEEDED": 0, "INCOMPLETE": 100, "FAILED": 5, "ABORTED": 0}
@@ -183,7 +183,7 @@ def test_truth_goes_on_where_the_listing_has_ended() -> None:
     assert source.routine
     span = 500 * source.routine.period
     assert len(source.planned(NOON + span)) < 500 - 10
-    assert sum(truth(source, NOON, NOON + span).completed.values()) == pytest.approx(500, abs=3)
+    assert sum(expected_totals(source, NOON, NOON + span).completed.values()) == pytest.approx(500, abs=3)
 
 
 def test_a_fleet_made_by_chance_is_the_same_for_the_same_seed() -> None:

@@ -15,12 +15,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.domain.model import DOCUMENT_KINDS
-from exporter.exposition import Exposition, Section
+from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
-from exporter.status import Query, QueryError, span
+from exporter.status import Query, QueryError, format_duration
 from exporter.status.document import RESTS
 from exporter.status.formatting import percentage
-from exporter.status.problems import RULES, UNTOLD
+from exporter.status.problems import NOT_ASSESSED, RULES
 from tests.support.builders import HOUR, NOON, make_job, scrape
 from tests.support.status_fixtures import DAILY, DAY, HEALTH, TARGET, Exhibit, begun, ended, index, shown, stories
 
@@ -46,8 +46,8 @@ def alerts() -> dict[str, str]:
 
 def series_of(exhibit: Exhibit) -> Iterator[dict[str, str]]:
     """Give every series of the metrics page of the same things, as promtool wants constant ones."""
-    sources: Section[SourceSnapshot] = Section(SourceFamilies(DAY), exhibit.clock)
-    indexes: Section[IndexSnapshot] = Section(IndexFamilies(), exhibit.clock)
+    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), exhibit.clock)
+    indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), exhibit.clock)
     for source, clock in exhibit.sources.everything():
         sources.publish(str(source.source.id), source, clock)
     for each, clock in exhibit.indexes.everything():
@@ -108,7 +108,7 @@ def test_every_alert_about_a_data_source_is_told_or_said_not_to_be() -> None:
     assert {rule.alert: rule.severity for rule in RULES}.items() <= shipped.items()
     of_exporter = {name for name in shipped if name in (DEPLOYED / "exporter.yaml").read_text()}
     of_indexes = {name for name in shipped if name.startswith("QBusinessIndex")}
-    assert shipped.keys() - of_exporter - of_indexes - UNTOLD == {rule.alert for rule in RULES} - of_exporter
+    assert shipped.keys() - of_exporter - of_indexes - NOT_ASSESSED == {rule.alert for rule in RULES} - of_exporter
 
 
 def test_a_firing_is_waited_for_as_long_as_the_alert_does() -> None:
@@ -149,7 +149,7 @@ def test_what_aws_did_not_say_is_null_and_never_zero() -> None:
     assert waiting["state"] == "waiting"
     for name in ("latest", "last_completed", "last_error", "running", "consecutive_failures", "last_succeeded_at"):
         assert waiting[name] is None
-    bare = Exhibit.of([replace(shown(1, "bare"), about=None, location=None, index="")])
+    bare = Exhibit.of([replace(shown(1, "bare"), description=None, location=None, index="")])
     said = facts_of(bare, "bare")
     assert [said[name] for name in ("type", "status", "schedule", "created_at", "aws_region", "index")] == [None] * 6
     (unknown,) = Exhibit.of((), [index(documents=None, units=None)]).overview.document(Query())["indexes"]
@@ -348,7 +348,7 @@ def test_the_exporters_own_troubles_are_told_by_the_alerts_that_fire_on_them() -
 )
 def test_spans_are_said_in_two_units_at_most(seconds: float, said: str) -> None:
     """Good to what matters at that length."""
-    assert span(seconds) == said
+    assert format_duration(seconds) == said
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.history import fold
-from exporter.domain.model import Description, Known, Reading, SourceHistory
+from exporter.domain.model import Description, PollData, SavedSource, SourceHistory
 from exporter.errors import StartupError
 from exporter.store import MEMORY, Store
 from exporter.store.sqlite import FORGET
@@ -42,11 +42,11 @@ def no_failure() -> None:
 
 def history(jobs: int = 3, at: float = NOON) -> SourceHistory:
     """Build a history with counted jobs, failures, documents and durations."""
-    first = fold(None, Reading((), NOON, NOON), POLICY)
+    first = fold(None, PollData((), NOON, NOON), POLICY)
     ended = [
         replace(make_job(f"j{n}", "FAILED", started=NOON + n, added=n), connector_error="SPE-5002") for n in range(jobs)
     ]
-    return fold(first, Reading((*ended, make_job("r", "SYNCING", started=at, lasted=None)), at, at), POLICY)
+    return fold(first, PollData((*ended, make_job("r", "SYNCING", started=at, lasted=None)), at, at), POLICY)
 
 
 def opened(path: str) -> Store:
@@ -58,7 +58,7 @@ def test_what_was_committed_is_there_after_a_restart(path: str) -> None:
     """Histories and settled names come back as they were."""
     store = opened(path)
     store.commit({KEY: history()})
-    store.settle_name("application/a", "intranet")
+    store.save_name("application/a", "intranet")
     store.close()
     store = opened(path)
     assert store.history(KEY) == history()
@@ -219,13 +219,13 @@ def test_memory_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_file_is_bounded_by_what_is_watched(path: str) -> None:
     """Three months of hourly jobs leave a file of the size that one month leaves."""
-    state = fold(None, Reading((), NOON, NOON), POLICY)
+    state = fold(None, PollData((), NOON, NOON), POLICY)
     sizes = []
     for days in (range(30), range(30, 90)):
         store = opened(path)
         for hour in range(days.start * 24, days.stop * 24):
             job = make_job(f"j{hour}", started=NOON + hour * HOUR, added=1)
-            state = fold(state, Reading((job,), job.started + 900, job.started + 900), POLICY)
+            state = fold(state, PollData((job,), job.started + 900, job.started + 900), POLICY)
             store.commit({KEY: state})
         store.close()
         sizes.append(Path(path).stat().st_size)
@@ -248,8 +248,8 @@ def test_what_nobody_watches_is_forgotten_after_a_month(path: str) -> None:
 
 def test_what_was_found_survives_and_goes_when_it_is_gone(path: str) -> None:
     """With its names and tags, the moment its target was first watched, and the account that that is."""
-    about = Description("hr", "S3", "ACTIVE", created=NOON, updated=None, schedule="", tags=(("team", "hr"),))
-    known = Known(make_source(application="intranet", name="hr"), "main", about)
+    description = Description("hr", "S3", "ACTIVE", created=NOON, updated=None, schedule="", tags=(("team", "hr"),))
+    known = SavedSource(make_source(application="intranet", name="hr"), "main", description)
     store = opened(path)
     store.note_known("a", known)
     store.note_known("b", replace(known, index="other"))
@@ -304,7 +304,7 @@ def test_a_copy_has_what_an_exporter_that_runs_has_written(path: str) -> None:
     assert copy.history(KEY) == history()
     assert copy.watched_since("production") == NOON
     copy.commit({KEY: history(jobs=5)})
-    copy.settle_name("application/a", "intranet")
+    copy.save_name("application/a", "intranet")
     copy.close()
     assert with_lock.history(KEY) == history()
     assert with_lock.name("application/a") is None

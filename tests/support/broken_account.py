@@ -31,8 +31,8 @@ def job(
     return PlannedJob(make_id(name, ago), time.time() - ago, lasts, 0, outcome, figures)
 
 
-def _source(name: str, *jobs: PlannedJob, **about: Any) -> DataSource:
-    return DataSource(name, jobs=list(jobs), **about)
+def _source(name: str, *jobs: PlannedJob, **description: Any) -> DataSource:
+    return DataSource(name, jobs=list(jobs), **description)
 
 
 def _brief(_: random.Random) -> PlannedJob:

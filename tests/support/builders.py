@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.history import Policy
+from exporter.domain.history import CountingPolicy
 from exporter.domain.model import DataSource, DocumentCounts, SourceId, SyncJob
 from exporter.runtime import System
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)
 NOON = 1_790_000_000.0  # some moment, in seconds since the epoch, at a full second
-POLICY = Policy(window=24 * HOUR, duration_buckets=BUCKETS)
+POLICY = CountingPolicy(window=24 * HOUR, duration_buckets=BUCKETS)
 
 
 @dataclass

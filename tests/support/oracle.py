@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.simulator.fleet import DataSource, Routine, Totals, truth
+from exporter.simulator.fleet import DataSource, Routine, Totals, expected_totals
 from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
 from tests.support.harness import eventually
 
@@ -55,7 +55,7 @@ def settle(program: Program, sources: Sequence[DataSource], clock: SimulatedCloc
     for source in sources:
         source.jobs, source.routine = source.planned(clock.now()), None
     until = max(job.ends for source in sources for job in source.jobs) + 1
-    expected = {source.id: truth(source, 0.0, until) for source in sources}
+    expected = {source.id: expected_totals(source, 0.0, until) for source in sources}
 
     def is_true() -> bool:
         scrape = program.scrape()
@@ -66,18 +66,18 @@ def settle(program: Program, sources: Sequence[DataSource], clock: SimulatedCloc
 
 
 @dataclass
-class Watcher:
+class DiscoveryObserver:
     """Whoever scrapes again and again, over restarts too: no counter of jobs or documents may ever fall."""
 
-    highest: dict[object, float] = field(default_factory=dict)
+    max_counts: dict[object, float] = field(default_factory=dict)
 
     def scrape(self, program: Program) -> Scrape:
         """Scrape, and hold what is shown against what was."""
         scrape = program.scrape()
         for sample, value in scrape.samples.items():
             if sample[0].endswith("_total") and sample[0].startswith(("qbusiness_sync", "qbusiness_doc")):
-                assert value >= self.highest.get(sample, 0.0), sample
-                self.highest[sample] = value
+                assert value >= self.max_counts.get(sample, 0.0), sample
+                self.max_counts[sample] = value
         return scrape
 
     def jobs(self, program: Program) -> float:

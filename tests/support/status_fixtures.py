@@ -15,10 +15,10 @@ from exporter.domain.model import (
     IndexSnapshot,
     Location,
     Names,
-    Reading,
+    PollData,
     SourceSnapshot,
 )
-from exporter.status import ExporterHealth, Overview, TargetHealth, Terms
+from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ DAILY = "cron(0 2 * * ? *)"
 FOUND = Description("", "SHAREPOINTV2", "ACTIVE", NOON - 100 * DAY, schedule="")
 
 
-def shown(number: int, name: str, *jobs: SyncJob, polled: float = 0.0, **about: Any) -> SourceSnapshot:
+def shown(number: int, name: str, *jobs: SyncJob, polled: float = 0.0, **description: Any) -> SourceSnapshot:
     """Build a source that was polled so many seconds before NOON; `about` changes what AWS says of it."""
     at = NOON - polled
-    history = fold(None, Reading(jobs, at, at), POLICY)
-    described = replace(FOUND, **about)
+    history = fold(None, PollData(jobs, at, at), POLICY)
+    described = replace(FOUND, **description)
     return SourceSnapshot(make_source(number), Names("intranet", name), history, True, at, "main", described, HERE)  # noqa: FBT003 (a record)
 
 
@@ -172,7 +172,7 @@ class Exhibit:
     clock: FakeClock
     sources: Shelf[SourceSnapshot]
     indexes: Shelf[IndexSnapshot]
-    overview: Overview
+    overview: StatusDocument
     health: ExporterHealth = HEALTH
 
     @classmethod
@@ -181,7 +181,12 @@ class Exhibit:
         clock = FakeClock()
         sources = Shelf(AwsClock(clock), {each.source.id: each for each in snapshots})
         filled = Shelf(AwsClock(clock), {each.id: each for each in indexes})
-        exhibit = cls(clock, sources, filled, Overview(sources, filled, lambda: exhibit.health, Terms(DAY, (), 1800)))
+        exhibit = cls(
+            clock,
+            sources,
+            filled,
+            StatusDocument(sources, filled, lambda: exhibit.health, AssessmentSettings(DAY, (), 1800)),
+        )
         return exhibit
 
     def show(self, snapshot: SourceSnapshot) -> None:

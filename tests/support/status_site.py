@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from exporter.web.application import Site, create_app
+from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 from tests.support.builders import HOUR
 from tests.support.status_fixtures import ended, shown
@@ -81,7 +81,7 @@ def gzip_text(answer: Answer) -> str:
 @contextmanager
 def serving(exhibit: Exhibit) -> Iterator[Served]:
     """Serve an exhibit."""
-    web = WebServer(create_app(Site(FakeExposition(), exhibit.overview, fine, fine)), ["127.0.0.1:0"])
+    web = WebServer(create_app(AppServices(FakeExposition(), exhibit.overview, fine, fine)), ["127.0.0.1:0"])
     web.start()
     try:
         yield Served(exhibit, web.addresses[0])

@@ -13,8 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.errors import StartupError
-from exporter.web.application import Site, create_app
-from exporter.web.middleware import Hardening
+from exporter.web.application import AppServices, create_app
+from exporter.web.middleware import SecurityMiddleware
 from exporter.web.server.server import WebServer
 from tests.support.status_fixtures import Exhibit
 
@@ -108,7 +108,9 @@ def serve(serve_app: Callable[[ASGIApp], Client]) -> Callable[..., Client]:
         telemetry_path: str = "/metrics",
     ) -> Client:
         overview = Exhibit.of().overview
-        return serve_app(create_app(Site(exposition or FakeExposition(), overview, healthy, ready, telemetry_path)))
+        return serve_app(
+            create_app(AppServices(exposition or FakeExposition(), overview, healthy, ready, telemetry_path))
+        )
 
     return start
 
@@ -209,7 +211,7 @@ def test_metrics_in_place_of_the_status_page(serve: Callable[..., Client]) -> No
 def test_unusable_telemetry_paths_are_refused(path: str) -> None:
     """The message names the flag and the path."""
     with pytest.raises(StartupError, match=re.escape(f"--web.telemetry-path {path!r}")):
-        create_app(Site(FakeExposition(), Exhibit.of().overview, fine, fine, path))
+        create_app(AppServices(FakeExposition(), Exhibit.of().overview, fine, fine, path))
 
 
 @pytest.mark.parametrize(("path", "method"), [*((path, "GET") for path in PATHS), ("/nothing", "GET"), ("/", "PUT")])
@@ -279,6 +281,6 @@ def test_answer_that_breaks_off_does_not_look_complete(
         raise RuntimeError("broken")
 
     with pytest.raises(http.client.IncompleteRead), capture_logs() as logs:
-        serve_app(Hardening(app))("/")
+        serve_app(SecurityMiddleware(app))("/")
     assert [log["event"] for log in logs] == ["request failed"]
     assert caplog.messages == ["Exception in ASGI application\n"]

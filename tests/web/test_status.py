@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.status import Query
-from exporter.web.page import Page
+from exporter.web.page import StatusPage
 from tests.app.test_reload import post, reload, rewrite
 from tests.support.builders import HOUR, NOON
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGE = Page({"Metrics": "/metrics"})
+PAGE = StatusPage({"Metrics": "/metrics"})
 
 
 @pytest.fixture(scope="module")

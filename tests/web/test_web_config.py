@@ -23,9 +23,9 @@ from structlog.testing import capture_logs
 
 from exporter.errors import ConfigError
 from exporter.web import basic_auth
-from exporter.web.application import Site, create_app
+from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
-from exporter.web.web_config import Access
+from exporter.web.web_config import WebConfigReloader
 from tests.support.certificates import Certificates, trusting
 from tests.support.harness import eventually
 from tests.support.status_fixtures import Exhibit
@@ -74,14 +74,16 @@ class Served:
     def start(self, **config: Any) -> None:
         """Begin with a web config; from then on `look` does what the program does every second."""
         self.rewrite(**config)
-        self.access = Access(self.folder / "web.yml")
-        site = Site(Page(), Exhibit.of().overview, lambda: None, lambda: None, reload=self.reload, access=self.access)
-        self.server = WebServer(create_app(site), ["127.0.0.1:0"], ssl_context=self.access.ssl_context)
+        self.web_config = WebConfigReloader(self.folder / "web.yml")
+        site = AppServices(
+            Page(), Exhibit.of().overview, lambda: None, lambda: None, reload=self.reload, web_config=self.web_config
+        )
+        self.server = WebServer(create_app(site), ["127.0.0.1:0"], ssl_context=self.web_config.ssl_context)
         self.server.start()
-        self.access.watch(
+        self.web_config.watch(
             self.server.renew_connections, lambda: self.noted.append("applied"), lambda: self.noted.append("refused")
         )
-        self.access.stop()  # the tests look when they are ready
+        self.web_config.stop()  # the tests look when they are ready
 
     def rewrite(self, **config: Any) -> None:
         """Change the web config's file."""
@@ -90,7 +92,7 @@ class Served:
     def connect(self, client: Path | None = None) -> http.client.HTTPConnection:
         """Give a connection that was not used yet."""
         host, port = self.server.addresses[0]
-        if self.access.ssl_context is None:
+        if self.web_config.ssl_context is None:
             return http.client.HTTPConnection(host, port, timeout=10)
         return http.client.HTTPSConnection(host, port, timeout=10, context=trusting(self.folder, client))
 
@@ -207,7 +209,7 @@ def test_bcrypt_is_asked_once_for_a_user(served: Served, tried: list[tuple[bytes
         served.status(headers=basic("alice", password))
     assert [word for word, _ in tried] == [b"secret", b"wrong", b"wrong"]
     served.rewrite(basic_auth_users={"alice": hash_of("other")})
-    assert served.access.look() == []
+    assert served.web_config.look() == []
     assert [served.status(headers=basic("alice", password)) for password in ("secret", "other")] == [401, 200]
     assert [word for word, _ in tried[3:]] == [b"secret", b"other"]
 
@@ -323,7 +325,7 @@ def test_headers_are_on_every_answer(served: Served) -> None:
     assert len(policies) == 2
     assert any("default-src 'none'" in each for each in policies)
     served.rewrite(basic_auth_users={}, http_server_config={"headers": {"X-XSS-Protection": 0}})
-    assert served.access.look() == []
+    assert served.web_config.look() == []
     answer = served.get()
     assert (answer.status, answer.headers["X-XSS-Protection"], answer.headers["X-Frame-Options"]) == (200, "0", None)
     assert served.noted == ["applied"]
@@ -337,7 +339,7 @@ def test_a_rotated_certificate_applies(served: Served) -> None:
         assert kept.getresponse().read() == b"up 1\n"
         before = certificate_of(kept)
         Certificates(served.folder)
-        assert served.access.look() == []
+        assert served.web_config.look() == []
         assert kept.sock
         kept.sock.settimeout(5)
         assert kept.sock.recv(1) == b""  # an idle one ends at once
@@ -355,7 +357,7 @@ def test_what_is_the_same_ends_no_connection(served: Served) -> None:
         assert kept.getresponse().read() == b"up 1\n"
         used = kept.sock
         served.rewrite(tls_server_config=TLS, basic_auth_users={"alice": hash_of("secret")})
-        assert served.access.look() == []
+        assert served.web_config.look() == []
         kept.request("GET", "/metrics", headers=basic("alice", "secret"))
         assert kept.getresponse().read() == b"up 1\n"
         assert kept.sock is used
@@ -367,7 +369,7 @@ def test_client_certificates_come_and_go(served: Served, tmp_path: Path) -> None
     served.start(tls_server_config=TLS)
     assert served.get().status == 200
     served.rewrite(tls_server_config=MUTUAL)
-    assert served.access.look() == []
+    assert served.web_config.look() == []
     with pytest.raises(ssl.SSLError, match="ALERT_CERTIFICATE_REQUIRED"):
         served.get()
     assert served.get(client=client).status == 200
@@ -375,7 +377,7 @@ def test_client_certificates_come_and_go(served: Served, tmp_path: Path) -> None
     other = Certificates(tmp_path / "other")
     shutil.copy(other.folder / "ca.crt", served.folder / "clients.crt")
     served.rewrite(tls_server_config={**MUTUAL, "client_ca_file": "clients.crt"})
-    assert served.access.look() == []
+    assert served.web_config.look() == []
     with pytest.raises(ssl.SSLError, match="ALERT_UNKNOWN_CA"):
         served.get(client=client)
     assert served.get(client=other.folder / "client.pem").status == 200
@@ -402,12 +404,12 @@ def test_a_bad_rewrite_changes_nothing_and_says_so_once(served: Served) -> None:
     served.start(tls_server_config=TLS, basic_auth_users={"alice": hash_of("secret")})
     (served.folder / "web.yml").write_text("tls_server_config: {cert_file: server.crt, key_file: client.pem}\n")
     with capture_logs() as logs:
-        assert [problem.message for problem in served.access.look()] == [
+        assert [problem.message for problem in served.web_config.look()] == [
             "key_file: it does not belong to the certificate"
         ]
         assert logs == []
         for _ in range(3):
-            assert served.access.look()
+            assert served.web_config.look()
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [
         ("error", "web config not reread, the former is still in force")
     ]
@@ -415,7 +417,7 @@ def test_a_bad_rewrite_changes_nothing_and_says_so_once(served: Served) -> None:
     assert [served.status(), served.status(headers=basic("alice", "secret"))] == [401, 200]
     with capture_logs() as logs:
         served.rewrite(tls_server_config=TLS, basic_auth_users={"bob": hash_of("secret")})
-        assert served.access.look() == []
+        assert served.web_config.look() == []
     assert [(entry["event"], entry["changed"]) for entry in logs] == [("web config reread", ["basic_auth_users"])]
     assert served.noted == ["refused", "applied"]
     assert served.status(headers=basic("bob", "secret")) == 200
@@ -429,9 +431,9 @@ def test_a_file_caught_half_written_says_nothing(served: Served) -> None:
         Certificates(served.folder)
         new = (served.folder / "server.key").read_bytes()
         (served.folder / "server.key").write_bytes(key)
-        assert served.access.look()
+        assert served.web_config.look()
         (served.folder / "server.key").write_bytes(new)
-        assert served.access.look() == []
+        assert served.web_config.look() == []
     assert [entry["event"] for entry in logs] == ["web config reread"]
 
 
@@ -439,13 +441,13 @@ def test_files_that_vanish_keep_what_was(served: Served) -> None:
     """And apply again when they are back."""
     served.start(tls_server_config=TLS)
     (served.folder / "server.key").rename(served.folder / "away")
-    (problem,) = served.access.look()
+    (problem,) = served.web_config.look()
     assert str(problem).endswith("server.key cannot be read: No such file or directory")
     assert served.get().status == 200
     (served.folder / "away").rename(served.folder / "server.key")
-    assert served.access.look() == []
+    assert served.web_config.look() == []
     (served.folder / "web.yml").unlink()
-    (problem,) = served.access.look()
+    (problem,) = served.web_config.look()
     assert str(problem).endswith("web.yml:1:1: cannot be read: No such file or directory")
     assert served.get().status == 200
 
@@ -455,7 +457,7 @@ def test_tls_comes_and_goes_with_a_restart_alone(served: Served, before: dict[st
     """A port speaks one or the other; the rest of such a file does not apply either."""
     served.start(**before)
     served.rewrite(**after, basic_auth_users={"alice": hash_of("secret")})
-    (problem,) = served.access.look()
+    (problem,) = served.web_config.look()
     assert problem.message == "tls_server_config: TLS is turned on and off with a restart alone"
     assert served.get().status == 200
 
@@ -465,17 +467,17 @@ def test_the_program_looks_by_itself(served: Served, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("exporter.web.web_config.LOOK_EVERY", 0.01)
     served.start()
     applied = threading.Event()
-    access = Access(served.folder / "web.yml")
-    access.watch(lambda: None, applied.set, lambda: None)
+    web_config = WebConfigReloader(served.folder / "web.yml")
+    web_config.watch(lambda: None, applied.set, lambda: None)
     served.rewrite(basic_auth_users={"alice": hash_of("secret")})
     assert applied.wait(10)
-    assert access.users
-    access.stop()
+    assert web_config.users
+    web_config.stop()
 
 
 def test_a_bad_file_is_no_beginning(tmp_path: Path) -> None:
     """Every problem is raised at once."""
     (tmp_path / "web.yml").write_text("a: 1\nb: 2\n")
     with pytest.raises(ConfigError) as refused:
-        Access(tmp_path / "web.yml")
+        WebConfigReloader(tmp_path / "web.yml")
     assert len(refused.value.problems) == 2

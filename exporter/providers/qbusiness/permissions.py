@@ -60,7 +60,7 @@ PERMISSIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArnScope:
     """Where a target's resources are; an account that nobody told is `*`."""
 
     partition: str
@@ -80,7 +80,7 @@ def needed(target: TargetConfig) -> tuple[Permission, ...]:
 
 
 def statements(
-    target: TargetConfig, place: Place, permissions: Iterable[Permission], sid: str
+    target: TargetConfig, place: ArnScope, permissions: Iterable[Permission], sid: str
 ) -> Iterator[dict[str, Any]]:
     """Give the policy statements that allow a target so much and no more; `sid` begins the name of each."""
     grouped: dict[tuple[str, ...], list[Permission]] = {}
@@ -97,7 +97,7 @@ def assume_role(roles: Collection[str]) -> dict[str, Any]:
     return {"Sid": "AssumeRole", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": sorted(roles)}
 
 
-def _resources(target: TargetConfig, place: Place, permission: Permission) -> tuple[str, ...]:
+def _resources(target: TargetConfig, place: ArnScope, permission: Permission) -> tuple[str, ...]:
     if permission.level == EVERYTHING:
         return ("*",)
     if target.discovery is not None and not permission.named_only:
@@ -108,7 +108,7 @@ def _resources(target: TargetConfig, place: Place, permission: Permission) -> tu
     return tuple(dict.fromkeys(arn for source in sources for arn in _path(source, place, permission.level)))
 
 
-def _path(source: DataSourceConfig, place: Place, level: int) -> Iterator[str]:
+def _path(source: DataSourceConfig, place: ArnScope, level: int) -> Iterator[str]:
     path = (source.application_id, source.index_id, source.data_source_id)
     for depth in range(1, level + 1):
         yield place.arn(*path[:depth])

@@ -21,7 +21,7 @@ from exporter.providers.qbusiness.parsing import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from exporter.aws import AwsClock, Connection
+    from exporter.aws import AwsClient, AwsClock
     from exporter.domain.model import Description, IndexFacts, IndexId, SourceId
     from exporter.providers import Listing
 
@@ -34,15 +34,15 @@ MAX_PAGES = 1000  # ten thousand jobs or data sources
 class QBusiness:
     """A target's data sources, asked through boto3."""
 
-    def __init__(self, connection: Connection, max_pages: int = MAX_PAGES) -> None:
+    def __init__(self, aws_client: AwsClient, max_pages: int = MAX_PAGES) -> None:
         """`max_pages` are those of one listing: one that goes on has lost its way."""
-        self._connection = connection
+        self._client = aws_client
         self._max_pages = max_pages
 
     @property
     def clock(self) -> AwsClock:
         """Give AWS's clock as this target's answers set it."""
-        return self._connection.clock
+        return self._client.clock
 
     def sync_jobs(
         self,
@@ -64,44 +64,44 @@ class QBusiness:
 
     def applications(self) -> Listing[str]:
         """List the display names of the applications."""
-        with self._connection.calling("ListApplications"):
+        with self._client.client_for("ListApplications"):
             pages = self._pages("list_applications", "ListApplications", {}, 100, itemgetter("applications"))
             return parse_items(pages, "applicationId", parse_named)
 
     def application_name(self, application_id: str) -> str:
         """Ask GetApplication for a display name."""
-        with self._connection.calling("GetApplication") as client:
+        with self._client.client_for("GetApplication") as client:
             return parse_name(client.get_application(applicationId=application_id))
 
     def indexes(self, application_id: str) -> Listing[str]:
         """List the display names of an application's indexes."""
-        with self._connection.calling("ListIndices"):
+        with self._client.client_for("ListIndices"):
             arguments = {"applicationId": application_id}
             pages = self._pages("list_indices", "ListIndices", arguments, 100, itemgetter("indices"))
             return parse_items(pages, "indexId", parse_named)
 
     def index(self, index: IndexId) -> IndexFacts:
         """Ask GetIndex for all that it says."""
-        with self._connection.calling("GetIndex") as client:
+        with self._client.client_for("GetIndex") as client:
             return parse_index(client.get_index(**_index_ids(index)))
 
     def data_sources(self, index: IndexId) -> Listing[Description]:
         """List the data sources of an index."""
-        with self._connection.calling("ListDataSources"):
+        with self._client.client_for("ListDataSources"):
             arguments = _index_ids(index)
             pages = self._pages("list_data_sources", "ListDataSources", arguments, PAGE_SIZE, itemgetter("dataSources"))
             return parse_items(pages, "dataSourceId", parse_data_source)
 
     def data_source(self, source: SourceId) -> Description:
         """Ask GetDataSource for all that it says; the connector's configuration beside it goes no further."""
-        with self._connection.calling("GetDataSource") as client:
+        with self._client.client_for("GetDataSource") as client:
             answer = client.get_data_source(**_ids(source))
             parse_name(answer)
             return parse_data_source({"syncSchedule": "", **answer})
 
     def tags(self, arn: str) -> Mapping[str, str]:
         """Ask for the tags of a resource."""
-        with self._connection.calling("ListTagsForResource") as client:
+        with self._client.client_for("ListTagsForResource") as client:
             return parse_tags(client.list_tags_for_resource(resourceARN=arn))
 
     def _pages(
@@ -113,7 +113,7 @@ class QBusiness:
         read: Callable[[dict[str, Any]], T],
     ) -> Iterator[T]:
         """Yield what is read from a listing's pages; raises ProviderError, also for tokens that lead in a circle."""
-        with self._connection.calling(operation) as client:
+        with self._client.client_for(operation) as client:
             paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # one of those it has
             tokens: set[str] = set()
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):

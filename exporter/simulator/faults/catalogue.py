@@ -50,7 +50,7 @@ class Faults:
     def take(self, call: Call, now: float) -> Fault | None:
         """Give the fault that befalls a call, once."""
         with self._mutex:
-            fault = next((fault for fault in self._faults if fault.befalls(call, now)), None)
+            fault = next((fault for fault in self._faults if fault.matches(call, now)), None)
             if fault and fault.times is not None:
                 fault.times -= 1
             return fault

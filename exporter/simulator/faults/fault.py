@@ -23,7 +23,7 @@ class Fault:
     seconds: float = 0.5  # of a slow answer, or of some bytes of one that drips
     megabytes: float = 5.0  # of a huge one
 
-    def befalls(self, call: Call, now: float) -> bool:
+    def matches(self, call: Call, now: float) -> bool:
         """Tell whether a call suffers it."""
         return (
             self.operation in {None, call.operation}

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from exporter.status import giving_way, span
+from exporter.status import format_duration, yielding_gil
 from exporter.status.formatting import percentage
 from exporter.status.query import STATES
 from exporter.web.page.charts import BARS, HEIGHT, STEP, WIDTH, bars, seconds_of
@@ -30,7 +30,7 @@ _INVISIBLE = re.compile(
 )
 
 
-class Page:
+class StatusPage:
     """Renders the document of an overview; may be used from several threads at once."""
 
     def __init__(self, links: Mapping[str, str]) -> None:
@@ -64,7 +64,7 @@ class Page:
             script=script,
             address=lambda **changes: _address({**kept, **changes}),
         )
-        return "".join(giving_way(pieces)).encode()
+        return "".join(yielding_gil(pieces)).encode()
 
 
 @cache
@@ -79,7 +79,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "span": span,
+        "span": format_duration,
         "percentage": percentage,
         "utc": _utc,
         "iso": _iso,

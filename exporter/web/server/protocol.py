@@ -19,7 +19,7 @@ BAD_REQUEST = {
 }
 
 
-class GuardedProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """Report what each connection waits for, so that those which wait too long can be dropped."""
 
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's business

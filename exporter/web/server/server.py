@@ -17,7 +17,7 @@ from exporter.errors import StartupError
 from exporter.web.server.addresses import parse_address
 from exporter.web.server.connections import Connections, Limits
 from exporter.web.server.listener import listen
-from exporter.web.server.protocol import GuardedProtocol
+from exporter.web.server.protocol import TimeoutProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -136,7 +136,7 @@ def _uvicorn_config(
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http=cast("type[asyncio.Protocol]", partial(GuardedProtocol, connections=connections)),
+        http=cast("type[asyncio.Protocol]", partial(TimeoutProtocol, connections=connections)),
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -11,7 +11,7 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import Watcher, lively, settle
+from tests.support.oracle import DiscoveryObserver, lively, settle
 
 STEPS = ("+5h", "-7h", "+30d", "-1d", "+0")
 POLLED = "qbusiness_last_successful_poll_timestamp_seconds"
@@ -30,7 +30,7 @@ def test_totals_are_the_truth_whatever_the_hosts_clock_does(tmp_path: Path) -> N
     }
     clock = ScaledClock()
     sources = [DataSource(f"source-{n}") for n in range(3)]
-    watcher = Watcher()
+    watcher = DiscoveryObserver()
     offset.write_text("+0\n")
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, tmp_path / "state.db")
@@ -50,7 +50,7 @@ def test_totals_are_the_truth_whatever_the_hosts_clock_does(tmp_path: Path) -> N
             assert time.strftime("%Y-%m-%dT", time.gmtime(time.time() - 7 * 3600)) in logged
 
 
-def see_it_go_on(program: Program, watcher: Watcher, clock: ScaledClock) -> None:
+def see_it_go_on(program: Program, watcher: DiscoveryObserver, clock: ScaledClock) -> None:
     """See that jobs are counted, and that polls are told by AWS's clock."""
     before, now = watcher.jobs(program), clock.now()
     eventually(lambda: watcher.jobs(program) > before + 2)

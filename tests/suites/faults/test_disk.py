@@ -15,7 +15,7 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import DataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import Watcher, lively, settle
+from tests.support.oracle import DiscoveryObserver, lively, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def fill(disk: Path) -> Path:
             return filler
 
 
-def works_through(program: Program, watcher: Watcher, failures: float) -> None:
+def works_through(program: Program, watcher: DiscoveryObserver, failures: float) -> None:
     """See that failures are counted, and that counting goes on."""
     before = watcher.jobs(program)
     eventually(lambda: (program.scrape().value(FAILURES) or 0) > failures)
@@ -63,7 +63,7 @@ def test_a_full_disk_costs_nothing(tmp_path: Path, small_disk: Path) -> None:
     """It counts on from memory and says so; when there is room all is written, and a kill then loses nothing."""
     clock = ScaledClock()
     sources = [DataSource(f"source-{n}") for n in range(3)]
-    watcher = Watcher()
+    watcher = DiscoveryObserver()
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, small_disk / "state.db")
         with serve(tmp_path, config) as program:
@@ -101,7 +101,7 @@ def test_a_disk_that_fails_costs_nothing(tmp_path: Path, call: str, error: str) 
     """Turned read-only, broken, or unable to say that it has written: nothing is lost, and no counter falls."""
     clock = ScaledClock()
     sources = [DataSource(f"source-{n}") for n in range(3)]
-    watcher, state = Watcher(), tmp_path / "state.db"
+    watcher, state = DiscoveryObserver(), tmp_path / "state.db"
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.awsrequest import AWSResponse, HeadersDict
 
-from exporter.aws import Connection
+from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig, load_web
 from exporter.config import parse as parse_config
 from exporter.domain.model import IndexId, SourceId
@@ -68,7 +68,7 @@ def hold(condition: object) -> None:
 
 
 class _Attempts:
-    def admit(self) -> None:
+    def acquire(self) -> None:
         pass
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
@@ -111,9 +111,9 @@ class Answers:
     def __init__(self) -> None:
         os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
         target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": "http://fuzzed.invalid"})
-        connection = Connection(target, PollingConfig(), _Attempts(), System())
+        connection = AwsClient(target, PollingConfig(), _Attempts(), System())
         provider = QBusiness(connection)
-        with connection.calling("none") as client:
+        with connection.client_for("none") as client:
             client.meta.events.register_last("before-send.qbusiness", self._respond)
         # Refused or not, nobody waits here.
         client._endpoint.__class__._needs_retry = lambda *_, **__: False  # type: ignore[attr-defined] # noqa: SLF001 (botocore has no way to say so)

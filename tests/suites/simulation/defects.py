@@ -7,17 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exporter.app.target import Target
-from exporter.aws.rate_limiter import Budget, Pace
-from exporter.discovery.crawler import Walk
-from exporter.domain.history import _Tally
-from exporter.domain.model import Accounted, KnownJob, SourceHistory
+from exporter.aws.rate_limiter import AdaptiveRate, RateLimiter
+from exporter.discovery.crawler import Crawler
+from exporter.domain.history import _HistoryBuilder
+from exporter.domain.model import CountState, SourceHistory, TrackedJob
 from exporter.errors import ProviderError, Reason
 from exporter.exposition.chunks import Sheet
 from exporter.metrics import collector
-from exporter.metrics.families import value_of
+from exporter.metrics.families import optional_sample
 from exporter.polling import lookback
 from exporter.polling.poller import Poller
-from exporter.polling.queue import Agenda
+from exporter.polling.queue import PollQueue
 from exporter.providers import Listing
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.store import Store, codec
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 def counts_some_ends_twice(patch: pytest.MonkeyPatch) -> None:
     """Have a job that did not succeed add two."""
-    real: Any = _Tally._count_end
+    real: Any = _HistoryBuilder._count_end
 
     def count(self: Any, job: Any, known: Any) -> Any:
-        accounted = real(self, job, known)
+        count_state = real(self, job, known)
         if job.status != "SUCCEEDED":
             self._completed[job.status] += 1
-        return accounted
+        return count_state
 
-    patch.setattr(_Tally, "_count_end", count)
+    patch.setattr(_HistoryBuilder, "_count_end", count)
 
 
 def shows_before_it_writes(patch: pytest.MonkeyPatch) -> None:
@@ -62,12 +62,12 @@ def has_the_window_wrong(patch: pytest.MonkeyPatch) -> None:
 
 def reads_one_page(patch: pytest.MonkeyPatch) -> None:
     """See nothing of later pages."""
-    real: Any = lookback._Seen.read
+    real: Any = lookback._JobAccumulator.read
 
     def read(self: Any, pages: Any) -> Any:
         yield from real(self, [page for number, page in enumerate(pages) if number == 0])
 
-    patch.setattr(lookback._Seen, "read", read)
+    patch.setattr(lookback._JobAccumulator, "read", read)
 
 
 def forgets_what_is_not_found(patch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def forgets_what_is_not_found(patch: pytest.MonkeyPatch) -> None:
     def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
         real(self, source, watch, error)
         if error.reason is Reason.NOT_FOUND:
-            self._report._shared.sources.withdraw(str(source.id))
+            self._report._services.sources.withdraw(str(source.id))
 
     patch.setattr(Poller, "_fail", fail)
 
@@ -89,14 +89,14 @@ def keeps_quiet_about_failures(patch: pytest.MonkeyPatch) -> None:
     def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
         real(self, source, watch, error)
         watch.failing = None
-        self._show_if_possible(source, watch)
+        self._publish_safely(source, watch)
 
     patch.setattr(Poller, "_fail", fail)
 
 
 def is_fresh_by_the_hosts_clock(patch: pytest.MonkeyPatch) -> None:
     """Take for the time of a poll the host's, which may be wrong by hours."""
-    real = Poller._keep_and_show
+    real = Poller._save_and_publish
 
     def show(self: Any, source: Any, watch: Any) -> None:
         if watch.polled_at is not None and watch.was_polled:
@@ -108,7 +108,7 @@ def is_fresh_by_the_hosts_clock(patch: pytest.MonkeyPatch) -> None:
 
 def heeds_no_budget(patch: pytest.MonkeyPatch) -> None:
     """Send requests as they come."""
-    patch.setattr(Pace, "reserve", lambda _self, now: now)
+    patch.setattr(AdaptiveRate, "reserve", lambda _self, now: now)
 
 
 def begins_anew_after_a_restart(patch: pytest.MonkeyPatch) -> None:
@@ -126,8 +126,8 @@ def forgets_figures_in_a_restart(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("exporter.store.codec.load_job", lambda text: _without_figures(real(text)))
 
 
-def _without_figures(known: KnownJob) -> KnownJob:
-    return replace(known, highest=type(known.highest)()) if known.in_progress else known
+def _without_figures(known: TrackedJob) -> TrackedJob:
+    return replace(known, max_counts=type(known.max_counts)()) if known.in_progress else known
 
 
 def takes_what_it_cannot_read_for_gone(patch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def takes_what_it_cannot_read_for_gone(patch: pytest.MonkeyPatch) -> None:
     real: Any = QBusiness.sync_jobs
 
     def sync_jobs(self: Any, *arguments: Any, **filters: Any) -> Any:
-        return (replace(page, whole=True) for page in real(self, *arguments, **filters))
+        return (replace(page, counts_from_zero=True) for page in real(self, *arguments, **filters))
 
     patch.setattr(QBusiness, "sync_jobs", sync_jobs)
     patch.setattr(SourceHistory, "unended", SourceHistory.in_progress)
@@ -146,7 +146,7 @@ def has_stopping_jobs_ended(patch: pytest.MonkeyPatch) -> None:
     _redeclare(
         patch,
         "qbusiness_sync_running",
-        lambda _real, context: value_of(sum(job.status != "STOPPING" for job in context.running)),
+        lambda _real, context: optional_sample(sum(job.status != "STOPPING" for job in context.running)),
     )
 
 
@@ -162,7 +162,7 @@ def _redeclare(patch: pytest.MonkeyPatch, name: str, samples: Callable[[Any, Any
 
 def loses_sources_to_an_outage(patch: pytest.MonkeyPatch) -> None:
     """Take a listing that fails for an empty one."""
-    real: Any = Walk._listing
+    real: Any = Crawler._listing
 
     def listing(self: Any, index: Any, where: str) -> Any:
         try:
@@ -170,19 +170,19 @@ def loses_sources_to_an_outage(patch: pytest.MonkeyPatch) -> None:
         except ProviderError:
             return Listing({})
 
-    patch.setattr(Walk, "_listing", listing)
+    patch.setattr(Crawler, "_listing", listing)
 
 
 def drops_a_source_that_fails_often(patch: pytest.MonkeyPatch) -> None:
     """Poll a source that failed four times in a row no more."""
-    real = Agenda.done
+    real = PollQueue.complete
 
-    def done(self: Any, source: Any, outcome: Any, now: float) -> None:
+    def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
         real(self, source, outcome, now)
         if self._failures.get(str(source.id), 0) > 3:
             self._turns.pop(str(source.id), None)
 
-    patch.setattr(Agenda, "done", done)
+    patch.setattr(PollQueue, "done", complete)
 
 
 def shows_half_a_source(patch: pytest.MonkeyPatch) -> None:
@@ -205,34 +205,36 @@ def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
 
 def counts_again_what_seems_to_run_again(patch: pytest.MonkeyPatch) -> None:
     """Have a job that was counted and forgotten make news when an old answer has it in progress."""
-    real: Any = _Tally._standing
+    real: Any = _HistoryBuilder._initial_state
     patch.setattr(
-        _Tally, "_standing", lambda self, seen, first: Accounted.OPEN if seen.seen_running else real(self, seen, first)
+        _HistoryBuilder,
+        "_standing",
+        lambda self, seen, first: CountState.PENDING if seen.seen_running else real(self, seen, first),
     )
 
 
 def counts_twice_in_a_row_what_was_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Have a FAILED job that was forgotten and is found again add to the row of failures."""
-    real: Any = _Tally._standing
+    real: Any = _HistoryBuilder._initial_state
 
     def standing(self: Any, seen: Any, first_look: Any) -> Any:
         found = real(self, seen, first_look)
-        return Accounted.HISTORY if found is Accounted.FORGOTTEN else found
+        return CountState.PRE_EXISTING if found is CountState.EVICTED else found
 
-    patch.setattr(_Tally, "_standing", standing)
+    patch.setattr(_HistoryBuilder, "_standing", standing)
 
 
 def counts_documents_of_what_was_over(patch: pytest.MonkeyPatch) -> None:
     """Have the figures of a job that was forgotten grow from an old answer to a new one."""
-    real: Any = _Tally.add
+    real: Any = _HistoryBuilder.add
 
     def add(self: Any, seen: Any, first_look: Any) -> None:
         before = self._jobs.get(seen.job.execution_id)
         real(self, seen, first_look)
-        if before and before.accounted in {Accounted.HISTORY, Accounted.FORGOTTEN}:
-            self._count_documents(before, self._jobs[seen.job.execution_id].highest)
+        if before and before.count_state in {CountState.PRE_EXISTING, CountState.EVICTED}:
+            self._count_documents(before, self._jobs[seen.job.execution_id].max_counts)
 
-    patch.setattr(_Tally, "add", add)
+    patch.setattr(_HistoryBuilder, "add", add)
 
 
 def forgets_soon_what_vanished(patch: pytest.MonkeyPatch) -> None:
@@ -242,34 +244,34 @@ def forgets_soon_what_vanished(patch: pytest.MonkeyPatch) -> None:
 
 def polls_the_quiet_too_rarely(patch: pytest.MonkeyPatch) -> None:
     """Let twice the interval pass."""
-    real = Agenda.__init__
+    real = PollQueue.__init__
 
     def begin(self: Any, intervals: Any, *rest: Any) -> None:
         real(self, replace(intervals, idle=2 * intervals.idle), *rest)
 
-    patch.setattr(Agenda, "__init__", begin)
+    patch.setattr(PollQueue, "__init__", begin)
 
 
 def polls_what_syncs_too_rarely(patch: pytest.MonkeyPatch) -> None:
     """Treat a source that syncs as a quiet one."""
-    real = Agenda.done
+    real = PollQueue.complete
 
-    def done(self: Any, source: Any, outcome: Any, now: float) -> None:
+    def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
         real(self, source, replace(outcome, active=False), now)
 
-    patch.setattr(Agenda, "done", done)
+    patch.setattr(PollQueue, "done", complete)
 
 
 def sends_while_it_stops(patch: pytest.MonkeyPatch) -> None:
     """Have a stop let those who wait for the budget send."""
 
-    def admit(self: Any) -> None:
+    def acquire(self: Any) -> None:
         with self._mutex:
             now = self._host.monotonic()
             moment = self._pace.reserve(now)
         self._stop.wait(moment - now)
 
-    patch.setattr(Budget, "admit", admit)
+    patch.setattr(RateLimiter, "admit", acquire)
 
 
 def goes_on_counting_failures(patch: pytest.MonkeyPatch) -> None:
@@ -287,7 +289,7 @@ def goes_on_counting_failures(patch: pytest.MonkeyPatch) -> None:
 
 def shows_an_index_as_it_was(patch: pytest.MonkeyPatch) -> None:
     """Show of an index what was said of it first."""
-    real: Any = Target.show_index
+    real: Any = Target.index_updated
     first: dict[Any, Any] = {}
 
     def show(self: Any, index: Any, application: str, name: str, facts: Any) -> None:

@@ -8,8 +8,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from exporter import store
-from exporter.aws.hooks import Wiretap
-from exporter.discovery.reconciler import Surveyor
+from exporter.aws.hooks import RequestHooks
+from exporter.discovery.reconciler import Reconciler
 from exporter.domain import history
 from exporter.exposition import Exposition
 from exporter.polling.poller import Poller
@@ -34,13 +34,13 @@ def keeps_something_of_each_scrape() -> None:
 
 def keeps_what_it_was_answered() -> None:
     """Keep the bytes of every answer."""
-    real = Wiretap._before_parse
+    real = RequestHooks._before_parse
 
     def before_parse(self: Any, operation_model: Any, response_dict: Any, **rest: Any) -> None:
         KEPT.append(response_dict["body"])
         real(self, operation_model, response_dict, **rest)
 
-    Wiretap._before_parse = before_parse  # type: ignore[method-assign]
+    RequestHooks._before_parse = before_parse  # type: ignore[method-assign]
 
 
 def leaves_a_file_open_now_and_then() -> None:
@@ -56,7 +56,7 @@ def leaves_a_file_open_now_and_then() -> None:
 
 def leaves_a_thread_behind() -> None:
     """Begin a thread for every look at the organisation, and never end it."""
-    _after(Surveyor, "survey", lambda: threading.Thread(target=threading.Event().wait, daemon=True).start())
+    _after(Reconciler, "survey", lambda: threading.Thread(target=threading.Event().wait, daemon=True).start())
 
 
 def forgets_no_job() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.schedule import parse
-from exporter.simulator.fleet import Application, Fleet, Index, Totals, make_id, truth
+from exporter.simulator.fleet import Application, Fleet, Index, Totals, expected_totals, make_id
 from exporter.simulator.job import KINDS, PlannedJob
 from exporter.simulator.server import Logged, SimulatedQBusiness
 from exporter.simulator.service import Service
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
     from exporter.simulator.wire import Call
-    from simulation.virtual_clock import Timeline
+    from simulation.virtual_clock import VirtualClock
 
 CONTEXT = multiprocessing.get_context("spawn")  # nothing of ours is to be in its memory, nor of its in ours
 PER_INDEX, PER_APPLICATION = 25, 2  # as many as an application may have
@@ -60,7 +60,7 @@ class Organisation:
         self._process.start()
         self.url: str = self._pipe.recv()
 
-    def truth(self, until: float) -> dict[str, Totals]:
+    def expected_totals(self, until: float) -> dict[str, Totals]:
         """Give what had to be counted of each data source by then."""
         self._pipe.send(until)
         totals: dict[str, Totals] = self._pipe.recv()
@@ -75,13 +75,13 @@ class Organisation:
 class AtHand:
     """An organisation in this process, which is asked without sockets; its memory does not change, and is small."""
 
-    def __init__(self, plan: Plan, timeline: Timeline) -> None:
+    def __init__(self, plan: Plan, timeline: VirtualClock) -> None:
         self.url = "http://organisation.example"
         self.dice = random.Random(1)
         self.service = _Forgetful(make_fleet(plan), TimelineClock(timeline))
         self._watched = plan.watched
 
-    def truth(self, until: float) -> dict[str, Totals]:
+    def expected_totals(self, until: float) -> dict[str, Totals]:
         """Give what had to be counted of each data source by then."""
         return _truth(self.service.fleet, self._watched, until)
 
@@ -118,10 +118,10 @@ class _Forgetful(Service):
 
 class _SharedClock:
     def __init__(self, shared: Any) -> None:
-        self._shared = shared
+        self._services = shared
 
     def now(self) -> float:
-        return float(self._shared.value)
+        return float(self._services.value)
 
 
 def _serve(pipe: Pipe, plan: Plan, now: Any) -> None:
@@ -133,7 +133,7 @@ def _serve(pipe: Pipe, plan: Plan, now: Any) -> None:
 
 
 def _truth(fleet: Fleet, watched: float, until: float) -> dict[str, Totals]:
-    return {source.id: truth(source, watched, until) for _, _, source in fleet.data_sources()}
+    return {source.id: expected_totals(source, watched, until) for _, _, source in fleet.data_sources()}
 
 
 def make_fleet(plan: Plan) -> Fleet:

@@ -14,14 +14,14 @@ from http.client import HTTPConnection
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Self
 
-from exporter.app.dependencies import Outside
+from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
-from exporter.aws import Connection
+from exporter.aws import AwsClient
 from exporter.config import Config
 from exporter.metrics.telemetry import Telemetry
 from simulation.fleet import HOUR, MINUTE
-from simulation.virtual_clock import Timeline, VirtualHost, VirtualThread
-from simulation.wire import VirtualConnection
+from simulation.virtual_clock import VirtualClock, VirtualHost, VirtualThread
+from simulation.wire import VirtualAwsClient
 from tests.suites.soak.organisation import CONTEXT, AtHand, Organisation, Plan
 from tests.suites.soak.resource_usage import Vitals, descriptors, settled_memory, size_of_state, threads
 from tests.suites.soak.scrapers import OPENMETRICS, TEXT, what_is_missing
@@ -44,7 +44,7 @@ def first_look(sources: int) -> float:
     return (sources * FIRST_LOOK + 2 * MINUTE) / HOUR
 
 
-class SharedTimeline(Timeline):
+class SharedTimeline(VirtualClock):
     """A timeline that other processes can read."""
 
     def __init__(self, start: float, dice: random.Random) -> None:
@@ -64,7 +64,7 @@ class SharedTimeline(Timeline):
 class Host(VirtualHost):
     """A host that knows how many threads it has."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: VirtualClock) -> None:
         super().__init__(timeline)
         self._made: list[VirtualThread] = []
 
@@ -87,20 +87,20 @@ class Soak:
         self.timeline = SharedTimeline(BEGIN, random.Random(1))
         self.host = Host(self.timeline)
         self.organisation: AtHand | Organisation
-        connect: Callable[..., Connection]
+        connect: Callable[..., AwsClient]
         if over_http:
-            self.organisation, connect = Organisation(self.plan, self.timeline.shared), Connection
+            self.organisation, connect = Organisation(self.plan, self.timeline.shared), AwsClient
             os.environ["AWS_ENDPOINT_URL_STS"] = self.organisation.url
         else:
             self.organisation = at_hand = AtHand(self.plan, self.timeline)
-            connect = partial(VirtualConnection, lambda _: at_hand)
+            connect = partial(VirtualAwsClient, lambda _: at_hand)
         self._state = folder / "state.db"
         target: dict[str, Any] = {"name": TARGET, "region": "us-east-1", "endpoint_url": self.organisation.url}
         config = Config.model_validate({"targets": [target], "state": {"path": str(self._state)}})
         self.resident_before = settled_memory()[1]  # the simulation's own
         self._telemetry = Telemetry()
-        outside = Outside(host=self.host, connect=connect, dice=random.Random(1))
-        self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, outside=outside)
+        overrides = Overrides(host=self.host, connect=connect, dice=random.Random(1))
+        self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, overrides=overrides)
         self.exporter.start()
         self._kept_alive = HTTPConnection(*self.exporter.web.addresses[0])
         self._formats = cycle((TEXT, OPENMETRICS))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.config import Config
-from exporter.domain.history import Policy, fold
-from exporter.domain.model import DataSource, Description, Known, Reading, SourceHistory, SourceId
+from exporter.domain.history import CountingPolicy, fold
+from exporter.domain.model import DataSource, Description, PollData, SavedSource, SourceHistory, SourceId
 from exporter.providers.qbusiness.parsing import parse_job
 from exporter.store import Store
 from simulation.fleet import DAY
@@ -24,25 +24,27 @@ def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> Non
     store = Store(str(path), lambda: None)
     histories = {}
     defaults = Config()
-    policy = Policy(defaults.polling.window, defaults.metrics.duration_buckets)
+    policy = CountingPolicy(defaults.polling.window, defaults.metrics.duration_buckets)
     store.begin_watch(target, now - WATCHED)
     store.note_account(target, account.account)
     for application, index, source in account.data_sources():
         identifier = SourceId(application.id, index.id, source.id)
         key = str(identifier)
         histories[key] = _history(source, now, policy)
-        store.settle_name(f"application/{application.id}", application.name)
-        store.settle_name(f"index/{identifier.index}", index.name)
-        store.settle_name(f"data_source/{identifier}", source.name)
-        about = Description(source.name, source.kind, source.status, source.created, source.updated, source.schedule)
+        store.save_name(f"application/{application.id}", application.name)
+        store.save_name(f"index/{identifier.index}", index.name)
+        store.save_name(f"data_source/{identifier}", source.name)
+        description = Description(
+            source.name, source.kind, source.status, source.created, source.updated, source.schedule
+        )
         found = DataSource(target, identifier, application.name, source.name)
-        store.note_known(key, Known(found, index.name, about))
+        store.note_known(key, SavedSource(found, index.name, description))
     store.commit(histories)
     store.close()
 
 
-def _history(source: fleet.DataSource, now: float, policy: Policy) -> SourceHistory:
+def _history(source: fleet.DataSource, now: float, policy: CountingPolicy) -> SourceHistory:
     begun = (parse_job(job.at(now) or {}, now, []) for job in source.planned(now))
     watched = now - WATCHED
-    reading = Reading(tuple(job for job in begun if job), now, now)
+    reading = PollData(tuple(job for job in begun if job), now, now)
     return fold(SourceHistory(watched, watched), reading, policy)

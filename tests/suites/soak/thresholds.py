@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tests.suites.soak.resource_usage import Vitals
 
-REREAD = 7.0  # hours: after six everything is read back once, and what that needs stays
+FULL_REREAD_INTERVAL = 7.0  # hours: after six everything is read back once, and what that needs stays
 BLOCKS_PER_POLL = 0.3
 RESIDENT_SHARE = 0.01
 BYTES_PER_SERIES = 700.0  # what one takes: there are more once a data source's job ends as none of its jobs had before
@@ -25,7 +25,7 @@ def what_grows(course: Sequence[Vitals], warm_up: float) -> dict[str, str]:
     resident memory by a hundredth and what new series take, the state file by a tenth of what jobs take that are not
     forgotten. Descriptors and threads may not become more at all.
     """
-    settled = [each for each in course if each.hours >= REREAD + warm_up]
+    settled = [each for each in course if each.hours >= FULL_REREAD_INTERVAL + warm_up]
     half = len(settled) // 2
     assert half > 2, f"{len(settled)} looks after the warm-up say nothing"
     early, late = settled[:half], settled[-half:]

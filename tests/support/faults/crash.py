@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.domain.history import fold
-from exporter.domain.model import Reading, SourceHistory
+from exporter.domain.model import PollData, SourceHistory
 from exporter.store import Store
 from tests.support.builders import NOON, POLICY, make_job
 
@@ -33,9 +33,9 @@ FIRST_SCHEMA = """
 
 def history(jobs: int) -> SourceHistory:
     """Build a history that has counted so many jobs."""
-    first = fold(None, Reading((), NOON, NOON), POLICY)
+    first = fold(None, PollData((), NOON, NOON), POLICY)
     ended = tuple(make_job(f"j{number}", started=NOON + 60 + number, added=1) for number in range(jobs))
-    return fold(first, Reading(ended, NOON + 3600, NOON + 3600), POLICY)
+    return fold(first, PollData(ended, NOON + 3600, NOON + 3600), POLICY)
 
 
 def counted(store: Store) -> int:

@@ -9,15 +9,15 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from exporter.app.dependencies import Outside
+from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.config import Config
 from exporter.metrics.telemetry import Telemetry
 from exporter.simulator.clock import ManualClock
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, make_id, truth
+from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, expected_totals, make_id
 from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from simulation.virtual_clock import Timeline, VirtualHost
+from simulation.virtual_clock import VirtualClock, VirtualHost
 from tests.support.builders import HOUR
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Build the account; nothing is asked of it yet."""
-        self.timeline = Timeline(BEGIN, random.Random(1))
+        self.timeline = VirtualClock(BEGIN, random.Random(1))
         self.host = VirtualHost(self.timeline)
         self.began: float | None = None
         self.sources = {name: self._source(name) for name in ("hr", "it", "wiki")}
@@ -121,9 +121,9 @@ class Stage:
 
     def start(self) -> None:
         """Start the program."""
-        outside = Outside(host=self.host, dice=random.Random(1))
+        overrides = Overrides(host=self.host, dice=random.Random(1))
         config = Config.model_validate(self._config())
-        self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), outside=outside)
+        self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
         self.exporter.start_polling()
 
     def begin_jobs(self) -> None:
@@ -221,7 +221,7 @@ class Stage:
         """Give what differs from the truth as of now."""
         page, found = self.pages[-1], []
         for source in sources:
-            expected = truth(source, self.began or 0.0, self.timeline.now)
+            expected = expected_totals(source, self.began or 0.0, self.timeline.now)
             wanted = {f"qbusiness_documents_{kind}_total": n for kind, n in expected.documents.items()}
             shown = {name: page.total(name, source.id) for name in wanted}
             name = "qbusiness_last_successful_sync_timestamp_seconds"
@@ -244,7 +244,7 @@ class Stage:
 
 
 class _ServiceClock(ManualClock):
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: VirtualClock) -> None:
         super().__init__(timeline.now)
         self._timeline = timeline
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.loaders
 
 from exporter.errors import Reason
-from exporter.polling.lookback import REREAD
+from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from tests.support.builders import HOUR
 from tests.support.faults.environment import BEGIN, HOST, Stage
 
@@ -244,7 +244,7 @@ class Trial:
     def end(self) -> None:
         """Let every job end, and see that the totals are the truth."""
         self.stage.finish()
-        self.stage.run(REREAD if self.cell.fault.by_reread else LONGEST_JOB + LATE)
+        self.stage.run(FULL_REREAD_INTERVAL if self.cell.fault.by_reread else LONGEST_JOB + LATE)
         self.stage.run_until_well(POLLED_AGAIN)
         wrong = self.stage.wrong(self.stage.sources.values(), with_durations=not self.cell.fault.costs_durations)
         assert not wrong, wrong

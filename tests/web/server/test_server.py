@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.errors import StartupError
-from exporter.web.application import Site, create_app
+from exporter.web.application import AppServices, create_app
 from exporter.web.server.addresses import Address, parse_address
 from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
@@ -63,7 +63,7 @@ def start() -> Iterator[Callable[..., WebServer]]:
         limits: Limits | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> WebServer:
-        site = Site(exposition or FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)
+        site = AppServices(exposition or FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)
         server = WebServer(create_app(site), addresses or ["127.0.0.1:0"], limits=limits, ssl_context=ssl_context)
         servers.append(server)
         server.start()
@@ -171,7 +171,8 @@ def test_bad_address_is_found_before_anything_starts() -> None:
     """The constructor refuses it."""
     with pytest.raises(StartupError, match="has no port"):
         WebServer(
-            create_app(Site(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)), [":0", "nonsense"]
+            create_app(AppServices(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)),
+            [":0", "nonsense"],
         )
 
 
@@ -238,7 +239,7 @@ def test_start_and_stop(start: Callable[..., WebServer]) -> None:
 def test_stop_without_start() -> None:
     """A server that never started can be stopped, twice."""
     server = WebServer(
-        create_app(Site(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"]
+        create_app(AppServices(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"]
     )
     server.stop()
     server.stop()
