@@ -1,6 +1,7 @@
-"""Writes what deploy/ has of files elsewhere and of the code; with --check it only tells whether that is up to date.
+"""Generates the files in deploy/ that are copies of other files or derived from the code.
 
-Helm reads nothing outside a chart, and not every way to fetch a chart follows links: so the chart has copies.
+With --check it only reports which files are out of date. The chart contains copies of rules and dashboards because
+Helm reads no files outside a chart, and not every way to download a chart follows symbolic links.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ DASHBOARDS = HERE / "grafana" / "dashboards"
 CHART = HERE / "helm" / "qbusiness-exporter"
 MANIFESTS = HERE / "kubernetes"
 
-_MADE = "# Written by `make chart`.\n"
-_DASHBOARDS = """# ConfigMaps of the dashboards, for the sidecar that Grafana's chart has.
+_HEADER = "# Written by `make chart`.\n"
+_DASHBOARD_OPTIONS = """# ConfigMaps of the dashboards, for the dashboard sidecar of the Grafana chart.
 generatorOptions:
   disableNameSuffixHash: true
   labels: {grafana_dashboard: "1"}
@@ -31,7 +32,7 @@ generatorOptions:
 
 
 def pages() -> dict[Path, str]:
-    """Give every generated file with its text."""
+    """Return the text of every generated file by path."""
     rules, dashboards = sorted(RULES.glob("*.yaml")), sorted(DASHBOARDS.glob("*.json"))
     return {
         CHART / "values.schema.json": values_schema(),
@@ -45,9 +46,10 @@ def pages() -> dict[Path, str]:
 
 
 def values_schema() -> str:
-    """Put the schema of config.yaml into that of the chart's values, whose other parts are written by hand.
+    """Return the schema of the chart's values, with the schema of config.yaml embedded.
 
-    That one is of draft 7, which every Helm reads; what pydantic makes means the same in it.
+    The other parts of the file are written by hand. It uses JSON Schema draft 7, which every Helm version supports. The
+    keywords in the schema that pydantic generates have the same meaning in draft 7.
     """
     config: dict[str, Any] = json_schema()
     del config["$schema"]
@@ -59,27 +61,26 @@ def values_schema() -> str:
 
 
 def prometheus_rule(path: Path) -> str:
-    """Make the Prometheus operator's object of a file of rules, which are its spec as they stand."""
+    """Return a PrometheusRule object whose spec is the content of a rule file."""
     name = f"qbusiness-exporter-{path.stem}"
     labels = "{app.kubernetes.io/name: qbusiness-exporter, app.kubernetes.io/instance: qbusiness-exporter}"
     head = (
         f"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\n  labels: {labels}\n"
     )
-    return f"{_MADE}{head}spec:\n{indent(path.read_text(), '  ')}"
+    return f"{_HEADER}{head}spec:\n{indent(path.read_text(), '  ')}"
 
 
 def operator_kustomization(rules: list[Path]) -> str:
-    """List what the Prometheus operator reads."""
+    """Return the kustomization with the custom resources of the Prometheus operator."""
     resources = ["servicemonitor.yaml", *(f"rules-{path.name}" for path in rules)]
-    return (
-        f"{_MADE}# For clusters that have the Prometheus operator's custom resources.\n{_list('resources', resources)}"
-    )
+    comment = "# For clusters with the custom resources of the Prometheus operator.\n"
+    return _HEADER + comment + _list("resources", resources)
 
 
 def dashboards_kustomization(dashboards: list[Path]) -> str:
-    """Make a ConfigMap of each dashboard."""
+    """Return the kustomization that creates a ConfigMap for each dashboard."""
     maps = [f"{{name: qbusiness-exporter-{path.stem}, files: [dashboards/{path.name}]}}" for path in dashboards]
-    return _MADE + _DASHBOARDS + _list("configMapGenerator", maps)
+    return _HEADER + _DASHBOARD_OPTIONS + _list("configMapGenerator", maps)
 
 
 def _list(key: str, items: list[str]) -> str:

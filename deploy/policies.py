@@ -1,4 +1,4 @@
-"""IAM policy documents of deploy/iam/: output of the `policy` command for typical configurations, and trust policies."""
+"""IAM documents of deploy/iam/: the output of `policy` for typical configurations, and trust policies."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Ask the exporter in this container whether it is healthy: `healthcheck [/-/ready]` exits 0 when it says so, else 1.
+"""Health check of the container image: `healthcheck [/-/ready]` exits 0 if the exporter responds with 200, else 1.
 
-The address is that of the exporter's own command line, which is process 1 here. An exporter that wants a client
-certificate of whoever asks is taken for healthy when it answers at all; the output says that no more is known.
+It finds the address in the command line of the exporter, which is process 1 in the container. An exporter that requires
+a client certificate counts as healthy as soon as it responds. The output says that its health is unknown.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pathlib import Path
 
 TIMEOUT = 4.0  # seconds
 DEFAULT_ADDRESS = ":10142"
-WILDCARDS = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (what is listened on, not by us)
+WILDCARDS = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (the exporter listens there)
 
 
 def main() -> int:
-    """Say what the exporter says, and give the exit code."""
+    """Print the response of the exporter and return the exit code."""
     path = sys.argv[1] if len(sys.argv) > 1 else "/-/healthy"
-    host, port, may_be_tls = where(Path("/proc/1/cmdline").read_text().split("\0"))
+    host, port, may_be_tls = listen_address(Path("/proc/1/cmdline").read_text().split("\0"))
     try:
-        healthy, words = ask(host, port, path, tls=may_be_tls)
+        healthy, message = check(host, port, path, tls=may_be_tls)
     except (OSError, http.client.HTTPException) as error:
-        healthy, words = False, f"no answer from {host}:{port}: {error}"
-    print(words)
+        healthy, message = False, f"no response from {host}:{port}: {error}"
+    print(message)
     return 0 if healthy else 1
 
 
-def where(command_line: list[str]) -> tuple[str, int, bool]:
-    """Read off a command line where the exporter listens, and whether that may be with TLS."""
+def listen_address(command_line: list[str]) -> tuple[str, int, bool]:
+    """Return the host and port of a command line, and whether the exporter may use TLS."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--web.listen-address", dest="addresses", action="append")
     parser.add_argument("--web.config.file", dest="web_config")
@@ -41,22 +41,25 @@ def where(command_line: list[str]) -> tuple[str, int, bool]:
     return WILDCARDS.get(host, host), int(port), bool(flags.web_config)
 
 
-def ask(host: str, port: int, path: str, *, tls: bool) -> tuple[bool, str]:
-    """Tell whether it is healthy, and why; raises OSError or HTTPException where nothing answers."""
+def check(host: str, port: int, path: str, *, tls: bool) -> tuple[bool, str]:
+    """Return whether the exporter is healthy, and a message.
+
+    Raises OSError or HTTPException if the exporter does not respond.
+    """
     if not tls:
-        return get(http.client.HTTPConnection(host, port, timeout=TIMEOUT), path)
+        return fetch(http.client.HTTPConnection(host, port, timeout=TIMEOUT), path)
     try:
-        # It is ourselves, by an address that no certificate names.
+        # The certificate does not name the local address. The connection never leaves the container.
         context = ssl._create_unverified_context()  # noqa: S323, SLF001
-        return get(http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context), path)
+        return fetch(http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context), path)
     except ssl.SSLError as error:
         if "CERTIFICATE_REQUIRED" in str(error) or "HANDSHAKE_FAILURE" in str(error):
-            return True, "answers, and asks for a client certificate: whether it polls cannot be seen from here"
-        return ask(host, port, path, tls=False)  # a web config without TLS
+            return True, "listening, but requires a client certificate: health unknown"
+        return check(host, port, path, tls=False)  # the web config does not enable TLS
 
 
-def get(connection: http.client.HTTPConnection, path: str) -> tuple[bool, str]:
-    """Tell whether the answer is 200, and what it says."""
+def fetch(connection: http.client.HTTPConnection, path: str) -> tuple[bool, str]:
+    """Return whether the response status is 200, and the status with the body."""
     try:
         connection.request("GET", path)
         response = connection.getresponse()

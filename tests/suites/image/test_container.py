@@ -114,7 +114,7 @@ def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path)
             began = time.monotonic()
             stalled = container.exec("healthcheck")
             assert time.monotonic() - began < 5
-            assert (stalled.returncode, stalled.stdout) == (1, f"no answer from {container.listen}: timed out\n")
+            assert (stalled.returncode, stalled.stdout) == (1, f"no response from {container.listen}: timed out\n")
             container.send(signal.SIGCONT)
             assert container.exec("healthcheck").returncode == 0
 
@@ -123,7 +123,7 @@ def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path)
     ("client_certificates", "says"),
     [
         (False, "200: Healthy"),
-        (True, "answers, and asks for a client certificate: whether it polls cannot be seen from here"),
+        (True, "listening, but requires a client certificate: health unknown"),
     ],
 )
 def test_the_health_check_speaks_tls(contain: Contain, tmp_path: Path, *, client_certificates: bool, says: str) -> None:
