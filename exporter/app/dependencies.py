@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.app.ownership import SourceOwnership
     from exporter.config import PollingConfig, TargetConfig
     from exporter.domain.history import CountingPolicy
-    from exporter.domain.model import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.poller import SourceState
     from exporter.polling.queue import QueueEntry

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from exporter.app.dependencies import Handover
     from exporter.config import Config
-    from exporter.domain.model import IndexSnapshot, SourceId, SourceSnapshot
+    from exporter.domain.model import SourceId
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
     from exporter.web.web_config import WebConfigReloader
 

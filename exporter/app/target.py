@@ -15,7 +15,8 @@ from exporter.discovery.filters import SourceFilters
 from exporter.discovery.loop import DiscoveryLoop
 from exporter.discovery.reconciler import Reconciler, Scope
 from exporter.discovery.tag_cache import TagCache
-from exporter.domain.model import DataSource, IndexSnapshot, Location, SourceId
+from exporter.domain.model import DataSource, Location, SourceId
+from exporter.domain.snapshots import IndexSnapshot
 from exporter.errors import ProviderError, Reason
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from exporter.aws import AwsClient
     from exporter.config import TargetConfig
     from exporter.discovery.reconciler import RunResult
-    from exporter.domain.model import Description, IndexFacts, IndexId, SavedSource, SourceSnapshot, SyncJob
+    from exporter.domain.model import Description, IndexFacts, IndexId, SyncJob
+    from exporter.domain.snapshots import SavedSource, SourceSnapshot
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
 DESCRIBED_EVERY = 900.0  # seconds between two looks at what is named, where nothing is discovered

@@ -15,17 +15,17 @@ from exporter.discovery.crawler import Applications, Crawler, IndexContents, Ind
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate
 from exporter.domain.model import DataSource, IndexId, SourceId
+from exporter.domain.units import DATE_RESOLUTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.tag_cache import TagCache
-    from exporter.domain.model import Description, IndexFacts, SavedSource
+    from exporter.domain.model import Description, IndexFacts
+    from exporter.domain.snapshots import SavedSource
     from exporter.providers import Listing
     from exporter.target.context import TargetContext
-
-DATE_RESOLUTION = 1.0  # seconds: AWS's clock comes from a Date header, which is cut
 
 logger = structlog.get_logger()
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.schedule import ScheduleError, parse
+from exporter.domain.units import HOUR, SCHEDULE_RESOLUTION
 
 if TYPE_CHECKING:
-    from exporter.domain.model import SourceHistory
+    from exporter.domain.source_history import SourceHistory
 
-PATIENCE = 3600.0  # seconds after its firing that a sync is waited for closely; what comes later is found all the same
-EARLY = 60.0  # seconds: schedules are good to the minute, and so are the clocks that keep them
+PATIENCE = HOUR  # seconds after its firing that a sync is waited for closely; what comes later is found all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +35,5 @@ def expectation(text: str | None, history: SourceHistory | None, now: float) -> 
     if schedule is None or latest is None:
         return Expectation()
     fired, fires = schedule.previous(now), schedule.next(now)
-    is_due = fired is not None and now - fired < PATIENCE and latest < fired - EARLY
+    is_due = fired is not None and now - fired < PATIENCE and latest < fired - SCHEDULE_RESOLUTION
     return Expectation(is_due, None if fires is None else fires - now)

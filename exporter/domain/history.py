@@ -11,31 +11,25 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import (
-    ERROR_CODES,
-    IN_PROGRESS,
-    INDEXED,
-    TERMINAL,
+from exporter.domain.model import ERROR_CODES, IN_PROGRESS, INDEXED, TERMINAL, DocumentCounts, SyncJob, SyncJobStatus
+from exporter.domain.source_history import (
     CountState,
-    DocumentCounts,
     Exemplar,
     Histogram,
     PollData,
     SourceHistory,
-    SyncJob,
-    SyncJobStatus,
     TrackedJob,
     failure_streak,
 )
+from exporter.domain.units import DATE_RESOLUTION, DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 LATEST_JOBS = 10  # remembered and read back, however old
-RETENTION = 86400.0  # at least this long after its end a job is remembered, so that a full reread meets what it knows
-LONGEST_GONE = 7 * 86400.0  # a job that AWS no longer lists, and that had not ended, is remembered this long
-CHECKPOINT_INTERVAL = 3600.0  # a quiet history takes on the time this often: after a crash it tells how fresh it was
-DATE_RESOLUTION = 1.0  # the Date header that as_of comes from is cut to the second
+RETENTION = DAY  # at least this long after its end a job is remembered, so that a full reread meets what it knows
+LONGEST_GONE = 7 * DAY  # a job that AWS no longer lists, and that had not ended, is remembered this long
+CHECKPOINT_INTERVAL = HOUR  # a quiet history takes on the time this often: after a crash it tells how fresh it was
 CONNECTOR_CODES = 20  # distinct connector codes a source may use as label values
 _OVER = {CountState.PRE_EXISTING, CountState.EVICTED}
 _STATUS_RANK = {str(status): rank for rank, status in enumerate(SyncJobStatus)}

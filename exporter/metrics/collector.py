@@ -13,8 +13,8 @@ from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from exporter.config import ObjectiveConfig
-    from exporter.domain.model import SourceSnapshot
+    from exporter.domain.objectives import ObjectiveRule
+    from exporter.domain.snapshots import SourceSnapshot
 
 SOURCE_LABELS = ("application", "data_source", "data_source_id")
 _PARTS = (ABOUT_FAMILIES, SCHEDULE_FAMILIES, OBJECTIVE_FAMILIES, WINDOW_FAMILIES, JOB_FAMILIES, FRESHNESS_FAMILIES)
@@ -26,7 +26,7 @@ class SourceFamilies:
     """The families of a data source, for a `polling.window` in seconds and the configuration's `objectives`."""
 
     window: float
-    objectives: tuple[ObjectiveConfig, ...] = ()
+    rules: tuple[ObjectiveRule, ...] = ()
 
     def parts(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
         """Give what each part of `FAMILIES` follows from, the moment aside."""
@@ -43,14 +43,14 @@ class SourceFamilies:
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
         """Give the samples of one source in a part of `FAMILIES`, empty families included."""
-        view = SourceView(snapshot, now, self.window, self.objectives)
+        view = SourceView(snapshot, now, self.window, self.rules)
         names = (snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id)
         identity = dict(zip(SOURCE_LABELS, names, strict=True))
         return [family.collect(view, identity) for family in _PARTS[part]]
 
     def next_change(self, snapshot: SourceSnapshot, now: float, part: int) -> float | None:
         """Give the time on AWS's clock at which time alone changes a part: a job leaves the window, a sync is due."""
-        view = SourceView(snapshot, now, self.window, self.objectives)
+        view = SourceView(snapshot, now, self.window, self.rules)
         if _PARTS[part] is SCHEDULE_FAMILIES:
             return view.next_firing
         if _PARTS[part] is OBJECTIVE_FAMILIES:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.domain.model import Histogram
+    from exporter.domain.source_history import Histogram
 
 Sample = tuple[tuple[str, ...], float]
 """The values of a family's own labels, and the value."""

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.domain.model import IndexFacts, IndexSnapshot
+    from exporter.domain.model import IndexFacts
+    from exporter.domain.snapshots import IndexSnapshot
     from exporter.metrics.families import Family, Sample
 
 INDEX_LABELS = ("application", "index", "index_id")

@@ -9,14 +9,13 @@ from exporter.domain.model import (
     DocumentCounts,
     IndexFacts,
     IndexId,
-    IndexSnapshot,
     Location,
     Names,
-    PollData,
     SourceId,
-    SourceSnapshot,
     SyncJob,
 )
+from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+from exporter.domain.source_history import PollData
 from exporter.metrics.collector import SourceFamilies
 from exporter.metrics.indexes import IndexFamilies
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
-    from exporter.domain.model import Description, SavedSource
+    from exporter.domain.model import Description
+    from exporter.domain.snapshots import SavedSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,24 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.history import LATEST_JOBS
-from exporter.domain.model import IN_PROGRESS, INDEXED, PollData, SyncJobStatus
+from exporter.domain.model import IN_PROGRESS, INDEXED, SyncJobStatus
+from exporter.domain.source_history import PollData
+from exporter.domain.units import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.domain.model import SourceHistory, SyncJob
+    from exporter.domain.model import SyncJob
+    from exporter.domain.source_history import SourceHistory
     from exporter.providers import JobPage
 
-FULL_REREAD_INTERVAL = 6 * 3600.0  # a full reread this often is the net under everything below
+FULL_REREAD_INTERVAL = 6 * HOUR  # a full reread this often is the net under everything below
 WATERMARK_MARGIN = 300.0  # seconds before the watermark: room for a job that is listed late
 KNOWN_PER_POLL = 9  # known jobs that a poll asks for again: with one new, the answer is still a single page
-MAX_JOB_AGE = 7 * 86400.0  # a job that is looked for in the past, because it may have been in progress then
+MAX_JOB_AGE = 7 * DAY  # a job that is looked for in the past, because it may have been in progress then
 MAX_FAILURE_LOOKBACK = 100  # jobs read back at most in search of one that did not fail
 _WIDEN = 4  # factor by which a look back that found too little is widened
-_ALL_OF_TIME = 400 * 86400.0
+_ALL_OF_TIME = 400 * DAY
 
 
 class ListSyncJobs(Protocol):

@@ -12,7 +12,9 @@ import structlog
 
 from exporter.domain.due import expectation
 from exporter.domain.history import fold, newly_ended, rebucket
-from exporter.domain.model import Names, SavedSource, SourceHistory, SourceSnapshot
+from exporter.domain.model import Names
+from exporter.domain.snapshots import SavedSource, SourceSnapshot
+from exporter.domain.source_history import SourceHistory
 from exporter.errors import ProviderError, Reason
 from exporter.polling.description import DescriptionState
 from exporter.polling.lookback import FULL_REREAD_INTERVAL, read_full, read_incremental
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.history import CountingPolicy
-    from exporter.domain.model import DataSource, Description, PollData, SourceId, SyncJob
+    from exporter.domain.model import DataSource, Description, SourceId, SyncJob
+    from exporter.domain.source_history import PollData
     from exporter.providers import JobPage
     from exporter.target.context import TargetContext
 

@@ -11,8 +11,9 @@ from exporter.metrics import SourceView
 from exporter.status.problems import HALF_HOUR, Problem, Severity, missed, problems_of
 
 if TYPE_CHECKING:
-    from exporter.config import ObjectiveConfig
-    from exporter.domain.model import SourceSnapshot, SyncJob
+    from exporter.domain.model import SyncJob
+    from exporter.domain.objectives import ObjectiveRule
+    from exporter.domain.snapshots import SourceSnapshot
 
 RUNS = 30  # shown of each data source, the latest
 
@@ -22,7 +23,7 @@ class AssessmentSettings:
     """What of the configuration sources are judged by; `patience` are seconds after which what we know is stale."""
 
     window: float
-    objectives: tuple[ObjectiveConfig, ...]
+    rules: tuple[ObjectiveRule, ...]
     stale_after: float
 
 
@@ -125,13 +126,13 @@ def describe(assessed: AssessedSource, now: float, settings: AssessmentSettings)
         "consecutive_failures": assessed.streak if history else None,
         "runs": [_run(job) for job in view.jobs[:RUNS]],
         "schedule": _schedule(view),
-        "objectives": asdict(view.held_to),
+        "objectives": asdict(view.objectives),
         "freshness": _freshness(assessed, now),
     }
 
 
 def _context(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> SourceView:
-    return SourceView(snapshot, now, settings.window, settings.objectives)
+    return SourceView(snapshot, now, settings.window, settings.rules)
 
 
 def _run(job: SyncJob | None) -> dict[str, Any] | None:

@@ -17,7 +17,8 @@ from exporter.status.query import STATES, is_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.domain.model import IndexSnapshot, SourceId, SourceSnapshot
+    from exporter.domain.model import SourceId
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.status.data_sources import AssessedSource, AssessmentSettings
     from exporter.status.health import ExporterHealth
     from exporter.status.query import Query

@@ -12,7 +12,7 @@ from exporter.status.problems import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import IndexSnapshot
+    from exporter.domain.snapshots import IndexSnapshot
 
 NEAR = 0.9  # of its room, as the alerts have it
 

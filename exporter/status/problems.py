@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import INDEXED, SyncJobStatus
+from exporter.domain.units import DAY, SCHEDULE_RESOLUTION
 from exporter.status.formatting import format_duration, moment, percentage
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
 
 REPEATEDLY = 3
-HALF_HOUR, DAY = 1800.0, 86400.0
-EARLY = 60.0  # seconds that a sync may end before its schedule fires and still be its own
+HALF_HOUR = 1800.0
 USUALLY, MANY_TIMES, SHORT = 5, 3, 3600.0  # syncs that make an average, how often it may be exceeded, never below
 MANY_DELETED, BULK = 100, 0.2
 
@@ -92,7 +92,7 @@ def _no_success(view: SourceView) -> str | None:
 def _is_waited_for(view: SourceView, age: float) -> bool:
     """Tell whether a sync that began in time may bring content yet: index maintenance can hold it for a day."""
     running = _running_for(view)
-    return running is not None and age - running <= _allowed_age(view) and running <= view.held_to.max_duration
+    return running is not None and age - running <= _allowed_age(view) and running <= view.objectives.max_duration
 
 
 def _only_incomplete(view: SourceView) -> str | None:
@@ -114,14 +114,14 @@ def _overdue(view: SourceView) -> str | None:
 
 def _never_synced(view: SourceView) -> str | None:
     age = _age(view, None)
-    is_expected = view.on_schedule or view.held_to.max_success_age is not None
+    is_expected = view.on_schedule or view.objectives.max_success_age is not None
     if not is_expected or view.jobs or age is None or age <= DAY:
         return None
     return "It was never synced: a schedule does nothing before the first sync by hand."
 
 
 def _running_too_long(view: SourceView) -> str | None:
-    age, allowed = _running_for(view), view.held_to.max_duration
+    age, allowed = _running_for(view), view.objectives.max_duration
     if age is None or age <= allowed:
         return None
     return f"A sync has been running for {format_duration(age)}; at most {format_duration(allowed)} is allowed."
@@ -137,7 +137,7 @@ def _slower_than_usual(view: SourceView) -> str | None:
 def _incomplete(view: SourceView) -> str | None:
     if view.last is None or not _has_ended(view, SyncJobStatus.INCOMPLETE):
         return None
-    ratio, allowed = failed_ratio(view.last.documents), view.held_to.max_failed_ratio
+    ratio, allowed = failed_ratio(view.last.documents), view.objectives.max_failed_ratio
     if ratio is None or ratio <= allowed:
         return None
     return f"{percentage(ratio)} of the documents failed in the last sync; at most {percentage(allowed)} may."
@@ -146,7 +146,7 @@ def _incomplete(view: SourceView) -> str | None:
 def _scanned_nothing(view: SourceView) -> str | None:
     if view.last is None or not _has_ended(view, SyncJobStatus.SUCCEEDED):
         return None
-    scanned, least = view.last.documents.scanned, view.held_to.min_documents_scanned
+    scanned, least = view.last.documents.scanned, view.objectives.min_documents_scanned
     if scanned is None or scanned >= least:
         return None
     return f"The last sync succeeded with {scanned} documents scanned; at least {least:.0f} are expected."
@@ -206,7 +206,7 @@ def missed(view: SourceView) -> float | None:
     last, as_of = view.last, view.snapshot.polled_at
     if fired is None or view.schedule is None or last is None or as_of is None or view.running:
         return None
-    since = EARLY + last.end_or_start()[0]
+    since = SCHEDULE_RESOLUTION + last.end_or_start()[0]
     has_been_seen = as_of >= fired or view.snapshot.poll_succeeded
     return view.schedule.next(since) if has_been_seen and fired > since else None
 
@@ -244,7 +244,7 @@ def _age(view: SourceView, moment: float | None) -> float | None:
 
 
 def _allowed_age(view: SourceView) -> float:
-    age = view.held_to.max_success_age
+    age = view.objectives.max_success_age
     return float("inf") if age is None else age
 
 

@@ -6,19 +6,9 @@ import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain.model import (
-    CountState,
-    DataSource,
-    Description,
-    DocumentCounts,
-    Exemplar,
-    Histogram,
-    SavedSource,
-    SourceHistory,
-    SourceId,
-    SyncJob,
-    TrackedJob,
-)
+from exporter.domain.model import DataSource, Description, DocumentCounts, SourceId, SyncJob
+from exporter.domain.snapshots import SavedSource
+from exporter.domain.source_history import CountState, Exemplar, Histogram, SourceHistory, TrackedJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,7 +21,8 @@ from exporter.store.sqlite_file import MEMORY, UnreadableError, connect, copy, l
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from exporter.domain.model import SavedSource, SourceHistory, TrackedJob
+    from exporter.domain.snapshots import SavedSource
+    from exporter.domain.source_history import SourceHistory, TrackedJob
 
 __all__ = ["MEMORY", "Store"]
 

@@ -11,7 +11,8 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.domain.model import SavedSource, SourceHistory
+    from exporter.domain.snapshots import SavedSource
+    from exporter.domain.source_history import SourceHistory
     from exporter.errors import ProviderError
     from exporter.providers import Provider
     from exporter.runtime import Clock

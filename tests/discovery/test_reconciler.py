@@ -27,7 +27,8 @@ from tests.support.builders import NOON, FakeClock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import Description, IndexFacts, SavedSource
+    from exporter.domain.model import Description, IndexFacts
+    from exporter.domain.snapshots import SavedSource
 
 WHOLE = RunResult(complete=True, reached=True)
 PARTLY = RunResult(complete=False, reached=True)

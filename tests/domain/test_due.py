@@ -6,7 +6,7 @@ import pytest
 
 from exporter.domain.due import Expectation, expectation
 from exporter.domain.history import fold
-from exporter.domain.model import PollData, SourceHistory
+from exporter.domain.source_history import PollData, SourceHistory
 from tests.support.builders import HOUR, POLICY, make_job
 
 MIDNIGHT = 1_790_035_200.0  # 00:00 UTC

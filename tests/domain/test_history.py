@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.domain.history import CountingPolicy, fold, newly_ended, rebucket
-from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, DocumentCounts, PollData, SourceHistory, SyncJob
+from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, DocumentCounts, SyncJob
+from exporter.domain.source_history import PollData, SourceHistory
 from exporter.store import codec
 from tests.support.builders import HOUR, NOON, POLICY, make_job
 

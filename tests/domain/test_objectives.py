@@ -15,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
-from exporter.domain.model import Description, Names, SourceSnapshot
+from exporter.domain.model import Description, Names
 from exporter.domain.schedule import parse
+from exporter.domain.snapshots import SourceSnapshot
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
 from exporter.simulator.fleet import DataSource

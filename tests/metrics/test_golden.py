@@ -14,18 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
-from exporter.domain.model import (
-    DataSource,
-    Description,
-    IndexFacts,
-    IndexId,
-    IndexSnapshot,
-    Location,
-    Names,
-    PollData,
-    SourceSnapshot,
-    SyncJob,
-)
+from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names, SyncJob
+from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+from exporter.domain.source_history import PollData
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, IndexFamilies, SourceFamilies
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.domain.history import fold, newly_ended
-from exporter.domain.model import IN_PROGRESS, SourceHistory
+from exporter.domain.model import IN_PROGRESS
+from exporter.domain.source_history import SourceHistory
 from exporter.polling.lookback import read_for_backfill, read_full, read_incremental
 from exporter.providers import JobPage
 from tests.support.builders import HOUR, NOON, POLICY, make_job

@@ -22,7 +22,8 @@ from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import IndexFacts, IndexId, SourceId, SourceSnapshot, SyncJob
+    from exporter.domain.model import IndexFacts, IndexId, SourceId, SyncJob
+    from exporter.domain.snapshots import SourceSnapshot
 
 
 class Service:

@@ -27,7 +27,7 @@ from tests.support.status_fixtures import DAILY, DAY, HEALTH, TARGET, Exhibit, b
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
 
 DEPLOYED = Path(__file__).parents[2] / "deploy/prometheus/rules"
 

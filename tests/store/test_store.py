@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.history import fold
-from exporter.domain.model import Description, PollData, SavedSource, SourceHistory
+from exporter.domain.model import Description
+from exporter.domain.snapshots import SavedSource
+from exporter.domain.source_history import PollData, SourceHistory
 from exporter.errors import StartupError
 from exporter.store import MEMORY, Store
 from exporter.store.sqlite import FORGET

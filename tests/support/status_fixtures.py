@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
-from exporter.domain.model import (
-    Description,
-    Histogram,
-    IndexFacts,
-    IndexId,
-    IndexSnapshot,
-    Location,
-    Names,
-    PollData,
-    SourceSnapshot,
-)
+from exporter.domain.model import Description, IndexFacts, IndexId, Location, Names
+from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+from exporter.domain.source_history import Histogram, PollData
 from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
 

@@ -21,7 +21,7 @@ from tests.web.test_application import FakeExposition, fine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import SourceSnapshot
+    from exporter.domain.snapshots import SourceSnapshot
     from tests.support.status_fixtures import Exhibit
 
 API = "/api/v1/data-sources"
