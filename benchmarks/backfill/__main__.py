@@ -1,6 +1,6 @@
 """How large the past of an organisation gets, and how long it takes to tell it and to make blocks of it.
 
-`python -m benchmarks.backfill [SOURCES/DAYS ...]`; without any the rows of the table in docs/backfill.md. It needs
+`python -m benchmarks.backfill [SOURCES/DAYS ...]`; without any the rows of the table in benchmarks/README.md. It needs
 room on the disk: half a gigabyte for a source and 90 days.
 """
 
