@@ -69,8 +69,8 @@ def test_of_two_replicas_the_one_that_read_last_is_believed(tmp_path: Path) -> N
     expected = {
         "overview.json: Data sources: A": 1,
         "overview.json: Last sync failed: A": 0,
-        "overview.json: Keep failing: A": 0,
-        "overview.json: Documents: added": 45,
+        "overview.json: Repeated failures: A": 0,
+        "overview.json: Document changes: added": 45,
     }
     answers(tmp_path, series, "15m", expected)
 
@@ -84,12 +84,12 @@ def test_a_sync_that_has_ended_is_not_in_progress_any_more(tmp_path: Path) -> No
         of("one", "qbusiness_data_source_objective_max_duration_seconds", "300x20"),
     ]
     running = {
-        "data-source.json: Running for: A": {f"{{{SOURCE}}}": 480},
-        "data-source.json: Documents scanned, against what is usual: running": {f"{{{SOURCE}}}": 80},
-        "overview.json: Overrunning: A": 1,
+        "data-source.json: Running time: A": {f"{{{SOURCE}}}": 480},
+        "data-source.json: Documents scanned: running": {f"{{{SOURCE}}}": 80},
+        "overview.json: Overrunning syncs: A": 1,
     }
     answers(tmp_path, series, "8m", running)
-    answers(tmp_path, series, "11m", dict.fromkeys(running) | {"overview.json: Overrunning: A": 0})
+    answers(tmp_path, series, "11m", dict.fromkeys(running) | {"overview.json: Overrunning syncs: A": 0})
 
 
 def test_without_anything_to_go_by_nothing_is_said_to_be_well(tmp_path: Path) -> None:
@@ -103,14 +103,14 @@ def test_the_worst_alert_of_a_data_source_is_shown(tmp_path: Path) -> None:
     series = [of("one", POLLED, "0+60x40"), of("one", "qbusiness_consecutive_failed_syncs", "4x40")]
     series += [of("one", "qbusiness_last_completed_sync_status", "1x40", ', status="FAILED"')]
     worst = f'{{{SOURCE}, alertname="QBusinessSyncFailingRepeatedly", alertstate="firing", severity="critical"}}'
-    answers(tmp_path, series, "30m", {"overview.json: Data sources with a problem: rank": {worst: 6}})
+    answers(tmp_path, series, "30m", {"overview.json: Data sources with alerts: rank": {worst: 6}})
 
 
 def test_an_alert_of_another_severity_is_not_left_out(tmp_path: Path) -> None:
     """Severities may be changed for somebody's own routing."""
     alert = f'{{{SOURCE}, alertname="QBusinessSyncFailed", alertstate="firing", severity="page"}}'
     series = [{"series": f"ALERTS{alert}", "values": "1x20"}]
-    answers(tmp_path, series, "15m", {"overview.json: Data sources with a problem: rank": {alert: 0}})
+    answers(tmp_path, series, "15m", {"overview.json: Data sources with alerts: rank": {alert: 0}})
 
 
 @pytest.mark.parametrize("kind", ["documents", "text_bytes"])
@@ -136,11 +136,11 @@ def test_errors_are_shown_by_code_and_reason(tmp_path: Path) -> None:
         {"series": f'qbusiness_exporter_poll_failures_total{{{target}, reason="denied"}}', "values": "0x20"},
     ]
     expected = {
-        "exporter.json: Requests that did not work, by code: codes": {'{code="ThrottlingException"}': 2},
-        "exporter.json: Requests that did not work, by code: none": 0,
+        "exporter.json: Failed requests by code: codes": {'{code="ThrottlingException"}': 2},
+        "exporter.json: Failed requests by code: none": 0,
         "exporter.json: Failed polls by reason: reasons": {'{reason="throttled"}': 0.5},
         "exporter.json: Failed polls by reason: none": 0,
-        "exporter.json: Throttled: A": 2 / 3,
+        "exporter.json: Throttled requests: A": 2 / 3,
     }
     answers(tmp_path, series, "15m", expected)
 
@@ -152,7 +152,7 @@ def test_what_is_usual_is_shown_after_a_day(tmp_path: Path) -> None:
         of("one", "qbusiness_last_completed_sync_documents_scanned", "250x320"),
         of("one", "qbusiness_last_completed_sync_status", "1x320", ', status="SUCCEEDED"'),
     ]
-    name = "data-source.json: Documents scanned, against what is usual: usual"
+    name = "data-source.json: Documents scanned: usual"
     answers(tmp_path, series, "20h", {name: None}, every="5m")
     answers(tmp_path, series, "26h", {name: {f"{{{SOURCE}}}": 250}}, every="5m")
 
@@ -165,5 +165,5 @@ def test_reasons_are_the_connectors_code_else_the_apis(tmp_path: Path) -> None:
         of("one", counted, "0+2x90", labels.format("InvalidRequest", "CNF-5572")),
         of("one", counted, "0+1x90", labels.format("InternalError", "")),
     ]
-    name = "overview.json: Reasons of failed syncs: A"
+    name = "overview.json: Top failure reasons: A"
     answers(tmp_path, series, "80m", {name: {'{reason="CNF-5572"}': 120, '{reason="InternalError"}': 60}})

@@ -1,4 +1,4 @@
-"""Writes the dashboards; with --check it only tells whether they are up to date."""
+"""Writes the dashboards; with --check it only reports which files are out of date."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from deploy.grafana.generator import data_source, exporter, index_capacity, overview
-from deploy.grafana.generator.board import finished
+from deploy.grafana.generator.base import to_json
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 DASHBOARDS = {
@@ -18,12 +18,12 @@ DASHBOARDS = {
 
 
 def files() -> dict[Path, str]:
-    """Give every file with its text."""
-    return {FOLDER / name: finished(make()) for name, make in DASHBOARDS.items()}
+    """Return the text of every dashboard file by path."""
+    return {FOLDER / name: to_json(build()) for name, build in DASHBOARDS.items()}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or tell which are stale."""
+    """Write the files, or report which ones are out of date."""
     stale = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
     for path, text in stale.items():
         if "--check" in arguments:

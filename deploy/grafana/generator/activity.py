@@ -1,35 +1,37 @@
-"""What the data sources that are chosen have done: syncs that ended, documents that came and went."""
+"""Panels of the activity of the selected data sources: completed syncs and document changes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.grafana.generator import looks, panels
-from deploy.grafana.generator.queries import risen
+from deploy.grafana.generator import panels, styles
+from deploy.grafana.generator.queries import increase
 
 if TYPE_CHECKING:
-    from grafana_foundation_sdk.builders.timeseries import Panel as Lines
+    from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
 
-def ended() -> Lines:
-    """Draw the syncs that ended."""
-    ended = risen("qbusiness_sync_jobs_completed_total", by="status")
-    panel = panels.bars(
-        "Syncs that ended",
-        "Syncs that ended in each interval, by status, from qbusiness_sync_jobs_completed_total.",
-        panels.over_time(f"sum by (status) ({ended})", "{{status}}"),
+def completed_syncs() -> TimeSeries:
+    """Return the panel of completed syncs by status."""
+    completed = increase("qbusiness_sync_jobs_completed_total", by="status")
+    panel = panels.bar_chart(
+        "Completed syncs by status",
+        "Syncs that completed in each interval, by status, from qbusiness_sync_jobs_completed_total.",
+        panels.range_query(f"sum by (status) ({completed})", "{{status}}"),
     )
-    return panels.coloured(panel, looks.STATUS_COLOURS)
+    return panels.with_colours(panel, styles.STATUS_COLOURS)
 
 
-def documents(title: str) -> Lines:
-    """Draw the documents that came, changed, went and failed."""
-    kinds = [kind for kind in looks.DOCUMENT_COLOURS if kind != "scanned"]
-    queries = [panels.over_time(f"sum({risen(f'qbusiness_documents_{kind}_total')})", kind, kind) for kind in kinds]
-    panel = panels.bars(
-        title,
-        "Documents added, modified, deleted and failed in each interval, as syncs progress, from "
-        "qbusiness_documents_*_total. What AWS does not say of a sync is not counted.",
+def document_changes() -> TimeSeries:
+    """Return the panel of added, modified, deleted and failed documents."""
+    kinds = [kind for kind in styles.DOCUMENT_COLOURS if kind != "scanned"]
+    queries = [
+        panels.range_query(f"sum({increase(f'qbusiness_documents_{kind}_total')})", kind, kind) for kind in kinds
+    ]
+    panel = panels.bar_chart(
+        "Document changes",
+        "Documents added, modified, deleted and failed in each interval, counted while syncs run, from "
+        "qbusiness_documents_*_total. Numbers that AWS does not report are not counted.",
         *queries,
     )
-    return panels.coloured(panel, looks.DOCUMENT_COLOURS)
+    return panels.with_colours(panel, styles.DOCUMENT_COLOURS)

@@ -1,4 +1,4 @@
-"""One data source in depth: how it is, its runs, durations, documents, errors and schedule."""
+"""The dashboard of one data source: status, sync jobs, documents, errors and schedule."""
 
 from __future__ import annotations
 
@@ -6,152 +6,153 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.builders.dashboard import Row
 
-from deploy.grafana.generator import activity, board, looks, panels, problems
-from deploy.grafana.generator import data_source_past as past
+from deploy.grafana.generator import activity, alert_tables, base, panels, styles
+from deploy.grafana.generator import data_source_history as history
 from deploy.grafana.generator.links import DATA_SOURCE
 from deploy.grafana.generator.queries import (
     AS_OF,
-    RUNNING_FOR,
+    RUNNING_TIME,
     SOURCE,
     age,
-    known,
+    last_known,
     latest,
-    of_source,
+    per_source,
     status_of,
 )
-from deploy.grafana.generator.tables import Column, Rows, listing
+from deploy.grafana.generator.tables import Column, TableContent, table_panel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grafana_foundation_sdk.builders.dashboard import Dashboard
-    from grafana_foundation_sdk.builders.stat import Panel as Figure
+    from grafana_foundation_sdk.builders.stat import Panel as Stat
     from grafana_foundation_sdk.builders.table import Panel as Table
 
-_INDEXED = age(known("qbusiness_last_indexed_sync_timestamp_seconds"))
+_CONTENT_AGE = age(last_known("qbusiness_last_indexed_sync_timestamp_seconds"))
 _MAX_AGE = latest("qbusiness_data_source_objective_max_success_age_seconds")
 
 
 def dashboard() -> Dashboard:
-    """Make it."""
-    about = (
-        "One data source: how it is now, its runs over time, durations against its past, documents, errors, schedule."
-    )
-    page = board.frame(DATA_SOURCE, about, [board.applications(), board.data_sources(several=False)])
-    page = page.annotation(board.failed_syncs(shown=True))
-    for figure in _figures():
-        page = page.with_panel(figure)
-    page = page.with_panel(_facts())
-    page = page.with_row(Row("Runs")).with_panel(past.runs()).with_panel(activity.ended()).with_panel(past.durations())
-    page = (
-        page.with_row(Row("Documents"))
-        .with_panel(activity.documents("Documents, as syncs progress"))
-        .with_panel(past.last_documents())
-    )
-    page = page.with_panel(past.scanned()).with_panel(past.failed_ratio())
-    page = (
-        page.with_row(Row("Errors"))
-        .with_panel(past.reasons())
-        .with_panel(past.failures())
-        .with_panel(problems.of_one_data_source())
-    )
-    return page.with_row(Row("Schedule and age")).with_panel(past.content_age()).with_panel(past.schedule())
+    """Return the dashboard of one data source."""
+    description = "One data source: current status, sync jobs, durations, documents, errors and schedule."
+    variables = [base.application_variable(), base.data_source_variable(multi=False)]
+    board = base.new_dashboard(DATA_SOURCE, description, variables)
+    board = board.annotation(base.failed_sync_annotation(enabled=True))
+    for stat in _stats():
+        board = board.with_panel(stat)
+    board = board.with_panel(_details())
+    rows = {
+        "Sync jobs": (history.sync_status(), activity.completed_syncs(), history.sync_duration()),
+        "Documents": (
+            activity.document_changes(),
+            history.last_sync_documents(),
+            history.scanned_documents(),
+            history.failed_ratio(),
+        ),
+        "Errors": (history.top_failure_reasons(), history.failed_syncs(), alert_tables.data_source_alerts()),
+        "Schedule and content age": (history.content_age(), history.schedule()),
+    }
+    for title, row in rows.items():
+        board = board.with_row(Row(title))
+        for panel in row:
+            board = board.with_panel(panel)
+    return board
 
 
-def _figures() -> Iterator[Figure]:
-    yield panels.status(
-        "Last ended sync",
-        "Status of the sync that ended last, from qbusiness_last_completed_sync_status. No data: none has ended yet.",
-        panels.now(status_of("qbusiness_last_completed_sync_status", "status_now")),
+def _stats() -> Iterator[Stat]:
+    yield panels.status_panel(
+        "Last completed sync",
+        "Status of the last completed sync, from qbusiness_last_completed_sync_status. No data: no sync has completed "
+        "yet.",
+        panels.instant_query(status_of("qbusiness_last_completed_sync_status", "status_now")),
         "status_now",
     )
-    yield panels.status(
+    yield panels.status_panel(
         "Latest sync",
-        "Status of the sync that started last, running or not, from qbusiness_sync_status. No data: there was "
-        "none yet.",
-        panels.now(status_of("qbusiness_sync_status", "status_now")),
+        "Status of the sync that started last, running or completed, from qbusiness_sync_status. No data: there has "
+        "been no sync yet.",
+        panels.instant_query(status_of("qbusiness_sync_status", "status_now")),
         "status_now",
     )
-    yield panels.figure(
-        "Failed in a row",
-        "FAILED syncs since the last one that was not, from qbusiness_consecutive_failed_syncs.",
-        panels.now(latest("qbusiness_consecutive_failed_syncs")),
-        thresholds=looks.steps(looks.GOOD, (1, "orange"), (3, looks.BAD)),
+    yield panels.stat_panel(
+        "Consecutive failures",
+        "FAILED syncs since the last sync with another status, from qbusiness_consecutive_failed_syncs.",
+        panels.instant_query(latest("qbusiness_consecutive_failed_syncs")),
+        thresholds=styles.thresholds(styles.GOOD, (1, "orange"), (3, styles.BAD)),
     )
-    yield panels.figure(
+    yield panels.stat_panel(
         "Content age",
-        "Time since a sync last ended SUCCEEDED or INCOMPLETE, from "
-        "qbusiness_last_indexed_sync_timestamp_seconds. No data: none ever did. Whether that is too old is told "
-        "by the objective, below.",
-        panels.now(_INDEXED),
+        "Time since a sync last ended SUCCEEDED or INCOMPLETE, from qbusiness_last_indexed_sync_timestamp_seconds. No "
+        "data: no sync has done so yet. The next panel compares this age with the objective.",
+        panels.instant_query(_CONTENT_AGE),
         "never indexed",
         unit="s",
         decimals=1,
-        thresholds=looks.steps(looks.CALM),
+        thresholds=styles.thresholds(styles.NEUTRAL),
     )
-    yield panels.figure(
-        "… of objective",
-        "Content age as a share of the objective max_success_age: beyond 100% is too old. No data: the data "
-        "source has no such objective, as it has no schedule and the configuration gives it none, or was never "
-        "indexed.",
-        panels.now(f"{_INDEXED} / {_MAX_AGE}"),
+    yield panels.stat_panel(
+        "Age vs. objective",
+        "Content age as a share of the max_success_age objective. Above 100%, the content is too old. No data: the "
+        "data source was never indexed, or has no such objective because it has no schedule and the configuration "
+        "does not set one.",
+        panels.instant_query(f"{_CONTENT_AGE} / {_MAX_AGE}"),
         "n/a",
         unit="percentunit",
         decimals=0,
-        thresholds=looks.steps(looks.GOOD, (0.8, "orange"), (1, looks.BAD)),
+        thresholds=styles.thresholds(styles.GOOD, (0.8, "orange"), (1, styles.BAD)),
     )
-    yield panels.figure(
-        "Running for",
-        "How long the oldest sync in progress has been running, from "
-        "qbusiness_running_sync_start_timestamp_seconds. No data: none is in progress.",
-        panels.now(RUNNING_FOR),
+    yield panels.stat_panel(
+        "Running time",
+        "Time for which the oldest running sync has been in progress, from "
+        "qbusiness_running_sync_start_timestamp_seconds. No data: no sync is running.",
+        panels.instant_query(RUNNING_TIME),
         "not running",
         unit="s",
         decimals=1,
-        thresholds=looks.steps(looks.CALM),
+        thresholds=styles.thresholds(styles.NEUTRAL),
     )
-    yield panels.figure(
+    yield panels.stat_panel(
         "Next sync",
-        "When its schedule fires next, from qbusiness_data_source_next_scheduled_sync_timestamp_seconds. No data: "
-        "it is synced on demand, or its schedule is not understood. One that was never synced does not run on its "
-        "schedule.",
-        panels.now(f"1000 * {latest('qbusiness_data_source_next_scheduled_sync_timestamp_seconds')}"),
+        "Next scheduled time, from qbusiness_data_source_next_scheduled_sync_timestamp_seconds. No data: syncs run on "
+        "demand, or the exporter cannot parse the schedule. A schedule takes effect only after a first manual sync.",
+        panels.instant_query(f"1000 * {latest('qbusiness_data_source_next_scheduled_sync_timestamp_seconds')}"),
         "on demand",
         unit="dateTimeFromNow",
-        thresholds=looks.steps(looks.CALM),
+        thresholds=styles.thresholds(styles.NEUTRAL),
     )
-    yield panels.figure(
-        "As of",
-        "How long ago the data source was last read, by the clocks of AWS and Prometheus. Everything else is as "
-        "of then.",
-        panels.now(f"clamp_min(time() - {of_source(AS_OF)}, 0)"),
+    yield panels.stat_panel(
+        "Last poll",
+        "Time since the last successful poll. All other values are from that poll. Compares the clocks of AWS and "
+        "Prometheus.",
+        panels.instant_query(f"clamp_min(time() - {per_source(AS_OF)}, 0)"),
         unit="s",
         decimals=0,
-        thresholds=looks.steps(looks.GOOD, (900, "orange"), (3600, looks.BAD)),
+        thresholds=styles.thresholds(styles.GOOD, (900, "orange"), (3600, styles.BAD)),
     )
 
 
-def _facts() -> Table:
-    own = "data_source_type, index, aws_account_id, aws_region, schedule"
-    return listing(
-        "What it is",
-        "What AWS says of the data source as of the last discovery, from qbusiness_data_source_info and _status. An "
-        "empty schedule: syncs are on demand, or the exporter may not ask for it.",
-        Rows(
+def _details() -> Table:
+    facts = "data_source_type, index, aws_account_id, aws_region, schedule"
+    return table_panel(
+        "Details",
+        "Properties of the data source at the last discovery run, from qbusiness_data_source_info and "
+        "qbusiness_data_source_status. The schedule is empty if syncs run on demand or the exporter may not read the "
+        "schedule.",
+        TableContent(
             {
-                "info": of_source(known("qbusiness_data_source_info"), f"{SOURCE}, {own}"),
+                "info": per_source(last_known("qbusiness_data_source_info"), f"{SOURCE}, {facts}"),
                 "status": status_of("qbusiness_data_source_status", "own_status"),
             },
             [
                 Column("Application", label="application"),
                 Column("Data source", label="data_source"),
-                Column("State", label="own_status", mappings=looks.words(looks.RESOURCE_COLOURS)),
+                Column("Status", label="own_status", mappings=styles.text_mappings(styles.RESOURCE_COLOURS)),
                 Column("Type", label="data_source_type"),
                 Column("Index", label="index"),
                 Column("Account", label="aws_account_id"),
                 Column("Region", label="aws_region"),
                 Column("Schedule", label="schedule"),
-                Column("Id", label="data_source_id", width=320),
+                Column("ID", label="data_source_id", width=320),
             ],
             sort="data_source",
             hidden=["Value #info", "Value #status"],

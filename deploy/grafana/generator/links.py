@@ -1,4 +1,4 @@
-"""Ways from one page to the next: other dashboards, the exporter's status page, runbooks."""
+"""Links between dashboards, to the exporter's status page and to runbooks."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ TITLES = {OVERVIEW: "Overview", DATA_SOURCE: "Data source", INDEX_CAPACITY: "Ind
 RUNBOOKS = "https://github.com/example/qbusiness-exporter/blob/main/docs/runbooks/"
 STATUS_PAGE = "${exporter_url:raw}"
 
-_KEPT = "${datasource:queryparam}&${exporter_url:queryparam}&${__url_time_range}"
+_SHARED_PARAMETERS = "${datasource:queryparam}&${exporter_url:queryparam}&${__url_time_range}"
 
 
 @dataclass(frozen=True)
 class Link:
-    """A link from a cell or a series."""
+    """A link from a table cell or a series."""
 
     title: str
     url: str
     new_tab: bool = False
 
-    def in_data(self) -> dict[str, object]:
-        """Give it as fields have links."""
+    def as_data_link(self) -> dict[str, object]:
+        """Return the link in the format of a field option."""
         return {"title": self.title, "url": self.url, "targetBlank": self.new_tab}
 
 
 def field(name: str) -> str:
-    """Refer to a column of the row that is clicked: to what it shows, so it must show the thing itself."""
+    """Return a variable for a column of the clicked row.
+
+    Grafana inserts the displayed text of the cell, so the column must not map its values to other texts.
+    """
     return f"${{__data.fields.{name}}}"
 
 
 TO_DATA_SOURCE = Link(
-    "This data source in depth",
-    f"/d/{DATA_SOURCE}?var-application={field('application')}&var-data_source={field('data_source_id')}&{_KEPT}",
+    "Data source dashboard",
+    f"/d/{DATA_SOURCE}?var-application={field('application')}&var-data_source={field('data_source_id')}"
+    f"&{_SHARED_PARAMETERS}",
 )
 TO_STATUS_PAGE = Link(
     "Last error and recent syncs on the status page",
@@ -44,22 +48,22 @@ TO_STATUS_PAGE = Link(
     new_tab=True,
 )
 TO_RUNBOOK = Link("Runbook", f"{RUNBOOKS}${{__value.raw}}.md", new_tab=True)
-TO_INDEX = Link(
-    "This index", f"/d/{INDEX_CAPACITY}?var-application={field('application')}&var-index={field('index_id')}&{_KEPT}"
-)
 
 
-def on_top(uid: str) -> list[build.DashboardLink]:
-    """Give the links at the top: the other dashboards, with variables and time kept, the status page, the runbooks."""
-    found = [
+def navigation(uid: str) -> list[build.DashboardLink]:
+    """Return the links at the top of a dashboard: the other dashboards, the status page and the runbooks.
+
+    Links to dashboards keep the variables and the time range.
+    """
+    links = [
         _link(title, f"/d/{other}").include_vars(include_vars=True).keep_time(keep_time=True).icon("dashboard")
         for other, title in TITLES.items()
         if other != uid
     ]
-    page = "/?data_source_id=${data_source}" if uid == DATA_SOURCE else "/"
-    found.append(_link("Status page", f"{STATUS_PAGE}{page}").target_blank(target_blank=True))
-    found.append(_link("Runbooks", RUNBOOKS).target_blank(target_blank=True).icon("doc"))
-    return found
+    path = "/?data_source_id=${data_source}" if uid == DATA_SOURCE else "/"
+    links.append(_link("Status page", f"{STATUS_PAGE}{path}").target_blank(target_blank=True))
+    links.append(_link("Runbooks", RUNBOOKS).target_blank(target_blank=True).icon("doc"))
+    return links
 
 
 def _link(title: str, url: str) -> build.DashboardLink:

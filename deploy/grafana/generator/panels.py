@@ -1,4 +1,4 @@
-"""The kinds of panels that the dashboards are made of, each set up once."""
+"""Builders for the kinds of panels that the dashboards use, with their common options."""
 
 from __future__ import annotations
 
@@ -9,17 +9,7 @@ from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.generator.looks import (
-    GOOD,
-    NONE_YET,
-    STATUS_COLOURS,
-    fixed,
-    nothing,
-    palette,
-    status_numbers,
-    steps,
-    words,
-)
+from deploy.grafana.generator import styles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,30 +20,30 @@ WIDTH = 24
 PROMETHEUS = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 
-def over_time(expression: str, legend: str, ref: str = "A") -> prometheus.Dataquery:
-    """Ask for the time range."""
+def range_query(expression: str, legend: str, ref: str = "A") -> prometheus.Dataquery:
+    """Return a query over the time range."""
     query = prometheus.Dataquery().datasource(PROMETHEUS).ref_id(ref).expr(expression)
     return query.range().legend_format(legend)
 
 
-def now(expression: str, legend: str = "__auto", ref: str = "A") -> prometheus.Dataquery:
-    """Ask for the end of the time range."""
+def instant_query(expression: str, legend: str = "__auto", ref: str = "A") -> prometheus.Dataquery:
+    """Return a query at the end of the time range."""
     query = prometheus.Dataquery().datasource(PROMETHEUS).ref_id(ref).expr(expression)
     return query.instant().legend_format(legend)
 
 
-def rows(expression: str, ref: str = "A") -> prometheus.Dataquery:
-    """Ask for the end of the time range, for a table: labels are its columns."""
-    return now(expression, ref=ref).format(PromQueryFormat.TABLE)
+def table_query(expression: str, ref: str = "A") -> prometheus.Dataquery:
+    """Return a query at the end of the time range for a table, whose columns are labels."""
+    return instant_query(expression, ref=ref).format(PromQueryFormat.TABLE)
 
 
-def prop(name: str, value: object) -> DynamicConfigValue:
-    """Say how one field differs from the others of its panel."""
+def field_option(name: str, value: object) -> DynamicConfigValue:
+    """Return an option that overrides the default of a panel for one field."""
     return DynamicConfigValue(name, value)
 
 
-class _HasFields(Protocol):
-    """A panel of a kind whose values have units."""
+class _HasFieldConfig(Protocol):
+    """A panel whose values have a unit."""
 
     def unit(self, unit: str) -> Self: ...
 
@@ -64,69 +54,70 @@ class _HasFields(Protocol):
     def max(self, max_val: float) -> Self: ...
 
 
-Shown = TypeVar("Shown", bound=_HasFields)
+PanelT = TypeVar("PanelT", bound=_HasFieldConfig)
 
 
-def _measured(panel: Shown, unit: str, decimals: int | None, least: float | None, most: float | None = None) -> Shown:
-    """Say what the values of a panel are measured in, and where its axis or bars begin and end."""
+def _with_unit(
+    panel: PanelT, unit: str, decimals: int | None, minimum: float | None, maximum: float | None = None
+) -> PanelT:
     panel = panel.unit(unit) if unit else panel
     panel = panel if decimals is None else panel.decimals(decimals)
-    panel = panel if least is None else panel.min(least)
-    return panel if most is None else panel.max(most)
+    panel = panel if minimum is None else panel.min(minimum)
+    return panel if maximum is None else panel.max(maximum)
 
 
-def figure(  # noqa: PLR0913 (options by name)
+def stat_panel(  # noqa: PLR0913 (options by name)
     title: str,
     description: str,
     query: prometheus.Dataquery,
-    absent: str = "no data",
+    no_value: str = "no data",
     *,
     width: int = 3,
     unit: str = "",
     decimals: int | None = None,
     thresholds: build.ThresholdsConfig | None = None,
 ) -> stat.Panel:
-    """Show a figure of now, large; `absent` says what it means that there is none."""
+    """Return a panel with one current number; `no_value` is the text without one."""
     panel = stat.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(4)
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = panel.graph_mode(kinds.BigValueGraphMode.NONE).color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID)
     panel = panel.text_mode(kinds.BigValueTextMode.VALUE).reduce_options(reduce)
-    panel = panel.thresholds(thresholds or steps(GOOD)).targets([query])
-    return _measured(panel.mappings([nothing(absent)]).no_value(absent), unit, decimals, None)
+    panel = panel.thresholds(thresholds or styles.thresholds(styles.GOOD)).targets([query])
+    return _with_unit(panel.mappings([styles.null_mapping(no_value)]).no_value(no_value), unit, decimals, None)
 
 
-def status(title: str, description: str, query: prometheus.Dataquery, label: str) -> stat.Panel:
-    """Show the status that a label tells, large, in its colour."""
+def status_panel(title: str, description: str, query: prometheus.Dataquery, label: str) -> stat.Panel:
+    """Return a panel with the status in a label, in the colour of the status."""
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^{label}$/").values(values=False)
-    panel = figure(title, description, query.format(PromQueryFormat.TABLE), NONE_YET).reduce_options(reduce)
-    return panel.mappings(words(STATUS_COLOURS))
+    panel = stat_panel(title, description, query.format(PromQueryFormat.TABLE), styles.NONE_YET).reduce_options(reduce)
+    return panel.mappings(styles.text_mappings(styles.STATUS_COLOURS))
 
 
-def lines(
+def line_chart(
     title: str,
     description: str,
     *queries: prometheus.Dataquery,
     width: int = 12,
     unit: str = "",
-    least: float | None = None,
+    minimum: float | None = None,
 ) -> timeseries.Panel:
-    """Draw lines over time; a gap where nothing is known."""
+    """Return lines over time, with gaps where there are no samples."""
     panel = timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
-    panel = panel.tooltip(_all_at_once()).legend(_legend([])).color_scheme(palette())
+    panel = panel.tooltip(_tooltip_of_all_series()).legend(_legend([])).color_scheme(styles.palette())
     panel = panel.line_width(1.5).fill_opacity(0).show_points(kinds.VisibilityMode.NEVER)
     panel = panel.line_interpolation(kinds.LineInterpolation.STEP_AFTER)
-    return _measured(panel.targets(list(queries)).no_value("no data"), unit, None, least)
+    return _with_unit(panel.targets(list(queries)).no_value("no data"), unit, None, minimum)
 
 
-def bars(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
-    """Draw stacked bars of what came to be in each interval: few and wide ones, as jobs are few."""
-    panel = lines(title, description, *queries, width=width).legend(_legend(["sum"]))
+def bar_chart(title: str, description: str, *queries: prometheus.Dataquery, width: int = 12) -> timeseries.Panel:
+    """Return stacked bars of increases per interval, few and wide because sync jobs are rare."""
+    panel = line_chart(title, description, *queries, width=width).legend(_legend(["sum"]))
     panel = panel.draw_style(kinds.GraphDrawStyle.BARS).fill_opacity(80).line_width(0)
     panel = panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
     return panel.interval("5m").max_data_points(60).decimals(0).axis_soft_max(1).min(0)
 
 
-def ranking(  # noqa: PLR0913 (options by name)
+def bar_gauge(  # noqa: PLR0913 (options by name)
     title: str,
     description: str,
     query: prometheus.Dataquery,
@@ -134,10 +125,10 @@ def ranking(  # noqa: PLR0913 (options by name)
     width: int = 8,
     unit: str = "",
     decimals: int | None = None,
-    most: float | None = None,
+    maximum: float | None = None,
     thresholds: build.ThresholdsConfig | None = None,
 ) -> bargauge.Panel:
-    """Draw a bar for each of a few series, as of now."""
+    """Return a horizontal bar for the current value of each series."""
     panel = bargauge.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(8)
     reduce = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = panel.orientation(kinds.VizOrientation.HORIZONTAL).display_mode(kinds.BarGaugeDisplayMode.BASIC)
@@ -146,47 +137,52 @@ def ranking(  # noqa: PLR0913 (options by name)
     panel = panel.name_placement(kinds.BarGaugeNamePlacement.TOP)
     panel = panel.text(common.VizTextDisplayOptions().title_size(12).value_size(14))
     panel = panel.thresholds(thresholds) if thresholds else panel
-    return _measured(panel.targets([query]).no_value("none"), unit, decimals, 0, most)
+    return _with_unit(panel.targets([query]).no_value("none"), unit, decimals, 0, maximum)
 
 
-def strips(title: str, description: str, *queries: prometheus.Dataquery, height: int = 8) -> statetimeline.Panel:
-    """Draw a strip for each series, coloured by status over time."""
+def state_timeline(
+    title: str, description: str, *queries: prometheus.Dataquery, height: int = 8
+) -> statetimeline.Panel:
+    """Return a state timeline, coloured by status."""
     panel = statetimeline.Panel().title(title).description(description).datasource(PROMETHEUS).span(WIDTH)
-    panel = panel.height(height).mappings(status_numbers()).show_value(kinds.VisibilityMode.NEVER)
-    panel = panel.row_height(0.8).line_width(0).fill_opacity(85).tooltip(_all_at_once())
+    panel = panel.height(height).mappings(styles.status_number_mappings()).show_value(kinds.VisibilityMode.NEVER)
+    panel = panel.row_height(0.8).line_width(0).fill_opacity(85).tooltip(_tooltip_of_all_series())
     panel = panel.legend(
         common.VizLegendOptions().placement(kinds.LegendPlacement.BOTTOM).show_legend(show_legend=True)
     )
     return panel.targets(list(queries)).no_value("no data")
 
 
-def coloured(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
-    """Give series of known names the colour that they have everywhere."""
+def with_colours(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
+    """Set the colours of series by name."""
     for name, colour in colours.items():
-        panel = panel.override_by_name(name, [prop("color", fixed(colour).build())])
+        panel = panel.override_by_name(name, [field_option("color", styles.fixed(colour).build())])
     return panel
 
 
-def limit_line(panel: timeseries.Panel, name: str) -> timeseries.Panel:
-    """Draw one series, or those that a /pattern/ matches, as dashed red lines: what the others are held to."""
-    style = {"fill": "dash", "dash": [8, 8]}
-    looks = [prop("color", fixed("red").build()), prop("custom.lineStyle", style), prop("custom.fillOpacity", 0)]
+def with_limit_line(panel: timeseries.Panel, name: str) -> timeseries.Panel:
+    """Draw a limit as a dashed red line: the series of that name, or all that match a /pattern/."""
+    options = [
+        field_option("color", styles.fixed("red").build()),
+        field_option("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
+        field_option("custom.fillOpacity", 0),
+    ]
     if name.startswith("/"):
-        return panel.override_by_regexp(name, looks)
-    return panel.override_by_name(name, looks)
+        return panel.override_by_regexp(name, options)
+    return panel.override_by_name(name, options)
 
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
-    """Fill the lines and put them on top of each other."""
+    """Stack the series and fill the areas."""
     return panel.fill_opacity(40).stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
 
 
 def logarithmic(panel: timeseries.Panel) -> timeseries.Panel:
-    """Draw small and large values on one panel."""
+    """Use a logarithmic axis, for small and large values on one panel."""
     return panel.scale_distribution(common.ScaleDistributionConfig().type(kinds.ScaleDistribution.LOG).log(10))
 
 
-def _all_at_once() -> common.VizTooltipOptions:
+def _tooltip_of_all_series() -> common.VizTooltipOptions:
     return common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
 
 

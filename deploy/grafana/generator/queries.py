@@ -1,4 +1,8 @@
-"""PromQL that panels share: what was last known of a data source, by the replica that read it last."""
+"""PromQL shared by panels: the last known values of a data source, from the replica that polled it last.
+
+Every replica of the exporter has its own series for the same data source. A query must not add them up, and must not
+prefer a replica that lags behind.
+"""
 
 from __future__ import annotations
 
@@ -9,70 +13,72 @@ if TYPE_CHECKING:
 
 SOURCE = "application, data_source, data_source_id"
 INDEX = "application, index, index_id"
-CHOSEN = 'application=~"$application", data_source_id=~"$data_source"'
-CHOSEN_INDEX = 'application=~"$application", index_id=~"$index"'
+SELECTED = 'application=~"$application", data_source_id=~"$data_source"'
+SELECTED_INDEX = 'application=~"$application", index_id=~"$index"'
 FRESHEST = "data_source:qbusiness_as_of_timestamp_seconds:freshest"
-"""When a data source was last read, on the replica that read it last: a recording rule."""
+"""Recording rule: the last successful poll of a data source, on the replica that polled it last."""
 
-AS_OF = f"{FRESHEST}{{{CHOSEN}}}"
-"""The "now" that alerts reckon with; on the replica that read it last."""
+AS_OF = f"{FRESHEST}{{{SELECTED}}}"
+"""The time that alerts and ages use as "now"."""
 
 STATUSES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED", "SYNCING", "SYNCING_INDEXING", "STOPPING")
 UNKNOWN_STATUS = len(STATUSES) + 1
 
 
-def select(metric: str, *matchers: str, chosen: str = CHOSEN) -> str:
-    """Select the series of what is chosen at the top of the page."""
-    return f"{metric}{{{', '.join((chosen, *matchers))}}}"
+def select(metric: str, *matchers: str, selected: str = SELECTED) -> str:
+    """Return a selector for the series that the dashboard variables select."""
+    return f"{metric}{{{', '.join((selected, *matchers))}}}"
 
 
-def known(metric: str, *matchers: str, at: str = "", chosen: str = CHOSEN) -> str:
-    """Give what was last known, carried over ten minutes without a scrape, as the rules do."""
-    return f"last_over_time({select(metric, *matchers, chosen=chosen)}[10m]{at})"
+def last_known(metric: str, *matchers: str, at: str = "", selected: str = SELECTED) -> str:
+    """Return the last known value, up to ten minutes after the last scrape, as in the rules."""
+    return f"last_over_time({select(metric, *matchers, selected=selected)}[10m]{at})"
 
 
-def of_source(expression: str, by: str = SOURCE) -> str:
-    """Give one series a data source, whatever else the series of several replicas differ by."""
+def per_source(expression: str, by: str = SOURCE) -> str:
+    """Return one series for each data source, without the labels of the replicas."""
     return f"max by ({by}) ({expression})"
 
 
 def latest(metric: str, *matchers: str, at: str = "") -> str:
-    """Give what the replica knows that read a data source last."""
-    return of_source(f"{known(metric, *matchers, at=at)} and {FRESHEST}{at}")
+    """Return the last known value from the replica that polled the data source last."""
+    return per_source(f"{last_known(metric, *matchers, at=at)} and {FRESHEST}{at}")
 
 
 def current(metric: str) -> str:
-    """Give what the replica says now that read a data source last: for what may go, as it does when a sync ends.
+    """Return the current value from the replica that polled the data source last, or nothing.
 
-    Carried over, the sync that was would be told of as if it were still in progress.
+    For series that disappear, such as those of a running sync. With `latest`, a sync would still be shown as running
+    for ten minutes after its end.
     """
-    return of_source(f"{select(metric)} and {FRESHEST}")
+    return per_source(f"{select(metric)} and {FRESHEST}")
 
 
 def age(timestamp: str) -> str:
-    """Give how old something was when its data source was last read.
+    """Return the age of a timestamp at the last poll of its data source.
 
-    That is recorded by a rule, so that it may be a moment behind what was scraped since: then it is 0.
+    The time of the last poll comes from a recording rule and may be older than the scraped timestamp. Then the age is
+    0.
     """
-    return of_source(f"clamp_min({AS_OF} - {timestamp}, 0)")
+    return per_source(f"clamp_min({AS_OF} - {timestamp}, 0)")
 
 
 def status_of(metric: str, label: str) -> str:
-    """Give 1 for the current status, which the given label tells."""
-    current = f"{known(metric)} == 1 and ignoring (status) {FRESHEST}"
-    return of_source(f'label_replace({current}, "{label}", "$1", "status", "(.+)")', f"{SOURCE}, {label}")
+    """Return 1 with the current status in the given label."""
+    current = f"{last_known(metric)} == 1 and ignoring (status) {FRESHEST}"
+    return per_source(f'label_replace({current}, "{label}", "$1", "status", "(.+)")', f"{SOURCE}, {label}")
 
 
 def has_status(metric: str, status: str) -> str:
-    """Give 1 for the data sources with a status, and nothing for the others."""
-    return of_source(f"{known(metric, _is(status))} == 1 and ignoring (status) {FRESHEST}")
+    """Return 1 for each data source with the status, and no series for the others."""
+    return per_source(f"{last_known(metric, _is(status))} == 1 and ignoring (status) {FRESHEST}")
 
 
 def status_number(metric: str) -> str:
-    """Give the current status as its number: a state timeline draws numbers."""
-    parts = [f"{number} * {known(metric, _is(status))}" for number, status in enumerate(STATUSES, 1)]
-    parts.append(f"{UNKNOWN_STATUS} * {known(metric, _is_none_of(STATUSES))}")
-    return of_source(f"({' or '.join(parts)}) and ignoring (status) {FRESHEST}")
+    """Return the current status as a number, because a state timeline only draws numbers."""
+    parts = [f"{number} * {last_known(metric, _is(status))}" for number, status in enumerate(STATUSES, 1)]
+    parts.append(f"{UNKNOWN_STATUS} * {last_known(metric, _is_none_of(STATUSES))}")
+    return per_source(f"({' or '.join(parts)}) and ignoring (status) {FRESHEST}")
 
 
 def _is(status: str) -> str:
@@ -83,35 +89,35 @@ def _is_none_of(statuses: Iterable[str]) -> str:
     return f'status!~"{"|".join(statuses)}"'
 
 
-def risen(counter: str, *matchers: str, by: str = "", over: str = "$__rate_interval") -> str:
-    """Give by how much a counter rose, as a whole number: Prometheus makes a fraction of it between scrapes.
+def increase(counter: str, *matchers: str, by: str = "", over: str = "$__rate_interval") -> str:
+    """Return the increase of a counter, rounded because Prometheus extrapolates to fractions.
 
-    Each replica counts all there is, so the most that one has seen is taken.
+    Each replica counts all syncs, so the query takes the highest increase and not the sum.
     """
     labels = f"{SOURCE}, {by}" if by else SOURCE
-    return of_source(f"round(increase({select(counter, *matchers)}[{over}]))", labels)
+    return per_source(f"round(increase({select(counter, *matchers)}[{over}]))", labels)
 
 
-def reason(failures: str) -> str:
-    """Name the reason of failures: the connector's code where there is one, else the API's."""
+def with_reason(failures: str) -> str:
+    """Add a label `reason`: the connector's error code, or the API's error code if there is none."""
     from_api = f'label_replace({failures}, "reason", "$1", "error_code", "(.+)")'
     return f'label_replace({from_api}, "reason", "$1", "connector_error_code", "(.+)")'
 
 
-def worst(expression: str, by: str, most: int = 20) -> str:
-    """Keep a few data sources: those for which, at the end of the time range, something is largest."""
-    return f"{expression} and on (data_source_id) topk({most}, {by})"
+def top_sources(expression: str, by: str, limit: int = 20) -> str:
+    """Return only the data sources with the highest value of `by`."""
+    return f"{expression} and on (data_source_id) topk({limit}, {by})"
 
 
 def count(expression: str, among: str = AS_OF) -> str:
-    """Count data sources, or what else is there to be seen; 0 only where some are seen at all."""
+    """Return the number of series; 0 only if `among` has series, so that missing data does not look like 0."""
     return f"count({expression}) or 0 * count({among})"
 
 
-def not_working(series: str) -> str:
-    """Count those of which a series says 0."""
+def count_zeros(series: str) -> str:
+    """Return the number of series with the value 0."""
     return count(f"{series} == 0", among=series)
 
 
-RUNNING_FOR = age(select("qbusiness_running_sync_start_timestamp_seconds"))
-"""How long the oldest sync in progress has been running."""
+RUNNING_TIME = age(select("qbusiness_running_sync_start_timestamp_seconds"))
+"""How long the oldest running sync has been in progress."""

@@ -1,4 +1,4 @@
-"""Tables of what is known now: one row for each thing, its columns from several queries."""
+"""Tables of current values: one row for each object, with columns from several queries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.common import TableAutoCellOptions
 
-from deploy.grafana.generator.panels import PROMETHEUS, WIDTH, prop, rows
+from deploy.grafana.generator.panels import PROMETHEUS, WIDTH, field_option, table_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the label, or the query (by its name), that it comes from, and how it looks."""
+    """A table column, which displays a label or the value of a query, given by its ref id."""
 
     title: str
     label: str = ""
@@ -32,24 +32,24 @@ class Column:
     links: Sequence[Link] = ()
     width: int = 0
 
-    def field(self, *, of_several: bool) -> str:
-        """Name the field as Grafana does: it tells values apart only where there are several queries."""
-        return self.label or (f"Value #{self.query}" if of_several else "Value")
+    def field_name(self, *, several_queries: bool) -> str:
+        """Return Grafana's name of the field; only with several queries does it contain the ref id."""
+        return self.label or (f"Value #{self.query}" if several_queries else "Value")
 
-    def properties(self) -> list[models.DynamicConfigValue]:
-        """Say what sets it apart."""
-        given: dict[str, Any] = {
+    def options(self) -> list[models.DynamicConfigValue]:
+        """Return the field options that differ from the defaults of the table."""
+        values: dict[str, Any] = {
             "unit": self.unit,
             "decimals": self.decimals,
             "mappings": list(self.mappings),
             "thresholds": self.thresholds,
             "noValue": "-",
-            "links": [link.in_data() for link in self.links],
+            "links": [link.as_data_link() for link in self.links],
             "custom.width": self.width or None,
         }
-        found = [prop(name, value) for name, value in given.items() if value not in ("", None, [])]
+        found = [field_option(name, value) for name, value in values.items() if value not in ("", None, [])]
         if self.filled or self.mappings or self.thresholds:
-            found.append(prop("custom.cellOptions", _cell(filled=self.filled)))
+            found.append(field_option("custom.cellOptions", _cell(filled=self.filled)))
         return found
 
 
@@ -58,11 +58,11 @@ def _cell(*, filled: bool) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a table: queries joined on the labels that they share.
+class TableContent:
+    """The content of a table: queries, joined on the labels that they share, and columns.
 
-    With `needs`, only the rows that this query has a value for are kept; `hidden` fields are not columns; `empty` is
-    what is said when there are no rows.
+    `required` is the ref id of a query. Rows without a value of that query are left out. `hidden` names the fields that
+    are not columns. `empty` is the text that a table without rows displays.
     """
 
     queries: Mapping[str, str]
@@ -70,18 +70,18 @@ class Rows:
     sort: str
     descending: bool = False
     hidden: Sequence[str] = ()
-    needs: str = ""
+    required: str = ""
     empty: str = "no data"
 
     def transformations(self) -> Iterator[models.DataTransformerConfig]:
-        """Say what is made of the answers."""
+        """Yield the transformations of the query results."""
         several = len(self.queries) > 1
         if several:
             yield _transformation("merge", {})
-        if self.needs:
-            yield _transformation("filterByValue", _has_value(f"Value #{self.needs}"))
+        if self.required:
+            yield _transformation("filterByValue", _has_value(f"Value #{self.required}"))
         yield _transformation("sortBy", {"sort": [{"field": self.sort, "desc": self.descending}]})
-        fields = [column.field(of_several=several) for column in self.columns]
+        fields = [column.field_name(several_queries=several) for column in self.columns]
         titles = [column.title for column in self.columns]
         arranged = {
             "excludeByName": dict.fromkeys(("Time", *self.hidden), True),
@@ -91,14 +91,16 @@ class Rows:
         yield _transformation("organize", arranged)
 
 
-def listing(title: str, description: str, content: Rows, *, height: int = 9, width: int = WIDTH) -> table.Panel:
-    """Show rows, as of now."""
+def table_panel(
+    title: str, description: str, content: TableContent, *, height: int = 9, width: int = WIDTH
+) -> table.Panel:
+    """Return a table of current values."""
     panel = table.Panel().title(title).description(description).datasource(PROMETHEUS).span(width).height(height)
     panel = panel.cell_options(TableAutoCellOptions()).min_width(60).no_value(content.empty)
-    panel = panel.targets([rows(expression, ref) for ref, expression in content.queries.items()])
+    panel = panel.targets([table_query(expression, ref) for ref, expression in content.queries.items()])
     panel = panel.transformations(list(content.transformations()))
     for column in content.columns:
-        panel = panel.override_by_name(column.title, column.properties())
+        panel = panel.override_by_name(column.title, column.options())
     return panel
 
 

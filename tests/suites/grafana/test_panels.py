@@ -26,17 +26,17 @@ IN_DEPTH = ("engineering-confluence", "archive-s3", "policies-s3")
 """Data sources of the demo that between them have all there is to show of one."""
 
 NOTHING_TO_SHOW = {
-    "data-source.json: Documents scanned, against what is usual: usual": "needs a day of watching",
+    "data-source.json: Documents scanned: usual": "needs a day of watching",
     "index-capacity.json: Indexes: documents_full": "the demo's indexes do not grow",
     "index-capacity.json: Indexes: text_bytes_full": "the demo's indexes do not grow",
-    "exporter.json: Requests that did not work, by code: codes": "the demo answers every request",
+    "exporter.json: Failed requests by code: codes": "the demo answers every request",
     "exporter.json: Failed polls by reason: reasons": "no poll of the demo fails",
 }
 """Queries that the demo has no answer for, and why: tests/deploy/test_dashboard_queries.py has series for these."""
 
 DRAWN_IN_DEPTH, IN_PICTURES = "servicenow", "jira"
 """One that never fails, so that it is known which panels are empty; and one that now and then does."""
-OF_FAILURES = {"Alerts", "Reasons in the time range", "Failed syncs by reason"}
+OF_FAILURES = {"Alerts", "Top failure reasons", "Failed syncs by reason"}
 
 EVERY_QUERY = [
     pytest.param(file, panel, target, id=name)
@@ -163,14 +163,14 @@ def _has_something(fact: dict[str, Any]) -> bool:
 def test_what_is_broken_can_be_read_from_the_first_screen(watched: Prometheus, drawn: Callable[[str], Drawing]) -> None:
     """Which data source, what is wrong with it, for how many syncs and why; and ways to its page and the runbook."""
     facts = drawn("overview.json").facts()
-    (problems,) = [fact for fact in facts.values() if fact["title"] == "Data sources with a problem"]
+    (problems,) = [fact for fact in facts.values() if fact["title"] == "Data sources with alerts"]
     for expected in (
         "engineering-confluence",
         "SyncFailingRepeatedly",
         "FAILED",
         "CNF-5572",
         "critical",
-        "Failed in a row",
+        "Consecutive failures",
     ):
         assert expected in problems["text"]
     (confluence,) = ids(watched, "engineering-confluence")

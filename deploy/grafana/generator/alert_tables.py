@@ -1,0 +1,166 @@
+"""Tables of active alerts. The alerting rules alone define what counts as a problem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.grafana.generator import styles
+from deploy.grafana.generator.links import TO_DATA_SOURCE, TO_RUNBOOK, TO_STATUS_PAGE
+from deploy.grafana.generator.queries import (
+    SELECTED,
+    SOURCE,
+    age,
+    increase,
+    last_known,
+    latest,
+    per_source,
+    status_of,
+    with_reason,
+)
+from deploy.grafana.generator.tables import Column, TableContent, table_panel
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.table import Panel
+
+_EXPORTER_ALERTS = 'alertname=~"QBusiness.+"'
+_SEVERITIES = ("critical", "warning", "info")
+_ALERT_LABELS = "alertname, severity, alertstate"
+_SINCE = "ALERTS_FOR_STATE"
+
+_SEVERITY = Column("Severity", label="severity", mappings=styles.text_mappings(styles.SEVERITY_COLOURS), width=90)
+_STATE = Column("State", label="alertstate", mappings=styles.text_mappings(styles.ALERT_STATE_COLOURS), width=80)
+_ALERT = Column("Alert", label="alertname", mappings=styles.remove_prefix("QBusiness"), links=[TO_RUNBOOK])
+_ACTIVE_SINCE = Column("Since", query="since", unit="dateTimeFromNow", width=130)
+
+
+def data_sources_with_alerts() -> Panel:
+    """Return the table of data sources with an alert, most severe first."""
+    content_age = age(last_known("qbusiness_last_indexed_sync_timestamp_seconds"))
+    max_age = latest("qbusiness_data_source_objective_max_success_age_seconds")
+    failures = increase("qbusiness_sync_job_failures_total", by="error_code, connector_error_code", over="$__range")
+    reasons = per_source(f"{with_reason(failures)} > 0", f"{SOURCE}, reason")
+    selected = f'{SELECTED}, {_EXPORTER_ALERTS}, data_source_id!=""'
+    return table_panel(
+        "Data sources with alerts",
+        "Data sources with a firing or pending alert of deploy/prometheus/rules. Each row shows the most severe alert "
+        "and the time since which the first alert has been active. The table is empty if no alert is active and the "
+        'panel "Data sources" shows a number. Reason is the most frequent error code of failed syncs in the time '
+        "range. The status page has the full error text. Cells are empty if AWS does not report a value.",
+        TableContent(
+            {
+                "rank": f"topk by (data_source_id) (1, max by ({SOURCE}, {_ALERT_LABELS}) ({_ranked(selected)}))",
+                "since": f"1000 * min by ({SOURCE}) ({_SINCE}{{{selected}}})",
+                "last": status_of("qbusiness_last_completed_sync_status", "last_sync"),
+                "streak": latest("qbusiness_consecutive_failed_syncs"),
+                "age": content_age,
+                "share": f"{content_age} / {max_age}",
+                "reason": f"topk by (data_source_id) (1, {reasons})",
+            },
+            [
+                _SEVERITY,
+                _STATE,
+                Column("Application", label="application", width=95),
+                Column("Data source", label="data_source", links=[TO_DATA_SOURCE], width=190),
+                _ALERT,
+                _ACTIVE_SINCE,
+                Column(
+                    "Last completed sync",
+                    label="last_sync",
+                    mappings=styles.text_mappings(styles.STATUS_COLOURS),
+                    filled=True,
+                    width=145,
+                ),
+                Column(
+                    "Consecutive failures",
+                    query="streak",
+                    decimals=0,
+                    thresholds=styles.thresholds("text", (1, "orange"), (3, styles.BAD)).build(),
+                    width=145,
+                ),
+                Column("Reason", label="reason", width=130),
+                Column("Content age", query="age", unit="s", decimals=1, width=100),
+                Column(
+                    "Age vs. objective",
+                    query="share",
+                    unit="percentunit",
+                    decimals=0,
+                    thresholds=styles.thresholds(styles.GOOD, (0.8, "orange"), (1, styles.BAD)).build(),
+                    width=125,
+                ),
+                Column("Status page", label="data_source_id", links=[TO_STATUS_PAGE], width=110),
+            ],
+            sort="Value #rank",
+            descending=True,
+            hidden=["Value #rank", "Value #last", "Value #reason"],
+            required="rank",
+            empty="no alert",
+        ),
+    )
+
+
+def data_source_alerts() -> Panel:
+    """Return the table of all alerts of the selected data source."""
+    selected, labels = f'{SELECTED}, {_EXPORTER_ALERTS}, data_source_id!=""', "alertname, severity"
+    return table_panel(
+        "Alerts",
+        "All firing and pending alerts of this data source, from deploy/prometheus/rules. Empty: no alert is active.",
+        TableContent(
+            {
+                "rank": f"max by ({labels}, alertstate) ({_ranked(selected)})",
+                "since": f"1000 * min by ({labels}) ({_SINCE}{{{selected}}})",
+            },
+            [_SEVERITY, _STATE, _ALERT, _ACTIVE_SINCE],
+            sort="Value #rank",
+            descending=True,
+            hidden=["Value #rank"],
+            required="rank",
+            empty="no alert",
+        ),
+        height=8,
+        width=8,
+    )
+
+
+def other_alerts() -> Panel:
+    """Return the table of alerts that do not belong to a data source."""
+    selected = f'{_EXPORTER_ALERTS}, data_source_id="", application=~"$application|"'
+    labels = "alertname, severity, subject"
+    return table_panel(
+        "Other alerts: indexes, targets, exporter",
+        "Firing and pending alerts that do not belong to one data source, from deploy/prometheus/rules. Empty: no "
+        "alert is active.",
+        TableContent(
+            {
+                "rank": f"max by ({labels}, alertstate) ({_with_subject(_ranked(selected))})",
+                "since": f"1000 * min by ({labels}) ({_with_subject(f'{_SINCE}{{{selected}}}')})",
+            },
+            [_SEVERITY, _STATE, Column("Subject", label="subject"), _ALERT, _ACTIVE_SINCE],
+            sort="Value #rank",
+            descending=True,
+            hidden=["Value #rank"],
+            required="rank",
+            empty="no alert",
+        ),
+        height=5,
+    )
+
+
+def _ranked(selected: str) -> str:
+    """Return a number for each alert to sort by: firing before pending alerts, then by severity.
+
+    Alerts with another severity, which an operator may set for routing, have the rank 0 and come last.
+    """
+    states = [(state, severity) for state in ("firing", "pending") for severity in _SEVERITIES]
+    ranks = range(len(states), 0, -1)
+    ranked = [
+        f'{rank} * ALERTS{{{selected}, alertstate="{state}", severity="{severity}"}}'
+        for rank, (state, severity) in zip(ranks, states, strict=True)
+    ]
+    return " or ".join([*ranked, f"0 * ALERTS{{{selected}}}"])
+
+
+def _with_subject(alerts: str) -> str:
+    """Add a label `subject` with the index, target or instance of the alert."""
+    for label in ("instance", "target", "index"):
+        alerts = f'label_replace({alerts}, "subject", "$1", "{label}", "(.+)")'
+    return alerts
