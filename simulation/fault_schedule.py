@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.simulator.faults import KINDS
 from simulation.fleet import DAY, HOUR, MINUTE, make_source
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulation.simulated_account import Account
-    from simulation.world import World
+    from simulation.state import WeekState
 
 # Answers that say something wrong, and that nobody can tell from right ones.
 FIGURES = {"no_metrics", "negative_figures", "fractional_figures", "figures_in_words", "huge_figures"}
@@ -40,13 +40,33 @@ LOOKED_AT = 1 / 3  # of troubles: scrapes cost as much as polls, and are best sp
 LONGEST_DOWN = 30 * HOUR  # so that no job is forgotten by the service while nobody looks
 
 
+class Operator(Protocol):
+    """What the schedule does to the program, and what it has to know of it."""
+
+    def crash_at(self, point: str, pause: float) -> None:
+        """Kill the process, now or when it reaches a point, and start it again after a pause."""
+
+    def stop(self, pause: float, *, amid_requests: bool = False) -> None:
+        """Stop the process in order, now or soon after the next request, and start it again after a pause."""
+
+    def reload(self, settings: dict[str, Any]) -> None:
+        """Change the configuration."""
+
+    def scrape_soon(self) -> None:
+        """Schedule a scrape while a fault that has just begun may show."""
+
+    def known_running(self, key: str) -> list[str]:
+        """Return the jobs of a data source that the state file has as in progress."""
+
+
 class FaultSchedule:
     """Makes trouble until told to stop; how much of each kind differs from seed to seed."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._dice = world.dice
-        self._until = world.troubled_until
+    def __init__(self, state: WeekState, operator: Operator) -> None:
+        self._state = state
+        self._operator = operator
+        self._dice = state.dice
+        self._until = state.faults_until
         # The mean gap between two troubles of a kind; some weeks are calm.
         self.is_calm = self._dice.random() < 1 / 10
         for make, gap in (
@@ -67,25 +87,25 @@ class FaultSchedule:
                 self._come(make, gap * self._dice.uniform(0.5, 2.0))
 
     def _come(self, make: Callable[[], None], gap: float) -> None:
-        timeline = self._world.timeline
-        moment = timeline.now + self._dice.expovariate(1 / gap)
+        clock = self._state.clock
+        moment = clock.now + self._dice.expovariate(1 / gap)
 
         def happen() -> None:
             self._come(make, gap)
             make()
             if self._dice.random() < LOOKED_AT:
-                self._world.look_soon()
+                self._operator.scrape_soon()
 
         if moment < self._until:
-            timeline.at(moment, happen)
+            clock.at(moment, happen)
 
     def _lasting(self, most: float = 6 * HOUR) -> float:
         """Give the moment at which a trouble is over: mostly soon."""
         seconds = min(most, self._dice.choice((30.0, 10 * MINUTE, HOUR, 6 * HOUR, DAY)) * self._dice.uniform(0.2, 2.0))
-        return min(self._until, self._world.timeline.now + seconds)
+        return min(self._until, self._state.clock.now + seconds)
 
     def _account(self) -> Account:
-        return self._dice.choice(self._world.accounts)
+        return self._dice.choice(self._state.accounts)
 
     def _some_source(self, account: Account) -> str | None:
         sources = [source.id for _, _, source in account.fleet.data_sources()]
@@ -101,7 +121,7 @@ class FaultSchedule:
         account.service.faults.add(
             kind, operation=operation, data_source_id=source, page=page, times=times, until=until
         )
-        self._world.trace.note("fault", account.name, kind, operation, source, page, times, until)
+        self._state.trace.note("fault", account.name, kind, operation, source, page, times, until)
 
     def _lie(self) -> None:
         account, kind, until = self._account(), self._dice.choice(LIES), self._lasting()
@@ -110,10 +130,10 @@ class FaultSchedule:
         source = self._some_source(account)
         account.add_lie(kind, source, until)
         account.lie(source, until, about_ends=kind in ENDS, about_figures=kind in FIGURES)
-        self._world.trace.note("lie", account.name, kind, source, until)
+        self._state.trace.note("lie", account.name, kind, source, until)
 
     def _replica(self) -> None:
-        account, now, until = self._account(), self._world.timeline.now, self._lasting(DAY)
+        account, now, until = self._account(), self._state.clock.now, self._lasting(DAY)
         kind, seconds = self._dice.choice(("lags", "twice", "stands still")), self._dice.uniform(5.0, MINUTES)
         if kind == "stands still":
             until = min(self._until, now + self._dice.uniform(HOUR, DAY))  # so that a full reread comes upon it
@@ -129,16 +149,16 @@ class FaultSchedule:
             if seen is not None and self._dice.random() < 1 / 2:
                 seconds = now - self._moment_of_a_sync(account, seen)
             account.answer_twice(seconds, until)
-        self._world.trace.note("replica", account.name, kind, seconds, account.api.frozen_at, until)
-        self._world.timeline.at(until, account.be_current)
+        self._state.trace.note("replica", account.name, kind, seconds, account.api.frozen_at, until)
+        self._state.clock.at(until, account.be_current)
 
     def _moment_of_a_sync(self, account: Account, since: float) -> float:
         """Give a moment after another at which a job was in progress that has long ended; the other where none was."""
-        now = self._world.timeline.now
+        now = self._state.clock.now
         jobs = [
             job
             for _, _, source in account.fleet.data_sources()
-            for job in self._world.sources[source.id][1].jobs
+            for job in self._state.sources[source.id][1].jobs
             if since < job.started and job.ends < now - DAY  # so that it may be forgotten by now
         ]
         job = self._dice.choice(jobs) if jobs else None
@@ -146,11 +166,11 @@ class FaultSchedule:
 
     def _unlisting(self) -> None:
         """Have a job in progress missing from the list for hours or days, as one that is known to the program."""
-        account, now = self._account(), self._world.timeline.now
+        account, now = self._account(), self._state.clock.now
         running = [
-            (self._world.sources[source.id][1], known)
+            (self._state.sources[source.id][1], known)
             for application, index, source in account.fleet.data_sources()
-            for known in self._world.known_running(f"{application.id}/{index.id}/{source.id}")
+            for known in self._operator.known_running(f"{application.id}/{index.id}/{source.id}")
         ]
         if not running:
             return
@@ -159,27 +179,27 @@ class FaultSchedule:
         until = min(self._until, now + seconds)
         source.unlisted[job] = until
         account.lie(source.id, until)
-        self._world.trace.note("unlisted", account.name, source.id, job, until)
+        self._state.trace.note("unlisted", account.name, source.id, job, until)
 
     def _outage(self) -> None:
         account = self._account()
         account.cut_until = self._lasting(LONGEST_DOWN)
         account.sts_works = self._dice.random() < 1 / 2
-        self._world.trace.note("network cut", account.name, account.cut_until, account.sts_works)
+        self._state.trace.note("network cut", account.name, account.cut_until, account.sts_works)
 
     def _slowness(self) -> None:
         account, until = self._account(), self._lasting()
         seconds = self._dice.choice((2.0, 4.5, 15.0))
         account.service.faults.add("slow", seconds=seconds, until=until)
-        self._world.trace.note("slow", account.name, seconds, until)
+        self._state.trace.note("slow", account.name, seconds, until)
 
     def _crash(self) -> None:
         point = self._dice.choice(("now", "amid requests", "before commit", "after commit"))
-        self._world.trace.note("crash to come", point)
-        self._world.crash_at(point, self._pause())
+        self._state.trace.note("crash to come", point)
+        self._operator.crash_at(point, self._pause())
 
     def _restart(self) -> None:
-        self._world.stop(self._pause(), amid_requests=self._dice.random() < 1 / 2)
+        self._operator.stop(self._pause(), amid_requests=self._dice.random() < 1 / 2)
 
     def _pause(self) -> float:
         return min(
@@ -187,20 +207,20 @@ class FaultSchedule:
         )
 
     def _reload(self) -> None:
-        self._world.reload(vary(self._dice, self._world.base))
+        self._operator.reload(vary(self._dice, self._state.base_settings))
 
         def back() -> None:
-            self._world.reload(self._world.base)
+            self._operator.reload(self._state.base_settings)
 
-        self._world.timeline.at(self._lasting(DAY), back)
+        self._state.clock.at(self._lasting(DAY), back)
 
     def _clock(self) -> None:
-        self._world.host_error = self._dice.choice((0.0, -1.0, 1.0)) * self._dice.uniform(0.0, 10 * HOUR)
-        self._world.trace.note("host clock", self._world.host_error)
+        self._state.host_clock_error = self._dice.choice((0.0, -1.0, 1.0)) * self._dice.uniform(0.0, 10 * HOUR)
+        self._state.trace.note("host clock", self._state.host_clock_error)
 
     def _disk(self) -> None:
-        self._world.disk_full_until = self._lasting()
-        self._world.trace.note("disk full", self._world.disk_full_until)
+        self._state.disk_full_until = self._lasting()
+        self._state.trace.note("disk full", self._state.disk_full_until)
 
     def _fleet(self) -> None:
         account = self._account()
@@ -209,15 +229,15 @@ class FaultSchedule:
         )
         change = self._dice.choice(("appears", "goes", "renamed", "updated", "index updated"))
         sources = index.data_sources
-        now = self._world.timeline.now
+        now = self._state.clock.now
         if change == "appears" and account.is_believable:
-            self._world.made += 1
-            name = f"late-{account.name}-{self._world.made}"
-            sources.append(make_source(self._dice, name, now, self._world.ends))
-            self._world.meet(account, sources[-1])
+            self._state.sources_added += 1
+            name = f"late-{account.name}-{self._state.sources_added}"
+            sources.append(make_source(self._dice, name, now, self._state.ends))
+            self._state.add_source(account, sources[-1])
         elif change == "goes" and sources:
             gone = sources.pop(self._dice.randrange(len(sources)))
-            self._world.gone.add(gone.id)
+            self._state.removed_sources.add(gone.id)
         elif change == "renamed" and sources:
             renamed = self._dice.choice(sources)
             renamed.name, renamed.updated = f"{renamed.name}-again", now
@@ -229,4 +249,4 @@ class FaultSchedule:
             index.text_bytes += self._dice.randint(0, 10_000_000)
             index.units = self._dice.choice((index.units, self._dice.randint(1, 5)))
             account.note_figures()
-        self._world.trace.note("fleet", account.name, index.name, change)
+        self._state.trace.note("fleet", account.name, index.name, change)

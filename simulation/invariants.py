@@ -16,11 +16,11 @@ from simulation.page import OPENMETRICS, Scrape, parse_strictly, read_series, sa
 from simulation.scrape_checks import ALONE, UP, WINDOW, SourceCheck
 
 if TYPE_CHECKING:
-    from exporter.domain.model import SourceHistory
+    from exporter.domain.source_history import SourceHistory
     from simulation.fleet import PlannedSource
     from simulation.process import Process
     from simulation.simulated_account import Account
-    from simulation.world import World
+    from simulation.state import WeekState
 
 BOTH_EACH, STRICTLY_EACH = 3, 18  # scrapes: the real parsers take longer than all the rest
 SECOND_THOUGHTS = 600.0  # seconds that a reread may take to begin and to end
@@ -45,16 +45,17 @@ class Before:
     jobs: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
 
-class Checker:
+class InvariantChecker:
     """Looks at every scrape of a world."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: WeekState) -> None:
+        self._state = state
+        self._process: Process | None = None
         self._highest: dict[str, float] = {}
         self._names: dict[str, tuple[str, str]] = {}
         self._lost = 0
         self._before: Before | None = None
-        self._state: sqlite3.Connection | None = None
+        self._state_file: sqlite3.Connection | None = None
         self._ceilings: deque[tuple[float, float]] = deque()
         self._starts: deque[float] = deque()
         self._scrapes = 0
@@ -70,31 +71,32 @@ class Checker:
         targets = process.exporter.targets()
         self._watched = {key.rsplit("/", 1)[1] for target in targets for key in target.poller.watched()}
 
-    def started(self) -> None:
+    def started(self, process: Process) -> None:
         """Take note that a process has started."""
+        self._process = process
         self._before = None
-        self._starts.append(self._world.timeline.now)
+        self._starts.append(self._state.clock.now)
 
     def ended(self) -> None:
         """Take note that a process has ended."""
-        if self._state:
-            self._state.close()
-        self._state = None
-        for account in self._world.accounts:
+        if self._state_file:
+            self._state_file.close()
+        self._state_file = self._process = None
+        for account in self._state.accounts:
             account.attempts.clear()
 
     def ceiling_changed(self) -> None:
         """Take note of another configuration."""
-        rate = float(self._world.settings["polling"]["requests_per_second"])
-        self._ceilings.append((self._world.timeline.now, rate))
-        self._widened_at = self._world.timeline.now
+        rate = float(self._state.settings["polling"]["requests_per_second"])
+        self._ceilings.append((self._state.clock.now, rate))
+        self._widened_at = self._state.clock.now
 
     def budget(self, target: str, moments: deque[float]) -> None:
         """Take note of an attempt: no ten seconds have more than ten times the ceiling, and one for each process."""
         # What is wrong is told later, where it is not taken for the failure of a poll.
-        if self._world.process and self._world.process.is_stopping:
+        if self._process and self._process.is_stopping:
             self._overspent = f"{target} was asked while the program stopped"
-        now = self._world.timeline.now
+        now = self._state.clock.now
         while len(self._ceilings) > 1 and self._ceilings[1][0] < now - 10.0:
             self._ceilings.popleft()
         while self._starts and self._starts[0] < now - 10.0:
@@ -109,8 +111,8 @@ class Checker:
         """Scrape a process, check everything, and give the page."""
         text = scrape(process.exporter.page)
         page = Scrape.of(text)
-        self._world.trace.add(text)
-        self._world.trace.note("scrape", len(page.samples))
+        self._state.trace.add(text)
+        self._state.trace.note("scrape", len(page.samples))
         self._scrapes += 1
         if self._scrapes % BOTH_EACH == 0:
             openmetrics = scrape(process.exporter.page, OPENMETRICS)
@@ -120,10 +122,10 @@ class Checker:
         assert not self._overspent, self._overspent
         self._check_health(process)
         self._check_series(page)
-        before = self._before or Before(self._world.reloads)
-        after = Before(self._world.reloads, set(page.by_source), set(page.by_index))
+        before = self._before or Before(self._state.reloads)
+        after = Before(self._state.reloads, set(page.by_source), set(page.by_index))
         if before.reloads == after.reloads:
-            gone = before.sources - after.sources - self._world.gone
+            gone = before.sources - after.sources - self._state.removed_sources
             gone |= before.indexes - after.indexes
             assert not gone, f"{sorted(gone)} are not shown any more, and nobody took them away"
         self._check_sources(process, page, before, after)
@@ -133,7 +135,7 @@ class Checker:
 
     def final(self) -> None:
         """Check, where everything has healed and settled, that all is seen and all is counted."""
-        process, now = self._world.process, self._world.timeline.now
+        process, now = self._process, self._state.clock.now
         assert process is not None
         page = self.scrape(process)
         for account, source in self._expected():
@@ -143,10 +145,10 @@ class Checker:
             assert now - sight.polled <= self._idle() + 600, f"{source.name} was last polled at {sight.polled}"
             assert self._is_trusted(sight), "the end comes too soon after the last lie"
             self._check_turns(account, source)
-        for target in self._world.settings["targets"]:
+        for target in self._state.settings["targets"]:
             name = target["name"]
             named = {source["data_source_id"] for source in target.get("data_sources", ())}
-            whole = () if named & self._world.gone else ("qbusiness_exporter_discovery_success",)
+            whole = () if named & self._state.removed_sources else ("qbusiness_exporter_discovery_success",)
             for family in ("qbusiness_target_up", *whole):
                 assert page.value(family, target=name) == 1, f"{family} of {name} is not 1 at the end"
             lag = page.value("qbusiness_exporter_poll_lag_seconds", target=name) or 0.0
@@ -161,8 +163,8 @@ class Checker:
 
     def _check_series(self, page: Scrape) -> None:
         """Let no counter of a source fall and no name change, over crashes too, unless it could not be written."""
-        if self._lost != self._world.state_lost:
-            self._highest, self._names, self._lost = {}, {}, self._world.state_lost
+        if self._lost != self._state.lost_writes:
+            self._highest, self._names, self._lost = {}, {}, self._state.lost_writes
         for text, value in page.samples.items():
             series = read_series(text)
             if "data_source_id" not in series.labels:
@@ -176,10 +178,10 @@ class Checker:
                 self._highest[text] = value
 
     def _check_sources(self, process: Process, page: Scrape, before: Before, after: Before) -> None:
-        now, (histories, watched) = self._world.timeline.now, self._committed(process)
+        now, (histories, watched) = self._state.clock.now, self._committed(process)
         for source_id, families in page.by_source.items():
             history = histories.get(source_id)
-            sight = SourceCheck(*self._world.sources[source_id], families, history, now)
+            sight = SourceCheck(*self._state.sources[source_id], families, history, now)
             sight.check_whole()
             if not sight.is_read:
                 continue
@@ -189,7 +191,7 @@ class Checker:
             after.jobs[source_id] = (sight.polled, jobs)
             polled, known = before.jobs.get(source_id, (None, None))
             assert polled != sight.polled or known == jobs, f"{sight.source.name} changed without a poll that worked"
-            if not self._world.is_full() and not process.has_unwritten():
+            if not self._state.is_disk_full() and not process.has_unwritten():
                 sight.check_committed()
             sight.check_freshness(self._patience(process))
             is_trusted = self._is_trusted(sight)
@@ -201,10 +203,10 @@ class Checker:
     def _check_indexes(self, process: Process, page: Scrape) -> None:
         """Have an index show what was said of it in the last round of discovery, or since."""
         for index_id, families in page.by_index.items():
-            account = next(account for account in self._world.accounts if account.has_index(index_id))
+            account = next(account for account in self._state.accounts if account.has_index(index_id))
             rounds = [
                 page.value(DISCOVERED, target=target["name"]) or process.started
-                for target in self._world.settings["targets"]
+                for target in self._state.settings["targets"]
                 if target["endpoint_url"] == account.endpoint
             ]
             shown = tuple(int(families[name][ALONE]) for name in INDEX_FIGURES)
@@ -213,9 +215,9 @@ class Checker:
 
     def _check_turns(self, account: Account, source: PlannedSource) -> None:
         """Let nobody starve, where nothing is in the way: each is polled about as often as its interval says."""
-        witness, now = account.witnesses[source.id], self._world.timeline.now
-        healed = self._world.troubled_until + LATE
-        since = witness.looked if self._world.is_calm and witness.looked else healed
+        witness, now = account.witnesses[source.id], self._state.clock.now
+        healed = self._state.faults_until + LATE
+        since = witness.looked if self._state.is_calm and witness.looked else healed
         unfound = 0.0 if source.id in self._watched else self._longest_unfound(account)
         trusted = witness.lied_until + FULL_REREAD_INTERVAL + SECOND_THOUGHTS
         moments = [since, *(moment for moment in witness.usable if moment > since), now]
@@ -231,44 +233,44 @@ class Checker:
 
     def _committed(self, process: Process) -> tuple[dict[str, SourceHistory], set[float]]:
         """Read what another process would find in the state file, and from when on targets are watched."""
-        if self._state is None:
-            self._state = sqlite3.connect(f"file:{process.state}?mode=ro", uri=True, isolation_level=None)
-        rows = self._state.execute("SELECT key, totals FROM source").fetchall()
-        since = self._state.execute("SELECT value FROM target WHERE key LIKE 'watched since/%'").fetchall()
+        if self._state_file is None:
+            self._state_file = sqlite3.connect(f"file:{process.state_file}?mode=ro", uri=True, isolation_level=None)
+        rows = self._state_file.execute("SELECT key, totals FROM source").fetchall()
+        since = self._state_file.execute("SELECT value FROM target WHERE key LIKE 'watched since/%'").fetchall()
         histories = {key.rsplit("/", 1)[1]: codec.load_history(totals, {}) for key, totals in rows}
         return histories, {float(text) for (text,) in since}
 
     def _expected(self) -> list[tuple[Account, PlannedSource]]:
-        targets, expected = self._world.settings["targets"], []
-        for account in self._world.accounts:
+        targets, expected = self._state.settings["targets"], []
+        for account in self._state.accounts:
             mine = [target for target in targets if target["endpoint_url"] == account.endpoint]
             named = {source["data_source_id"] for target in mine for source in target.get("data_sources", ())}
             is_found = any("discovery" in target for target in mine)
             for _, _, source in account.fleet.data_sources():
                 if is_found or source.id in named:
-                    expected.append(self._world.sources[source.id])
+                    expected.append(self._state.sources[source.id])
         return expected
 
     def _patience(self, process: Process) -> float | None:
         """Give the seconds within which a source that is up was surely answered; None where it is too soon to tell."""
-        patience, now = 2 * self._idle() + LATE, self._world.timeline.now
+        patience, now = 2 * self._idle() + LATE, self._state.clock.now
         return patience if min(now - process.started, now - self._widened_at) > patience else None
 
     def _longest_unfound(self, account: Account) -> float:
         """Give the seconds for which discovery may not know of a source."""
-        mine = [target for target in self._world.settings["targets"] if target["endpoint_url"] == account.endpoint]
+        mine = [target for target in self._state.settings["targets"] if target["endpoint_url"] == account.endpoint]
         return max((parse_duration(each["discovery"]["interval"]) for each in mine if "discovery" in each), default=0.0)
 
     def _window(self) -> float | None:
         """Give polling.window, where all have been polled since it was changed."""
-        is_settled = self._world.timeline.now - self._widened_at > 2 * self._idle() + LATE
-        return parse_duration(self._world.settings["polling"]["window"]) if is_settled else None
+        is_settled = self._state.clock.now - self._widened_at > 2 * self._idle() + LATE
+        return parse_duration(self._state.settings["polling"]["window"]) if is_settled else None
 
     def _active(self) -> float:
-        return parse_duration(self._world.settings["polling"]["interval"])
+        return parse_duration(self._state.settings["polling"]["interval"])
 
     def _idle(self) -> float:
-        polling = self._world.settings["polling"]
+        polling = self._state.settings["polling"]
         return max(parse_duration(polling["idle_interval"]), parse_duration(polling["interval"]))
 
     def _is_trusted(self, sight: SourceCheck) -> bool:

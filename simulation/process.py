@@ -20,7 +20,8 @@ from simulation.wire import VirtualAwsClient
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simulation.world import World
+    from simulation.disk import Disk
+    from simulation.state import WeekState
 
 FILES = ("state.db", "state.db-wal", "state.db-shm")
 
@@ -60,27 +61,27 @@ class LazyExpositionCache(ExpositionCache[Any]):
 class Process:
     """One life of the program, from its start to its end."""
 
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, state: WeekState, disk: Disk, number: int) -> None:
         self.number = number
-        self.started = world.timeline.now
-        self.host = VirtualHost(world.timeline, world.clock_error)
+        self.started = state.clock.now
+        self.host = VirtualHost(state.clock, state.clock_error)
         self.was_ready = False
         self.is_stopping = False
         self._store: FallibleStore | None = None
-        self._directory = _inherit(world.directory, number)
-        config = config_of({**world.settings, "state": {"path": str(self._directory / FILES[0])}})
+        self._directory = _inherit(state.directory, number)
+        config = config_of({**state.settings, "state": {"path": str(self._directory / FILES[0])}})
         overrides = Overrides(
             host=self.host,
-            connect=partial(VirtualAwsClient, lambda target: account_of(target, world.accounts)),
-            open_state=self._open(world),
-            section=LazyExpositionCache if world.is_lazy else ExpositionCache,
-            dice=world.dice,
+            connect=partial(VirtualAwsClient, lambda target: account_of(target, state.accounts)),
+            open_state=self._open(disk),
+            section=LazyExpositionCache if state.renders_lazily else ExpositionCache,
+            dice=state.dice,
         )
         self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
         self.exporter.start_polling()
 
     @property
-    def state(self) -> Path:
+    def state_file(self) -> Path:
         """Give the state file."""
         return self._directory / FILES[0]
 
@@ -95,7 +96,7 @@ class Process:
 
     def reload(self, settings: dict[str, Any]) -> list[str]:
         """Have the program read another configuration."""
-        config = config_of({**settings, "state": {"path": str(self.state)}})
+        config = config_of({**settings, "state": {"path": str(self.state_file)}})
         return reload(self.exporter, lambda: Configuration(config, (), "simulated"))
 
     def stop(self, stopped: Any) -> None:
@@ -117,9 +118,9 @@ class Process:
         shutil.rmtree(self._directory)
         self._kept.rename(self._directory)
 
-    def _open(self, world: World) -> Any:
+    def _open(self, disk: Disk) -> Any:
         def open_state(path: str, on_write_failure: Any) -> FallibleStore:
-            self._store = FallibleStore(world, path, on_write_failure)
+            self._store = FallibleStore(disk, path, on_write_failure)
             return self._store
 
         return open_state

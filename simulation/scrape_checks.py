@@ -10,7 +10,7 @@ from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
 from simulation import oracle
 
 if TYPE_CHECKING:
-    from exporter.domain.model import SourceHistory
+    from exporter.domain.source_history import SourceHistory
     from simulation.fleet import PlannedSource
     from simulation.simulated_account import Account, Witness
 
