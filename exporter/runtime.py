@@ -21,6 +21,13 @@ class Clock(Protocol):
         """Give the host's idea of seconds since the epoch, which may be wrong."""
 
 
+class ServiceClock(Protocol):
+    """The clock of the service that a snapshot was read from."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+
+
 class Event(Protocol):
     """Something that happens once, as `threading.Event` has it."""
 

@@ -68,7 +68,7 @@ class InvariantChecker:
 
     def healed(self, process: Process) -> None:
         """Take note of the sources that the program knows of when everything has begun to work again."""
-        targets = process.exporter.targets()
+        targets = process.exporter.targets
         self._watched = {key.rsplit("/", 1)[1] for target in targets for key in target.poller.watched()}
 
     def started(self, process: Process) -> None:

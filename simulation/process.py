@@ -74,8 +74,8 @@ class Process:
             host=self.host,
             connect=partial(VirtualAwsClient, lambda target: account_of(target, state.accounts)),
             open_state=self._open(disk),
-            section=LazyExpositionCache if state.renders_lazily else ExpositionCache,
-            dice=state.dice,
+            cache=LazyExpositionCache if state.renders_lazily else ExpositionCache,
+            random=state.dice,
         )
         self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
         self.exporter.start_polling()

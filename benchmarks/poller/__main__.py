@@ -12,7 +12,6 @@ import pstats
 import statistics
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from exporter.config import PollingConfig, TargetConfig
 from exporter.domain.history import CountingPolicy
 from exporter.domain.model import DataSource, Location, SourceId
 from exporter.exposition import ExpositionCache
-from exporter.metrics import SourceFamilies
+from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.polling.lookback import watermark
 from exporter.polling.poller import Poller
 from exporter.providers.qbusiness.provider import QBusiness
@@ -35,12 +34,15 @@ from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from exporter.target.context import CredentialStatus, TargetContext
 from exporter.target.display_names import DisplayNames
+from exporter.target.location import TargetLocation
+from exporter.target.publisher import CachePublisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection as Pipe
 
-    from exporter.domain.model import SourceSnapshot, SyncJob
+    from exporter.domain.model import SyncJob
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.errors import Reason
 
 ROUNDS, POLLS = 15, 100
@@ -61,12 +63,8 @@ def serve(pipe: Pipe) -> None:
         pipe.recv()
 
 
-class Quiet:
-    """Whom a poller reports to: the page, and nobody else."""
-
-    def __init__(self, clock: System, wall: Any) -> None:  # noqa: ANN401 (the service's clock)
-        self._section: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(86400.0), clock)
-        self._wall = wall
+class SilentObserver:
+    """Observes requests and polls, and records nothing."""
 
     def polled(self) -> None:
         """Let it go."""
@@ -77,11 +75,6 @@ class Quiet:
 
     def ended(self, job: SyncJob) -> None:
         """Let it go."""
-
-    def publish(self, snapshot: SourceSnapshot) -> None:
-        """Render."""
-        shown = replace(snapshot, location=Location("111122223333", "us-east-1"))
-        self._section.publish(str(snapshot.source.id), shown, self._wall)
 
     def acquire(self) -> None:
         """Let it pass."""
@@ -94,11 +87,24 @@ def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
     """Make the poll as the program does it, store, page and all, and give the time from which it asks."""
     clock = System()
     target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
-    attempts = Quiet(clock, None)
-    connection = AwsClient(target, PollingConfig(), attempts, clock)
+    observer = SilentObserver()
+    connection = AwsClient(target, PollingConfig(), observer, clock)
     provider, store = QBusiness(connection), Store(MEMORY, lambda: None)
-    context = TargetContext("bench", provider, store, DisplayNames(store, clock), CredentialStatus("bench"), clock)
-    poller = Poller(context, Quiet(clock, provider.clock), CountingPolicy(86400.0, (60.0, 3600.0)))
+    location = TargetLocation("bench", "us-east-1", store)
+    location.current = Location("111122223333", "us-east-1")
+    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(86400.0), clock)
+    indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), clock)
+    context = TargetContext(
+        target="bench",
+        provider=provider,
+        store=store,
+        names=DisplayNames(store, clock),
+        credentials=CredentialStatus("bench"),
+        clock=clock,
+        location=location,
+        publisher=CachePublisher(sources, indexes, provider.clock),
+    )
+    poller = Poller(context, observer, CountingPolicy(86400.0, (60.0, 3600.0)))
     source = DataSource("bench", ids, "intranet", "hr")
     poller.watch(source)
     poller.poll(source)

@@ -19,12 +19,15 @@ from exporter.runtime import System
 from exporter.store import MEMORY, Store
 from exporter.target.context import CredentialStatus, TargetContext
 from exporter.target.display_names import DisplayNames
+from exporter.target.location import TargetLocation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from benchmarks.polling.organisation import Source
-    from exporter.domain.model import SourceHistory, SourceId, SourceSnapshot, SyncJob
+    from exporter.domain.model import IndexId, SourceId, SyncJob
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
 PAGE = 10
@@ -131,8 +134,17 @@ class Nobody:
     def ended(self, job: SyncJob) -> None:
         """Let it go."""
 
-    def publish(self, snapshot: SourceSnapshot) -> None:
-        """Let it go: rendering is measured elsewhere."""
+    def publish_source(self, snapshot: SourceSnapshot) -> None:
+        """Drop it: rendering is measured elsewhere."""
+
+    def remove_source(self, source: SourceId) -> None:
+        """Never happens here."""
+
+    def publish_index(self, snapshot: IndexSnapshot) -> None:
+        """Never happens here."""
+
+    def remove_index(self, index: IndexId) -> None:
+        """Never happens here."""
 
 
 class Simulation:
@@ -147,8 +159,17 @@ class Simulation:
         self.queue = PollQueue(Intervals(60.0, 300.0), 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
         store: Any = self.store
         provider: Any = self.service
-        names = DisplayNames(Store(MEMORY, lambda: None), System())
-        context = TargetContext("simulated", provider, store, names, CredentialStatus("simulated"), self.clock)
+        kept = Store(MEMORY, lambda: None)
+        context = TargetContext(
+            target="simulated",
+            provider=provider,
+            store=store,
+            names=DisplayNames(kept, System()),
+            credentials=CredentialStatus("simulated"),
+            clock=self.clock,
+            location=TargetLocation("simulated", "us-east-1", kept),
+            publisher=Nobody(),
+        )
         self._poller = Poller(context, Nobody(), CountingPolicy(DAY, (60.0, 3600.0)))
         self._events: list[tuple[float, int, Any]] = []
         self._order = count()

@@ -44,7 +44,7 @@ _AGENT = f"qbusiness-exporter/{__version__} Boto3/{boto3.__version__} Python/{pl
 
 def name_of(target: TargetConfig) -> str:
     """Give a target's name: its region's where it was given none; raises StartupError where there is neither."""
-    return target.name or _region(target)
+    return target.name or region_of(target)
 
 
 class AwsClient:
@@ -70,7 +70,7 @@ class AwsClient:
         self._renewable_at = 0.0
         self._client: QBusinessClient | None = None
         self._lock = threading.Lock()
-        self.region = _region(target)
+        self.region = region_of(target)
         self.name = name_of(target)
 
     @property
@@ -214,7 +214,8 @@ class _Given(CredentialProvider):
         return self._credentials
 
 
-def _region(target: TargetConfig) -> str:
+def region_of(target: TargetConfig) -> str:
+    """Return a target's region: configured, else the SDK's own; raise StartupError where there is none."""
     place = f"target {target.name}" if target.name else "the target"
     try:
         # AWS_REGION is what containers and functions of AWS have; boto3 alone of the SDKs does not read it.

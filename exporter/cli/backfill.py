@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from exporter.app.target import Target
-    from exporter.domain.model import PollData, SourceSnapshot, SyncJob
+    from exporter.domain.model import SyncJob
+    from exporter.domain.snapshots import SourceSnapshot
+    from exporter.domain.source_history import PollData
     from exporter.providers import JobPage
 
 MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
@@ -65,7 +67,7 @@ def run(arguments: Namespace) -> int:
         try:
             exporter.start_polling()
             wait_for_first_pass(exporter)
-            exporter.rest()
+            exporter.stop_polling()
             past = _BackfillRun(replay, spool, arguments.since, config.polling.window)
             past.read(exporter, config.polling.concurrency)
             past.conclude(time.monotonic() - began)
@@ -93,7 +95,7 @@ class _BackfillRun:
     def read(self, exporter: Exporter, at_once: int) -> None:
         """Read every data source's jobs, a few at a time, and put by what they tell."""
         snapshots = exporter.snapshots()
-        waiting = [list(self._readable(target, snapshots)) for target in exporter.targets()]
+        waiting = [list(self._readable(target, snapshots)) for target in exporter.targets]
         # In turn, so that no target's request budget lies idle until the others are done.
         tasks = [task for task in chain(*zip_longest(*waiting)) if task]
         pool = ThreadPoolExecutor(at_once)
@@ -111,7 +113,7 @@ class _BackfillRun:
     def _readable(self, target: Target, snapshots: Iterable[SourceSnapshot]) -> Iterator[tuple[Target, SourceSnapshot]]:
         """Yield the data sources of a target that could be polled, and take note of what is not among them."""
         self._now = max(self._now, target.aws_client.clock.now())
-        if not target.is_looked_through and target.settings.target.discovery:
+        if not target.discovery.is_complete and target.settings.target.discovery:
             self._miss(target, "not all of the target could be looked through: data sources may be missing")
         watched = target.poller.watched()
         for shown in snapshots:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.aws import AwsClient, is_throttled
 from exporter.aws.rate_limiter import RateLimiter
 from exporter.errors import ProviderError
-from exporter.providers.qbusiness.permissions import ArnScope
-from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.registry import ArnScope, make_provider
 from exporter.runtime import System
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class OneShotTarget:
         self.config = target
         self._rate_limiter = RateLimiter(polling.requests_per_second, host, host.event())
         self._client = AwsClient(target, polling, self, host)
-        self.provider = QBusiness(self._client)
+        self.provider = make_provider(self._client)
         self.name = self._client.name
         self.region = self._client.region
 

@@ -15,7 +15,7 @@ from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.domain.model import SourceId
 from exporter.metrics import series_of_index, series_of_source
 from exporter.polling.lookback import FULL_REREAD_INTERVAL
-from exporter.providers.qbusiness.provider import PAGE_SIZE
+from exporter.providers.registry import PAGE_SIZE
 from exporter.target.context import CredentialStatus
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
-from exporter.providers.qbusiness.permissions import MAX_MANAGED_POLICY, assume_role, needed, statements
+from exporter.providers.registry import MAX_MANAGED_POLICY, assume_role, needed, statements
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator, Sequence
 
     from exporter.config import Config, TargetConfig
-    from exporter.providers.qbusiness.permissions import ArnScope
+    from exporter.providers.registry import ArnScope
 
 
 def run(arguments: Namespace) -> int:

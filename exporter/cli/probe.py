@@ -10,13 +10,13 @@ from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
 from exporter.domain.model import IndexId, SourceId
 from exporter.errors import ProviderError, Reason
-from exporter.providers.qbusiness.permissions import Permission, assume_role, needed, statements
+from exporter.providers.registry import Permission, assume_role, needed, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.config import Config
-    from exporter.providers.qbusiness.provider import QBusiness
+    from exporter.providers import Provider
 
 ALLOWED, MISSING, NOT_TRIED = "allowed", "missing", "not tried"
 
@@ -114,47 +114,47 @@ def probe(config: Config) -> list[Probe]:
     return probes
 
 
-def _list_applications(provider: QBusiness, finds: _Finds) -> None:
+def _list_applications(provider: Provider, finds: _Finds) -> None:
     finds.application = finds.application or next(iter(provider.applications().items), None)
 
 
-def _list_indices(provider: QBusiness, finds: _Finds) -> None:
+def _list_indices(provider: Provider, finds: _Finds) -> None:
     if finds.application is None:
         raise _NothingToTryError("application")
     finds.index = finds.index or next(iter(provider.indexes(finds.application).items), None)
 
 
-def _get_application(provider: QBusiness, finds: _Finds) -> None:
+def _get_application(provider: Provider, finds: _Finds) -> None:
     if finds.application is None:
         raise _NothingToTryError("application")
     provider.application_name(finds.application)
 
 
-def _get_index(provider: QBusiness, finds: _Finds) -> None:
+def _get_index(provider: Provider, finds: _Finds) -> None:
     finds.arn = provider.index(finds.index_id()).arn
 
 
-def _list_data_sources(provider: QBusiness, finds: _Finds) -> None:
+def _list_data_sources(provider: Provider, finds: _Finds) -> None:
     listed = provider.data_sources(finds.index_id()).items
     finds.data_source = finds.data_source or next(iter(listed), None)
 
 
-def _get_data_source(provider: QBusiness, finds: _Finds) -> None:
+def _get_data_source(provider: Provider, finds: _Finds) -> None:
     provider.data_source(finds.source_id())
 
 
-def _list_sync_jobs(provider: QBusiness, finds: _Finds) -> None:
+def _list_sync_jobs(provider: Provider, finds: _Finds) -> None:
     next(iter(provider.sync_jobs(finds.source_id())), None)
 
 
-def _list_tags(provider: QBusiness, finds: _Finds) -> None:
+def _list_tags(provider: Provider, finds: _Finds) -> None:
     source = finds.source_id()
     if not finds.arn:
         raise _NothingToTryError("ARN, which GetIndex gives,")
     provider.tags(f"{finds.arn}/data-source/{source.data_source_id}")
 
 
-_ACTIONS: dict[str, Callable[[QBusiness, _Finds], None]] = {
+_ACTIONS: dict[str, Callable[[Provider, _Finds], None]] = {
     "ListApplications": _list_applications,
     "GetApplication": _get_application,
     "ListIndices": _list_indices,

@@ -60,8 +60,8 @@ class SourceFilters:
         """Give those tags that a filter or a label looks at; nobody needs the others."""
         return tuple(sorted((key, value) for key, value in tags.items() if key in self._tags or key in self.tag_labels))
 
-    def shown(self, tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Give those tags that are shown as labels."""
+    def label_tags(self, tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Return the tags that are published as labels."""
         return tuple((key, value) for key, value in tags if key in self.tag_labels)
 
 

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from exporter.runtime import Host
+    from exporter.runtime import Event, Host
 
 logger = structlog.get_logger()
 
+NAMED_ONLY_INTERVAL = 900.0  # seconds between runs of a target that names its data sources and discovers none
 PARTLY = 900.0  # seconds until the first other try where some of it worked: the default interval
 NOTHING = RunResult(complete=False, reached=False)
 
@@ -24,16 +25,22 @@ NOTHING = RunResult(complete=False, reached=False)
 class DiscoveryLoop:
     """Goes round one target, again and again, until stopped."""
 
-    def __init__(
-        self, go_round: Callable[[], RunResult], interval: float, retry: float, host: Host, random: Random
+    def __init__(  # noqa: PLR0913, PLR0917 (what it runs, how often, and on what)
+        self,
+        run: Callable[[], RunResult],
+        interval: float,
+        retry: float,
+        host: Host,
+        random: Random,
+        stopping: Event,
     ) -> None:
-        """`go_round` tells how it went; `retry` are the seconds until the first other try where nothing worked."""
-        self._go_round = go_round
+        """`retry` are the seconds until the first retry if nothing could be reached; `stopping` ends the loop."""
+        self._run_once = run
         self._interval = interval
         self._retry = retry
         self._host = host
         self._random = random
-        self._stop = host.event()
+        self._stopping = stopping
         self._first_round = host.event()
         self._has_reached = False
         self._last = NOTHING
@@ -47,12 +54,7 @@ class DiscoveryLoop:
 
     def stop(self) -> None:
         """Begin no further round; returns at once."""
-        self._stop.set()
-
-    @property
-    def stopping(self) -> bool:
-        """Tell whether it has been told to stop."""
-        return self._stop.is_set()
+        self._stopping.set()
 
     def join(self, deadline: float) -> None:
         """Wait for the round under way until a moment of the monotonic clock."""
@@ -62,7 +64,7 @@ class DiscoveryLoop:
     def unhealthy(self) -> str | None:
         """Say that looking round has died; None when it has not."""
         died = self._thread.ident is not None and not self._thread.is_alive()
-        return "discovery has died" if died and not self._stop.is_set() else None
+        return "discovery has died" if died and not self._stopping.is_set() else None
 
     def unready(self) -> str | None:
         """Say that the first round has not ended; None when it has."""
@@ -91,10 +93,10 @@ class DiscoveryLoop:
             self.stop()
 
     def _go_rounds(self) -> None:
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             began, how = self._host.monotonic(), NOTHING
             try:
-                how = self._go_round()
+                how = self._run_once()
             except Exception as error:
                 # A defect of ours must not be the end of discovery.
                 if repr(error) != self._defect:
@@ -102,4 +104,4 @@ class DiscoveryLoop:
                     logger.exception("discovery failed for a reason that is a defect of this program")
             self._has_reached |= how.reached
             self._first_round.set()
-            self._stop.wait(self.pause(began, self._host.monotonic(), how))
+            self._stopping.wait(self.pause(began, self._host.monotonic(), how))

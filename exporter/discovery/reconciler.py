@@ -14,8 +14,10 @@ import structlog
 from exporter.discovery.crawler import Applications, Crawler, IndexContents, Indexes, called
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate
-from exporter.domain.model import DataSource, IndexId, SourceId
+from exporter.domain.model import DataSource, IndexId, Location, SourceId
+from exporter.domain.snapshots import IndexSnapshot
 from exporter.domain.units import DATE_RESOLUTION
+from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,12 +43,6 @@ class DiscoveryObserver(Protocol):
 
     def source_removed(self, source: DataSource) -> None:
         """Watch a source no more."""
-
-    def index_updated(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
-        """Show an index as it is now."""
-
-    def index_removed(self, index: IndexId) -> None:
-        """Show an index no more."""
 
     @property
     def stopping(self) -> bool:
@@ -81,7 +77,7 @@ class Reconciler:
         self._failures = DiscoveryFailures(context.target, context.credentials)
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
         self._found: dict[SourceId, DataSource] = {}
-        self._shown: set[IndexId] = set()
+        self._published: set[IndexId] = set()
         self._elsewhere: dict[SourceId, str] = {}
         self._matched: set[str] = set()
         self._rounds = 0
@@ -92,7 +88,7 @@ class Reconciler:
         Without another surveyor to go on from, before is before a restart.
         """
         if before:
-            self._shown |= before.shown()
+            self._published |= before.published()
             self.tags.adopt(before.tags)
         since = self._context.store.watched_since(self._context.target)
         if self._filters is None or since is None:
@@ -106,9 +102,9 @@ class Reconciler:
         if self._found and not before:
             logger.info("going on with data sources known before", target=self._context.target, count=len(self._found))
 
-    def shown(self) -> set[IndexId]:
-        """Give the indexes that are shown."""
-        return set(self._shown)
+    def published(self) -> set[IndexId]:
+        """Return the indexes that are exposed."""
+        return set(self._published)
 
     def reconcile(self) -> RunResult:
         """Go round once."""
@@ -154,8 +150,7 @@ class Reconciler:
         else:
             name = names.index(index, lambda: self._context.provider.index(index).name)
         if contents.facts:
-            self._observer.index_updated(index, application, name, contents.facts)
-            self._shown.add(index)
+            self._publish_index(index, application, name, contents.facts)
         listed = contents.listing.items if contents.listing else {}
         for source in self._named.values():
             if source.id.index == index:
@@ -167,6 +162,13 @@ class Reconciler:
             for identifier, description in wanted.items():
                 self._meet(identifier, application, name, description)
             self._check(contents, wanted)
+
+    def _publish_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+        self._published.add(index)
+        if self._observer.stopping:
+            return
+        location = self._context.location.current or Location("", self._context.location.region)
+        self._context.publisher.publish_index(IndexSnapshot(index, application, name, facts, location))
 
     def _application_name(self, contents: IndexContents) -> str:
         configured = (s.application for s in self._named.values() if s.id.application_id == contents.id.application_id)
@@ -242,15 +244,16 @@ class Reconciler:
                 self._remove(SourceId(contents.id.application_id, contents.id.index_id, gone))
 
     def _known_indexes(self) -> set[IndexId]:
-        return {identifier.index for identifier in self._found} | self._shown
+        return {identifier.index for identifier in self._found} | self._published
 
     def _lose(self, lost: set[IndexId]) -> None:
         for identifier in [identifier for identifier in self._found if identifier.index in lost]:
             self._remove(identifier)
         kept = {identifier.index for identifier in self._named}
-        for index in sorted((self._shown - kept) & lost, key=str):
-            self._shown.discard(index)
-            self._observer.index_removed(index)
+        for index in sorted((self._published - kept) & lost, key=str):
+            self._published.discard(index)
+            if not self._observer.stopping:
+                self._context.publisher.remove_index(index)
 
     def _remove(self, identifier: SourceId) -> None:
         source = self._found.pop(identifier)
@@ -262,7 +265,7 @@ class Reconciler:
         appeared = [source for identifier, source in self._found.items() if identifier not in before]
         if before or self._rounds:
             for source in appeared:
-                log.info("data source found", **_identity(source))
+                log.info("data source found", **source_fields(source))
         elif appeared:
             log.info("data sources found", count=len(appeared))
         if reached and self._rounds == 0 and self._filters is not None:
@@ -280,7 +283,3 @@ def _gone(missing: set[str], listing: Listing[Any], look_again: Callable[[], Lis
     unlisted = missing - listing.items.keys()
     looks = [listing, look_again()] if unlisted and listing.pages > 1 else [listing]
     return missing - {id_ for id_ in unlisted if any(look.warnings or id_ in look.items for look in looks)}
-
-
-def _identity(source: DataSource) -> dict[str, str | None]:
-    return {"application": source.application, "data_source": source.name, "data_source_id": source.id.data_source_id}

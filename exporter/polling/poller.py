@@ -18,15 +18,18 @@ from exporter.domain.source_history import SourceHistory
 from exporter.errors import ProviderError, Reason
 from exporter.polling.description import DescriptionState
 from exporter.polling.lookback import FULL_REREAD_INTERVAL, read_full, read_incremental
+from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exporter.domain.history import CountingPolicy
     from exporter.domain.model import DataSource, Description, SourceId, SyncJob
     from exporter.domain.source_history import PollData
     from exporter.providers import JobPage
     from exporter.target.context import TargetContext
+
+Tags = tuple[tuple[str, str], ...]
 
 DESCRIPTION_RETRY = 900.0  # seconds until GetDataSource is tried again after it was refused
 WARNINGS_KEPT = 200  # distinct warnings of a source that are remembered, so that each is logged once
@@ -45,9 +48,6 @@ class PollObserver(Protocol):
 
     def ended(self, job: SyncJob) -> None:
         """Take note that a job was seen to have ended."""
-
-    def publish(self, snapshot: SourceSnapshot) -> None:
-        """Show a source as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,18 @@ class SourceState:
 class Poller:
     """Polls the data sources of one target."""
 
-    def __init__(self, context: TargetContext, report: PollObserver, policy: CountingPolicy) -> None:
+    def __init__(
+        self,
+        context: TargetContext,
+        observer: PollObserver,
+        policy: CountingPolicy,
+        label_tags: Callable[[Tags], Tags] | None = None,
+    ) -> None:
+        """`label_tags` selects the tags that are published as labels; without it all are."""
         self._context = context
         self._provider, self._store, self._clock = context.provider, context.store, context.clock
-        self._report = report
+        self._observer = observer
+        self._label_tags = label_tags
         self._policy = policy
         self._watches: dict[str, SourceState] = {}
 
@@ -124,7 +132,7 @@ class Poller:
         watch.history = rebucket(before, self._policy) if before else None
         if watch.history is not before:
             message = "duration buckets were changed: their histograms begin anew"
-            logger.warning(message, target=source.target, **_identity(source, None))
+            logger.warning(message, target=source.target, data_source_id=source.id.data_source_id)
         self._watches[str(source.id)] = watch
         self._publish_safely(source, watch)
 
@@ -203,7 +211,7 @@ class Poller:
             log.exception("poll failed for a reason that is a defect of this program")
             self._fail(source, watch, ProviderError(Reason.INTERNAL, "see the traceback"))
         else:
-            self._report.polled()
+            self._observer.polled()
         return self._outcome(watch)
 
     def _poll(self, source: DataSource, watch: SourceState) -> None:
@@ -222,7 +230,7 @@ class Poller:
             self._save_and_publish(source, watch)
         if after is not before:
             for job in newly_ended(before, after):
-                self._report.ended(job)
+                self._observer.ended(job)
                 _log(source, watch).info("sync job ended", **_job_fields(job))
         self._warn(source, watch, reading)
 
@@ -291,10 +299,13 @@ class Poller:
         succeeded = watch.failing is None if watch.was_polled else None
         polled_at = watch.polled_at
         history = watch.history if polled_at is not None else None
-        shown = SourceSnapshot(
-            source, watch.names, history, succeeded, polled_at, description.index, description.resolved
+        resolved = description.resolved
+        if resolved and self._label_tags:
+            resolved = replace(resolved, tags=self._label_tags(resolved.tags))
+        location = self._context.location.current
+        self._context.publisher.publish_source(
+            SourceSnapshot(source, watch.names, history, succeeded, polled_at, description.index, resolved, location)
         )
-        self._report.publish(shown)
 
     def _publish_safely(self, source: DataSource, watch: SourceState) -> None:
         try:
@@ -304,8 +315,8 @@ class Poller:
             log.exception("the data source cannot be shown, for a reason that is a defect of this program")
 
     def _fail(self, source: DataSource, watch: SourceState, error: ProviderError) -> None:
-        self._report.polled()
-        self._report.failed(error.reason)
+        self._observer.polled()
+        self._observer.failed(error.reason)
         with watch.mutex:
             if error.reason is Reason.CREDENTIALS:
                 self._context.credentials.report_failure(error)
@@ -333,13 +344,9 @@ def _number_of_six_hours(source: DataSource, now: float) -> int:
 
 
 def _log(source: DataSource, watch: SourceState) -> structlog.stdlib.BoundLogger:
-    log: structlog.stdlib.BoundLogger = logger.bind(target=source.target, **_identity(source, watch.names))
+    fields = source_fields(source, watch.names) if watch.names else {"data_source_id": source.id.data_source_id}
+    log: structlog.stdlib.BoundLogger = logger.bind(target=source.target, **fields)
     return log
-
-
-def _identity(source: DataSource, names: Names | None) -> dict[str, str]:
-    known = {"application": names.application, "data_source": names.data_source} if names else {}
-    return {**known, "data_source_id": source.id.data_source_id}
 
 
 def _written(moment: float | None) -> str | None:

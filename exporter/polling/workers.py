@@ -14,11 +14,27 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource
     from exporter.polling.poller import PollOutcome
     from exporter.polling.queue import PollQueue, QueueEntry
-    from exporter.runtime import Host
+    from exporter.runtime import Clock, Host
 
 STALLED = 60.0  # seconds beyond one request's longest life after which a silent poll loop counts as dead
 
 logger = structlog.get_logger()
+
+
+class Heartbeat:
+    """The last sign of life of a target's polls: a worker that looked for work, or a request that ended."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = clock.monotonic()
+
+    def beat(self) -> None:
+        """Record a sign of life."""
+        self._last = self._clock.monotonic()
+
+    def silence(self) -> float:
+        """Return the seconds since the last sign of life."""
+        return self._clock.monotonic() - self._last
 
 
 class PollWorkers:
@@ -32,6 +48,7 @@ class PollWorkers:
         max_request_seconds: float,
         host: Host,
         *,
+        heartbeat: Heartbeat | None = None,
         passed: Callable[[], None] = lambda: None,
     ) -> None:
         """`max_request_seconds` is the longest that one request may take; `passed` is called after each pass."""
@@ -42,7 +59,7 @@ class PollWorkers:
         self._passed = passed
         self._changed = host.condition()
         self._stopping = False
-        self._alive_at = host.monotonic()
+        self._heartbeat = heartbeat or Heartbeat(host)
         self._threads = [host.thread(f"poll-{n}", self._run) for n in range(workers)]
 
     def add(self, source: DataSource, entry: QueueEntry | None = None, *, is_syncing: bool = False) -> None:
@@ -89,10 +106,6 @@ class PollWorkers:
             thread.join(max(0.0, deadline - self._host.monotonic()))
         return not any(thread.is_alive() for thread in started)
 
-    def progress(self) -> None:
-        """Note a sign of life from within a poll."""
-        self._alive_at = self._host.monotonic()
-
     def lag(self) -> float:
         """Give how late the most overdue source is, in seconds."""
         with self._changed:
@@ -103,7 +116,7 @@ class PollWorkers:
         dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
         if dead and not self._stopping:
             return f"{dead} of {len(self._threads)} poll workers have died"
-        silent = self._host.monotonic() - self._alive_at
+        silent = self._heartbeat.silence()
         with self._changed:
             busy = bool(self._queue.in_flight) or self._queue.lag(self._host.monotonic()) > self._stall_timeout
         if busy and silent > self._stall_timeout:
@@ -141,7 +154,7 @@ class PollWorkers:
             while not self._stopping:
                 now = self._host.monotonic()
                 source = self._queue.pop(now)
-                self._alive_at = now
+                self._heartbeat.beat()
                 if source is not None:
                     return source
                 self._changed.wait(self._queue.wait(now))

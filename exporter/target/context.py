@@ -1,4 +1,4 @@
-"""What polls and surveys of one target work with, and whether the target lets them in."""
+"""What the poller and the reconciler of one target share."""
 
 from __future__ import annotations
 
@@ -17,58 +17,60 @@ if TYPE_CHECKING:
     from exporter.providers import Provider
     from exporter.runtime import Clock
     from exporter.target.display_names import DisplayNames
+    from exporter.target.location import TargetLocation
+    from exporter.target.publisher import SnapshotPublisher
 
 logger = structlog.get_logger()
 
 
 class StateStore(Protocol):
-    """Where what was learned survives, as `Store` keeps it."""
+    """Where the state of a target survives a restart, as `Store` keeps it."""
 
     def history(self, key: str) -> SourceHistory | None:
-        """Give a source's history."""
+        """Return a source's history."""
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source."""
 
     def known(self, target: str) -> list[SavedSource]:
-        """Give a target's sources as they were last found."""
+        """Return a target's sources as they were last found."""
 
     def note_known(self, key: str, known: SavedSource | None) -> None:
-        """Keep how a source was found, or that it is no more."""
+        """Save how a source was found; None deletes the entry."""
 
     def watched_since(self, target: str) -> float | None:
-        """Give when a target was first watched, on AWS's clock."""
+        """Return when a target was first watched, on AWS's clock."""
 
     def begin_watch(self, target: str, moment: float) -> None:
-        """Keep when a target was first watched."""
+        """Save when a target was first watched."""
 
 
 class CredentialStatus:
-    """Whether a target takes our credentials: all its polls and surveys find out at once, and it is said once."""
+    """Whether AWS accepts the target's credentials; a change is logged once, whichever poll or run sees it first."""
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._mutex = threading.Lock()
-        self._lost = False
+        self._failing = False
 
     def report_failure(self, error: ProviderError) -> None:
-        """Take note that credentials were missing or refused."""
+        """Record that credentials were missing or refused."""
         with self._mutex:
-            was_lost, self._lost = self._lost, True
-        if not was_lost:
-            logger.warning("credentials do not work", target=self._target, reason=str(error.reason), error=str(error))
+            was_failing, self._failing = self._failing, True
+        if not was_failing:
+            logger.warning("credentials failing", target=self._target, reason=str(error.reason), error=str(error))
 
     def report_success(self) -> None:
-        """Take note that credentials were taken."""
+        """Record that credentials were accepted."""
         with self._mutex:
-            was_lost, self._lost = self._lost, False
-        if was_lost:
-            logger.info("credentials work again", target=self._target)
+            was_failing, self._failing = self._failing, False
+        if was_failing:
+            logger.info("credentials working again", target=self._target)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetContext:
-    """A target's name, whom to ask, what to remember by, and the time."""
+    """A target's name, its provider, its state, its clocks, and where its snapshots go."""
 
     target: str
     provider: Provider
@@ -76,3 +78,5 @@ class TargetContext:
     names: DisplayNames
     credentials: CredentialStatus
     clock: Clock
+    location: TargetLocation
+    publisher: SnapshotPublisher

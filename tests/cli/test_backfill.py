@@ -34,9 +34,8 @@ from exporter.simulator.fleet import DataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.target.context import CredentialStatus, TargetContext
-from exporter.target.display_names import DisplayNames
 from tests.support.builders import HOUR, POLICY
+from tests.support.contexts import RecordingPublisher, make_context
 from tests.support.harness import fleet_of
 from tests.support.random_fleet import random_fleet
 
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from exporter.domain.model import SourceSnapshot, SyncJob
+    from exporter.domain.model import SyncJob
     from exporter.simulator.fleet import Fleet
 
 STEP = 300.0
@@ -111,12 +110,9 @@ class Live:
         target = TargetConfig.model_validate({"name": "test", "region": "us-east-1", "endpoint_url": service.url})
         asked = OneShotTarget(target, PollingConfig.model_validate({"requests_per_second": 1000}))
         store = Store(MEMORY, lambda: None)
-        host = System()
-        context = TargetContext(
-            "test", asked.provider, store, DisplayNames(store, host), CredentialStatus("test"), host
-        )
+        self._publisher = RecordingPublisher()
+        context = make_context(asked.provider, store, System(), self._publisher, target="test")
         self._poller = Poller(context, self, POLICY)
-        self.shown: dict[SourceId, SourceSnapshot] = {}
         self._sources = []
         for application, index, source in service.fleet.data_sources():
             named = Watched("test", SourceId(application.id, index.id, source.id))
@@ -131,7 +127,8 @@ class Live:
             assert self._poller.poll(source).succeeded
         families = SourceFamilies(POLICY.window)
         found: dict[str, Samples] = {}
-        for key, snapshot in self.shown.items():
+        latest = {snapshot.source.id: snapshot for snapshot in self._publisher.sources}
+        for key, snapshot in latest.items():
             shown = replace(snapshot, location=Location("111122223333", "us-east-1"))
             found[key.data_source_id] = {
                 (sample.name, frozenset(sample.labels.items())): sample.value
@@ -140,10 +137,6 @@ class Live:
                 for sample in metric.samples
             }
         return found
-
-    def publish(self, snapshot: SourceSnapshot) -> None:
-        """Note."""
-        self.shown[snapshot.source.id] = snapshot
 
     def polled(self) -> None:
         """Not counted."""

@@ -104,4 +104,4 @@ def test_only_tags_that_somebody_looks_at_are_kept() -> None:
     some = rules(include=[{"tags": {"stage": "*"}}], tag_labels=["team"])
     kept = some.relevant({"team": "hr", "stage": "prod", "secret": "x"})
     assert kept == (("stage", "prod"), ("team", "hr"))
-    assert some.shown(kept) == (("team", "hr"),)
+    assert some.label_tags(kept) == (("team", "hr"),)

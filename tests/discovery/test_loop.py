@@ -23,7 +23,7 @@ WHOLE, PARTLY = RunResult(complete=True, reached=True), RunResult(complete=False
 
 def loop(clock: FakeClock, interval: float = 900.0) -> DiscoveryLoop:
     """Make one that looks round every quarter of an hour."""
-    return DiscoveryLoop(lambda: WHOLE, interval, 15.0, clock, random.Random(1))
+    return DiscoveryLoop(lambda: WHOLE, interval, 15.0, clock, random.Random(1), clock.event())
 
 
 def test_rounds_begin_at_their_interval(clock: FakeClock) -> None:
@@ -67,7 +67,7 @@ def test_a_defect_is_not_the_end_of_discovery() -> None:
         return WHOLE
 
     clock = System()
-    one = DiscoveryLoop(go_round, 0.01, 0.01, clock, random.Random(1))
+    one = DiscoveryLoop(go_round, 0.01, 0.01, clock, random.Random(1), clock.event())
     assert one.unready() == "data sources are being looked for"
     with capture_logs() as logs:
         one.start()

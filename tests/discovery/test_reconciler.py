@@ -20,14 +20,13 @@ from exporter.simulator.clock import ManualClock
 from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.target.context import CredentialStatus, TargetContext
-from exporter.target.display_names import DisplayNames
 from tests.support.builders import NOON, FakeClock
+from tests.support.contexts import RecordingPublisher, make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import Description, IndexFacts
+    from exporter.domain.model import Description
     from exporter.domain.snapshots import SavedSource
 
 WHOLE = RunResult(complete=True, reached=True)
@@ -50,7 +49,6 @@ class Watching:
     def __init__(self) -> None:
         self.sources: dict[str, float] = {}
         self.described: dict[str, tuple[str, Description | None]] = {}
-        self.indexes: dict[IndexId, tuple[str, str, IndexFacts]] = {}
         self.elsewhere: set[str] = set()
         self.stopping = False
 
@@ -68,14 +66,6 @@ class Watching:
     def source_removed(self, source: Watched) -> None:
         """Note."""
         del self.sources[str(source.name)]
-
-    def index_updated(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
-        """Note."""
-        self.indexes[index] = (application, name, facts)
-
-    def index_removed(self, index: IndexId) -> None:
-        """Note."""
-        del self.indexes[index]
 
 
 def organisation() -> Fleet:
@@ -98,14 +88,8 @@ class Rig:
         target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url})
         polling = PollingConfig.model_validate({"timeout": "300ms"})
         provider = QBusiness(AwsClient(target, polling, RequestObserver(), System()))
-        context = TargetContext(
-            "production",
-            provider,
-            self.store,
-            DisplayNames(self.store, self.clock),
-            CredentialStatus("production"),
-            self.clock,
-        )
+        self.publisher = RecordingPublisher()
+        context = make_context(provider, self.store, self.clock, self.publisher)
         rules = None if discovery.pop("off", False) else SourceFilters(DiscoveryConfig.model_validate(discovery))
         tags = TagCache(provider, self.clock, 900.0, 5.0)
         self.reconciler = Reconciler(context, self.watching, Scope(rules, named), tags)
@@ -155,10 +139,10 @@ def test_everything_is_found_with_what_its_listing_says(rig: Rig) -> None:
     index, listed = rig.watching.described["old-wiki"]
     assert listed
     assert (index, listed.type, listed.status, listed.schedule) == ("archive", "CONFLUENCEV2", "UPDATING", None)
-    application, name, facts = rig.watching.indexes[
-        IndexId(make_id("application", "support"), make_id("index", "knowledge"))
-    ]
-    assert (application, name, facts.units, facts.documents) == ("support", "knowledge", 1, 992)
+    index_id = IndexId(make_id("application", "support"), make_id("index", "knowledge"))
+    published = rig.publisher.indexes[index_id]
+    assert (published.application, published.name) == ("support", "knowledge")
+    assert (published.facts.units, published.facts.documents) == (1, 992)
     first = rig.operations()
     assert first == {"ListApplications": 1, "ListIndices": 2, "GetIndex": 3, "ListDataSources": 4}
     rig.reconciler.reconcile()
@@ -220,11 +204,11 @@ def test_a_source_goes_when_its_listing_no_longer_has_it(rig: Rig) -> None:
     del rig.fleet.applications[0].indexes[1]
     rig.reconciler.reconcile()
     assert len(rig.names) == 14
-    assert len(rig.watching.indexes) == 2
+    assert len(rig.publisher.indexes) == 2
     del rig.fleet.applications[1]
     rig.reconciler.reconcile()
     assert "faq" not in rig.names
-    assert len(rig.watching.indexes) == 1
+    assert len(rig.publisher.indexes) == 1
 
 
 LISTINGS = ("ListApplications", "ListIndices", "ListDataSources")
@@ -239,7 +223,7 @@ def test_what_shifting_pages_passed_over_has_not_gone(rig: Rig, operation: str) 
     rig.service.faults.add("entry_passed_over", operation=operation, times=1)
     rig.reconciler.reconcile()
     assert len(rig.names) == 17
-    assert len(rig.watching.indexes) == 3
+    assert len(rig.publisher.indexes) == 3
     asked = rig.operations()
     rig.reconciler.reconcile()
     assert rig.operations()[operation] < asked[operation]
@@ -265,7 +249,7 @@ def test_an_entry_without_its_id_loses_nothing(rig: Rig, operation: str) -> None
     identifier, nameless[operation].id = nameless[operation].id, ""
     assert rig.reconciler.reconcile() == PARTLY
     assert len(rig.names) == 17
-    assert len(rig.watching.indexes) == 3
+    assert len(rig.publisher.indexes) == 3
     nameless[operation].id = identifier
     assert rig.reconciler.reconcile() == WHOLE
 
@@ -279,7 +263,7 @@ def test_no_error_loses_a_source(rig: Rig, operation: str, kind: str) -> None:
     done = rig.reconciler.reconcile()
     assert not done.complete
     assert len(rig.names) == 17
-    assert len(rig.watching.indexes) == 3
+    assert len(rig.publisher.indexes) == 3
     rig.service.faults.remove(fault)
     assert rig.reconciler.reconcile() == WHOLE
 
@@ -386,11 +370,13 @@ def test_what_is_named_is_described_without_being_looked_for() -> None:
         shown, listed = rig.watching.described["wiki"]
         assert listed
         assert (shown, listed.status) == ("archive", "UPDATING")
-        assert [(a, i) for a, i, _ in rig.watching.indexes.values()] == [("Intranet", "archive")]
+        assert [(index.application, index.name) for index in rig.publisher.indexes.values()] == [
+            ("Intranet", "archive")
+        ]
         assert rig.operations() == {"GetIndex": 1, "ListDataSources": 1}
         rig.service.faults.add("denied", operation="ListDataSources")
         assert rig.reconciler.reconcile() == PARTLY
-    assert len(rig.watching.indexes) == 1
+    assert len(rig.publisher.indexes) == 1
 
 
 def test_an_entry_without_an_id_is_said_and_the_others_count(rig: Rig) -> None:

@@ -15,9 +15,8 @@ from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from exporter.polling.poller import DESCRIPTION_RETRY, Poller
 from exporter.providers import JobPage, Listing
 from exporter.store import MEMORY, Store
-from exporter.target.context import CredentialStatus, TargetContext
-from exporter.target.display_names import DisplayNames
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
+from tests.support.contexts import RecordingPublisher, make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +92,7 @@ class Reported:
     def __init__(self) -> None:
         self.polls = 0
         self.failures: list[Reason] = []
-        self.shown: list[SourceSnapshot] = []
         self.ended_jobs: list[str] = []
-        self.broken = False
 
     def polled(self) -> None:
         """Count."""
@@ -110,12 +107,6 @@ class Reported:
         """Note."""
         self.ended_jobs.append(job.execution_id)
 
-    def publish(self, snapshot: SourceSnapshot) -> None:
-        """Note, or fail."""
-        if self.broken:
-            raise UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
-        self.shown.append(snapshot)
-
 
 class Rig:
     """A poller with everything around it."""
@@ -125,21 +116,15 @@ class Rig:
         self.report = Reported()
         self.store = store or Store(MEMORY, lambda: None)
         self.source = make_source()
-        self.context = TargetContext(
-            "production",
-            self.service,
-            self.store,
-            DisplayNames(self.store, clock),
-            CredentialStatus("production"),
-            clock,
-        )
+        self.publisher = RecordingPublisher()
+        self.context = make_context(self.service, self.store, clock, self.publisher)
         self.poller = Poller(self.context, self.report, POLICY)
         self.poller.watch(self.source)
 
     def poll(self) -> SourceSnapshot | None:
         """Poll once and give what is shown then."""
         self.poller.poll(self.source)
-        return self.report.shown[-1] if self.report.shown else None
+        return self.publisher.sources[-1] if self.publisher.sources else None
 
 
 @pytest.fixture
@@ -158,7 +143,7 @@ def test_names_are_asked_for_once_and_survive_a_restart(rig: Rig, clock: FakeClo
     again.service.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
     assert again.poll()
     assert rig.service.asked.count("application") == 1
-    assert again.report.shown[-1].names == shown.names
+    assert again.publisher.sources[-1].names == shown.names
     assert "application" not in again.service.asked
 
 
@@ -247,13 +232,13 @@ def test_a_defect_is_a_failed_poll_too(rig: Rig) -> None:
 
 def test_a_page_that_cannot_be_made_takes_no_worker_down(rig: Rig) -> None:
     """Whatever a defect in showing does, the poll ends, is counted as failed, and the next source has its turn."""
-    rig.report.broken = True
+    rig.publisher.error = UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
     with capture_logs() as logs:
         outcome = rig.poller.poll(rig.source)
     assert not outcome.succeeded
     assert rig.report.failures == [Reason.INTERNAL]
     assert any("cannot be shown" in line["event"] for line in logs)
-    rig.report.broken = False
+    rig.publisher.error = None
     shown = rig.poll()
     assert shown
     assert shown.poll_succeeded
@@ -374,9 +359,9 @@ def test_a_source_is_described_once_and_again_when_it_was_updated(rig: Rig) -> N
     assert shown.description
     assert (shown.index, shown.description.schedule) == ("main", "cron(0 3 * * ? *)")
     rig.poller.describe(rig.source, "main", listed(status="UPDATING"))
-    assert rig.report.shown[-1].description
-    assert rig.report.shown[-1].description.status == "UPDATING"
-    assert rig.report.shown[-1].description.schedule == "cron(0 3 * * ? *)"
+    assert rig.publisher.sources[-1].description
+    assert rig.publisher.sources[-1].description.status == "UPDATING"
+    assert rig.publisher.sources[-1].description.schedule == "cron(0 3 * * ? *)"
     rig.poll()
     assert rig.service.asked.count("data source") == 1
     rig.service.description = replace(rig.service.description, schedule="", updated=2.0)
@@ -395,7 +380,7 @@ def test_nothing_is_said_of_a_source_before_all_of_it_is_known(rig: Rig) -> None
     assert shown
     assert shown.description is None
     rig.poller.describe(rig.source, "main", None)
-    assert rig.report.shown[-1].description
+    assert rig.publisher.sources[-1].description
 
 
 def test_a_refused_description_costs_a_request_every_quarter_of_an_hour(rig: Rig, clock: FakeClock) -> None:
@@ -436,7 +421,7 @@ def test_a_description_survives_a_restart(rig: Rig, clock: FakeClock) -> None:
 def test_a_page_that_cannot_be_made_stops_no_discovery(rig: Rig) -> None:
     """Whatever a listing says of one source, the others are described."""
     rig.poll()
-    rig.report.broken = True
+    rig.publisher.error = UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
     with capture_logs() as logs:
         rig.poller.describe(rig.source, "main", listed(type="S4"))
         rig.poller.republish_all()
@@ -446,12 +431,12 @@ def test_a_page_that_cannot_be_made_stops_no_discovery(rig: Rig) -> None:
 def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
     """Not even where a poll of it was under way."""
     rig.poll()
-    shown = len(rig.report.shown)
+    shown = len(rig.publisher.sources)
     rig.service.error = ProviderError(Reason.TIMEOUT, "slow")
     rig.poller.unwatch(rig.source.id)
     rig.poll()
     rig.poller.republish_all()
-    assert len(rig.report.shown) == shown
+    assert len(rig.publisher.sources) == shown
     assert rig.store.known("production") == []
 
 
@@ -503,14 +488,14 @@ def test_a_poll_under_way_when_another_takes_over_comes_to_nothing(rig: Rig, clo
         heir.poll()
         yield JobPage((make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=7),), NOON + 500, more=False)
 
-    shown = len(rig.report.shown)
+    shown = len(rig.publisher.sources)
     rig.service.sync_jobs = taken_over_while_reading  # type: ignore[method-assign] # for this one poll
     rig.poll()
-    assert len(rig.report.shown) == shown
+    assert len(rig.publisher.sources) == shown
     kept = rig.store.history(str(rig.source.id))
     assert kept
     assert kept.completed["SUCCEEDED"] == 1
-    assert heir.report.shown[-1].history == kept
+    assert heir.publisher.sources[-1].history == kept
     assert kept.documents["added"] == 4
 
 

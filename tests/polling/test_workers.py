@@ -11,7 +11,7 @@ import pytest
 
 from exporter.polling.poller import PollOutcome
 from exporter.polling.queue import Intervals, PollQueue
-from exporter.polling.workers import PollWorkers
+from exporter.polling.workers import Heartbeat, PollWorkers
 from exporter.runtime import System
 from tests.support.builders import FakeClock, make_source
 
@@ -74,8 +74,14 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
     """A poll that never ends is told from one that is slow but alive."""
     source = make_source()
     polls = Polls(source)
+    heartbeat = Heartbeat(clock)
     workers = PollWorkers(
-        PollQueue(INTERVALS, 0.0, random.Random(1)), polls, workers=1, max_request_seconds=60, host=clock
+        PollQueue(INTERVALS, 0.0, random.Random(1)),
+        polls,
+        workers=1,
+        max_request_seconds=60,
+        host=clock,
+        heartbeat=heartbeat,
     )
     workers.add(source)
     workers.start()
@@ -83,7 +89,7 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
         time.sleep(0.001)
     clock.advance(119)
     assert workers.unhealthy() is None
-    workers.progress()
+    heartbeat.beat()
     clock.advance(119)
     assert workers.unhealthy() is None
     clock.advance(2)

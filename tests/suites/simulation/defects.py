@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from exporter.app.target import Target
 from exporter.aws.rate_limiter import AdaptiveRate, RateLimiter
 from exporter.discovery.crawler import Crawler
+from exporter.discovery.reconciler import Reconciler
 from exporter.domain.history import _HistoryBuilder
-from exporter.domain.model import CountState, SourceHistory, TrackedJob
+from exporter.domain.source_history import CountState, SourceHistory, TrackedJob
 from exporter.errors import ProviderError, Reason
 from exporter.exposition.chunks import Sheet
 from exporter.metrics import collector
@@ -77,7 +78,7 @@ def forgets_what_is_not_found(patch: pytest.MonkeyPatch) -> None:
     def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
         real(self, source, watch, error)
         if error.reason is Reason.NOT_FOUND:
-            self._report._services.sources.withdraw(str(source.id))
+            self._context.publisher.remove_source(source.id)
 
     patch.setattr(Poller, "_fail", fail)
 
@@ -289,13 +290,13 @@ def goes_on_counting_failures(patch: pytest.MonkeyPatch) -> None:
 
 def shows_an_index_as_it_was(patch: pytest.MonkeyPatch) -> None:
     """Show of an index what was said of it first."""
-    real: Any = Target.index_updated
+    real: Any = Reconciler._publish_index
     first: dict[Any, Any] = {}
 
     def show(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
         real(self, index, application, name, first.setdefault((self, index), facts))
 
-    patch.setattr(Target, "show_index", show)
+    patch.setattr(Reconciler, "_publish_index", show)
 
 
 def has_what_indexes_as_syncing(patch: pytest.MonkeyPatch) -> None:

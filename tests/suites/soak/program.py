@@ -99,7 +99,7 @@ class Soak:
         config = Config.model_validate({"targets": [target], "state": {"path": str(self._state)}})
         self.resident_before = settled_memory()[1]  # the simulation's own
         self._telemetry = Telemetry()
-        overrides = Overrides(host=self.host, connect=connect, dice=random.Random(1))
+        overrides = Overrides(host=self.host, connect=connect, random=random.Random(1))
         self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, overrides=overrides)
         self.exporter.start()
         self._kept_alive = HTTPConnection(*self.exporter.web.addresses[0])

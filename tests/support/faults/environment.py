@@ -121,7 +121,7 @@ class Stage:
 
     def start(self) -> None:
         """Start the program."""
-        overrides = Overrides(host=self.host, dice=random.Random(1))
+        overrides = Overrides(host=self.host, random=random.Random(1))
         config = Config.model_validate(self._config())
         self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
         self.exporter.start_polling()

@@ -1,0 +1,62 @@
+"""One discovery run of a target, and how the last one went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.discovery.reconciler import Reconciler, RunResult
+    from exporter.metrics.telemetry import Telemetry
+    from exporter.polling.poller import Poller
+    from exporter.runtime import Event
+    from exporter.target.context import TargetContext
+
+
+class DiscoveryRun:
+    """Confirms the target's account, reconciles its data sources, and records the outcome."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
+        self,
+        context: TargetContext,
+        reconciler: Reconciler,
+        poller: Poller,
+        telemetry: Telemetry,
+        account: Callable[[], str],
+        stopping: Event,
+    ) -> None:
+        """`account` asks STS for the account; it may raise ProviderError."""
+        self._context = context
+        self._reconciler = reconciler
+        self._poller = poller
+        self._telemetry = telemetry
+        self._account = account
+        self._stopping = stopping
+        self._last: RunResult | None = None
+        self.last_success: float | None = None
+        """When a run last succeeded in every part, on AWS's clock."""
+
+    def __call__(self) -> RunResult:
+        """Run once."""
+        self._context.location.confirm(self._account)
+        result = self._reconciler.reconcile()
+        if self._stopping.is_set():
+            return result
+        when = self._context.provider.clock.now() if result.complete else None
+        self._last, self.last_success = result, when or self.last_success
+        self._telemetry.discovered(self._context.target, self.has_succeeded, when)
+        return result
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last run could list every part of the target."""
+        return bool(self._last and self._last.complete)
+
+    def has_succeeded(self) -> bool:
+        """Return whether the last run was complete and every source could be described."""
+        return self.is_complete and not self._poller.undescribed()
+
+    def outcome(self) -> bool | None:
+        """Return whether the last run succeeded in every part; None before the first."""
+        return self.has_succeeded() if self._last else None

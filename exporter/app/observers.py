@@ -1,0 +1,80 @@
+"""What a target records of its requests and of its polls: telemetry, the log of passes, and reachability."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.aws import is_throttled, was_authorised
+from exporter.errors import Reason
+
+if TYPE_CHECKING:
+    from exporter.app.reachability import Reachability
+    from exporter.aws.rate_limiter import RateLimiter
+    from exporter.domain.model import SyncJob
+    from exporter.metrics.telemetry import Telemetry
+    from exporter.polling.pass_log import PassLog
+    from exporter.polling.workers import Heartbeat
+
+
+class RequestRecorder:
+    """Holds each HTTP attempt back until the rate limiter allows it, and records what it resulted in."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (each records in another place)
+        self,
+        target: str,
+        rate_limiter: RateLimiter,
+        telemetry: Telemetry,
+        passes: PassLog,
+        reachability: Reachability,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._target = target
+        self._rate_limiter = rate_limiter
+        self._telemetry = telemetry
+        self._passes = passes
+        self._reachability = reachability
+        self._heartbeat = heartbeat
+
+    def acquire(self) -> None:
+        """Wait until the rate limiter allows one more attempt."""
+        self._rate_limiter.acquire()
+
+    def finished(self, operation: str, code: str, seconds: float) -> None:
+        """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
+        self._heartbeat.beat()
+        self._telemetry.attempt(self._target, operation, code, seconds)
+        self._passes.note("requests")
+        if is_throttled(code):
+            self._passes.note("throttled")
+            self._rate_limiter.throttled()
+        authorised = was_authorised(operation, code)
+        if authorised:
+            self._reachability.report_up()
+        elif authorised is not None:
+            self._reachability.report_down(f"{operation}: {code}")
+
+
+class PollRecorder:
+    """Counts polls, failed polls and jobs that ended."""
+
+    def __init__(self, target: str, telemetry: Telemetry, passes: PassLog, reachability: Reachability) -> None:
+        self._target = target
+        self._telemetry = telemetry
+        self._passes = passes
+        self._reachability = reachability
+
+    def polled(self) -> None:
+        """Count a poll."""
+        self._telemetry.poll(self._target)
+        self._passes.note("polls")
+
+    def ended(self, job: SyncJob) -> None:
+        """Count a job that ended."""
+        self._passes.note("jobs_ended", f"jobs_{job.status.lower()}")
+
+    def failed(self, reason: Reason) -> None:
+        """Count a failed poll. Without credentials no request was sent that could tell that the target is down."""
+        self._telemetry.poll_failed(self._target, reason)
+        self._passes.note("failed", f"failed_{reason}")
+        if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
+            self._reachability.report_down(self._reachability.last_error or str(reason))

@@ -1,0 +1,49 @@
+"""What targets, metrics and the status page need of the configuration, derived in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from exporter.domain.history import CountingPolicy
+from exporter.metrics import SourceFamilies
+from exporter.status import AssessmentSettings
+
+if TYPE_CHECKING:
+    from exporter.config import Config, PollingConfig, TargetConfig
+
+STALE_AFTER = 1800.0  # seconds, as in the alert QBusinessDataStale; or two polls, if those are further apart
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """Everything of the configuration that determines one target; a target is rebuilt only when this changes."""
+
+    target: TargetConfig
+    polling: PollingConfig
+    policy: CountingPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration as the rest of the program uses it."""
+
+    targets: tuple[TargetSettings, ...]
+    policy: CountingPolicy
+    families: SourceFamilies
+    assessment: AssessmentSettings
+    state_path: str
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Derive the settings from a valid configuration."""
+        window, polling = config.polling.window, config.polling
+        policy = CountingPolicy(window, config.metrics.duration_buckets)
+        stale_after = max(STALE_AFTER, 2 * polling.idle_interval)
+        return cls(
+            targets=tuple(TargetSettings(target, polling, policy) for target in config.targets),
+            policy=policy,
+            families=SourceFamilies(window, config.objectives),
+            assessment=AssessmentSettings(window, config.objectives, stale_after),
+            state_path=config.state.path,
+        )

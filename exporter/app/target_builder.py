@@ -1,0 +1,133 @@
+"""Builds a target: makes its parts and connects them by constructor arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.app.admission import SourceAdmission
+from exporter.app.discovery_run import DiscoveryRun
+from exporter.app.observers import PollRecorder, RequestRecorder
+from exporter.app.reachability import Reachability
+from exporter.app.target import Target
+from exporter.aws import name_of, region_of
+from exporter.aws.rate_limiter import RateLimiter
+from exporter.discovery.filters import SourceFilters
+from exporter.discovery.loop import NAMED_ONLY_INTERVAL, DiscoveryLoop
+from exporter.discovery.reconciler import Reconciler, Scope
+from exporter.discovery.tag_cache import TagCache
+from exporter.domain.model import DataSource, SourceId
+from exporter.polling.pass_log import PassLog
+from exporter.polling.poller import Poller
+from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.workers import Heartbeat, PollWorkers
+from exporter.providers.registry import make_provider
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
+from exporter.target.location import TargetLocation
+from exporter.target.publisher import CachePublisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.app.dependencies import SharedServices
+    from exporter.app.settings import TargetSettings
+    from exporter.config import PollingConfig, TargetConfig
+
+RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
+
+
+def build_target(settings: TargetSettings, services: SharedServices, replaces: Target | None = None) -> Target:
+    """Build a target; raise ExporterError where the configuration does not allow it.
+
+    `replaces` is the target of the same name that this one takes over from: AWS's clock, the learned request rate and
+    the last outcome are kept.
+    """
+    config, polling, overrides = settings.target, settings.polling, services.overrides
+    host, random = overrides.host, overrides.random
+    name, region = name_of(config), region_of(config)
+    location = TargetLocation(name, region, services.store)
+    reachability = Reachability(name, services.telemetry, location, replaces.reachability if replaces else None)
+    passes, heartbeat = PassLog(name, host), Heartbeat(host)
+    limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
+    requests = RequestRecorder(name, limiter, services.telemetry, passes, reachability, heartbeat)
+    aws_client = overrides.connect(config, polling, requests, host, replaces.aws_client if replaces else None)
+    provider = make_provider(aws_client)
+    context = TargetContext(
+        target=name,
+        provider=provider,
+        store=services.store,
+        names=DisplayNames(services.store, host),
+        credentials=CredentialStatus(name),
+        clock=host,
+        location=location,
+        publisher=CachePublisher(services.sources, services.indexes, aws_client.clock),
+    )
+    filters = SourceFilters(config.discovery) if config.discovery else None
+    polls = PollRecorder(name, services.telemetry, passes, reachability)
+    poller = Poller(context, polls, settings.policy, filters.label_tags if filters else None)
+    workers = PollWorkers(
+        PollQueue(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, random),
+        poller.poll,
+        workers=polling.concurrency,
+        max_request_seconds=_max_request_seconds(aws_client.max_request_seconds, polling),
+        host=host,
+        heartbeat=heartbeat,
+        passed=lambda: _log_pass(passes, workers, poller, limiter),
+    )
+    stopping = host.event()
+    admission = SourceAdmission(name, poller, workers, services.ownership, context.publisher, stopping)
+    interval = config.discovery.interval if config.discovery else NAMED_ONLY_INTERVAL
+    named = _named_sources(config, name)
+    tags = TagCache(provider, host, interval, polling.requests_per_second)
+    reconciler = Reconciler(context, admission, Scope(filters, named), tags)
+    discovery = DiscoveryRun(context, reconciler, poller, services.telemetry, aws_client.account, stopping)
+    location.changed = lambda: _publish_location(reachability.publish, poller.republish_all)
+    return Target(
+        name=name,
+        settings=settings,
+        services=services,
+        named=named,
+        location=location,
+        reachability=reachability,
+        rate_limiter=limiter,
+        aws_client=aws_client,
+        poller=poller,
+        workers=workers,
+        admission=admission,
+        reconciler=reconciler,
+        discovery=discovery,
+        discovery_loop=DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping),
+        replaces=replaces,
+    )
+
+
+def _max_request_seconds(of_attempts: float, polling: PollingConfig) -> float:
+    """Return the longest that a request may take: its attempts, the pauses between them, and its turn."""
+    return of_attempts + RETRY_SLEEPS + 1 / polling.requests_per_second
+
+
+def _log_pass(passes: PassLog, workers: PollWorkers, poller: Poller, limiter: RateLimiter) -> None:
+    passes.end(
+        data_sources=workers.watched(),
+        syncing=poller.syncing(),
+        lag_seconds=round(workers.lag(), 3),
+        requests_per_second_allowed=round(limiter.rate(), 3),
+    )
+
+
+def _publish_location(*publish: Callable[[], None]) -> None:
+    for each in publish:
+        each()
+
+
+def _named_sources(config: TargetConfig, target: str) -> tuple[DataSource, ...]:
+    return tuple(
+        DataSource(
+            target=target,
+            id=SourceId(source.application_id, source.index_id, source.data_source_id),
+            application=source.application,
+            name=source.name,
+            labels=tuple(sorted(source.labels.items())),
+        )
+        for source in config.data_sources
+    )

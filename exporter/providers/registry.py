@@ -1,0 +1,35 @@
+"""The one place that names the services: everything else goes through the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.providers.qbusiness.permissions import (
+    MAX_MANAGED_POLICY,
+    ArnScope,
+    Permission,
+    assume_role,
+    needed,
+    statements,
+)
+from exporter.providers.qbusiness.provider import MAX_PAGES, PAGE_SIZE, QBusiness
+
+if TYPE_CHECKING:
+    from exporter.aws import AwsClient
+    from exporter.providers.protocols import Provider
+
+__all__ = [
+    "MAX_MANAGED_POLICY",
+    "PAGE_SIZE",
+    "ArnScope",
+    "Permission",
+    "assume_role",
+    "make_provider",
+    "needed",
+    "statements",
+]
+
+
+def make_provider(client: AwsClient, max_pages: int = MAX_PAGES) -> Provider:
+    """Return the provider of a target's service; `max_pages` limits one listing."""
+    return QBusiness(client, max_pages)

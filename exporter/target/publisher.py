@@ -1,0 +1,57 @@
+"""The way from the write half to the read half: complete snapshots, published by whoever makes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from exporter.domain.model import IndexId, SourceId
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.exposition import ExpositionCache
+    from exporter.runtime import ServiceClock
+
+
+class SnapshotPublisher(Protocol):
+    """Where the poller and the reconciler publish complete snapshots."""
+
+    def publish_source(self, snapshot: SourceSnapshot) -> None:
+        """Replace what is exposed of a data source."""
+
+    def remove_source(self, source: SourceId) -> None:
+        """Remove a data source from everything that is exposed."""
+
+    def publish_index(self, snapshot: IndexSnapshot) -> None:
+        """Replace what is exposed of an index."""
+
+    def remove_index(self, index: IndexId) -> None:
+        """Remove an index from everything that is exposed."""
+
+
+class CachePublisher:
+    """Publishes one target's snapshots to the exposition caches, each with the clock of the target's service."""
+
+    def __init__(
+        self,
+        sources: ExpositionCache[SourceSnapshot],
+        indexes: ExpositionCache[IndexSnapshot],
+        clock: ServiceClock,
+    ) -> None:
+        self._sources = sources
+        self._indexes = indexes
+        self._clock = clock
+
+    def publish_source(self, snapshot: SourceSnapshot) -> None:
+        """Replace what is exposed of a data source."""
+        self._sources.publish(str(snapshot.source.id), snapshot, self._clock)
+
+    def remove_source(self, source: SourceId) -> None:
+        """Remove a data source from everything that is exposed."""
+        self._sources.withdraw(str(source))
+
+    def publish_index(self, snapshot: IndexSnapshot) -> None:
+        """Replace what is exposed of an index."""
+        self._indexes.publish(str(snapshot.id), snapshot, self._clock)
+
+    def remove_index(self, index: IndexId) -> None:
+        """Remove an index from everything that is exposed."""
+        self._indexes.withdraw(str(index))

@@ -1,0 +1,62 @@
+"""The context of a target for tests of the poller and the reconciler, with a publisher that records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.display_names import DisplayNames
+from exporter.target.location import TargetLocation
+
+if TYPE_CHECKING:
+    from exporter.domain.model import IndexId, SourceId
+    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.target.publisher import SnapshotPublisher
+
+
+class RecordingPublisher:
+    """Records what is published; it may fail on demand."""
+
+    def __init__(self) -> None:
+        self.sources: list[SourceSnapshot] = []
+        self.indexes: dict[IndexId, IndexSnapshot] = {}
+        self.removed: list[SourceId] = []
+        self.error: Exception | None = None
+
+    def publish_source(self, snapshot: SourceSnapshot) -> None:
+        """Record the snapshot, or fail."""
+        if self.error:
+            raise self.error
+        self.sources.append(snapshot)
+
+    def remove_source(self, source: SourceId) -> None:
+        """Record the removal."""
+        self.removed.append(source)
+
+    def publish_index(self, snapshot: IndexSnapshot) -> None:
+        """Record the snapshot."""
+        self.indexes[snapshot.id] = snapshot
+
+    def remove_index(self, index: IndexId) -> None:
+        """Drop the index."""
+        del self.indexes[index]
+
+
+def make_context(
+    provider: Any,
+    store: Any,
+    clock: Any,
+    publisher: SnapshotPublisher | None = None,
+    target: str = "production",
+) -> TargetContext:
+    """Build the context of a target whose account is not known yet."""
+    return TargetContext(
+        target=target,
+        provider=provider,
+        store=store,
+        names=DisplayNames(store, clock),
+        credentials=CredentialStatus(target),
+        clock=clock,
+        location=TargetLocation(target, "us-east-1", store),
+        publisher=publisher or RecordingPublisher(),
+    )
