@@ -6,10 +6,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import CountState, Histogram
+from exporter.domain.source_history import CountState, Histogram
 
 if TYPE_CHECKING:
-    from exporter.domain.model import SourceHistory, SyncJob
+    from exporter.domain.model import SyncJob
+    from exporter.domain.source_history import SourceHistory
 
 MARGIN = 2.0  # seconds: AWS's clock is known to the second, and a sample after the first scrape would count all again
 

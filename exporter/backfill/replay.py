@@ -13,14 +13,15 @@ from exporter.backfill.boundary import anew, last_moment, told_to_end
 from exporter.backfill.families import AS_OF, SINCE_UPDATED, UNKNOWN
 from exporter.backfill.rendering import Rendering
 from exporter.domain.history import fold
-from exporter.domain.model import PollData, SourceHistory, SyncJob, SyncJobStatus
+from exporter.domain.model import SyncJob, SyncJobStatus
+from exporter.domain.source_history import PollData, SourceHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.backfill.rendering import Heads, Point
     from exporter.domain.history import CountingPolicy
-    from exporter.domain.model import SourceSnapshot
+    from exporter.domain.snapshots import SourceSnapshot
     from exporter.metrics import SourceFamilies
 
 AFTER = 0.001  # seconds past a change within which rounding may keep it from being seen
