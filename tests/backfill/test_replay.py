@@ -17,16 +17,9 @@ from exporter.backfill import Replay, Spool
 from exporter.backfill.boundary import told_to_end
 from exporter.backfill.families import AS_OF, SINCE_UPDATED, STANDING, UNKNOWN
 from exporter.domain.history import fold
-from exporter.domain.model import (
-    DOCUMENT_KINDS,
-    Description,
-    Location,
-    Names,
-    PollData,
-    SourceHistory,
-    SourceSnapshot,
-    SyncJob,
-)
+from exporter.domain.model import DOCUMENT_KINDS, Description, Location, Names, SyncJob
+from exporter.domain.snapshots import SourceSnapshot
+from exporter.domain.source_history import PollData, SourceHistory
 from exporter.metrics import FAMILIES, SourceFamilies
 from tests.support.builders import HOUR, NOON, POLICY, make_job, make_source
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from botocore.config import Config as BotocoreConfig
 
-from deploy.generate import CHART, HERE, pages
+from deploy.generate import CHART, HERE, generated_files
 from exporter import __version__
 from exporter.cli import main
 from exporter.providers.qbusiness.permissions import PERMISSIONS
@@ -23,13 +23,13 @@ COPIED = (CHART / "files", HERE / "iam", HERE / "kubernetes" / "operator")
 
 def test_copies_are_what_they_copy() -> None:
     """Rules, dashboards, the configuration's schema and policies: make chart brings them up to date."""
-    for path, text in pages().items():
+    for path, text in generated_files().items():
         assert path.read_text() == text, path
 
 
 def test_nothing_is_left_of_what_is_gone() -> None:
     """A rule file or dashboard that was removed is not installed any more."""
-    made = {*pages(), HERE / "kubernetes" / "operator" / "servicemonitor.yaml"}
+    made = {*generated_files(), HERE / "kubernetes" / "operator" / "servicemonitor.yaml"}
     assert {path for folder in COPIED for path in folder.rglob("*") if path.is_file()} <= made
 
 

@@ -13,7 +13,9 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
-from exporter.domain.model import Description, Location, Names, PollData, SourceSnapshot, SyncJob
+from exporter.domain.model import Description, Location, Names, SyncJob
+from exporter.domain.snapshots import SourceSnapshot
+from exporter.domain.source_history import PollData
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
 from exporter.web.application import AppServices, create_app

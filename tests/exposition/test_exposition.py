@@ -22,7 +22,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
-from exporter.domain.model import Description, Location, Names, PollData, SourceSnapshot, SyncJob, tag_label
+from exporter.domain.model import Description, Location, Names, SyncJob, tag_label
+from exporter.domain.snapshots import SourceSnapshot
+from exporter.domain.source_history import PollData
 from exporter.exposition import Exposition, ExpositionCache, chunks
 from exporter.exposition import gzip as gzip_blocks
 from exporter.metrics import SourceFamilies

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from exporter.config import Config
 from exporter.domain.history import CountingPolicy, fold
-from exporter.domain.model import DataSource, Description, PollData, SavedSource, SourceHistory, SourceId
+from exporter.domain.model import DataSource, Description, SourceId
+from exporter.domain.snapshots import SavedSource
+from exporter.domain.source_history import PollData, SourceHistory
 from exporter.providers.qbusiness.parsing import parse_job
 from exporter.store import Store
 from simulation.fleet import DAY
