@@ -1,0 +1,1 @@
+"""Check that prose is plain technical English: `python -m tools.language [PATH ...]`."""
