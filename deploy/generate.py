@@ -31,7 +31,7 @@ generatorOptions:
 """
 
 
-def pages() -> dict[Path, str]:
+def generated_files() -> dict[Path, str]:
     """Return the text of every generated file by path."""
     rules, dashboards = sorted(RULES.glob("*.yaml")), sorted(DASHBOARDS.glob("*.json"))
     return {
@@ -88,4 +88,4 @@ def _list(key: str, items: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(bring_up_to_date(pages(), sys.argv[1:], "make chart"))
+    sys.exit(bring_up_to_date(generated_files(), sys.argv[1:], "make chart"))
