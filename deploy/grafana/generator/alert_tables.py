@@ -43,9 +43,10 @@ def data_sources_with_alerts() -> Panel:
     return table_panel(
         "Data sources with alerts",
         "Data sources with a firing or pending alert of deploy/prometheus/rules. Each row shows the most severe alert "
-        "and the time since which the first alert has been active. The table is empty if no alert is active and the "
-        'panel "Data sources" shows a number. Reason is the most frequent error code of failed syncs in the time '
-        "range. The status page has the full error text. Cells are empty if AWS does not report a value.",
+        "and when the first of its alerts became active. If the table is empty and the panel "
+        '"Data sources" shows a number, no alert is active. Reason is the most frequent error code of failed syncs in '
+        "the time range. The status page has the full error text. Cells are empty if there is no value or AWS does not "
+        "report it.",
         TableContent(
             {
                 "rank": f"topk by (data_source_id) (1, max by ({SOURCE}, {_ALERT_LABELS}) ({_ranked(selected)}))",

@@ -83,7 +83,7 @@ def _stats() -> Iterator[Stat]:
     yield panels.stat_panel(
         "Content age",
         "Time since a sync last ended SUCCEEDED or INCOMPLETE, from qbusiness_last_indexed_sync_timestamp_seconds. No "
-        "data: no sync has done so yet. The next panel compares this age with the objective.",
+        "data: the data source was never indexed. The next panel compares this age with the objective.",
         panels.instant_query(_CONTENT_AGE),
         "never indexed",
         unit="s",
@@ -103,7 +103,7 @@ def _stats() -> Iterator[Stat]:
     )
     yield panels.stat_panel(
         "Running time",
-        "Time for which the oldest running sync has been in progress, from "
+        "Elapsed time of the oldest running sync, from "
         "qbusiness_running_sync_start_timestamp_seconds. No data: no sync is running.",
         panels.instant_query(RUNNING_TIME),
         "not running",
@@ -122,8 +122,8 @@ def _stats() -> Iterator[Stat]:
     )
     yield panels.stat_panel(
         "Last poll",
-        "Time since the last successful poll. All other values are from that poll. Compares the clocks of AWS and "
-        "Prometheus.",
+        "Time since the last successful poll. All other values are from that poll. The accuracy depends on the clocks of "
+        "AWS and Prometheus.",
         panels.instant_query(f"clamp_min(time() - {per_source(AS_OF)}, 0)"),
         unit="s",
         decimals=0,
@@ -136,8 +136,8 @@ def _details() -> Table:
     return table_panel(
         "Details",
         "Properties of the data source at the last discovery run, from qbusiness_data_source_info and "
-        "qbusiness_data_source_status. The schedule is empty if syncs run on demand or the exporter may not read the "
-        "schedule.",
+        "qbusiness_data_source_status. The schedule is empty if syncs run on demand or the exporter has no permission "
+        "to read it.",
         TableContent(
             {
                 "info": per_source(last_known("qbusiness_data_source_info"), f"{SOURCE}, {facts}"),

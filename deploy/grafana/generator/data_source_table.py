@@ -32,7 +32,7 @@ def all_data_sources() -> Panel:
     return table_panel(
         "All data sources",
         "The state of each data source at its last successful poll. Cells are empty if there is no value or AWS does "
-        "not report it. The schedule is empty if syncs run on demand or the exporter may not read the schedule.",
+        "not report it. The schedule is empty if syncs run on demand or the exporter has no permission to read it.",
         TableContent(
             {
                 "asof": f"time() - {per_source(AS_OF)}",

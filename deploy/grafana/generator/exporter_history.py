@@ -88,7 +88,8 @@ def polls() -> Iterator[TimeSeries]:
     yield panels.line_chart(
         "Time since last poll",
         "Time since the last successful poll of a data source: the longest and the median. From "
-        "qbusiness_last_successful_poll_timestamp_seconds. Compares the clocks of AWS and Prometheus.",
+        "qbusiness_last_successful_poll_timestamp_seconds. The accuracy depends on the clocks of AWS and "
+        "Prometheus.",
         panels.range_query(f"max({polled})", "oldest", "oldest"),
         panels.range_query(f"quantile(0.5, {polled})", "median", "median"),
         unit="s",

@@ -161,8 +161,8 @@ def _indexes() -> Table:
     return table_panel(
         "Indexes",
         f"Result of GetIndex for each index, {_AS_OF}. A capacity unit holds 20,000 documents or 200 MB of extracted "
-        f'text, whichever is reached first. "Full in" extrapolates the growth of the past {_GROWTH_WINDOW}, and is '
-        "empty if the index does not grow.",
+        'text, whichever is reached first. "Full in" extrapolates the growth of the past day, and is empty if the '
+        "index does not grow.",
         TableContent(
             queries,
             columns,
@@ -203,7 +203,7 @@ def _history() -> Iterator[TimeSeries]:
         growth = f"86400 * {_growth(kind)}"
         yield panels.line_chart(
             f"{limit.capitalize()} growth",
-            f"Growth per day, extrapolated from the past {_GROWTH_WINDOW}, for the ten indexes that are fullest now.",
+            "Growth per day, measured over the past day, for the ten indexes that are fullest now.",
             panels.range_query(f"{growth} and on (index_id) topk(10, {_ratio(kind, _AT_END)})", _NAME),
             unit="short" if kind == "documents" else "decbytes",
         )

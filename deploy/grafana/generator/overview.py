@@ -109,8 +109,8 @@ def _stats() -> Iterator[Stat]:
     )
     yield panels.stat_panel(
         "Oldest poll",
-        "Time since the last successful poll, for the data source where it is longest. Compares the clocks of AWS and "
-        "Prometheus. The exporter polls idle data sources every polling.idle_interval, 5 minutes by default.",
+        "Time since the last successful poll, for the data source where it is longest. The accuracy depends on the clocks "
+        "of AWS and Prometheus. The exporter polls idle data sources every polling.idle_interval, 5 minutes by default.",
         panels.instant_query(f"max(clamp_min(time() - {per_source(AS_OF)}, 0))"),
         unit="s",
         decimals=0,
@@ -139,7 +139,7 @@ def _bar_gauges() -> Iterator[BarGauge]:
     )
     yield panels.bar_gauge(
         "Running time vs. objective",
-        "Time for which syncs have been running, as a share of the max_duration objective. Above 100%, the sync runs "
+        "Elapsed time of running syncs, as a share of the max_duration objective. Above 100%, the sync runs "
         "too long. Index maintenance alone can delay a sync for a day.",
         panels.instant_query(f"topk(6, {RUNNING_TIME} / {_MAX_DURATION})", _NAME),
         unit="percentunit",
