@@ -122,8 +122,8 @@ def _stats() -> Iterator[Stat]:
     )
     yield panels.stat_panel(
         "Last poll",
-        "Time since the last successful poll. All other values are from that poll. The accuracy depends on the clocks of "
-        "AWS and Prometheus.",
+        "Time since the last successful poll. All other values are from that poll. The accuracy depends on the clocks "
+        "of AWS and Prometheus.",
         panels.instant_query(f"clamp_min(time() - {per_source(AS_OF)}, 0)"),
         unit="s",
         decimals=0,

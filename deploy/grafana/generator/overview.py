@@ -109,8 +109,9 @@ def _stats() -> Iterator[Stat]:
     )
     yield panels.stat_panel(
         "Oldest poll",
-        "Time since the last successful poll, for the data source where it is longest. The accuracy depends on the clocks "
-        "of AWS and Prometheus. The exporter polls idle data sources every polling.idle_interval, 5 minutes by default.",
+        "Time since the last successful poll, for the data source where it is longest. The accuracy depends on the "
+        "clocks of AWS and Prometheus. The exporter polls idle data sources every polling.idle_interval, 5 minutes by "
+        "default.",
         panels.instant_query(f"max(clamp_min(time() - {per_source(AS_OF)}, 0))"),
         unit="s",
         decimals=0,
