@@ -14,8 +14,8 @@ HEAD = """# Configuration
 Written by `make docs` from the models in `exporter/config/`. [config.example.yaml](../config.example.yaml) shows every
 key in context. [config.schema.json](config.schema.json) is the JSON schema for editors.
 
-Without `--config.file`, and without a `config.yaml` in the working directory, the exporter watches one target: the
-region and credentials of the AWS SDK, with discovery enabled.
+Without `--config.file`, and without a `config.yaml` in the working directory, the exporter watches one target. It has
+the region and credentials of the AWS SDK, with discovery enabled.
 
 Durations have the format of Prometheus: `500ms`, `90s`, `1h30m`. Unknown keys, duplicate keys and values out of range
 are errors. `qbusiness-exporter check` reports all of them at once, each with file:line:column and the expected value.

@@ -100,7 +100,7 @@ def pages() -> dict[Path, str]:
 def bring_up_to_date(pages: Mapping[Path, str], arguments: Sequence[str], command: str) -> int:
     """Write the stale files, or with --check only report them, and return the exit code.
 
-    `command` is the command that a message tells the developer to run.
+    `command` is the command in the message about a stale file.
     """
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     check = "--check" in arguments
