@@ -27,35 +27,35 @@ FILES = ("state.db", "state.db-wal", "state.db-shm")
 
 
 class LazyExpositionCache(ExpositionCache[Any]):
-    """Renders what is published when it is asked for: nobody sees most of what a week publishes."""
+    """A cache that renders at the next scrape: in a simulated week, most snapshots are replaced before one."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._waiting: dict[str, tuple[Any, Any]] = {}
 
-    def publish(self, key: str, snapshot: Any, clock: Any) -> None:
-        """Keep a thing as it is now."""
+    def put(self, key: str, snapshot: Any, clock: Any) -> None:
+        """Keep a snapshot until the next scrape renders it."""
         self._waiting[key] = (snapshot, clock)
 
-    def withdraw(self, key: str) -> None:
-        """Show a thing no more."""
+    def remove(self, key: str) -> None:
+        """Remove a snapshot."""
         self._waiting.pop(key, None)
-        super().withdraw(key)
+        super().remove(key)
 
-    def declare(self, families: Any) -> None:
-        """Show everything by other declarations."""
+    def use_families(self, families: Any) -> None:
+        """Render all snapshots by other declarations."""
         self._render_all()
-        super().declare(families)
+        super().use_families(families)
 
-    def blocks(self, wanted: Any) -> list[Any]:
-        """Give the section's families, each thing as it is now."""
+    def pieces(self, wanted: Any) -> list[Any]:
+        """Return all families, as they are now."""
         self._render_all()
-        return super().blocks(wanted)
+        return super().pieces(wanted)
 
     def _render_all(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for key, (snapshot, clock) in waiting.items():
-            super().publish(key, snapshot, clock)
+            super().put(key, snapshot, clock)
 
 
 class Process:

@@ -135,7 +135,7 @@ class Exporter:
                 logger.warning("state.path not applied: a restart is needed", in_use=self._state_path)
             replace_targets(self._targets, targets, self._services)
             self._targets = targets
-            self._sources.declare(settings.families)
+            self._sources.use_families(settings.families)
             self._status.declare(settings.assessment)
 
     def stop_polling(self) -> None:
@@ -179,7 +179,7 @@ class Exporter:
 
     def snapshots(self) -> list[SourceSnapshot]:
         """Return the snapshot of each data source that is exposed."""
-        return [snapshot for snapshot, _ in self._sources.everything()]
+        return [snapshot for snapshot, _ in self._sources.snapshots()]
 
     def first_pass_is_on(self) -> bool:
         """Return whether a target's first discovery run or first pass of polls is still to end."""

@@ -79,7 +79,7 @@ def _remove(handover: Handover, services: SharedServices) -> None:
     source = handover.source.source
     services.ownership.release(source.id, handover.target)
     if services.ownership.owner(source.id) is None:
-        services.sources.withdraw(str(source.id))
+        services.sources.remove(str(source.id))
         log_source("data source removed", source)
         services.store.note_known(str(source.id), None)
 

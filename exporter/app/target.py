@@ -95,7 +95,7 @@ class Target:
     def remove_from_page(self, kept: set[IndexId]) -> None:
         """Remove the target's own series and its indexes, except those that other targets expose."""
         for index in self.reconciler.published() - kept:
-            self.services.indexes.withdraw(str(index))
+            self.services.indexes.remove(str(index))
         self.services.telemetry.unwatch_target(self.name)
 
     # Health.

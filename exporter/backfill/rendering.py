@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.utils import floatToGoString
 
-from exporter.exposition.formats import OPENMETRICS, split
+from exporter.exposition.formats import OPENMETRICS, split_families
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ class Rendering:
         some.samples = [
             sample._replace(labels={**sample.labels, **self._labels}, timestamp=0, exemplar=None) for sample in samples
         ]
-        return next(split(OPENMETRICS.render([some])))
+        return next(split_families(OPENMETRICS.render([some])))
 
 
 def moments(times: Iterable[float]) -> list[Moment]:
@@ -80,7 +80,7 @@ def moments(times: Iterable[float]) -> list[Moment]:
     family = GaugeMetricFamily("moment", "")
     for time in times:
         family.add_metric((), time, timestamp=int(time) if time.is_integer() else time)
-    ((_, body),) = split(OPENMETRICS.render([family]))
+    ((_, body),) = split_families(OPENMETRICS.render([family]))
     return [Moment(value, stamp + b"\n") for _, value, stamp in _lines(body)]
 
 

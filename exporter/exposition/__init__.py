@@ -1,6 +1,6 @@
-"""What a scrape is answered with: bytes rendered when something changes, and joined when asked for.
+"""The responses to scrapes: metrics are rendered when a snapshot changes, and only concatenated when they are scraped.
 
-prometheus_client does the formatting and escaping; this package only knows where one family ends and the next begins.
+prometheus_client formats and escapes. This package only needs to know where one family ends and the next one starts.
 """
 
 from exporter.exposition.cache import ExpositionCache

@@ -1,4 +1,25 @@
-"""The part of the page about one kind of thing, kept rendered."""
+"""A cache of rendered metrics: the write half puts snapshots into it, and scrapes read bytes from it.
+
+Rendering all metrics of 2,500 data sources takes seconds, and a scrape should take milliseconds. Therefore `put`
+renders the one snapshot that changed, and `pieces` returns what is rendered already. The layout of the bytes is
+described in `chunks`.
+
+The declarations of the families are divided into parts that change together. Three events change the lines of a
+snapshot, and each event renders only the parts that it affects:
+
+- A new snapshot (`put`). A poll that found nothing new affects one part: the time of the last poll.
+- Other declarations (`use_families`), such as a longer window after a reload.
+- The passing of time: a job leaves the window, or a schedule fires. `Families.next_change` returns when this happens,
+  so each part has an expiry. A scrape first renders the parts that have expired. `prepare` renders ahead what
+  expires soon, so that a scrape rarely has to.
+
+Example: a schedule fires at 02:00:00. At 01:57, `prepare` renders the lines that are valid from 02:00:00 on, and keeps
+them as the successor of that part. The first scrape after 02:00:00 stores these lines and renders nothing.
+
+There are two locks. A writer holds `_writer_lock` while it renders, so that it never replaces newer lines by older
+ones. Writers and scrapes hold `_lock` only to store or to read, so that a scrape sees each snapshot in full. A scrape
+waits for a writer only when something has expired, and then for one rendering at a time, about a millisecond.
+"""
 
 from __future__ import annotations
 
@@ -7,197 +28,186 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from exporter.exposition.chunks import Sheet
-from exporter.exposition.formats import FORMATS, render_apart
+from exporter.exposition.chunks import RenderedChunks
+from exporter.exposition.formats import FORMATS, render_families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
     from exporter.exposition.formats import Format, RenderedFamily
-    from exporter.exposition.gzip import Block
-    from exporter.runtime import Clock
+    from exporter.exposition.gzip import CompressedBlock
+    from exporter.runtime import Clock, ServiceClock
 
-_AFTER = 0.001  # seconds past a change, at which all of it has happened whatever the rounding
-_CLOCK_ERROR = 5.0  # seconds that the service's clock may seem to move: it is only known to the second or two
-
-
-class ServiceClock(Protocol):
-    """The clock of the service that a snapshot was read from."""
-
-    def now(self) -> float:
-        """Give seconds since the epoch."""
-
+_ROUNDING = 0.001  # seconds: this long after a change, rounding can no longer hide it
+_CLOCK_TOLERANCE = 5.0  # seconds: the offset of the service's clock is known to a second or two
 
 T = TypeVar("T")
-Shown_contra = TypeVar("Shown_contra", contravariant=True)
+Snapshot_contra = TypeVar("Snapshot_contra", contravariant=True)
 
 
-class Families(Protocol[Shown_contra]):
-    """The declarations about one kind of thing, as `metrics` has them, in parts that change together."""
+class Families(Protocol[Snapshot_contra]):
+    """The metric families of one kind of snapshot, in parts that change together."""
 
-    def parts(self, snapshot: Shown_contra, /) -> Sequence[object]:
-        """Give what each part follows from: where that is the same, so are its samples, until its next change."""
+    def parts(self, snapshot: Snapshot_contra, /) -> Sequence[object]:
+        """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
 
-    def collect(self, snapshot: Shown_contra, now: float, part: int, /) -> Sequence[Metric]:
-        """Give the samples that one thing has in the families of a part, always the same families in the same order."""
+    def collect(self, snapshot: Snapshot_contra, now: float, part: int, /) -> Sequence[Metric]:
+        """Return the families of a part with the samples of a snapshot; always the same families in the same order."""
 
-    def next_change(self, snapshot: Shown_contra, now: float, part: int, /) -> float | None:
-        """Give the time at which time alone changes a sample of a part."""
+    def next_change(self, snapshot: Snapshot_contra, now: float, part: int, /) -> float | None:
+        """Return when time alone changes a sample of a part, on the service's clock; None where it never does."""
 
 
-class _Basis(NamedTuple):
-    """What a rendering follows from, but for the time: the declarations, and what they look at."""
+class _Inputs(NamedTuple):
+    """Everything that the lines of a part depend on, except time."""
 
     families: Families[Any]
-    source: object
+    part: object
 
 
 @dataclass(slots=True)
 class _Part:
-    """What a part of a thing was rendered from, and until when it is good."""
+    """What the lines of a part were rendered from, and how long they are valid; times are on the exporter's clock."""
 
-    basis: _Basis
-    offset: float  # of the service's clock to ours
-    until: float
-    following: _Rendered | None = None  # what it will be from then on, made ahead
+    inputs: _Inputs
+    clock_offset: float  # the service's clock minus the exporter's, in seconds
+    expires_at: float
+    successor: _Rendering | None = None  # valid from `expires_at` on, where it was rendered ahead
+
+    def is_valid(self, inputs: _Inputs, clock_offset: float, now: float) -> bool:
+        same_clock = abs(clock_offset - self.clock_offset) < _CLOCK_TOLERANCE
+        return same_clock and now < self.expires_at and self.inputs == inputs
 
 
-class _Rendered(NamedTuple):
-    """A part, with the families that were rendered for it: none where they are on the page already."""
+class _Rendering(NamedTuple):
+    """A part, and its rendered families by name."""
 
     part: _Part
-    families: tuple[RenderedFamily, ...] = ()
-
-    def at(self, moment: float) -> _Rendered:
-        """Give what is good at a moment, as far as it was made."""
-        rendered = self
-        while moment >= rendered.part.until and rendered.part.following is not None:
-            rendered = rendered.part.following
-        return rendered
+    families: Mapping[str, RenderedFamily]
 
 
-@dataclass(frozen=True, slots=True)
-class _Thing(Generic[T]):
+class _Entry(NamedTuple, Generic[T]):
+    """A snapshot in the cache. Its lines are in the chunks."""
+
     snapshot: T
     clock: ServiceClock
     parts: tuple[_Part, ...]
-
-    @property
-    def until(self) -> float:
-        return min(part.until for part in self.parts)
+    expires_at: float
 
 
 class ExpositionCache(Generic[T]):
-    """The poll half publishes things into it; the scrape half takes all of them, family by family under one header."""
+    """The rendered metrics of all snapshots of one kind, in the order of their keys."""
 
     def __init__(self, families: Families[T], clock: Clock) -> None:
         self._families = families
         self._clock = clock
-        self._mutex = threading.Lock()  # held for moments, also by polls
-        self._things: dict[str, _Thing[T]] = {}
-        self._until = math.inf
-        self._sheet = Sheet()
+        self._writer_lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the fields below
+        self._entries: dict[str, _Entry[T]] = {}
+        self._chunks = RenderedChunks()
+        self._expires_at = math.inf  # never later than the expiry of any entry
 
-    def publish(self, key: str, snapshot: T, clock: ServiceClock) -> None:
-        """Show a thing as it is now; the next scrape has all of it, and no scrape a part."""
-        while not self._show(key, self._things.get(key), snapshot, clock):
-            pass  # something came in between: once more
+    def put(self, key: str, snapshot: T, clock: ServiceClock) -> None:
+        """Add a snapshot, or replace the one with the same key."""
+        with self._writer_lock:
+            self._store(key, snapshot, clock)
 
-    def declare(self, families: Families[T]) -> None:
-        """Show everything by other declarations, where they are others."""
-        if families == self._families:
-            return
-        with self._mutex:
+    def remove(self, key: str) -> None:
+        """Remove a snapshot, if there is one with this key."""
+        with self._writer_lock, self._lock:
+            if self._entries.pop(key, None) is not None:
+                self._chunks.remove(key)
+
+    def use_families(self, families: Families[T]) -> None:
+        """Render all snapshots by other declarations, unless they are equal to the present ones."""
+        with self._writer_lock:
+            if families == self._families:
+                return
             self._families = families
-            things = list(self._things.items())
-        for key, old in things:
-            self._show(key, old, old.snapshot, old.clock)
+        with self._lock:
+            keys = list(self._entries)
+        for key in keys:
+            self._render_again(key)
 
-    def withdraw(self, key: str) -> None:
-        """Show a thing no more."""
-        with self._mutex:
-            if self._things.pop(key, None) is not None:
-                self._sheet.remove(key)
+    def snapshots(self) -> list[tuple[T, ServiceClock]]:
+        """Return all snapshots, each with the clock of its service."""
+        with self._lock:
+            return [(entry.snapshot, entry.clock) for entry in self._entries.values()]
 
-    def everything(self) -> list[tuple[T, ServiceClock]]:
-        """Give all that is shown now, each thing with its service's clock."""
-        with self._mutex:
-            things = list(self._things.values())
-        return [(thing.snapshot, thing.clock) for thing in things]
+    def pieces(self, wanted: Format) -> list[CompressedBlock]:
+        """Return all families in one of `FORMATS`, as they are now."""
+        self._render_expired()
+        with self._lock:
+            return self._chunks.pieces(FORMATS.index(wanted))
 
-    def blocks(self, wanted: Format) -> list[Block]:
-        """Give the section's families, each thing as it is now."""
-        self._refresh()
-        with self._mutex:
-            return self._sheet.blocks(FORMATS.index(wanted))
+    def prepare(self, seconds: float) -> Iterator[None]:
+        """Render ahead what expires within so many seconds; yield after each part, so that the caller can pause.
 
-    def prepare(self, ahead: float) -> Iterator[None]:
-        """Render what time alone will change within so many seconds, so that no scrape has to; give way after each.
-
-        Whole organisations sync at 02:00 sharp, and then all of it changes at once.
+        Many schedules fire at the same time, such as 02:00:00, and all their parts then expire together.
         """
-        soon = self._clock.monotonic() + ahead
-        with self._mutex:
-            things = [thing for thing in self._things.values() if thing.until < soon]
-        for thing in things:
-            for number, part in enumerate(thing.parts):
-                if part.until < soon and part.following is None:
-                    part.following = _rendered(part.basis, thing.snapshot, part.offset, part.until + _AFTER, number)
+        deadline = self._clock.monotonic() + seconds
+        with self._lock:
+            entries = [entry for entry in self._entries.values() if entry.expires_at < deadline]
+        for entry in entries:
+            for number, part in enumerate(entry.parts):
+                if part.expires_at < deadline and part.successor is None:
+                    moment = part.expires_at + _ROUNDING
+                    part.successor = _render(part.inputs, entry.snapshot, part.clock_offset, moment, number)
                     yield
 
-    def _refresh(self) -> None:
-        """Render anew what time alone has changed since."""
+    def _render_expired(self) -> None:
+        """Render what time alone has changed since the last call."""
         now = self._clock.monotonic()
-        if now < self._until:
+        if now < self._expires_at:
             return
-        with self._mutex:
-            aged = [(key, thing) for key, thing in self._things.items() if thing.until <= now]
-        for key, old in aged:
-            self._show(key, old, old.snapshot, old.clock)  # else a poll came in between, and knows better
-        with self._mutex:
-            self._until = min((thing.until for thing in self._things.values()), default=math.inf)
+        with self._lock:
+            expired = [key for key, entry in self._entries.items() if entry.expires_at <= now]
+        for key in expired:
+            self._render_again(key)
+        with self._lock:
+            self._expires_at = min((entry.expires_at for entry in self._entries.values()), default=math.inf)
 
-    def _show(self, key: str, before: _Thing[T] | None, snapshot: T, clock: ServiceClock) -> bool:
-        """Show a thing that was so before; does nothing, and tells so, where it was not, or is declared otherwise."""
-        families = self._families
-        rendered = self._render(families, snapshot, clock, before)
-        thing = _Thing(snapshot, clock, tuple(part for part, _ in rendered))
-        changed = {
-            (part, number): family
-            for part, (_, its_families) in enumerate(rendered)
-            for number, family in enumerate(its_families)
-        }
-        with self._mutex:
-            if self._things.get(key) is not before or self._families is not families:
-                return False
-            self._things[key] = thing
-            self._until = min(self._until, thing.until)
-            self._sheet.put(key, changed)
-        return True
+    def _render_again(self, key: str) -> None:
+        """Render what is no longer valid of an entry; does nothing where a writer has done so meanwhile."""
+        with self._writer_lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._store(key, entry.snapshot, entry.clock)
 
-    def _render(
-        self, families: Families[T], snapshot: T, clock: ServiceClock, before: _Thing[T] | None
-    ) -> list[_Rendered]:
-        """Render a thing, but for those parts that are as before; a quiet poll changes hardly any."""
-        moment = self._clock.monotonic()
-        offset = clock.now() - moment
-        parts = []
-        for number, source in enumerate(families.parts(snapshot)):
-            basis = _Basis(families, source)
-            old = _Rendered(before.parts[number]).at(moment) if before else None
-            still = old and old.part.basis == basis and moment < old.part.until
-            if old and still and abs(offset - old.part.offset) < _CLOCK_ERROR:
-                parts.append(old)
-            else:
-                parts.append(_rendered(basis, snapshot, offset, moment, number))
-        return parts
+    def _store(self, key: str, snapshot: T, clock: ServiceClock) -> None:
+        """Store a snapshot and the lines of its parts that are not valid any more; the caller holds `_writer_lock`."""
+        renderings = list(self._renderings(self._entries.get(key), snapshot, clock))
+        parts = tuple(part for part, _ in renderings)
+        expires_at = min((part.expires_at for part in parts), default=math.inf)
+        changed = {name: family for _, families in renderings for name, family in families.items()}
+        with self._lock:
+            self._entries[key] = _Entry(snapshot, clock, parts, expires_at)
+            self._expires_at = min(self._expires_at, expires_at)
+            self._chunks.put(key, changed)
+
+    def _renderings(self, before: _Entry[T] | None, snapshot: T, clock: ServiceClock) -> Iterator[_Rendering]:
+        """Yield each part with the families whose lines have to be stored; none for a part that is still valid."""
+        now = self._clock.monotonic()
+        clock_offset = clock.now() - now
+        for number, inputs in enumerate(_Inputs(self._families, part) for part in self._families.parts(snapshot)):
+            rendering = _rendering_at(before.parts[number], now) if before else None
+            if rendering is None or not rendering.part.is_valid(inputs, clock_offset, now):
+                rendering = _render(inputs, snapshot, clock_offset, now, number)
+            yield rendering
 
 
-def _rendered(basis: _Basis, snapshot: object, offset: float, moment: float, number: int) -> _Rendered:
-    """Render a part of a thing for a moment on our clock."""
-    now = moment + offset
-    families = render_apart(basis.families.collect(snapshot, now, number))
-    change = basis.families.next_change(snapshot, now, number)
-    return _Rendered(_Part(basis, offset, math.inf if change is None else change - offset), families)
+def _rendering_at(part: _Part, now: float) -> _Rendering:
+    """Return what was rendered for this time: the successor, or the part itself, whose lines are in the chunks."""
+    if part.successor is not None and now >= part.expires_at:
+        return part.successor
+    return _Rendering(part, {})
+
+
+def _render(inputs: _Inputs, snapshot: object, clock_offset: float, moment: float, number: int) -> _Rendering:
+    """Render a part of a snapshot as of a moment on the exporter's clock."""
+    now = moment + clock_offset
+    families = render_families(inputs.families.collect(snapshot, now, number))
+    change = inputs.families.next_change(snapshot, now, number)
+    return _Rendering(_Part(inputs, clock_offset, math.inf if change is None else change - clock_offset), families)

@@ -1,6 +1,24 @@
-"""The lines of many things as the page has them: family by family, each in runs of a few dozen things.
+"""Where rendered lines are stored: one piece of bytes for each chunk of sources, family and format.
 
-They are kept nowhere else, and a change copies some kilobytes of them, however many things there are.
+An exposition has one header for each family, and below it the lines of all sources, so the lines of one source are
+spread over the whole response. They are stored in that order, cut into chunks of sources:
+
+                         chunk 0 (keys a, b, c)     chunk 1 (keys d, e)
+    header of up         piece: aaa bb cc           piece: dd ee
+    header of jobs       piece: aaaaaa bbbb ccc     piece: ddd
+
+A response is the header of each family, followed by the pieces of that family: `up`, its pieces 0 and 1, `jobs`, its
+pieces 0 and 1. At 2,500 sources this is a list of about 2,000 pieces instead of 187,000 lines.
+
+Invariant: in each chunk, every family and format has exactly one length for each key, in the order of the keys, and the
+piece is the lines of these lengths, joined. A source without samples of a family has length 0 (source e has no line of
+`jobs` above). Each line is stored once: the lines of one source are a slice of the piece.
+
+Example: key b gets the new line `BBBBB` of `up`. Its chunk has the lengths 3, 2, 2, so the old line is `piece[3:5]`.
+The new piece is `piece[:3] + BBBBB + piece[5:]`, and the new lengths are 3, 5, 2. The next scrape with gzip compresses
+the new piece. All other pieces stay the same objects, with their compressed forms.
+
+The formats have the same lines, except where there are exemplars. They share one piece until a line differs.
 """
 
 from __future__ import annotations
@@ -10,138 +28,118 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from exporter.exposition.formats import FORMATS
-from exporter.exposition.gzip import Block
+from exporter.exposition.gzip import CompressedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.exposition.formats import RenderedFamily
 
-Place = tuple[int, int]
-"""Of a family: its part, and its place there."""
-
-LONGEST_RUN = (
-    128  # things: more is more to copy and to compress for a change, fewer is more pieces for a scrape to send
-)
-_LENGTH = "I"  # of a thing's lines, in bytes
+# More sources in a chunk: more bytes to copy and to compress for a change. Fewer: more pieces for a scrape to send.
+MAX_CHUNK_SOURCES = 128
+_LENGTH = "I"  # array type of lengths in bytes
 
 
-class Sheet:
-    """What is shown of things, in the order of their keys; not for two threads at once."""
+class RenderedChunks:
+    """The rendered lines of all sources, in the order of their keys. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._headers: dict[Place, tuple[Block, ...]] = {}
-        self._runs: list[_Run] = []
+        self._headers: dict[str, tuple[CompressedBlock, ...]] = {}
+        self._chunks: list[_Chunk] = []
 
-    def put(self, key: str, families: Mapping[Place, RenderedFamily]) -> None:
-        """Show these families of a thing: all of them when it is new, those that may have changed when it is not."""
-        if not self._runs:
-            self._headers = {place: _blocks(families[place].headers) for place in sorted(families)}
-            self._runs.append(_Run(self._headers))
-        number, run = self._run_of(key)
-        run.put(key, families)
-        if len(run.keys) > LONGEST_RUN:
-            self._runs.insert(number + 1, run.part())
+    def put(self, key: str, families: Mapping[str, RenderedFamily]) -> None:
+        """Store lines of a source by family name; a new source needs all families, in the order of the response."""
+        if not self._chunks:
+            self._headers = {name: _blocks(family.headers) for name, family in families.items()}
+            self._chunks.append(_Chunk([], {name: (_NO_LINES,) * len(FORMATS) for name in families}))
+        number = self._chunk_of(key)
+        chunk = self._chunks[number]
+        chunk.put(key, families)
+        if len(chunk.keys) > MAX_CHUNK_SOURCES:
+            self._chunks[number : number + 1] = chunk.halves()
 
     def remove(self, key: str) -> None:
-        """Show a thing no more."""
-        number, run = self._run_of(key)
-        run.remove(key)
-        if not run.keys:
-            del self._runs[number]
+        """Remove all lines of a source."""
+        number = self._chunk_of(key)
+        chunk = self._chunks[number]
+        chunk.remove(key)
+        if not chunk.keys:
+            del self._chunks[number]
 
-    def blocks(self, number: int) -> list[Block]:
-        """Give everything in one of `FORMATS`."""
-        if not self._runs:
+    def pieces(self, format_number: int) -> list[CompressedBlock]:
+        """Return all headers and lines in one of `FORMATS`."""
+        if not self._chunks:
             return []
-        return [block for place in self._headers for block in self._family(place, number)]
+        pieces = []
+        for name, headers in self._headers.items():
+            pieces.append(headers[format_number])
+            pieces += [chunk.lines[name][format_number].block for chunk in self._chunks]
+        return pieces
 
-    def _family(self, place: Place, number: int) -> Iterator[Block]:
-        yield self._headers[place][number]
-        for run in self._runs:
-            yield run.strips[place][number].block
-
-    def _run_of(self, key: str) -> tuple[int, _Run]:
-        number = max(0, bisect_right(self._runs, key, key=lambda run: run.keys[0] if run.keys else "") - 1)
-        return number, self._runs[number]
+    def _chunk_of(self, key: str) -> int:
+        """Return the number of the chunk that has the key, or would have it."""
+        return max(0, bisect_right(self._chunks, key, key=lambda chunk: chunk.keys[0] if chunk.keys else "") - 1)
 
 
-class _Run:
-    """Things that follow one another, and the lines of each family in each format."""
+class _Chunk:
+    """Some consecutive sources, and their lines by family name, for each of `FORMATS`."""
 
-    def __init__(self, places: Iterable[Place]) -> None:
-        self.keys: list[str] = []
-        # Formats differ in exemplars alone: what is the same in both is there once.
-        self.strips: dict[Place, list[_Strip]] = {place: [_Strip()] * len(FORMATS) for place in places}
+    def __init__(self, keys: list[str], lines: dict[str, tuple[_FamilyLines, ...]]) -> None:
+        self.keys = keys
+        self.lines = lines
 
-    def put(self, key: str, families: Mapping[Place, RenderedFamily]) -> None:
-        at = bisect_left(self.keys, key)
-        known = self.keys[at : at + 1] == [key]
-        if not known:
-            self.keys.insert(at, key)
-        for place, family in families.items():
-            self._splice(place, at, int(known), [[lines] for lines in family.lines])
+    def put(self, key: str, families: Mapping[str, RenderedFamily]) -> None:
+        start = bisect_left(self.keys, key)
+        stop = start + 1 if self.keys[start : start + 1] == [key] else start
+        self.keys[start:stop] = [key]
+        for name, family in families.items():
+            self.lines[name] = _spliced(self.lines[name], start, stop, [(lines,) for lines in family.lines])
 
     def remove(self, key: str) -> None:
-        at = self.keys.index(key)
-        del self.keys[at]
-        for place in self.strips:
-            self._splice(place, at, 1, [[]] * len(FORMATS))
+        start = self.keys.index(key)
+        del self.keys[start]
+        self.lines = self._without(start, start + 1)
 
-    def part(self) -> _Run:
-        """Part with the second half, and give it."""
-        half = len(self.keys) // 2
-        other = _Run(())
-        self.keys, other.keys = self.keys[:half], self.keys[half:]
-        for place, strips in self.strips.items():
-            halves = {strip: strip.part(half) for strip in set(strips)}
-            other.strips[place] = [halves[strip] for strip in strips]
-        return other
+    def halves(self) -> tuple[_Chunk, _Chunk]:
+        half, end = len(self.keys) // 2, len(self.keys)
+        first, second = self._without(half, end), self._without(0, half)
+        return _Chunk(self.keys[:half], first), _Chunk(self.keys[half:], second)
 
-    def _splice(self, place: Place, at: int, gone: int, lines: Sequence[Sequence[bytes]]) -> None:
-        """Put lines in the place of those of so many things, given for each format."""
-        strips = self.strips[place]
-        first = strips[0]
-        for number, its_lines in enumerate(lines):
-            if number and strips[number] is first and its_lines != lines[0]:
-                strips[number] = first.copy()
-        first.splice(at, gone, lines[0])
-        for strip, its_lines in zip(strips[1:], lines[1:], strict=True):
-            if strip is not first:
-                strip.splice(at, gone, its_lines)
+    def _without(self, start: int, stop: int) -> dict[str, tuple[_FamilyLines, ...]]:
+        return {name: _spliced(formats, start, stop, [()] * len(FORMATS)) for name, formats in self.lines.items()}
 
 
-class _Strip:
-    """The lines of a family that some things have, one thing's after the other's."""
+class _FamilyLines:
+    """The lines of one family of all sources of a chunk, in one format. Immutable."""
 
     __slots__ = ("_lengths", "block")
 
-    def __init__(self, plain: bytes = b"", lengths: Iterable[int] = ()) -> None:
-        self.block = Block(plain)
-        self._lengths = array(_LENGTH, lengths)
+    def __init__(self, block: CompressedBlock, lengths: array[int]) -> None:
+        self.block = block
+        self._lengths = lengths
 
-    def splice(self, at: int, gone: int, lines: Sequence[bytes]) -> None:
-        """Put lines in the place of those of so many things."""
-        plain, fresh = self.block.plain, b"".join(lines)
-        start = sum(self._lengths[:at])
-        end = start + sum(self._lengths[at : at + gone])
-        if plain[start:end] != fresh:
-            self.block = Block(b"".join((plain[:start], fresh, plain[end:])))
-        self._lengths[at : at + gone] = array(_LENGTH, map(len, lines))
-
-    def copy(self) -> _Strip:
-        """Give one with the same lines."""
-        return _Strip(self.block.plain, self._lengths)
-
-    def part(self, at: int) -> _Strip:
-        """Part with everything from a thing on, and give it."""
-        plain, start = self.block.plain, sum(self._lengths[:at])
-        other = _Strip(plain[start:], self._lengths[at:])
-        self.block, self._lengths = Block(plain[:start]), self._lengths[:at]
-        return other
+    def spliced(self, start: int, stop: int, lines: Sequence[bytes]) -> _FamilyLines:
+        """Return a copy in which these lines replace those of the sources from start to stop, as for a list."""
+        before, after = self._lengths[:start], self._lengths[stop:]
+        block, plain, new = self.block, self.block.plain, b"".join(lines)
+        begin, end = sum(before), len(plain) - sum(after)
+        if plain[begin:end] != new:
+            block = CompressedBlock(b"".join((plain[:begin], new, plain[end:])))
+        return _FamilyLines(block, before + array(_LENGTH, map(len, lines)) + after)
 
 
-def _blocks(pieces: Iterable[bytes]) -> tuple[Block, ...]:
-    """Give a block for each piece, the same for the same."""
-    blocks: dict[bytes, Block] = {}
-    return tuple(blocks.setdefault(piece, Block(piece)) for piece in pieces)
+_NO_LINES = _FamilyLines(CompressedBlock(b""), array(_LENGTH))
+
+
+def _spliced(
+    formats: Sequence[_FamilyLines], start: int, stop: int, lines: Sequence[tuple[bytes, ...]]
+) -> tuple[_FamilyLines, ...]:
+    """Splice the lines of each format; formats that share an object and get the same lines share the result."""
+    results = {(before, new): before.spliced(start, stop, new) for before, new in set(zip(formats, lines, strict=True))}
+    return tuple(results[pair] for pair in zip(formats, lines, strict=True))
+
+
+def _blocks(pieces: Iterable[bytes]) -> tuple[CompressedBlock, ...]:
+    """Return a block for each piece; equal pieces share one."""
+    blocks: dict[bytes, CompressedBlock] = {}
+    return tuple(blocks.setdefault(piece, CompressedBlock(piece)) for piece in pieces)

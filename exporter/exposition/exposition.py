@@ -1,10 +1,10 @@
-"""The metrics page: its sections, and the exporter's own metrics behind them."""
+"""The response to a scrape: the metrics of the caches, followed by those of the exporter itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.exposition.gzip import Block, gzip_of
+from exporter.exposition.gzip import CompressedBlock, gzip_member
 from exporter.exposition.negotiation import accepts_gzip, preferred_format
 
 if TYPE_CHECKING:
@@ -16,23 +16,26 @@ if TYPE_CHECKING:
 
 
 class Exposition:
-    """The metrics page, for any number of clients at once."""
+    """Everything that `/metrics` exposes. Thread-safe."""
 
-    def __init__(self, sections: Sequence[ExpositionCache[Any]], own: CollectorRegistry) -> None:
-        self._sections = sections
+    def __init__(self, caches: Sequence[ExpositionCache[Any]], own: CollectorRegistry) -> None:
+        self._caches = caches
         self._own = own
 
-    def prepare(self, ahead: float) -> Iterator[None]:
-        """Render what time alone will change within so many seconds; give way after each piece of work."""
-        for section in self._sections:
-            yield from section.prepare(ahead)
+    def prepare(self, seconds: float) -> Iterator[None]:
+        """Render ahead what time alone changes within so many seconds; yield after each step."""
+        for cache in self._caches:
+            yield from cache.prepare(seconds)
 
     def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], dict[str, str]]:
-        """Give the page's body in pieces, and its headers; never waits for a poll."""
+        """Return the body in pieces, and its headers. Never waits for a poll.
+
+        Most pieces have 10 to 200 kB before compression, the headers of families some hundred bytes.
+        """
         wanted = preferred_format(accept)
-        blocks = [block for section in self._sections for block in section.blocks(wanted)]
-        blocks.append(Block(wanted.render(self._own.collect()) + wanted.end))
+        blocks = [block for cache in self._caches for block in cache.pieces(wanted)]
+        blocks.append(CompressedBlock(wanted.render(self._own.collect()) + wanted.end))
         headers = {"Content-Type": wanted.content_type, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(accept_encoding):
-            return gzip_of(blocks), {**headers, "Content-Encoding": "gzip"}
+            return gzip_member(blocks), {**headers, "Content-Encoding": "gzip"}
         return [block.plain for block in blocks], headers

@@ -1,4 +1,4 @@
-"""The formats of the page, and the samples of one thing rendered in each."""
+"""The exposition formats, and families rendered in each of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client.core import Metric
 
@@ -23,20 +23,20 @@ _FAMILY = re.compile(rb"^(?=# HELP )", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: its content type, how prometheus_client renders it, and what a page of it ends with."""
+    """An exposition format: its content type, its renderer, and the last line of a response."""
 
     content_type: str
     _generate: Callable[[_Collected], bytes]
     end: bytes = b""
 
     def render(self, metrics: Iterable[Metric]) -> bytes:
-        """Render families, without the end of the page."""
+        """Render families, without the last line of a response."""
         return self._generate(_Collected(metrics)).removesuffix(self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """A registry of what is already there, as prometheus_client's renderers want one."""
+    """What prometheus_client's renderers need of a registry, for families that are collected already."""
 
     metrics: Iterable[Metric]
 
@@ -45,7 +45,7 @@ class _Collected:
 
 
 TEXT = Format(CONTENT_TYPE_PLAIN_0_0_4, generate_latest)
-# Our names are letters and underscores: they come out the same, and are not looked through letter by letter.
+# Our metric names consist of letters and underscores, so escaping would change nothing. This escaping is the fastest.
 OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, partial(generate_openmetrics, escaping=ALLOWUTF8), _EOF)
 FORMATS = (TEXT, OPENMETRICS)
 
@@ -57,15 +57,19 @@ class RenderedFamily(NamedTuple):
     lines: tuple[bytes, ...]
 
 
-def render_apart(metrics: Iterable[Metric]) -> tuple[RenderedFamily, ...]:
-    """Render families in each of `FORMATS`, the header of each apart from its sample lines."""
-    pages = [split(wanted.render(metrics)) for wanted in FORMATS]
-    return tuple(RenderedFamily(*zip(*family, strict=True)) for family in zip(*pages, strict=True))
+def render_families(metrics: Sequence[Metric]) -> dict[str, RenderedFamily]:
+    """Render families in each of `FORMATS`; return them by name, headers and sample lines separately."""
+    formats = [split_families(wanted.render(metrics)) for wanted in FORMATS]
+    rendered = (RenderedFamily(*zip(*family, strict=True)) for family in zip(*formats, strict=True))
+    return {metric.name: family for metric, family in zip(metrics, rendered, strict=True)}
 
 
-def split(page: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Part a page into its families' headers and their sample lines; no sample line can begin like a header."""
-    for family in _FAMILY.split(page)[1:]:
+def split_families(body: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the header and the sample lines of each family.
+
+    No sample line can look like a header, because line feeds in label values are escaped.
+    """
+    for family in _FAMILY.split(body)[1:]:
         lines = family.splitlines(keepends=True)
-        body = next((at for at, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
-        yield b"".join(lines[:body]), b"".join(lines[body:])
+        start = next((number for number, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
+        yield b"".join(lines[:start]), b"".join(lines[start:])

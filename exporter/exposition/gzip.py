@@ -1,4 +1,9 @@
-"""Pieces of the page that are kept until they change, plain and compressed, and a gzip file made of them."""
+"""Blocks of a response that are compressed once, and the gzip file that consists of them.
+
+Blocks that were compressed separately can be joined in any order: each ends with a full flush, so it ends at a byte
+boundary, and the next block refers to nothing before it (RFC 1951). A gzip file (RFC 1952) adds a header, and a
+trailer with the checksum and the length of the uncompressed whole.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-try:  # ten times faster at the same size; there are machines that it is not built for
+try:  # ten times faster at the same size, but not available for every platform
     from isal import isal_zlib as zlib
 except ImportError:
     import zlib  # type: ignore[no-redef]
 
 _LEVEL = 1
-_HEAD = b"\x1f\x8b\x08" + bytes(5) + b"\x04\xff"  # RFC 1952: deflate, no name, no time, fastest, unknown system
-_LAST = b"\x03\x00"  # RFC 1951: a final block of nothing
+_HEADER = b"\x1f\x8b\x08" + bytes(5) + b"\x04\xff"  # RFC 1952: deflate, no name, no time, fastest, unknown system
+_FINAL_BLOCK = b"\x03\x00"  # RFC 1951: final and empty
 
 
-class Block:
-    """A piece of the page, compressed when that is first asked for."""
+class CompressedBlock:
+    """A part of a response, compressed when it is first needed."""
 
     __slots__ = ("_deflated", "plain")
 
@@ -28,18 +33,18 @@ class Block:
 
     @property
     def deflated(self) -> bytes:
-        """Give the piece as deflate blocks that end on a byte and look back at nothing before: they can be joined."""
+        """Deflate blocks that can be joined with those of others."""
         if self._deflated is None:
             compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
             self._deflated = compressor.compress(self.plain) + compressor.flush(zlib.Z_FULL_FLUSH)
         return self._deflated
 
 
-def gzip_of(blocks: Sequence[Block]) -> list[bytes]:
-    """Give the pieces of one gzip member (browsers and curl read no more than one) that holds all blocks."""
-    crc, size = 0, 0
+def gzip_member(blocks: Sequence[CompressedBlock]) -> list[bytes]:
+    """Return a gzip file with a single member, in pieces: browsers and curl ignore further members."""
+    checksum, size = 0, 0
     for block in blocks:
-        crc = zlib.crc32(block.plain, crc)
+        checksum = zlib.crc32(block.plain, checksum)
         size += len(block.plain)
-    tail = crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
-    return [_HEAD, *(block.deflated for block in blocks), _LAST + tail]
+    trailer = checksum.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+    return [_HEADER, *(block.deflated for block in blocks), _FINAL_BLOCK + trailer]

@@ -1,27 +1,27 @@
-"""What a client asked for: the format and the encoding, by quality (RFC 9110, 12.5)."""
+"""Content negotiation: format and encoding of a response, by quality (RFC 9110, 12.5)."""
 
 from __future__ import annotations
 
 from exporter.exposition.formats import OPENMETRICS, TEXT, Format
 
 _OPENMETRICS_TYPE = "application/openmetrics-text"
-_OPENMETRICS_VERSIONS = ("", ";version=1.0.0", ";version=0.0.1")  # what can be served as 1.0.0
+_OPENMETRICS_VERSIONS = ("", ";version=1.0.0", ";version=0.0.1")  # those that a response in 1.0.0 satisfies
 
 
 def preferred_format(accept: str) -> Format:
-    """Choose the format by an Accept header; text when in doubt."""
+    """Return the format that an Accept header prefers; text where it states no preference."""
     qualities = _qualities(accept)
     openmetrics = max(qualities.get(_OPENMETRICS_TYPE + version, 0.0) for version in _OPENMETRICS_VERSIONS)
     return OPENMETRICS if openmetrics > 0 and openmetrics >= qualities.get("text/plain", 0.0) else TEXT
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell from an Accept-Encoding header whether gzip is understood."""
+    """Return whether an Accept-Encoding header permits gzip."""
     return _qualities(accept_encoding).get("gzip", 0.0) > 0
 
 
 def _qualities(header: str) -> dict[str, float]:
-    """Read a header of alternatives (RFC 9110, 12.4.2): the best quality of each, by type and version."""
+    """Parse a header of alternatives (RFC 9110, 12.4.2); return the best quality of each, by type and version."""
     qualities: dict[str, float] = {}
     for alternative in header.lower().split(","):
         name, *parameters = (part.strip() for part in alternative.split(";"))

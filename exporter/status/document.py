@@ -38,7 +38,7 @@ class ServiceClock(Protocol):
 class Shown(Protocol[T_co]):
     """Where snapshots are published."""
 
-    def everything(self) -> Sequence[tuple[T_co, ServiceClock]]:
+    def snapshots(self) -> Sequence[tuple[T_co, ServiceClock]]:
         """Give all that is shown now, each with its service's clock."""
 
 
@@ -82,7 +82,7 @@ class StatusDocument:
         )
         begin = (query.page - 1) * query.page_size
         on_page = yielding_gil(wanted[begin : begin + query.page_size])
-        shown = yielding_gil(self._indexes.everything())
+        shown = yielding_gil(self._indexes.snapshots())
         indexes = sorted((describe_index(snapshot) for snapshot, _ in shown), key=fullness)
         return {
             "as_of": health.now,
@@ -110,7 +110,7 @@ class StatusDocument:
     def _assess(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
         """Judge every source; one that is as it was costs nothing."""
         before, assessed = self._kept, []
-        for snapshot, clock in yielding_gil(self._sources.everything()):
+        for snapshot, clock in yielding_gil(self._sources.snapshots()):
             now, old = clock.now(), before.get(snapshot.source.id)
             is_good = old is not None and old.snapshot is snapshot and now < old.until
             assessed.append((old if old and is_good else assess(snapshot, now, settings), now))

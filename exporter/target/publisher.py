@@ -42,16 +42,16 @@ class CachePublisher:
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
         """Replace what is exposed of a data source."""
-        self._sources.publish(str(snapshot.source.id), snapshot, self._clock)
+        self._sources.put(str(snapshot.source.id), snapshot, self._clock)
 
     def remove_source(self, source: SourceId) -> None:
         """Remove a data source from everything that is exposed."""
-        self._sources.withdraw(str(source))
+        self._sources.remove(str(source))
 
     def publish_index(self, snapshot: IndexSnapshot) -> None:
         """Replace what is exposed of an index."""
-        self._indexes.publish(str(snapshot.id), snapshot, self._clock)
+        self._indexes.put(str(snapshot.id), snapshot, self._clock)
 
     def remove_index(self, index: IndexId) -> None:
         """Remove an index from everything that is exposed."""
-        self._indexes.withdraw(str(index))
+        self._indexes.remove(str(index))

@@ -73,7 +73,7 @@ def page(request: pytest.FixtureRequest, clock: FakeClock) -> Exposition:
     dice = random.Random(request.param)
     section: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(POLICY.window), clock)
     for number in range(SOURCES):
-        section.publish(f"{number:04}", random_snapshot(dice, number), AwsClock(clock))
+        section.put(f"{number:04}", random_snapshot(dice, number), AwsClock(clock))
     return Exposition((section,), CollectorRegistry())
 
 

@@ -63,7 +63,7 @@ def show(page: Page, clock: FakeClock, *jobs: SyncJob, name: str = "hr") -> None
     """Publish a source with jobs."""
     history = fold(None, PollData(jobs, NOON, NOON), POLICY)
     shown = SourceSnapshot(make_source(), Names("intranet", name), history, poll_succeeded=True, polled_at=NOON)
-    page.sources.publish("a", shown, AwsClock(clock))
+    page.sources.put("a", shown, AwsClock(clock))
 
 
 def value(page: Page, name: str, **labels: str) -> float | None:
@@ -176,7 +176,7 @@ def test_the_next_sync_is_right_between_polls(page: Page, clock: FakeClock) -> N
     names, location = Names("intranet", "hr"), Location("111122223333", "us-east-1")
     history = fold(None, PollData((), NOON, NOON), POLICY)
     shown = SourceSnapshot(make_source(), names, history, True, NOON, "main", description, location)  # noqa: FBT003 (a record)
-    page.sources.publish("a", shown, AwsClock(clock))
+    page.sources.put("a", shown, AwsClock(clock))
     fired = []
     for _ in range(4):
         last = value(page, "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds")
@@ -193,7 +193,7 @@ def test_the_next_sync_is_right_between_polls(page: Page, clock: FakeClock) -> N
 def test_what_is_withdrawn_is_shown_no_more(page: Page, clock: FakeClock) -> None:
     """And can be published again."""
     show(page, clock)
-    page.sources.withdraw("a")
+    page.sources.remove("a")
     assert value(page, "qbusiness_poll_success") is None
     show(page, clock)
     assert value(page, "qbusiness_poll_success") == 1.0
@@ -208,7 +208,7 @@ def test_hostile_facts_stay_within_their_labels(schedule: str, key: str, tag: st
     description = Description("hr", clean[2], clean[0], schedule=clean[0], tags=((clean[1], clean[2]),))
     names, location = Names("intranet", "hr"), Location("", "")
     shown = SourceSnapshot(make_source(), names, None, True, NOON, "main", description, location)  # noqa: FBT003 (a record)
-    section.publish("a", shown, AwsClock(clock))
+    section.put("a", shown, AwsClock(clock))
     body, _ = scrape(Exposition((section,), CollectorRegistry()))
     families = {family.name: family for family in text_string_to_metric_families(body.decode())}
     (info,) = families["qbusiness_data_source_info"].samples
@@ -259,7 +259,7 @@ PREPARED = st.sampled_from([0.0, 1800.0, 30 * HOUR])
 CHANGES = st.lists(st.tuples(KEYS, st.none() | snapshots(), PASSED, PREPARED), max_size=16)
 
 
-@mock.patch.object(chunks, "LONGEST_RUN", 2)
+@mock.patch.object(chunks, "MAX_CHUNK_SOURCES", 2)
 @given(CHANGES, st.sampled_from([isal_zlib, zlib]))
 @settings(deadline=None)
 def test_what_is_kept_and_joined_is_what_prometheus_client_renders(
@@ -275,11 +275,11 @@ def test_what_is_kept_and_joined_is_what_prometheus_client_renders(
             pass
         clock.advance(passed)
         if snapshot is None:
-            section.withdraw(key)
+            section.remove(key)
             shown.pop(key, None)
         else:
             shown[key] = replace(snapshot, source=make_source(ord(key)))
-            section.publish(key, shown[key], AwsClock(clock))
+            section.put(key, shown[key], AwsClock(clock))
         expected = [
             merged(parts) for parts in zip(*(collected(shown[key], clock) for key in sorted(shown)), strict=True)
         ]
@@ -342,7 +342,7 @@ def test_what_did_not_change_is_the_same_object(page: Page, clock: FakeClock) ->
     assert sum(id(piece) in old for piece in openmetrics) > len(openmetrics) / 2
     history = fold(None, PollData((make_job(started=NOON - HOUR),), NOON, NOON), POLICY)
     again = SourceSnapshot(make_source(), Names("intranet", "hr"), history, poll_succeeded=True, polled_at=NOON + 60)
-    page.sources.publish("a", again, AwsClock(clock))
+    page.sources.put("a", again, AwsClock(clock))
     new = b"".join(piece for piece in page.exposition.render("", "")[0] if id(piece) not in old)
     names = [line.split(b"{")[0].split()[0] for line in new.splitlines() if not line.startswith(b"#")]
     assert names == [b"qbusiness_last_successful_poll_timestamp_seconds", b"own"]
@@ -388,14 +388,14 @@ def test_a_scrape_at_the_full_hour_finds_all_of_it_rendered(clock: FakeClock) ->
     page = Exposition((section,), CollectorRegistry())
     description = Description("hr", "S3", "ACTIVE", schedule="cron(0 * * * ? *)")
     shown = SourceSnapshot(make_source(), Names("a", "b"), None, True, NOON, "main", description, Location("", ""))  # noqa: FBT003 (a record)
-    section.publish("a", shown, AwsClock(clock))
+    section.put("a", shown, AwsClock(clock))
     firing = value_in(scrape(page)[0], "qbusiness_data_source_next_scheduled_sync_timestamp_seconds")
     assert firing is not None
     clock.advance(firing - clock.time() - 60)
     assert len(list(page.prepare(50))) == 0
     assert len(list(page.prepare(180))) == 1
     assert len(list(page.prepare(180))) == 0
-    section.publish("a", replace(shown, polled_at=clock.time()), AwsClock(clock))
+    section.put("a", replace(shown, polled_at=clock.time()), AwsClock(clock))
     scrape(page)
     clock.advance(59.9)
     Counted.collected = 0
@@ -420,5 +420,5 @@ def test_other_declarations_apply_to_what_is_shown(page: Page, clock: FakeClock)
     """A window of another length counts anew what is already there."""
     show(page, clock, make_job("a", started=NOON - 23 * HOUR), make_job("b", started=NOON - 2 * HOUR))
     assert value(page, "qbusiness_sync_jobs", status="SUCCEEDED") == 2
-    page.sources.declare(SourceFamilies(3 * HOUR))
+    page.sources.use_families(SourceFamilies(3 * HOUR))
     assert value(page, "qbusiness_sync_jobs", status="SUCCEEDED") == 1

@@ -84,9 +84,9 @@ def page(clock: FakeClock) -> Exposition:
     clock.wall = LATER
     sources, indexes = ExpositionCache(SourceFamilies(POLICY.window), clock), ExpositionCache(IndexFamilies(), clock)
     for source in fleet():
-        sources.publish(str(source.source.id), source, AwsClock(clock))
+        sources.put(str(source.source.id), source, AwsClock(clock))
     for index in index_snapshots():
-        indexes.publish(str(index.id), index, AwsClock(clock))
+        indexes.put(str(index.id), index, AwsClock(clock))
     return Exposition((sources, indexes), CollectorRegistry())
 
 

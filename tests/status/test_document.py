@@ -48,10 +48,10 @@ def series_of(exhibit: Exhibit) -> Iterator[dict[str, str]]:
     """Give every series of the metrics page of the same things, as promtool wants constant ones."""
     sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), exhibit.clock)
     indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), exhibit.clock)
-    for source, clock in exhibit.sources.everything():
-        sources.publish(str(source.source.id), source, clock)
-    for each, clock in exhibit.indexes.everything():
-        indexes.publish(str(each.id), each, clock)
+    for source, clock in exhibit.sources.snapshots():
+        sources.put(str(source.source.id), source, clock)
+    for each, clock in exhibit.indexes.snapshots():
+        indexes.put(str(each.id), each, clock)
     page = Exposition((sources, indexes), CollectorRegistry())
     for family in text_string_to_metric_families(scrape(page)[0].decode()):
         for sample in family.samples:
@@ -116,7 +116,7 @@ def test_a_firing_is_waited_for_as_long_as_the_alert_does() -> None:
     at = NOON - NOON % DAY + 2 * HOUR  # the schedule fires
     exhibit = Exhibit.of([shown(1, "hr", ended("SUCCEEDED", NOON - at + DAY, scanned=9), schedule=DAILY)])
     exhibit.clock.wall = at + 60
-    exhibit.show(replace(exhibit.sources.everything()[0][0], polled_at=at + 59))
+    exhibit.show(replace(exhibit.sources.snapshots()[0][0], polled_at=at + 59))
     assert facts_of(exhibit, "hr")["problems"] == []
     assert facts_of(exhibit, "hr")["schedule"]["due"] is True
     exhibit.clock.advance(1742)
@@ -287,7 +287,7 @@ def test_what_nobody_asks_for_is_not_kept_in_memory() -> None:
     """Snapshots that were replaced since go, and the next to ask is told the same."""
     exhibit = Exhibit.of([shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=9))])
     before = exhibit.overview.document(Query())
-    (history,) = (snapshot.history for snapshot, _ in exhibit.sources.everything())
+    (history,) = (snapshot.history for snapshot, _ in exhibit.sources.snapshots())
     exhibit.show(shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=9)))
     gc.collect()
     holders = len(gc.get_referrers(history))

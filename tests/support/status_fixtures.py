@@ -152,7 +152,7 @@ class Shelf(Generic[T]):
     clock: AwsClock
     things: dict[object, T] = field(default_factory=dict)
 
-    def everything(self) -> list[tuple[T, AwsClock]]:
+    def snapshots(self) -> list[tuple[T, AwsClock]]:
         """Give all of them."""
         return [(thing, self.clock) for thing in self.things.values()]
 

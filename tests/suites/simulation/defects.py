@@ -13,7 +13,7 @@ from exporter.discovery.reconciler import Reconciler
 from exporter.domain.history import _HistoryBuilder
 from exporter.domain.source_history import CountState, SourceHistory, TrackedJob
 from exporter.errors import ProviderError, Reason
-from exporter.exposition.chunks import Sheet
+from exporter.exposition.chunks import RenderedChunks
 from exporter.metrics import collector
 from exporter.metrics.families import optional_sample
 from exporter.polling import lookback
@@ -188,13 +188,13 @@ def drops_a_source_that_fails_often(patch: pytest.MonkeyPatch) -> None:
 
 def shows_half_a_source(patch: pytest.MonkeyPatch) -> None:
     """Leave some families out of a change."""
-    real = Sheet.put
+    real = RenderedChunks.put
 
     def put(self: Any, key: str, families: Any) -> None:
-        most = dict(sorted(families.items())[:-12]) if self._runs and len(families) > 20 else families
+        most = dict(list(families.items())[:-12]) if self._chunks and len(families) > 20 else families
         real(self, key, most)
 
-    patch.setattr(Sheet, "put", put)
+    patch.setattr(RenderedChunks, "put", put)
 
 
 def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
