@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest, make_asgi_app, make_wsgi_app, start_http_server
 
-from exporter.status import ExporterHealth, Overview, Terms
-from exporter.web.application import Site, create_app
+from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument
+from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class RegistryExposition:
 class Nothing:
     """Where nothing is published."""
 
-    def everything(self) -> list[Any]:
+    def snapshots(self) -> list[Any]:
         """Give nothing."""
         return []
 
@@ -101,9 +101,9 @@ def serve_ours(port: int, certificate: Path | None) -> None:
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-    overview = Overview(Nothing(), Nothing(), lambda: TRIAL, Terms(1, (), 1))
-    site = Site(RegistryExposition(make_registry()), overview, lambda: None, lambda: None)
-    WebServer(create_app(site), [f"{HOST}:{port}"], ssl_context=context).start()
+    status = StatusDocument(Nothing(), Nothing(), lambda: TRIAL, AssessmentSettings(1, (), 1))
+    services = AppServices(RegistryExposition(make_registry()), status, lambda: None, lambda: None)
+    WebServer(create_app(services), [f"{HOST}:{port}"], ssl_context=context).start()
 
 
 def serve_uvicorn(port: int, certificate: Path | None) -> None:
