@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from exporter.simulator.faults import KINDS
+from exporter.simulator.faults import FAULT_KINDS
 from simulation.fleet import DAY, HOUR, MINUTE, make_source
 from simulation.settings import vary
 from simulation.simulated_account import MINUTES
@@ -24,7 +24,7 @@ LIES = sorted(FIGURES | ENDS | NO_JOBS)
 # believed for good.
 LEFT_OUT = {"huge", "endless", "slow", "no_date", "in_the_future", "end_in_the_future"}
 LEFT_OUT |= {"entry_again", "entry_passed_over"}  # pages shift here because jobs come and go
-FAULTS = sorted(KINDS - set(LIES) - LEFT_OUT)
+FAULTS = sorted(FAULT_KINDS - set(LIES) - LEFT_OUT)
 OPERATIONS = (
     *(None,) * 4,
     *("ListDataSourceSyncJobs",) * 4,

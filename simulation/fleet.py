@@ -6,8 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
-from exporter.simulator.job import KINDS, PlannedJob
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
 
 if TYPE_CHECKING:
     from random import Random
@@ -27,7 +27,7 @@ ERRORS = (
 
 
 @dataclass(slots=True)
-class PlannedSource(DataSource):
+class PlannedSource(SimulatedDataSource):
     """A data source that lists what it has planned, and no more than the service remembers.
 
     `unlisted` are jobs that are missing from the list until a moment.
@@ -41,7 +41,7 @@ class PlannedSource(DataSource):
         self.jobs = sorted(jobs, key=lambda job: job.started)
         self.starts = [job.started for job in self.jobs]
 
-    def planned(self, now: float) -> list[PlannedJob]:
+    def listed_jobs(self, now: float) -> list[PlannedJob]:
         """Give the jobs that have begun and are still listed."""
         end = bisect_right(self.starts, now)
         begin = min(bisect_right(self.starts, now - LISTED), max(0, end - 10))
@@ -54,13 +54,13 @@ class PlannedSource(DataSource):
 
 def make_fleet(dice: Random, sources: int, start: float, end: float, name: str) -> Fleet:
     """Make so many sources in a few indexes, with their lives from well before `start` to `end`."""
-    applications: list[Application] = []
+    applications: list[SimulatedApplication] = []
     for number in range(sources):
         if not applications or dice.random() < 1 / 5:
-            applications.append(Application(f"app-{name}-{len(applications)}"))
+            applications.append(SimulatedApplication(f"app-{name}-{len(applications)}"))
         indexes = applications[-1].indexes
         if not indexes or dice.random() < 1 / 4:
-            indexes.append(Index(f"index-{name}-{number}", units=dice.randint(1, 5)))
+            indexes.append(SimulatedIndex(f"index-{name}-{number}", units=dice.randint(1, 5)))
         indexes[-1].data_sources.append(make_source(dice, f"source-{name}-{number}", start, end))
     return Fleet(applications)
 
@@ -119,13 +119,13 @@ def _job(  # noqa: PLR0913, PLR0917 (what a job follows from)
         _figures(dice, 0 if failed else size, source.kind),
         code,
         message,
-        stops=stops if source.kind == "CUSTOM" else 0.0,
+        stopping_seconds=stops if source.kind == "CUSTOM" else 0.0,
     )
 
 
 def _figures(dice: Random, size: int, kind: str) -> dict[str, int]:
     scanned = dice.randint(size // 2, size)
-    touched = dict.fromkeys(KINDS, 0) | {"scanned": scanned}
+    touched = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
     for name, share in (("added", 0.2), ("modified", 0.5), ("deleted", 0.05), ("failed", 0.013)):
         touched[name] = int(scanned * share * dice.random())
     if kind == "CUSTOM":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
-from exporter.simulator.job import KINDS, STATUSES, TERMINAL
+from exporter.simulator.job import DOCUMENT_KINDS, STATUSES, TERMINAL
 
 if TYPE_CHECKING:
     from exporter.simulator.job import PlannedJob
@@ -55,7 +55,7 @@ class Bounds:
 def totals(source: PlannedSource, watched: Watched, polled: float, now: float) -> dict[tuple[str, str], Bounds]:
     """Give the bounds of each total, given when the last poll that worked was made."""
     low: dict[tuple[str, str], float] = {("completed", status): 0.0 for status in TERMINAL}
-    low |= {("seconds", status): 0.0 for status in TERMINAL} | {("documents", kind): 0.0 for kind in KINDS}
+    low |= {("seconds", status): 0.0 for status in TERMINAL} | {("documents", kind): 0.0 for kind in DOCUMENT_KINDS}
     high = dict(low)
     for job in source.jobs:
         if job.started > now:
@@ -90,11 +90,11 @@ def _documents(
 ) -> None:
     if job.ends <= watched.since - SLACK - watched.stale:
         return
-    figures, seen = job.figures(until[1]), job.figures(until[0]) if job.started <= until[0] else {}
+    figures, seen = job.document_counts(until[1]), job.document_counts(until[0]) if job.started <= until[0] else {}
     from_nothing = job.started >= watched.since - SLACK
     surely = job.started > (watched.since + SLACK if watched.is_whole else watched.looked)
-    before = {} if from_nothing else job.figures(watched.since - SLACK - watched.stale)
-    first = {} if surely else job.figures(watched.looked)
+    before = {} if from_nothing else job.document_counts(watched.since - SLACK - watched.stale)
+    first = {} if surely else job.document_counts(watched.looked)
     if job.ends <= watched.since + SLACK:
         seen = {}  # it may be history or not
     for kind, figure in figures.items():
@@ -117,11 +117,11 @@ class State:
 
 def state(source: PlannedSource, now: float, looked: float) -> State:
     """Give what a look at a moment would show, where the first look was at another."""
-    begun = [job for job in source.planned(now) if job.started <= now]
+    begun = [job for job in source.listed_jobs(now) if job.started <= now]
     running = [job for job in begun if job.ends > now]
     ended = [job for job in begun if job.ends <= now]
     # What was listed once is remembered; what had gone from the list before the first look was never seen.
-    oldest = min((job.started for job in source.planned(looked)), default=0.0)
+    oldest = min((job.started for job in source.listed_jobs(looked)), default=0.0)
     ever = [job for job in source.jobs if job.ends <= now and job.started >= oldest]
     last = max(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), default=None)
     return State(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.simulator.api import Api
-from exporter.simulator.service import Service
-from exporter.simulator.wire import Call, Request, Response, ServiceError, answer
+from exporter.simulator.service import SimulatedService
+from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulation.virtual_clock import VirtualClock
 
 SYNC_JOBS = "ListDataSourceSyncJobs"
+_TRACE_NAMES = {"time_filter": "reading", "paging": "pages"}
 MINUTES = 900.0  # seconds by which an answer may be old where something is looked at for the first time
 LONGEST_LOOK = 3600.0  # seconds that a first look may take
 ON_ITS_WAY = 30.0  # seconds that an answer may take
@@ -51,7 +52,7 @@ class LaggingApi(Api):
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer a request as it would have been a while ago."""
-        if self.twice and self.understand(request).operation == SYNC_JOBS:
+        if self.twice and self.parse_call(request).operation == SYNC_JOBS:
             return self._twice(request, now)
         return super().handle(request, now - self.lag if self.frozen_at is None else self.frozen_at)
 
@@ -62,7 +63,7 @@ class LaggingApi(Api):
         except ServiceError:
             return fresh
         data = json.loads(fresh.body)
-        return answer({**data, "history": [*stale, *data["history"]]})
+        return json_response({**data, "history": [*stale, *data["history"]]})
 
 
 @dataclass(slots=True)
@@ -94,10 +95,10 @@ class Account:
         self.trace = trace
         unpromised = {
             "order": dice.choice(("newest", "newest", "oldest", "shuffled")),
-            "reading": dice.choice(("start", "overlap")),
-            "pages": dice.choice(("shifting", "stable")),
+            "time_filter": dice.choice(("start", "overlap")),
+            "paging": dice.choice(("shifting", "stable")),
         }
-        self.service = Service(fleet, TimelineClock(timeline), **unpromised)
+        self.service = SimulatedService(fleet, TimelineClock(timeline), **unpromised)
         self.service.api = self.api = LaggingApi(fleet, **unpromised)
         self.cut_until = 0.0
         self.sts_works = True
@@ -110,7 +111,7 @@ class Account:
         self.attempts: dict[str, deque[float]] = defaultdict(deque)
         self.on_attempt: Callable[[str, deque[float]], None] = lambda _target, _moments: None
         self.note_figures()
-        trace.note("account", name, sorted(unpromised.items()))
+        trace.note("account", name, sorted((_TRACE_NAMES.get(name, name), value) for name, value in unpromised.items()))
 
     def is_cut(self) -> bool:
         """Tell whether nothing gets through."""
@@ -132,7 +133,7 @@ class Account:
             moments.popleft()
         self.on_attempt(target, moments)
 
-    def answered(self, target: str, call: Call, code: str, *, is_usable: bool) -> None:
+    def answered(self, target: str, call: ApiCall, code: str, *, is_usable: bool) -> None:
         """Take note of what an attempt came to."""
         self.trace.note("request", target, call.operation, call.data_source_id, call.page, code, is_usable)
         if is_usable and call.operation == SYNC_JOBS:

@@ -27,13 +27,13 @@ from botocore.serialize import create_serializer
 from exporter.aws import AwsClient
 from exporter.aws.client import ATTEMPTS
 from exporter.errors import ProviderError, Reason
-from exporter.simulator.wire import Call, Request, Response
+from exporter.simulator.wire import ApiCall, Request, Response
 
 if TYPE_CHECKING:
     from random import Random
 
     from exporter.config import TargetConfig
-    from exporter.simulator.service import Service
+    from exporter.simulator.service import SimulatedService
     from simulation.virtual_clock import VirtualHost
 
 SIGNATURE = (
@@ -59,7 +59,7 @@ _PARSER = _parser()
 class Line(Protocol):
     """What lies between a process and the service."""
 
-    service: Service
+    service: SimulatedService
     dice: Random
 
     def is_cut(self) -> bool:
@@ -74,7 +74,7 @@ class Line(Protocol):
     def sent(self, target: str) -> None:
         """Take note that an attempt of a target is on its way."""
 
-    def answered(self, target: str, call: Call, code: str, *, is_usable: bool) -> None:
+    def answered(self, target: str, call: ApiCall, code: str, *, is_usable: bool) -> None:
         """Take note of what an attempt came to."""
 
 
@@ -159,7 +159,7 @@ class Client:
         line.sent(self._target)
         is_cut = line.is_cut()
         response = None if is_cut else line.service.respond(request)
-        call = line.service.api.understand(request) if is_cut else line.service.requests[-1].call
+        call = line.service.api.parse_call(request) if is_cut else line.service.requests[-1].call
         error = self._travel(response)
         if response is None or error is not None:
             line.answered(self._target, call, type(error).__name__, is_usable=False)
@@ -172,15 +172,15 @@ class Client:
         if response is None:
             self._host.pause(0.01)
             return boto_errors.EndpointConnectionError(endpoint_url="simulated", error="refused")
-        seconds = self._line.latency() + response.delay + response.drips * len(response.body)
+        seconds = self._line.latency() + response.delay + response.byte_interval * len(response.body)
         self._host.pause(min(seconds, self._timeout))
         if seconds > self._timeout:
             return boto_errors.ReadTimeoutError(endpoint_url="simulated", error="timed out")
-        if response.resets or response.missing:
+        if response.is_reset or response.missing_bytes:
             return boto_errors.ConnectionClosedError(endpoint_url="simulated", error="closed")
         return None
 
-    def _read(self, model: OperationModel, call: Call, response: Response) -> dict[str, Any]:
+    def _read(self, model: OperationModel, call: ApiCall, response: Response) -> dict[str, Any]:
         headers = HeadersDict({name.lower(): value for name, value in response.headers.items() if value})
         answer = {"headers": headers, "status_code": response.status, "body": response.body, "context": {}}
         is_usable = False

@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.polling.organisation import Source, organisation
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
@@ -65,7 +65,7 @@ def main(rows: list[str]) -> int:
 def _measure(size: int, days: int, folder: Path) -> str:
     now = time.time()
     sources = [_simulated(source) for source in organisation(size, now - days * DAY, now)]
-    fleet = Fleet([Application("intranet", [Index("main", sources)])])
+    fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", sources)])])
     with SimulatedQBusiness(fleet) as service:
         target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url}
         config = {"targets": [target], "polling": {"requests_per_second": 1000}, "state": {"path": ":memory:"}}
@@ -88,7 +88,7 @@ def _measure(size: int, days: int, folder: Path) -> str:
     )
 
 
-def _simulated(source: Source) -> DataSource:
+def _simulated(source: Source) -> SimulatedDataSource:
     jobs = [
         PlannedJob(
             job.id,
@@ -100,7 +100,7 @@ def _simulated(source: Source) -> DataSource:
         )
         for job in source.jobs
     ]
-    return DataSource(f"source-{source.id.data_source_id[:8]}", schedule=source.schedule, jobs=jobs)
+    return SimulatedDataSource(f"source-{source.id.data_source_id[:8]}", schedule=source.schedule, jobs=jobs)
 
 
 def _tell(folder: Path, days: int) -> Told:

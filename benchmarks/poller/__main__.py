@@ -56,8 +56,8 @@ def serve(pipe: Pipe) -> None:
         PlannedJob(simulated.make_id(day), now - day * 86400 - 3600, 900, 60, documents={"scanned": 999, "added": 3})
         for day in range(JOBS)
     ]
-    source = simulated.DataSource("hr", schedule="cron(0 3 * * ? *)", jobs=jobs)
-    application = simulated.Application("intranet", [simulated.Index("main", [source])])
+    source = simulated.SimulatedDataSource("hr", schedule="cron(0 3 * * ? *)", jobs=jobs)
+    application = simulated.SimulatedApplication("intranet", [simulated.SimulatedIndex("main", [source])])
     with SimulatedQBusiness(simulated.Fleet([application])) as service:
         pipe.send((service.url, application.id, application.indexes[0].id, source.id))
         pipe.recv()

@@ -6,7 +6,7 @@ import multiprocessing
 import time
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
@@ -55,17 +55,18 @@ class Organisation:
 def _fleet(size: int, now: float) -> Fleet:
     sources = [_source(number, now) for number in range(size)]
     indexes = [
-        Index(f"index-{at // PER_INDEX}", sources[at : at + PER_INDEX]) for at in range(0, len(sources), PER_INDEX)
+        SimulatedIndex(f"index-{at // PER_INDEX}", sources[at : at + PER_INDEX])
+        for at in range(0, len(sources), PER_INDEX)
     ]
     return Fleet(
         [
-            Application(f"department-{at // PER_APPLICATION}", indexes[at : at + PER_APPLICATION])
+            SimulatedApplication(f"department-{at // PER_APPLICATION}", indexes[at : at + PER_APPLICATION])
             for at in range(0, len(indexes), PER_APPLICATION)
         ]
     )
 
 
-def _source(number: int, now: float) -> DataSource:
+def _source(number: int, now: float) -> SimulatedDataSource:
     documents = dict.fromkeys(("added", "modified", "deleted", "failed", "scanned"), 100000 + number)
     past = [
         PlannedJob(make_id(number, day), now - day * DAY, 1800 + number % 900, 300, documents=documents)
@@ -74,7 +75,7 @@ def _source(number: int, now: float) -> DataSource:
     first = PlannedJob(make_id(number, "first"), now - HOUR, outcome=None, documents=documents)
     kinds = ("SHAREPOINTV2", "CONFLUENCEV2", "S3", "WEBCRAWLERV2")
     schedule = f"cron({number % 60} {number % 24} * * ? *)"
-    return DataSource(f"department-share-{number}", kinds[number % 4], schedule=schedule, jobs=[*past, first])
+    return SimulatedDataSource(f"department-share-{number}", kinds[number % 4], schedule=schedule, jobs=[*past, first])
 
 
 def _serve(pipe: Pipe, size: int) -> None:
@@ -88,7 +89,7 @@ def _serve(pipe: Pipe, size: int) -> None:
             now = time.time()
             if command == "end":
                 for number, source in enumerate(sources):
-                    source.change(make_id(number, "first"), outcome="SUCCEEDED", crawls=HOUR - 60)
+                    source.change(make_id(number, "first"), outcome="SUCCEEDED", crawl_seconds=HOUR - 60)
                     if number % BUSY == 0:
                         figures = {"scanned": 10_000_000, "added": 5_000_000, "modified": 3_000_000}
                         source.jobs.append(PlannedJob(make_id(number, "now"), now, 12 * HOUR, 60, documents=figures))
@@ -101,7 +102,7 @@ def _serve(pipe: Pipe, size: int) -> None:
                 pipe.send([source.id for source in busy])
             else:
                 firsts: dict[str, float] = {}
-                for logged in service.asked("ListDataSourceSyncJobs"):
+                for logged in service.logged("ListDataSourceSyncJobs"):
                     if logged.monotonic >= added_at and logged.call.data_source_id in description[0]:
                         firsts.setdefault(logged.call.data_source_id, logged.monotonic)
                 pipe.send(firsts)

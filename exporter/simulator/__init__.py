@@ -1,1 +1,1 @@
-"""A simulated Amazon Q Business over HTTP: for `demo` and for the tests, and for nothing else."""
+"""A simulated Amazon Q Business over HTTP, for the `demo` command and for the tests."""

@@ -1,4 +1,4 @@
-"""`python -m exporter.simulator`: the demo's fleet alone, until Ctrl-C."""
+"""`python -m exporter.simulator`: serve the demo's fleet alone, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.simulator.server import SimulatedQBusiness
 
 
 def main() -> None:
-    """Serve the demo's fleet, and say where."""
+    """Serve the demo's fleet and print its URL."""
     with SimulatedQBusiness(demo_fleet(time.time())) as service, contextlib.suppress(KeyboardInterrupt):
         print(service.url, flush=True)  # noqa: T201 (the address is its output)
         threading.Event().wait()

@@ -1,71 +1,88 @@
-"""The API without sockets: a request in, an answer out, as strict as AWS is."""
+"""The API without sockets: it maps a request to a response, and validates as strictly as AWS does."""
 
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from exporter.simulator.request import ARN_PATH, ApiRequest, Paging
+from exporter.simulator.request import ARN_PATH, ApiRequest
 from exporter.simulator.sts import Sts, action_of
-from exporter.simulator.wire import Call, Request, Response, ServiceError, answer, invalid, not_found
+from exporter.simulator.wire import (
+    ApiCall,
+    Request,
+    Response,
+    ServiceError,
+    json_response,
+    not_found_error,
+    validation_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.simulator.fleet import Application, DataSource, Fleet, Index
-    from exporter.simulator.iam import Policy
+    from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
     from exporter.simulator.job import PlannedJob
 
-SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (what must never be seen outside: tests look for it)  # nosec B105
+SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (tests assert that it appears nowhere else)  # nosec B105
+
+
+class Authorizer(Protocol):
+    """A policy that decides which operations are allowed."""
+
+    def allows(self, action: str, resources: list[str]) -> bool:
+        """Return whether an action is allowed on all of these resources."""
 
 
 class Api:
-    """Q Business's REST API over a fleet; `order`, `reading` and `pages` are what AWS does not promise.
+    """The REST API of Amazon Q Business over a fleet.
 
-    `order` of a history is newest, oldest or shuffled; `reading` of its time filters is start (the job's start lies
-    within) or overlap (its life overlaps); `pages` are shifting (counted anew for each request) or stable (as they
-    were when the first was asked for).
+    AWS does not document three properties of its listings, so each of them can be set. `order` of sync jobs is newest,
+    oldest or shuffled. `time_filter` selects jobs by their start (start), or by the overlap of their run with the
+    requested span (overlap). `paging` computes each page at the time of its request (shifting), or of the request for
+    the first page (stable).
     """
 
-    def __init__(self, fleet: Fleet, order: str = "newest", reading: str = "start", pages: str = "shifting") -> None:
+    def __init__(
+        self, fleet: Fleet, order: str = "newest", time_filter: str = "start", paging: str = "shifting"
+    ) -> None:
         self.fleet = fleet
         self.order = order
-        self.reading = reading
-        self.pages = pages
+        self.time_filter = time_filter
+        self.paging = paging
         self.sts = Sts(fleet.account)
-        self.paging = Paging()
-        self.policy: Policy | None = None  # whoever asks may do what it allows; without one, everything
+        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
+        self.policy: Authorizer | None = None  # without one, everything is allowed
 
-    def understand(self, request: Request) -> Call:
-        """Tell what a request asks for; raises ServiceError where there is no such operation."""
-        return Call(action_of(request), is_sts=True) if _is_sts(request) else ApiRequest(request, 0.0).call
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes; raise ServiceError for an unknown operation."""
+        return ApiCall(action_of(request), is_sts=True) if _is_sts(request) else ApiRequest(request, 0.0).call
 
     def handle(self, request: Request, now: float) -> Response:
-        """Answer a request; raises ServiceError where AWS would refuse it."""
+        """Return the response to a request; raise ServiceError where AWS would return an error."""
         if _is_sts(request):
             return self.sts.handle(request, now)
-        asked = ApiRequest(request, now, self.paging)
-        asked.check()
+        api_request = ApiRequest(request, now, self.page_sizes)
+        api_request.check()
         if request.access_key in self.sts.revoked:
             message = "The security token included in the request is invalid"
             raise ServiceError("UnrecognizedClientException", 403, message)
         if self.sts.is_expired(request.access_key, now):
             raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
         if self.policy:
-            self._authorise(self.policy, asked.call)
-        return answer(_OPERATIONS[asked.route.operation](self, asked))
+            self._authorize(self.policy, api_request.call)
+        return json_response(_OPERATIONS[api_request.route.operation](self, api_request))
 
-    def needed(self, call: Call) -> list[str]:
-        """Give the ARNs on all of which an operation has to be allowed."""
+    def required_arns(self, call: ApiCall) -> list[str]:
+        """Return the ARNs on all of which a call must be allowed."""
         if call.arn:
             return [call.arn]
         path = [identifier for identifier in (call.application_id, call.index_id, call.data_source_id) if identifier]
         return [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or ["*"]
 
-    def _authorise(self, policy: Policy, call: Call) -> None:
+    def _authorize(self, policy: Authorizer, call: ApiCall) -> None:
         action = f"qbusiness:{call.operation}"
-        if not policy.allows(action, self.needed(call)):
-            message = f"User is not authorized to perform: {action} on resource: {self.needed(call)[-1]}"
+        if not policy.allows(action, self.required_arns(call)):
+            message = f"User is not authorized to perform: {action} on resource: {self.required_arns(call)[-1]}"
             raise ServiceError("AccessDeniedException", 403, message)
 
 
@@ -76,22 +93,26 @@ def _is_sts(request: Request) -> bool:
 def _find(items: Sequence[Any], identifier: str, kind: str) -> Any:  # noqa: ANN401 (of the items' type)
     found = next((item for item in items if item.id == identifier), None)
     if found is None:
-        raise not_found(kind, identifier)
+        raise not_found_error(kind, identifier)
     return found
 
 
-def _application(api: Api, asked: ApiRequest) -> Application:
-    application: Application = _find(api.fleet.applications, asked.found["application_id"], "APPLICATION")
+def _application(api: Api, request: ApiRequest) -> SimulatedApplication:
+    application: SimulatedApplication = _find(
+        api.fleet.applications, request.path_params["application_id"], "APPLICATION"
+    )
     return application
 
 
-def _index(api: Api, asked: ApiRequest) -> Index:
-    index: Index = _find(_application(api, asked).indexes, asked.found["index_id"], "INDEX")
+def _index(api: Api, request: ApiRequest) -> SimulatedIndex:
+    index: SimulatedIndex = _find(_application(api, request).indexes, request.path_params["index_id"], "INDEX")
     return index
 
 
-def _data_source(api: Api, asked: ApiRequest) -> DataSource:
-    data_source: DataSource = _find(_index(api, asked).data_sources, asked.found["data_source_id"], "DATA_SOURCE")
+def _data_source(api: Api, request: ApiRequest) -> SimulatedDataSource:
+    data_source: SimulatedDataSource = _find(
+        _index(api, request).data_sources, request.path_params["data_source_id"], "DATA_SOURCE"
+    )
     return data_source
 
 
@@ -101,34 +122,34 @@ def _arn(api: Api, *path: str) -> str:
     return f"arn:aws:qbusiness:{api.fleet.region}:{api.fleet.account}:{resource}"
 
 
-def _summary(item: Application | Index | DataSource, key: str) -> dict[str, Any]:
+def _summary(item: SimulatedApplication | SimulatedIndex | SimulatedDataSource, key: str) -> dict[str, Any]:
     dates = {"createdAt": item.created, "updatedAt": item.updated}
     return {"displayName": item.name, key: item.id, "status": item.status, **dates}
 
 
-def _application_summary(item: Application) -> dict[str, Any]:
+def _application_summary(item: SimulatedApplication) -> dict[str, Any]:
     return {**_summary(item, "applicationId"), "identityType": "AWS_IAM_IDC"}
 
 
-def _source_summary(item: DataSource) -> dict[str, Any]:
+def _source_summary(item: SimulatedDataSource) -> dict[str, Any]:
     return {**_summary(item, "dataSourceId"), "type": item.kind}
 
 
-def _list_applications(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    return asked.page_of("applications", api.fleet.applications, _application_summary)
+def _list_applications(api: Api, request: ApiRequest) -> dict[str, Any]:
+    return request.page_of("applications", api.fleet.applications, _application_summary)
 
 
-def _get_application(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    application = _application(api, asked)
+def _get_application(api: Api, request: ApiRequest) -> dict[str, Any]:
+    application = _application(api, request)
     return {**_application_summary(application), "applicationArn": _arn(api, application.id)}
 
 
-def _list_indices(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    return asked.page_of("indices", _application(api, asked).indexes, lambda item: _summary(item, "indexId"))
+def _list_indices(api: Api, request: ApiRequest) -> dict[str, Any]:
+    return request.page_of("indices", _application(api, request).indexes, lambda item: _summary(item, "indexId"))
 
 
-def _get_index(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    application, index = _application(api, asked), _index(api, asked)
+def _get_index(api: Api, request: ApiRequest) -> dict[str, Any]:
+    application, index = _application(api, request), _index(api, request)
     text = {"indexedTextBytes": index.text_bytes, "indexedTextDocumentCount": index.documents}
     return {
         **_summary(index, "indexId"),
@@ -141,12 +162,13 @@ def _get_index(api: Api, asked: ApiRequest) -> dict[str, Any]:
     }
 
 
-def _list_data_sources(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    return asked.page_of("dataSources", _index(api, asked).data_sources, _source_summary)
+def _list_data_sources(api: Api, request: ApiRequest) -> dict[str, Any]:
+    return request.page_of("dataSources", _index(api, request).data_sources, _source_summary)
 
 
-def _get_data_source(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    source, path = _data_source(api, asked), (asked.found["application_id"], asked.found["index_id"])
+def _get_data_source(api: Api, request: ApiRequest) -> dict[str, Any]:
+    source = _data_source(api, request)
+    path = (request.path_params["application_id"], request.path_params["index_id"])
     secret = f"arn:aws:secretsmanager:{api.fleet.region}:{api.fleet.account}:secret:{SECRET_MARKER}"
     return {
         **_source_summary(source),
@@ -163,11 +185,12 @@ def _get_data_source(api: Api, asked: ApiRequest) -> dict[str, Any]:
     }
 
 
-def _list_tags(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    arn, home = asked.found["arn"], _arn(api)
-    path = ARN_PATH.fullmatch(arn.removeprefix(home))
-    if not arn.startswith(home) or path is None:
-        raise invalid("resourceARN", f"Value {arn!r} at resourceARN is no ARN of this account's Q Business")
+def _list_tags(api: Api, request: ApiRequest) -> dict[str, Any]:
+    arn, account_arn = request.path_params["arn"], _arn(api)
+    path = ARN_PATH.fullmatch(arn.removeprefix(account_arn))
+    if not arn.startswith(account_arn) or path is None:
+        message = f"Value {arn!r} at resourceARN is not an ARN of a Q Business resource in this account"
+        raise validation_error("resourceARN", message)
     found: Any = api.fleet
     for members, kind, identifier in zip(
         ("applications", "indexes", "data_sources"), ("APPLICATION", "INDEX", "DATA_SOURCE"), path.groups(), strict=True
@@ -177,16 +200,16 @@ def _list_tags(api: Api, asked: ApiRequest) -> dict[str, Any]:
     return {"tags": [{"key": key, "value": value} for key, value in found.tags.items()]}
 
 
-def _list_sync_jobs(api: Api, asked: ApiRequest) -> dict[str, Any]:
-    source, status = _data_source(api, asked), asked.status()
-    since, until = asked.moment("startTime"), asked.moment("endTime")
-    begun = source.planned(asked.place.as_of if api.pages == "stable" else asked.now)
+def _list_sync_jobs(api: Api, request: ApiRequest) -> dict[str, Any]:
+    source, status = _data_source(api, request), request.status_filter()
+    since, until = request.time_filter("startTime"), request.time_filter("endTime")
+    listed = source.listed_jobs(request.cursor.as_of if api.paging == "stable" else request.now)
     jobs = [
         job
-        for job in begun
-        if _within(job, since, until, api.reading) and (status is None or job.status(asked.now) == status)
+        for job in listed
+        if _is_within(job, since, until, api.time_filter) and (status is None or job.status(request.now) == status)
     ]
-    return asked.page_of("history", _ordered(jobs, api.order), lambda job: job.at(asked.now))
+    return request.page_of("history", _ordered(jobs, api.order), lambda job: job.to_json(request.now))
 
 
 def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
@@ -195,9 +218,9 @@ def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
     return sorted(jobs, key=lambda job: job.started, reverse=order == "newest")
 
 
-def _within(job: PlannedJob, since: float | None, until: float | None, reading: str) -> bool:
-    # A filter holds against what the API says, which is rounded.
-    last = job.started if reading == "start" else job.ends
+def _is_within(job: PlannedJob, since: float | None, until: float | None, time_filter: str) -> bool:
+    # The filter applies to the times in the response, which are rounded to milliseconds.
+    last = job.started if time_filter == "start" else job.ends
     return (since is None or round(last, 3) >= since) and (until is None or round(job.started, 3) <= until)
 
 

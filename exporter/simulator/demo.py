@@ -1,11 +1,19 @@
-"""The fleet of the demo: a dozen data sources, each with a story, at a pace that a person can watch."""
+"""The demo's fleet: a dozen data sources, each an example of one situation, at a pace that a person can watch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, make_id
+from exporter.simulator.fleet import (
+    Fleet,
+    Routine,
+    SimulatedApplication,
+    SimulatedDataSource,
+    SimulatedIndex,
+    make_id,
+)
 from exporter.simulator.job import PlannedJob
+from exporter.simulator.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     import random
@@ -13,58 +21,64 @@ if TYPE_CHECKING:
 
     Plan = Callable[[random.Random], PlannedJob]
 
-MINUTE, HOUR = 60.0, 3600.0
-
 
 def demo_fleet(now: float) -> Fleet:
-    """Build the demo's fleet, with a history that ends now."""
-    main = Index(
+    """Return the demo's fleet, with a history of sync jobs until now."""
+    main = SimulatedIndex(
         "main",
         [
             _source("hr-sharepoint", "SHAREPOINTV2", now, 3 * MINUTE, _healthy(1200)),
             _source("engineering-confluence", "CONFLUENCEV2", now, 0.75 * MINUTE, _expired_token),
-            _source("policies-s3", "S3", now, 4 * MINUTE, _partly),
-            _source("handbook-webcrawler", "WEBCRAWLERV2", now, 5 * MINUTE, _healthy(400, crawls=100, indexes=40)),
+            _source("policies-s3", "S3", now, 4 * MINUTE, _incomplete),
+            _source(
+                "handbook-webcrawler",
+                "WEBCRAWLERV2",
+                now,
+                5 * MINUTE,
+                _healthy(400, crawl_seconds=100, index_seconds=40),
+            ),
             _source("tickets-custom", "CUSTOM", now, 3 * MINUTE, _custom),
             _stuck("archive-s3", now),
-            DataSource("legal-onedrive", "ONEDRIVEV2", schedule="cron(0 2 * * ? *)"),
+            SimulatedDataSource("legal-onedrive", "ONEDRIVEV2", schedule="cron(0 2 * * ? *)"),
         ],
         units=2,
         documents=21_480,
         text_bytes=143_000_000,
     )
-    knowledge = Index(
+    knowledge = SimulatedIndex(
         "knowledge",
         [
-            _source("faq-s3", "S3", now, 3 * MINUTE, _healthy(0, crawls=10, indexes=2)),
-            _source("zendesk", "ZENDESK", now, 4 * MINUTE, _sometimes_stopped),
+            _source("faq-s3", "S3", now, 3 * MINUTE, _healthy(0, crawl_seconds=10, index_seconds=2)),
+            _source("zendesk", "ZENDESK", now, 4 * MINUTE, _sometimes_aborted),
             _failed("salesforce", now),
             _source("jira", "JIRA", now, 1.5 * MINUTE, _flaky),
-            _source("servicenow", "SERVICENOWV2", now, 1 * MINUTE, _healthy(250, crawls=12, indexes=8)),
+            _source("servicenow", "SERVICENOWV2", now, 1 * MINUTE, _healthy(250, crawl_seconds=12, index_seconds=8)),
         ],
         documents=19_102,
         text_bytes=61_000_000,
     )
-    return Fleet([Application("intranet", [main]), Application("support", [knowledge])])
+    return Fleet([SimulatedApplication("intranet", [main]), SimulatedApplication("support", [knowledge])])
 
 
-def _source(name: str, kind: str, now: float, period: float, plan: Plan) -> DataSource:
-    # Begun long ago, and each at a moment of its own, so that they do not all move at once.
+def _source(name: str, kind: str, now: float, period: float, plan: Plan) -> SimulatedDataSource:
+    # Every routine began long ago, with an offset of its own, so that the jobs do not start at the same time.
     offset = (sum(name.encode()) % 97) / 97 * period
-    return DataSource(name, kind, routine=Routine(name, now - 300 * period - offset, period, plan))
+    return SimulatedDataSource(name, kind, routine=Routine(name, now - 300 * period - offset, period, plan))
 
 
-def _healthy(documents: int, crawls: float = 25, indexes: float = 15) -> Plan:
+def _healthy(documents: int, crawl_seconds: float = 25, index_seconds: float = 15) -> Plan:
     def plan(dice: random.Random) -> PlannedJob:
         changed = dice.randint(0, documents // 20)
-        figures = {
+        counts = {
             "added": dice.randint(0, 1 + changed) if documents else 0,
             "modified": changed,
             "deleted": dice.randint(0, 1 + changed // 4) if documents else 0,
             "failed": 0,
             "scanned": documents,
         }
-        return PlannedJob("", 0, crawls * dice.uniform(0.7, 1.3), indexes * dice.uniform(0.7, 1.3), documents=figures)
+        return PlannedJob(
+            "", 0, crawl_seconds * dice.uniform(0.7, 1.3), index_seconds * dice.uniform(0.7, 1.3), documents=counts
+        )
 
     return plan
 
@@ -73,8 +87,8 @@ def _expired_token(dice: random.Random) -> PlannedJob:
     return PlannedJob(
         "",
         0,
-        crawls=dice.uniform(5, 9),
-        indexes=0,
+        crawl_seconds=dice.uniform(5, 9),
+        index_seconds=0,
         outcome="FAILED",
         error_code="InvalidRequest",
         error_message="CNF-5572 Authentication failed: the access token or the refresh token is invalid. Renew them.",
@@ -82,56 +96,58 @@ def _expired_token(dice: random.Random) -> PlannedJob:
     )
 
 
-def _partly(dice: random.Random) -> PlannedJob:
+def _incomplete(dice: random.Random) -> PlannedJob:
     failed = dice.randint(6, 13)
-    figures = {"added": 0, "modified": 999 - failed, "deleted": 0, "failed": failed, "scanned": 999}
-    return PlannedJob("", 0, crawls=60, indexes=dice.uniform(30, 70), outcome="INCOMPLETE", documents=figures)
+    counts = {"added": 0, "modified": 999 - failed, "deleted": 0, "failed": failed, "scanned": 999}
+    return PlannedJob(
+        "", 0, crawl_seconds=60, index_seconds=dice.uniform(30, 70), outcome="INCOMPLETE", documents=counts
+    )
 
 
 def _custom(dice: random.Random) -> PlannedJob:
-    figures = {"added": dice.randint(1, 40), "modified": dice.randint(0, 9), "deleted": 0, "failed": 0}
-    return PlannedJob("", 0, crawls=20, indexes=dice.uniform(5, 30), documents=figures)
+    counts = {"added": dice.randint(1, 40), "modified": dice.randint(0, 9), "deleted": 0, "failed": 0}
+    return PlannedJob("", 0, crawl_seconds=20, index_seconds=dice.uniform(5, 30), documents=counts)
 
 
-def _sometimes_stopped(dice: random.Random) -> PlannedJob:
-    figures = {"added": dice.randint(0, 30), "modified": 12, "deleted": 1, "failed": 0, "scanned": 640}
-    outcome = "ABORTED" if dice.random() < 0.3 else "SUCCEEDED"  # noqa: PLR2004 (a chance)
-    return PlannedJob("", 0, crawls=40, indexes=dice.uniform(10, 30), outcome=outcome, documents=figures)
+def _sometimes_aborted(dice: random.Random) -> PlannedJob:
+    counts = {"added": dice.randint(0, 30), "modified": 12, "deleted": 1, "failed": 0, "scanned": 640}
+    outcome = "ABORTED" if dice.random() < 0.3 else "SUCCEEDED"  # noqa: PLR2004 (a probability)
+    return PlannedJob("", 0, crawl_seconds=40, index_seconds=dice.uniform(10, 30), outcome=outcome, documents=counts)
 
 
 def _flaky(dice: random.Random) -> PlannedJob:
-    if dice.random() < 0.4:  # noqa: PLR2004 (a chance)
+    if dice.random() < 0.4:  # noqa: PLR2004 (a probability)
         return PlannedJob(
             "",
             0,
-            crawls=dice.uniform(3, 8),
-            indexes=0,
+            crawl_seconds=dice.uniform(3, 8),
+            index_seconds=0,
             outcome="FAILED",
             documents={"added": 0, "modified": 0, "deleted": 0, "failed": 0, "scanned": 0},
             error_code="InternalError",
             error_message='The service said:\n"503 Service Unavailable"\nand closed the connection <html>&amp;</html>',
         )
-    return _healthy(90, crawls=15, indexes=6)(dice)
+    return _healthy(90, crawl_seconds=15, index_seconds=6)(dice)
 
 
-def _stuck(name: str, now: float) -> DataSource:
+def _stuck(name: str, now: float) -> SimulatedDataSource:
     done = [
         PlannedJob(
-            make_id("job", name, day), now - day * 24 * HOUR, 2 * HOUR, HOUR, documents={"scanned": 48_000, "added": 7}
+            make_id("job", name, day), now - day * DAY, 2 * HOUR, HOUR, documents={"scanned": 48_000, "added": 7}
         )
         for day in range(2, 9)
     ]
     stuck = PlannedJob(make_id("job", name), now - 30 * HOUR, 40 * HOUR, 0, None, {"scanned": 48_000, "added": 900})
-    return DataSource(name, "S3", schedule="cron(0 3 * * ? *)", jobs=[*done, stuck])
+    return SimulatedDataSource(name, "S3", schedule="cron(0 3 * * ? *)", jobs=[*done, stuck])
 
 
-def _failed(name: str, now: float) -> DataSource:
+def _failed(name: str, now: float) -> SimulatedDataSource:
     failed = [
         PlannedJob(
             make_id("job", name, hour),
             now - hour * HOUR,
-            crawls=300,
-            indexes=0,
+            crawl_seconds=300,
+            index_seconds=0,
             outcome="FAILED",
             error_code="InvalidRequest",
             error_message="The provided IAM role (arn:aws:iam::111122223333:role/salesforce) could not be assumed. "
@@ -139,5 +155,5 @@ def _failed(name: str, now: float) -> DataSource:
         )
         for hour in range(1, 40, 6)
     ]
-    good = PlannedJob(make_id("job", name), now - 12 * 24 * HOUR, 600, 120, documents={"scanned": 310, "added": 310})
-    return DataSource(name, "SALESFORCEV2", status="FAILED", jobs=[good, *failed])
+    good = PlannedJob(make_id("job", name), now - 12 * DAY, 600, 120, documents={"scanned": 310, "added": 310})
+    return SimulatedDataSource(name, "SALESFORCEV2", status="FAILED", jobs=[good, *failed])

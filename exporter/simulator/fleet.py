@@ -1,4 +1,4 @@
-"""What the simulated account holds: applications, indexes, data sources, and how the jobs of each come."""
+"""The contents of the simulated account: applications, indexes, data sources and their sync jobs."""
 
 from __future__ import annotations
 
@@ -8,46 +8,37 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-REMEMBERED = 60  # jobs of a routine that the service still lists
+    from exporter.simulator.job import PlannedJob
+
+MAX_LISTED = 60  # jobs of a routine that the service lists
 
 
 def make_id(*parts: object) -> str:
-    """Make an id of AWS's form that the same parts always give."""
+    """Return an id in AWS's format, always the same one for the same parts."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, parts))))
 
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """Jobs that come by themselves: one every `period` seconds, each made from its number by `plan`."""
+    """Recurring jobs: one in every `period` seconds, each created from its number by `plan`."""
 
     name: str
     began: float
     period: float
     plan: Callable[[random.Random], PlannedJob]
-    remembered: int = REMEMBERED
+    max_listed: int = MAX_LISTED
 
     def jobs(self, now: float) -> list[PlannedJob]:
-        """Give the jobs that have begun and are still listed, the oldest first."""
-        return self._begun(now, self._latest(now) - self.remembered)
-
-    def jobs_ever(self, now: float) -> list[PlannedJob]:
-        """Give all the jobs that have begun, the oldest first."""
-        return self._begun(now, 0)
-
-    def _latest(self, now: float) -> int:
-        return int((now - self.began) // self.period)
-
-    def _begun(self, now: float, first: int) -> list[PlannedJob]:
-        jobs = (self.job(number) for number in range(max(0, first), self._latest(now) + 1))
+        """Return the jobs that have started and that the service still lists, the oldest first."""
+        latest = int((now - self.began) // self.period)
+        jobs = (self.job(number) for number in range(max(0, latest - self.max_listed), latest + 1))
         return [job for job in jobs if job.started <= now]
 
     def job(self, number: int) -> PlannedJob:
-        """Give the job of a number, always the same."""
+        """Return the job with a number, always the same."""
         return _make_job(self, number)
 
 
@@ -60,8 +51,11 @@ def _make_job(routine: Routine, number: int) -> PlannedJob:
 
 
 @dataclass(slots=True)
-class DataSource:
-    """A data source; its jobs are listed one by one, come by a routine, or both. Change `jobs` at will."""
+class SimulatedDataSource:
+    """A data source. Its sync jobs are listed one by one in `jobs`, come from a routine, or both.
+
+    `jobs` may change at any time.
+    """
 
     name: str
     kind: str = "S3"
@@ -76,37 +70,25 @@ class DataSource:
     error: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give it an id that its name always gives."""
+        """Derive the id from the name."""
         self.id = self.id or make_id("data source", self.name)
 
-    def planned(self, now: float) -> list[PlannedJob]:
-        """Give the jobs that have begun, in no order."""
-        coming = self.routine.jobs(now) if self.routine else []
-        return [*self._listed(now), *coming]
-
-    def planned_ever(self, now: float) -> list[PlannedJob]:
-        """Give the jobs that have begun, those of the routine that are no longer listed included."""
-        coming = self.routine.jobs_ever(now) if self.routine else []
-        return [*self._listed(now), *coming]
+    def listed_jobs(self, now: float) -> list[PlannedJob]:
+        """Return the jobs that have started and that the service lists, in no order."""
+        recurring = self.routine.jobs(now) if self.routine else []
+        return [*(job for job in list(self.jobs) if job.started <= now), *recurring]
 
     def change(self, execution_id: str, **members: Any) -> None:  # noqa: ANN401 (PlannedJob's own fields)
-        """Change members of a job that was listed by hand."""
+        """Change members of a job in `jobs`."""
         self.jobs = [replace(job, **members) if job.execution_id == execution_id else job for job in self.jobs]
-
-    def remove(self, execution_id: str) -> None:
-        """Take a job that was listed by hand off the list."""
-        self.jobs = [job for job in self.jobs if job.execution_id != execution_id]
-
-    def _listed(self, now: float) -> list[PlannedJob]:
-        return [job for job in list(self.jobs) if job.started <= now]
 
 
 @dataclass(slots=True)
-class Index:
+class SimulatedIndex:
     """An index with its data sources."""
 
     name: str
-    data_sources: list[DataSource] = field(default_factory=list)
+    data_sources: list[SimulatedDataSource] = field(default_factory=list)
     status: str = "ACTIVE"
     kind: str = "ENTERPRISE"
     units: int = 1
@@ -118,16 +100,16 @@ class Index:
     tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give it an id that its name always gives."""
+        """Derive the id from the name."""
         self.id = self.id or make_id("index", self.name)
 
 
 @dataclass(slots=True)
-class Application:
+class SimulatedApplication:
     """An application with its indexes."""
 
     name: str
-    indexes: list[Index] = field(default_factory=list)
+    indexes: list[SimulatedIndex] = field(default_factory=list)
     status: str = "ACTIVE"
     id: str = ""
     created: float = 1_700_000_000.0
@@ -135,7 +117,7 @@ class Application:
     tags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give it an id that its name always gives."""
+        """Derive the id from the name."""
         self.id = self.id or make_id("application", self.name)
 
 
@@ -143,38 +125,13 @@ class Application:
 class Fleet:
     """An account in a region."""
 
-    applications: list[Application] = field(default_factory=list)
+    applications: list[SimulatedApplication] = field(default_factory=list)
     account: str = "111122223333"
     region: str = "us-east-1"
 
-    def data_sources(self) -> Iterator[tuple[Application, Index, DataSource]]:
-        """Yield every data source with where it is."""
+    def data_sources(self) -> Iterator[tuple[SimulatedApplication, SimulatedIndex, SimulatedDataSource]]:
+        """Yield every data source with its application and its index."""
         for application in self.applications:
             for index in application.indexes:
                 for data_source in index.data_sources:
                     yield application, index, data_source
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What an honest observer must have counted."""
-
-    completed: dict[str, int]
-    documents: dict[str, int]
-    seconds: dict[str, float]
-
-
-def expected_totals(data_source: DataSource, since: float, until: float) -> Totals:
-    """Count what ended and what was worked on while a data source was watched from one moment to another.
-
-    It goes by the plans: what `odd` says instead, and jobs that were removed, it does not know.
-    """
-    completed, seconds, documents = dict.fromkeys(TERMINAL, 0), dict.fromkeys(TERMINAL, 0.0), dict.fromkeys(KINDS, 0)
-    for job in data_source.planned_ever(until):
-        if since < job.ends <= until and job.outcome:
-            completed[job.outcome] += 1
-            seconds[job.outcome] += round(job.ends, 3) - round(job.started, 3)
-        before = job.figures(since) if job.started <= since else {}
-        for kind, figure in job.figures(until).items():
-            documents[kind] += figure - before.get(kind, 0)
-    return Totals(completed, documents, seconds)

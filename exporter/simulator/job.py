@@ -1,4 +1,4 @@
-"""The life of a sync job: what the API says of it at any moment, as a pure function of time."""
+"""The life of a sync job: the API's response about it at any time, as a pure function of time."""
 
 from __future__ import annotations
 
@@ -6,81 +6,82 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("added", "modified", "deleted", "failed", "scanned")
+DOCUMENT_KINDS = ("added", "modified", "deleted", "failed", "scanned")
 TERMINAL = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED")
 STATUSES = ("FAILED", "SUCCEEDED", "SYNCING", "INCOMPLETE", "STOPPING", "ABORTED", "SYNCING_INDEXING")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """A job's whole life: it crawls, then it indexes, then it ends; seconds throughout.
+    """A whole sync job: it crawls, then it indexes, then it ends.
 
-    A job without outcome goes on for ever. One that is ABORTED is STOPPING for the last part of its life, one that is
-    FAILED never gets to indexing. `stops` are seconds of STOPPING between crawling and indexing: the normal way of a
-    CUSTOM source. `documents` are the figures it ends with; a kind that is missing is never said. `odd` replaces
-    members of the API's answer, None takes one away.
+    A job without an outcome never ends. An ABORTED job is STOPPING in its last part, and a FAILED job never indexes.
+    `stopping_seconds` are seconds of STOPPING between crawling and indexing, which is normal for a CUSTOM data source.
+    `documents` are the final counts; the API never reports a kind that is missing. `overrides` replaces members of the
+    API's response, and None removes one.
     """
 
     execution_id: str
     started: float
-    crawls: float = 60.0
-    indexes: float = 30.0
+    crawl_seconds: float = 60.0
+    index_seconds: float = 30.0
     outcome: str | None = "SUCCEEDED"
     documents: dict[str, int] = field(default_factory=dict)
     error_code: str | None = None
     error_message: str | None = None
     source_error: str | None = None
-    odd: dict[str, Any] = field(default_factory=dict)
-    stops: float = 0.0
+    overrides: dict[str, Any] = field(default_factory=dict)
+    stopping_seconds: float = 0.0
 
     @property
     def ends(self) -> float:
-        """Give the moment at which it ends."""
-        return math.inf if self.outcome is None else self.started + self._whole
+        """Return the time at which the job ends, in seconds since the epoch."""
+        return math.inf if self.outcome is None else self.started + self._duration
 
     @property
-    def _whole(self) -> float:
-        return self.crawls + self.stops + self.indexes
+    def _duration(self) -> float:
+        return self.crawl_seconds + self.stopping_seconds + self.index_seconds
 
     def status(self, now: float) -> str:
-        """Give its status at a moment."""
+        """Return the job's status at a time."""
         if self.outcome is not None and now >= self.ends:
             return self.outcome
-        if self.outcome in {None, "FAILED"} or now < self.started + self.crawls:
+        if self.outcome in {None, "FAILED"} or now < self.started + self.crawl_seconds:
             return "SYNCING"
-        stopping = self.outcome == "ABORTED" or now < self.started + self.crawls + self.stops
+        stopping = self.outcome == "ABORTED" or now < self.started + self.crawl_seconds + self.stopping_seconds
         return "STOPPING" if stopping else "SYNCING_INDEXING"
 
-    def figures(self, now: float) -> dict[str, int]:
-        """Give its document figures at a moment: what is scanned grows while it crawls, all else until it ends."""
-        crawled, done = self._share(self.crawls, now), self._share(self._whole, now)
+    def document_counts(self, now: float) -> dict[str, int]:
+        """Return the counts at a time: scanned documents grow while the job crawls, all others until it ends."""
+        crawled, done = self._share(self.crawl_seconds, now), self._share(self._duration, now)
         return {kind: int(final * (crawled if kind == "scanned" else done)) for kind, final in self.documents.items()}
 
     def _share(self, seconds: float, now: float) -> float:
-        # Held against the same sum as `ends`: a rounded quotient could be a hair short of 1 on a job that has ended.
+        # The comparison uses the same sum as `ends`. A rounded quotient can be slightly below 1 for a job that ended.
         return 1.0 if now >= self.started + seconds else max(0.0, now - self.started) / seconds
 
-    def at(self, now: float) -> dict[str, Any] | None:
-        """Give what the API says of it at a moment; None before it has begun."""
+    def to_json(self, now: float) -> dict[str, Any] | None:
+        """Return the API's entry for the job at a time, or None before its start."""
         if now < self.started:
             return None
         status = self.status(now)
-        answer: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "executionId": self.execution_id,
             "startTime": round(self.started, 3),
             "status": status,
             "error": {},
         }
         if self.documents:
-            answer["metrics"] = {f"documents{kind.capitalize()}": str(n) for kind, n in self.figures(now).items()}
+            counts = self.document_counts(now)
+            entry["metrics"] = {f"documents{kind.capitalize()}": str(count) for kind, count in counts.items()}
         if status in TERMINAL:
-            answer["endTime"] = round(self.ends, 3)
-            answer["error"] = _without_none({"errorCode": self.error_code, "errorMessage": self.error_message})
-            answer["dataSourceErrorCode"] = self.source_error
+            entry["endTime"] = round(self.ends, 3)
+            entry["error"] = _without_none({"errorCode": self.error_code, "errorMessage": self.error_message})
+            entry["dataSourceErrorCode"] = self.source_error
         elif status == "SYNCING_INDEXING":
-            # Seen at AWS: a job that still indexes has an end already, and a later one each time it is looked at.
-            answer["endTime"] = round(now, 3)
-        return _without_none({**answer, **self.odd})
+            # Observed at AWS: an indexing job already has an end time, which is later in each response.
+            entry["endTime"] = round(now, 3)
+        return _without_none({**entry, **self.overrides})
 
 
 def _without_none(members: dict[str, Any]) -> dict[str, Any]:

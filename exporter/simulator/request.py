@@ -1,21 +1,21 @@
-"""What is asked: the operations' paths and parameters, and the refusal of what AWS would refuse."""
+"""API requests: paths and parameters of the operations, with the validation that AWS does."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator import pagination
 from exporter.simulator.job import STATUSES
-from exporter.simulator.wire import Call, Request, ServiceError, invalid
+from exporter.simulator.wire import ApiCall, Request, ServiceError, validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-DEFAULT_PAGE = 10
+DEFAULT_PAGE_SIZE = 10
 ARN_PATH = re.compile(
     r"application/(?P<application_id>[^/]+)(?:/index/(?P<index_id>[^/]+)(?:/data-source/(?P<data_source_id>[^/]+))?)?"
 )
@@ -29,22 +29,22 @@ _SIGNATURE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation: where it is, its largest page (0 where it lists nothing), its filters."""
+    """An operation: its path, its maximum page size (0 for an operation that lists nothing) and its filters."""
 
     operation: str
     path: re.Pattern[str]
-    largest: int = 0
+    max_page_size: int = 0
     filters: frozenset[str] = frozenset()
 
     @property
     def parameters(self) -> frozenset[str]:
-        """Give the query parameters that it takes."""
-        return self.filters | {"nextToken", "maxResults"} if self.largest else self.filters
+        """Return the names of the query parameters that the operation accepts."""
+        return self.filters | {"nextToken", "maxResults"} if self.max_page_size else self.filters
 
 
-def _route(operation: str, path: str, largest: int = 0, *filters: str) -> Route:
+def _route(operation: str, path: str, max_page_size: int = 0, *filters: str) -> Route:
     groups = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'arn' else '[^/]+'})", path)
-    return Route(operation, re.compile(groups), largest, frozenset(filters))
+    return Route(operation, re.compile(groups), max_page_size, frozenset(filters))
 
 
 _INDICES = "/applications/{application_id}/indices"
@@ -61,99 +61,96 @@ ROUTES = (
 )
 
 
-@dataclass(slots=True)
-class Paging:
-    """How listings come in pages: `sizes` are the most that a page of an operation has, whatever was asked for."""
-
-    sizes: dict[str, int] = field(default_factory=dict)
-
-
 class ApiRequest:
-    """A request that is being answered: its operation, and its parameters once they have been checked."""
+    """A request in progress: its operation, its path parameters and its validated query parameters.
 
-    def __init__(self, request: Request, now: float, paging: Paging | None = None) -> None:
+    `page_sizes` are the largest pages of operations, by name, whatever the request asks for.
+    """
+
+    def __init__(self, request: Request, now: float, page_sizes: Mapping[str, int] | None = None) -> None:
         self.request = request
         self.now = now
-        self._paging = paging or Paging()
-        self.route, self.found = _find_route(request.method, request.path)
+        self._page_sizes = page_sizes or {}
+        self.route, self.path_params = _find_route(request.method, request.path)
 
     @property
-    def call(self) -> Call:
-        """Sum up the request for the log and the faults, whether it is valid or not."""
+    def call(self) -> ApiCall:
+        """Return a summary of the request for the log and the faults, whether the request is valid or not."""
         query = self.request.query
         token = query.get("nextToken")
-        names: dict[str, Any] = {**self.found, **_ids_in(self.found.get("arn", ""))}
-        return Call(
+        names: dict[str, Any] = {**self.path_params, **_ids_in(self.path_params.get("arn", ""))}
+        return ApiCall(
             self.route.operation,
             **names,
             page=pagination.page_number(token),
             token=token or "",
             status=query.get("syncStatus"),
-            since=_read_time(query.get("startTime", "")),
+            since=_parse_time(query.get("startTime", "")),
         )
 
     def check(self) -> None:
-        """Raise ServiceError for a request that is not signed, or has parameters that its operation does not take."""
+        """Raise ServiceError for an unsigned request, an unknown or repeated parameter, or an invalid id."""
         if not _SIGNATURE.fullmatch(self.request.headers.get("authorization", "")):
             raise ServiceError("MissingAuthenticationTokenException", 403, "Missing Authentication Token")
         for name in sorted(self.request.query.keys() - self.route.parameters):
-            raise invalid(name, f"Unknown parameter {name}")
+            raise validation_error(name, f"Unknown parameter {name}")
         for name in sorted(self.request.repeated):
-            raise invalid(name, f"Parameter {name} is given more than once")
-        for name, value in self.found.items():
+            raise validation_error(name, f"Parameter {name} appears more than once")
+        for name, value in self.path_params.items():
             if name != "arn" and not _ID.fullmatch(value):
-                raise invalid(_wire_name(name), f"Value {value!r} failed to satisfy constraint: {_ID.pattern}")
+                raise validation_error(_wire_name(name), f"Value {value!r} failed to satisfy constraint: {_ID.pattern}")
 
-    def moment(self, name: str) -> float | None:
-        """Give a time filter."""
+    def time_filter(self, name: str) -> float | None:
+        """Return a time filter in seconds since the epoch; raise ServiceError for an invalid one."""
         text = self.request.query.get(name)
         if text is None:
             return None
-        moment = _read_time(text)
+        moment = _parse_time(text)
         if moment is None:
-            raise invalid(name, f"Value {text!r} at {name} is not an ISO 8601 time in UTC", "CANNOT_PARSE")
+            raise validation_error(name, f"Value {text!r} at {name} is not an ISO 8601 time in UTC", "CANNOT_PARSE")
         return moment
 
-    def status(self) -> str | None:
-        """Give the status filter."""
+    def status_filter(self) -> str | None:
+        """Return the status filter; raise ServiceError for an unknown status."""
         status = self.request.query.get("syncStatus")
         if status is not None and status not in STATUSES:
-            raise invalid("syncStatus", f"Value {status!r} must be one of {', '.join(STATUSES)}")
+            raise validation_error("syncStatus", f"Value {status!r} must be one of {', '.join(STATUSES)}")
         return status
 
     @property
-    def place(self) -> pagination.PageCursor:
-        """Tell where the page that is asked for begins."""
-        return pagination.redeem(self.request.query.get("nextToken"), self._question, self.now)
+    def cursor(self) -> pagination.PageCursor:
+        """Return the position of the requested page."""
+        return pagination.decode_token(self.request.query.get("nextToken"), self._listing, self.now)
 
     def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
-        """Answer with the page that was asked for."""
-        size, (page, offset, as_of) = self._page_size(), self.place
+        """Return the requested page of a list, under a key, with the token of the next page."""
+        size, (page, offset, as_of) = self._page_size(), self.cursor
         following = pagination.PageCursor(page + 1, offset + size, as_of)
-        more = {"nextToken": pagination.issue(following, self._question)} if offset + size < len(items) else {}
+        more = {"nextToken": pagination.encode_token(following, self._listing)} if offset + size < len(items) else {}
         return {key: [render(item) for item in items[offset : offset + size]], **more}
 
     @property
-    def _question(self) -> str:
+    def _listing(self) -> str:
         filters = {name: value for name, value in self.request.query.items() if name in self.route.filters}
         return f"{self.request.path} {sorted(filters.items())}"
 
     def _page_size(self) -> int:
-        text = self.request.query.get("maxResults", str(DEFAULT_PAGE))
+        text = self.request.query.get("maxResults", str(DEFAULT_PAGE_SIZE))
+        most = self.route.max_page_size
         if not (text.isascii() and text.isdecimal()):
-            raise invalid("maxResults", f"Value {text!r} at maxResults is not a number", "CANNOT_PARSE")
-        if not 1 <= int(text[:9]) <= self.route.largest:
-            raise invalid("maxResults", f"Value {text!r} at maxResults must be between 1 and {self.route.largest}")
-        return min(int(text), self._paging.sizes.get(self.route.operation, int(text)))
+            raise validation_error("maxResults", f"Value {text!r} at maxResults is not a number", "CANNOT_PARSE")
+        if not 1 <= int(text[:9]) <= most:
+            raise validation_error("maxResults", f"Value {text!r} at maxResults must be between 1 and {most}")
+        return min(int(text), self._page_sizes.get(self.route.operation, int(text)))
 
 
 def _ids_in(arn: str) -> dict[str, str]:
-    """Give the ids that an ARN names."""
+    """Return the ids in the ARN of an application, an index or a data source."""
     path = ARN_PATH.fullmatch(arn.rpartition(":")[2])
     return {name: identifier for name, identifier in path.groupdict().items() if identifier} if path else {}
 
 
-def _read_time(text: str) -> float | None:
+def _parse_time(text: str) -> float | None:
     try:
         return datetime.fromisoformat(text).timestamp() if _TIME.fullmatch(text) else None
     except ValueError:
@@ -163,9 +160,9 @@ def _read_time(text: str) -> float | None:
 @lru_cache(maxsize=10_000)
 def _find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
     for route in ROUTES:
-        found = route.path.fullmatch(path)
-        if found and method == "GET":
-            return route, found.groupdict()
+        match = route.path.fullmatch(path)
+        if match and method == "GET":
+            return route, match.groupdict()
     raise ServiceError("UnknownOperationException", 404, f"no operation at {method} {path}")
 
 

@@ -9,7 +9,7 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
-from exporter.simulator.service import Logged, Service
+from exporter.simulator.service import SimulatedService
 from exporter.simulator.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -18,36 +18,34 @@ if TYPE_CHECKING:
     from exporter.simulator.clock import SimulatedClock
     from exporter.simulator.fleet import Fleet
 
-__all__ = ["Logged", "SimulatedQBusiness"]
-
-FOR_EVER = 10**15  # bytes of a body that does not end
-MORE = b" " * 65536
+ENDLESS_LENGTH = 10**15  # the Content-Length of a body that never ends
+FILLER = b" " * 65536
 
 
-class SimulatedQBusiness(Service):
-    """A Q Business endpoint; use it as a context manager, or start and stop it."""
+class SimulatedQBusiness(SimulatedService):
+    """An endpoint of Amazon Q Business. Use it as a context manager, or call start and stop."""
 
-    def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, *, port: int = 0, **unpromised: str) -> None:
-        super().__init__(fleet, clock, **unpromised)
-        self.tls: ssl.SSLContext | None = None  # may change; with it connections begin with a handshake
+    def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, *, port: int = 0, **listing: str) -> None:
+        super().__init__(fleet, clock, **listing)
+        self.tls: ssl.SSLContext | None = None  # tests may set it at any time; new connections then use TLS
         self._stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"service": self})
-        self._server = _Server(("127.0.0.1", port), handler, bind_and_activate=True)
+        self._server = _LoopbackServer(("127.0.0.1", port), handler, bind_and_activate=True)
         self._server.service = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)
 
     @property
     def url(self) -> str:
-        """Give the endpoint."""
+        """Return the endpoint's URL."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop at once, whatever is still waiting for an answer."""
+        """Stop at once, and abandon requests in progress."""
         self._stopping.set()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -56,7 +54,7 @@ class SimulatedQBusiness(Service):
         self._server.server_close()
 
     def __enter__(self) -> Self:
-        """Begin to serve."""
+        """Start serving."""
         self.start()
         return self
 
@@ -65,16 +63,16 @@ class SimulatedQBusiness(Service):
         self.stop()
 
     def drop_connections(self) -> None:
-        """Drop every connection that is open; others may be made."""
+        """Close every open connection. New connections are still accepted."""
         self._server.drop_connections()
 
     def wait(self, seconds: float) -> bool:
-        """Let an answer be late; tell whether it may still be sent."""
+        """Delay a response; return whether it may still be sent."""
         return not self._stopping.wait(seconds) if seconds else not self._stopping.is_set()
 
 
-class _Server(ThreadingHTTPServer):
-    """A threaded server that can drop its open connections."""
+class _LoopbackServer(ThreadingHTTPServer):
+    """A threaded server that can close its open connections."""
 
     daemon_threads = True
     block_on_close = False
@@ -88,7 +86,7 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         connection, address = super().get_request()
         if self.service and self.service.tls:
-            # The handshake is left to the thread that reads from it.
+            # The thread that reads from the connection performs the handshake.
             connection = self.service.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         self._open.add(connection)
         return connection, address
@@ -98,27 +96,27 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that go away are what half of the tests are about."""
+        """Log nothing: many tests disconnect clients on purpose."""
 
     def drop_connections(self) -> None:
-        """Drop every connection that is open."""
+        """Close every open connection."""
         for connection in list(self._open):
             try:
-                # Closing alone wakes no thread that reads from it, and tells the client nothing.
+                # close() alone neither wakes a thread that reads from the socket nor informs the client.
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # the client was first
+                continue  # the client closed it first
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Sends what the service answers, or fails to as it is told."""
+    """Sends the service's responses, or fails to send them as the response demands."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     service: SimulatedQBusiness
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -133,30 +131,30 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 (http.server's names)
 
     def _send(self, response: Response) -> None:
-        self.close_connection |= response.resets or response.missing > 0 or response.endless
-        if not response.resets or response.missing:
-            answer = _head(response) + response.body[: len(response.body) - response.missing]
-            if response.drips:
-                self._drip(answer, response.drips)
+        self.close_connection |= response.is_reset or response.missing_bytes > 0 or response.is_endless
+        if not response.is_reset or response.missing_bytes:
+            content = _head(response) + response.body[: len(response.body) - response.missing_bytes]
+            if response.byte_interval:
+                self._drip(content, response.byte_interval)
             else:
-                # In one piece: two would wait for each other's acknowledgement.
-                self.wfile.write(answer)
-        while response.endless and self.service.wait(0):
-            self.wfile.write(MORE)
-        if response.resets:
-            # Lingering for no time makes closing a reset.
+                # One write: a second one would wait for the acknowledgement of the first.
+                self.wfile.write(content)
+        while response.is_endless and self.service.wait(0):
+            self.wfile.write(FILLER)
+        if response.is_reset:
+            # With a linger time of zero, close() sends a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
-    def _drip(self, answer: bytes, seconds: float) -> None:
-        for byte in answer:
+    def _drip(self, content: bytes, seconds: float) -> None:
+        for byte in content:
             if not self.service.wait(seconds):
                 return
             self.wfile.write(bytes([byte]))
 
 
 def _head(response: Response) -> bytes:
-    length = FOR_EVER if response.endless else len(response.body)
+    length = ENDLESS_LENGTH if response.is_endless else len(response.body)
     headers = {**response.headers, "Content-Length": str(length)}
     lines = [f"HTTP/1.1 {response.status} {responses.get(response.status, '')}"]
     lines += [f"{name}: {value}" for name, value in headers.items() if value]

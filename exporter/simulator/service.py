@@ -1,4 +1,4 @@
-"""The service without sockets: its API, its faults on demand, and a log of what was asked."""
+"""The service without sockets: its API, its faults and a log of its requests."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from uuid import uuid4
 from exporter.simulator import faults
 from exporter.simulator.api import Api
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.wire import Call, Request, Response, ServiceError, refuse
+from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, error_response
 
 if TYPE_CHECKING:
     from exporter.simulator.clock import SimulatedClock
     from exporter.simulator.fleet import Fleet
 
-REMEMBERED = 200_000  # requests: a demo may run for weeks
+MAX_LOGGED = 200_000  # requests; a demo may run for weeks
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """One request that the service saw: what it asked, by whom, when (simulated and monotonic), and what came of it."""
+class LoggedRequest:
+    """A request in the log: its call, its access key, its simulated and monotonic time, and its result."""
 
-    call: Call
+    call: ApiCall
     access_key: str
     at: float
     monotonic: float
@@ -34,49 +34,49 @@ class Logged:
     user_agent: str
 
 
-class Service:
-    """Q Business over a fleet: `respond` says what would be answered, and how it would fail on its way.
+class SimulatedService:
+    """Amazon Q Business over a fleet; `respond` returns a response and how its transmission fails.
 
-    `unpromised` is what Api knows by that word: order, reading, pages.
+    `listing` are the options of Api: order, time_filter, paging.
     """
 
-    def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, **unpromised: str) -> None:
+    def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, **listing: str) -> None:
         self.clock = clock or ScaledClock()
         self.fleet = fleet
-        self.faults = faults.Faults()
-        self.api = Api(fleet, **unpromised)
-        self.requests: list[Logged] = []
-        self._logging = threading.Lock()
+        self.faults = faults.ActiveFaults()
+        self.api = Api(fleet, **listing)
+        self.requests: list[LoggedRequest] = []
+        self._log_mutex = threading.Lock()
 
     def respond(self, request: Request) -> Response:
-        """Answer a request as the service is now, faults included; waiting is left to who sends it."""
+        """Return the response to a request at this time, faults included. The caller does the waiting."""
         now = self.clock.now()
-        call, fault = Call("Unknown"), None
+        call, fault = ApiCall("Unknown"), None
         try:
-            call = self.api.understand(request)
+            call = self.api.parse_call(request)
             fault = self.faults.take(call, now)
             response = self.api.handle(request, now)
         except ServiceError as error:
-            response = refuse(error)
+            response = error_response(error)
         if fault:
             response = faults.apply(fault, call, response)
         headers = {"Date": formatdate(now, usegmt=True), "x-amzn-RequestId": str(uuid4())}
         response = replace(response, headers={**headers, **response.headers})
         agent = request.headers.get("user-agent", "")
         name = fault.kind if fault else None
-        self._log(Logged(call, request.access_key, now, time.monotonic(), response.status, name, agent))
+        self._log(LoggedRequest(call, request.access_key, now, time.monotonic(), response.status, name, agent))
         return response
 
-    def asked(self, operation: str | None = None, data_source_id: str | None = None) -> list[Logged]:
-        """Give the requests of an operation, for a data source."""
+    def logged(self, operation: str | None = None, data_source_id: str | None = None) -> list[LoggedRequest]:
+        """Return the logged requests, or those of an operation or a data source."""
         return [
-            logged
-            for logged in list(self.requests)
-            if operation in {None, logged.call.operation} and data_source_id in {None, logged.call.data_source_id}
+            request
+            for request in list(self.requests)
+            if operation in {None, request.call.operation} and data_source_id in {None, request.call.data_source_id}
         ]
 
-    def _log(self, logged: Logged) -> None:
-        with self._logging:
-            self.requests.append(logged)
-            if len(self.requests) > REMEMBERED:
-                del self.requests[: REMEMBERED // 2]
+    def _log(self, request: LoggedRequest) -> None:
+        with self._log_mutex:
+            self.requests.append(request)
+            if len(self.requests) > MAX_LOGGED:
+                del self.requests[: MAX_LOGGED // 2]

@@ -1,4 +1,4 @@
-"""Requests and answers of the simulated service, and its errors."""
+"""Requests and responses of the simulated service, and its errors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as the service sees it: `path` and `query` decoded."""
+    """An HTTP request as the service sees it, with `path` and `query` decoded."""
 
     method: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
-    repeated: frozenset[str] = frozenset()  # query parameters that were given more than once
+    repeated: frozenset[str] = frozenset()  # query parameters that appear more than once
 
     @classmethod
     def parse(cls, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Request:
-        """Read a request's target; header names are to be in lower case."""
+        """Parse the request target. Header names must be in lower case."""
         url = urlsplit(target)
         pairs = parse_qsl(url.query, keep_blank_values=True)
         times = Counter(name for name, _ in pairs)
@@ -31,27 +31,27 @@ class Request:
 
     @property
     def access_key(self) -> str:
-        """Give the access key that signed it (SigV4); empty when none did."""
+        """Return the access key of the SigV4 signature, or an empty string for an unsigned request."""
         return self.headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer, and what may go wrong on its way."""
+    """An HTTP response, and how its transmission fails."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    missing: int = 0  # bytes of the body that are promised and never come
-    resets: bool = False  # the connection is torn down: before the answer, or instead of what is missing
-    drips: float = 0.0  # seconds between any two bytes, headers included
-    endless: bool = False  # after the body comes more of it, for ever
+    delay: float = 0.0  # seconds before the first byte
+    missing_bytes: int = 0  # bytes of the body that Content-Length announces and that are never sent
+    is_reset: bool = False  # the connection is reset: before the response, or in place of the missing bytes
+    byte_interval: float = 0.0  # seconds between any two bytes, headers included
+    is_endless: bool = False  # more bytes follow the body without end
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What a request asks for, once it is understood."""
+class ApiCall:
+    """The operation that a request calls, with the parameters that faults and tests select by."""
 
     operation: str
     application_id: str = ""
@@ -66,7 +66,7 @@ class Call:
 
 
 class ServiceError(Exception):
-    """An error that the API has: its name, HTTP status and further members."""
+    """An error of the API: its name, its HTTP status and its further members."""
 
     def __init__(self, name: str, status: int, message: str, **members: Any) -> None:  # noqa: ANN401 (JSON)
         super().__init__(message)
@@ -75,31 +75,31 @@ class ServiceError(Exception):
         self.members = members
 
 
-def answer(data: object) -> Response:
-    """Answer with JSON."""
+def json_response(data: object) -> Response:
+    """Return a successful response with a JSON body."""
     return Response(200, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 
-def refuse_in_xml(error: ServiceError) -> Response:
-    """Answer with an error as the Security Token Service has it."""
-    said = f"<Code>{error.name}</Code><Message>{error}</Message>"
-    body = f"<ErrorResponse><Error>{said}</Error></ErrorResponse>"
+def xml_error_response(error: ServiceError) -> Response:
+    """Return an error in the format of the Security Token Service."""
+    members = f"<Code>{error.name}</Code><Message>{error}</Message>"
+    body = f"<ErrorResponse><Error>{members}</Error></ErrorResponse>"
     return Response(error.status, body.encode(), {"Content-Type": "text/xml"})
 
 
-def refuse(error: ServiceError) -> Response:
-    """Answer with an error, as rest-json has it: its name in a header, its message in the body."""
+def error_response(error: ServiceError) -> Response:
+    """Return an error in the rest-json format: its name in a header, its message in the body."""
     body = json.dumps({"message": str(error), **error.members}).encode()
     return Response(error.status, body, {"Content-Type": "application/json", "x-amzn-errortype": error.name})
 
 
-def invalid(field_name: str, message: str, reason: str = "FIELD_VALIDATION_FAILED") -> ServiceError:
-    """Make the error for a member that does not fit its constraints."""
+def validation_error(field_name: str, message: str, reason: str = "FIELD_VALIDATION_FAILED") -> ServiceError:
+    """Return the error for a parameter that violates its constraints."""
     fields = [{"name": field_name, "message": message}]
     return ServiceError("ValidationException", 400, message, reason=reason, fields=fields)
 
 
-def not_found(kind: str, identifier: str) -> ServiceError:
-    """Make the error for a resource that is not there."""
+def not_found_error(kind: str, identifier: str) -> ServiceError:
+    """Return the error for a resource that does not exist."""
     message = f"{kind} {identifier} does not exist"
     return ServiceError("ResourceNotFoundException", 404, message, resourceId=identifier, resourceType=kind)

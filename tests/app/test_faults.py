@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.simulator.faults import KINDS
+from exporter.simulator.faults import FAULT_KINDS
 from tests.support.faults.matrix import FAULTS, OPERATIONS, WAYS, Cell, cells
 from tests.support.faults.runner import Stages, try_cell
 
@@ -33,7 +33,7 @@ def test_a_fault_is_said_and_survived(cell: Cell, monkeypatch: pytest.MonkeyPatc
 
 def test_every_fault_of_the_simulator_is_in_the_matrix() -> None:
     """With every operation that it can befall, and each cell has a name of its own."""
-    assert {fault.kind for fault in FAULTS} == KINDS
+    assert {fault.kind for fault in FAULTS} == FAULT_KINDS
     names = sorted(map(str, cells()))
     assert len([name for name, _ in groupby(names)]) == len(names)
     assert set(SAMPLE) <= set(names)

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter import config
 from exporter.simulator.api import SECRET_MARKER
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, eventually
@@ -57,13 +57,15 @@ HOSTILE = {
 CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 
 
-def application(name: str, text: str) -> Application:
+def application(name: str, text: str) -> SimulatedApplication:
     """Build an application in which everything is called by a text, and a job failed with it."""
     error = {"error_code": text, "error_message": f"[{text}] {text}", "source_error": text}
     job = PlannedJob(make_id(name), time.time() - 900, 60, 30, "FAILED", **error)  # type: ignore[arg-type]  # those of errors are text
-    source = DataSource(text, kind=text, schedule=text, id=make_id(name), jobs=[job])
+    source = SimulatedDataSource(text, kind=text, schedule=text, id=make_id(name), jobs=[job])
     source.tags, source.error = {"team": text, text[:128]: "x"}, {"errorCode": text, "errorMessage": text}
-    return Application(text, [Index(text, [source], id=make_id("index", name))], id=make_id("application", name))
+    return SimulatedApplication(
+        text, [SimulatedIndex(text, [source], id=make_id("index", name))], id=make_id("application", name)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.simulator.api import SECRET_MARKER
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, eventually, serve
@@ -23,15 +23,15 @@ INFO = "qbusiness_data_source_info"
 
 def account_fleet(account: str, applications: int, indexes: int, sources: int) -> Fleet:
     """Build an account with so many applications and indexes in all, and data sources spread over them."""
-    fleet = Fleet([Application(f"app-{account[0]}-{n}") for n in range(applications)], account=account)
-    places = [Index(f"index-{account[0]}-{n}") for n in range(indexes)]
+    fleet = Fleet([SimulatedApplication(f"app-{account[0]}-{n}") for n in range(applications)], account=account)
+    places = [SimulatedIndex(f"index-{account[0]}-{n}") for n in range(indexes)]
     for number, index in enumerate(places):
         fleet.applications[number % applications].indexes.append(index)
     for number in range(sources):
         name = f"source-{account[0]}-{number}"
         job = PlannedJob(make_id("job", name), time.time() - 3600, 60, 30, documents={"added": number})
         schedule = "cron(0 3 * * ? *)" if number % 2 else ""
-        places[number % indexes].data_sources.append(DataSource(name, schedule=schedule, jobs=[job]))
+        places[number % indexes].data_sources.append(SimulatedDataSource(name, schedule=schedule, jobs=[job]))
     return fleet
 
 
@@ -47,9 +47,9 @@ def target(service: SimulatedQBusiness, interval: str = "200ms", **more: Any) ->
     return {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "discovery": discovery, **more}
 
 
-def small_fleet(*sources: DataSource) -> Fleet:
+def small_fleet(*sources: SimulatedDataSource) -> Fleet:
     """Put data sources into one index of one application."""
-    return Fleet([Application("intranet", [Index("main", list(sources))])])
+    return Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", list(sources))])])
 
 
 def shown(program: Program, **labels: str) -> float:
@@ -105,10 +105,10 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
         assert scrape.value("qbusiness_target_up", target="account-2", aws_account_id=ACCOUNTS[1]) == 1
         assert scrape.value("qbusiness_target_up", target="account-3", aws_account_id=ACCOUNTS[2]) == 0
         # Several rounds and polls later nothing has been asked again, and nothing said again.
-        rounds = len(services[1].asked("ListApplications"))
-        descriptions = [len(service.asked("GetDataSource")) for service in services]
-        eventually(lambda: len(services[1].asked("ListApplications")) >= rounds + 3)
-        assert [len(service.asked("GetDataSource")) for service in services] == descriptions == [200 - lost, 200, 0]
+        rounds = len(services[1].logged("ListApplications"))
+        descriptions = [len(service.logged("GetDataSource")) for service in services]
+        eventually(lambda: len(services[1].logged("ListApplications")) >= rounds + 3)
+        assert [len(service.logged("GetDataSource")) for service in services] == descriptions == [200 - lost, 200, 0]
         assert len(log_lines(program, "account-1", "level=warn")) == 1
         assert len(log_lines(program, "account-1", denied.id, "AccessDeniedException")) == 1
         assert len(log_lines(program, "account-3", "level=warn")) == 1
@@ -125,14 +125,14 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
 
 def test_a_new_source_appears_and_its_jobs_since_the_beginning_count(tmp_path: Path) -> None:
     """Within an interval; a source that is no longer listed goes, and no error makes one go."""
-    fleet = small_fleet(DataSource("old"))
+    fleet = small_fleet(SimulatedDataSource("old"))
     with SimulatedQBusiness(fleet) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         eventually(lambda: shown(program) == 1)
         time.sleep(
             2.5
         )  # AWS's clock is good to a second, and to be sure counting begins a second after the first answer
         ended = PlannedJob(make_id("job"), time.time() - 0.2, 0.05, 0.05, documents={"added": 3})
-        fleet.applications[0].indexes[0].data_sources.append(DataSource("new", jobs=[ended]))
+        fleet.applications[0].indexes[0].data_sources.append(SimulatedDataSource("new", jobs=[ended]))
         eventually(lambda: shown(program) == 2)
         scrape = program.scrape()
         assert scrape.value("qbusiness_sync_jobs_completed_total", data_source="new", status="SUCCEEDED") == 1
@@ -153,13 +153,15 @@ def test_a_new_source_appears_and_its_jobs_since_the_beginning_count(tmp_path: P
 
 def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
     """What was found is remembered, and shown as stale; nothing is asked again when the outage is over."""
-    fleet = small_fleet(DataSource("hr", schedule="cron(0 3 * * ? *)"), DataSource("wiki", tags={"team": "it"}))
+    fleet = small_fleet(
+        SimulatedDataSource("hr", schedule="cron(0 3 * * ? *)"), SimulatedDataSource("wiki", tags={"team": "it"})
+    )
     more: dict[str, Any] = {"discovery": {"tag_labels": ["team"], "exclude": [{"tags": {"team": "none"}}]}}
     with SimulatedQBusiness(fleet) as service:
         with serve(tmp_path, config(tmp_path / "state.db", target(service, **more))) as program:
             eventually(lambda: program.scrape().value(INFO) == 2)
             program.stop()
-        described = len(service.asked("GetDataSource"))
+        described = len(service.logged("GetDataSource"))
         service.faults.add("server_error")
         with serve(tmp_path, config(tmp_path / "state.db", target(service, **more))) as program:
             eventually(lambda: program.scrape().value(INFO, tag_team="it", aws_account_id="111122223333") == 1)
@@ -170,12 +172,12 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
             service.faults.clear()
             eventually(lambda: shown(program) == 2)
             program.until_ready()
-        assert len(service.asked("GetDataSource")) == described
+        assert len(service.logged("GetDataSource")) == described
 
 
 def test_the_first_scrape_after_a_restart_has_everything(tmp_path: Path) -> None:
     """As it was, and as old as it is, before AWS was asked anything: no alert begins anew, no series has a gap."""
-    with SimulatedQBusiness(small_fleet(*(DataSource(f"hr-{number}") for number in range(20)))) as service:
+    with SimulatedQBusiness(small_fleet(*(SimulatedDataSource(f"hr-{number}") for number in range(20)))) as service:
         ended = PlannedJob("e" * 36, time.time() - 300, 100, 100, documents={"added": 7})
         for _, _, source in service.fleet.data_sources():
             source.jobs = [ended]
@@ -193,7 +195,7 @@ def test_the_first_scrape_after_a_restart_has_everything(tmp_path: Path) -> None
 
 def test_two_targets_that_see_the_same_poll_it_once(tmp_path: Path) -> None:
     """With a warning, by the first of them."""
-    with SimulatedQBusiness(small_fleet(DataSource("hr"), DataSource("it"))) as service:
+    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as service:
         twins = [target(service, name="first"), target(service, name="second", profile="other")]
         (tmp_path / "aws").write_text("[profile other]\naws_access_key_id = x\naws_secret_access_key = y\n")
         own = {"AWS_CONFIG_FILE": str(tmp_path / "aws")}
@@ -208,7 +210,7 @@ def test_two_targets_that_see_the_same_poll_it_once(tmp_path: Path) -> None:
 
 def test_a_target_that_cannot_be_reached_touches_no_other(tmp_path: Path) -> None:
     """A wrong region, as a name that nobody knows."""
-    with SimulatedQBusiness(small_fleet(DataSource("hr"))) as service:
+    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
         lost = {"name": "lost", "region": "us-west-2", "endpoint_url": "http://qbusiness.nowhere.invalid"}
         with serve(tmp_path, config(":memory:", target(service), lost, timeout="500ms")) as program:
             eventually(lambda: shown(program) == 1)
@@ -222,8 +224,8 @@ def test_a_target_that_cannot_be_reached_touches_no_other(tmp_path: Path) -> Non
 
 def test_named_sources_are_described_and_keep_their_names(tmp_path: Path) -> None:
     """Beside what is found: a configured name and labels win, the type and schedule are AWS's."""
-    source = DataSource("hr", "SHAREPOINTV2", schedule="cron(0 3 * * ? *)")
-    fleet = small_fleet(source, DataSource("found"))
+    source = SimulatedDataSource("hr", "SHAREPOINTV2", schedule="cron(0 3 * * ? *)")
+    fleet = small_fleet(source, SimulatedDataSource("found"))
     with SimulatedQBusiness(fleet) as service:
         ids = {"application_id": fleet.applications[0].id, "index_id": fleet.applications[0].indexes[0].id}
         named = {**ids, "data_source_id": source.id, "name": "people", "labels": {"team": "hr"}}
@@ -247,7 +249,7 @@ def test_an_empty_account_is_ready_and_says_so(tmp_path: Path) -> None:
 def test_it_runs_without_any_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK's own region, credentials and endpoint; what is there is found."""
     monkeypatch.chdir(tmp_path)
-    with SimulatedQBusiness(small_fleet(DataSource("hr"))) as service:
+    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
         env = {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": service.url}
         with Program([], env) as program:
             program.until_ready()

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.fleet import DataSource, expected_totals, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.oracle import expected_totals
 from tests.support.prometheus_server import prometheus, scraping
 
 
 def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
     """Counters from zero, gauges, quantiles and exemplars, as the simulated service knows them to be."""
     clock = ScaledClock()
-    sources = [DataSource("hr"), DataSource("faq")]
+    sources = [SimulatedDataSource("hr"), SimulatedDataSource("faq")]
     with (
         SimulatedQBusiness(fleet_of(*sources), clock) as service,
         serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
@@ -70,11 +71,11 @@ def test_what_the_docs_ask_prometheus_finds_who_was_never_synced_and_who_is_over
     schedule = f"cron(0 {hours[1] if time.gmtime(now).tm_min >= 31 else hours[0]} * * ? *)"
     day = 86400.0
     sources = [
-        DataSource("never", schedule=schedule),
-        DataSource("overdue", schedule=schedule, jobs=[PlannedJob(make_id("o"), now - day, 60, 30)]),
-        DataSource("done", schedule=schedule, jobs=[PlannedJob(make_id("d"), now - 600, 60, 30)]),
-        DataSource("busy", schedule=schedule, jobs=[PlannedJob(make_id("b"), now - 600, 9000, 30)]),
-        DataSource("on-demand", jobs=[PlannedJob(make_id("x"), now - 9 * day, 60, 30)]),
+        SimulatedDataSource("never", schedule=schedule),
+        SimulatedDataSource("overdue", schedule=schedule, jobs=[PlannedJob(make_id("o"), now - day, 60, 30)]),
+        SimulatedDataSource("done", schedule=schedule, jobs=[PlannedJob(make_id("d"), now - 600, 60, 30)]),
+        SimulatedDataSource("busy", schedule=schedule, jobs=[PlannedJob(make_id("b"), now - 600, 9000, 30)]),
+        SimulatedDataSource("on-demand", jobs=[PlannedJob(make_id("x"), now - 9 * day, 60, 30)]),
     ]
     with (
         SimulatedQBusiness(fleet_of(*sources)) as service,

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, expected_totals, make_id
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import agrees, lively, settle
+from tests.support.oracle import agrees, expected_totals, lively, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,8 @@ def naming(config: dict[str, Any], *places: int, **polling: object) -> dict[str,
 def service() -> Iterator[SimulatedQBusiness]:
     """Serve three data sources with an ended job each."""
     sources = [
-        DataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)]) for name in ("hr", "it", "law")
+        SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)])
+        for name in ("hr", "it", "law")
     ]
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         yield service
@@ -77,14 +78,14 @@ def test_sources_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> Non
     ids = [source.id for _, _, source in service.fleet.data_sources()]
     with serve(tmp_path, naming(config, 0, 1)) as program:
         program.until_ready()
-        asked = len(service.asked("ListDataSourceSyncJobs", ids[0]))
+        asked = len(service.logged("ListDataSourceSyncJobs", ids[0]))
         reload(program, naming(config, 0, 2))
         scrape = program.scrape()
         assert scrape.value(POLLED, data_source_id=ids[0]) is not None
         assert scrape.value("qbusiness_poll_success", data_source_id=ids[0]) == 1
         assert scrape.value(POLLED, data_source_id=ids[1]) is None
         eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=ids[2]) == 1)
-        assert len(service.asked("ListDataSourceSyncJobs", ids[0])) == asked
+        assert len(service.logged("ListDataSourceSyncJobs", ids[0])) == asked
         assert program.scrape().value("qbusiness_exporter_data_sources") == 2
         assert program.get("/-/ready")[0] == 200
         eventually(lambda: lines(program, "data source added", f"data_source_id={ids[2]}"))
@@ -141,7 +142,9 @@ def test_intervals_apply_to_what_waits(service: SimulatedQBusiness, tmp_path: Pa
 
 def test_targets_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """With all of their series; another target goes on untouched."""
-    other = Fleet([Application("support", [Index("faq", [DataSource("zendesk")])])], region="eu-west-1")
+    other = Fleet(
+        [SimulatedApplication("support", [SimulatedIndex("faq", [SimulatedDataSource("zendesk")])])], region="eu-west-1"
+    )
     with SimulatedQBusiness(other) as second:
         config = config_for(service, tmp_path / "state.db")
         more = {"name": "emea", "region": "eu-west-1", "endpoint_url": second.url}
@@ -172,7 +175,7 @@ def test_an_index_that_another_target_shows_stays(service: SimulatedQBusiness, t
     both = {**config, "targets": [{**one, "name": "one"}, {**one, "name": "two"}]}
     with serve(tmp_path, both) as program:
         program.until_ready()
-        eventually(lambda: len(service.asked("ListDataSources")) == 2)
+        eventually(lambda: len(service.logged("ListDataSources")) == 2)
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 2)
         reload(program, {**config, "targets": both["targets"][1:]})
         assert program.scrape().value("qbusiness_index_documents") is not None
@@ -192,7 +195,7 @@ def test_filters_change(service: SimulatedQBusiness, tmp_path: Path) -> None:
         (_, _, source), *_ = service.fleet.data_sources()
         source.jobs.append(PlannedJob(make_id("new"), time.time() + 2, 0.5, 0.1))
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
-        described = len(service.asked("GetDataSource"))
+        described = len(service.logged("GetDataSource"))
         reload(program, filtered("h*"))
         scrape = program.scrape()
         assert scrape.value(COMPLETED, data_source="hr") is None
@@ -202,7 +205,7 @@ def test_filters_change(service: SimulatedQBusiness, tmp_path: Path) -> None:
         reload(program, filtered())
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
         eventually(lambda: lines(program, "data source found", "data_source=hr"))
-        assert len(service.asked("GetDataSource")) == described + 1
+        assert len(service.logged("GetDataSource")) == described + 1
 
 
 def test_what_needs_a_restart_says_so(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -226,7 +229,7 @@ def counted(program: Program) -> dict[Series, float]:
 def test_every_job_counts_once_however_often_it_reloads(tmp_path: Path) -> None:
     """While jobs come and go and polls are under way: totals are the truth, and no counter was ever seen to fall."""
     clock = ScaledClock()
-    sources = [DataSource(f"source-{number}") for number in range(4)]
+    sources = [SimulatedDataSource(f"source-{number}") for number in range(4)]
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, tmp_path / "state.db")
         with serve(tmp_path, config) as program:

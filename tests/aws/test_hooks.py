@@ -31,13 +31,13 @@ from exporter.providers.qbusiness.permissions import PERMISSIONS
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator.api import SECRET_MARKER
-from exporter.simulator.clock import ManualClock
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import NOON
 from tests.support.faults import matrix
 from tests.support.harness import fleet_of
+from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ class Rig:
     def __init__(self, **target: Any) -> None:
         self.clock = ManualClock(NOON)
         jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(25)]
-        self.source = DataSource("hr", jobs=jobs)
+        self.source = SimulatedDataSource("hr", jobs=jobs)
         self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
         self.attempts = RequestObserver()
         settings = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **target})
@@ -241,7 +241,7 @@ def test_without_a_date_the_last_one_counts_on(rig: Rig) -> None:
 
 def test_text_that_cannot_be_written_is_made_so(rig: Rig) -> None:
     """Half a surrogate pair, which JSON lets through, would fail every page that it stands on."""
-    rig.source.jobs[:] = [PlannedJob(make_id(1), NOON - 60, odd={"status": "PAUSED\ud800"})]
+    rig.source.jobs[:] = [PlannedJob(make_id(1), NOON - 60, overrides={"status": "PAUSED\ud800"})]
     rig.source.name = "hr\udfff"
     (job,) = rig.read()
     assert job.status == "PAUSED?"

@@ -29,14 +29,14 @@ from exporter.metrics import SourceFamilies
 from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
 from exporter.polling.poller import Poller
 from exporter.runtime import System
-from exporter.simulator.clock import ManualClock
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from tests.support.builders import HOUR, POLICY
 from tests.support.contexts import RecordingPublisher, make_context
 from tests.support.harness import fleet_of
+from tests.support.manual_clock import ManualClock
 from tests.support.random_fleet import random_fleet
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def remembering(fleet: Fleet) -> Fleet:
     """Let the service list everything that ever was."""
     for _, _, source in fleet.data_sources():
         if source.routine:
-            source.routine = replace(source.routine, remembered=10**6)
+            source.routine = replace(source.routine, max_listed=10**6)
     return fleet
 
 
@@ -219,10 +219,10 @@ def test_the_past_is_told_as_it_would_have_been_scraped(
 def service() -> Iterator[SimulatedQBusiness]:
     """Serve two data sources that have a sync behind them, and one that never had any."""
     past = [
-        DataSource(name, "CUSTOM", jobs=[PlannedJob(make_id(name), BEGIN - 2 * HOUR, 600, 300)])
+        SimulatedDataSource(name, "CUSTOM", jobs=[PlannedJob(make_id(name), BEGIN - 2 * HOUR, 600, 300)])
         for name in ("hr", "it")
     ]
-    with SimulatedQBusiness(fleet_of(*past, DataSource("new")), ManualClock(BEGIN)) as service:
+    with SimulatedQBusiness(fleet_of(*past, SimulatedDataSource("new")), ManualClock(BEGIN)) as service:
         yield service
 
 
@@ -288,7 +288,7 @@ def test_a_job_without_end_is_told_where_it_began(
 ) -> None:
     """That it ended is certain, and when is not: the log says so."""
     (_, _, source), *_ = service.fleet.data_sources()
-    source.change(source.jobs[0].execution_id, odd={"endTime": None})
+    source.change(source.jobs[0].execution_id, overrides={"endTime": None})
     past = pages(backfill(service, tmp_path, monkeypatch))
     first = next(at for at, page in past.items() if value(page, "qbusiness_sync_jobs_completed_total") == 1)
     assert first == BEGIN - 2 * HOUR

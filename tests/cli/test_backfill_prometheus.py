@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.simulator.fleet import DataSource, expected_totals, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.oracle import expected_totals
 from tests.support.prometheus_server import Prometheus, prometheus, scraping
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ OUTCOMES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED")
 COMPLETED = "qbusiness_sync_jobs_completed_total"
 
 
-def sources_of(now: float) -> list[DataSource]:
+def sources_of(now: float) -> list[SimulatedDataSource]:
     """Build data sources with three hours behind them and a job in progress."""
     sources = []
     for name, every in (("hr", 700.0), ("it", 1900.0)):
@@ -34,15 +35,15 @@ def sources_of(now: float) -> list[DataSource]:
             for n in range(int((3 * HOUR - 400) / every))
         ]
         over_the_seam = PlannedJob(make_id(name, "over"), now - 300, HOUR, HOUR, "SUCCEEDED", {"added": 1000})
-        sources.append(DataSource(name, jobs=[*past, over_the_seam]))
+        sources.append(SimulatedDataSource(name, jobs=[*past, over_the_seam]))
     return sources
 
 
-def go_on(source: DataSource) -> None:
+def go_on(source: SimulatedDataSource) -> None:
     """End the job in progress, and let a job of each outcome begin and end."""
     now = time.time() + 1
     over = source.jobs[-1]
-    source.change(over.execution_id, crawls=now - over.started - 0.1, indexes=0.1)
+    source.change(over.execution_id, crawl_seconds=now - over.started - 0.1, index_seconds=0.1)
     source.jobs += [
         PlannedJob(make_id(source.name, "new", n), now + n / 2, 0.3, 0.1, outcome, {"added": 100})
         for n, outcome in enumerate(OUTCOMES)
@@ -99,7 +100,7 @@ def write_past(service: SimulatedQBusiness, tmp_path: Path, *flags: str) -> Path
     return output
 
 
-def check_past(server: Prometheus, sources: list[DataSource], began: float) -> None:
+def check_past(server: Prometheus, sources: list[SimulatedDataSource], began: float) -> None:
     """Ask about moments of the past."""
     first = {source.name: min(job.started for job in source.jobs) for source in sources}
     for back in (2.9, 2.0, 1.234, 0.5, 0.2):
@@ -130,7 +131,7 @@ def check_past(server: Prometheus, sources: list[DataSource], began: float) -> N
     assert len(at(server, age, began - HOUR)) == len(sources)
 
 
-def check_seam(server: Prometheus, sources: list[DataSource], now: float) -> None:
+def check_seam(server: Prometheus, sources: list[SimulatedDataSource], now: float) -> None:
     """Ask about a time that has both."""
     for source in sources:
         told = expected_totals(source, 0, now)

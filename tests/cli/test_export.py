@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
@@ -29,7 +29,9 @@ COMPLETED = "qbusiness_sync_jobs_completed_total"
 @pytest.fixture
 def service() -> Iterator[SimulatedQBusiness]:
     """Serve two data sources with an ended job each."""
-    sources = [DataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)]) for name in ("hr", "it")]
+    sources = [
+        SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)]) for name in ("hr", "it")
+    ]
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         yield service
 

@@ -18,11 +18,11 @@ import yaml
 
 from exporter import config
 from exporter.simulator.api import SECRET_MARKER
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
-from exporter.simulator.iam import Policy
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import eventually, serve
+from tests.support.iam import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,16 @@ HOSTILE = 'x": {}\n# &a *b !!python/object:os.system\t"yes'
 
 def organisation() -> Fleet:
     """Build two applications with three indexes."""
-    main = Index("main", [DataSource(f"doc-{number}", tags={"team": "hr"}) for number in range(12)])
-    archive = Index("archive", [DataSource("on", "S3", "FAILED"), DataSource("old-wiki", "CONFLUENCEV2")])
-    return Fleet([Application("intranet", [main, archive]), Application("support", [Index("knowledge")])])
+    main = SimulatedIndex("main", [SimulatedDataSource(f"doc-{number}", tags={"team": "hr"}) for number in range(12)])
+    archive = SimulatedIndex(
+        "archive", [SimulatedDataSource("on", "S3", "FAILED"), SimulatedDataSource("old-wiki", "CONFLUENCEV2")]
+    )
+    return Fleet(
+        [
+            SimulatedApplication("intranet", [main, archive]),
+            SimulatedApplication("support", [SimulatedIndex("knowledge")]),
+        ]
+    )
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ def test_discover_prints_what_the_exporter_accepts(service: SimulatedQBusiness, 
     assert "        # S3, FAILED\n" in done.stdout
     assert "      # application intranet, index archive\n" in done.stdout
     assert SECRET_MARKER not in done.stdout
-    assert service.asked("GetDataSource") == []
+    assert service.logged("GetDataSource") == []
 
 
 def test_discover_keeps_connections_and_says_what_it_could_not_see(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -184,7 +191,7 @@ def test_the_policy_is_enough_and_none_too_much(service: SimulatedQBusiness, tmp
     }
     for less in lacking(document):
         held = Policy(less)
-        assert any(not held.allows(action, service.api.needed(call)) for action, call in asked), less
+        assert any(not held.allows(action, service.api.required_arns(call)) for action, call in asked), less
 
 
 def test_the_policy_of_several_targets_is_one_document(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -300,9 +307,9 @@ def test_what_is_planned_is_what_is_asked_and_shown(service: SimulatedQBusiness,
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     with serve(tmp_path, config) as program:
         program.until_ready()
-        eventually(lambda: len(service.asked("ListApplications")) >= 4)
+        eventually(lambda: len(service.logged("ListApplications")) >= 4)
         shown = len(program.scrape().samples)
-    moments = [logged.monotonic for logged in service.asked("ListApplications")]
+    moments = [logged.monotonic for logged in service.logged("ListApplications")]
     listings = ("ListApplications", "ListIndices", "GetIndex", "ListDataSources")
     within = [
         logged

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter import __version__
-from exporter.simulator.clock import ManualClock, ScaledClock
-from exporter.simulator.faults import KINDS as KINDS_OF_FAULTS
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.clock import ScaledClock
+from exporter.simulator.faults import FAULT_KINDS
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import HOUR
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.manual_clock import ManualClock
 from tests.support.oracle import DiscoveryObserver, lively, settle
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def state(tmp_path: Path) -> Path:
 def test_a_job_is_shown_from_its_beginning_to_its_end(tmp_path: Path, state: Path) -> None:
     """Running with its progress, then ended with its figures, and counted once."""
     clock = ManualClock(time.time())
-    source = DataSource("hr")
+    source = SimulatedDataSource("hr")
     with SimulatedQBusiness(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
         program.until_ready()
         began = clock.advance(10)
@@ -73,7 +74,7 @@ def test_a_job_is_shown_from_its_beginning_to_its_end(tmp_path: Path, state: Pat
 def test_what_ended_while_it_was_down_is_counted_when_it_is_back(tmp_path: Path, state: Path) -> None:
     """And what had ended before it first looked never is."""
     clock = ManualClock(time.time())
-    source = DataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR, documents={"added": 5})])
+    source = SimulatedDataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR, documents={"added": 5})])
     with SimulatedQBusiness(fleet_of(source), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:
@@ -92,13 +93,13 @@ def test_what_ended_while_it_was_down_is_counted_when_it_is_back(tmp_path: Path,
 
 def test_a_stop_sends_nothing_more_and_calls_nothing_failed(tmp_path: Path, state: Path) -> None:
     """What waits for the request budget ends with the program, within its seconds, and is nobody's failure."""
-    sources = [DataSource(f"source-{n}") for n in range(3)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         config = config_for(service, state, requests_per_second=0.05)
         with serve(tmp_path, config) as program:
-            eventually(service.asked)
+            eventually(service.logged)
             assert program.stop(patience=5) == 0
-        asked = len(service.asked())
+        asked = len(service.logged())
         assert asked == 1
         assert not [line for line in program.log if "level=warn" in line or "level=error" in line]
 
@@ -109,7 +110,7 @@ def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> N
     """Killed at random moments while jobs begin, work and end, it counts each once, and no counter ever falls."""
     clock = ScaledClock()
     dice = random.Random(1)
-    sources = [DataSource(f"source-{n}") for n in range(4)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(4)]
     watcher = DiscoveryObserver()
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
@@ -132,9 +133,9 @@ def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> 
     """Whatever AWS answers for a while, in whatever sequence, nothing is lost and nothing is counted twice."""
     clock = ScaledClock()
     dice = random.Random(7)
-    sources = [DataSource(f"source-{n}") for n in range(4)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(4)]
     # These change what the jobs themselves are said to be, so that there is no one truth.
-    harmless = sorted(set(KINDS_OF_FAULTS) - {"unknown_status", "end_before_start", *ODD_FIGURES, *ODD_ENDS})
+    harmless = sorted(set(FAULT_KINDS) - {"unknown_status", "end_before_start", *ODD_FIGURES, *ODD_ENDS})
     with (
         SimulatedQBusiness(fleet_of(*sources), clock) as service,
         serve(tmp_path, config_for(service, state, timeout="200ms")) as program,
@@ -162,9 +163,9 @@ def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> 
 def test_totals_are_the_truth_in_every_order_and_reading(tmp_path: Path, order: str, reading: str) -> None:
     """Whatever AWS does not promise."""
     clock = ScaledClock()
-    sources = [DataSource(f"source-{n}") for n in range(3)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     with (
-        SimulatedQBusiness(fleet_of(*sources), clock, order=order, reading=reading) as service,
+        SimulatedQBusiness(fleet_of(*sources), clock, order=order, time_filter=reading) as service,
         serve(tmp_path, config_for(service, ":memory:")) as program,
     ):
         program.until_ready()
@@ -177,11 +178,11 @@ def test_totals_are_the_truth_in_every_order_and_reading(tmp_path: Path, order: 
 @pytest.fixture
 def hanging(tmp_path: Path) -> Iterator[tuple[SimulatedQBusiness, Program]]:
     """Run against a service that answers names and then hangs."""
-    sources = [DataSource(f"source-{n}") for n in range(20)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(20)]
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         service.faults.add("hang", operation="ListDataSourceSyncJobs")
         with serve(tmp_path, config_for(service, tmp_path / "state.db", timeout="60s")) as program:
-            eventually(lambda: len(service.asked("ListDataSourceSyncJobs")) >= 8)
+            eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= 8)
             yield service, program
 
 
@@ -222,7 +223,7 @@ def test_scrapes_never_wait_for_polls(hanging: tuple[SimulatedQBusiness, Program
 def test_a_source_that_hangs_delays_no_other(tmp_path: Path, state: Path) -> None:
     """The others are polled on time."""
     clock = ScaledClock()
-    sources = [DataSource(f"source-{n}") for n in range(6)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(6)]
     with (
         SimulatedQBusiness(fleet_of(*sources), clock) as service,
         serve(tmp_path, config_for(service, state)) as program,
@@ -230,11 +231,11 @@ def test_a_source_that_hangs_delays_no_other(tmp_path: Path, state: Path) -> Non
         program.until_ready()
         service.faults.add("hang", data_source_id=sources[0].id)
         eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=sources[0].id) == 0)
-        assert len(service.asked("GetApplication")) == 1
-        assert len(service.asked("GetDataSource")) == len(sources)
-        before = len(service.asked(data_source_id=sources[1].id))
+        assert len(service.logged("GetApplication")) == 1
+        assert len(service.logged("GetDataSource")) == len(sources)
+        before = len(service.logged(data_source_id=sources[1].id))
         time.sleep(2)
-        assert len(service.asked(data_source_id=sources[1].id)) - before >= 10
+        assert len(service.logged(data_source_id=sources[1].id)) - before >= 10
         scrape = program.scrape()
         assert all(scrape.value("qbusiness_poll_success", data_source_id=source.id) == 1 for source in sources[1:])
         assert scrape.value("qbusiness_exporter_poll_failures_total", reason="timeout") == 1
@@ -245,7 +246,7 @@ def test_jobs_are_held_against_awss_clock(tmp_path: Path, state: Path, hours: in
     """A host whose clock is wrong by hours counts as one whose clock is right."""
     clock = ManualClock(time.time() + hours * HOUR)
     jobs = [PlannedJob(make_id(n), clock.now() - n * HOUR - 100, 10, 10) for n in range(30)]
-    source = DataSource("hr", jobs=jobs)
+    source = SimulatedDataSource("hr", jobs=jobs)
     with SimulatedQBusiness(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
         program.until_ready()
         scrape = program.scrape()
@@ -259,12 +260,12 @@ def test_jobs_are_held_against_awss_clock(tmp_path: Path, state: Path, hours: in
 
 def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
     """The SDK's own retries included: the figures are those of the service's log."""
-    source = DataSource("hr")
+    source = SimulatedDataSource("hr")
     with SimulatedQBusiness(fleet_of(source)) as service, serve(tmp_path, config_for(service, state)) as program:
         program.until_ready()
         for kind in ("throttled", "server_error", "reset", "denied"):
             service.faults.add(kind, operation="ListDataSourceSyncJobs", times=2)
-            eventually(lambda: all(fault.times == 0 for fault in service.faults.in_force()))
+            eventually(lambda: all(fault.times == 0 for fault in service.faults.active()))
         eventually(lambda: program.scrape().value("qbusiness_poll_success") == 1)
         service.faults.add("hang")
         # The attempt that hangs is in the service's log already, and not yet in ours.
@@ -280,7 +281,7 @@ def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
 
 def test_the_ceiling_on_requests_holds_with_retries(tmp_path: Path, state: Path) -> None:
     """Spaced evenly as the service sees them, whatever has to be asked twice."""
-    sources = [DataSource(f"source-{n}") for n in range(5)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(5)]
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         service.faults.add("server_error", data_source_id=sources[0].id)
         with serve(tmp_path, config_for(service, state, requests_per_second=20)):
@@ -295,7 +296,7 @@ def test_the_ceiling_on_requests_holds_with_retries(tmp_path: Path, state: Path)
 def test_a_second_exporter_on_the_same_state_is_refused(tmp_path: Path, state: Path) -> None:
     """With exit code 1 and the process that has it."""
     with (
-        SimulatedQBusiness(fleet_of(DataSource("hr"))) as service,
+        SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service,
         serve(tmp_path, config_for(service, state)) as program,
     ):
         done = run("--config.file", str(tmp_path / "config.yaml"))
@@ -336,7 +337,10 @@ def test_what_it_says_and_how_it_exits(arguments: list[str], code: int, says: st
 
 def test_an_address_in_use_is_named(tmp_path: Path, state: Path) -> None:
     """And what to do about it."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service, socket.create_server(("127.0.0.1", 0)) as taken:
+    with (
+        SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service,
+        socket.create_server(("127.0.0.1", 0)) as taken,
+    ):
         serve(tmp_path, config_for(service, state))
         port = taken.getsockname()[1]
         done = run("--config.file", str(tmp_path / "config.yaml"), "--web.listen-address", f"127.0.0.1:{port}")
@@ -371,7 +375,7 @@ def test_check_reports_every_problem_and_starts_nothing(tmp_path: Path) -> None:
 
 def test_logs_come_as_json_when_asked(tmp_path: Path, state: Path) -> None:
     """One event a line, with a time, a level and a message."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         service.faults.add("denied", operation="ListDataSourceSyncJobs")
         program = serve(tmp_path, config_for(service, state))
         with program:

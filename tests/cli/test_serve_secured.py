@@ -12,7 +12,7 @@ import bcrypt
 import pytest
 import yaml
 
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.certificates import Certificates, trusting
 from tests.support.harness import Program, config_for, eventually, fleet_of
@@ -42,7 +42,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
     """Run the program with TLS, client certificates and a password, logging all it can."""
     Certificates(tmp_path)
     write_web_config(tmp_path, "tangerine")
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_for(service, tmp_path / "state.db")))
         files = ["--config.file", str(tmp_path / "config.yaml"), "--web.config.file", str(tmp_path / "web.yml")]
         with Program(

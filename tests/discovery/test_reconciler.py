@@ -16,12 +16,12 @@ from exporter.domain.model import DataSource as Watched
 from exporter.domain.model import IndexId, SourceId
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
-from exporter.simulator.clock import ManualClock
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, make_id
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, FakeClock
 from tests.support.contexts import RecordingPublisher, make_context
+from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +70,14 @@ class Watching:
 
 def organisation() -> Fleet:
     """Build two applications: one with two indexes, of which the first has two pages of sources."""
-    many = Index("main", [DataSource(f"doc-{number:02}", tags={"team": "hr"}) for number in range(14)])
-    few = Index("archive", [DataSource("old-s3", "S3"), DataSource("old-wiki", "CONFLUENCEV2", "UPDATING")])
-    other = Index("knowledge", [DataSource("faq", "WEBCRAWLERV2", tags={"team": "support"})])
-    return Fleet([Application("intranet", [many, few]), Application("support", [other])])
+    many = SimulatedIndex(
+        "main", [SimulatedDataSource(f"doc-{number:02}", tags={"team": "hr"}) for number in range(14)]
+    )
+    few = SimulatedIndex(
+        "archive", [SimulatedDataSource("old-s3", "S3"), SimulatedDataSource("old-wiki", "CONFLUENCEV2", "UPDATING")]
+    )
+    other = SimulatedIndex("knowledge", [SimulatedDataSource("faq", "WEBCRAWLERV2", tags={"team": "support"})])
+    return Fleet([SimulatedApplication("intranet", [many, few]), SimulatedApplication("support", [other])])
 
 
 class Rig:
@@ -217,7 +221,7 @@ LISTINGS = ("ListApplications", "ListIndices", "ListDataSources")
 @pytest.mark.parametrize("operation", LISTINGS)
 def test_what_shifting_pages_passed_over_has_not_gone(rig: Rig, operation: str) -> None:
     """It is looked for a second time first, and goes when that does not find it either."""
-    rig.service.api.paging.sizes = dict.fromkeys(LISTINGS, 1)
+    rig.service.api.page_sizes = dict.fromkeys(LISTINGS, 1)
     rig.reconciler.reconcile()
     rig.operations()
     rig.service.faults.add("entry_passed_over", operation=operation, times=1)
@@ -294,11 +298,11 @@ def test_credentials_in_trouble_end_the_round_and_are_named_once(rig: Rig) -> No
     with capture_logs() as logs:
         assert rig.reconciler.reconcile() == RunResult(complete=False, reached=False)
         rig.reconciler.reconcile()
-    assert [line["event"] for line in logs] == ["credentials do not work"]
+    assert [line["event"] for line in logs] == ["credentials failing"]
     rig.service.faults.clear()
     with capture_logs() as logs:
         assert rig.reconciler.reconcile() == WHOLE
-    assert [line["event"] for line in logs] == ["credentials work again"]
+    assert [line["event"] for line in logs] == ["credentials working again"]
     assert len(rig.names) == 17
 
 
@@ -307,7 +311,7 @@ def test_tags_that_cannot_be_had_change_nothing() -> None:
     rig = Rig(organisation(), include=[{"tags": {"team": "support"}}])
     with rig.service:
         rig.reconciler.reconcile()
-        rig.fleet.applications[1].indexes[0].data_sources.append(DataSource("new", tags={"team": "support"}))
+        rig.fleet.applications[1].indexes[0].data_sources.append(SimulatedDataSource("new", tags={"team": "support"}))
         rig.clock.advance(5000)
         fault = rig.service.faults.add("denied", operation="ListTagsForResource")
         with capture_logs() as logs:
@@ -327,7 +331,7 @@ def test_jobs_of_what_is_found_later_count_from_when_the_target_was_first_watche
     again = Rig(rig.fleet, rig.store)
     again.clock.advance(86400)
     with again.service:
-        again.fleet.applications[1].indexes[0].data_sources.append(DataSource("new"))
+        again.fleet.applications[1].indexes[0].data_sources.append(SimulatedDataSource("new"))
         again.reconciler.reconcile()
     assert again.watching.sources["new"] == began
 
@@ -381,7 +385,7 @@ def test_what_is_named_is_described_without_being_looked_for() -> None:
 
 def test_an_entry_without_an_id_is_said_and_the_others_count(rig: Rig) -> None:
     """A source that cannot be told apart cannot be watched, and not silently so."""
-    rig.fleet.applications[1].indexes[0].data_sources.append(DataSource("nameless"))
+    rig.fleet.applications[1].indexes[0].data_sources.append(SimulatedDataSource("nameless"))
     rig.fleet.applications[1].indexes[0].data_sources[-1].id = ""
     with capture_logs() as logs:
         assert rig.reconciler.reconcile() == PARTLY

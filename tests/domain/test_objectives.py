@@ -20,7 +20,7 @@ from exporter.domain.schedule import parse
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.app.test_reload import reload
 from tests.domain.test_schedule import at, expressions, fires, values
@@ -49,7 +49,7 @@ class Shown:
         self.clock = FakeClock(wall=now)
         families = SourceFamilies(DAY, tuple(ObjectiveConfig.model_validate(each) for each in objectives))
         section: ExpositionCache[SourceSnapshot] = ExpositionCache(families, self.clock)
-        section.publish("it", snapshot, AwsClock(self.clock))
+        section.put("it", snapshot, AwsClock(self.clock))
         self._page = Exposition((section,), CollectorRegistry())
 
     def objectives(self) -> dict[str, float]:
@@ -149,7 +149,9 @@ def test_the_longest_gap_is_that_of_a_walk_over_days(expression: str, minutes: s
 
 def test_changed_objectives_apply_with_a_reload(tmp_path: Path) -> None:
     """To what is shown, without a request to AWS."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr", schedule="cron(0 2 * * ? *)"), DataSource("it"))) as service:
+    with SimulatedQBusiness(
+        fleet_of(SimulatedDataSource("hr", schedule="cron(0 2 * * ? *)"), SimulatedDataSource("it"))
+    ) as service:
         config = config_for(service, tmp_path / "state.db", interval="1h", idle_interval="1h")
         config["targets"][0]["data_sources"][0]["labels"] = {"team": "hr"}
         with serve(tmp_path, config) as program:
@@ -160,11 +162,11 @@ def test_changed_objectives_apply_with_a_reload(tmp_path: Path) -> None:
 
             eventually(lambda: held("max_success_age_seconds", "hr") == 2 * DAY + HOUR)
             assert held("max_success_age_seconds", "it") is None
-            asked = len(service.asked("ListDataSourceSyncJobs"))
+            asked = len(service.logged("ListDataSourceSyncJobs"))
             objectives = [{"match": {"labels": {"team": "hr"}}, "max_success_age": "3h"}, {"min_documents_scanned": 7}]
             reload(program, {**config, "objectives": objectives})
             assert held("max_success_age_seconds", "hr") == 3 * HOUR
             assert (held("min_documents_scanned", "hr"), held("min_documents_scanned", "it")) == (1, 7)
             reload(program, config)
             assert held("max_success_age_seconds", "hr") == 2 * DAY + HOUR
-            assert len(service.asked("ListDataSourceSyncJobs")) == asked
+            assert len(service.logged("ListDataSourceSyncJobs")) == asked

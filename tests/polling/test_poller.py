@@ -470,7 +470,7 @@ def test_credentials_that_do_not_work_are_said_once_for_all_sources(rig: Rig) ->
         rig.service.error = None
         for source in (rig.source, other):
             rig.poller.poll(source)
-    assert [line["event"] for line in logs] == ["credentials do not work", "credentials work again"]
+    assert [line["event"] for line in logs] == ["credentials failing", "credentials working again"]
     assert rig.report.failures == [Reason.CREDENTIALS] * 3
 
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.polling.organisation import organisation
 from benchmarks.polling.rivals import fixed
 from benchmarks.polling.simulation import Simulation
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
@@ -74,15 +74,15 @@ def test_under_a_budget_that_is_too_small_what_is_scheduled_stays_prompt() -> No
 def test_the_request_log_of_a_fleet_shows_what_is_syncing(tmp_path: Path) -> None:
     """Nine in ten idle, one in ten syncing: the busy ones are asked at their interval, the idle ones at theirs."""
     now = time.time()
-    idle = [DataSource(f"idle-{n}", jobs=[PlannedJob(make_id("i", n), now - HOUR, 60, 30)]) for n in range(18)]
-    busy = [DataSource(f"busy-{n}", jobs=[PlannedJob(make_id("b", n), now - 60, DAY, 30)]) for n in range(2)]
+    idle = [SimulatedDataSource(f"idle-{n}", jobs=[PlannedJob(make_id("i", n), now - HOUR, 60, 30)]) for n in range(18)]
+    busy = [SimulatedDataSource(f"busy-{n}", jobs=[PlannedJob(make_id("b", n), now - 60, DAY, 30)]) for n in range(2)]
     with SimulatedQBusiness(fleet_of(*idle, *busy)) as service:
         config = config_for(service, ":memory:", interval="300ms", idle_interval="3s")
         with serve(tmp_path, config) as program:
             program.until_ready()
             service.requests.clear()
             time.sleep(9)
-            asked = Counter(logged.call.data_source_id for logged in service.asked("ListDataSourceSyncJobs"))
+            asked = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
     assert all(2 <= asked[source.id] <= 4 for source in idle)
     assert all(20 <= asked[source.id] <= 31 for source in busy)
 
@@ -95,9 +95,9 @@ def test_a_due_sync_is_looked_for_at_the_shorter_interval(tmp_path: Path) -> Non
     before = [PlannedJob(make_id("before"), now - DAY, 60, 30)]
     done = [PlannedJob(make_id("done"), now - time.gmtime(now).tm_sec, 1, 1)]
     due, synced, never = (
-        DataSource("due", schedule=schedule, jobs=before),
-        DataSource("synced", schedule=schedule, jobs=done),
-        DataSource("never", schedule=schedule),
+        SimulatedDataSource("due", schedule=schedule, jobs=before),
+        SimulatedDataSource("synced", schedule=schedule, jobs=done),
+        SimulatedDataSource("never", schedule=schedule),
     )
     with SimulatedQBusiness(fleet_of(due, synced, never)) as service:
         config = config_for(service, ":memory:", interval="300ms", idle_interval="30s")
@@ -105,7 +105,7 @@ def test_a_due_sync_is_looked_for_at_the_shorter_interval(tmp_path: Path) -> Non
             program.until_ready()
             service.requests.clear()
             time.sleep(4)
-            asked = Counter(logged.call.data_source_id for logged in service.asked("ListDataSourceSyncJobs"))
+            asked = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
     assert asked[due.id] >= 8
     assert asked[synced.id] <= 1
     assert asked[never.id] <= 1
@@ -114,7 +114,9 @@ def test_a_due_sync_is_looked_for_at_the_shorter_interval(tmp_path: Path) -> Non
 @pytest.mark.trial
 def test_the_budget_holds_over_the_wire_and_halves_when_throttled(tmp_path: Path) -> None:
     """Over any ten seconds, discovery, retries and the account's id included; the rate is a metric."""
-    sources = [DataSource(f"s-{n}", jobs=[PlannedJob(make_id(n), time.time() - 60, DAY, 30)]) for n in range(30)]
+    sources = [
+        SimulatedDataSource(f"s-{n}", jobs=[PlannedJob(make_id(n), time.time() - 60, DAY, 30)]) for n in range(30)
+    ]
     limit = "qbusiness_exporter_api_request_rate_limit"
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         config = config_for(service, ":memory:", interval="100ms", idle_interval="100ms", requests_per_second=20)

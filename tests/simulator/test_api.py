@@ -14,13 +14,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from exporter.simulator.api import SECRET_MARKER
-from exporter.simulator.clock import ManualClock, ScaledClock
+from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
-from exporter.simulator.fleet import DataSource, Routine, make_id
+from exporter.simulator.fleet import Routine, SimulatedDataSource, make_id
 from exporter.simulator.job import STATUSES, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from exporter.simulator.service import Service
+from exporter.simulator.service import SimulatedService
 from tests.support.builders import HOUR, NOON
+from tests.support.manual_clock import ManualClock
 from tests.support.random_fleet import random_fleet
 from tests.support.simulated_service import SIGNATURE, body_of, client_of, get, ids_of, jobs_path, one_index, session
 
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 HOURLY = 25
 
 
-def hourly(name: str = "hourly") -> DataSource:
+def hourly(name: str = "hourly") -> SimulatedDataSource:
     """Build a source with jobs of 10 minutes, one an hour, the last begun an hour ago."""
     jobs = [
         PlannedJob(make_id(name, n), NOON - n * HOUR, 300, 300, documents={"added": n}) for n in range(1, 1 + HOURLY)
     ]
-    return DataSource(name, jobs=jobs)
+    return SimulatedDataSource(name, jobs=jobs)
 
 
 def at(moment: float) -> datetime:
@@ -47,7 +48,7 @@ def at(moment: float) -> datetime:
     return datetime.fromtimestamp(moment, UTC)
 
 
-def executions(fleet: Fleet, source: DataSource, service: SimulatedQBusiness, **filters: Any) -> list[str]:
+def executions(fleet: Fleet, source: SimulatedDataSource, service: SimulatedQBusiness, **filters: Any) -> list[str]:
     """Read a history to its end with boto3's own paginator, and give its execution ids."""
     pages = client_of(service.url).get_paginator("list_data_source_sync_jobs")
     return [
@@ -69,7 +70,7 @@ def test_pages_together_are_the_whole_history(order: str, size: int) -> None:
             assert found not in (newest_first, newest_first[::-1])
         else:
             assert found == (newest_first if order == "newest" else newest_first[::-1])
-        assert [logged.call.page for logged in service.asked()] == list(range(1, 1 + -(-HOURLY // size)))
+        assert [logged.call.page for logged in service.logged()] == list(range(1, 1 + -(-HOURLY // size)))
 
 
 def test_a_page_has_ten_jobs_unless_fewer_are_asked_for() -> None:
@@ -93,7 +94,7 @@ def test_a_job_that_begins_between_two_requests_shifts_the_pages(pages: str, sec
     """The last job of the first page comes again on the second, unless pages are stable."""
     source, clock = hourly(), ManualClock(NOON)
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, clock, pages=pages) as service:
+    with SimulatedQBusiness(fleet, clock, paging=pages) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
         first = client.list_data_source_sync_jobs(**ids)
         source.jobs.append(PlannedJob(make_id("new"), clock.advance(1)))
@@ -124,13 +125,13 @@ def test_a_time_filter_is_read_in_either_way(
     fleet, _ = one_index(source)
     filters = {"startTime": since, "endTime": until}
     given = {name: at(NOON + offset) for name, offset in filters.items() if offset is not None}
-    with SimulatedQBusiness(fleet, ManualClock(NOON), reading=reading) as service:
+    with SimulatedQBusiness(fleet, ManualClock(NOON), time_filter=reading) as service:
         assert executions(fleet, source, service, **given) == [make_id("hourly", name) for name in expected]
 
 
 def test_the_status_filter_goes_by_the_status_of_the_moment() -> None:
     """And the log says what was asked."""
-    source, clock = DataSource("a", jobs=[PlannedJob(make_id(1), NOON, 60, 60)]), ManualClock(NOON)
+    source, clock = SimulatedDataSource("a", jobs=[PlannedJob(make_id(1), NOON, 60, 60)]), ManualClock(NOON)
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, clock) as service:
         for status in ("SYNCING", "SYNCING_INDEXING", "SUCCEEDED"):
@@ -145,7 +146,7 @@ def test_the_status_filter_goes_by_the_status_of_the_moment() -> None:
 
 def test_jobs_come_change_and_go_while_the_service_runs() -> None:
     """What is changed in the fleet is in the next answer."""
-    source = DataSource("a")
+    source = SimulatedDataSource("a")
     fleet, index = one_index(source)
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
@@ -155,7 +156,7 @@ def test_jobs_come_change_and_go_while_the_service_runs() -> None:
         (job,) = client.list_data_source_sync_jobs(**ids)["history"]
         assert (job["status"], job["dataSourceErrorCode"]) == ("FAILED", "CNF-5501")
         assert job["error"] == {"errorCode": "InternalError"}
-        source.remove(make_id(1))
+        source.jobs.clear()
         assert executions(fleet, source, service) == []
         index.data_sources.remove(source)
         with pytest.raises(client.exceptions.ResourceNotFoundException) as caught:
@@ -167,7 +168,7 @@ def test_jobs_come_change_and_go_while_the_service_runs() -> None:
 def test_a_job_is_seen_to_grow_and_its_end_to_move() -> None:
     """As a captured job of a real account did."""
     job = PlannedJob(make_id(1), NOON, 100, 100, "INCOMPLETE", {"modified": 993, "failed": 6, "scanned": 999})
-    source, clock = DataSource("a", jobs=[job]), ManualClock(NOON)
+    source, clock = SimulatedDataSource("a", jobs=[job]), ManualClock(NOON)
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, clock) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
@@ -218,7 +219,7 @@ def test_what_aws_would_refuse_is_refused(
     path: str, query: dict[str, object], status: int, reason: str, field: str
 ) -> None:
     """With the reason and the field, and logged under its operation."""
-    service = Service(one_index()[0], ManualClock(NOON))
+    service = SimulatedService(one_index()[0], ManualClock(NOON))
     response = get(service, path, **query)
     body = body_of(response)
     assert response.status == status
@@ -233,14 +234,14 @@ def test_filters_of_the_wrong_form_are_refused(query: dict[str, object], reason:
     """As AWS validates them."""
     source = hourly()
     fleet, _ = one_index(source)
-    response = get(Service(fleet, ManualClock(NOON)), jobs_path(fleet, source), **query)
+    response = get(SimulatedService(fleet, ManualClock(NOON)), jobs_path(fleet, source), **query)
     body = body_of(response)
     assert (response.status, body["reason"], body["fields"][0]["name"]) == (400, reason, field)
 
 
 def test_a_parameter_given_twice_is_refused() -> None:
     """Which of the two would count is nobody's guess."""
-    response = get(Service(one_index()[0]), "/applications?maxResults=1&maxResults=2")
+    response = get(SimulatedService(one_index()[0]), "/applications?maxResults=1&maxResults=2")
     assert (response.status, body_of(response)["fields"][0]["name"]) == (400, "maxResults")
 
 
@@ -248,7 +249,7 @@ def test_a_token_is_good_for_its_question_only() -> None:
     """Not for another source, nor with another filter; but with another page size, as often as one likes."""
     source, other = hourly(), hourly("other")
     fleet, _ = one_index(source, other)
-    service = Service(fleet, ManualClock(NOON))
+    service = SimulatedService(fleet, ManualClock(NOON))
     path, filters = jobs_path(fleet, source), {"startTime": "2001-01-01T00:00:00Z"}
     token = body_of(get(service, path, **filters))["nextToken"]
     assert get(service, path, **filters, nextToken=token).status == 200
@@ -270,14 +271,14 @@ def test_a_token_is_good_for_its_question_only() -> None:
 )
 def test_a_request_that_is_not_signed_for_the_service_is_refused(signature: str) -> None:
     """With 403, before anything else is looked at."""
-    response = get(Service(one_index()[0]), "/applications?odd=1", signature)
+    response = get(SimulatedService(one_index()[0]), "/applications?odd=1", signature)
     assert (response.status, response.headers["x-amzn-errortype"]) == (403, "MissingAuthenticationTokenException")
 
 
 @pytest.mark.parametrize("path", ["/", "/application", "/applications/", "/applications/a/b", "/v2/tags/arn"])
 def test_an_unknown_path_is_no_operation(path: str) -> None:
     """It is answered with 404, and logged as unknown."""
-    service = Service(one_index()[0])
+    service = SimulatedService(one_index()[0])
     response = get(service, path)
     assert (response.status, response.headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
     assert service.requests[-1].call.operation == "Unknown"
@@ -306,7 +307,7 @@ def test_every_answer_has_the_simulated_date_and_an_id_of_its_own() -> None:
 def test_answers_have_the_members_that_the_service_model_has(fleet: Fleet) -> None:
     """Of every operation: no unknown member, all required ones, each of its type, every enumerated value known."""
     model = session().client("qbusiness").meta.service_model
-    service = Service(fleet, ManualClock(NOON))
+    service = SimulatedService(fleet, ManualClock(NOON))
     for operation, path in every_path(fleet):
         shape = model.operation_model(operation).output_shape
         assert shape
@@ -368,7 +369,7 @@ def hold_against(value: object, shape: Shape, where: str) -> None:
 
 def test_names_types_and_capacity_are_what_the_fleet_has() -> None:
     """Through every Get and List operation."""
-    source = DataSource("hr", "SHAREPOINTV2", "UPDATING", "cron(0 0 ? * * *)", tags={"team": "hr"})
+    source = SimulatedDataSource("hr", "SHAREPOINTV2", "UPDATING", "cron(0 0 ? * * *)", tags={"team": "hr"})
     fleet, index = one_index(source)
     index.units, index.documents, index.text_bytes = 2, 992, 720_135
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
@@ -488,9 +489,9 @@ def test_a_long_history_is_listed_fast_and_always_the_same() -> None:
     def plan(dice: Any) -> PlannedJob:
         return PlannedJob("", 0, documents={"added": dice.randint(0, 9)})
 
-    source = DataSource("old", routine=Routine("old", NOON - 60 * 24 * HOUR, HOUR, plan, remembered=1440))
+    source = SimulatedDataSource("old", routine=Routine("old", NOON - 60 * 24 * HOUR, HOUR, plan, max_listed=1440))
     fleet, _ = one_index(source)
-    service, path = Service(fleet, ManualClock(NOON)), jobs_path(fleet, source)
+    service, path = SimulatedService(fleet, ManualClock(NOON)), jobs_path(fleet, source)
     first = get(service, path).body
     began = time.monotonic()
     assert all(get(service, path).body == first for _ in range(20))

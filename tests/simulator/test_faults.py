@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, PaginationError, ReadTimeoutError
 
-from exporter.simulator.clock import ManualClock
-from exporter.simulator.faults import KINDS
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.faults import FAULT_KINDS
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import HOUR, NOON
+from tests.support.manual_clock import ManualClock
 from tests.support.simulated_service import client_of, ids_of, one_index
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ FOREIGN = {"not_object", "server_error_list", "result_object", "result_text", "d
 class Rig:
     """A service with one source of 25 jobs, and a client that tries once."""
 
-    def __init__(self, service: SimulatedQBusiness, source: DataSource) -> None:
+    def __init__(self, service: SimulatedQBusiness, source: SimulatedDataSource) -> None:
         self.service = service
         self.source = source
         self.ids = ids_of(service.fleet, source)
@@ -64,7 +64,9 @@ class Rig:
 def rig() -> Iterator[Rig]:
     """Serve a source."""
     figures = {"added": 1, "failed": 0, "scanned": 9}
-    source = DataSource("a", jobs=[PlannedJob(make_id(n), NOON - n * HOUR, documents=figures) for n in range(1, 26)])
+    source = SimulatedDataSource(
+        "a", jobs=[PlannedJob(make_id(n), NOON - n * HOUR, documents=figures) for n in range(1, 26)]
+    )
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
         yield Rig(service, source)
@@ -79,7 +81,7 @@ def test_an_error_arrives_with_its_code(rig: Rig, kind: str) -> None:
     error = caught.value.response
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == REFUSALS[kind]
     assert len(rig.jobs()["history"]) == 10
-    assert [(logged.fault, logged.status) for logged in rig.service.asked(JOBS)] == [
+    assert [(logged.fault, logged.status) for logged in rig.service.logged(JOBS)] == [
         (kind, REFUSALS[kind][1]),
         (None, 200),
     ]
@@ -121,7 +123,7 @@ def test_a_connection_that_fails_is_an_error(rig: Rig, kind: str, error: type[Bo
     with pytest.raises(error):
         rig.jobs()
     assert len(rig.jobs()["history"]) == 10
-    assert rig.service.asked(JOBS)[0].fault == kind
+    assert rig.service.logged(JOBS)[0].fault == kind
 
 
 def test_a_slow_answer_is_a_right_one(rig: Rig) -> None:
@@ -202,7 +204,7 @@ def test_odd_times_break_botocore(rig: Rig, kind: str) -> None:
 )
 def test_wrong_types_are_on_the_wire(rig: Rig, kind: str) -> None:
     """Whatever botocore makes of them."""
-    assert kind in KINDS
+    assert kind in FAULT_KINDS
     rig.service.faults.add(kind, times=1)
     seen: list[bytes] = []
     rig.client.meta.events.register(
@@ -226,7 +228,7 @@ def test_a_date_may_be_missing(rig: Rig) -> None:
     assert len(without["history"]) == 10
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS - {"endless"}))  # whoever sets no bound would wait for its end
+@pytest.mark.parametrize("kind", sorted(FAULT_KINDS - {"endless"}))  # whoever sets no bound would wait for its end
 def test_no_fault_outlives_its_removal(rig: Rig, kind: str) -> None:
     """Whatever it did to the connection, and whatever operation it befell."""
     fault = rig.service.faults.add(kind, seconds=0.0)
@@ -261,6 +263,6 @@ def test_a_fault_befalls_what_it_is_meant_for(rig: Rig) -> None:
 
 def test_a_fault_that_nobody_knows_is_refused(rig: Rig) -> None:
     """With the names of those that are known."""
-    with pytest.raises(ValueError, match=r"'trottled' is no fault: .*throttled"):
+    with pytest.raises(ValueError, match=r"'trottled', known faults: .*throttled"):
         rig.service.faults.add("trottled")
-    assert not rig.service.faults.in_force()
+    assert not rig.service.faults.active()

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.simulator.clock import ManualClock
 from exporter.simulator.demo import demo_fleet
-from exporter.simulator.fleet import DataSource, Totals, expected_totals, make_id
-from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
-from exporter.simulator.service import Service
+from exporter.simulator.fleet import SimulatedDataSource, make_id
+from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
+from exporter.simulator.service import SimulatedService
 from tests.support.builders import HOUR, NOON
+from tests.support.manual_clock import ManualClock
+from tests.support.oracle import Totals, expected_totals
 from tests.support.random_fleet import random_fleet
 from tests.support.simulated_service import body_of, get, jobs_path, one_index
 
@@ -24,11 +25,11 @@ JOBS = st.builds(
     PlannedJob,
     st.just(make_id("job")),
     started=st.floats(NOON, NOON + 1000),
-    crawls=SECONDS,
-    indexes=SECONDS,
-    stops=SECONDS,
+    crawl_seconds=SECONDS,
+    index_seconds=SECONDS,
+    stopping_seconds=SECONDS,
     outcome=st.sampled_from([*TERMINAL, None]),
-    documents=st.dictionaries(st.sampled_from(KINDS), st.integers(0, 10**9)),
+    documents=st.dictionaries(st.sampled_from(DOCUMENT_KINDS), st.integers(0, 10**9)),
 )
 
 
@@ -36,7 +37,7 @@ JOBS = st.builds(
 def test_figures_never_fall_and_an_end_is_for_good(job: PlannedJob, offsets: list[float]) -> None:
     """At whatever moments one looks; the last figures are the final ones, and the end is the plan's."""
     moments = sorted([*(job.started + offset for offset in offsets), job.started, job.started + 20_001])
-    looks: list[dict[str, Any]] = [answer for answer in map(job.at, moments) if answer]
+    looks: list[dict[str, Any]] = [answer for answer in map(job.to_json, moments) if answer]
     figures = [{name: int(n) for name, n in look.get("metrics", {}).items()} for look in looks]
     for earlier, later in pairwise(figures):
         assert all(later[name] >= n for name, n in earlier.items())
@@ -54,10 +55,10 @@ def test_figures_never_fall_and_an_end_is_for_good(job: PlannedJob, offsets: lis
 def test_a_job_has_its_final_figures_the_moment_it_ends(job: PlannedJob) -> None:
     """Not a rounding error later."""
     if job.outcome:
-        answer = job.at(job.ends)
+        answer = job.to_json(job.ends)
         assert answer
         assert answer["status"] == job.outcome
-        assert job.figures(job.ends) == job.documents
+        assert job.document_counts(job.ends) == job.documents
 
 
 @pytest.mark.parametrize(
@@ -73,21 +74,21 @@ def test_a_job_has_its_final_figures_the_moment_it_ends(job: PlannedJob) -> None
 )
 def test_a_job_goes_through_its_statuses(outcome: str | None, stops: float, expected: list[str]) -> None:
     """In the order that AWS describes."""
-    job = PlannedJob(make_id(1), NOON, 30, 30, outcome, stops=stops)
+    job = PlannedJob(make_id(1), NOON, 30, 30, outcome, stopping_seconds=stops)
     assert list(dict.fromkeys(job.status(NOON + second) for second in range(200))) == expected
 
 
 def test_before_it_begins_there_is_no_job() -> None:
     """Neither in its own words nor in a listing."""
     job = PlannedJob(make_id(1), NOON)
-    assert job.at(NOON - 0.001) is None
-    assert DataSource("a", jobs=[job]).planned(NOON - 0.001) == []
-    assert DataSource("a", jobs=[job]).planned(NOON) == [job]
+    assert job.to_json(NOON - 0.001) is None
+    assert SimulatedDataSource("a", jobs=[job]).listed_jobs(NOON - 0.001) == []
+    assert SimulatedDataSource("a", jobs=[job]).listed_jobs(NOON) == [job]
 
 
 def test_a_failed_job_says_why_in_either_place() -> None:
     """Where the connector's code arrives is not documented; and figures that it has not are absent, not zero."""
-    by_code = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", source_error="SPE-5002").at(NOON + 10)
+    by_code = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", source_error="SPE-5002").to_json(NOON + 10)
     assert by_code == {
         "executionId": make_id(1),
         "startTime": NOON,
@@ -96,7 +97,7 @@ def test_a_failed_job_says_why_in_either_place() -> None:
         "error": {},
         "dataSourceErrorCode": "SPE-5002",
     }
-    by_message = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", {"added": 0}, "InvalidRequest", "CNF-5501: no").at(
+    by_message = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", {"added": 0}, "InvalidRequest", "CNF-5501: no").to_json(
         NOON + 9
     )
     assert by_message
@@ -105,15 +106,15 @@ def test_a_failed_job_says_why_in_either_place() -> None:
     assert "dataSourceErrorCode" not in by_message
 
 
-def observe(source: DataSource, since: float, until: float, step: float) -> Totals:
+def observe(source: SimulatedDataSource, since: float, until: float, step: float) -> Totals:
     """Count by looking at every job's answers, over and over, as an exporter does."""
     clock = ManualClock(since)
     fleet, _ = one_index(source)
-    service = Service(fleet, clock)
+    service = SimulatedService(fleet, clock)
     path = jobs_path(fleet, source)
     last: dict[str, dict[str, int]] = {}
     ended: set[str] = set()
-    totals = Totals(dict.fromkeys(TERMINAL, 0), dict.fromkeys(KINDS, 0), dict.fromkeys(TERMINAL, 0.0))
+    totals = Totals(dict.fromkeys(TERMINAL, 0), dict.fromkeys(DOCUMENT_KINDS, 0), dict.fromkeys(TERMINAL, 0.0))
     watching = False
     for now in (*(since + n * step for n in range(int((until - since) / step) + 1)), until):
         clock.set(now)
@@ -135,7 +136,7 @@ def observe(source: DataSource, since: float, until: float, step: float) -> Tota
     return totals
 
 
-def whole_listing(service: Service, path: str) -> list[dict[str, Any]]:
+def whole_listing(service: SimulatedService, path: str) -> list[dict[str, Any]]:
     """Read all pages of a listing."""
     page = body_of(get(service, path))
     jobs: list[dict[str, Any]] = page["history"]
@@ -161,7 +162,7 @@ def test_truth_is_what_looking_all_the_time_finds(seed: int) -> None:
 
 def test_truth_knows_history_running_jobs_and_absent_figures() -> None:
     """What had ended is history, what was running counts from the figure that it had, what is absent counts nothing."""
-    source = DataSource(
+    source = SimulatedDataSource(
         "a",
         jobs=[
             PlannedJob(make_id("history"), NOON - 200, 100, 100, documents={"added": 1000}),
@@ -182,7 +183,7 @@ def test_truth_goes_on_where_the_listing_has_ended() -> None:
     source = demo_fleet(NOON).applications[1].indexes[0].data_sources[-1]
     assert source.routine
     span = 500 * source.routine.period
-    assert len(source.planned(NOON + span)) < 500 - 10
+    assert len(source.listed_jobs(NOON + span)) < 500 - 10
     assert sum(expected_totals(source, NOON, NOON + span).completed.values()) == pytest.approx(500, abs=3)
 
 
@@ -191,7 +192,7 @@ def test_a_fleet_made_by_chance_is_the_same_for_the_same_seed() -> None:
 
     def drawn(seed: int) -> list[object]:
         sources = [source for _, _, source in random_fleet(seed, 12, NOON).data_sources()]
-        return [(source.name, source.kind, source.planned(NOON)) for source in sources]
+        return [(source.name, source.kind, source.listed_jobs(NOON)) for source in sources]
 
     assert len(drawn(1)) == 12
     assert drawn(1) == drawn(1)
@@ -201,12 +202,12 @@ def test_a_fleet_made_by_chance_is_the_same_for_the_same_seed() -> None:
 def test_fleets_made_by_chance_have_all_that_aws_has_been_seen_to_do() -> None:
     """Every status, odd job, error shape and kind of source turns up."""
     sources = [source for seed in range(12) for _, _, source in random_fleet(seed, 25, NOON).data_sources()]
-    jobs = [job for source in sources for job in source.planned(NOON)]
-    answers = [answer for answer in (job.at(NOON) for job in jobs) if answer]
+    jobs = [job for source in sources for job in source.listed_jobs(NOON)]
+    answers = [answer for answer in (job.to_json(NOON) for job in jobs) if answer]
     statuses = {answer["status"] for answer in answers}
     assert statuses == {*TERMINAL, "SYNCING", "STOPPING", "SYNCING_INDEXING", "PAUSED"}
     assert any(job.ends == math.inf and job.started < NOON - 24 * HOUR for job in jobs)
-    assert any(not source.planned(NOON) for source in sources)
+    assert any(not source.listed_jobs(NOON) for source in sources)
     assert {source.status for source in sources} >= {"ACTIVE", "FAILED", "UPDATING"}
     assert not [
         s for s in sources if s.kind == "CUSTOM" and (s.schedule or any("scanned" in j.documents for j in s.jobs))
@@ -225,12 +226,12 @@ def test_in_the_demo_syncs_come_and_go_within_a_minute() -> None:
     sources = {source.name: source for _, _, source in fleet.data_sources()}
     for minute in range(60):
         before, after = NOON + minute * 60, NOON + (minute + 1) * 60
-        begun = [j for s in sources.values() for j in s.planned(after) if j.started > before]
-        ended = [j for s in sources.values() for j in s.planned(after) if before < j.ends <= after]
+        begun = [j for s in sources.values() for j in s.listed_jobs(after) if j.started > before]
+        ended = [j for s in sources.values() for j in s.listed_jobs(after) if before < j.ends <= after]
         assert begun
         assert ended
     assert len(sources) >= 12
-    outcomes = {name: {job.outcome for job in source.planned(NOON)} for name, source in sources.items()}
+    outcomes = {name: {job.outcome for job in source.listed_jobs(NOON)} for name, source in sources.items()}
     assert set().union(*outcomes.values()) == {*TERMINAL, None}
     assert outcomes["policies-s3"] == {"INCOMPLETE"}
     assert outcomes["engineering-confluence"] == {"FAILED"}

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, make_id
+from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
@@ -31,8 +31,8 @@ def job(
     return PlannedJob(make_id(name, ago), time.time() - ago, lasts, 0, outcome, figures)
 
 
-def _source(name: str, *jobs: PlannedJob, **description: Any) -> DataSource:
-    return DataSource(name, jobs=list(jobs), **description)
+def _source(name: str, *jobs: PlannedJob, **description: Any) -> SimulatedDataSource:
+    return SimulatedDataSource(name, jobs=list(jobs), **description)
 
 
 def _brief(_: random.Random) -> PlannedJob:
@@ -63,18 +63,18 @@ def production() -> Fleet:
         _source("unreadable", job("unreadable", HOUR)),
     ]
     indexes = [
-        Index("main", sources),
-        Index("rebuilding", status="UPDATING"),
-        Index("full", documents=19_500),
-        Index("wordy", text_bytes=195_000_000),
+        SimulatedIndex("main", sources),
+        SimulatedIndex("rebuilding", status="UPDATING"),
+        SimulatedIndex("full", documents=19_500),
+        SimulatedIndex("wordy", text_bytes=195_000_000),
     ]
-    return Fleet([Application("intranet", indexes)])
+    return Fleet([SimulatedApplication("intranet", indexes)])
 
 
 def elsewhere(name: str, count: int) -> Fleet:
     """Make a fleet of so many data sources with which all is well."""
     sources = [_source(f"{name}-{n}", job(f"{name}-{n}", HOUR)) for n in range(count)]
-    return Fleet([Application(name, [Index(name, sources)])])
+    return Fleet([SimulatedApplication(name, [SimulatedIndex(name, sources)])])
 
 
 class Account:
@@ -165,7 +165,7 @@ class Account:
             source.status = "ACTIVE"
             for stuck in source.jobs:
                 if stuck.outcome is None:
-                    source.change(stuck.execution_id, outcome="SUCCEEDED", crawls=time.time() - stuck.started)
+                    source.change(stuck.execution_id, outcome="SUCCEEDED", crawl_seconds=time.time() - stuck.started)
             if not source.routine:
                 source.jobs = [*source.jobs, job(f"{source.name} again", MINUTE / 2, lasts=MINUTE / 4)]
         unscheduled = self._by_name["unscheduled"]

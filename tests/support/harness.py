@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 
 if TYPE_CHECKING:
     import ssl
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 
 
-def fleet_of(*sources: DataSource) -> Fleet:
+def fleet_of(*sources: SimulatedDataSource) -> Fleet:
     """Put data sources into one index of one application."""
-    return Fleet([Application("intranet", [Index("main", list(sources))])])
+    return Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", list(sources))])])
 
 
 def config_for(service: SimulatedQBusiness, state: Path | str, **polling: object) -> dict[str, Any]:

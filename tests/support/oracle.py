@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.simulator.fleet import DataSource, Routine, Totals, expected_totals
-from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
+from exporter.simulator.fleet import Routine, SimulatedDataSource
+from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
 from tests.support.harness import eventually
 
 if TYPE_CHECKING:
@@ -19,24 +19,58 @@ if TYPE_CHECKING:
     from tests.support.harness import Program, Scrape
 
 
-def lively(name: str, began: float) -> DataSource:
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The totals that a correct exporter has counted: jobs and their seconds by status, documents by kind."""
+
+    completed: dict[str, int]
+    documents: dict[str, int]
+    seconds: dict[str, float]
+
+
+def all_jobs(source: SimulatedDataSource, now: float) -> list[PlannedJob]:
+    """Return all jobs that have started, including those that the service no longer lists."""
+    routine = source.routine
+    latest = int((now - routine.began) // routine.period) if routine else -1
+    recurring = [routine.job(number) for number in range(latest + 1)] if routine else []
+    return [job for job in [*source.jobs, *recurring] if job.started <= now]
+
+
+def expected_totals(source: SimulatedDataSource, since: float, until: float) -> Totals:
+    """Return the totals of a data source that was watched from one time to another.
+
+    They follow the planned jobs, so they know neither `overrides` nor jobs that were removed.
+    """
+    completed, seconds = dict.fromkeys(TERMINAL, 0), dict.fromkeys(TERMINAL, 0.0)
+    documents = dict.fromkeys(DOCUMENT_KINDS, 0)
+    for job in all_jobs(source, until):
+        if since < job.ends <= until and job.outcome:
+            completed[job.outcome] += 1
+            seconds[job.outcome] += round(job.ends, 3) - round(job.started, 3)
+        before = job.document_counts(since) if job.started <= since else {}
+        for kind, count in job.document_counts(until).items():
+            documents[kind] += count - before.get(kind, 0)
+    return Totals(completed, documents, seconds)
+
+
+def lively(name: str, began: float) -> SimulatedDataSource:
     """Build a source whose jobs take a second or two and end in every way."""
 
     def plan(dice: random.Random) -> PlannedJob:
         return PlannedJob(
             "",
             0,
-            crawls=dice.uniform(0.1, 0.8),
-            indexes=dice.uniform(0.1, 0.5),
+            crawl_seconds=dice.uniform(0.1, 0.8),
+            index_seconds=dice.uniform(0.1, 0.5),
             outcome=dice.choice(TERMINAL),
-            documents={kind: dice.randint(0, 500) for kind in KINDS},
+            documents={kind: dice.randint(0, 500) for kind in DOCUMENT_KINDS},
             error_code="InternalError",
         )
 
-    return DataSource(name, routine=Routine(name, began, 0.9, plan))
+    return SimulatedDataSource(name, routine=Routine(name, began, 0.9, plan))
 
 
-def agrees(scrape: Scrape, source: DataSource, expected: Totals) -> bool:
+def agrees(scrape: Scrape, source: SimulatedDataSource, expected: Totals) -> bool:
     """Tell whether all that was counted of a source is what had to be."""
 
     def value(name: str, **labels: str) -> float:
@@ -50,10 +84,10 @@ def agrees(scrape: Scrape, source: DataSource, expected: Totals) -> bool:
     )
 
 
-def settle(program: Program, sources: Sequence[DataSource], clock: SimulatedClock) -> int:
+def settle(program: Program, sources: Sequence[SimulatedDataSource], clock: SimulatedClock) -> int:
     """Let no further job begin, wait until the last has been counted, and give how many there were."""
     for source in sources:
-        source.jobs, source.routine = source.planned(clock.now()), None
+        source.jobs, source.routine = source.listed_jobs(clock.now()), None
     until = max(job.ends for source in sources for job in source.jobs) + 1
     expected = {source.id: expected_totals(source, 0.0, until) for source in sources}
 

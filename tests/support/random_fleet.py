@@ -6,8 +6,8 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine
-from exporter.simulator.job import KINDS, PlannedJob
+from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,24 +43,24 @@ def random_fleet(seed: int, sources: int = 20, now: float = 1_800_000_000.0, *, 
     Without `odd` every job is as the API reference has it, so that `truth` knows all of it.
     """
     dice = random.Random(seed)
-    applications: list[Application] = []
+    applications: list[SimulatedApplication] = []
     for number in range(sources):
         if not applications or dice.random() < 1 / 6:
-            applications.append(Application(f"app-{seed}-{len(applications)}"))
+            applications.append(SimulatedApplication(f"app-{seed}-{len(applications)}"))
         indexes = applications[-1].indexes
         if not indexes or dice.random() < 1 / 5:
             status = dice.choice(("ACTIVE", "ACTIVE", "UPDATING"))
-            indexes.append(Index(f"index-{seed}-{number}", status=status, units=dice.randint(1, 5)))
+            indexes.append(SimulatedIndex(f"index-{seed}-{number}", status=status, units=dice.randint(1, 5)))
         indexes[-1].data_sources.append(_source(dice, f"source-{seed}-{number}", now, odd=odd))
     return Fleet(applications)
 
 
-def _source(dice: random.Random, name: str, now: float, *, odd: bool) -> DataSource:
+def _source(dice: random.Random, name: str, now: float, *, odd: bool) -> SimulatedDataSource:
     kind = dice.choice(TYPES)
     status = dice.choice(("ACTIVE",) * 8 + ("FAILED", "UPDATING"))
     schedule = "" if kind == "CUSTOM" else dice.choice(SCHEDULES)
     tags = {"team": dice.choice(("hr", "legal", ""))} if dice.random() < 1 / 2 else {}
-    source = DataSource(name, kind, status, schedule, tags=tags, created=now - 90 * DAY, updated=now - DAY)
+    source = SimulatedDataSource(name, kind, status, schedule, tags=tags, created=now - 90 * DAY, updated=now - DAY)
     never_synced = dice.random() < 1 / 10
     if not never_synced:
         source.routine = _routine(dice, name, kind, now, odd=odd)
@@ -85,7 +85,13 @@ def _routine(dice: random.Random, name: str, kind: str, now: float, *, odd: bool
         scale = longest * period / sum(shares)
         stops = shares[1] * scale if kind == "CUSTOM" else 0.0
         extra = jobs_dice.choice(ODD) if odd and jobs_dice.random() < 1 / 20 else {}
-        return replace(job, crawls=shares[0] * scale, stops=stops, indexes=shares[2] * scale, odd=extra)
+        return replace(
+            job,
+            crawl_seconds=shares[0] * scale,
+            stopping_seconds=stops,
+            index_seconds=shares[2] * scale,
+            overrides=extra,
+        )
 
     # Somewhere within the last period, so that sources do not move in step.
     return Routine(name, now - dice.randint(0, 150) * period - dice.uniform(0, period), period, plan)
@@ -109,7 +115,7 @@ def _worked(dice: random.Random, size: int, kind: str) -> PlannedJob:
 
 def _figures(dice: random.Random, size: int, kind: str) -> dict[str, int]:
     scanned = dice.randint(size // 2, size)
-    touched = dict.fromkeys(KINDS, 0) | {"scanned": scanned}
+    touched = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
     for name, share in (("added", 0.2), ("modified", 0.5), ("deleted", 0.05), ("failed", 0.013)):
         touched[name] = int(scanned * share * dice.random())
     if kind == "CUSTOM":

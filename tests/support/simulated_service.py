@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import boto3
 from botocore.config import Config
 
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.wire import Request
 
 if TYPE_CHECKING:
     from types_boto3_qbusiness import QBusinessClient
 
-    from exporter.simulator.service import Service
+    from exporter.simulator.service import SimulatedService
     from exporter.simulator.wire import Response
 
 SIGNATURE = (
@@ -36,13 +36,13 @@ def client_of(url: str, attempts: int = 1, read_timeout: float = 5.0) -> QBusine
     return session().client("qbusiness", endpoint_url=url, config=config)
 
 
-def one_index(*sources: DataSource) -> tuple[Fleet, Index]:
+def one_index(*sources: SimulatedDataSource) -> tuple[Fleet, SimulatedIndex]:
     """Put data sources into one index of one application."""
-    index = Index("main", list(sources))
-    return Fleet([Application("intranet", [index])]), index
+    index = SimulatedIndex("main", list(sources))
+    return Fleet([SimulatedApplication("intranet", [index])]), index
 
 
-def ids_of(fleet: Fleet, source: DataSource) -> dict[str, Any]:
+def ids_of(fleet: Fleet, source: SimulatedDataSource) -> dict[str, Any]:
     """Give the parameters that name a data source."""
     for application, index, candidate in fleet.data_sources():
         if candidate is source:
@@ -50,13 +50,13 @@ def ids_of(fleet: Fleet, source: DataSource) -> dict[str, Any]:
     raise LookupError(source.name)
 
 
-def get(service: Service, path: str, signature: str = SIGNATURE, /, **query: object) -> Response:
+def get(service: SimulatedService, path: str, signature: str = SIGNATURE, /, **query: object) -> Response:
     """Ask the service without a socket."""
     target = f"{path}?{urlencode(query)}" if query else path
     return service.respond(Request.parse("GET", target, {"authorization": signature}))
 
 
-def jobs_path(fleet: Fleet, source: DataSource) -> str:
+def jobs_path(fleet: Fleet, source: SimulatedDataSource) -> str:
     """Give the path of a data source's sync jobs."""
     ids = ids_of(fleet, source)
     return f"/applications/{ids['applicationId']}/indices/{ids['indexId']}/datasources/{ids['dataSourceId']}/syncjobs"

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.status import Query
 from exporter.web.page import StatusPage
@@ -268,7 +268,7 @@ def test_what_becomes_of_the_exporter_is_told_while_it_happens(tmp_path: Path) -
     def alerts(program: Program) -> set[str]:
         return {problem["alert"] for problem in exporter_of(program)["problems"]}
 
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, tmp_path / "state.db")
         with serve(tmp_path, config) as program:
             program.until_ready()

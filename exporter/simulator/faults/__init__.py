@@ -1,8 +1,8 @@
-"""Faults on demand: each changes or replaces a response of the simulated service."""
+"""Injected faults: each changes or replaces a response of the simulated service."""
 
-from exporter.simulator.faults.catalogue import KINDS, Faults, apply
-from exporter.simulator.faults.edits import EDITS, JOB_EDITS, result_key
+from exporter.simulator.faults.catalogue import FAULT_KINDS, ActiveFaults, apply
+from exporter.simulator.faults.edits import JOB_EDITS, LIST_EDITS
 from exporter.simulator.faults.fault import Fault
-from exporter.simulator.faults.responses import ANSWERS
+from exporter.simulator.faults.responses import RESPONSE_FAULTS
 
-__all__ = ["ANSWERS", "EDITS", "JOB_EDITS", "KINDS", "Fault", "Faults", "apply", "result_key"]
+__all__ = ["FAULT_KINDS", "JOB_EDITS", "LIST_EDITS", "RESPONSE_FAULTS", "ActiveFaults", "Fault", "apply"]

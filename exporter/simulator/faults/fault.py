@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.simulator.wire import Call
+    from exporter.simulator.wire import ApiCall
 
 
 @dataclass(slots=True, eq=False)
 class Fault:
-    """A fault, and which requests it befalls: all that are given must fit; `times` counts down to none."""
+    """A fault and its conditions: it applies to a request that meets all of them. `times` counts down to zero."""
 
     kind: str
     operation: str | None = None
     data_source_id: str | None = None
     application_id: str | None = None
-    page: int | None = None  # 1 is the first, 2 any later one
+    page: int | None = None  # 1 is the first page, 2 any later one
     times: int | None = None
     until: float | None = None  # simulated time
-    seconds: float = 0.5  # of a slow answer, or of some bytes of one that drips
-    megabytes: float = 5.0  # of a huge one
+    seconds: float = 0.5  # the delay of a slow response; a dripping one sends 25 bytes in this time
+    megabytes: float = 5.0  # the padding of a huge response
 
-    def matches(self, call: Call, now: float) -> bool:
-        """Tell whether a call suffers it."""
+    def matches(self, call: ApiCall, now: float) -> bool:
+        """Return whether the fault applies to a call."""
         return (
             self.operation in {None, call.operation}
             and self.data_source_id in {None, call.data_source_id}

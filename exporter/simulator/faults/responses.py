@@ -1,4 +1,4 @@
-"""Faults that answer in the service's place, or happen to its answer on the way."""
+"""Faults that replace the service's response, or break its transmission."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.wire import Call, Response, ServiceError, refuse, refuse_in_xml
+from exporter.simulator.units import HOUR
+from exporter.simulator.wire import ApiCall, Response, ServiceError, error_response, xml_error_response
 
 if TYPE_CHECKING:
     from exporter.simulator.faults.fault import Fault
 
-Change = Callable[["Fault", Call, Response], Response]
-FOR_EVER = 3600.0
-DRIPS = 25  # bytes that a dripping answer gives in `seconds`: no read of a single one ever times out
+ResponseFault = Callable[["Fault", ApiCall, Response], Response]
+BYTES_PER_DRIP = 25  # bytes that a dripping response sends in `seconds`: the read of a single byte never times out
 _JSON = {"Content-Type": "application/json"}
 _HTML = {"Content-Type": "text/html"}
 _RESOURCE = {"resourceId": "simulated", "resourceType": "DATA_SOURCE"}
-# The Security Token Service has other names for the same.
+# The Security Token Service has other names for the same errors.
 _STS_NAMES = {
     "ThrottlingException": "Throttling",
     "InternalServerException": "InternalFailure",
@@ -27,21 +27,21 @@ _STS_NAMES = {
 }
 
 
-def _error(name: str, status: int, **members: Any) -> Change:  # noqa: ANN401 (JSON)
-    def change(_fault: Fault, call: Call, _response: Response) -> Response:
-        said = f"simulated for {call.operation}"
+def _error(name: str, status: int, **members: Any) -> ResponseFault:  # noqa: ANN401 (JSON)
+    def change(_fault: Fault, call: ApiCall, _response: Response) -> Response:
+        message = f"simulated for {call.operation}"
         if call.is_sts:
-            return refuse_in_xml(ServiceError(_STS_NAMES.get(name, name), status, said))
-        return refuse(ServiceError(name, status, said, **members))
+            return xml_error_response(ServiceError(_STS_NAMES.get(name, name), status, message))
+        return error_response(ServiceError(name, status, message, **members))
 
     return change
 
 
-def _fixed(response: Response) -> Change:
+def _fixed(response: Response) -> ResponseFault:
     return lambda _fault, _call, _response: response
 
 
-def _huge(fault: Fault, _call: Call, response: Response) -> Response:
+def _huge(fault: Fault, _call: ApiCall, response: Response) -> Response:
     padding = " " * int(fault.megabytes * 1e6)
     return replace(response, body=response.body + padding.encode())
 
@@ -50,7 +50,7 @@ def _half(response: Response) -> int:
     return max(1, len(response.body) // 2)
 
 
-ANSWERS: dict[str, Change] = {
+RESPONSE_FAULTS: dict[str, ResponseFault] = {
     "throttled": _error("ThrottlingException", 429),
     "throttled_bare": _fixed(Response(429, b"", {})),
     "server_error": _error("InternalServerException", 500),
@@ -65,12 +65,12 @@ ANSWERS: dict[str, Change] = {
     "conflict": _error("ConflictException", 409, **_RESOURCE),
     "invalid": _error("ValidationException", 400, reason="FIELD_VALIDATION_FAILED", fields=[]),
     "unknown_error": _error("TeapotException", 418),
-    "reset": lambda _f, _c, response: replace(response, resets=True),
-    "reset_midway": lambda _f, _c, response: replace(response, resets=True, missing=_half(response)),
-    "cut": lambda _f, _c, response: replace(response, missing=_half(response)),
-    "hang": lambda _f, _c, response: replace(response, delay=FOR_EVER),
-    "drip": lambda fault, _c, response: replace(response, drips=fault.seconds / DRIPS),
-    "endless": lambda _f, _c, response: replace(response, endless=True),
+    "reset": lambda _f, _c, response: replace(response, is_reset=True),
+    "reset_midway": lambda _f, _c, response: replace(response, is_reset=True, missing_bytes=_half(response)),
+    "cut": lambda _f, _c, response: replace(response, missing_bytes=_half(response)),
+    "hang": lambda _f, _c, response: replace(response, delay=HOUR),
+    "drip": lambda fault, _c, response: replace(response, byte_interval=fault.seconds / BYTES_PER_DRIP),
+    "endless": lambda _f, _c, response: replace(response, is_endless=True),
     "huge": _huge,
     "slow": lambda fault, _c, response: replace(response, delay=fault.seconds),
     "no_date": lambda _f, _c, response: replace(response, headers={**response.headers, "Date": ""}),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import DiscoveryObserver, lively, settle
@@ -29,7 +29,7 @@ def test_totals_are_the_truth_whatever_the_hosts_clock_does(tmp_path: Path) -> N
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     clock = ScaledClock()
-    sources = [DataSource(f"source-{n}") for n in range(3)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     watcher = DiscoveryObserver()
     offset.write_text("+0\n")
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:

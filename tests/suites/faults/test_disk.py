@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import DiscoveryObserver, lively, settle
@@ -62,7 +62,7 @@ def see_it_written(program: Program, filename: str) -> None:
 def test_a_full_disk_costs_nothing(tmp_path: Path, small_disk: Path) -> None:
     """It counts on from memory and says so; when there is room all is written, and a kill then loses nothing."""
     clock = ScaledClock()
-    sources = [DataSource(f"source-{n}") for n in range(3)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     watcher = DiscoveryObserver()
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, small_disk / "state.db")
@@ -100,7 +100,7 @@ def failing(program: Program, state: Path, call: str, error: str) -> Iterator[No
 def test_a_disk_that_fails_costs_nothing(tmp_path: Path, call: str, error: str) -> None:
     """Turned read-only, broken, or unable to say that it has written: nothing is lost, and no counter falls."""
     clock = ScaledClock()
-    sources = [DataSource(f"source-{n}") for n in range(3)]
+    sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     watcher, state = DiscoveryObserver(), tmp_path / "state.db"
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
@@ -121,7 +121,7 @@ def test_a_disk_that_fails_costs_nothing(tmp_path: Path, call: str, error: str) 
 @pytest.mark.parametrize("trouble", ["read-only", "full"])
 def test_it_does_not_start_where_it_cannot_keep_its_state(tmp_path: Path, small_disk: Path, trouble: str) -> None:
     """It says which file, why, and what to do: counters that begin anew without a word would be worse."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, small_disk / "state.db")
         serve(tmp_path, config)
         if trouble == "full":

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter.simulator.clock import ManualClock
-from exporter.simulator.fleet import DataSource, make_id
+from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.suites.image.containers import CONFIG, REVISION, STATE, run_once
 from tests.support.builders import HOUR
 from tests.support.certificates import Certificates
 from tests.support.harness import config_for, eventually, fleet_of
+from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_the_demo_runs_with_nothing_but_a_network(contain: Contain) -> None:
 def test_it_goes_on_counting_on_the_same_volume(contain: Contain, tmp_path: Path, volume: str) -> None:
     """Stopped within five seconds with its state saved, and what ended meanwhile is counted when it is back."""
     clock = ManualClock(time.time())
-    source = DataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR)])
+    source = SimulatedDataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR)])
     with SimulatedQBusiness(fleet_of(source), clock) as service:
         config = config_for(service, "state.db")
         options = (mounted(tmp_path, config), f"--volume={volume}:{STATE}", f"--env=AWS_ENDPOINT_URL_STS={service.url}")
@@ -80,7 +80,7 @@ def test_it_goes_on_counting_on_the_same_volume(contain: Contain, tmp_path: Path
 
 def test_a_role_is_assumed_in_the_image(contain: Contain, tmp_path: Path) -> None:
     """What botocore knows of other services is left out of the image: STS must not be."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, ":memory:")
         config["targets"][0]["role_arn"] = "arn:aws:iam::111122223333:role/qbusiness-exporter"
         options = (mounted(tmp_path, config), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
@@ -99,7 +99,7 @@ def test_whatever_gives_credentials_is_in_the_image(image: str, service: str) ->
 
 def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path) -> None:
     """It succeeds where the exporter says that it is healthy, at whatever address, and else fails with the reason."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         service.faults.add("denied", operation="ListDataSourceSyncJobs")
         options = (mounted(tmp_path, config_for(service, ":memory:")), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
         with contain("serve", options=options) as container:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.suites.image.conftest import ROOT
 from tests.suites.image.containers import CREDENTIALS, HARDENED
@@ -42,7 +42,7 @@ def test_docker_run_as_it_is_written(command: list[str], contain: Contain, tmp_p
     at = next(n for n, word in enumerate(command) if re.match(r"qbusiness-exporter:\d", word))
     options, arguments = command[:at], command[at + 1 :]
     kept = [word for word in options if word not in NOT_HERE]
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_for(service, "state.db")))
         kept = [word.replace("$PWD", str(tmp_path)).replace("qbusiness-exporter:/", f"{volume}:/") for word in kept]
         with contain(*arguments, options=(*kept, f"--env=AWS_ENDPOINT_URL_STS={service.url}")) as container:

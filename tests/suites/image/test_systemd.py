@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from exporter.simulator.fleet import DataSource
+from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.suites.image.conftest import ROOT, bootstrap
 from tests.suites.image.containers import CREDENTIALS, PODMAN
@@ -98,7 +98,7 @@ def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]
 @pytest.fixture
 def service() -> Iterator[SimulatedQBusiness]:
     """Give something to poll."""
-    with SimulatedQBusiness(fleet_of(DataSource("hr"))) as service:
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         yield service
 
 

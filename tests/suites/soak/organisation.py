@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.schedule import parse
-from exporter.simulator.fleet import Application, Fleet, Index, Totals, expected_totals, make_id
-from exporter.simulator.job import KINDS, PlannedJob
-from exporter.simulator.server import Logged, SimulatedQBusiness
-from exporter.simulator.service import Service
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedIndex, make_id
+from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.service import LoggedRequest, SimulatedService
 from simulation.fleet import DAY, HOUR, MINUTE, PlannedSource
 from simulation.simulated_account import TimelineClock
+from tests.support.oracle import Totals, expected_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection as Pipe
 
-    from exporter.simulator.wire import Call
+    from exporter.simulator.wire import ApiCall
     from simulation.virtual_clock import VirtualClock
 
 CONTEXT = multiprocessing.get_context("spawn")  # nothing of ours is to be in its memory, nor of its in ours
@@ -105,14 +106,14 @@ class AtHand:
     def sent(self, target: str) -> None:
         """Let it be sent."""
 
-    def answered(self, target: str, call: Call, code: str, *, is_usable: bool) -> None:
+    def answered(self, target: str, call: ApiCall, code: str, *, is_usable: bool) -> None:
         """Let it be answered."""
 
 
-class _Forgetful(Service):
+class _Forgetful(SimulatedService):
     """A service that remembers its last request alone, so that all that grows is the program's."""
 
-    def _log(self, logged: Logged) -> None:
+    def _log(self, logged: LoggedRequest) -> None:
         self.requests[:] = [logged]
 
 
@@ -140,11 +141,12 @@ def make_fleet(plan: Plan) -> Fleet:
     """Make the organisation: applications with two indexes, indexes with 25 data sources, as far as they fill."""
     sources = [_source(number, plan) for number in range(plan.sources)]
     indexes = [
-        Index(f"index-{at // PER_INDEX}", [*sources[at : at + PER_INDEX]]) for at in range(0, len(sources), PER_INDEX)
+        SimulatedIndex(f"index-{at // PER_INDEX}", [*sources[at : at + PER_INDEX]])
+        for at in range(0, len(sources), PER_INDEX)
     ]
     return Fleet(
         [
-            Application(f"department-{at // PER_APPLICATION}", indexes[at : at + PER_APPLICATION])
+            SimulatedApplication(f"department-{at // PER_APPLICATION}", indexes[at : at + PER_APPLICATION])
             for at in range(0, len(indexes), PER_APPLICATION)
         ]
     )
@@ -188,5 +190,5 @@ def _moments(dice: random.Random, expression: str, plan: Plan) -> Iterator[float
 def _job(dice: random.Random, identifier: str, began: float, lasts: float) -> PlannedJob:
     outcome = dice.choices(("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED"), (77, 15, 6, 2))[0]
     code, message = dice.choice(ERRORS) if outcome == "FAILED" else (None, None)
-    figures = {kind: dice.randint(0, 5000) for kind in KINDS}
+    figures = {kind: dice.randint(0, 5000) for kind in DOCUMENT_KINDS}
     return PlannedJob(identifier, began, 0.7 * lasts, 0.3 * lasts, outcome, figures, code, message)

@@ -45,8 +45,8 @@ def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> Non
     store.close()
 
 
-def _history(source: fleet.DataSource, now: float, policy: CountingPolicy) -> SourceHistory:
-    begun = (parse_job(job.at(now) or {}, now, []) for job in source.planned(now))
+def _history(source: fleet.SimulatedDataSource, now: float, policy: CountingPolicy) -> SourceHistory:
+    begun = (parse_job(job.to_json(now) or {}, now, []) for job in source.listed_jobs(now))
     watched = now - WATCHED
     reading = PollData(tuple(job for job in begun if job), now, now)
     return fold(SourceHistory(watched, watched), reading, policy)

@@ -13,12 +13,13 @@ from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.config import Config
 from exporter.metrics.telemetry import Telemetry
-from exporter.simulator.clock import ManualClock
-from exporter.simulator.fleet import Application, DataSource, Fleet, Index, Routine, expected_totals, make_id
-from exporter.simulator.job import KINDS, TERMINAL, PlannedJob
+from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from simulation.virtual_clock import VirtualClock, VirtualHost
 from tests.support.builders import HOUR
+from tests.support.manual_clock import ManualClock
+from tests.support.oracle import all_jobs, expected_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +55,7 @@ class Page:
         """Give the sum of the series of a family whose labels have all of these words."""
         return sum(self.those(name, *words).values())
 
-    def of(self, source: DataSource) -> dict[str, float]:
+    def of(self, source: SimulatedDataSource) -> dict[str, float]:
         """Give all that is said of a data source."""
         return {series: value for series, value in self.series.items() if f'data_source_id="{source.id}"' in series}
 
@@ -65,10 +66,10 @@ def _plan(dice: random.Random) -> PlannedJob:
     return PlannedJob(
         "",
         0,
-        crawls=dice.uniform(60, 200),
-        indexes=dice.uniform(30, 100),
+        crawl_seconds=dice.uniform(60, 200),
+        index_seconds=dice.uniform(30, 100),
         outcome=outcome,
-        documents={kind: dice.randint(1, 500) for kind in KINDS},
+        documents={kind: dice.randint(1, 500) for kind in DOCUMENT_KINDS},
         error_code="InternalError" if outcome == "FAILED" else None,
     )
 
@@ -87,23 +88,25 @@ class Stage:
         self.began: float | None = None
         self.sources = {name: self._source(name) for name in ("hr", "it", "wiki")}
         self.indexes = [
-            Index("main", [self.sources["hr"], self.sources["it"]]),
-            Index("archive"),
-            Index("faq", [self.sources["wiki"]]),
+            SimulatedIndex("main", [self.sources["hr"], self.sources["it"]]),
+            SimulatedIndex("archive"),
+            SimulatedIndex("faq", [self.sources["wiki"]]),
         ]
-        self.fleet = Fleet([Application("intranet", self.indexes[:2]), Application("support", self.indexes[2:])])
+        self.fleet = Fleet(
+            [SimulatedApplication("intranet", self.indexes[:2]), SimulatedApplication("support", self.indexes[2:])]
+        )
         clock: Any = _ServiceClock(self.timeline)
         self.service = SimulatedQBusiness(self.fleet, clock)
-        self.service.api.paging.sizes = dict(PAGES)
+        self.service.api.page_sizes = dict(PAGES)
         if self.scene == "role":
             self.service.api.sts.lifetime = 1800.0
         self.exporter: Exporter | None = None
         self._was_ready = False
 
-    def _source(self, name: str) -> DataSource:
+    def _source(self, name: str) -> SimulatedDataSource:
         # A job that began before it is watched, has nothing to count, and keeps it busy.
         stuck = PlannedJob(make_id("stuck", name), self.timeline.now - HOUR, HOUR, 0, None)
-        return DataSource(name, jobs=[stuck], tags={"team": name})
+        return SimulatedDataSource(name, jobs=[stuck], tags={"team": name})
 
     def __enter__(self) -> Self:
         """Let the service answer."""
@@ -213,11 +216,11 @@ class Stage:
         """Let every job come to its end, and none begin."""
         now = self.timeline.now
         for source in self.sources.values():
-            source.jobs, source.routine = source.planned(now), None
+            source.jobs, source.routine = source.listed_jobs(now), None
             (stuck,) = (job for job in source.jobs if job.outcome is None)
-            source.change(stuck.execution_id, outcome="SUCCEEDED", crawls=now - stuck.started)
+            source.change(stuck.execution_id, outcome="SUCCEEDED", crawl_seconds=now - stuck.started)
 
-    def wrong(self, sources: Iterable[DataSource], *, with_durations: bool = True) -> list[str]:
+    def wrong(self, sources: Iterable[SimulatedDataSource], *, with_durations: bool = True) -> list[str]:
         """Give what differs from the truth as of now."""
         page, found = self.pages[-1], []
         for source in sources:
@@ -225,7 +228,7 @@ class Stage:
             wanted = {f"qbusiness_documents_{kind}_total": n for kind, n in expected.documents.items()}
             shown = {name: page.total(name, source.id) for name in wanted}
             name = "qbusiness_last_successful_sync_timestamp_seconds"
-            jobs = source.planned_ever(self.timeline.now)
+            jobs = all_jobs(source, self.timeline.now)
             ends = [job.ends for job in jobs if job.outcome == "SUCCEEDED" and job.ends <= self.timeline.now]
             wanted[name], shown[name] = round(max(ends, default=0)), round(page.total(name, source.id))
             for status, count in expected.completed.items():

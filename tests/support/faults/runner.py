@@ -18,7 +18,7 @@ from tests.support.faults.environment import BEGIN, HOST, Stage
 if TYPE_CHECKING:
     import pytest
 
-    from exporter.simulator.fleet import DataSource
+    from exporter.simulator.fleet import SimulatedDataSource
     from simulation.virtual_clock import VirtualHost
     from tests.support.faults.environment import Page
     from tests.support.faults.matrix import Cell
@@ -88,7 +88,7 @@ class Trial:
         self.stage = stage
         hr, it, wiki = (stage.sources[name] for name in ("hr", "it", "wiki"))
         one_only = cell.scope == "one"
-        self.victims: list[DataSource] = [hr, it, wiki]
+        self.victims: list[SimulatedDataSource] = [hr, it, wiki]
         self._where: dict[str, Any] = {"operation": cell.operation.name}
         self._where["page"] = cell.page if cell.operation.is_paged and not cell.fault.by_token else None
         if one_only and cell.operation.name in {"ListDataSourceSyncJobs", "GetDataSource", "ListTagsForResource"}:
@@ -97,7 +97,7 @@ class Trial:
             self._where["application_id"], self.victims = stage.fleet.applications[0].id, [hr, it]
 
     @property
-    def bystanders(self) -> list[DataSource]:
+    def bystanders(self) -> list[SimulatedDataSource]:
         """Give the sources that the fault does not concern."""
         return [source for source in self.stage.sources.values() if source not in self.victims]
 
