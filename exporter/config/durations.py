@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from exporter.config.messages import quoted
+from exporter.domain.units import DAY, HOUR, MINUTE
 
-_UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": 1.0, "ms": 0.001}
 _LONGEST = 292 * _UNITS["y"]  # Prometheus's own limit: what 64 bits of nanoseconds hold
 PATTERN = "^(0|" + "".join(rf"([0-9]+{unit})?" for unit in _UNITS) + ")$"
 _DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS))

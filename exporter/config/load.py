@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.checks import cross_field_errors, find_warnings
-from exporter.config.messages import kind_of, quoted_key
+from exporter.config.fields import declared_at
+from exporter.config.messages import Failure, message_for, quoted_key
 from exporter.config.models import Config
 from exporter.config.yaml_source import read
 from exporter.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     from exporter.config.checks import Finding
@@ -73,59 +72,32 @@ def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -
     try:
         config = model.model_validate({} if source.data is None else source.data)
     except ValidationError as error:
-        problems += [_explain(model, source, detail) for detail in error.errors()]
+        problems += [_problem(model, source, detail) for detail in error.errors() if not _is_consequence(detail)]
     problems += [source.problem(path, message) for path, message in findings]
     if problems or config is None:
         raise ConfigError(sorted(set(problems)))
     return config
 
 
-def _explain(model: type[BaseModel], source: Source, detail: ErrorDetails) -> ConfigProblem:
-    path, kind = detail["loc"], detail["type"]
-    if path and path[-1] == "[key]" and path not in source.keys:  # pydantic's way to say that a key itself is wrong
-        return source.problem(path[:-1], f"{quoted_key(path[-2])}: {detail['ctx']['error']}", at_key=True)
-    name = next((part for part in reversed(path) if isinstance(part, str)), None)
-    key = "" if name is None else quoted_key(name)
-    prefix = f"{key}: " if key else ""
-    if kind == "extra_forbidden":
-        return source.problem(path, f"{key}: no such key{_suggestion(model, path)}", at_key=True)
-    if kind == "missing":
-        return source.problem(path[:-1], f"{key} is missing")
-    if kind == "value_error":
-        return source.problem(path, prefix + str(detail["ctx"]["error"]))
-    return source.problem(path, prefix + _shape(kind, detail["input"]))
+def _is_consequence(detail: ErrorDetails) -> bool:
+    """Return whether an error only repeats that there are others.
+
+    pydantic does not compute a default from invalid values, and does not count the invalid items of a list.
+    """
+    if detail["type"] == "too_short":
+        return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
+    return detail["type"] == "default_factory_not_called"
 
 
-def _shape(kind: str, found: object) -> str:
-    if kind == "tuple_type":
-        return f"{kind_of(found)} where a list belongs: begin each entry with a hyphen"
-    return f"{kind_of(found)} where keys and values belong"
-
-
-def _suggestion(model: type[BaseModel], path: Sequence[str | int]) -> str:
-    known = [name for name, field in _fields_at(model, path[:-1]).items() if not field.exclude]
-    close = difflib.get_close_matches(str(path[-1]), known, 1)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
-
-
-def _fields_at(model: Any, path: Sequence[str | int]) -> dict[str, FieldInfo]:  # noqa: ANN401 (a model's class)
-    fields = _fields_of(model)
-    for part in path:
-        if isinstance(part, str):
-            fields = _fields_of(_model_of(fields[part].annotation))
-    return fields
-
-
-def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _model_of(annotation: Any) -> Any:  # noqa: ANN401 (an annotation is anything)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(model for argument in annotation.__args__ if (model := _model_of_or_none(argument)))
-
-
-def _model_of_or_none(annotation: Any) -> Any:  # noqa: ANN401 (an annotation is anything)
-    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return annotation if is_model else None
+def _problem(model: type[BaseModel], source: Source, detail: ErrorDetails) -> ConfigProblem:
+    path = detail["loc"]
+    # pydantic adds this part to the path if the key of a mapping is wrong; a file may also have such a key.
+    is_key = path[-1:] == ("[key]",) and path not in source.keys
+    path = path[:-1] if is_key else path
+    is_unknown = detail["type"] == "extra_forbidden"
+    declared = declared_at(model, path[:-1] if is_unknown else path, is_key=is_key)
+    key = next((quoted_key(part) for part in reversed(path) if isinstance(part, str)), "")
+    # As the file has it: pydantic may report the value that it parsed.
+    value = source.value(path) if path in source.values and not is_key else detail["input"]
+    message = message_for(detail, Failure(key, value, detail.get("ctx", {}), declared, is_key=is_key))
+    return source.problem(path, f"{key}: {message}" if key else message, at_key=is_key or is_unknown)

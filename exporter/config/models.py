@@ -8,22 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from exporter.config.types import (
     Buckets,
+    Duration,
     Glob,
     Identifier,
     LabelGlobs,
     Labels,
     Name,
+    Number,
     Pairs,
     Region,
     RoleArn,
     TagGlobs,
     TagKey,
     Url,
-    duration,
-    number,
+    WholeNumber,
 )
-
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+from exporter.domain.units import DAY, HOUR, MINUTE
 
 
 class Section(BaseModel):
@@ -64,7 +64,7 @@ class Matcher(Section):
 class DiscoveryConfig(Section):
     """How data sources are found."""
 
-    interval: Annotated[float, duration(0.1, 7 * DAY)] = Field(15 * MINUTE, description="How often to look for them.")
+    interval: Duration = Field(15 * MINUTE, ge=0.1, le=7 * DAY, description="How often to look for them.")
     include: tuple[Matcher, ...] = Field((), description="Watch only what matches one of these; empty: everything.")
     exclude: tuple[Matcher, ...] = Field((), description="Never watch what matches one of these.")
     tag_labels: tuple[TagKey, ...] = Field((), description="Tags shown on qbusiness_data_source_info as tag_NAME.")
@@ -98,33 +98,27 @@ class TargetConfig(Section):
 class PollingConfig(Section):
     """How often and how hard AWS is asked."""
 
-    interval: Annotated[float, duration(0.1, DAY)] = Field(
+    interval: Duration = Field(
         MINUTE,
+        ge=0.1,
+        le=DAY,
         description="Between two polls of a data source with a sync in progress, or one due by its schedule.",
     )
-    idle_interval: Annotated[float, duration(0.1, DAY)] = Field(
-        5 * MINUTE,
-        description="Between two polls of a data source with nothing in progress.",
+    idle_interval: Duration = Field(
+        default_factory=lambda polling: max(5 * MINUTE, polling.get("interval", 0.0)),
+        ge=0.1,
+        le=DAY,
+        description="Between two polls of a data source with nothing in progress; default: 5m, or interval if longer.",
     )
-    window: Annotated[float, duration(MINUTE, 90 * DAY)] = Field(DAY, description="What qbusiness_sync_jobs counts.")
-    concurrency: Annotated[int, number(1, 256, int)] = Field(8, description="Requests in flight at once, per target.")
-    requests_per_second: Annotated[float, number(0.01, 1000)] = Field(
+    window: Duration = Field(DAY, ge=MINUTE, le=90 * DAY, description="What qbusiness_sync_jobs counts.")
+    concurrency: WholeNumber = Field(8, ge=1, le=256, description="Requests in flight at once, per target.")
+    requests_per_second: Number = Field(
         5.0,
+        ge=0.01,
+        le=1000,
         description="Ceiling per target, retries of the SDK included; may be a fraction.",
     )
-    timeout: Annotated[float, duration(0.1, 10 * MINUTE)] = Field(20.0, description="How long one request may take.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _idle_no_oftener(cls, data: Any) -> Any:  # noqa: ANN401 (whatever the file has)
-        """Let the default of idle_interval follow an interval that is longer."""
-        if isinstance(data, dict) and data.get("idle_interval") is None and data.get("interval") is not None:
-            try:
-                if duration(5 * MINUTE, DAY).check(data["interval"]):
-                    return {**data, "idle_interval": data["interval"]}
-            except ValueError:
-                return data
-        return data
+    timeout: Duration = Field(20.0, ge=0.1, le=10 * MINUTE, description="How long one request may take.")
 
 
 class ObjectiveMatch(Section):
@@ -142,19 +136,19 @@ class ObjectiveConfig(Section):
     """What the alerts hold data sources to."""
 
     match: ObjectiveMatch = Field(default_factory=ObjectiveMatch, description="Which data sources; default: every one.")
-    max_success_age: Annotated[float, duration(MINUTE, 365 * DAY)] | None = Field(
+    max_success_age: Annotated[Duration, Field(ge=MINUTE, le=365 * DAY)] | None = Field(
         None,
         description="Longest time since a successful sync; default: twice the longest gap of the schedule plus 1h.",
     )
-    max_duration: Annotated[float, duration(1.0, 365 * DAY)] | None = Field(
+    max_duration: Annotated[Duration, Field(ge=1.0, le=365 * DAY)] | None = Field(
         None,
         description="Longest time that a sync may take; default: 1d.",
     )
-    max_failed_ratio: Annotated[float, number(0, 1)] | None = Field(
+    max_failed_ratio: Annotated[Number, Field(ge=0, le=1)] | None = Field(
         None,
         description="Largest share of failed documents among scanned ones; default: 0.05.",
     )
-    min_documents_scanned: Annotated[int, number(0, 10**12, int)] | None = Field(
+    min_documents_scanned: Annotated[WholeNumber, Field(ge=0, le=10**12)] | None = Field(
         None,
         description="A successful sync that scanned fewer documents is suspicious; default: 1.",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from exporter.config.load import text_of, validated
 from exporter.config.models import Section
@@ -27,7 +27,6 @@ from exporter.config.web_types import (
     Pem,
     RateLimit,
     San,
-    Switch,
     TlsVersion,
     UserName,
 )
@@ -58,7 +57,7 @@ class TlsConfig(Section):
     min_version: TlsVersion = "TLS12"
     max_version: TlsVersion = "TLS13"
     cipher_suites: tuple[CipherSuite, ...] = ()
-    prefer_server_cipher_suites: Switch = True
+    prefer_server_cipher_suites: StrictBool = True
     curve_preferences: tuple[Curve, ...] = ()
 
     @property
@@ -76,8 +75,8 @@ class HeadersConfig(Section):
     """Headers of every answer."""
 
     content_security_policy: HeaderText = Field("", alias="Content-Security-Policy")
-    x_frame_options: FrameOptions = Field("", alias="X-Frame-Options")
-    x_content_type_options: NoSniff = Field("", alias="X-Content-Type-Options")
+    x_frame_options: FrameOptions | None = Field(None, alias="X-Frame-Options")
+    x_content_type_options: NoSniff | None = Field(None, alias="X-Content-Type-Options")
     x_xss_protection: HeaderText = Field("", alias="X-XSS-Protection")
     strict_transport_security: HeaderText = Field("", alias="Strict-Transport-Security")
 

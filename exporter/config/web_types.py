@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from exporter.config.messages import kind_of, quoted
-from exporter.config.types import Validator
+from pydantic import AfterValidator, BeforeValidator, GetPydanticSchema, StrictBool, StrictStr
+from pydantic_core import core_schema
+
+from exporter.config.messages import Expected, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 VERSIONS = ("TLS12", "TLS13")
+INSECURE_VERSION = "it is broken; write TLS12 or TLS13"
 NO_CLIENT, IF_GIVEN, VERIFIED = "NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
 UNVERIFIED = "Python's TLS asks for no certificate that it does not verify"
 UNSUPPORTED_AUTH = {
@@ -42,74 +45,68 @@ SUITES = {
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 
 
-def _one_of(known: Iterable[str], refused: Mapping[str, str], right: str = "") -> Validator:
-    """Make the kind of words from a closed set; `refused` says why others that the format has will not do."""
-    known = tuple(known)
-    right = right or " or ".join(known)
-
-    def check(text: object) -> str:
-        if isinstance(text, str) and text in known:
-            return text
-        if isinstance(text, str) and text in refused:
-            raise ValueError(f"{text} is not supported: {refused[text]}")
-        raise ValueError(f"{quoted(text)} is not known: write {right}")
-
-    return Validator(check)
+def _one_of(words: Iterable[str]) -> GetPydanticSchema:
+    """Return the annotation of a closed set of words, as typing.Literal does for words that are written out."""
+    return GetPydanticSchema(lambda _source, _handler: core_schema.literal_schema([*words]))
 
 
-def _is_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{kind_of(value)} where text belongs")  # noqa: TRY004 (pydantic collects ValueErrors)
-    if not value.strip():
+def _supported(refused: Mapping[str, str]) -> BeforeValidator:
+    """Return a validator that refuses words that the format has and the server cannot do, each with its reason."""
+
+    def check(word: object) -> object:
+        if isinstance(word, str) and word in refused:
+            raise ValueError(f"{word} is not supported: {refused[word]}")
+        return word
+
+    return BeforeValidator(check)
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
         raise ValueError("empty: give it, or leave the key out")
-    return value
+    return text
 
 
-def _file_name(text: object) -> str:
-    if not _is_text(text).isprintable():
+def _file_name(text: str) -> str:
+    if not text.isprintable():
         raise ValueError(f"{quoted(text)} is not the name of a file")
-    return str(text)
+    return text
 
 
-def _pem(text: object) -> str:
-    if "-----BEGIN " not in _is_text(text):
+def _pem(text: str) -> str:
+    if "-----BEGIN " not in text:
         raise ValueError("not PEM, which begins with -----BEGIN; the key for the name of a file ends in _file")
-    return str(text)
+    return text
 
 
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError(f"{kind_of(value)} where true or false belongs")
-
-
-def _http2(value: object) -> bool:
-    if _switch(value):
+def _http2(is_on: bool) -> bool:  # noqa: FBT001 (a value of the file)
+    if is_on:
         raise ValueError("true is not supported: this server speaks HTTP/1.1, as every client does; leave the key out")
     return False
 
 
-def _header(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # X-XSS-Protection: 0
-    if not isinstance(value, str):
-        raise ValueError(f"{kind_of(value)} where text belongs: write it in quotes")  # noqa: TRY004 (pydantic collects ValueErrors)
-    if not value.isascii() or not value.isprintable():
-        raise ValueError(f"{quoted(value)} cannot stand in a header: give printable ASCII on one line")
-    return value.strip()
+def _number_as_text(value: object) -> object:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else value  # X-XSS-Protection: 0
 
 
-def _hash(text: object) -> str:
+def _header(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError(f"{quoted(text)} cannot stand in a header: give printable ASCII on one line")
+    return text.strip()
+
+
+def _hash(text: object) -> object:
     if isinstance(text, str) and _BCRYPT.fullmatch(text):
         return text
-    # Whatever stands there may be a password: it is not shown.
+    # The value may be a password: the message omits it.
     raise ValueError('not a bcrypt hash: make one with htpasswd -nBC 10 "" and take what follows the colon')
 
 
-def _user(name: object) -> str:
-    if ":" in str(name):
+def _user(name: str) -> str:
+    if ":" in name:
         raise ValueError("a user name with a colon: in basic authentication the password begins there")
-    return str(name)
+    return name
 
 
 def _rate_limit(_: object) -> None:
@@ -124,18 +121,18 @@ def canonical(san: str) -> str:
         return san
 
 
-Pem = Annotated[str, Validator(_pem)]
-FileName = Annotated[str, Validator(_file_name)]
-ClientAuth = Annotated[str, _one_of((NO_CLIENT, IF_GIVEN, VERIFIED), UNSUPPORTED_AUTH)]
-TlsVersion = Annotated[str, _one_of(VERSIONS, dict.fromkeys(("TLS10", "TLS11"), "it is broken; write TLS12 or TLS13"))]
-CipherSuite = Annotated[str, _one_of(SUITES, {}, "one such as TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")]
-Curve = Annotated[str, _one_of(CURVES, {})]
-San = Annotated[str, Validator(lambda text: canonical(_is_text(text)))]
-Switch = Annotated[bool, Validator(_switch)]
-Http2 = Annotated[bool, Validator(_http2)]
-HeaderText = Annotated[str, Validator(_header)]
-FrameOptions = Annotated[str, _one_of(("deny", "sameorigin"), {})]
-NoSniff = Annotated[str, _one_of(("nosniff",), {})]
-BcryptHash = Annotated[str, Validator(_hash)]
-UserName = Annotated[str, Validator(_user)]
-RateLimit = Annotated[Any, Validator(_rate_limit)]
+Text = Annotated[StrictStr, AfterValidator(_not_empty)]
+Pem = Annotated[Text, AfterValidator(_pem)]
+FileName = Annotated[Text, AfterValidator(_file_name)]
+San = Annotated[Text, AfterValidator(canonical)]
+ClientAuth = Annotated[str, _one_of((NO_CLIENT, IF_GIVEN, VERIFIED)), _supported(UNSUPPORTED_AUTH)]
+TlsVersion = Annotated[str, _one_of(VERSIONS), _supported(dict.fromkeys(("TLS10", "TLS11"), INSECURE_VERSION))]
+CipherSuite = Annotated[str, _one_of(SUITES), Expected("", "one such as TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")]
+Curve = Annotated[str, _one_of(CURVES)]
+Http2 = Annotated[StrictBool, AfterValidator(_http2)]
+HeaderText = Annotated[StrictStr, BeforeValidator(_number_as_text), AfterValidator(_header)]
+FrameOptions = Literal["deny", "sameorigin"]
+NoSniff = Literal["nosniff"]
+BcryptHash = Annotated[str, BeforeValidator(_hash)]
+UserName = Annotated[StrictStr, AfterValidator(_user)]
+RateLimit = Annotated[Any, BeforeValidator(_rate_limit)]

@@ -42,6 +42,13 @@ class Source:
         """Give the line in which a value stands."""
         return self.values[path].line + 1
 
+    def value(self, path: Sequence[str | int]) -> Any:  # noqa: ANN401 (YAML is anything)
+        """Return the value at a path."""
+        value: Any = self.data
+        for part in path:
+            value = value[part]
+        return value
+
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> ConfigProblem:
         """Place a problem at a value, at its key, or at the nearest thing around it that the file has."""
         path = tuple(path)

@@ -52,6 +52,7 @@ BEYOND_A_SCHEMA = {
     "a filter of nothing but nothings",
     "a label with a line break",
     "a name of a target like another's region",
+    "a name that UTF-8 cannot encode",
     "a discovery interval too long",
     "a tag on a section",
     "a tag on nothing",

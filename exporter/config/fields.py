@@ -1,0 +1,55 @@
+"""What the models declare for a place in a file: the keys of a section, and the limits of a value."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from exporter.config.messages import TEXT, Declared, Expected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LIMITS = ("ge", "le", "min_length", "max_length")
+
+
+def declared_at(model: type[BaseModel], path: Sequence[str | int], *, is_key: bool) -> Declared:
+    """Return what a model declares for the value at a path, or for the key of a mapping that ends the path."""
+    annotation: Any = model
+    metadata: list[Any] = []
+    for position, part in enumerate(path, start=1):
+        field = _field_below(annotation, part, is_key=is_key and position == len(path))
+        annotation, metadata = _without_none(field)
+    limits = {name: getattr(item, name) for item in metadata for name in _LIMITS if hasattr(item, name)}
+    expected = next((item for item in metadata if isinstance(item, Expected)), TEXT)
+    keys = [key for key, field in _fields_of(annotation).items() if not field.exclude] if _is_model(annotation) else []
+    return Declared(expected, limits, keys)
+
+
+def _field_below(annotation: Any, part: str | int, *, is_key: bool) -> FieldInfo:  # noqa: ANN401 (an annotation is anything)
+    """Return the field of a section, the item of a tuple, or the key or the value of a mapping."""
+    if _is_model(annotation):
+        return _fields_of(annotation)[str(part)]
+    arguments = get_args(annotation)
+    return FieldInfo.from_annotation(arguments[0] if is_key or isinstance(part, int) else arguments[1])
+
+
+def _without_none(field: FieldInfo) -> tuple[Any, list[Any]]:
+    """Return the type and the metadata of a field; for `X | None`, those of X."""
+    arguments = get_args(field.annotation)
+    if NoneType not in arguments:
+        return field.annotation, field.metadata
+    inner = FieldInfo.from_annotation(next(argument for argument in arguments if argument is not NoneType))
+    return inner.annotation, [*field.metadata, *inner.metadata]
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a model by their names in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _is_model(annotation: Any) -> bool:  # noqa: ANN401 (an annotation is anything)
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
