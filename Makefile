@@ -7,9 +7,11 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+GRAFANA := $(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
+
 unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server
 
-.PHONY: help demo test check fmt golden docs screenshot dashboards bench image tools clean chart sbom
+.PHONY: help demo test check fmt generate screenshot bench image tools clean sbom
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,42 +38,38 @@ test: $(VENV)/.dev tools  ## run the tests
 test-%: $(VENV)/.dev  # a longer suite: tests/suites/NAME/run installs its dependencies and runs it
 	tests/suites/$*/run
 
-check: $(VENV)/.dev  ## run linters, type checks and import rules, and check that generated files are up to date
+check: $(VENV)/.dev  ## run linters, type checks, import rules and the language check, and check the generated files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive exporter
+	$(BIN)/python -m tools.language
 	$(BIN)/python -m docs.generate --check
-	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator --check
+	$(GRAFANA) --check
 	$(BIN)/python -m deploy.generate --check
 	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_one
+
+generate: $(VENV)/.dev  ## rewrite everything that is generated: pages, schemas, golden files, dashboards, chart, manifests
+	$(BIN)/python -m docs.generate
+	$(GRAFANA)
+	$(BIN)/python -m deploy.generate
+	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py --rewrite-golden
+	$(BIN)/python -m deploy.generate --chart-changed || tests/suites/kubernetes/run --rewrite-golden -k what_the_chart_renders
 
 fmt: $(VENV)/.dev  ## format the code and fix lint errors where possible
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-golden: $(VENV)/.dev  ## rewrite the golden files
-	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py --rewrite-golden
-
-docs: $(VENV)/.dev  ## rewrite the generated pages of docs/
-	$(BIN)/python -m docs.generate
-
-dashboards: $(VENV)/.dev  ## rewrite the dashboards for Grafana
-	$(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
-
 screenshot: $(VENV)/.dev tools  ## update the screenshot of the status page
 	$(BIN)/python -m docs.screenshot
-
-chart: $(VENV)/.dev  ## rewrite the generated files in deploy/: copies of rules and dashboards, schema, policies
-	$(BIN)/python -m deploy.generate
 
 bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half an hour
 	$(BIN)/python -m benchmarks.polling
 	$(BIN)/python -m benchmarks.poller
 	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python -m benchmarks.status
-	$(BIN)/python benchmarks/servers/trial.py
+	$(BIN)/python -m benchmarks.servers
 
 image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \

@@ -6,6 +6,7 @@ Helm reads no files outside a chart, and not every way to download a chart follo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ DASHBOARDS = HERE / "grafana" / "dashboards"
 CHART = HERE / "helm" / "qbusiness-exporter"
 MANIFESTS = HERE / "kubernetes"
 
-_HEADER = "# Written by `make chart`.\n"
+_HEADER = "# Written by `make generate`.\n"
+_RENDERED = "# Rendered from the chart by `make generate`; digest of the chart: {digest}\n"
 _DASHBOARD_OPTIONS = """# ConfigMaps of the dashboards, for the dashboard sidecar of the Grafana chart.
 generatorOptions:
   disableNameSuffixHash: true
@@ -83,9 +85,46 @@ def dashboards_kustomization(dashboards: list[Path]) -> str:
     return _HEADER + _DASHBOARD_OPTIONS + _list("configMapGenerator", maps)
 
 
+def rendered_header() -> str:
+    """Return the first line of each manifest that Helm renders from the chart.
+
+    Rendering takes the Helm library, which `make check` does without. The digest of what goes into a rendering tells
+    whether the manifests are up to date.
+    """
+    inputs = [CHART / "Chart.yaml", CHART / "values.yaml", *sorted((CHART / "templates").iterdir())]
+    content = b"".join(path.name.encode() + path.read_bytes() for path in inputs)
+    return _RENDERED.format(digest=hashlib.sha256(content).hexdigest()[:16])
+
+
+def rendered_manifests() -> list[Path]:
+    """Return the manifests that Helm renders from the chart."""
+    by_hand = {"kustomization.yaml", "config.yaml"}
+    found = [*(MANIFESTS / "exporter").glob("*.yaml"), MANIFESTS / "operator" / "servicemonitor.yaml"]
+    return sorted(path for path in found if path.name not in by_hand)
+
+
+def outdated_manifests() -> list[Path]:
+    """Return the manifests that were rendered from another version of the chart."""
+    header = rendered_header()
+    return [path for path in rendered_manifests() if not path.read_text().startswith(header)]
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the generated files; return the exit code."""
+    outdated = outdated_manifests()
+    if "--chart-changed" in arguments:
+        return int(bool(outdated))
+    code = bring_up_to_date(generated_files(), arguments, "make generate")
+    if "--check" not in arguments:
+        return code
+    for path in outdated:
+        print(f"{path.relative_to(HERE.parent)} is out of date: run make generate")
+    return 1 if outdated else code
+
+
 def _list(key: str, items: list[str]) -> str:
     return f"{key}:\n" + "".join(f"  - {item}\n" for item in items)
 
 
 if __name__ == "__main__":
-    sys.exit(bring_up_to_date(generated_files(), sys.argv[1:], "make chart"))
+    sys.exit(main(sys.argv[1:]))

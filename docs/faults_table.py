@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Faults
 
-Written by `make docs` from `tests/support/faults/matrix.py`. `make test-faults` runs every cell of the matrix. A run is
+Written by `make generate` from `tests/support/faults/matrix.py`. `make test-faults` runs every cell of the matrix. A run is
 the whole program, including boto3, on virtual time, with real HTTP requests to the simulated service.
 
 A cell is one fault of one operation. The fault affects the first page or a later one. It affects one data source, one

@@ -38,7 +38,7 @@ def metrics_page() -> str:
         [
             "# Metrics",
             "",
-            "Written by `make docs` from the declarations in `exporter/metrics/`.",
+            "Written by `make generate` from the declarations in `exporter/metrics/`.",
             "",
             "Timestamps are seconds since the epoch on AWS's clock. A value that the API does not report is absent,",
             "never 0.",
@@ -116,4 +116,4 @@ def bring_up_to_date(pages: Mapping[Path, str], arguments: Sequence[str], comman
 
 
 if __name__ == "__main__":
-    sys.exit(bring_up_to_date(pages(), sys.argv[1:], "make docs"))
+    sys.exit(bring_up_to_date(pages(), sys.argv[1:], "make generate"))

@@ -26,7 +26,7 @@ def clock() -> FakeClock:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the switch of `make golden`."""
+    """Add the switch of `make generate`."""
     parser.addoption("--rewrite-golden", dest="rewrite_golden", action="store_true", help="rewrite the golden files")
 
 

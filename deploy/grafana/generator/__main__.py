@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     stale = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
     for path, text in stale.items():
         if "--check" in arguments:
-            print(f"{path.name} is out of date: run make dashboards")
+            print(f"{path.name} is out of date: run make generate")
         else:
             path.write_text(text)
             print(f"wrote {path.name}")

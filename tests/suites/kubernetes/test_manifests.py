@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from deploy.generate import rendered_header
 from exporter.config import load
 from tests.suites.kubernetes.chart import (
     NAMESPACE,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tests.suites.kubernetes.chart import Manifest
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
-MADE = "# Rendered from the chart: tests/suites/kubernetes/run --rewrite-golden\n"
 # Kustomize makes the ConfigMap; Helm's own marks and the namespace are for whoever installs.
 VALUES = {"existingConfigMap": "qbusiness-exporter", "serviceMonitor": {"enabled": True}}
 HELMS_OWN = re.compile(rf" *(namespace: {NAMESPACE}|helm\.sh/chart: .*|app\.kubernetes\.io/managed-by: Helm)\n")
@@ -38,7 +38,7 @@ HELMS_OWN = re.compile(rf" *(namespace: {NAMESPACE}|helm\.sh/chart: .*|app\.kube
 
 def rendered() -> dict[Path, str]:
     """Give every plain manifest with its text."""
-    texts = {name: MADE + HELMS_OWN.sub("", text.lstrip()) for name, text in sources(VALUES).items()}
+    texts = {name: rendered_header() + HELMS_OWN.sub("", text.lstrip()) for name, text in sources(VALUES).items()}
     return {
         MANIFESTS / ("operator" if name == "servicemonitor.yaml" else "exporter") / name: texts[name] for name in texts
     }
@@ -63,7 +63,7 @@ def test_manifests_are_what_the_chart_renders(path: Path, pytestconfig: pytest.C
 
 
 def test_rules_are_what_the_chart_renders() -> None:
-    """Those for kustomize are made without Helm, by make chart."""
+    """Those for kustomize are made without Helm, by make generate."""
     charts = {
         m["metadata"]["name"]: m["spec"] for m in render({"prometheusRule": {"enabled": True}}) if "Rule" in m["kind"]
     }
