@@ -1,29 +1,28 @@
-"""Writes a configuration that names data sources, with comments for the person who goes on from there."""
+"""Write a configuration that names data sources, with comments."""
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
+from math import inf
+from textwrap import indent
 from typing import TYPE_CHECKING
 
+import yaml
 from pydantic import ValidationError
 
 from exporter.config.models import DataSourceConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from exporter.config.models import TargetConfig
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # which YAML takes for something else
 _CONNECTION = ("name", "region", "role_arn", "external_id", "profile", "endpoint_url")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A data source to write down, with its names as AWS has them."""
+    """A data source, with its names as AWS has them."""
 
     ids: tuple[str, str, str]
     application: str
@@ -35,7 +34,7 @@ class FoundSource:
 
 @dataclass(frozen=True, slots=True)
 class FoundTarget:
-    """A target, what was found there, and what there is to say of it."""
+    """A target, the data sources found in it, and remarks, which become comments."""
 
     target: TargetConfig
     region: str
@@ -44,7 +43,7 @@ class FoundTarget:
 
 
 def write(targets: Sequence[FoundTarget], heading: Sequence[str]) -> str:
-    """Give the text of a configuration."""
+    """Return the text of a configuration file, which begins with the heading as comments."""
     lines = [*(_comment(line, "") for line in heading), "targets:"]
     for target in targets:
         lines += _target(target)
@@ -52,14 +51,12 @@ def write(targets: Sequence[FoundTarget], heading: Sequence[str]) -> str:
 
 
 def _target(found: FoundTarget) -> Iterator[str]:
-    keys = [(key, getattr(found.target, key)) for key in _CONNECTION]
-    given = {**{key: value for key, value in keys if value is not None}, "region": found.region}
-    for number, (key, value) in enumerate(given.items()):
-        yield f"{'    ' if number else '  - '}{key}: {_scalar(value)}"
+    values = {key: value for key in _CONNECTION if (value := getattr(found.target, key)) is not None}
+    yield _entry({**values, "region": found.region}, "  ")
     for remark in found.remarks:
         yield _comment(remark, "    ")
     if not found.sources:
-        yield _comment("nothing was found; without data_sources the exporter goes on looking", "    ")
+        yield _comment("no data source found; without data_sources, discovery stays enabled", "    ")
         return
     yield "    data_sources:"
     place = None
@@ -70,30 +67,30 @@ def _target(found: FoundTarget) -> Iterator[str]:
 
 
 def _source(source: FoundSource) -> Iterator[str]:
-    entry = dict(zip(("application_id", "index_id", "data_source_id"), source.ids, strict=True))
+    ids = dict(zip(("application_id", "index_id", "data_source_id"), source.ids, strict=True))
     names = {"application": source.application, "name": source.name}
-    usable = {key: value for key, value in names.items() if _accepted(entry, {key: value})}
-    if not _accepted(entry, {}):
-        yield _comment(f"cannot be named, for its ids are of no known form: {' '.join(source.ids)}", "      ")
+    valid_names = {key: value for key, value in names.items() if _is_valid({**ids, key: value})}
+    if not _is_valid(ids):
+        yield _comment(f"left out, because its ids have an unknown format: {' '.join(source.ids)}", "      ")
         return
-    for number, (key, value) in enumerate({**entry, **usable}.items()):
-        yield f"{'        ' if number else '      - '}{key}: {_scalar(value)}"
+    yield _entry({**ids, **valid_names}, "      ")
     yield _comment(f"{source.type or 'type unknown'}, {source.status or 'status unknown'}", "        ")
 
 
-def _accepted(entry: dict[str, str], more: dict[str, str]) -> bool:
+def _is_valid(entry: Mapping[str, str]) -> bool:
     try:
-        DataSourceConfig.model_validate({**entry, **more})
+        DataSourceConfig.model_validate(entry)
     except ValidationError:
         return False
     return True
 
 
-def _scalar(text: str) -> str:
-    is_plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if is_plain else json.dumps(text, ensure_ascii=not text.isprintable())
+def _entry(values: Mapping[str, str], indentation: str) -> str:
+    """Return a mapping as an entry of a list, one key a line."""
+    text = yaml.safe_dump([dict(values)], allow_unicode=True, sort_keys=False, width=inf)
+    return indent(text.rstrip("\n"), indentation)
 
 
-def _comment(text: str, indent: str) -> str:
-    """Write a comment: on one line, whatever is in the text."""
-    return f"{indent}# {''.join(c if c.isprintable() else ' ' for c in ' '.join(text.split()))}"
+def _comment(text: str, indentation: str) -> str:
+    """Return a comment of one line, whatever the text contains."""
+    return f"{indentation}# {''.join(c if c.isprintable() else ' ' for c in ' '.join(text.split()))}"

@@ -1,0 +1,71 @@
+"""A written configuration: the configuration parser reads back what was found, whatever the names contain."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter import config
+from exporter.config import FoundSource, FoundTarget, TargetConfig
+
+IDS = st.tuples(*[st.uuids().map(str)] * 3)
+SOURCES = st.builds(FoundSource, IDS, st.text(), st.text(), st.text(), st.text(), st.text())
+NAMES = st.text(min_size=1).filter(lambda text: text.isprintable() and not text.isspace())
+
+
+def source(name: str, *, application: str = "intranet", kind: str = "S3", status: str = "ACTIVE") -> FoundSource:
+    """Return a data source with ids."""
+    first, second, third = (str(UUID(int=number)) for number in (1, 2, 3))
+    return FoundSource((first, second, third), application, "main", name, kind, status)
+
+
+def test_layout_and_comments() -> None:
+    """Each target and each data source is one list entry, with what is known about it as comments."""
+    target = FoundTarget(
+        TargetConfig(name="a", profile="42"), "us-east-1", [source("yes", status="")], ["not complete"]
+    )
+    empty = FoundTarget(TargetConfig(), "us-west-2", [])
+    assert config.write([target, empty], ["written by a test"]) == (
+        "# written by a test\n"
+        "targets:\n"
+        "  - name: a\n"
+        "    profile: '42'\n"
+        "    region: us-east-1\n"
+        "    # not complete\n"
+        "    data_sources:\n"
+        "      # application intranet, index main\n"
+        "      - application_id: 00000000-0000-0000-0000-000000000001\n"
+        "        index_id: 00000000-0000-0000-0000-000000000002\n"
+        "        data_source_id: 00000000-0000-0000-0000-000000000003\n"
+        "        application: intranet\n"
+        "        name: 'yes'\n"
+        "        # S3, status unknown\n"
+        "  - region: us-west-2\n"
+        "    # no data source found; without data_sources, discovery stays enabled\n"
+    )
+
+
+def test_a_data_source_with_ids_of_an_unknown_format_is_a_comment() -> None:
+    """The file remains valid, and names the ids."""
+    odd = FoundSource(("a", "b", "c"), "intranet", "main", "x", "S3", "ACTIVE")
+    text = config.write([FoundTarget(TargetConfig(), "us-east-1", [odd])], [])
+    assert "      # left out, because its ids have an unknown format: a b c\n" in text
+
+
+@given(
+    st.lists(SOURCES, min_size=1, unique_by=lambda each: each.ids), st.lists(st.text(), max_size=3), st.none() | NAMES
+)
+def test_the_parser_reads_back_what_was_found(found: list[FoundSource], remarks: list[str], name: str | None) -> None:
+    """Names that a configuration can have are kept; others are omitted."""
+    text = config.write([FoundTarget(TargetConfig(name=name), "us-east-1", found, remarks)], remarks)
+    loaded = config.parse(text, "f")
+    (target,) = loaded.config.targets
+    assert (target.name, target.region) == (name, "us-east-1")
+    assert [(each.application_id, each.index_id, each.data_source_id) for each in target.data_sources] == [
+        each.ids for each in found
+    ]
+    for written, original in zip(target.data_sources, found, strict=True):
+        assert written.name in {original.name, None}
+        assert written.name == original.name or not (original.name.isprintable() and original.name.strip())
