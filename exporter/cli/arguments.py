@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 DEFAULT_ADDRESS = ":10142"
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def _duration(text: str) -> float:
 def _label(text: str) -> tuple[str, str]:
     """Read a label that our own series do not have."""
     name, separator, value = text.partition("=")
-    if not separator or not _LABEL.fullmatch(name) or name.startswith("__"):
+    if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a label: write it as NAME=VALUE, such as job=qbusiness")
     if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
         raise argparse.ArgumentTypeError(f"{name} is a label that the metrics have themselves")

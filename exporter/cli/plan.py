@@ -13,6 +13,7 @@ from exporter.discovery.crawler import Applications, Crawler, IndexContents
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.domain.model import SourceId
+from exporter.domain.units import HOUR
 from exporter.metrics import series_of_index, series_of_source
 from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from exporter.providers.registry import PAGE_SIZE
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from exporter.config import PollingConfig, TargetConfig
 
-HOUR = 3600.0
 DESCRIBED_EVERY = 900.0  # seconds, where nothing is discovered
 SYNCING = 0.1  # of the time a data source is taken to be syncing, or due to
 REREAD_REQUESTS = 2  # pages of a window of a day
