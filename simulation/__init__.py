@@ -1,5 +1,5 @@
-"""The whole program on virtual time, against the simulated service, with chance from a seed.
+"""The whole program on virtual time, against the simulated service, with faults chosen by a seed.
 
-Whatever takes time is a greenlet that one thread switches to, so a week takes less than a second, and the same seed
-gives the same week to the last byte.
+Everything that waits is a greenlet, and one thread switches between them. So a week takes less than a second, and the
+same seed produces the same week, down to every byte of every page.
 """

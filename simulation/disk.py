@@ -1,4 +1,4 @@
-"""The state file on a disk that can be full, and moments at which the process may die."""
+"""The state file on a disk that can be full, and the points of a commit at which the process may crash."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ if TYPE_CHECKING:
 
 
 class CrashError(BaseException):
-    """The end of the process, wherever it stands; nothing in the program may catch it."""
+    """The death of the process. It is a BaseException, so that the program cannot catch it."""
 
 
-class Disk(Protocol):
-    """What a state file lies on."""
+class SimulatedDisk(Protocol):
+    """The disk of the state file."""
 
     def is_full(self) -> bool:
-        """Tell whether nothing can be written."""
+        """Return whether the disk rejects writes."""
 
-    def reach(self, point: str, keys: set[str]) -> None:
-        """Take note of a moment around a commit; raises CrashError where the process is to die there."""
+    def at_commit(self, point: str, keys: set[str]) -> None:
+        """Record a point of a commit; raise CrashError where the process is to crash there."""
 
 
 class FallibleStore(Store):
-    """The real store, on a disk of the simulation."""
+    """The real store on a simulated disk."""
 
-    def __init__(self, disk: Disk, path: str, on_write_failure: Callable[[], None]) -> None:
+    def __init__(self, disk: SimulatedDisk, path: str, on_write_failure: Callable[[], None]) -> None:
         self._disk = disk
         self._was_full = False
         super().__init__(path, on_write_failure)
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
-        """Write histories, unless the process dies before; it may die just after as well."""
-        news = {key for key, history in histories.items() if self.history(key) is not history}
-        fresh = {key for key in news if self.history(key) is None}
-        if news:
-            self._disk.reach("before commit", fresh)
+        """Write histories. The process may crash just before or just after."""
+        changed = {key for key, history in histories.items() if self.history(key) is not history}
+        new = {key for key in changed if self.history(key) is None}
+        if changed:
+            self._disk.at_commit("before commit", new)
         super().commit(histories)
-        if news:
-            self._disk.reach("after commit", fresh)
+        if changed:
+            self._disk.at_commit("after commit", new)
 
     def has_unwritten(self) -> bool:
-        """Tell whether something waits to be written."""
+        """Return whether the store has state in memory that the disk does not have."""
         return bool(self._pending or any(notes.waiting for notes in self._notes))
 
     def _flush(self) -> None:
         if self._disk.is_full() != self._was_full and not self._closed:
             self._was_full = self._disk.is_full()
-            # Each write then fails as it does on a disk that takes none.
+            # Every write then fails, as on a full disk.
             self._db.execute(f"PRAGMA query_only = {int(self._was_full)}")
         super()._flush()

@@ -1,4 +1,4 @@
-"""Fleets whose every job is known beforehand, so that the truth is at hand at any moment."""
+"""Fleets whose sync jobs are all planned beforehand, so that the correct values are known at any time."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
 
 if TYPE_CHECKING:
     from random import Random
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-LISTED = 6 * DAY  # after its start the service lists a job for so long; and the ten latest
-PAST = 4 * DAY
+LISTED_FOR = 6 * DAY  # after its start, the service lists a job for this long; it always lists the ten latest
+HISTORY = 4 * DAY  # the longest time by which a data source's first job precedes the week
 TYPES = ("S3", "WEBCRAWLERV2", "SHAREPOINTV2", "CONFLUENCEV2", "CUSTOM")
 SCHEDULES = ("", "cron(0 2 * * ? *)", "cron(0 * * * ? *)", "cron(30 10 ? * TUE,FRI *)", "hourly")
 ERRORS = (
@@ -28,23 +28,23 @@ ERRORS = (
 
 @dataclass(slots=True)
 class PlannedSource(SimulatedDataSource):
-    """A data source that lists what it has planned, and no more than the service remembers.
+    """A data source that lists its planned jobs, as long as the service would list them.
 
-    `unlisted` are jobs that are missing from the list until a moment.
+    `unlisted` maps the ids of jobs that are missing from the list to the end of their absence.
     """
 
     starts: list[float] = field(default_factory=list)
     unlisted: dict[str, float] = field(default_factory=dict)
 
     def plan(self, jobs: list[PlannedJob]) -> None:
-        """Take on all the jobs of its life."""
+        """Set all the jobs of the data source's life."""
         self.jobs = sorted(jobs, key=lambda job: job.started)
         self.starts = [job.started for job in self.jobs]
 
     def listed_jobs(self, now: float) -> list[PlannedJob]:
-        """Give the jobs that have begun and are still listed."""
+        """Return the jobs that have started and that the service still lists."""
         end = bisect_right(self.starts, now)
-        begin = min(bisect_right(self.starts, now - LISTED), max(0, end - 10))
+        begin = min(bisect_right(self.starts, now - LISTED_FOR), max(0, end - 10))
         old = [job for job in self.jobs[:begin] if job.ends > now - DAY]
         listed = [*old, *self.jobs[begin:end]]
         if not self.unlisted:
@@ -52,82 +52,82 @@ class PlannedSource(SimulatedDataSource):
         return [job for job in listed if self.unlisted.get(job.execution_id, 0.0) <= now]
 
 
-def make_fleet(dice: Random, sources: int, start: float, end: float, name: str) -> Fleet:
-    """Make so many sources in a few indexes, with their lives from well before `start` to `end`."""
+def make_fleet(rng: Random, sources: int, start: float, end: float, name: str) -> Fleet:
+    """Return a fleet of some data sources in a few indexes, with jobs from days before `start` to `end`."""
     applications: list[SimulatedApplication] = []
     for number in range(sources):
-        if not applications or dice.random() < 1 / 5:
+        if not applications or rng.random() < 1 / 5:
             applications.append(SimulatedApplication(f"app-{name}-{len(applications)}"))
         indexes = applications[-1].indexes
-        if not indexes or dice.random() < 1 / 4:
-            indexes.append(SimulatedIndex(f"index-{name}-{number}", units=dice.randint(1, 5)))
-        indexes[-1].data_sources.append(make_source(dice, f"source-{name}-{number}", start, end))
+        if not indexes or rng.random() < 1 / 4:
+            indexes.append(SimulatedIndex(f"index-{name}-{number}", units=rng.randint(1, 5)))
+        indexes[-1].data_sources.append(make_source(rng, f"source-{name}-{number}", start, end))
     return Fleet(applications)
 
 
-def make_source(dice: Random, name: str, start: float, end: float) -> PlannedSource:
-    """Make a source with its life."""
-    kind = dice.choice(TYPES)
-    tags = {"team": dice.choice(("hr", "legal", ""))} if dice.random() < 1 / 2 else {}
+def make_source(rng: Random, name: str, start: float, end: float) -> PlannedSource:
+    """Return a data source with all its jobs."""
+    kind = rng.choice(TYPES)
+    tags = {"team": rng.choice(("hr", "legal", ""))} if rng.random() < 1 / 2 else {}
     source = PlannedSource(
         name,
         kind,
-        dice.choice(("ACTIVE",) * 4 + ("FAILED",)),
-        dice.choice(SCHEDULES),
+        rng.choice(("ACTIVE",) * 4 + ("FAILED",)),
+        rng.choice(SCHEDULES),
         created=start - 90 * DAY,
         updated=start - DAY,
         tags=tags,
     )
-    if dice.random() < 1 / 12:
+    if rng.random() < 1 / 12:
         return source  # never synced
-    jobs = _life(dice, source, start, end)
-    if dice.random() < 1 / 10:
-        stuck = start + dice.uniform(-3 * DAY, 3 * DAY)
-        jobs.append(PlannedJob(make_id("stuck", name), stuck, HOUR, 0, None, _figures(dice, 5000, kind)))
+    jobs = _make_jobs(rng, source, start, end)
+    if rng.random() < 1 / 10:
+        stuck = start + rng.uniform(-3 * DAY, 3 * DAY)
+        jobs.append(PlannedJob(make_id("stuck", name), stuck, HOUR, 0, None, _document_counts(rng, 5000, kind)))
     source.plan(jobs)
     return source
 
 
-def _life(dice: Random, source: PlannedSource, start: float, end: float) -> list[PlannedJob]:
-    period = dice.choice((HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, DAY))
-    size = dice.choice((0, 40, 999, 50_000))
-    outcomes = dice.choice(
+def _make_jobs(rng: Random, source: PlannedSource, start: float, end: float) -> list[PlannedJob]:
+    period = rng.choice((HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, DAY))
+    size = rng.choice((0, 40, 999, 50_000))
+    outcomes = rng.choice(
         (("SUCCEEDED",), ("INCOMPLETE", "SUCCEEDED"), ("FAILED",), ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED"))
     )
     jobs: list[PlannedJob] = []
-    moment = start - dice.uniform(0, PAST)
+    moment = start - rng.uniform(0, HISTORY)
     while moment < end:
-        longest = period * (dice.uniform(0.02, 0.3) if dice.random() < 0.95 else dice.uniform(0.5, 2.0))
-        jobs.append(_job(dice, source, len(jobs), moment, longest, dice.choice(outcomes), size))
-        moment += period * dice.uniform(0.7, 1.3)
+        duration = period * (rng.uniform(0.02, 0.3) if rng.random() < 0.95 else rng.uniform(0.5, 2.0))
+        jobs.append(_make_job(rng, source, len(jobs), moment, duration, rng.choice(outcomes), size))
+        moment += period * rng.uniform(0.7, 1.3)
     return jobs
 
 
-def _job(  # noqa: PLR0913, PLR0917 (what a job follows from)
-    dice: Random, source: PlannedSource, number: int, moment: float, longest: float, outcome: str, size: int
+def _make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
+    rng: Random, source: PlannedSource, number: int, moment: float, duration: float, outcome: str, size: int
 ) -> PlannedJob:
-    shares = [dice.uniform(0.1, 1.0) for _ in range(3)]
-    crawls, stops, indexes = (longest * share / sum(shares) for share in shares)
-    failed = outcome == "FAILED"
-    code, message = dice.choice(ERRORS) if failed else (None, None)
+    shares = [rng.uniform(0.1, 1.0) for _ in range(3)]
+    crawling, stopping, indexing = (duration * share / sum(shares) for share in shares)
+    is_failed = outcome == "FAILED"
+    code, message = rng.choice(ERRORS) if is_failed else (None, None)
     return PlannedJob(
         make_id("job", source.name, number),
         moment,
-        crawls,
-        indexes,
+        crawling,
+        indexing,
         outcome,
-        _figures(dice, 0 if failed else size, source.kind),
+        _document_counts(rng, 0 if is_failed else size, source.kind),
         code,
         message,
-        stopping_seconds=stops if source.kind == "CUSTOM" else 0.0,
+        stopping_seconds=stopping if source.kind == "CUSTOM" else 0.0,
     )
 
 
-def _figures(dice: Random, size: int, kind: str) -> dict[str, int]:
-    scanned = dice.randint(size // 2, size)
-    touched = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
+def _document_counts(rng: Random, size: int, kind: str) -> dict[str, int]:
+    scanned = rng.randint(size // 2, size)
+    counts = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
     for name, share in (("added", 0.2), ("modified", 0.5), ("deleted", 0.05), ("failed", 0.013)):
-        touched[name] = int(scanned * share * dice.random())
+        counts[name] = int(scanned * share * rng.random())
     if kind == "CUSTOM":
-        del touched["scanned"]
-    return touched
+        del counts["scanned"]
+    return counts

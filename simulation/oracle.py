@@ -1,7 +1,7 @@
-"""What an honest observer must have seen of a data source, within the limits of what anyone can know.
+"""The correct values of a data source, within the limits of what an exporter can know.
 
-The service's clock is known to the second, and a moment of a poll to the span of its requests. So a total has a lower
-and an upper bound, which are the same unless something happened within that span.
+An exporter knows the service's clock to the second, and the time of a poll to the span of its requests. So a total has
+a lower and an upper bound. They differ only when something happened within that span.
 """
 
 from __future__ import annotations
@@ -17,94 +17,95 @@ if TYPE_CHECKING:
     from exporter.simulator.job import PlannedJob
     from simulation.fleet import PlannedSource
 
-SLACK = 1.1  # seconds: a Date header is cut to the second
-SLOWEST = 20.0  # seconds that an answer takes at most: by so much the time that it says may be behind
-LONGEST_POLL = 600.0  # seconds
+SLACK = 1.1  # seconds; a Date header is cut to the second
+MAX_LATENCY = 20.0  # seconds that a response may take, by which the time in it may be late
+MAX_POLL = 600.0  # seconds that a poll may take
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """How long a source has been watched: when counting began, and by when everything had surely been seen once.
+class WatchPeriod:
+    """The time in which a data source was watched: `since` when it counts, and when its first poll was committed.
 
-    `is_whole` tells that jobs count from nothing also before the first look, since the target was watched before;
-    `stale` is how old what the first look was told may have been.
+    `counts_from_zero` means that jobs count from zero even when they started before the first poll, because the target
+    was watched before. `stale` is how old the data of the first poll may have been.
     """
 
     since: float
-    looked: float
-    is_whole: bool
+    first_poll: float
+    counts_from_zero: bool
     stale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The least and the most that a figure may be."""
+    """The lowest and the highest correct value."""
 
     low: float
     high: float
 
-    def hold(self, value: float) -> bool:
-        """Tell whether a value lies within."""
+    def contains(self, value: float) -> bool:
+        """Return whether a value is within the bounds."""
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        """Write both."""
+        """Return both bounds, or the one value that is correct."""
         return f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
 
 
-def totals(source: PlannedSource, watched: Watched, polled: float, now: float) -> dict[tuple[str, str], Bounds]:
-    """Give the bounds of each total, given when the last poll that worked was made."""
+def totals(source: PlannedSource, period: WatchPeriod, polled: float, now: float) -> dict[tuple[str, str], Bounds]:
+    """Return the bounds of each total; `polled` is the time of the last successful poll."""
     low: dict[tuple[str, str], float] = {("completed", status): 0.0 for status in TERMINAL}
-    low |= {("seconds", status): 0.0 for status in TERMINAL} | {("documents", kind): 0.0 for kind in DOCUMENT_KINDS}
+    low |= {("seconds", status): 0.0 for status in TERMINAL}
+    low |= {("documents", kind): 0.0 for kind in DOCUMENT_KINDS}
     high = dict(low)
     for job in source.jobs:
         if job.started > now:
             break
-        _end(job, watched, (polled - SLACK, now), low, high)
-        _documents(job, watched, (polled - SLACK, now), low, high)
-    return {figure: Bounds(low[figure], high[figure]) for figure in low}
+        _add_end(job, period, (polled - SLACK, now), low, high)
+        _add_documents(job, period, (polled - SLACK, now), low, high)
+    return {total: Bounds(low[total], high[total]) for total in low}
 
 
-def _end(
+def _add_end(
     job: PlannedJob,
-    watched: Watched,
+    period: WatchPeriod,
     until: tuple[float, float],
     low: dict[tuple[str, str], float],
     high: dict[tuple[str, str], float],
 ) -> None:
-    if not job.outcome or not watched.since - SLACK - watched.stale < job.ends <= until[1]:
+    if not job.outcome or not period.since - SLACK - period.stale < job.ends <= until[1]:
         return
     seconds = round(round(job.ends, 3) - round(job.started, 3), 3)
-    for totals, counts in ((high, True), (low, watched.since + SLACK < job.ends <= until[0])):
-        if counts:
-            totals["completed", job.outcome] += 1
-            totals["seconds", job.outcome] += seconds
+    for bounds, is_counted in ((high, True), (low, period.since + SLACK < job.ends <= until[0])):
+        if is_counted:
+            bounds["completed", job.outcome] += 1
+            bounds["seconds", job.outcome] += seconds
 
 
-def _documents(
+def _add_documents(
     job: PlannedJob,
-    watched: Watched,
+    period: WatchPeriod,
     until: tuple[float, float],
     low: dict[tuple[str, str], float],
     high: dict[tuple[str, str], float],
 ) -> None:
-    if job.ends <= watched.since - SLACK - watched.stale:
+    if job.ends <= period.since - SLACK - period.stale:
         return
-    figures, seen = job.document_counts(until[1]), job.document_counts(until[0]) if job.started <= until[0] else {}
-    from_nothing = job.started >= watched.since - SLACK
-    surely = job.started > (watched.since + SLACK if watched.is_whole else watched.looked)
-    before = {} if from_nothing else job.document_counts(watched.since - SLACK - watched.stale)
-    first = {} if surely else job.document_counts(watched.looked)
-    if job.ends <= watched.since + SLACK:
-        seen = {}  # it may be history or not
-    for kind, figure in figures.items():
-        high["documents", kind] += figure - before.get(kind, 0)
+    counts, seen = job.document_counts(until[1]), job.document_counts(until[0]) if job.started <= until[0] else {}
+    may_count_from_zero = job.started >= period.since - SLACK
+    must_count_from_zero = job.started > (period.since + SLACK if period.counts_from_zero else period.first_poll)
+    before = {} if may_count_from_zero else job.document_counts(period.since - SLACK - period.stale)
+    first = {} if must_count_from_zero else job.document_counts(period.first_poll)
+    if job.ends <= period.since + SLACK:
+        seen = {}  # the job may or may not be history
+    for kind, count in counts.items():
+        high["documents", kind] += count - before.get(kind, 0)
         low["documents", kind] += max(0, seen.get(kind, 0) - first.get(kind, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What the gauges say of a source at a moment."""
+class ExpectedGauges:
+    """The values of a data source's gauges at a time."""
 
     running: int
     oldest_start: float | None
@@ -112,45 +113,45 @@ class State:
     last_start: float | None
     last_success: float | None
     last_indexed: float | None
-    failed_in_a_row: int
+    consecutive_failures: int
 
 
-def state(source: PlannedSource, now: float, looked: float) -> State:
-    """Give what a look at a moment would show, where the first look was at another."""
-    begun = [job for job in source.listed_jobs(now) if job.started <= now]
-    running = [job for job in begun if job.ends > now]
-    ended = [job for job in begun if job.ends <= now]
-    # What was listed once is remembered; what had gone from the list before the first look was never seen.
-    oldest = min((job.started for job in source.listed_jobs(looked)), default=0.0)
-    ever = [job for job in source.jobs if job.ends <= now and job.started >= oldest]
+def gauges(source: PlannedSource, now: float, first_poll: float) -> ExpectedGauges:
+    """Return the gauges after a poll at `now`."""
+    listed = [job for job in source.listed_jobs(now) if job.started <= now]
+    running = [job for job in listed if job.ends > now]
+    ended = [job for job in listed if job.ends <= now]
+    # The exporter remembers what was listed once. It never saw what had left the list before the first poll.
+    oldest = min((job.started for job in source.listed_jobs(first_poll)), default=0.0)
+    seen = [job for job in source.jobs if job.ends <= now and job.started >= oldest]
     last = max(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), default=None)
-    return State(
+    return ExpectedGauges(
         running=len(running),
         oldest_start=min((round(job.started, 3) for job in running), default=None),
         last_status=last.outcome if last else None,
         last_start=round(last.started, 3) if last else None,
-        last_success=max((round(job.ends, 3) for job in ever if job.outcome == "SUCCEEDED"), default=None),
+        last_success=max((round(job.ends, 3) for job in seen if job.outcome == "SUCCEEDED"), default=None),
         last_indexed=max(
-            (round(job.ends, 3) for job in ever if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
+            (round(job.ends, 3) for job in seen if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
         ),
-        failed_in_a_row=min(MAX_FAILURE_LOOKBACK, _failed_in_a_row(ever)),
+        consecutive_failures=min(MAX_FAILURE_LOOKBACK, _consecutive_failures(seen)),
     )
 
 
-def _failed_in_a_row(ended: list[PlannedJob]) -> int:
+def _consecutive_failures(ended: list[PlannedJob]) -> int:
     latest_first = sorted(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), reverse=True)
     return next((count for count, job in enumerate(latest_first) if job.outcome != "FAILED"), len(latest_first))
 
 
 def was_running(source: PlannedSource, moment: float) -> bool:
-    """Tell whether a job was in progress at a moment, and had been for so long that a poll then had seen it."""
-    return any(job.started < moment - LONGEST_POLL and job.ends > moment for job in source.jobs)
+    """Return whether a job was in progress at a time, and for so long that a poll must have found it."""
+    return any(job.started < moment - MAX_POLL and job.ends > moment for job in source.jobs)
 
 
-def started(source: PlannedSource, since: float, until: tuple[float, float]) -> dict[str, Bounds]:
-    """Count the jobs that started within a time by their status at a moment known to lie between two."""
+def started_by_status(source: PlannedSource, since: float, until: tuple[float, float]) -> dict[str, Bounds]:
+    """Return the number of jobs that started since a time, by their status at a time between the two of `until`."""
     low, high = dict.fromkeys(STATUSES, 0), dict.fromkeys(STATUSES, 0)
-    begin, end = bisect_right(source.starts, since - SLACK - SLOWEST), bisect_right(source.starts, until[1])
+    begin, end = bisect_right(source.starts, since - SLACK - MAX_LATENCY), bisect_right(source.starts, until[1])
     for job in source.jobs[begin:end]:
         first, last = job.status(max(job.started, until[0])), job.status(until[1])
         for status in STATUSES if first != last else (first,):

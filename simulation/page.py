@@ -1,4 +1,4 @@
-"""A page as a scraper reads it: fast enough to be read a hundred thousand times."""
+"""A fast parser of the exporter's page: the simulation parses a hundred thousand of them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 OPENMETRICS = "application/openmetrics-text"
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
-_COUNTING = ("_total", "_bucket", "_count", "_sum")  # may only grow
-_NAMES = {
+_COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
+_IDENTITY_LABELS = {
     "data_source_id": frozenset({"application", "data_source", "data_source_id"}),
     "index_id": frozenset({"application", "index", "index_id"}),
 }
@@ -26,77 +26,79 @@ Families = dict[str, dict[Labels, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """A series in its parts: what it is of (a label and its value, where it is of a thing), and its labels besides."""
+class ParsedSeries:
+    """The parts of a series: the id label of its data source or index, if it has one, and its other labels."""
 
     name: str
     labels: dict[str, str]
-    of: tuple[str, str] | None
-    rest: Labels
+    identity: tuple[str, str] | None
+    other_labels: Labels
     is_counter: bool
 
 
 @lru_cache(maxsize=100_000)
-def read_series(series: str) -> Series:
-    """Part a series."""
+def parse_series(series: str) -> ParsedSeries:
+    """Return the parts of a series."""
     name, _, text = series.partition("{")
     labels = dict(_LABEL.findall(text))
-    of = next(((label, labels[label]) for label in ("data_source_id", "index_id") if label in labels), None)
-    names = _NAMES.get(of[0] if of else "", frozenset[str]())
-    rest = tuple(pair for pair in labels.items() if pair[0] not in names)
-    return Series(name, labels, of, rest, name.endswith(_COUNTING))
+    identity = next(((label, labels[label]) for label in _IDENTITY_LABELS if label in labels), None)
+    names = _IDENTITY_LABELS.get(identity[0] if identity else "", frozenset[str]())
+    others = tuple(pair for pair in labels.items() if pair[0] not in names)
+    return ParsedSeries(name, labels, identity, others, name.endswith(_COUNTER_SUFFIXES))
 
 
 @dataclass(slots=True)
-class Scrape:
-    """The samples of one scrape: by series as written, and those of each data source and of each index."""
+class ParsedPage:
+    """The samples of one scrape: all of them by series, and those of each data source and of each index."""
 
     samples: dict[str, float]
     by_source: dict[str, Families] = field(default_factory=dict)
     by_index: dict[str, Families] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: str) -> Scrape:
-        """Read the text format."""
+    def parse(cls, text: str) -> ParsedPage:
+        """Parse the text format; raise AssertionError for a duplicate series."""
         samples: dict[str, float] = {}
         for line in text.splitlines():
             if line and line[0] != "#":
-                written, _, value = line.rpartition(" ")
-                if written in samples:
-                    raise AssertionError(f"{written} stands there twice")
-                samples[written] = float(value)
-        things: dict[str, dict[str, Families]] = {label: defaultdict(lambda: defaultdict(dict)) for label in _NAMES}
+                series, _, value = line.rpartition(" ")
+                if series in samples:
+                    raise AssertionError(f"duplicate series {series}")
+                samples[series] = float(value)
+        groups: dict[str, dict[str, Families]] = {
+            label: defaultdict(lambda: defaultdict(dict)) for label in _IDENTITY_LABELS
+        }
         for written, sample in samples.items():
-            series = read_series(written)
-            if series.of:
-                label, identifier = series.of
-                things[label][identifier][series.name][series.rest] = sample
-        return cls(samples, things["data_source_id"], things["index_id"])
+            parsed = parse_series(written)
+            if parsed.identity:
+                label, identifier = parsed.identity
+                groups[label][identifier][parsed.name][parsed.other_labels] = sample
+        return cls(samples, groups["data_source_id"], groups["index_id"])
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Give the sample of a name that has these labels, or None."""
+        """Return the first sample with a name and these labels, or None."""
         for text, value in self.samples.items():
             if text.startswith(name):
-                series = read_series(text)
+                series = parse_series(text)
                 if series.name == name and labels.items() <= series.labels.items():
                     return value
         return None
 
 
-def scrape(exposition: Exposition, accept: str = "") -> str:
-    """Give the text of a page."""
+def render(exposition: Exposition, accept: str = "") -> str:
+    """Return the text of the page."""
     return b"".join(exposition.render(accept, "")[0]).decode()
 
 
-def say_the_same(text: str, openmetrics: str) -> bool:
-    """Tell whether both formats have the same samples; exemplars are in one alone."""
+def have_same_samples(text: str, openmetrics: str) -> bool:
+    """Return whether both formats have the same samples. Only OpenMetrics has exemplars."""
     first = [line for line in text.splitlines() if not line.startswith("#")]
     second = [line.partition(" # {")[0] for line in openmetrics.splitlines() if not line.startswith("#")]
     return first == second and openmetrics.endswith("# EOF\n")
 
 
 def parse_strictly(text: str, openmetrics: str) -> None:
-    """Have prometheus_client's parsers read both; raises ValueError for what they refuse."""
+    """Parse both formats with prometheus_client; raise ValueError for an invalid page."""
     for _ in parse_text(text):
         pass
     for _ in parse_openmetrics(openmetrics):

@@ -1,4 +1,4 @@
-"""The program as a process: the assembly that `serve` runs, on a virtual host, with a state file that survives it."""
+"""The program as a process: the exporter that `serve` runs, on a virtual host, with a state file that survives it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from exporter.cli.config_files import Configuration
 from exporter.cli.serve import reload
 from exporter.exposition import ExpositionCache
 from exporter.metrics.telemetry import Telemetry
+from simulation.aws_client import VirtualAwsClient
 from simulation.disk import FallibleStore
 from simulation.settings import account_of, config_of
 from simulation.virtual_clock import VirtualHost
-from simulation.wire import VirtualAwsClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from simulation.disk import Disk
+    from simulation.disk import SimulatedDisk
     from simulation.state import WeekState
 
 FILES = ("state.db", "state.db-wal", "state.db-shm")
@@ -59,9 +60,9 @@ class LazyExpositionCache(ExpositionCache[Any]):
 
 
 class Process:
-    """One life of the program, from its start to its end."""
+    """One run of the program, from its start to its end."""
 
-    def __init__(self, state: WeekState, disk: Disk, number: int) -> None:
+    def __init__(self, state: WeekState, disk: SimulatedDisk, number: int) -> None:
         self.number = number
         self.started = state.clock.now
         self.host = VirtualHost(state.clock, state.clock_error)
@@ -75,50 +76,50 @@ class Process:
             connect=partial(VirtualAwsClient, lambda target: account_of(target, state.accounts)),
             open_state=self._open(disk),
             cache=LazyExpositionCache if state.renders_lazily else ExpositionCache,
-            random=state.dice,
+            random=state.rng,
         )
         self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
         self.exporter.start_polling()
 
     @property
     def state_file(self) -> Path:
-        """Give the state file."""
+        """Return the path of the state file."""
         return self._directory / FILES[0]
 
     def has_unwritten(self) -> bool:
-        """Tell whether something is shown that a crash would take away."""
+        """Return whether the page has state that a crash would lose."""
         return self._store is not None and self._store.has_unwritten()
 
     def known_running(self, key: str) -> list[str]:
-        """Give the jobs of a source that are written down as in progress."""
+        """Return the jobs of a data source that the state file has as in progress."""
         history = self._store.history(key) if self._store and not self._store.has_unwritten() else None
         return [job.execution_id for job in history.in_progress()] if history else []
 
     def reload(self, settings: dict[str, Any]) -> list[str]:
-        """Have the program read another configuration."""
+        """Reload the program with another configuration; return the problems of the reload."""
         config = config_of({**settings, "state": {"path": str(self.state_file)}})
         return reload(self.exporter, lambda: Configuration(config, (), "simulated"))
 
-    def stop(self, stopped: Any) -> None:
-        """Ask the program to stop, and tell when it has."""
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """Stop the program in a thread, and call back when it has stopped."""
 
         def work() -> None:
             self.is_stopping = True
             self.exporter.stop()
-            self.host.timeline.at(self.host.timeline.now, stopped)
+            self.host.clock.after(0.0, stopped)
 
         self.host.thread("operator", work).start()
 
-    def bury(self) -> None:
-        """Let nothing of it go on, nor anything be written any more."""
+    def kill(self) -> None:
+        """Kill all threads, and leave the files as a crash leaves them."""
         self.host.kill()
-        self._kept = _copy(self._directory)
+        copy = _copy(self._directory)
         if self._store:
             self._store.close()
         shutil.rmtree(self._directory)
-        self._kept.rename(self._directory)
+        copy.rename(self._directory)
 
-    def _open(self, disk: Disk) -> Any:
+    def _open(self, disk: SimulatedDisk) -> Any:
         def open_state(path: str, on_write_failure: Any) -> FallibleStore:
             self._store = FallibleStore(disk, path, on_write_failure)
             return self._store
@@ -127,7 +128,7 @@ class Process:
 
 
 def _copy(directory: Path) -> Path:
-    """Copy the files as they are on the disk: closing them would write what a crash does not."""
+    """Copy the files as they are on the disk. Closing the store would write what a crash does not."""
     kept = directory.with_suffix(".kept")
     kept.mkdir()
     for name in FILES:
@@ -137,7 +138,7 @@ def _copy(directory: Path) -> Path:
 
 
 def _inherit(parent: Path, number: int) -> Path:
-    """Give the directory of a process: a new one, with the files that the one before left."""
+    """Return the directory of a process, with the files that the previous process left."""
     mine, before = parent / str(number), parent / str(number - 1)
     if before.exists():
         before.rename(mine)

@@ -1,4 +1,4 @@
-"""Many seeds at once, on every core."""
+"""Many seeds in parallel, on every core."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 from simulation.world import Result, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-AT_ONCE = 8  # seeds that a process takes on together
-# What is told of the events, under the names that people know them by.
-TOLD = {
+CHUNK = 8  # seeds that a process gets at a time
+# The events that the report counts, with their names in it.
+REPORTED = {
     "request": "requests",
-    "scrape": "scrapes checked",
+    "scrape": "checked scrapes",
     "before commit": "commits",
-    "fault": "faults of the service",
-    "lie": "wrong answers that look right",
+    "fault": "service faults",
+    "lie": "spells of wrong data that looks right",
     "replica": "stale replicas",
-    "unlisted": "jobs missing from the list",
-    "slow": "slow spells",
+    "unlisted": "jobs missing from lists",
+    "slow": "slow periods",
     "network cut": "outages",
     "disk full": "full disks",
     "host clock": "steps of the host's clock",
@@ -36,8 +36,8 @@ TOLD = {
 
 
 @dataclass(slots=True)
-class Report:
-    """What many seeds came to."""
+class RunReport:
+    """The results of many seeds."""
 
     seeds: int = 0
     hours: float = 0.0
@@ -46,17 +46,17 @@ class Report:
     failed: dict[int, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Sum it up."""
-        told = ", ".join(f"{self.counts[kind]:,} {name}" for kind, name in TOLD.items())
+        """Return a summary in one line."""
+        counts = ", ".join(f"{self.counts[kind]:,} {name}" for kind, name in REPORTED.items())
         failed = f"FAILED: {sorted(self.failed)}" if self.failed else "none failed"
-        return f"{self.seeds:,} seeds, {self.hours:,.0f} virtual hours in {self.seconds:.0f} s, {failed}: {told}"
+        return f"{self.seeds:,} seeds, {self.hours:,.0f} virtual hours in {self.seconds:.0f} s, {failed}: {counts}"
 
 
-def run_many(seeds: Sequence[int], days: float = 7.0, say: Callable[[str], None] = lambda _: None) -> Report:
-    """Run seeds, each as it would run alone."""
-    report, began = Report(), time.monotonic()
+def run_many(seeds: Sequence[int], days: float = 7.0) -> RunReport:
+    """Run seeds, each exactly as it would run alone, and print each failure as it comes."""
+    report, began = RunReport(), time.monotonic()
     with ProcessPoolExecutor(cpu_count()) as pool:
-        for outcome in pool.map(_outcome, seeds, [days] * len(seeds), chunksize=AT_ONCE):
+        for outcome in pool.map(_outcome, seeds, [days] * len(seeds), chunksize=CHUNK):
             report.seeds += 1
             if isinstance(outcome, Result):
                 report.hours += outcome.hours
@@ -64,7 +64,7 @@ def run_many(seeds: Sequence[int], days: float = 7.0, say: Callable[[str], None]
             else:
                 seed, message = outcome
                 report.failed[seed] = message
-                say(f"seed {seed}: {message}\n")
+                print(f"seed {seed}: {message}\n")
     report.seconds = time.monotonic() - began
     return report
 
@@ -72,5 +72,5 @@ def run_many(seeds: Sequence[int], days: float = 7.0, say: Callable[[str], None]
 def _outcome(seed: int, days: float) -> Result | tuple[int, str]:
     try:
         return run(seed, days=days)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the seed failed)
+    except Exception as error:  # noqa: BLE001 (any exception means that the seed failed)
         return seed, "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])

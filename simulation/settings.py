@@ -1,4 +1,4 @@
-"""Configurations by chance: what a seed's program is told to watch, and what it is told later."""
+"""Random configurations: the one that a seed starts and ends with, and the changes in between."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from simulation.simulated_account import Account
+    from simulation.simulated_account import SimulatedAccount
 
-# Polls are what a week costs: the defaults only now and then.
-PACES = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"), ("1h", "4h"))
-OFTEN = (1, 1, 4, 10, 20, 50, 50)
+# Pairs of interval and idle_interval, with weights. Polls take most of a simulation's time, so the defaults are rare.
+INTERVALS = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"), ("1h", "4h"))
+WEIGHTS = (1, 1, 4, 10, 20, 50, 50)
 
 
-def account_of(target: Any, accounts: Sequence[Account]) -> Account:
-    """Give the account that a target is connected to."""
+def account_of(target: Any, accounts: Sequence[SimulatedAccount]) -> SimulatedAccount:
+    """Return the account that a target is connected to."""
     return next(account for account in accounts if account.endpoint == target.endpoint_url)
 
 
-def make_settings(dice: Random, accounts: Sequence[Account], state: str) -> dict[str, Any]:
-    """Make the configuration that a seed begins and ends with: everything in it is watched."""
-    interval, idle = dice.choices(PACES, OFTEN)[0]
+def make_settings(rng: Random, accounts: Sequence[SimulatedAccount], state: str) -> dict[str, Any]:
+    """Return the configuration that a seed starts and ends with. It watches every data source."""
+    interval, idle = rng.choices(INTERVALS, WEIGHTS)[0]
     polling = {
         "interval": interval,
         "idle_interval": idle,
-        "window": dice.choice(("6h", "24h", "3d")),
-        "concurrency": dice.choice((1, 2, 8)),
-        "requests_per_second": dice.choice((0.2, 1.0, 5.0, 5.0)),
-        "timeout": dice.choice(("5s", "20s")),
+        "window": rng.choice(("6h", "24h", "3d")),
+        "concurrency": rng.choice((1, 2, 8)),
+        "requests_per_second": rng.choice((0.2, 1.0, 5.0, 5.0)),
+        "timeout": rng.choice(("5s", "20s")),
     }
-    targets = [_target(dice, account, account.name) for account in accounts]
-    if dice.random() < 1 / 5:  # two targets see the same
-        targets.append(_target(dice, accounts[0], f"{accounts[0].name}-too"))
+    targets = [_target(rng, account, account.name) for account in accounts]
+    if rng.random() < 1 / 5:  # two targets watch the same account
+        targets.append(_target(rng, accounts[0], f"{accounts[0].name}-too"))
     return {"targets": targets, "polling": polling, "state": {"path": state}}
 
 
-def _target(dice: Random, account: Account, name: str) -> dict[str, Any]:
+def _target(rng: Random, account: SimulatedAccount, name: str) -> dict[str, Any]:
     target: dict[str, Any] = {"name": name, "region": "us-east-1", "endpoint_url": account.endpoint}
-    if dice.random() < 1 / 4:
+    if rng.random() < 1 / 4:
         target["role_arn"] = f"arn:aws:iam::{account.fleet.account}:role/reader"
-    named = dice.random() < 1 / 3 and not name.endswith("-too")
-    if named:
+    is_named = rng.random() < 1 / 3 and not name.endswith("-too")
+    if is_named:
         target["data_sources"] = [
             {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}
             for application, index, source in account.fleet.data_sources()
         ]
-    if not named or dice.random() < 1 / 3:
+    if not is_named or rng.random() < 1 / 3:
         target["discovery"] = {
-            "interval": dice.choices(("15m", "1h", "3h", "6h"), (1, 4, 16, 50))[0],
-            "tag_labels": dice.choice(([], ["team"])),
+            "interval": rng.choices(("15m", "1h", "3h", "6h"), (1, 4, 16, 50))[0],
+            "tag_labels": rng.choice(([], ["team"])),
         }
     return target
 
 
-def vary(dice: Random, settings: dict[str, Any]) -> dict[str, Any]:
-    """Change something, as people do before they change it back."""
+def vary(rng: Random, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with one random change, as an operator makes one and later undoes it."""
     varied = copy.deepcopy(settings)
-    target = dice.choice(varied["targets"])
-    change = dice.choice(("pace", "window", "budget", "filter", "without one", "without target", "workers"))
-    if change == "pace":
-        varied["polling"]["interval"], varied["polling"]["idle_interval"] = dice.choice(PACES[2:])
+    target = rng.choice(varied["targets"])
+    change = rng.choice(("intervals", "window", "rate", "filter", "remove source", "remove target", "workers"))
+    if change == "intervals":
+        varied["polling"]["interval"], varied["polling"]["idle_interval"] = rng.choice(INTERVALS[2:])
     elif change == "window":
-        varied["polling"]["window"] = dice.choice(("6h", "24h", "3d"))
-    elif change == "budget":
-        varied["polling"]["requests_per_second"] = dice.choice((0.1, 0.5, 5.0))
+        varied["polling"]["window"] = rng.choice(("6h", "24h", "3d"))
+    elif change == "rate":
+        varied["polling"]["requests_per_second"] = rng.choice((0.1, 0.5, 5.0))
     elif change == "workers":
-        varied["polling"]["concurrency"] = dice.choice((1, 3, 8))
+        varied["polling"]["concurrency"] = rng.choice((1, 3, 8))
     elif change == "filter" and "discovery" in target:
-        target["discovery"]["exclude"] = [{"data_source": f"*-{dice.randrange(3)}"}]
-    elif change == "without one" and len(target.get("data_sources", ())) > 1:
-        target["data_sources"].pop(dice.randrange(len(target["data_sources"])))
-    elif change == "without target" and len(varied["targets"]) > 1:
+        target["discovery"]["exclude"] = [{"data_source": f"*-{rng.randrange(3)}"}]
+    elif change == "remove source" and len(target.get("data_sources", ())) > 1:
+        target["data_sources"].pop(rng.randrange(len(target["data_sources"])))
+    elif change == "remove target" and len(varied["targets"]) > 1:
         varied["targets"].remove(target)
     return varied
 
 
 def config_of(settings: dict[str, Any]) -> Config:
-    """Read a configuration as the program does."""
+    """Return the program's configuration object."""
     return Config.model_validate(settings)

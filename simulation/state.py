@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet
-from simulation.fleet import DAY, HOUR, make_fleet
+from simulation.fleet import make_fleet
 from simulation.settings import make_settings
-from simulation.simulated_account import Account
+from simulation.simulated_account import SimulatedAccount
 from simulation.trace import Trace
 from simulation.virtual_clock import VirtualClock
 
@@ -32,14 +33,14 @@ class WeekState:
     def __init__(
         self, seed: int, directory: Path, show: Callable[[str], None] | None = None, days: float = 7.0
     ) -> None:
-        self.dice = random.Random(seed)  # noqa: S311 (a simulation that repeats)
+        self.rng = random.Random(seed)  # noqa: S311 (a simulation that repeats)
         self.directory = directory
-        start = EPOCH + self.dice.uniform(0, WEEK)
+        start = EPOCH + self.rng.uniform(0, WEEK)
         self.faults_until = start + days * DAY
         self.ends = self.faults_until + RECOVERY
-        self.clock = VirtualClock(start, self.dice)
+        self.clock = VirtualClock(start, self.rng)
         self.trace = Trace(self.clock, show, str(directory))
-        self.renders_lazily = self.dice.random() < 9 / 10
+        self.renders_lazily = self.rng.random() < 9 / 10
         self.is_calm = False  # a week without faults
         self.host_clock_error = 0.0
         self.disk_full_until = 0.0
@@ -47,14 +48,16 @@ class WeekState:
         self.removed_sources: set[str] = set()
         self.lost_writes = 0  # processes that ended with state in memory that the disk had not taken
         self.reloads = 0
-        self.accounts = [self._make_account(number) for number in range(self.dice.choice((1, 1, 1, 1, 2)))]
-        self.base_settings = self.settings = make_settings(self.dice, self.accounts, "state.db")
-        self.sources: dict[str, tuple[Account, PlannedSource]] = {}  # every data source that ever existed, by its id
+        self.accounts = [self._make_account(number) for number in range(self.rng.choice((1, 1, 1, 1, 2)))]
+        self.base_settings = self.settings = make_settings(self.rng, self.accounts, "state.db")
+        self.sources: dict[
+            str, tuple[SimulatedAccount, PlannedSource]
+        ] = {}  # every data source that ever existed, by its id
         for account in self.accounts:
             for _, _, source in account.fleet.data_sources():
                 self.add_source(account, source)
 
-    def add_source(self, account: Account, source: Any) -> None:
+    def add_source(self, account: SimulatedAccount, source: Any) -> None:
         """Register a data source. It stays registered after its removal, because the page may still have it."""
         self.sources[source.id] = (account, source)
 
@@ -66,9 +69,9 @@ class WeekState:
         """Return whether the disk rejects writes."""
         return self.clock.now < self.disk_full_until
 
-    def _make_account(self, number: int) -> Account:
+    def _make_account(self, number: int) -> SimulatedAccount:
         name = f"account-{number}"
-        sources = self.dice.choice((1, 1, 1, 1, 2, 3))
-        fleet = make_fleet(self.dice, sources, self.clock.now, self.ends, name)
+        sources = self.rng.choice((1, 1, 1, 1, 2, 3))
+        fleet = make_fleet(self.rng, sources, self.clock.now, self.ends, name)
         fleet = Fleet(fleet.applications, account=f"{number + 1}" * 12)
-        return Account(name, fleet, self.clock, self.dice, self.trace)
+        return SimulatedAccount(name, fleet, self.clock, self.rng, self.trace)

@@ -1,4 +1,4 @@
-"""What happened, in order: a digest of all of it, and the end of it for whoever has to find out why."""
+"""The trace of a simulation: a digest of all events in order, and the last events for debugging."""
 
 from __future__ import annotations
 
@@ -14,67 +14,66 @@ if TYPE_CHECKING:
 
     from simulation.virtual_clock import VirtualClock
 
-KEPT = 60  # events that are shown with a failure
-_DEFECT = "defect of this program"
+LAST_EVENTS = 60  # events that a failure prints
 
 
 class DefectError(AssertionError):
-    """The program itself says that it has a defect."""
+    """The program logged an exception that it did not expect."""
 
 
 class Trace:
-    """Takes note of events; the digest of two runs is the same only where everything was."""
+    """The events of a simulation. Two runs have the same digest only if all their events and pages are equal."""
 
     def __init__(
-        self, timeline: VirtualClock, show: Callable[[str], None] | None = None, directory: str = "no directory"
+        self, clock: VirtualClock, show: Callable[[str], None] | None = None, directory: str = "no directory"
     ) -> None:
-        """`directory` is where the state file is: each run's is another, and the same to the digest."""
+        """`directory` holds the state file. Each run has another one, so the digest leaves it out."""
         self._directory = directory
-        self._timeline = timeline
+        self._clock = clock
         self._show = show
         self._digest = hashlib.blake2b(digest_size=16)
-        self.last: deque[tuple[float, str, tuple[object, ...]]] = deque(maxlen=KEPT)
+        self.last: deque[tuple[float, str, tuple[object, ...]]] = deque(maxlen=LAST_EVENTS)
         self.counts: Counter[str] = Counter()
 
     def note(self, kind: str, *details: object) -> None:
-        """Take note of an event."""
+        """Record an event."""
         self.counts[kind] += 1
-        now = self._timeline.now
+        now = self._clock.now
         self._digest.update(repr((now, kind, details)).encode())
         self.last.append((now, kind, details))
         if self._show:
             self._show(_line(now, kind, details))
 
     def add(self, text: str) -> None:
-        """Take a page into the digest."""
+        """Add the text of a page to the digest."""
         self._digest.update(text.encode())
 
     @property
     def digest(self) -> str:
-        """Give the digest of everything so far."""
+        """Return the digest of everything so far."""
         return self._digest.hexdigest()
 
     def lines(self) -> list[str]:
-        """Give the latest events."""
+        """Return the last events, one to a line."""
         return [_line(*event) for event in self.last]
 
     def listen(self) -> None:
-        """Take the program's log as events too; a line that tells of a defect ends the run."""
+        """Record the program's log as events. A line with a traceback is a defect, and ends the run."""
         structlog.configure(
-            processors=[structlog.processors.format_exc_info, self._hear],
+            processors=[structlog.processors.format_exc_info, self._record_log],
             wrapper_class=structlog.make_filtering_bound_logger(0),
             cache_logger_on_first_use=False,
         )
 
-    def _hear(self, _logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        said = str(event.pop("event"))
-        if _DEFECT in said:
-            raise DefectError(f"{said}: {event}")
-        told = ((name, str(value).replace(self._directory, "")) for name, value in event.items())
-        self.note(f"log {level}", said, *sorted(told))
+    def _record_log(self, _logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        message = str(event.pop("event"))
+        if "exception" in event:
+            raise DefectError(f"{message}: {event}")
+        fields = ((name, str(value).replace(self._directory, "")) for name, value in event.items())
+        self.note(f"log {level}", message, *sorted(fields))
         raise structlog.DropEvent
 
 
 def _line(now: float, kind: str, details: tuple[object, ...]) -> str:
-    when = datetime.fromtimestamp(now, UTC).strftime("%a %d %H:%M:%S.%f")[:-3]
-    return f"{when} {kind}: {' '.join(map(str, details))}"
+    time = datetime.fromtimestamp(now, UTC).strftime("%a %d %H:%M:%S.%f")[:-3]
+    return f"{time} {kind}: {' '.join(map(str, details))}"

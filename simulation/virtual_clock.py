@@ -1,4 +1,4 @@
-"""Virtual time: what happens when, one thing after the other, and the greenlets that wait for it."""
+"""Virtual time: a schedule of callbacks, and the greenlets that wait for them."""
 
 from __future__ import annotations
 
@@ -13,107 +13,111 @@ if TYPE_CHECKING:
     from random import Random
 
 
-TICK = 1e-5  # seconds that every wait takes at least: below, seconds since the epoch would stand still
+MIN_WAIT = 1e-5  # seconds; a shorter wait is lost in the precision of seconds since the epoch
 
 
 class VirtualClock:
-    """Seconds since the epoch, and what is to happen; what falls on the same moment comes in an order of chance."""
+    """Seconds since the epoch, and the callbacks to come. Callbacks at the same time run in a random order."""
 
-    def __init__(self, start: float, dice: Random) -> None:
+    def __init__(self, start: float, rng: Random) -> None:
         self.now = start
         self.started = start
-        self._dice = dice
+        self._rng = rng
         self._numbers = count()
-        self._to_come: list[tuple[float, float, int, Callable[[], None]]] = []
+        self._schedule: list[tuple[float, float, int, Callable[[], None]]] = []
         self.hub = getcurrent()
 
-    def at(self, moment: float, happen: Callable[[], None]) -> None:
-        """Let something happen at a moment; it must not wait."""
-        entry = (max(moment, self.now), self._dice.random(), next(self._numbers), happen)
-        heapq.heappush(self._to_come, entry)
+    def at(self, moment: float, callback: Callable[[], None]) -> None:
+        """Call back at a time. The callback must not wait."""
+        entry = (max(moment, self.now), self._rng.random(), next(self._numbers), callback)
+        heapq.heappush(self._schedule, entry)
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back after some seconds. The callback must not wait."""
+        self.at(self.now + seconds, callback)
 
     def run(self, until: float) -> None:
-        """Let time pass; raises what happens to raise, and goes on from there when called again."""
+        """Advance to a time and run the callbacks on the way. After an exception, a further call continues."""
         self.hub = getcurrent()
-        while self._to_come and self._to_come[0][0] <= until:
-            self.now, _, _, happen = heapq.heappop(self._to_come)
-            happen()
+        while self._schedule and self._schedule[0][0] <= until:
+            self.now, _, _, callback = heapq.heappop(self._schedule)
+            callback()
         self.now = until
 
 
 class Waiter:
-    """A greenlet that waits, until it is woken or its time is over, whichever comes first."""
+    """A waiting greenlet, which continues when it is woken or when its timeout expires."""
 
     def __init__(self, host: VirtualHost) -> None:
         self._host = host
         self._greenlet = getcurrent()
-        self._is_over = False
+        self._is_done = False
 
-    def park(self, seconds: float | None) -> bool:
-        """Wait for so many seconds at most; tell whether it was woken."""
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for at most `timeout` seconds; return whether the greenlet was woken."""
         host = self._host
         if host.is_dead:
             raise GreenletExit
-        if self._greenlet is host.timeline.hub:
-            raise RuntimeError("what just happens cannot wait: let a thread do it")
-        if seconds is not None:
-            host.timeline.at(host.timeline.now + max(TICK, seconds), lambda: self._go_on(woken=False))
-        return bool(host.timeline.hub.switch())
+        if self._greenlet is host.clock.hub:
+            raise RuntimeError("a callback cannot wait, only a thread can")
+        if timeout is not None:
+            host.clock.after(max(MIN_WAIT, timeout), lambda: self._resume(woken=False))
+        return bool(host.clock.hub.switch())
 
     def wake(self) -> None:
-        """Let it go on, though others may come first."""
-        self._host.timeline.at(self._host.timeline.now, lambda: self._go_on(woken=True))
+        """Let the greenlet continue at the current time. Other callbacks may run first."""
+        self._host.clock.after(0.0, lambda: self._resume(woken=True))
 
-    def _go_on(self, *, woken: bool) -> None:
-        if not self._is_over and not self._host.is_dead:
-            self._is_over = True
+    def _resume(self, *, woken: bool) -> None:
+        if not self._is_done and not self._host.is_dead:
+            self._is_done = True
             self._greenlet.switch(woken)
 
 
 class VirtualHost:
-    """A host as one process sees it: its threads die with the process, and its clock of the day may be wrong."""
+    """The host of one process: its threads die with the process, and its wall clock may be wrong."""
 
-    def __init__(self, timeline: VirtualClock, clock_error: Callable[[], float] = lambda: 0.0) -> None:
-        self.timeline = timeline
+    def __init__(self, clock: VirtualClock, clock_error: Callable[[], float] = lambda: 0.0) -> None:
+        self.clock = clock
         self.is_dead = False
         self._clock_error = clock_error
         self._threads: list[VirtualThread] = []
 
     def monotonic(self) -> float:
-        """Give seconds that never step."""
-        return self.timeline.now - self.timeline.started + 1000.0
+        """Return seconds that are never adjusted."""
+        return self.clock.now - self.clock.started + 1000.0
 
     def time(self) -> float:
-        """Give the host's idea of seconds since the epoch."""
-        return self.timeline.now + self._clock_error()
+        """Return the host's wall clock in seconds since the epoch."""
+        return self.clock.now + self._clock_error()
 
     def event(self) -> VirtualEvent:
-        """Make an event."""
+        """Return a new event."""
         return VirtualEvent(self)
 
     def condition(self) -> VirtualCondition:
-        """Make a condition."""
+        """Return a new condition."""
         return VirtualCondition(self)
 
     def thread(self, name: str, work: Callable[[], None]) -> VirtualThread:
-        """Make a thread."""
+        """Return a new thread, not yet started."""
         thread = VirtualThread(self, name, work, len(self._threads) + 1)
         self._threads.append(thread)
         return thread
 
     def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        Waiter(self).park(seconds)
+        """Sleep for some seconds."""
+        Waiter(self).wait(seconds)
 
     def kill(self) -> None:
-        """Make an end of every thread where it stands."""
+        """Kill every thread where it waits."""
         self.is_dead = True
         for thread in self._threads:
             thread.kill()
 
 
 class VirtualThread:
-    """A greenlet that can be told to begin, and waited for."""
+    """`threading.Thread` as a greenlet on virtual time."""
 
     def __init__(self, host: VirtualHost, name: str, work: Callable[[], None], number: int) -> None:
         self.name = name
@@ -125,21 +129,21 @@ class VirtualThread:
         self._greenlet: greenlet | None = None
 
     def start(self) -> None:
-        """Begin as soon as those have waited who are to go on now."""
+        """Schedule the start at the current time."""
         self.ident = self._number
-        self._greenlet = greenlet(self._run, parent=self._host.timeline.hub)
-        self._host.timeline.at(self._host.timeline.now, self._begin)
+        self._greenlet = greenlet(self._run, parent=self._host.clock.hub)
+        self._host.clock.after(0.0, self._begin)
 
     def is_alive(self) -> bool:
-        """Tell whether it works."""
+        """Return whether the thread has started and has not ended."""
         return self._greenlet is not None and not self._greenlet.dead and not self._ended.is_set()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end."""
+        """Wait for the thread's end."""
         self._ended.wait(timeout)
 
     def kill(self) -> None:
-        """Make an end of it where it stands."""
+        """Kill the thread where it waits."""
         if self._greenlet is not None and not self._greenlet.dead and self._greenlet is not getcurrent():
             self._greenlet.throw(GreenletExit)
 
@@ -161,56 +165,56 @@ class VirtualEvent:
         self._waiting: list[Waiter] = []
 
     def set(self) -> None:
-        """Let it happen."""
+        """Set the event and wake all waiting threads."""
         self._is_set = True
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.wake()
 
     def is_set(self) -> bool:
-        """Tell whether it has happened."""
+        """Return whether the event is set."""
         return self._is_set
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it happens."""
+        """Wait until the event is set; return whether it is."""
         if not self._is_set and (timeout is None or timeout > 0):
             waiter = Waiter(self._host)
             self._waiting.append(waiter)
-            waiter.park(timeout)
+            waiter.wait(timeout)
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
         return self._is_set
 
 
 class VirtualCondition:
-    """`threading.Condition` on virtual time; nobody else runs while its lock is held."""
+    """`threading.Condition` on virtual time. Its lock needs no work: no other thread runs before a wait."""
 
     def __init__(self, host: VirtualHost) -> None:
         self._host = host
         self._waiting: list[Waiter] = []
 
     def __enter__(self) -> bool:
-        """Take the lock."""
+        """Acquire the lock."""
         return True
 
     def __exit__(self, *_: object) -> None:
-        """Give the lock back."""
+        """Release the lock."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until somebody notifies."""
+        """Wait for a notification; return whether there was one."""
         waiter = Waiter(self._host)
         self._waiting.append(waiter)
-        woken = waiter.park(timeout)
+        woken = waiter.wait(timeout)
         if waiter in self._waiting:
             self._waiting.remove(waiter)
         return woken
 
     def notify(self) -> None:
-        """Wake one of those who wait."""
+        """Wake one waiting thread."""
         if self._waiting:
             self._waiting.pop(0).wake()
 
     def notify_all(self) -> None:
-        """Wake all of those who wait."""
+        """Wake all waiting threads."""
         while self._waiting:
             self.notify()

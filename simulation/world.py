@@ -1,4 +1,4 @@
-"""One seed's week: the accounts, the program in one life after the other, and whoever scrapes it."""
+"""One seed's week: accounts, the program in one process after another, and scrapes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.domain.units import DAY, HOUR
 from simulation.disk import CrashError
 from simulation.fault_schedule import FaultSchedule
-from simulation.fleet import DAY, HOUR
 from simulation.invariants import InvariantChecker
 from simulation.process import Process
 from simulation.state import WeekState
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections import Counter, deque
     from collections.abc import Callable
 
-BETWEEN_SCRAPES = DAY
-AFTER_TROUBLE = HOUR
-MEMORY = Path("/dev/shm")  # noqa: S108 (a directory of ours is made in it)
+SCRAPE_INTERVAL = DAY  # the mean
+SCRAPE_AFTER_FAULT = HOUR  # the mean
+MEMORY = Path("/dev/shm")  # noqa: S108 (the simulation creates a directory of its own in it)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a week came to."""
+    """The result of a week without a failure."""
 
     seed: int
     digest: str
@@ -35,8 +35,8 @@ class Result:
     counts: Counter[str]
 
 
-class World:
-    """Everything that a seed makes."""
+class SimulatedWorld:
+    """Runs a week: starts, crashes and stops processes, and scrapes them."""
 
     def __init__(
         self, seed: int, directory: Path, show: Callable[[str], None] | None = None, days: float = 7.0
@@ -44,44 +44,40 @@ class World:
         self.state = WeekState(seed, directory, show, days)
         self.state.trace.listen()
         self.process: Process | None = None
-        self._dies_at: str | None = None
-        self._amid_requests: Callable[[], None] | None = None
+        self._crash_point: str | None = None
+        self._after_next_attempt: Callable[[], None] | None = None
         self._pause = 0.0
-        self._lives = 0
-        self.checker = InvariantChecker(self.state)
+        self._processes = 0
+        self._checker = InvariantChecker(self.state)
         for account in self.state.accounts:
-            account.on_attempt = self._attempted
+            account.on_attempt = self._on_attempt
 
     def run(self) -> None:
-        """Let the week pass; raises AssertionError for whatever must not be."""
+        """Run the week; raise AssertionError when an invariant is violated."""
         self._start()
         self.state.is_calm = FaultSchedule(self.state, self).is_calm
-        self._scrape_later()
-        self._pass(self.state.faults_until)
-        self._heal()
-        self._pass(self.state.ends)
-        self.checker.final()
+        self._schedule_scrape()
+        self._run_until(self.state.faults_until)
+        self._end_faults()
+        self._run_until(self.state.ends)
+        self._checker.final()
 
-    # What the troubles do.
+    # What the fault schedule calls.
 
     def crash_at(self, point: str, pause: float) -> None:
-        """Let the process die, now or when it gets to a point; it comes back after a pause."""
+        """Kill the process, now or when it reaches a point, and start it again after a pause."""
         self._pause = pause
         if point == "now":
             self._crash()
         elif point == "amid requests":
-            self._amid_requests = self._crash
+            self._after_next_attempt = self._crash
         else:
-            self._dies_at = point
-
-    def scrape_soon(self) -> None:
-        """Have somebody scrape while a trouble that has just begun may show."""
-        self.state.clock.at(self.state.clock.now + self.state.dice.expovariate(1 / AFTER_TROUBLE), self._look)
+            self._crash_point = point
 
     def stop(self, pause: float, *, amid_requests: bool = False) -> None:
-        """Stop the process as an operator does, now or soon after the next request; start it after a pause."""
+        """Stop the process cleanly, now or soon after the next request, and start it again after a pause."""
         if amid_requests:
-            self._amid_requests = partial(self.stop, pause)
+            self._after_next_attempt = partial(self.stop, pause)
             return
         process = self.process
         if process is None or process.is_stopping:
@@ -92,120 +88,122 @@ class World:
             if self.process is process:
                 self.state.trace.note("stopped", process.number)
                 self._end(process)
-                self.state.clock.at(self.state.clock.now + pause, self._start)
+                self.state.clock.after(pause, self._start)
 
         process.stop(stopped)
 
     def reload(self, settings: dict[str, Any]) -> None:
-        """Change the configuration; a process that is down reads it when it starts."""
+        """Change the configuration. A process that is down reads it when it starts."""
         self.state.settings = settings
         self.state.reloads += 1
-        self.checker.ceiling_changed()
+        self._checker.settings_changed()
         self.state.trace.note("reload", settings["polling"], len(settings["targets"]))
         if self.process:
             problems = self.process.reload(settings)
-            assert not problems, f"a good configuration was refused: {problems}"
+            assert not problems, f"a valid configuration was rejected: {problems}"
+
+    def scrape_soon(self) -> None:
+        """Schedule a scrape soon after the start of a fault, while its effect may be visible."""
+        self.state.clock.after(self.state.rng.expovariate(1 / SCRAPE_AFTER_FAULT), self._scrape)
 
     def known_running(self, key: str) -> list[str]:
-        """Give the jobs of a source that the program will know, whatever comes, to have been in progress."""
+        """Return the jobs of a data source that the state file has as in progress, so that a crash cannot lose them."""
         return self.process.known_running(key) if self.process and not self.is_full() else []
 
-    # What the disk asks.
+    # What the disk calls.
 
     def is_full(self) -> bool:
-        """Tell whether nothing can be written."""
+        """Return whether the disk rejects writes."""
         return self.state.is_disk_full()
 
-    def reach(self, point: str, keys: set[str]) -> None:
-        """Take note of a commit, and let the process die there where it is to."""
+    def at_commit(self, point: str, keys: set[str]) -> None:
+        """Record a point of a commit; raise CrashError where the process is to crash there."""
         self.state.trace.note(point, *sorted(keys))
         if point == "after commit":
             for key in keys:
                 account, source = self.state.sources[key.rsplit("/", 1)[1]]
-                account.looked(source.id)
-        if self._dies_at == point:
+                account.responses.record_first_poll(source.id)
+        if self._crash_point == point:
             raise CrashError
 
-    # What happens.
+    # The course of the week.
 
-    def _attempted(self, target: str, moments: deque[float]) -> None:
-        self.checker.budget(target, moments)
-        if self._amid_requests:
-            self.state.clock.at(self.state.clock.now + self.state.dice.uniform(0.0, 2.0), self._amid_requests)
-            self._amid_requests = None
+    def _on_attempt(self, target: str, moments: deque[float]) -> None:
+        self._checker.record_attempt(target, moments)
+        if self._after_next_attempt:
+            self.state.clock.after(self.state.rng.uniform(0.0, 2.0), self._after_next_attempt)
+            self._after_next_attempt = None
 
-    def _pass(self, until: float) -> None:
-        while self.state.clock.now < until:
+    def _run_until(self, moment: float) -> None:
+        while self.state.clock.now < moment:
             try:
-                self.state.clock.run(until)
+                self.state.clock.run(moment)
             except CrashError:
                 self._crash()
 
     def _start(self) -> None:
         if self.process is not None:
             return
-        self._lives += 1
-        self.state.trace.note("start", self._lives)
+        self._processes += 1
+        self.state.trace.note("start", self._processes)
         try:
-            self.process = Process(self.state, self, self._lives)
+            self.process = Process(self.state, self, self._processes)
         except CrashError:
-            raise RuntimeError("nothing is committed while starting") from None
-        self.checker.started(self.process)
+            raise RuntimeError("a process does not commit while it starts") from None
+        self._checker.process_started(self.process)
 
     def _crash(self) -> None:
-        process, self._dies_at = self.process, None
+        process, self._crash_point = self.process, None
         if process is None:
             return
         self.state.trace.note("crash", process.number)
         self._end(process)
-        self.state.clock.at(self.state.clock.now + self._pause, self._start)
+        self.state.clock.after(self._pause, self._start)
 
     def _end(self, process: Process) -> None:
-        if process.has_unwritten():  # a clean stop cannot write either while the disk takes nothing
+        if process.has_unwritten():  # after a clean stop too, while the disk is full
             self.state.lost_writes += 1
-            for account in self.state.accounts:  # what was never written is looked at anew
+            for account in self.state.accounts:  # the next process polls for the first time what was not written
                 account.restore_correct_data()
         self.process = None
-        process.bury()
-        self.checker.ended()
+        process.kill()
+        self._checker.process_ended()
 
-    def _scrape_later(self) -> None:
-        self.state.clock.at(self.state.clock.now + self.state.dice.expovariate(1 / BETWEEN_SCRAPES), self._scrape)
+    def _schedule_scrape(self) -> None:
+        self.state.clock.after(self.state.rng.expovariate(1 / SCRAPE_INTERVAL), self._scrape_and_schedule)
+
+    def _scrape_and_schedule(self) -> None:
+        self._schedule_scrape()
+        self._scrape()
 
     def _scrape(self) -> None:
-        self._scrape_later()
-        self._look()
-
-    def _look(self) -> None:
         if self.process:
-            self.checker.scrape(self.process)
+            self._checker.scrape(self.process)
 
-    def _heal(self) -> None:
+    def _end_faults(self) -> None:
         self.state.trace.note("healed")
         for account in self.state.accounts:
-            account.clear()
-        self.state.disk_full_until, self._dies_at, self._amid_requests = 0.0, None, None
+            account.clear_faults()
+        self.state.disk_full_until, self._crash_point, self._after_next_attempt = 0.0, None, None
         self.reload(self.state.base_settings)
         self._start()
         if self.process:
-            self.checker.healed(self.process)
+            self._checker.faults_ended(self.process)
 
 
 def run(seed: int, show: Callable[[str], None] | None = None, days: float = 7.0) -> Result:
-    """Run one seed; raises AssertionError, with the seed's last events as a note, for whatever must not be."""
+    """Run one seed; raise AssertionError when an invariant is violated, with the last events as a note."""
     parent = MEMORY if MEMORY.is_dir() else None
-    directory = Path(tempfile.mkdtemp(prefix="virtual-", dir=parent))
-    world = World(seed, directory, show, days)
+    directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=parent))
+    world = SimulatedWorld(seed, directory, show, days)
+    trace, clock = world.state.trace, world.state.clock
     try:
         world.run()
     except BaseException as error:
-        error.add_note(
-            "\n".join([*world.state.trace.lines(), f"repeat with: python -m simulation --seed {seed} --trace"])
-        )
+        error.add_note("\n".join([*trace.lines(), f"repeat with: python -m simulation --seed {seed} --trace"]))
         raise
     finally:
         if world.process:
-            world.process.bury()
+            world.process.kill()
         shutil.rmtree(directory)
-    hours = (world.state.clock.now - world.state.clock.started) / HOUR
-    return Result(seed, world.state.trace.digest, hours, world.state.trace.counts)
+    return Result(seed, trace.digest, (clock.now - clock.started) / HOUR, trace.counts)

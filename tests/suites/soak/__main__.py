@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from exporter.cli import logs
-from simulation.page import Scrape
+from simulation.page import ParsedPage
 from tests.suites.soak import leaks
 from tests.suites.soak.program import Soak
 
@@ -43,7 +43,7 @@ def main() -> int:
 
 def check(soak: Soak) -> None:
     """Hold the totals against the truth; raises AssertionError where they are not."""
-    page = Scrape.of(gzip.decompress(soak.page()).decode())
+    page = ParsedPage.parse(gzip.decompress(soak.page()).decode())
     truth = soak.organisation.expected_totals(soak.timeline.now)
     assert sum(sum(totals.completed.values()) for totals in truth.values()) > len(truth), "hardly a job has ended"
     for source, totals in truth.items():

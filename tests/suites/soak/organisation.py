@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.schedule import parse
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedIndex, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.simulator.service import LoggedRequest, SimulatedService
-from simulation.fleet import DAY, HOUR, MINUTE, PlannedSource
-from simulation.simulated_account import TimelineClock
+from simulation.fleet import PlannedSource
+from simulation.simulated_account import ServiceTime
 from tests.support.oracle import Totals, expected_totals
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class AtHand:
 
     def __init__(self, plan: Plan, timeline: VirtualClock) -> None:
         self.url = "http://organisation.example"
-        self.dice = random.Random(1)
-        self.service = _Forgetful(make_fleet(plan), TimelineClock(timeline))
+        self.rng = random.Random(1)
+        self.service = _Forgetful(make_fleet(plan), ServiceTime(timeline))
         self._watched = plan.watched
 
     def expected_totals(self, until: float) -> dict[str, Totals]:
@@ -103,10 +104,10 @@ class AtHand:
         """Give what STS says."""
         return self.service.fleet.account
 
-    def sent(self, target: str) -> None:
+    def record_attempt(self, target: str) -> None:
         """Let it be sent."""
 
-    def answered(self, target: str, call: ApiCall, code: str, *, is_usable: bool) -> None:
+    def record_response(self, target: str, call: ApiCall, code: str, *, is_usable: bool) -> None:
         """Let it be answered."""
 
 

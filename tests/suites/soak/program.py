@@ -18,10 +18,10 @@ from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.aws import AwsClient
 from exporter.config import Config
+from exporter.domain.units import HOUR, MINUTE
 from exporter.metrics.telemetry import Telemetry
-from simulation.fleet import HOUR, MINUTE
+from simulation.aws_client import VirtualAwsClient
 from simulation.virtual_clock import VirtualClock, VirtualHost, VirtualThread
-from simulation.wire import VirtualAwsClient
 from tests.suites.soak.organisation import CONTEXT, AtHand, Organisation, Plan
 from tests.suites.soak.resource_usage import Vitals, descriptors, settled_memory, size_of_state, threads
 from tests.suites.soak.scrapers import OPENMETRICS, TEXT, what_is_missing

@@ -9,9 +9,9 @@ from exporter.domain.history import CountingPolicy, fold
 from exporter.domain.model import DataSource, Description, SourceId
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData, SourceHistory
+from exporter.domain.units import DAY
 from exporter.providers.qbusiness.parsing import parse_job
 from exporter.store import Store
-from simulation.fleet import DAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,8 @@ def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> Non
     histories = {}
     defaults = Config()
     policy = CountingPolicy(defaults.polling.window, defaults.metrics.duration_buckets)
-    store.begin_watch(target, now - WATCHED)
-    store.note_account(target, account.account)
+    store.save_watched_since(target, now - WATCHED)
+    store.save_account(target, account.account)
     for application, index, source in account.data_sources():
         identifier = SourceId(application.id, index.id, source.id)
         key = str(identifier)
@@ -40,7 +40,7 @@ def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> Non
             source.name, source.kind, source.status, source.created, source.updated, source.schedule
         )
         found = DataSource(target, identifier, application.name, source.name)
-        store.note_known(key, SavedSource(found, index.name, description))
+        store.save_source(key, SavedSource(found, index.name, description))
     store.commit(histories)
     store.close()
 

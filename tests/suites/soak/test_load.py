@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from simulation.fleet import HOUR
+from exporter.domain.units import HOUR
 from tests.suites.soak.organisation import Organisation, Plan, make_fleet
 from tests.suites.soak.resource_usage import MEGABYTE, descriptors, most_resident, resident
 from tests.suites.soak.scrapers import OPENMETRICS, PATIENCE, Counters, Scraper, fetch, what_is_missing

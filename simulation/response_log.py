@@ -1,0 +1,113 @@
+"""What the service of an account really returned: the invariants compare the page with it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exporter.domain.units import HOUR
+
+if TYPE_CHECKING:
+    from exporter.simulator.fleet import Fleet
+    from simulation.virtual_clock import VirtualClock
+
+MAX_FIRST_POLL = HOUR  # seconds that the first poll of a data source may take
+MAX_RESPONSE = 30.0  # seconds that a response may take
+DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT = 20_000, 200_000_000
+IndexSize = tuple[int, int, int]  # documents, bytes of text, units of capacity
+
+
+@dataclass(slots=True)
+class SourceRecord:
+    """The responses about one data source, and until when they may be wrong.
+
+    `usable` are the times of the usable responses. `stale` is how old the data of the first poll may have been. A job
+    is read again for hours, but not forever. So durations or documents that were wrong until then stay lost.
+    """
+
+    usable: list[float] = field(default_factory=list)
+    first_poll: float | None = None
+    stale: float = 0.0
+    wrong_until: float = float("-inf")
+    durations_lost: bool = False
+    documents_lost: bool = False
+
+    def has_usable_near(self, moment: float, tolerance: float) -> bool:
+        """Return whether there was a usable response within `tolerance` seconds of a time."""
+        at = bisect_left(self.usable, moment - tolerance)
+        return at < len(self.usable) and self.usable[at] <= moment + tolerance
+
+
+class ResponseLog:
+    """The responses of a service, by data source and by index."""
+
+    def __init__(self, fleet: Fleet, clock: VirtualClock) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self.sources: dict[str, SourceRecord] = defaultdict(SourceRecord)
+        self._stale_periods: list[tuple[float, float]] = []
+        self._index_sizes: dict[str, list[tuple[float, IndexSize]]] = defaultdict(list)
+        self._index_responses: dict[str, list[float]] = defaultdict(list)
+        self.record_index_sizes()
+
+    def record_sync_jobs(self, source_id: str) -> None:
+        """Record a usable response with the sync jobs of a data source."""
+        insort(self.sources[source_id].usable, self._clock.now)
+
+    def record_index(self, index_id: str) -> None:
+        """Record a usable response that describes an index."""
+        self._index_responses[index_id].append(self._clock.now)
+
+    def record_first_poll(self, source_id: str) -> None:
+        """Record that the state file has the first poll of a data source."""
+        record, now = self.sources[source_id], self._clock.now
+        record.first_poll = now
+        periods = (seconds for until, seconds in self._stale_periods if now < until + MAX_FIRST_POLL)
+        record.stale = max(periods, default=0.0)
+
+    def record_stale_period(self, seconds: float, until: float) -> None:
+        """Record that responses also have data of some seconds ago, until a time."""
+        self._stale_periods.append((until, seconds))
+
+    def distrust(
+        self, source_id: str | None, until: float, *, about_ends: bool = False, about_documents: bool = False
+    ) -> None:
+        """Record that responses about a data source, or about all, may be wrong until a time."""
+        for name in [source_id] if source_id else [source.id for _, _, source in self._fleet.data_sources()]:
+            record = self.sources[name]
+            record.wrong_until = max(record.wrong_until, until)
+            record.durations_lost |= about_ends
+            record.documents_lost |= about_documents
+
+    def all_polled_since(self) -> float | None:
+        """Return the time by which every data source was polled once, or None where one was not."""
+        moments = [self.sources[source.id].first_poll for _, _, source in self._fleet.data_sources()]
+        if None in moments:
+            return None
+        return max((moment for moment in moments if moment), default=self._clock.started)
+
+    def record_index_sizes(self) -> None:
+        """Record the sizes that the indexes have from now on."""
+        for application in self._fleet.applications:
+            for index in application.indexes:
+                size = (index.documents, index.text_bytes, index.units)
+                self._index_sizes[index.id].append((self._clock.now, size))
+
+    def has_index(self, index_id: str) -> bool:
+        """Return whether an index belongs to this account."""
+        return index_id in self._index_sizes
+
+    def returned_index_sizes(self, index_id: str, since: float) -> set[tuple[int, ...]]:
+        """Return the sizes and limits in the last response before a time, and in all responses after it."""
+        responses, sizes = self._index_responses[index_id], self._index_sizes[index_id]
+        ends = [moment for moment, _ in sizes[1:]] + [float("inf")]
+        returned: set[tuple[int, ...]] = set()
+        for responded in responses[max(0, bisect_left(responses, since) - 1) :]:
+            returned |= {
+                (*size, size[2] * DOCUMENTS_PER_UNIT, size[2] * TEXT_BYTES_PER_UNIT)
+                for (begins, size), end in zip(sizes, ends, strict=True)
+                if begins <= responded and end >= responded - MAX_RESPONSE
+            }
+        return returned
