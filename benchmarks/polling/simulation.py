@@ -117,7 +117,7 @@ class StateStore:
                 for job in newly_ended(before, history):
                     self.counted[job.execution_id] = self.clock.at
 
-    def note_known(self, key: str, known: object) -> None:
+    def save_source(self, key: str, known: object) -> None:
         """Forget it."""
 
 

@@ -81,7 +81,7 @@ def _remove(handover: Handover, services: SharedServices) -> None:
     if services.ownership.owner(source.id) is None:
         services.sources.remove(str(source.id))
         log_source("data source removed", source)
-        services.store.note_known(str(source.id), None)
+        services.store.save_source(str(source.id), None)
 
 
 def _log(replaced: Sequence[Target], new: Sequence[Target], targets: Sequence[Target]) -> None:

@@ -61,7 +61,7 @@ class Target:
         self.admission.handovers = handovers
         self.rate_limiter.change(self.settings.polling.requests_per_second)
         self.location.restore(self.aws_client.role_account())
-        saved = {saved.source.id: saved for saved in self.services.store.known(self.name)}
+        saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name)}
         for source in self.named:
             if self.replaces and source.id not in handovers:
                 log_source("data source added", source)

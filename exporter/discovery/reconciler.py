@@ -93,7 +93,7 @@ class Reconciler:
         since = self._context.store.watched_since(self._context.target)
         if self._filters is None or since is None:
             return
-        for known in self._context.store.known(self._context.target):
+        for known in self._context.store.saved_sources(self._context.target):
             source, description = known.source, known.description
             names = (source.application or "", known.index, source.name or "")
             wanted = self._filters.match(Candidate(*names, description.type, dict(description.tags)))
@@ -140,7 +140,7 @@ class Reconciler:
     def _begin_watch(self) -> None:
         if self._context.store.watched_since(self._context.target) is None:
             now = self._context.provider.clock.now()
-            self._context.store.begin_watch(self._context.target, now + DATE_RESOLUTION)
+            self._context.store.save_watched_since(self._context.target, now + DATE_RESOLUTION)
 
     def _reconcile_index(self, contents: IndexContents) -> None:
         names, index = self._context.names, contents.id

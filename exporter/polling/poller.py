@@ -150,7 +150,7 @@ class Poller:
         watch = self._watches.pop(str(source), None)
         if watch:
             with watch.mutex:
-                self._store.note_known(str(source), None)
+                self._store.save_source(str(source), None)
         return watch is not None
 
     def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
@@ -294,7 +294,7 @@ class Poller:
         description = watch.description
         known = SavedSource(named, description.index, description.latest) if description.latest else None
         if known and known != watch.kept:
-            self._store.note_known(key, known)
+            self._store.save_source(key, known)
             watch.kept = known
         succeeded = watch.failing is None if watch.was_polled else None
         polled_at = watch.polled_at

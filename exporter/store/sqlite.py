@@ -80,7 +80,7 @@ class Store:
             text = self._targets.get(f"watched since/{target}")
         return float(text) if text else None
 
-    def begin_watch(self, target: str, moment: float) -> None:
+    def save_watched_since(self, target: str, moment: float) -> None:
         """Keep when a target was first watched."""
         self._note(self._targets, f"watched since/{target}", repr(moment))
 
@@ -89,17 +89,17 @@ class Store:
         with self._mutex:
             return self._targets.get(f"account/{target}")
 
-    def note_account(self, target: str, account: str) -> None:
+    def save_account(self, target: str, account: str) -> None:
         """Keep which account a target is."""
         self._note(self._targets, f"account/{target}", account)
 
-    def known(self, target: str) -> list[SavedSource]:
+    def saved_sources(self, target: str) -> list[SavedSource]:
         """Give the data sources of a target as they were last found."""
         with self._mutex:
             everything = [codec.load_known(text) for _, text in self._known.items()]
         return [known for known in everything if known.source.target == target]
 
-    def note_known(self, key: str, known: SavedSource | None) -> None:
+    def save_source(self, key: str, known: SavedSource | None) -> None:
         """Keep how a data source was found, or that it is no more."""
         self._note(self._known, key, codec.dump_known(known) if known else None)
 

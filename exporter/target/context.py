@@ -32,16 +32,16 @@ class StateStore(Protocol):
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source."""
 
-    def known(self, target: str) -> list[SavedSource]:
+    def saved_sources(self, target: str) -> list[SavedSource]:
         """Return a target's sources as they were last found."""
 
-    def note_known(self, key: str, known: SavedSource | None) -> None:
+    def save_source(self, key: str, known: SavedSource | None) -> None:
         """Save how a source was found; None deletes the entry."""
 
     def watched_since(self, target: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""
 
-    def begin_watch(self, target: str, moment: float) -> None:
+    def save_watched_since(self, target: str, moment: float) -> None:
         """Save when a target was first watched."""
 
 

@@ -21,7 +21,7 @@ class AccountStore(Protocol):
     def account(self, target: str) -> str | None:
         """Return the account that the target had last."""
 
-    def note_account(self, target: str, account: str) -> None:
+    def save_account(self, target: str, account: str) -> None:
         """Remember the account of the target."""
 
 
@@ -66,5 +66,5 @@ class TargetLocation:
                 logger.info(message, target=self._target, used_instead=remembered, error=str(error))
             return remembered
         self._is_confirmed = True
-        self._store.note_account(self._target, account)
+        self._store.save_account(self._target, account)
         return account

@@ -408,7 +408,7 @@ def test_a_description_survives_a_restart(rig: Rig, clock: FakeClock) -> None:
     rig.poller.describe(rig.source, "main", listed())
     before = rig.poll()
     again = Rig(clock, rig.store)
-    (known,) = rig.store.known("production")
+    (known,) = rig.store.saved_sources("production")
     again.poller.watch(rig.source, known=known)
     again.service.error = ProviderError(Reason.CONNECTION, "down")
     shown = again.poll()
@@ -437,7 +437,7 @@ def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
     rig.poll()
     rig.poller.republish_all()
     assert len(rig.publisher.sources) == shown
-    assert rig.store.known("production") == []
+    assert rig.store.saved_sources("production") == []
 
 
 def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: FakeClock) -> None:

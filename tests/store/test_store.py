@@ -253,19 +253,19 @@ def test_what_was_found_survives_and_goes_when_it_is_gone(path: str) -> None:
     description = Description("hr", "S3", "ACTIVE", created=NOON, updated=None, schedule="", tags=(("team", "hr"),))
     known = SavedSource(make_source(application="intranet", name="hr"), "main", description)
     store = opened(path)
-    store.note_known("a", known)
-    store.note_known("b", replace(known, index="other"))
-    store.begin_watch("production", NOON + 0.125)
-    store.note_account("production", "111122223333")
-    store.note_known("b", None)
+    store.save_source("a", known)
+    store.save_source("b", replace(known, index="other"))
+    store.save_watched_since("production", NOON + 0.125)
+    store.save_account("production", "111122223333")
+    store.save_source("b", None)
     store.close()
     again = opened(path)
-    assert again.known("production") == [known]
-    assert again.known("staging") == []
+    assert again.saved_sources("production") == [known]
+    assert again.saved_sources("staging") == []
     assert (again.watched_since("production"), again.watched_since("staging")) == (NOON + 0.125, None)
     assert again.account("production") == "111122223333"
     again.forget(set(), NOON)
-    assert again.known("production") == []
+    assert again.saved_sources("production") == []
     again.close()
 
 
@@ -287,7 +287,7 @@ def test_a_state_of_the_first_release_is_gone_on_with(path: str) -> None:
     db.close()
     store = opened(path)
     assert store.name("application/x") == "intranet"
-    store.begin_watch("production", NOON)
+    store.save_watched_since("production", NOON)
     assert store.watched_since("production") == NOON
     store.close()
 
@@ -301,7 +301,7 @@ def test_a_copy_has_what_an_exporter_that_runs_has_written(path: str) -> None:
     """It asks for no lock, and what is done to it reaches nobody."""
     with_lock = opened(path)
     with_lock.commit({KEY: history()})
-    with_lock.begin_watch("production", NOON)
+    with_lock.save_watched_since("production", NOON)
     copy = Store(path, no_failure, as_copy=True)
     assert copy.history(KEY) == history()
     assert copy.watched_since("production") == NOON
