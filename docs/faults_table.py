@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.faults.matrix import FAULTS, OPERATIONS, WAYS, cells, makes_sense
+from tests.support.faults.matrix import CONNECTION_FAULTS, FAULTS, OPERATIONS, applies, cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.support.faults.matrix import Fault, Operation
+    from tests.support.faults.matrix import ConnectionFault, FaultCase, Operation
 
 _INTRODUCTION = """\
 # Faults
 
-Written by `make generate` from `tests/support/faults/matrix.py`. `make test-faults` runs every cell of the matrix. A run is
-the whole program, including boto3, on virtual time, with real HTTP requests to the simulated service.
+Written by `make generate` from `tests/support/faults/matrix.py`. `make test-faults` runs every cell of the matrix. A
+run is the whole program, including boto3, on virtual time, with real HTTP requests to the simulated service.
 
 A cell is one fault of one operation. The fault affects the first page or a later one. It affects one data source, one
 application, or everything. Each cell injects the fault into one request, and then into every request for one hour.
@@ -28,22 +28,22 @@ Meanwhile sync jobs start, make progress and end. Each cell asserts that:
 - the exporter recovers within the time in the table;
 - at the end, jobs, documents, durations and the last success match the values that the simulator expects.
 """
-_RULE = """\
+_APPLICABILITY = """\
 Not every fault applies to every operation. Faults in entries or page tokens apply to list operations. Faults in jobs
 apply to `ListDataSourceSyncJobs`. Faults in page tokens affect all pages at once. A fault can be limited to one data
 source or application only for an operation whose request names it.
 """
-_WHERE = """\
+_RECOVERY = """\
 The exporter retries a refused request like any other failure. The exception is `GetDataSource`, which it does not retry
 for 15 minutes. Discovery runs every `discovery.interval`, and sooner after a failed run ([discovery](discovery.md)).
 """
-_WHAT = """\
+_LABELS = """\
 `reason` is the label of `qbusiness_exporter_poll_failures_total` where the fault affects polls. `code` is the label of
 `qbusiness_exporter_api_requests_total`. A fault without a reason causes no failure.
 """
 
 
-_WAYS = """\
+_CONNECTION = """\
 ## Connection and credentials
 
 These faults affect every operation and all data sources, for 15 minutes and for one hour. Each of them sets
@@ -56,29 +56,33 @@ run.
 def faults_page() -> str:
     """Return the text of docs/faults.md."""
     count = len(list(cells()))
-    places = _table(("operation", "faults", "reported by", "unchanged", "recovery"), map(_operation, OPERATIONS))
+    operations = _table(("operation", "faults", "reported by", "unchanged", "recovery"), map(_operation, OPERATIONS))
     faults = _table(("fault", "reason", "code", "in one request", "for one hour"), map(_fault, FAULTS))
     total = f"{len(FAULTS)} faults of {len(OPERATIONS)} operations make {count} cells."
-    parts = (_INTRODUCTION, total, "", _RULE, "## Operations", "", *places, "", _WHERE)
-    ways = _table(("fault", "reason", "code"), ((way.what, f"`{way.reason}`", f"`{way.code}`") for way in WAYS))
-    return "\n".join([*parts, "## Faults of responses", "", _WHAT, *faults, "", _WAYS, *ways, ""])
+    parts = (_INTRODUCTION, total, "", _APPLICABILITY, "## Operations", "", *operations, "", _RECOVERY)
+    connection = _table(("fault", "reason", "code"), map(_connection_fault, CONNECTION_FAULTS))
+    return "\n".join([*parts, "## Faults of responses", "", _LABELS, *faults, "", _CONNECTION, *connection, ""])
 
 
 def _operation(operation: Operation) -> tuple[str, ...]:
-    faults = sum(makes_sense(fault, operation) for fault in FAULTS)
-    return f"`{operation.name}`", str(faults), operation.shows, operation.stays, operation.recovers
+    faults = sum(applies(fault, operation) for fault in FAULTS)
+    return f"`{operation.name}`", str(faults), operation.reported_by, operation.unchanged, operation.recovery
 
 
-def _fault(fault: Fault) -> tuple[str, ...]:
+def _fault(fault: FaultCase) -> tuple[str, ...]:
     if fault.reason is None:
-        return fault.what, "", f"`{fault.code}`", fault.note, fault.note
-    if fault.tries:
+        return fault.description, "", f"`{fault.code}`", fault.note, fault.note
+    if fault.is_retried:
         once = "the SDK retries, and the retry succeeds"
-    elif fault.once_is_absorbed:
+    elif fault.is_absorbed_once:
         once = "the listing starts over from the first page and succeeds"
     else:
         once = "one poll or discovery run fails, and the next one succeeds"
-    return fault.what, f"`{fault.reason}`", f"`{fault.code}`", once, "fails and is reported until the fault ends"
+    return fault.description, f"`{fault.reason}`", f"`{fault.code}`", once, "fails and is reported until the fault ends"
+
+
+def _connection_fault(fault: ConnectionFault) -> tuple[str, ...]:
+    return fault.description, f"`{fault.reason}`", f"`{fault.code}`"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[str]:

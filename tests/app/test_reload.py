@@ -16,7 +16,7 @@ from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataS
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import agrees, expected_totals, lively, settle
+from tests.support.oracle import busy_source, expected_totals, finish_jobs, totals_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def test_a_bad_file_changes_nothing_and_is_visible(service: SimulatedQBusiness, 
         assert status == 500
         assert "config.yaml:2:1: poling: no such key; did you mean polling?" in text
         assert "still in force" in text
-        eventually(lambda: lines(program, "configuration not reloaded", "poling: no such key"))
+        eventually(lambda: lines(program, "configuration reload failed", "poling: no such key"))
         scrape = program.scrape()
         assert scrape.value(RELOADED) == 0
         assert scrape.value("qbusiness_exporter_config_last_reload_success_timestamp_seconds") == before
@@ -235,7 +235,7 @@ def test_every_job_counts_once_however_often_it_reloads(tmp_path: Path) -> None:
         with serve(tmp_path, config) as program:
             program.until_ready()
             for source in sources:
-                source.routine = lively(source.name, clock.now() + 1.5).routine
+                source.routine = busy_source(source.name, clock.now() + 1.5).routine
             before: dict[Series, float] = {}
             variants = itertools.cycle(VARIANTS)
             deadline = time.monotonic() + 8
@@ -247,7 +247,7 @@ def test_every_job_counts_once_however_often_it_reloads(tmp_path: Path) -> None:
                 assert before.keys() <= counters.keys()
                 assert all(counters[key] >= value for key, value in before.items())
                 before = counters
-            assert settle(program, sources, clock) > 10
+            assert finish_jobs(program, sources, clock) > 10
             scrape = program.scrape()
-            assert all(agrees(scrape, source, expected_totals(source, 0.0, clock.now())) for source in sources)
+            assert all(totals_match(scrape, source, expected_totals(source, 0.0, clock.now())) for source in sources)
             eventually(lambda: len(lines(program, "configuration applied")) == reloads)

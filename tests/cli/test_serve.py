@@ -24,7 +24,7 @@ from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import HOUR
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
-from tests.support.oracle import DiscoveryObserver, lively, settle
+from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,7 @@ def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> N
     clock = ScaledClock()
     dice = random.Random(1)
     sources = [SimulatedDataSource(f"source-{n}") for n in range(4)]
-    watcher = DiscoveryObserver()
+    watcher = CounterMonitor()
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
         for life in range(14):
@@ -119,13 +119,13 @@ def test_totals_are_the_truth_after_many_kills(tmp_path: Path, state: Path) -> N
                 if life == 0:
                     program.until_ready()
                     for source in sources:
-                        source.routine = lively(source.name, clock.now() + 1.5).routine
+                        source.routine = busy_source(source.name, clock.now() + 1.5).routine
                 moment = time.monotonic() + dice.uniform(0.0, 1.2)
                 while time.monotonic() < moment:
                     watcher.scrape(program)
                 program.kill()
         with serve(tmp_path, config) as program:
-            assert settle(program, sources, clock) > 40
+            assert finish_jobs(program, sources, clock) > 40
 
 
 @pytest.mark.trial
@@ -142,7 +142,7 @@ def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> 
     ):
         program.until_ready()
         for source in sources:
-            source.routine = lively(source.name, clock.now() + 1.5).routine
+            source.routine = busy_source(source.name, clock.now() + 1.5).routine
         for kind in dice.sample(harmless, len(harmless)):
             victim = dice.choice([None, *(source.id for source in sources)])
             page, times = dice.choice([None, 1, 2]), dice.randint(1, 6)
@@ -150,7 +150,7 @@ def test_totals_are_the_truth_after_every_fault(tmp_path: Path, state: Path) -> 
             time.sleep(0.3)
         befallen = {request.fault for request in service.requests}
         service.faults.clear()
-        assert settle(program, sources, clock) > 20
+        assert finish_jobs(program, sources, clock) > 20
         assert len(befallen) > len(harmless) * 2 / 3
         failures = program.scrape().value("qbusiness_exporter_poll_failures_total") or 0
         assert failures > 20
@@ -170,9 +170,9 @@ def test_totals_are_the_truth_in_every_order_and_reading(tmp_path: Path, order: 
     ):
         program.until_ready()
         for source in sources:
-            source.routine = lively(source.name, clock.now() + 1.5).routine
+            source.routine = busy_source(source.name, clock.now() + 1.5).routine
         time.sleep(6)
-        assert settle(program, sources, clock) > 10
+        assert finish_jobs(program, sources, clock) > 10
 
 
 @pytest.fixture

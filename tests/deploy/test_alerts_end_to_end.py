@@ -16,7 +16,7 @@ from promql_parser import parse_duration
 from exporter.simulator.fleet import make_id
 from tests.support.alert_rules import PROMETHEUS, RULE_FILES, RUNBOOKS, alerts, queries
 from tests.support.alertmanager_server import Receiver, alertmanager
-from tests.support.broken_account import STUCK_AT, USUAL, Account
+from tests.support.broken_account import STUCK_AT, USUAL, BrokenAccount
 from tests.support.harness import eventually
 from tests.support.prometheus_server import prometheus, scraping
 from tests.support.replicas import Replicas
@@ -56,7 +56,7 @@ OF_ALL_ELSE = {
     ("QBusinessIndexDocumentsNearLimit", "full"),
     ("QBusinessIndexTextNearLimit", "wordy"),
     ("QBusinessTargetDown", "denied"),
-    ("QBusinessReplicaCutOff", "halfway"),
+    ("QBusinessReplicaCutOff", "half_reachable"),
     ("QBusinessThrottled", "busy"),
     ("QBusinessPollsLate", "sluggish"),
     ("QBusinessDiscoveryFailing", "sluggish"),
@@ -70,7 +70,7 @@ GONE_B, GONE_A, GONE = (("QBusinessExporterDown", "b"), ("QBusinessExporterDown"
 SHUT_OUT = {
     ("QBusinessDataStale", "unreadable"),
     ("QBusinessTargetDown", "denied"),
-    ("QBusinessReplicaCutOff", "halfway"),
+    ("QBusinessReplicaCutOff", "half_reachable"),
 }
 # The graver alert inhibits it, but does not come before it: so it may be told first.
 MAY_BE_FIRST = {("QBusinessSyncRunningTooLong", "stuck")}
@@ -85,27 +85,27 @@ def test_every_alert_is_seen_end_to_end() -> None:
 def test_every_failure_reaches_who_is_on_call_and_clears_when_it_is_over(tmp_path: Path) -> None:
     """Each is told once, to the right person, whatever is restarted meanwhile; nothing else is; and it ends."""
     with (
-        Account() as account,
+        BrokenAccount() as account,
         Replicas(tmp_path, account.config) as replicas,
         Receiver() as receiver,
         told_by(tmp_path, replicas, receiver) as server,
     ):
-        account.fall_ill()
+        account.inject_faults()
         eventually(lambda: len(told(receiver)) > 5, PATIENCE)
         slow = {GONE_A} if replicas.a.restart(signal.SIGTERM) > DOWN_AFTER - 1 else set()
         slow |= {GONE_B} if replicas.b.restart(signal.SIGKILL) > DOWN_AFTER - 1 else set()
         replicas.a.fall_ill()
-        account.cut_one_off()
+        account.deny_one_replica()
         eventually(lambda: told(receiver).keys() >= SHUT_OUT, PATIENCE)
         assert_runbooks_are_answered(server, {alert for alert, _ in SHUT_OUT})
-        account.let_in()
+        account.end_denials()
         eventually(lambda: told(receiver).keys() >= ILLS, PATIENCE)
         assert told(receiver).keys() <= ILLS | MAY_BE_FIRST | slow
         assert_right_person_is_told(receiver)
         assert_runbooks_are_answered(server, {alert for alert, _ in ILLS - SHUT_OUT})
 
         replicas.b.program.kill()
-        account.heal()
+        account.repair()
         replicas.a.heal()
         eventually(lambda: told(receiver).keys() >= {GONE_B}, PATIENCE)
         eventually(lambda: over(receiver) >= ILLS, PATIENCE)

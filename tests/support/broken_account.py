@@ -1,4 +1,4 @@
-"""An account in which everything is wrong at once, each thing in a data source or index of its own; and its cure."""
+"""An account with every problem at once, each in a data source or index of its own, and the repair of all of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from exporter.simulator.faults import Fault
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 STUCK_AT = 48_900
 USUAL = 1000
 YEARLY = "cron(0 0 1 1 ? *)"
@@ -24,26 +24,26 @@ HOURLY = "cron(0 * * * ? *)"
 
 
 def job(
-    name: str, ago: float, outcome: str | None = "SUCCEEDED", lasts: float = MINUTE, **documents: int
+    name: str, ago: float, outcome: str | None = "SUCCEEDED", duration: float = MINUTE, **documents: int
 ) -> PlannedJob:
-    """Plan a job that began so long ago."""
-    figures = documents or {"scanned": USUAL}
-    return PlannedJob(make_id(name, ago), time.time() - ago, lasts, 0, outcome, figures)
+    """Return a job that started `ago` seconds ago."""
+    counts = documents or {"scanned": USUAL}
+    return PlannedJob(make_id(name, ago), time.time() - ago, duration, 0, outcome, counts)
 
 
 def _source(name: str, *jobs: PlannedJob, **description: Any) -> SimulatedDataSource:
     return SimulatedDataSource(name, jobs=list(jobs), **description)
 
 
-def _brief(_: random.Random) -> PlannedJob:
+def _short_job(_: random.Random) -> PlannedJob:
     return PlannedJob("", 0, 2, 1, documents={"scanned": USUAL})
 
 
 def production() -> Fleet:
-    """Make the fleet: its name says what is wrong with a data source."""
+    """Return the fleet. The name of a data source or an index states its problem."""
     now = time.time()
     sources = [
-        _source("healthy", routine=Routine("healthy", now - 600, 6, _brief), schedule=HOURLY),
+        _source("healthy", routine=Routine("healthy", now - 600, 6, _short_job), schedule=HOURLY),
         _source("calm", job("calm", 10 * MINUTE), schedule=YEARLY),
         _source("failed", job("failed", 2 * HOUR)),
         _source("failing", *(job("failing", hours * HOUR, "FAILED") for hours in range(1, 5))),
@@ -71,52 +71,54 @@ def production() -> Fleet:
     return Fleet([SimulatedApplication("intranet", indexes)])
 
 
-def elsewhere(name: str, count: int) -> Fleet:
-    """Make a fleet of so many data sources with which all is well."""
+def healthy_fleet(name: str, count: int) -> Fleet:
+    """Return a fleet of some data sources without problems."""
     sources = [_source(f"{name}-{n}", job(f"{name}-{n}", HOUR)) for n in range(count)]
     return Fleet([SimulatedApplication(name, [SimulatedIndex(name, sources)])])
 
 
-class Account:
-    """Five targets, of which four cannot be watched as they should; use it as a context manager.
+class BrokenAccount:
+    """The services of five targets, four of them with problems. Use it as a context manager.
 
-    One of those is let in by one way and not by another, which is the way of replica `a`.
+    One target is reachable by one replica and not by the other, `a`, which has an endpoint of its own.
     """
 
     def __init__(self) -> None:
         self.production = SimulatedQBusiness(production())
-        self.denied = SimulatedQBusiness(elsewhere("denied", 1))
-        self.busy = SimulatedQBusiness(elsewhere("busy", 3))
-        self.sluggish = SimulatedQBusiness(elsewhere("sluggish", 12))
-        self.halfway, self.cut_off = (SimulatedQBusiness(elsewhere("halfway", 1)) for _ in range(2))
+        self.denied = SimulatedQBusiness(healthy_fleet("denied", 1))
+        self.busy = SimulatedQBusiness(healthy_fleet("busy", 3))
+        self.sluggish = SimulatedQBusiness(healthy_fleet("sluggish", 12))
+        self.half_reachable, self.unreachable = (
+            SimulatedQBusiness(healthy_fleet("half_reachable", 1)) for _ in range(2)
+        )
         self._by_name = {source.name: source for _, _, source in self.production.fleet.data_sources()}
         self._indexes = {index.name: index for index in self.production.fleet.applications[0].indexes}
-        self._healed = threading.Event()
+        self._repaired = threading.Event()
 
     def __enter__(self) -> Self:
-        """Begin to serve."""
+        """Start serving."""
         for service in self._services():
             service.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
-        self._healed.set()
+        self._repaired.set()
         for service in self._services():
             service.stop()
 
     def config(self, state: Path) -> dict[str, Any]:
-        """Build the configuration of a replica."""
-        ways = {
+        """Return the configuration of a replica."""
+        endpoints = {
             "production": ("us-east-1", self.production),
             "denied": ("eu-west-1", self.denied),
             "busy": ("us-west-2", self.busy),
             "sluggish": ("ap-southeast-2", self.sluggish),
-            "halfway": ("ca-central-1", self.cut_off if state.parent.name == "a" else self.halfway),
+            "half_reachable": ("ca-central-1", self.unreachable if state.parent.name == "a" else self.half_reachable),
         }
         targets = [
             {"name": name, "region": region, "endpoint_url": service.url, "discovery": {"interval": "2s"}}
-            for name, (region, service) in ways.items()
+            for name, (region, service) in endpoints.items()
         ]
         return {
             "targets": targets,
@@ -135,30 +137,30 @@ class Account:
             "state": {"path": str(state)},
         }
 
-    def fall_ill(self) -> None:
-        """Let happen what has to happen while it is watched."""
+    def inject_faults(self) -> None:
+        """Start the problems that must start while the program watches."""
         unreadable = self._by_name["unreadable"].id
         self.production.faults.add("server_error", operation="ListDataSourceSyncJobs", data_source_id=unreadable)
         self._by_name["failed"].jobs.append(job("failed", MINUTE, "FAILED", MINUTE + 1))
-        self._by_name["slow"].jobs += [job(f"slow-{n}", MINUTE, lasts=MINUTE + 1) for n in range(5)]
+        self._by_name["slow"].jobs += [job(f"slow-{n}", MINUTE, duration=MINUTE + 1) for n in range(5)]
         self.denied.faults.add("denied")
         self.sluggish.faults.add("slow", operation="ListDataSourceSyncJobs", seconds=1.5)
         self.sluggish.faults.add("server_error", operation="GetIndex")
         throttled = self.busy.faults.add("throttled", times=1)
         threading.Thread(target=self._throttle, args=(throttled,), daemon=True).start()
 
-    def cut_one_off(self) -> None:
-        """Let a target be reached by one replica alone."""
-        self.cut_off.faults.add("denied")
+    def deny_one_replica(self) -> None:
+        """Deny one target to replica `a`."""
+        self.unreachable.faults.add("denied")
 
-    def let_in(self) -> None:
-        """Let everything be read again."""
-        for service in (self.production, self.denied, self.cut_off):
+    def end_denials(self) -> None:
+        """Allow all requests again."""
+        for service in (self.production, self.denied, self.unreachable):
             service.faults.clear()
 
-    def heal(self) -> None:
-        """Make everything right again."""
-        self._healed.set()
+    def repair(self) -> None:
+        """End all problems."""
+        self._repaired.set()
         for service in self._services():
             service.faults.clear()
         for source in self._by_name.values():
@@ -167,7 +169,7 @@ class Account:
                 if stuck.outcome is None:
                     source.change(stuck.execution_id, outcome="SUCCEEDED", crawl_seconds=time.time() - stuck.started)
             if not source.routine:
-                source.jobs = [*source.jobs, job(f"{source.name} again", MINUTE / 2, lasts=MINUTE / 4)]
+                source.jobs = [*source.jobs, job(f"{source.name} again", MINUTE / 2, duration=MINUTE / 4)]
         unscheduled = self._by_name["unscheduled"]
         unscheduled.schedule, unscheduled.updated = "", time.time()
         for name in ("rebuilding", "full", "wordy"):
@@ -175,8 +177,8 @@ class Account:
             index.status, index.documents, index.text_bytes = "ACTIVE", 992, 720_135
 
     def _throttle(self, fault: Fault) -> None:
-        while not self._healed.wait(0.3):
+        while not self._repaired.wait(0.3):
             fault.times = 1
 
     def _services(self) -> list[SimulatedQBusiness]:
-        return [self.production, self.denied, self.busy, self.sluggish, self.halfway, self.cut_off]
+        return [self.production, self.denied, self.busy, self.sluggish, self.half_reachable, self.unreachable]

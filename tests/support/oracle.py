@@ -1,4 +1,4 @@
-"""Jobs that come and go while the program runs, and what it shows held against the truth."""
+"""The correct totals of simulated data sources, and their comparison with the page of a running program."""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ def expected_totals(source: SimulatedDataSource, since: float, until: float) -> 
     return Totals(completed, documents, seconds)
 
 
-def lively(name: str, began: float) -> SimulatedDataSource:
-    """Build a source whose jobs take a second or two and end in every way."""
+def busy_source(name: str, began: float) -> SimulatedDataSource:
+    """Return a data source whose jobs take a second or two and have all outcomes."""
 
-    def plan(dice: random.Random) -> PlannedJob:
+    def plan(rng: random.Random) -> PlannedJob:
         return PlannedJob(
             "",
             0,
-            crawl_seconds=dice.uniform(0.1, 0.8),
-            index_seconds=dice.uniform(0.1, 0.5),
-            outcome=dice.choice(TERMINAL),
-            documents={kind: dice.randint(0, 500) for kind in DOCUMENT_KINDS},
+            crawl_seconds=rng.uniform(0.1, 0.8),
+            index_seconds=rng.uniform(0.1, 0.5),
+            outcome=rng.choice(TERMINAL),
+            documents={kind: rng.randint(0, 500) for kind in DOCUMENT_KINDS},
             error_code="InternalError",
         )
 
     return SimulatedDataSource(name, routine=Routine(name, began, 0.9, plan))
 
 
-def agrees(scrape: Scrape, source: SimulatedDataSource, expected: Totals) -> bool:
-    """Tell whether all that was counted of a source is what had to be."""
+def totals_match(scrape: Scrape, source: SimulatedDataSource, expected: Totals) -> bool:
+    """Return whether the totals of a data source are the expected ones."""
 
     def value(name: str, **labels: str) -> float:
         return scrape.value(name, data_source_id=source.id, **labels) or 0.0
@@ -79,41 +79,41 @@ def agrees(scrape: Scrape, source: SimulatedDataSource, expected: Totals) -> boo
     return (
         all(value("qbusiness_sync_jobs_completed_total", status=s) == n for s, n in expected.completed.items())
         and all(value(f"qbusiness_documents_{kind}_total") == n for kind, n in expected.documents.items())
-        # Each time is good to the millisecond, and so is each of their differences.
+        # Times are rounded to milliseconds, and so is each duration.
         and value("qbusiness_sync_job_duration_seconds_sum") == pytest.approx(sum(expected.seconds.values()), abs=0.05)
     )
 
 
-def settle(program: Program, sources: Sequence[SimulatedDataSource], clock: SimulatedClock) -> int:
-    """Let no further job begin, wait until the last has been counted, and give how many there were."""
+def finish_jobs(program: Program, sources: Sequence[SimulatedDataSource], clock: SimulatedClock) -> int:
+    """Start no more jobs, wait until all are counted, and return their number."""
     for source in sources:
         source.jobs, source.routine = source.listed_jobs(clock.now()), None
     until = max(job.ends for source in sources for job in source.jobs) + 1
     expected = {source.id: expected_totals(source, 0.0, until) for source in sources}
 
-    def is_true() -> bool:
+    def all_counted() -> bool:
         scrape = program.scrape()
-        return all(agrees(scrape, source, expected[source.id]) for source in sources)
+        return all(totals_match(scrape, source, expected[source.id]) for source in sources)
 
-    eventually(is_true)
+    eventually(all_counted)
     return sum(sum(totals.completed.values()) for totals in expected.values())
 
 
 @dataclass
-class DiscoveryObserver:
-    """Whoever scrapes again and again, over restarts too: no counter of jobs or documents may ever fall."""
+class CounterMonitor:
+    """A scraper that asserts that no counter of jobs or documents decreases, also across restarts."""
 
-    max_counts: dict[object, float] = field(default_factory=dict)
+    max_values: dict[object, float] = field(default_factory=dict)
 
     def scrape(self, program: Program) -> Scrape:
-        """Scrape, and hold what is shown against what was."""
+        """Scrape, and compare the counters with the previous scrapes."""
         scrape = program.scrape()
         for sample, value in scrape.samples.items():
             if sample[0].endswith("_total") and sample[0].startswith(("qbusiness_sync", "qbusiness_doc")):
-                assert value >= self.max_counts.get(sample, 0.0), sample
-                self.max_counts[sample] = value
+                assert value >= self.max_values.get(sample, 0.0), sample
+                self.max_values[sample] = value
         return scrape
 
     def jobs(self, program: Program) -> float:
-        """Count the jobs that are shown to have ended."""
+        """Scrape, and return the number of completed jobs."""
         return self.scrape(program).value("qbusiness_sync_jobs_completed_total") or 0.0

@@ -1,4 +1,4 @@
-"""A real boto3 client for the simulated service, and signed requests for the service without sockets."""
+"""A real boto3 client for the simulated service, and signed requests to the service without sockets."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ SIGNATURE = (
 
 
 def session() -> boto3.Session:
-    """Make a session with credentials of nobody."""
-    return boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret", region_name="us-east-1")  # noqa: S106 (nobody's)
+    """Return a session with placeholder credentials."""
+    return boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret", region_name="us-east-1")  # noqa: S106 (a placeholder)
 
 
 def client_of(url: str, attempts: int = 1, read_timeout: float = 5.0) -> QBusinessClient:
-    """Make a client as applications have it."""
+    """Return a client of Amazon Q Business."""
     retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(retries=retries, read_timeout=read_timeout, connect_timeout=5, max_pool_connections=50)
     return session().client("qbusiness", endpoint_url=url, config=config)
 
 
 def one_index(*sources: SimulatedDataSource) -> tuple[Fleet, SimulatedIndex]:
-    """Put data sources into one index of one application."""
+    """Return a fleet with all data sources in one index, and the index."""
     index = SimulatedIndex("main", list(sources))
     return Fleet([SimulatedApplication("intranet", [index])]), index
 
 
 def ids_of(fleet: Fleet, source: SimulatedDataSource) -> dict[str, Any]:
-    """Give the parameters that name a data source."""
+    """Return the request parameters that name a data source."""
     for application, index, candidate in fleet.data_sources():
         if candidate is source:
             return {"applicationId": application.id, "indexId": index.id, "dataSourceId": source.id}
@@ -51,17 +51,17 @@ def ids_of(fleet: Fleet, source: SimulatedDataSource) -> dict[str, Any]:
 
 
 def get(service: SimulatedService, path: str, signature: str = SIGNATURE, /, **query: object) -> Response:
-    """Ask the service without a socket."""
+    """Return the service's response to a GET request, without a socket."""
     target = f"{path}?{urlencode(query)}" if query else path
     return service.respond(Request.parse("GET", target, {"authorization": signature}))
 
 
 def jobs_path(fleet: Fleet, source: SimulatedDataSource) -> str:
-    """Give the path of a data source's sync jobs."""
+    """Return the path of a data source's sync jobs."""
     ids = ids_of(fleet, source)
     return f"/applications/{ids['applicationId']}/indices/{ids['indexId']}/datasources/{ids['dataSourceId']}/syncjobs"
 
 
 def body_of(response: Response) -> Any:
-    """Read an answer's JSON."""
+    """Return the JSON in a response."""
     return json.loads(response.body)

@@ -1,4 +1,4 @@
-"""A host whose clock is stepped by hours while the program runs, and while it is down."""
+"""A host whose clock is stepped by hours while the program runs, and across a restart."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import DiscoveryObserver, lively, settle
+from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
 STEPS = ("+5h", "-7h", "+30d", "-1d", "+0")
-POLLED = "qbusiness_last_successful_poll_timestamp_seconds"
+LAST_POLL = "qbusiness_last_successful_poll_timestamp_seconds"
 
 
-def test_totals_are_the_truth_whatever_the_hosts_clock_does(tmp_path: Path) -> None:
-    """Stepped forward and back by hours and days, also over a kill: polls go on in time, and no counter falls."""
+def test_totals_are_correct_whatever_the_hosts_clock_does(tmp_path: Path) -> None:
+    """After steps by hours and days, also across a kill, polls continue on time and no counter decreases."""
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     offset = tmp_path / "offset"
     env = {
@@ -30,36 +30,36 @@ def test_totals_are_the_truth_whatever_the_hosts_clock_does(tmp_path: Path) -> N
     }
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
-    watcher = DiscoveryObserver()
+    monitor = CounterMonitor()
     offset.write_text("+0\n")
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, tmp_path / "state.db")
         with serve(tmp_path, config, **env) as program:
             program.until_ready()
             for source in sources:
-                source.routine = lively(source.name, clock.now() + 1.5).routine
+                source.routine = busy_source(source.name, clock.now() + 1.5).routine
             for step in STEPS:
                 offset.write_text(f"{step}\n")
-                see_it_go_on(program, watcher, clock)
+                check_progress(program, monitor, clock)
             offset.write_text("-7h\n")
             program.kill()
         with serve(tmp_path, config, **env) as program:
-            eventually(lambda: watcher.jobs(program) > 0)
-            assert settle(program, sources, clock) > 10
+            eventually(lambda: monitor.jobs(program) > 0)
+            assert finish_jobs(program, sources, clock) > 10
             logged = "".join(program.log)
             assert time.strftime("%Y-%m-%dT", time.gmtime(time.time() - 7 * 3600)) in logged
 
 
-def see_it_go_on(program: Program, watcher: DiscoveryObserver, clock: ScaledClock) -> None:
-    """See that jobs are counted, and that polls are told by AWS's clock."""
-    before, now = watcher.jobs(program), clock.now()
-    eventually(lambda: watcher.jobs(program) > before + 2)
-    eventually(lambda: _polled(program) >= now)
-    assert _polled(program) == pytest.approx(clock.now(), abs=60)  # of hours by which the host's clock is wrong
+def check_progress(program: Program, monitor: CounterMonitor, clock: ScaledClock) -> None:
+    """Assert that the program counts jobs, and that the time of a poll is that of AWS's clock."""
+    before, now = monitor.jobs(program), clock.now()
+    eventually(lambda: monitor.jobs(program) > before + 2)
+    eventually(lambda: _last_poll(program) >= now)
+    assert _last_poll(program) == pytest.approx(clock.now(), abs=60)  # the host's clock is wrong by hours
     assert program.get("/-/healthy")[0] == 200
 
 
-def _polled(program: Program) -> float:
+def _last_poll(program: Program) -> float:
     scrape = program.scrape()
-    polled = [value for (name, _), value in scrape.samples.items() if name == POLLED]
+    polled = [value for (name, _), value in scrape.samples.items() if name == LAST_POLL]
     return min(polled, default=0.0)

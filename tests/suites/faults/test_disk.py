@@ -1,4 +1,4 @@
-"""The running program on disks that are full, read-only or broken, and what is there when they work again."""
+"""The running program on disks that are full, read-only or broken, and its recovery when they work again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.oracle import DiscoveryObserver, lively, settle
+from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,15 +27,15 @@ FAILURES = "qbusiness_exporter_state_write_failures_total"
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of one megabyte."""
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    mount_point = tmp_path / "small"
+    mount_point.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount_point], check=True)
+    yield mount_point
+    subprocess.run(["umount", "--lazy", mount_point], check=True)
 
 
 def fill(disk: Path) -> Path:
-    """Leave no room on a disk."""
+    """Fill a disk with a file, and return it."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -45,45 +45,45 @@ def fill(disk: Path) -> Path:
             return filler
 
 
-def works_through(program: Program, watcher: DiscoveryObserver, failures: float) -> None:
-    """See that failures are counted, and that counting goes on."""
-    before = watcher.jobs(program)
-    eventually(lambda: (program.scrape().value(FAILURES) or 0) > failures)
-    eventually(lambda: watcher.jobs(program) > before + 3)
+def check_degraded(program: Program, monitor: CounterMonitor) -> None:
+    """Assert that the program reports failed writes, and continues to count jobs."""
+    before = monitor.jobs(program)
+    eventually(lambda: (program.scrape().value(FAILURES) or 0) > 0)
+    eventually(lambda: monitor.jobs(program) > before + 3)
     assert program.get("/-/healthy")[0] == 200
 
 
-def see_it_written(program: Program, filename: str) -> None:
-    """See that what was kept in memory is written once the disk works."""
+def wait_for_write(program: Program, filename: str) -> None:
+    """Wait until the program has written the state that it kept in memory."""
     written = re.compile(rf'msg="state is written again".*{filename}')
     eventually(lambda: any(written.search(line) for line in program.log))
 
 
-def test_a_full_disk_costs_nothing(tmp_path: Path, small_disk: Path) -> None:
-    """It counts on from memory and says so; when there is room all is written, and a kill then loses nothing."""
+def test_a_full_disk_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
+    """The program counts in memory and reports it. After it has written the state, a kill loses nothing."""
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
-    watcher = DiscoveryObserver()
+    monitor = CounterMonitor()
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, small_disk / "state.db")
         with serve(tmp_path, config) as program:
             program.until_ready()
             for source in sources:
-                source.routine = lively(source.name, clock.now() + 1.5).routine
-            eventually(lambda: watcher.jobs(program) > 2)
+                source.routine = busy_source(source.name, clock.now() + 1.5).routine
+            eventually(lambda: monitor.jobs(program) > 2)
             filler = fill(small_disk)
-            works_through(program, watcher, 0)
+            check_degraded(program, monitor)
             filler.unlink()
-            see_it_written(program, "state.db")
+            wait_for_write(program, "state.db")
             program.kill()
         with serve(tmp_path, config) as program:
-            eventually(lambda: watcher.jobs(program) > 0)
-            assert settle(program, sources, clock) > 5
+            eventually(lambda: monitor.jobs(program) > 0)
+            assert finish_jobs(program, sources, clock) > 5
 
 
 @contextmanager
 def failing(program: Program, state: Path, call: str, error: str) -> Iterator[None]:
-    """Let a system call of a running program on its state fail, as the kernel would."""
+    """Make a system call of the running program on its state file fail with an error of the kernel."""
     files = [argument for suffix in ("", "-wal") for argument in ("-P", f"{state}{suffix}")]
     command = ["strace", "-f", "-qq", "-o", "/dev/null", *files, "-e", f"inject={call}:error={error}"]
     strace = subprocess.Popen([*command, "-p", str(program.process.pid)])
@@ -97,34 +97,36 @@ def failing(program: Program, state: Path, call: str, error: str) -> Iterator[No
 @pytest.mark.parametrize(
     ("call", "error"), [("pwrite64", "EROFS"), ("pwrite64", "EIO"), ("fdatasync", "EIO"), ("fdatasync", "ENOSPC")]
 )
-def test_a_disk_that_fails_costs_nothing(tmp_path: Path, call: str, error: str) -> None:
-    """Turned read-only, broken, or unable to say that it has written: nothing is lost, and no counter falls."""
+def test_a_failing_disk_loses_nothing(tmp_path: Path, call: str, error: str) -> None:
+    """A disk that is read-only, broken or unable to sync loses nothing, and no counter decreases."""
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
-    watcher, state = DiscoveryObserver(), tmp_path / "state.db"
+    monitor, state = CounterMonitor(), tmp_path / "state.db"
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:
             program.until_ready()
             for source in sources:
-                source.routine = lively(source.name, clock.now() + 1.5).routine
-            eventually(lambda: watcher.jobs(program) > 2)
+                source.routine = busy_source(source.name, clock.now() + 1.5).routine
+            eventually(lambda: monitor.jobs(program) > 2)
             with failing(program, state, call, error):
-                works_through(program, watcher, 0)
-            see_it_written(program, "state.db")
+                check_degraded(program, monitor)
+            wait_for_write(program, "state.db")
             program.kill()
         with serve(tmp_path, config) as program:
-            eventually(lambda: watcher.jobs(program) > 0)
-            assert settle(program, sources, clock) > 5
+            eventually(lambda: monitor.jobs(program) > 0)
+            assert finish_jobs(program, sources, clock) > 5
 
 
-@pytest.mark.parametrize("trouble", ["read-only", "full"])
-def test_it_does_not_start_where_it_cannot_keep_its_state(tmp_path: Path, small_disk: Path, trouble: str) -> None:
-    """It says which file, why, and what to do: counters that begin anew without a word would be worse."""
+@pytest.mark.parametrize("condition", ["read-only", "full"])
+def test_the_program_does_not_start_without_a_writable_state_file(
+    tmp_path: Path, small_disk: Path, condition: str
+) -> None:
+    """The error names the file, the reason and the remedy. Counters that silently restart would be worse."""
     with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, small_disk / "state.db")
         serve(tmp_path, config)
-        if trouble == "full":
+        if condition == "full":
             fill(small_disk)
         else:
             subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
@@ -133,6 +135,6 @@ def test_it_does_not_start_where_it_cannot_keep_its_state(tmp_path: Path, small_
             [*command, "--web.listen-address", "127.0.0.1:0"], capture_output=True, text=True, check=False, timeout=30
         )
     assert done.returncode == 1
-    said = done.stderr.splitlines()[-1]
-    assert f"state file {small_disk / 'state.db'} cannot be opened for writing" in said
-    assert "choose another state.path" in said
+    message = done.stderr.splitlines()[-1]
+    assert f"state file {small_disk / 'state.db'} cannot be opened for writing" in message
+    assert "choose another state.path" in message

@@ -1,16 +1,16 @@
-"""The whole fault matrix over real HTTP: every fault, every operation, first page and later, one and all."""
+"""The whole fault matrix over real HTTP: every fault of every operation, on first and later pages, for one and all."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.faults.matrix import Cell, cells
-from tests.support.faults.runner import Stages, try_cell
+from tests.support.faults.runner import EnvironmentPool, run_cell
 
-STAGES = Stages()
+POOL = EnvironmentPool()
 
 
 @pytest.mark.parametrize("cell", list(cells()), ids=str)
-def test_a_fault_is_said_and_survived(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a moment and an hour: what says so, what stays, when it recovers, and the totals are the truth."""
-    try_cell(cell, monkeypatch, STAGES)
+def test_a_fault_is_reported_and_the_program_recovers(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics report the fault, other values do not change, the program recovers, and the totals are correct."""
+    run_cell(cell, monkeypatch, POOL)

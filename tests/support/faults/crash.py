@@ -1,6 +1,7 @@
-"""What a process does to its state file, done by one that dies amid it: each step says so when it may be shown.
+"""A process that writes a state file, for tests that crash it at any system call.
 
-Run as `python -m tests.support.faults.crash SCENARIO PATH`. Each step whose commit has returned is written to stdout.
+Run as `python -m tests.support.faults.crash SCENARIO PATH`. After each commit it prints the number of counted jobs to
+stdout: from then on, an exporter would expose them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 KEY = "application/index/source"
 COMMITS = 6
-# The first release's file, with one source that has counted three jobs.
+# The schema of the first release.
 FIRST_SCHEMA = """
     CREATE TABLE source (key TEXT PRIMARY KEY, totals TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE job (
@@ -32,45 +33,45 @@ FIRST_SCHEMA = """
 
 
 def history(jobs: int) -> SourceHistory:
-    """Build a history that has counted so many jobs."""
+    """Return a history with this number of counted jobs."""
     first = fold(None, PollData((), NOON, NOON), POLICY)
     ended = tuple(make_job(f"j{number}", started=NOON + 60 + number, added=1) for number in range(jobs))
     return fold(first, PollData(ended, NOON + 3600, NOON + 3600), POLICY)
 
 
 def counted(store: Store) -> int:
-    """Tell how many jobs a state has counted."""
+    """Return the number of jobs that a state has counted."""
     found = store.history(KEY)
     return sum(found.completed.values()) if found else 0
 
 
-def _show(count: int) -> None:
+def _print_exposed(count: int) -> None:
     sys.stdout.write(f"{count}\n")
     sys.stdout.flush()
 
 
-def _opened(path: str) -> Store:
+def _open(path: str) -> Store:
     return Store(path, lambda: sys.exit("a write failed"))
 
 
 def commit(path: str) -> None:
-    """Open, commit one job after the other, and close, which folds the log into the file."""
-    store = _opened(path)
+    """Open, commit one job after another, and close, which does a checkpoint."""
+    store = _open(path)
     first = counted(store)
     for count in range(first + 1, first + COMMITS + 1):
         store.commit({KEY: history(count)})
-        _show(count)
+        _print_exposed(count)
     store.close()
 
 
 def checkpoint(path: str) -> None:
-    """Commit until the log is folded into the file amid the commits."""
-    store = _opened(path)
-    store._db.execute("PRAGMA wal_autocheckpoint = 4")  # noqa: SLF001 (instead of a thousand commits)
+    """Commit one job after another, with checkpoints between the commits."""
+    store = _open(path)
+    store._db.execute("PRAGMA wal_autocheckpoint = 4")  # noqa: SLF001 (a checkpoint would otherwise need a thousand commits)
     first = counted(store)
     for count in range(first + 1, first + COMMITS + 1):
         store.commit({KEY: history(count)})
-        _show(count)
+        _print_exposed(count)
     store.close()
 
 

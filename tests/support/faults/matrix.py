@@ -1,7 +1,7 @@
-"""What can go wrong, with every operation that is called, and what comes of it: tests and docs/faults.md follow.
+"""The fault matrix: what can fail, in which operation, and the expected effect. Tests and docs/faults.md use it.
 
 A cell is one fault of one operation, on its first page or a later one, for one data source or application or for all.
-In each the fault befalls one request, and then an hour of them.
+Each cell injects the fault into one request, and then into every request for an hour.
 """
 
 from __future__ import annotations
@@ -19,69 +19,69 @@ JOBS = "ListDataSourceSyncJobs"
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A fault as the simulator knows it, and what it is to polls.
+class FaultCase:
+    """A fault of the simulator, and its effect on polls.
 
-    `reason` is None where nothing fails. `code` is what its attempts are counted as. `tries` tells that the SDK asks
-    again by itself. `by_token` and `of_jobs` faults are such only in listings, and only in those of sync jobs.
+    `reason` is None where nothing fails. `code` is the label of the attempts. Faults `of_lists`, `of_tokens` and
+    `of_jobs` apply only to operations that return lists, pages and sync jobs.
     """
 
     kind: str
-    what: str
+    description: str
     reason: Reason | None
     code: str = "200"
-    tries: bool = False
-    by_token: bool = False
+    is_retried: bool = False  # by the SDK
     of_lists: bool = False
+    of_tokens: bool = False
     of_jobs: bool = False
-    is_refusal: bool = False
-    once_is_absorbed: bool = False
-    costs_durations: bool = False  # jobs that ended meanwhile came without a usable end
-    by_reread: bool = False  # what was missed is found by the next full reread alone
-    note: str = ""  # what is made of it, where nothing fails
-    sts: Mapping[str, str] = field(default_factory=dict)  # reason and code, where the token service differs
+    is_refusal: bool = False  # AWS rejects the request: for a name, the exporter then uses the id
+    is_absorbed_once: bool = False  # the poll or the discovery run succeeds if only one request is affected
+    loses_durations: bool = False  # jobs that ended meanwhile had no usable end
+    needs_reread: bool = False  # only the next full reread finds what was missed
+    note: str = ""  # what the exporter does, where nothing fails
+    sts: Mapping[str, str] = field(default_factory=dict)  # reason and code, where those of STS differ
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation: in which scene it is called, what of it can be befallen, and what shows that it fails."""
+    """An operation: when the program calls it, which faults apply to it, and how a failure is visible."""
 
     name: str
     effect: str  # what fails with it: poll, discovery, names, account, credentials
-    shows: str
-    stays: str
-    recovers: str
-    scene: str = "found"
+    reported_by: str
+    unchanged: str
+    recovery: str
+    mode: str = "discovered"  # of the environment in which the program calls it
     is_list: bool = False
     is_paged: bool = False
-    is_scoped: bool = True
-    at_start: bool = False
+    is_scoped: bool = True  # a request names a data source or an application
+    is_called_at_start: bool = False
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One fault of one operation, somewhere."""
+    """One fault of one operation, with a page and a scope."""
 
-    fault: Fault
+    fault: FaultCase
     operation: Operation
     page: int
     scope: str
 
     def __str__(self) -> str:
-        """Name it, for whoever wants to run it alone."""
+        """Return the cell's name, which selects it on pytest's command line."""
         page = "-later" if self.page > 1 else ""
         return f"{self.fault.kind}-{self.operation.name}{page}-{self.scope}"
 
     @property
     def reason(self) -> Reason | None:
-        """Give why polls or discovery fail."""
+        """Return the reason of failed polls or discovery runs."""
         if self.operation.effect in {"account", "credentials"} and "reason" in self.fault.sts:
             return Reason(self.fault.sts["reason"]) if self.fault.sts["reason"] else None
         return self.fault.reason
 
     @property
     def code(self) -> str:
-        """Give what its attempts are counted as."""
+        """Return the code label of the attempts."""
         is_sts = self.operation.effect in {"account", "credentials"}
         return self.fault.sts.get("code", self.fault.code) if is_sts else self.fault.code
 
@@ -93,224 +93,231 @@ def _sts(reason: Reason | str, code: str) -> dict[str, str]:
     return {"reason": str(reason), "code": code}
 
 
-def _wrong_type(kind: str, what: str, *, of_jobs: bool = False) -> Fault:
-    return Fault(kind, what, BAD, of_lists=not of_jobs, of_jobs=of_jobs)
+def _wrong_type(kind: str, description: str, *, of_jobs: bool = False) -> FaultCase:
+    return FaultCase(kind, description, BAD, of_lists=not of_jobs, of_jobs=of_jobs)
 
 
-def _job(kind: str, what: str, note: str) -> Fault:
-    by_reread = note == _UNKNOWN
-    return Fault(kind, what, None, of_jobs=True, costs_durations=note == _END, by_reread=by_reread, note=note)
+def _job(kind: str, description: str, note: str) -> FaultCase:
+    return FaultCase(
+        kind,
+        description,
+        None,
+        of_jobs=True,
+        loses_durations=note == _NO_END,
+        needs_reread=note == _UNKNOWN_STATUS,
+        note=note,
+    )
 
 
-_OUT = "the job is left out with a warning, stays as it was known, and is counted once it can be read"
-_UNKNOWN = "shown under its own name, and counted once it has ended: six hours later at most, where newer jobs hide it"
-_END = "taken as not said, with a warning: the job is counted, its duration is not"
-_FIGURE = "taken as not said, with a warning; counted once they can be read"
+_SKIPPED = (
+    "the exporter skips the entry with a warning, keeps the known state of the job, and counts it once it is valid"
+)
+_UNKNOWN_STATUS = (
+    "exposed under its name, and counted after its end; if newer jobs precede it in the list, the next full reread "
+    "counts it, at most six hours later"
+)
+_NO_END = "treated as missing, with a warning; the job is counted, its duration is not"
+_NO_COUNTS = "treated as missing, with a warning; counted once the values are valid"
 
 
 FAULTS = (
-    Fault("throttled", "429 ThrottlingException", Reason.THROTTLED, "ThrottlingException", tries=True,
-          sts=_sts("throttled", "Throttling")),
-    Fault("throttled_bare", "429 without a code", Reason.THROTTLED, "429", tries=True,
-          sts=_sts("malformed_response", "429")),
-    Fault("server_error", "500 InternalServerException, in JSON", Reason.SERVER_ERROR, "InternalServerException",
-          tries=True, sts=_sts("server_error", "InternalFailure")),
-    Fault("server_error_html", "503 from a proxy, in HTML", Reason.SERVER_ERROR, "503", tries=True),
-    Fault("server_error_list", "500 with JSON that is no object", Reason.SERVER_ERROR, "500", tries=True,
-          sts=_sts("malformed_response", "500")),
-    Fault("denied", "403 AccessDeniedException", Reason.ACCESS_DENIED, "AccessDeniedException", is_refusal=True,
-          sts=_sts("credentials", "AccessDenied")),
-    Fault("html_denied", "403 from a proxy, in HTML", Reason.ACCESS_DENIED, "403", sts=_sts("credentials", "403")),
-    Fault("expired_token", "403 ExpiredTokenException", Reason.CREDENTIALS, "ExpiredTokenException"),
-    Fault("unrecognized_client", "403 UnrecognizedClientException", Reason.CREDENTIALS, "UnrecognizedClientException",
-          sts=_sts("credentials", "InvalidClientTokenId")),
-    Fault("not_found", "404 ResourceNotFoundException", Reason.NOT_FOUND, "ResourceNotFoundException",
-          is_refusal=True),
-    Fault("html_not_found", "404 from a proxy, in HTML", Reason.NOT_FOUND, "404"),
-    Fault("conflict", "409 ConflictException", Reason.CONFLICT, "ConflictException"),
-    Fault("invalid", "400 ValidationException", Reason.INVALID_REQUEST, "ValidationException", is_refusal=True,
-          sts=_sts("invalid_request", "ValidationError")),
-    Fault("unknown_error", "418 with a code that nobody knows", Reason.INVALID_REQUEST, "TeapotException",
-          is_refusal=True),
-    Fault("reset", "connection reset before the answer", Reason.CONNECTION, "connection", tries=True),
-    Fault("reset_midway", "connection reset amid the body", Reason.CONNECTION, "connection", tries=True),
-    Fault("hang", "no answer until past the timeout", Reason.TIMEOUT, "timeout", tries=True),
-    Fault("drip", "an answer that drips, byte after byte, headers included", Reason.TIMEOUT, "timeout", tries=True),
-    Fault("endless", "a body without end", BAD, "connection", tries=True),
-    Fault("cut", "connection closed amid the body", BAD),
-    Fault("truncated_json", "200 with JSON cut short", BAD),
-    Fault("empty_body", "200 with an empty body", BAD),
-    Fault("empty_object", "200 with `{}`", BAD),
-    Fault("not_object", "200 with JSON that is no object", BAD),
-    Fault("html", "200 with HTML", BAD),
-    Fault("binary", "200 with bytes that are no text", BAD),
-    Fault("deep", "200 with JSON a hundred thousand levels deep", BAD),
-    Fault("huge", "200 with a body of 5 MB", None, note="read to its end"),
-    Fault("slow", "an answer that is late, within the timeout", None, note="waited for"),
-    Fault("no_date", "an answer without a Date header", None, note="AWS's clock goes on from the answer before"),
-    _wrong_type("result_object", "an object where the list belongs"),
-    _wrong_type("result_text", "text where the list belongs"),
-    _wrong_type("result_null", "null where the list belongs"),
-    _wrong_type("item_text", "text where an entry belongs"),
-    _wrong_type("item_list", "a list where an entry belongs"),
-    Fault("same_token", "a page token that repeats", Reason.PAGINATION, by_token=True, once_is_absorbed=True),
-    Fault("looping_tokens", "page tokens that lead in a circle", Reason.PAGINATION, by_token=True,
-          once_is_absorbed=True),
-    Fault("empty_page", "empty pages with tokens", None, by_token=True, note="read on to the next"),
-    Fault("entry_again", "pages that shift: the next begins with the last entry of this", None, of_jobs=True,
-          note="counted once"),
-    Fault("entry_passed_over", "pages that shift: an entry is on neither of two", None, of_jobs=True,
-          note="found by a later poll"),
-    Fault("repeated", "every entry twice", None, of_lists=True, note="counted once"),
-    Fault("reordered", "entries in reverse", None, of_lists=True, note="sorted by their start"),
-    _wrong_type("metrics_text", "text where a job's figures belong", of_jobs=True),
-    _wrong_type("metrics_list", "a list where a job's figures belong", of_jobs=True),
-    _wrong_type("status_number", "a number where a job's status belongs", of_jobs=True),
-    _wrong_type("error_text", "text where a job's error belongs", of_jobs=True),
-    _wrong_type("start_object", "an object where a job's start belongs", of_jobs=True),
-    _job("contradicting", "each job twice, with different statuses", "the one that has ended counts, once"),
-    _job("unknown_status", "a status that nobody knows", _UNKNOWN),
-    _job("unknown_error_code", "an error code that nobody knows", "`error_code` `other`"),
-    _job("milliseconds", "times in milliseconds", _OUT),
-    _job("in_the_future", "times ten years ahead", _OUT),
-    _job("end_in_the_future", "an end ten years ahead", _END),
-    _job("start_in_words", "a start in words", _OUT),
-    _job("end_before_start", "an end before the start", _END),
-    _job("no_execution_id", "jobs without an id", _OUT),
-    _job("no_start", "jobs without a start", _OUT),
-    _job("no_end", "jobs without an end", _END),
-    _job("no_metrics", "jobs without figures", "absent, and counted once they are there"),
-    _job("negative_figures", "negative figures", _FIGURE),
-    _job("fractional_figures", "fractional figures", _FIGURE),
-    _job("figures_in_words", "figures in words", _FIGURE),
-    _job("huge_figures", "figures of forty digits", _FIGURE),
+    FaultCase("throttled", "429 ThrottlingException", Reason.THROTTLED, "ThrottlingException", is_retried=True,
+              sts=_sts("throttled", "Throttling")),
+    FaultCase("throttled_bare", "429 without a code", Reason.THROTTLED, "429", is_retried=True,
+              sts=_sts("malformed_response", "429")),
+    FaultCase("server_error", "500 InternalServerException, in JSON", Reason.SERVER_ERROR, "InternalServerException",
+              is_retried=True, sts=_sts("server_error", "InternalFailure")),
+    FaultCase("server_error_html", "503 from a proxy, in HTML", Reason.SERVER_ERROR, "503", is_retried=True),
+    FaultCase("server_error_list", "500 with JSON that is not an object", Reason.SERVER_ERROR, "500", is_retried=True,
+              sts=_sts("malformed_response", "500")),
+    FaultCase("denied", "403 AccessDeniedException", Reason.ACCESS_DENIED, "AccessDeniedException", is_refusal=True,
+              sts=_sts("credentials", "AccessDenied")),
+    FaultCase("html_denied", "403 from a proxy, in HTML", Reason.ACCESS_DENIED, "403", sts=_sts("credentials", "403")),
+    FaultCase("expired_token", "403 ExpiredTokenException", Reason.CREDENTIALS, "ExpiredTokenException"),
+    FaultCase("unrecognized_client", "403 UnrecognizedClientException", Reason.CREDENTIALS,
+              "UnrecognizedClientException",
+              sts=_sts("credentials", "InvalidClientTokenId")),
+    FaultCase("not_found", "404 ResourceNotFoundException", Reason.NOT_FOUND, "ResourceNotFoundException",
+              is_refusal=True),
+    FaultCase("html_not_found", "404 from a proxy, in HTML", Reason.NOT_FOUND, "404"),
+    FaultCase("conflict", "409 ConflictException", Reason.CONFLICT, "ConflictException"),
+    FaultCase("invalid", "400 ValidationException", Reason.INVALID_REQUEST, "ValidationException", is_refusal=True,
+              sts=_sts("invalid_request", "ValidationError")),
+    FaultCase("unknown_error", "418 with an unknown code", Reason.INVALID_REQUEST, "TeapotException",
+              is_refusal=True),
+    FaultCase("reset", "connection reset before the response", Reason.CONNECTION, "connection", is_retried=True),
+    FaultCase("reset_midway", "connection reset within the body", Reason.CONNECTION, "connection", is_retried=True),
+    FaultCase("hang", "no response within the timeout", Reason.TIMEOUT, "timeout", is_retried=True),
+    FaultCase("drip", "a response that arrives byte by byte, headers included", Reason.TIMEOUT, "timeout",
+              is_retried=True),
+    FaultCase("endless", "an endless body", BAD, "connection", is_retried=True),
+    FaultCase("cut", "connection closed within the body", BAD),
+    FaultCase("truncated_json", "200 with truncated JSON", BAD),
+    FaultCase("empty_body", "200 with an empty body", BAD),
+    FaultCase("empty_object", "200 with `{}`", BAD),
+    FaultCase("not_object", "200 with JSON that is not an object", BAD),
+    FaultCase("html", "200 with HTML", BAD),
+    FaultCase("binary", "200 with binary data", BAD),
+    FaultCase("deep", "200 with JSON nested 100,000 levels deep", BAD),
+    FaultCase("huge", "200 with a body of 5 MB", None, note="the exporter reads it completely"),
+    FaultCase("slow", "a slow response, within the timeout", None, note="the exporter waits for it"),
+    FaultCase("no_date", "a response without a Date header", None,
+              note="AWS's clock continues from the previous response"),
+    _wrong_type("result_object", "an object in place of the list"),
+    _wrong_type("result_text", "text in place of the list"),
+    _wrong_type("result_null", "null in place of the list"),
+    _wrong_type("item_text", "text in place of an entry"),
+    _wrong_type("item_list", "a list in place of an entry"),
+    FaultCase("same_token", "a repeated page token", Reason.PAGINATION, of_tokens=True, is_absorbed_once=True),
+    FaultCase("looping_tokens", "page tokens that form a loop", Reason.PAGINATION, of_tokens=True,
+              is_absorbed_once=True),
+    FaultCase("empty_page", "empty pages with tokens", None, of_tokens=True,
+              note="the exporter continues with the next page"),
+    FaultCase("entry_again", "shifting pages: a page begins with the last entry of the page before", None, of_jobs=True,
+              note="counted once"),
+    FaultCase("entry_passed_over", "shifting pages: an entry is on neither of two pages", None, of_jobs=True,
+              note="a later poll finds it"),
+    FaultCase("repeated", "every entry twice", None, of_lists=True, note="counted once"),
+    FaultCase("reordered", "entries in reverse order", None, of_lists=True,
+              note="the exporter sorts them by their start"),
+    _wrong_type("metrics_text", "text in place of a job's document counts", of_jobs=True),
+    _wrong_type("metrics_list", "a list in place of a job's document counts", of_jobs=True),
+    _wrong_type("status_number", "a number in place of a job's status", of_jobs=True),
+    _wrong_type("error_text", "text in place of a job's error", of_jobs=True),
+    _wrong_type("start_object", "an object in place of a job's start", of_jobs=True),
+    _job("contradicting", "each job twice, with different statuses", "the ended one is counted, once"),
+    _job("unknown_status", "an unknown status", _UNKNOWN_STATUS),
+    _job("unknown_error_code", "an unknown error code", "counted with `error_code` `other`"),
+    _job("milliseconds", "times in milliseconds", _SKIPPED),
+    _job("in_the_future", "times ten years in the future", _SKIPPED),
+    _job("end_in_the_future", "an end ten years in the future", _NO_END),
+    _job("start_in_words", "a start that is not a number", _SKIPPED),
+    _job("end_before_start", "an end before the start", _NO_END),
+    _job("no_execution_id", "jobs without an id", _SKIPPED),
+    _job("no_start", "jobs without a start", _SKIPPED),
+    _job("no_end", "jobs without an end", _NO_END),
+    _job("no_metrics", "jobs without document counts", "not counted until they are present"),
+    _job("negative_figures", "negative document counts", _NO_COUNTS),
+    _job("fractional_figures", "fractional document counts", _NO_COUNTS),
+    _job("figures_in_words", "document counts that are not numbers", _NO_COUNTS),
+    _job("huge_figures", "document counts of 40 digits", _NO_COUNTS),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Way:
-    """A fault of the way to AWS, or of whom it takes us for: it befalls every operation and everything at once."""
+class ConnectionFault:
+    """A fault of the connection or the credentials, which affects every operation at once."""
 
     kind: str
-    what: str
+    description: str
     reason: Reason
     code: str
 
 
-WAYS = (
-    Way("refused", "connections refused", Reason.CONNECTION, "connection"),
-    Way("unresolved", "a host name that is not resolved", Reason.CONNECTION, "connection"),
-    Way("untrusted", "a TLS certificate that is not trusted", Reason.CONNECTION, "connection"),
-    Way("plain", "no TLS where it belongs", Reason.CONNECTION, "connection"),
-    Way("rotated", "access keys rotated, the old refused", Reason.CREDENTIALS, "UnrecognizedClientException"),
+CONNECTION_FAULTS = (
+    ConnectionFault("refused", "refused connections", Reason.CONNECTION, "connection"),
+    ConnectionFault("unresolved", "a host name that does not resolve", Reason.CONNECTION, "connection"),
+    ConnectionFault("untrusted", "an untrusted TLS certificate", Reason.CONNECTION, "connection"),
+    ConnectionFault("plain", "a server without TLS", Reason.CONNECTION, "connection"),
+    ConnectionFault(
+        "rotated", "rotated access keys, the old key is refused", Reason.CREDENTIALS, "UnrecognizedClientException"
+    ),
 )
 
-_NEXT_ROUND = "with the next round of discovery"
+_NEXT_RUN = "the next discovery run"
+_NEXT_POLL = "the next poll, at most 15 minutes later"
+_DISCOVERY_FAILS = "`qbusiness_exporter_discovery_success` is 0"
+_ALL_SERIES = "all series; all data sources are polled on time"
 OPERATIONS = (
     Operation(
         JOBS,
         "poll",
-        "`qbusiness_poll_success` 0 for the data sources concerned",
-        "all else that is said of them, `qbusiness_last_successful_poll_timestamp_seconds` included; other sources "
-        "are polled on time",
-        "with the next poll, 15 minutes later at most",
+        "`qbusiness_poll_success` is 0 for the affected data sources",
+        "all other series of these data sources, including `qbusiness_last_successful_poll_timestamp_seconds`; "
+        "unaffected data sources are polled on time",
+        _NEXT_POLL,
         is_list=True,
         is_paged=True,
     ),
     Operation(
         "ListApplications",
         "discovery",
-        "`qbusiness_exporter_discovery_success` 0",
-        "every series; all sources are polled on time",
-        _NEXT_ROUND,
+        _DISCOVERY_FAILS,
+        _ALL_SERIES,
+        _NEXT_RUN,
         is_list=True,
         is_paged=True,
         is_scoped=False,
     ),
-    Operation(
-        "ListIndices",
-        "discovery",
-        "`qbusiness_exporter_discovery_success` 0",
-        "every series; all sources are polled on time",
-        _NEXT_ROUND,
-        is_list=True,
-        is_paged=True,
-    ),
+    Operation("ListIndices", "discovery", _DISCOVERY_FAILS, _ALL_SERIES, _NEXT_RUN, is_list=True, is_paged=True),
     Operation(
         "GetIndex",
         "discovery",
-        "`qbusiness_exporter_discovery_success` 0",
-        "every series, the index's own with their last figures; all sources are polled on time",
-        _NEXT_ROUND,
+        _DISCOVERY_FAILS,
+        "all series, those of the index with their last values; all data sources are polled on time",
+        _NEXT_RUN,
     ),
-    Operation(
-        "ListDataSources",
-        "discovery",
-        "`qbusiness_exporter_discovery_success` 0",
-        "every series; all sources are polled on time",
-        _NEXT_ROUND,
-        is_list=True,
-        is_paged=True,
-    ),
+    Operation("ListDataSources", "discovery", _DISCOVERY_FAILS, _ALL_SERIES, _NEXT_RUN, is_list=True, is_paged=True),
     Operation(
         "GetDataSource",
         "discovery",
-        "`qbusiness_exporter_discovery_success` 0",
-        "every series, the schedule as it was; all sources are polled on time",
-        "with the next poll; 15 minutes later at most where AWS refused",
+        _DISCOVERY_FAILS,
+        "all series, with the last known schedule; all data sources are polled on time",
+        "the next poll; after a refusal, at most 15 minutes later",
     ),
     Operation(
         "ListTagsForResource",
         "discovery",
-        "`qbusiness_exporter_discovery_success` 0",
-        "every series, tags as they were; all sources are polled on time",
-        _NEXT_ROUND,
+        _DISCOVERY_FAILS,
+        "all series, with the last known tags; all data sources are polled on time",
+        _NEXT_RUN,
         is_list=True,
     ),
     Operation(
         "GetApplication",
         "names",
-        "`/-/ready` 503, and no series until the name is settled; where AWS refuses, the id is the name",
-        "all other sources",
-        "with the next poll, 15 minutes later at most",
-        scene="named",
-        at_start=True,
+        "`/-/ready` returns 503, and the data source has no series until its name is resolved; after a refusal, the id "
+        "is the name",
+        "all other data sources",
+        _NEXT_POLL,
+        mode="configured",
+        is_called_at_start=True,
     ),
     Operation(
         "GetCallerIdentity",
         "account",
-        "`aws_account_id` empty, or as last known",
-        "everything else; all sources are polled on time",
-        _NEXT_ROUND,
+        "`aws_account_id` is empty, or the last known one",
+        "everything else; all data sources are polled on time",
+        _NEXT_RUN,
         is_scoped=False,
-        at_start=True,
+        is_called_at_start=True,
     ),
     Operation(
         "AssumeRole",
         "credentials",
-        "`qbusiness_poll_success` 0 for all sources, once the credentials at hand have expired",
-        "all else that is said of them",
-        "with the next poll, 15 minutes later at most; discovery with its next round",
-        scene="role",
+        "`qbusiness_poll_success` is 0 for all data sources, after the current credentials have expired",
+        "all other series of the data sources",
+        "the next poll, at most 15 minutes later; for discovery, its next run",
+        mode="role",
         is_scoped=False,
     ),
 )
 
 
-def makes_sense(fault: Fault, operation: Operation) -> bool:
-    """Tell whether a fault can befall an operation at all."""
+def applies(fault: FaultCase, operation: Operation) -> bool:
+    """Return whether a fault can occur in an operation."""
     if fault.of_jobs:
         return operation.name == JOBS
-    if fault.by_token:
+    if fault.of_tokens:
         return operation.is_paged
     return operation.is_list or not fault.of_lists
 
 
 def cells() -> Iterator[Cell]:
-    """Yield the whole matrix."""
+    """Yield all cells of the matrix."""
     for operation, fault in product(OPERATIONS, FAULTS):
-        if not makes_sense(fault, operation):
+        if not applies(fault, operation):
             continue
-        pages = (1, 2) if operation.is_paged and not fault.by_token else (1,)
+        pages = (1, 2) if operation.is_paged and not fault.of_tokens else (1,)
         for page, scope in product(pages, ("one", "all") if operation.is_scoped else ("all",)):
             yield Cell(fault, operation, page, scope)
