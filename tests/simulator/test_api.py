@@ -1,4 +1,4 @@
-"""The simulated service, asked through a real boto3 client."""
+"""The simulated service through a real boto3 client."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOURLY = 25
 
 
 def hourly(name: str = "hourly") -> SimulatedDataSource:
-    """Build a source with jobs of 10 minutes, one an hour, the last begun an hour ago."""
+    """Return a data source with a job of 10 minutes in each hour, the last of them an hour ago."""
     jobs = [
         PlannedJob(make_id(name, n), NOON - n * HOUR, 300, 300, documents={"added": n}) for n in range(1, 1 + HOURLY)
     ]
@@ -44,12 +44,12 @@ def hourly(name: str = "hourly") -> SimulatedDataSource:
 
 
 def at(moment: float) -> datetime:
-    """Write a moment as boto3 takes it."""
+    """Return a time as boto3 expects it."""
     return datetime.fromtimestamp(moment, UTC)
 
 
 def executions(fleet: Fleet, source: SimulatedDataSource, service: SimulatedQBusiness, **filters: Any) -> list[str]:
-    """Read a history to its end with boto3's own paginator, and give its execution ids."""
+    """Return the execution ids on all pages, read with boto3's own paginator."""
     pages = client_of(service.url).get_paginator("list_data_source_sync_jobs")
     return [
         job["executionId"] for page in pages.paginate(**ids_of(fleet, source), **filters) for job in page["history"]
@@ -58,8 +58,8 @@ def executions(fleet: Fleet, source: SimulatedDataSource, service: SimulatedQBus
 
 @pytest.mark.parametrize("size", [1, 3, 10])
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
-def test_pages_together_are_the_whole_history(order: str, size: int) -> None:
-    """Each job once, in the order that was set."""
+def test_all_pages_together_have_each_job_once(order: str, size: int) -> None:
+    """The jobs are in the configured order."""
     source = hourly()
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, ManualClock(NOON), order=order) as service:
@@ -73,7 +73,7 @@ def test_pages_together_are_the_whole_history(order: str, size: int) -> None:
         assert [logged.call.page for logged in service.logged()] == list(range(1, 1 + -(-HOURLY // size)))
 
 
-def test_a_page_has_ten_jobs_unless_fewer_are_asked_for() -> None:
+def test_a_page_has_ten_jobs_unless_fewer_are_requested() -> None:
     """The last page has no token."""
     source = hourly()
     fleet, _ = one_index(source)
@@ -90,8 +90,8 @@ def test_a_page_has_ten_jobs_unless_fewer_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("pages", "second"), [("shifting", [10, 11, 12]), ("stable", [11, 12, 13])])
-def test_a_job_that_begins_between_two_requests_shifts_the_pages(pages: str, second: list[int]) -> None:
-    """The last job of the first page comes again on the second, unless pages are stable."""
+def test_a_job_that_starts_between_two_requests_shifts_the_pages(pages: str, second: list[int]) -> None:
+    """The last job of the first page is also on the second, unless pages are stable."""
     source, clock = hourly(), ManualClock(NOON)
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, clock, paging=pages) as service:
@@ -115,37 +115,37 @@ def test_a_job_that_begins_between_two_requests_shifts_the_pages(pages: str, sec
         ("overlap", -3 * HOUR, -2 * HOUR, [2, 3, "stuck"]),
     ],
 )
-def test_a_time_filter_is_read_in_either_way(
+def test_a_time_filter_applies_to_the_start_or_to_the_overlap(
     reading: str, since: float | None, until: float | None, expected: list[object]
 ) -> None:
-    """By a job's start, or by its life; a job that goes on has no end. Both bounds are within."""
+    """A job in progress has no end. Both bounds are inclusive."""
     source = hourly()
     source.jobs.append(PlannedJob(make_id("hourly", "running"), NOON - 60))
     source.jobs.append(PlannedJob(make_id("hourly", "stuck"), NOON - 100 * HOUR, outcome=None))
     fleet, _ = one_index(source)
     filters = {"startTime": since, "endTime": until}
-    given = {name: at(NOON + offset) for name, offset in filters.items() if offset is not None}
+    arguments = {name: at(NOON + offset) for name, offset in filters.items() if offset is not None}
     with SimulatedQBusiness(fleet, ManualClock(NOON), time_filter=reading) as service:
-        assert executions(fleet, source, service, **given) == [make_id("hourly", name) for name in expected]
+        assert executions(fleet, source, service, **arguments) == [make_id("hourly", name) for name in expected]
 
 
-def test_the_status_filter_goes_by_the_status_of_the_moment() -> None:
-    """And the log says what was asked."""
+def test_the_status_filter_applies_to_the_current_status() -> None:
+    """The log has the filters of each request."""
     source, clock = SimulatedDataSource("a", jobs=[PlannedJob(make_id(1), NOON, 60, 60)]), ManualClock(NOON)
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, clock) as service:
         for status in ("SYNCING", "SYNCING_INDEXING", "SUCCEEDED"):
-            for asked in STATUSES:
-                found = executions(fleet, source, service, statusFilter=asked, startTime=at(NOON - 9.5))
-                assert found == ([make_id(1)] if asked == status else [])
+            for status_filter in STATUSES:
+                found = executions(fleet, source, service, statusFilter=status_filter, startTime=at(NOON - 9.5))
+                assert found == ([make_id(1)] if status_filter == status else [])
             clock.advance(60)
         last = service.requests[-1].call
         assert (last.operation, last.data_source_id, last.status) == ("ListDataSourceSyncJobs", source.id, STATUSES[-1])
         assert last.since == NOON - 9.5
 
 
-def test_jobs_come_change_and_go_while_the_service_runs() -> None:
-    """What is changed in the fleet is in the next answer."""
+def test_changes_of_the_fleet_are_in_the_next_response() -> None:
+    """A job can be added, changed and removed while the service runs."""
     source = SimulatedDataSource("a")
     fleet, index = one_index(source)
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
@@ -165,19 +165,19 @@ def test_jobs_come_change_and_go_while_the_service_runs() -> None:
         assert (said["resourceId"], said["resourceType"]) == (source.id, "DATA_SOURCE")
 
 
-def test_a_job_is_seen_to_grow_and_its_end_to_move() -> None:
-    """As a captured job of a real account did."""
+def test_the_counts_of_a_job_grow_and_its_end_moves() -> None:
+    """A recorded job of a real account did the same."""
     job = PlannedJob(make_id(1), NOON, 100, 100, "INCOMPLETE", {"modified": 993, "failed": 6, "scanned": 999})
     source, clock = SimulatedDataSource("a", jobs=[job]), ManualClock(NOON)
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, clock) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
 
-        def look(seconds: float) -> Any:
+        def job_after(seconds: float) -> Any:
             clock.set(NOON + seconds)
             return client.list_data_source_sync_jobs(**ids)["history"][0]
 
-        crawling, indexing, later, ended = look(50), look(120), look(150), look(1000)
+        crawling, indexing, later, ended = job_after(50), job_after(120), job_after(150), job_after(1000)
         assert crawling["status"] == "SYNCING"
         assert "endTime" not in crawling
         assert crawling["metrics"] == {"documentsModified": "248", "documentsFailed": "1", "documentsScanned": "499"}
@@ -187,8 +187,8 @@ def test_a_job_is_seen_to_grow_and_its_end_to_move() -> None:
         assert ended["metrics"] == {"documentsModified": "993", "documentsFailed": "6", "documentsScanned": "999"}
 
 
-GOOD = "a" * 36
-REFUSED: list[tuple[str, dict[str, object], int, str, str]] = [
+VALID_ID = "a" * 36
+INVALID: list[tuple[str, dict[str, object], int, str, str]] = [
     ("/applications", {"maxResults": 0}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
     ("/applications", {"maxResults": 101}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
     ("/applications", {"maxResults": "ten"}, 400, "CANNOT_PARSE", "maxResults"),
@@ -197,13 +197,13 @@ REFUSED: list[tuple[str, dict[str, object], int, str, str]] = [
     ("/applications", {"nextToken": "made up"}, 400, "FIELD_VALIDATION_FAILED", "nextToken"),
     ("/applications", {"nextToken": "bWFkZSB1cA=="}, 400, "FIELD_VALIDATION_FAILED", "nextToken"),
     ("/applications/short", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
-    (f"/applications/{GOOD}a", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
-    (f"/applications/-{GOOD[1:]}", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
-    (f"/applications/{GOOD[1:]}_/indices/{GOOD}", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
-    (f"/applications/{GOOD}", {"maxResults": 1}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
+    (f"/applications/{VALID_ID}a", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/-{VALID_ID[1:]}", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/{VALID_ID[1:]}_/indices/{VALID_ID}", {}, 400, "FIELD_VALIDATION_FAILED", "applicationId"),
+    (f"/applications/{VALID_ID}", {"maxResults": 1}, 400, "FIELD_VALIDATION_FAILED", "maxResults"),
     ("/v1/tags/arn:aws:s3:::bucket", {}, 400, "FIELD_VALIDATION_FAILED", "resourceARN"),
 ]
-REFUSED_JOBS = [
+INVALID_FILTERS = [
     ({"maxResults": 11}, "FIELD_VALIDATION_FAILED", "maxResults"),
     ({"startTime": "yesterday"}, "CANNOT_PARSE", "startTime"),
     ({"startTime": "1790000000"}, "CANNOT_PARSE", "startTime"),
@@ -214,11 +214,11 @@ REFUSED_JOBS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "query", "status", "reason", "field"), REFUSED)
-def test_what_aws_would_refuse_is_refused(
+@pytest.mark.parametrize(("path", "query", "status", "reason", "field"), INVALID)
+def test_an_invalid_request_is_rejected_as_by_aws(
     path: str, query: dict[str, object], status: int, reason: str, field: str
 ) -> None:
-    """With the reason and the field, and logged under its operation."""
+    """The error has the reason and the field. The log has the operation."""
     service = SimulatedService(one_index()[0], ManualClock(NOON))
     response = get(service, path, **query)
     body = body_of(response)
@@ -229,9 +229,9 @@ def test_what_aws_would_refuse_is_refused(
     assert service.requests[-1].call.operation != "Unknown"
 
 
-@pytest.mark.parametrize(("query", "reason", "field"), REFUSED_JOBS)
-def test_filters_of_the_wrong_form_are_refused(query: dict[str, object], reason: str, field: str) -> None:
-    """As AWS validates them."""
+@pytest.mark.parametrize(("query", "reason", "field"), INVALID_FILTERS)
+def test_an_invalid_filter_is_rejected_as_by_aws(query: dict[str, object], reason: str, field: str) -> None:
+    """The error has the reason and the field."""
     source = hourly()
     fleet, _ = one_index(source)
     response = get(SimulatedService(fleet, ManualClock(NOON)), jobs_path(fleet, source), **query)
@@ -239,14 +239,14 @@ def test_filters_of_the_wrong_form_are_refused(query: dict[str, object], reason:
     assert (response.status, body["reason"], body["fields"][0]["name"]) == (400, reason, field)
 
 
-def test_a_parameter_given_twice_is_refused() -> None:
-    """Which of the two would count is nobody's guess."""
+def test_a_repeated_parameter_is_rejected() -> None:
+    """It is undefined which of the two values applies."""
     response = get(SimulatedService(one_index()[0]), "/applications?maxResults=1&maxResults=2")
     assert (response.status, body_of(response)["fields"][0]["name"]) == (400, "maxResults")
 
 
-def test_a_token_is_good_for_its_question_only() -> None:
-    """Not for another source, nor with another filter; but with another page size, as often as one likes."""
+def test_a_token_is_valid_only_for_its_listing() -> None:
+    """Another data source or filter is an error. Another page size is not, and a token can be used again."""
     source, other = hourly(), hourly("other")
     fleet, _ = one_index(source, other)
     service = SimulatedService(fleet, ManualClock(NOON))
@@ -269,30 +269,30 @@ def test_a_token_is_good_for_its_question_only() -> None:
         + "0" * 64,
     ],
 )
-def test_a_request_that_is_not_signed_for_the_service_is_refused(signature: str) -> None:
-    """With 403, before anything else is looked at."""
+def test_a_request_without_a_signature_for_the_service_is_rejected(signature: str) -> None:
+    """The response is 403, before any other validation."""
     response = get(SimulatedService(one_index()[0]), "/applications?odd=1", signature)
     assert (response.status, response.headers["x-amzn-errortype"]) == (403, "MissingAuthenticationTokenException")
 
 
 @pytest.mark.parametrize("path", ["/", "/application", "/applications/", "/applications/a/b", "/v2/tags/arn"])
-def test_an_unknown_path_is_no_operation(path: str) -> None:
-    """It is answered with 404, and logged as unknown."""
+def test_an_unknown_path_is_not_found(path: str) -> None:
+    """The response is 404, and the log has an unknown operation."""
     service = SimulatedService(one_index()[0])
     response = get(service, path)
     assert (response.status, response.headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
     assert service.requests[-1].call.operation == "Unknown"
 
 
-def test_every_answer_has_the_simulated_date_and_an_id_of_its_own() -> None:
-    """Refusals included."""
+def test_every_response_has_the_simulated_date_and_a_unique_id() -> None:
+    """Errors have them too."""
     clock = ManualClock(NOON)
     with SimulatedQBusiness(one_index()[0], clock) as service:
         client = client_of(service.url)
         first = client.list_applications()["ResponseMetadata"]
         clock.advance(HOUR)
         with pytest.raises(ClientError) as caught:
-            client.get_application(applicationId=GOOD)
+            client.get_application(applicationId=VALID_ID)
         second: Any = caught.value.response["ResponseMetadata"]
         assert parsedate_to_datetime(first["HTTPHeaders"]["date"]) == at(NOON)
         assert parsedate_to_datetime(second["HTTPHeaders"]["date"]) == at(NOON + HOUR)
@@ -304,38 +304,38 @@ def test_every_answer_has_the_simulated_date_and_an_id_of_its_own() -> None:
 @pytest.mark.parametrize(
     "fleet", [demo_fleet(NOON), *(random_fleet(seed, 15, NOON, odd=False) for seed in range(6))], ids=lambda _: "fleet"
 )
-def test_answers_have_the_members_that_the_service_model_has(fleet: Fleet) -> None:
-    """Of every operation: no unknown member, all required ones, each of its type, every enumerated value known."""
+def test_responses_conform_to_the_service_model(fleet: Fleet) -> None:
+    """Each operation has no unknown member, all required ones, the right types and known enumeration values."""
     model = session().client("qbusiness").meta.service_model
     service = SimulatedService(fleet, ManualClock(NOON))
     for operation, path in every_path(fleet):
         shape = model.operation_model(operation).output_shape
         assert shape
         page = body_of(get(service, path))
-        hold_against(page, shape, operation)
+        assert_conforms(page, shape, operation)
         while "nextToken" in page:
             page = body_of(get(service, path, nextToken=page["nextToken"]))
-            hold_against(page, shape, operation)
+            assert_conforms(page, shape, operation)
 
 
 def every_path(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    """Give every path of a fleet with its operation."""
+    """Yield every path of a fleet with its operation."""
     yield "ListApplications", "/applications"
-    home = f"arn:aws:qbusiness:{fleet.region}:{fleet.account}:application"
+    account_arn = f"arn:aws:qbusiness:{fleet.region}:{fleet.account}:application"
     for application in fleet.applications:
         yield "GetApplication", f"/applications/{application.id}"
         yield "ListIndices", f"/applications/{application.id}/indices"
-        yield "ListTagsForResource", f"/v1/tags/{home}/{application.id}"
+        yield "ListTagsForResource", f"/v1/tags/{account_arn}/{application.id}"
     for application, index, source in fleet.data_sources():
         where = f"/applications/{application.id}/indices/{index.id}"
         yield "GetIndex", where
         yield "ListDataSources", f"{where}/datasources"
         yield "GetDataSource", f"{where}/datasources/{source.id}"
         yield "ListDataSourceSyncJobs", f"{where}/datasources/{source.id}/syncjobs"
-        yield "ListTagsForResource", f"/v1/tags/{home}/{application.id}/index/{index.id}/data-source/{source.id}"
+        yield "ListTagsForResource", f"/v1/tags/{account_arn}/{application.id}/index/{index.id}/data-source/{source.id}"
 
 
-KINDS_OF_JSON = {
+JSON_TYPES = {
     "structure": dict,
     "list": list,
     "string": str,
@@ -346,20 +346,20 @@ KINDS_OF_JSON = {
 }
 
 
-def hold_against(value: object, shape: Shape, where: str) -> None:
-    """Assert that a JSON value is of a shape of the service model."""
-    kind: Any = KINDS_OF_JSON[shape.type_name]
+def assert_conforms(value: object, shape: Shape, where: str) -> None:
+    """Assert that a JSON value conforms to a shape of the service model."""
+    kind: Any = JSON_TYPES[shape.type_name]
     assert isinstance(value, kind), where
     if shape.type_name == "structure" and not getattr(shape, "is_document_type", False):
         members: dict[str, Shape] = getattr(shape, "members", {})
-        given: Any = value
-        assert given.keys() <= members.keys(), where
-        assert given.keys() >= set(getattr(shape, "required_members", [])), where
-        for name, member in given.items():
-            hold_against(member, members[name], f"{where}.{name}")
+        mapping: Any = value
+        assert mapping.keys() <= members.keys(), where
+        assert mapping.keys() >= set(getattr(shape, "required_members", [])), where
+        for name, member in mapping.items():
+            assert_conforms(member, members[name], f"{where}.{name}")
     elif isinstance(value, list):
         for item in value:
-            hold_against(item, getattr(shape, "member"), f"{where}[]")  # noqa: B009 (a list's shape, which Shape is not)
+            assert_conforms(item, getattr(shape, "member"), f"{where}[]")  # noqa: B009 (ListShape has it, Shape has not)
     elif isinstance(value, str):
         enum = getattr(shape, "enum", [])
         assert not enum or value in enum, f"{where}: {value}"
@@ -367,8 +367,8 @@ def hold_against(value: object, shape: Shape, where: str) -> None:
         assert metadata.get("min", 0) <= len(value) <= metadata.get("max", 10_000), where
 
 
-def test_names_types_and_capacity_are_what_the_fleet_has() -> None:
-    """Through every Get and List operation."""
+def test_names_types_and_capacity_are_those_of_the_fleet() -> None:
+    """Every Get and List operation returns them."""
     source = SimulatedDataSource("hr", "SHAREPOINTV2", "UPDATING", "cron(0 0 ? * * *)", tags={"team": "hr"})
     fleet, index = one_index(source)
     index.units, index.documents, index.text_bytes = 2, 992, 720_135
@@ -379,9 +379,9 @@ def test_names_types_and_capacity_are_what_the_fleet_has() -> None:
         assert client.get_application(applicationId=ids["applicationId"])["displayName"] == "intranet"
         (summary,) = client.list_indices(applicationId=ids["applicationId"])["indices"]
         assert (summary["indexId"], summary["displayName"]) == (index.id, "main")
-        whole = client.get_index(applicationId=ids["applicationId"], indexId=index.id)
-        assert whole["capacityConfiguration"] == {"units": 2}
-        statistics = whole["indexStatistics"]["textDocumentStatistics"]
+        described = client.get_index(applicationId=ids["applicationId"], indexId=index.id)
+        assert described["capacityConfiguration"] == {"units": 2}
+        statistics = described["indexStatistics"]["textDocumentStatistics"]
         assert statistics == {"indexedTextBytes": 720_135, "indexedTextDocumentCount": 992}
         (listed,) = client.list_data_sources(applicationId=ids["applicationId"], indexId=index.id)["dataSources"]
         assert (listed["type"], listed["status"]) == ("SHAREPOINTV2", "UPDATING")
@@ -390,37 +390,37 @@ def test_names_types_and_capacity_are_what_the_fleet_has() -> None:
         assert SECRET_MARKER in json.dumps(found["configuration"])
         tags = client.list_tags_for_resource(resourceARN=found["dataSourceArn"])["tags"]
         assert tags == [{"key": "team", "value": "hr"}]
-        assert client.list_tags_for_resource(resourceARN=whole["indexArn"])["tags"] == []
+        assert client.list_tags_for_resource(resourceARN=described["indexArn"])["tags"] == []
         with pytest.raises(client.exceptions.ResourceNotFoundException):
             client.list_tags_for_resource(resourceARN=found["dataSourceArn"][:-1] + "z")
 
 
-def test_it_says_who_one_is() -> None:
-    """The security token service is there too."""
+def test_the_service_returns_the_callers_identity() -> None:
+    """It also implements the Security Token Service."""
     with SimulatedQBusiness(one_index()[0]) as service:
         identity = session().client("sts", endpoint_url=service.url).get_caller_identity()
         assert identity["Account"] == service.fleet.account
         assert service.requests[-1].call.is_sts
 
 
-def test_fifty_clients_at_once_are_answered() -> None:
-    """Each over a connection of its own that it keeps, a few thousand requests in all within seconds."""
+def test_fifty_concurrent_clients_get_responses() -> None:
+    """Each has a persistent connection. Together they send 2,000 requests within seconds."""
     source = hourly()
     fleet, _ = one_index(source)
     path = jobs_path(fleet, source)
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
         failures: list[int] = []
 
-        def ask() -> None:
+        def send_requests() -> None:
             connection = HTTPConnection(service.url.removeprefix("http://"), timeout=20)
             for _ in range(40):
                 connection.request("GET", path, headers={"Authorization": SIGNATURE})
-                answer = connection.getresponse()
-                if len(json.loads(answer.read())["history"]) != 10:
-                    failures.append(answer.status)
+                response = connection.getresponse()
+                if len(json.loads(response.read())["history"]) != 10:
+                    failures.append(response.status)
             connection.close()
 
-        threads = [threading.Thread(target=ask) for _ in range(50)]
+        threads = [threading.Thread(target=send_requests) for _ in range(50)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -429,8 +429,8 @@ def test_fifty_clients_at_once_are_answered() -> None:
         assert len(service.requests) == 2000
 
 
-def test_it_stops_at_once_even_while_requests_hang() -> None:
-    """Clients that wait see their connection end; new ones find nobody."""
+def test_the_service_stops_at_once_while_requests_hang() -> None:
+    """Waiting clients lose their connections, and new ones cannot connect."""
     source = hourly()
     fleet, _ = one_index(source)
     service = SimulatedQBusiness(fleet, ManualClock(NOON))
@@ -438,12 +438,12 @@ def test_it_stops_at_once_even_while_requests_hang() -> None:
     service.start()
     client, ended = client_of(service.url, read_timeout=30), threading.Event()
 
-    def ask() -> None:
+    def send_request() -> None:
         with pytest.raises(Exception, match=r"closed|reset|aborted|disconnected"):
             client.list_applications()
         ended.set()
 
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=send_request, daemon=True).start()
     deadline = time.monotonic() + 10
     while not service.requests and time.monotonic() < deadline:
         threading.Event().wait(0.01)
@@ -456,15 +456,15 @@ def test_it_stops_at_once_even_while_requests_hang() -> None:
 
 
 def test_a_service_that_was_never_started_can_be_stopped() -> None:
-    """It gives its port back."""
+    """Its port is free afterwards."""
     service = SimulatedQBusiness(one_index()[0])
     service.stop()
     with SimulatedQBusiness(one_index()[0], port=int(service.url.rpartition(":")[2])) as again:
         assert again.url == service.url
 
 
-def test_a_client_that_does_not_wait_hears_nothing_of_a_hang() -> None:
-    """And others are answered meanwhile."""
+def test_a_hanging_request_times_out_and_others_succeed() -> None:
+    """The fault affects one data source only."""
     source, other = hourly(), hourly("other")
     fleet, _ = one_index(source, other)
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
@@ -474,8 +474,8 @@ def test_a_client_that_does_not_wait_hears_nothing_of_a_hang() -> None:
         assert len(executions(fleet, other, service)) == HOURLY
 
 
-def test_time_can_run_faster_than_it_does() -> None:
-    """A scaled clock counts real time by its speed, from where it was told to begin."""
+def test_a_scaled_clock_runs_faster_than_real_time() -> None:
+    """It starts at the given time, and advances by the speed."""
     clock = ScaledClock(NOON, 3600.0)
     began = time.monotonic()
     threading.Event().wait(0.05)
@@ -483,8 +483,8 @@ def test_time_can_run_faster_than_it_does() -> None:
     assert 0.05 * 3600 <= passed <= (time.monotonic() - began + 0.05) * 3600
 
 
-def test_a_long_history_is_listed_fast_and_always_the_same() -> None:
-    """An hourly source over 60 days: made once, then a matter of milliseconds."""
+def test_a_long_history_is_fast_and_always_the_same() -> None:
+    """The jobs of 60 days are created once, and further requests take milliseconds."""
 
     def plan(dice: Any) -> PlannedJob:
         return PlannedJob("", 0, documents={"added": dice.randint(0, 9)})

@@ -1,4 +1,4 @@
-"""The simulated service's faults, and what botocore makes of each."""
+"""The faults of the simulated service, and how botocore handles each."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from types_boto3_qbusiness import QBusinessClient
 
-FIGURES = ("documentsAdded", "documentsFailed", "documentsScanned")
+COUNTS = ("documentsAdded", "documentsFailed", "documentsScanned")
 JOBS = "ListDataSourceSyncJobs"
-REFUSALS = {
+ERRORS = {
     "throttled": ("ThrottlingException", 429),
     "throttled_bare": ("429", 429),
     "server_error": ("InternalServerException", 500),
@@ -35,14 +35,14 @@ REFUSALS = {
     "conflict": ("ConflictException", 409),
     "invalid": ("ValidationException", 400),
 }
-# botocore takes these for an answer without members.
-SILENT = {"cut", "truncated_json", "empty_body", "empty_object", "html", "binary", "result_null"}
-# What botocore raises is none of its own errors.
-FOREIGN = {"not_object", "server_error_list", "result_object", "result_text", "deep", "binary"}
+# botocore treats these as a response without members.
+TREATED_AS_EMPTY = {"cut", "truncated_json", "empty_body", "empty_object", "html", "binary", "result_null"}
+# botocore fails with exceptions that are not its own.
+UNEXPECTED_EXCEPTION = {"not_object", "server_error_list", "result_object", "result_text", "deep", "binary"}
 
 
-class Rig:
-    """A service with one source of 25 jobs, and a client that tries once."""
+class OneSource:
+    """A service with one data source of 25 jobs, and a client without retries."""
 
     def __init__(self, service: SimulatedQBusiness, source: SimulatedDataSource) -> None:
         self.service = service
@@ -51,74 +51,74 @@ class Rig:
         self.client: QBusinessClient = client_of(service.url, read_timeout=0.5)
 
     def jobs(self) -> Any:
-        """Ask for the first page."""
+        """Return the first page."""
         return self.client.list_data_source_sync_jobs(**self.ids)
 
     def executions(self) -> list[str]:
-        """Read all pages."""
+        """Return the execution ids on all pages."""
         pages = self.client.get_paginator("list_data_source_sync_jobs").paginate(**self.ids)
         return [job["executionId"] for page in pages for job in page["history"]]
 
 
 @pytest.fixture
-def rig() -> Iterator[Rig]:
-    """Serve a source."""
-    figures = {"added": 1, "failed": 0, "scanned": 9}
+def rig() -> Iterator[OneSource]:
+    """Start the service."""
+    counts = {"added": 1, "failed": 0, "scanned": 9}
     source = SimulatedDataSource(
-        "a", jobs=[PlannedJob(make_id(n), NOON - n * HOUR, documents=figures) for n in range(1, 26)]
+        "a", jobs=[PlannedJob(make_id(n), NOON - n * HOUR, documents=counts) for n in range(1, 26)]
     )
     fleet, _ = one_index(source)
     with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
-        yield Rig(service, source)
+        yield OneSource(service, source)
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
-def test_an_error_arrives_with_its_code(rig: Rig, kind: str) -> None:
-    """As a ClientError; and only as often as the fault was meant to befall."""
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_error_arrives_with_its_code(rig: OneSource, kind: str) -> None:
+    """Botocore raises ClientError, once for a fault that applies once."""
     rig.service.faults.add(kind, operation=JOBS, times=1)
     with pytest.raises(ClientError) as caught:
         rig.jobs()
     error = caught.value.response
-    assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == REFUSALS[kind]
+    assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ERRORS[kind]
     assert len(rig.jobs()["history"]) == 10
     assert [(logged.fault, logged.status) for logged in rig.service.logged(JOBS)] == [
-        (kind, REFUSALS[kind][1]),
+        (kind, ERRORS[kind][1]),
         (None, 200),
     ]
 
 
-def test_modelled_errors_have_their_members(rig: Rig) -> None:
-    """What AWS requires of them is there."""
+def test_modelled_errors_have_their_members(rig: OneSource) -> None:
+    """The required members of the service model are present."""
     rig.service.faults.add("conflict", times=1)
     with pytest.raises(rig.client.exceptions.ConflictException) as caught:
         rig.jobs()
-    said: Any = caught.value.response
-    assert said["resourceType"] == "DATA_SOURCE"
-    assert said["resourceId"]
+    response: Any = caught.value.response
+    assert response["resourceType"] == "DATA_SOURCE"
+    assert response["resourceId"]
 
 
-@pytest.mark.parametrize("kind", sorted(SILENT - FOREIGN))
-def test_an_answer_that_is_none_passes_for_an_empty_one(rig: Rig, kind: str) -> None:
-    """Botocore says nothing: the result's key is just not there, nor any job."""
+@pytest.mark.parametrize("kind", sorted(TREATED_AS_EMPTY - UNEXPECTED_EXCEPTION))
+def test_botocore_treats_some_invalid_responses_as_empty(rig: OneSource, kind: str) -> None:
+    """There is no error: the list is missing, and so is every job."""
     rig.service.faults.add(kind)
     assert not rig.jobs().get("history")
 
 
-@pytest.mark.parametrize("kind", sorted(FOREIGN))
-def test_an_answer_of_another_shape_breaks_or_empties_the_reading(rig: Rig, kind: str) -> None:
-    """It never passes for a page of jobs."""
+@pytest.mark.parametrize("kind", sorted(UNEXPECTED_EXCEPTION))
+def test_botocore_fails_on_or_empties_a_response_of_another_shape(rig: OneSource, kind: str) -> None:
+    """It never returns jobs."""
     rig.service.faults.add(kind)
     try:
-        answer = rig.jobs()
-    except Exception as error:  # noqa: BLE001 (which one it is is botocore's accident)
-        assert not isinstance(error, BotoCoreError) or kind == "deep"  # noqa: PT017 (any error will do)
+        response = rig.jobs()
+    except Exception as error:  # noqa: BLE001 (botocore does not define which)
+        assert not isinstance(error, BotoCoreError) or kind == "deep"  # noqa: PT017 (any error is fine)
     else:
-        assert not answer.get("history")
+        assert not response.get("history")
 
 
 @pytest.mark.parametrize(("kind", "error"), [("reset", ConnectionClosedError), ("hang", ReadTimeoutError)])
-def test_a_connection_that_fails_is_an_error(rig: Rig, kind: str, error: type[BotoCoreError]) -> None:
-    """And the next request, over a new one, is answered."""
+def test_a_failed_connection_raises_an_error(rig: OneSource, kind: str, error: type[BotoCoreError]) -> None:
+    """The next request succeeds over a new connection."""
     rig.service.faults.add(kind, operation=JOBS, times=1)
     with pytest.raises(error):
         rig.jobs()
@@ -126,8 +126,8 @@ def test_a_connection_that_fails_is_an_error(rig: Rig, kind: str, error: type[Bo
     assert rig.service.logged(JOBS)[0].fault == kind
 
 
-def test_a_slow_answer_is_a_right_one(rig: Rig) -> None:
-    """After the seconds that it was given."""
+def test_a_slow_response_is_correct(rig: OneSource) -> None:
+    """It arrives after the fault's seconds."""
     rig.service.faults.add("slow", seconds=0.1)
     assert len(rig.jobs()["history"]) == 10
     first = rig.service.requests[0]
@@ -135,23 +135,23 @@ def test_a_slow_answer_is_a_right_one(rig: Rig) -> None:
     assert rig.service.requests[1].monotonic - first.monotonic >= 0.1
 
 
-def test_a_huge_answer_is_a_right_one_with_much_beside_it(rig: Rig) -> None:
-    """As large as was asked for."""
+def test_a_huge_response_is_correct_and_padded(rig: OneSource) -> None:
+    """It has the fault's size."""
     rig.service.faults.add("huge", megabytes=2.0)
-    answer = rig.jobs()
-    assert len(answer["history"]) == 10
-    assert int(answer["ResponseMetadata"]["HTTPHeaders"]["content-length"]) > 2_000_000
+    response = rig.jobs()
+    assert len(response["history"]) == 10
+    assert int(response["ResponseMetadata"]["HTTPHeaders"]["content-length"]) > 2_000_000
 
 
-def test_a_token_that_repeats_never_ends(rig: Rig) -> None:
-    """Botocore's paginator notices."""
+def test_botocore_detects_a_repeated_token(rig: OneSource) -> None:
+    """Its paginator raises PaginationError."""
     rig.service.faults.add("same_token")
     with pytest.raises(PaginationError):
         rig.executions()
 
 
-def test_tokens_in_turn_are_not_noticed_by_botocore(rig: Rig) -> None:
-    """Page after page, the same jobs: whoever reads has to look for it."""
+def test_botocore_does_not_detect_a_loop_of_two_tokens(rig: OneSource) -> None:
+    """It returns the same jobs on every page, so the exporter must detect the loop."""
     rig.service.faults.add("looping_tokens")
     pages = iter(rig.client.get_paginator("list_data_source_sync_jobs").paginate(**rig.ids))
     found = [next(pages) for _ in range(8)]
@@ -162,8 +162,8 @@ def test_tokens_in_turn_are_not_noticed_by_botocore(rig: Rig) -> None:
 
 @pytest.mark.parametrize("page", [None, 1, 2])
 @pytest.mark.parametrize("times", [None, 1])
-def test_an_empty_page_may_come_before_the_real_one(rig: Rig, page: int | None, times: int | None) -> None:
-    """Nothing is lost to who goes on: every page comes, whether the fault is over by then or not."""
+def test_an_empty_page_can_precede_each_page(rig: OneSource, page: int | None, times: int | None) -> None:
+    """A client that continues gets every page, whether the fault has ended by then or not."""
     rig.service.faults.add("empty_page", page=page, times=times)
     assert rig.executions() == [make_id(n) for n in range(1, 26)]
     assert any(logged.fault for logged in rig.service.requests)
@@ -176,23 +176,23 @@ def test_an_empty_page_may_come_before_the_real_one(rig: Rig, page: int | None, 
         ("no_execution_id", "executionId", None),
         ("no_start", "startTime", None),
         ("no_metrics", "metrics", None),
-        ("huge_figures", "metrics", dict.fromkeys(FIGURES, "9" * 40)),
+        ("huge_figures", "metrics", dict.fromkeys(COUNTS, "9" * 40)),
         (
             "fractional_figures",
             "metrics",
-            dict.fromkeys(FIGURES, 12.5),
+            dict.fromkeys(COUNTS, 12.5),
         ),
     ],
 )
-def test_odd_members_pass_through_botocore(rig: Rig, kind: str, member: str, value: object) -> None:
-    """It checks neither enumerations, nor patterns, nor what is missing."""
+def test_botocore_passes_invalid_members_on(rig: OneSource, kind: str, member: str, value: object) -> None:
+    """It validates neither enumerations nor patterns, and does not detect missing members."""
     rig.service.faults.add(kind)
     assert {json.dumps(job.get(member)) for job in rig.jobs()["history"]} == {json.dumps(value)}
 
 
 @pytest.mark.parametrize("kind", ["milliseconds", "start_in_words", "start_object"])
-def test_odd_times_break_botocore(rig: Rig, kind: str) -> None:
-    """With errors that are none of its own."""
+def test_botocore_fails_on_invalid_times(rig: OneSource, kind: str) -> None:
+    """It raises exceptions that are not its own."""
     rig.service.faults.add(kind)
     with pytest.raises(Exception, match=r"year|timestamp|date"):
         rig.jobs()
@@ -202,8 +202,8 @@ def test_odd_times_break_botocore(rig: Rig, kind: str) -> None:
     "kind",
     ["item_text", "metrics_text", "metrics_list", "error_text", "status_number", "end_before_start", "repeated"],
 )
-def test_wrong_types_are_on_the_wire(rig: Rig, kind: str) -> None:
-    """Whatever botocore makes of them."""
+def test_a_fault_changes_the_bytes_of_the_response(rig: OneSource, kind: str) -> None:
+    """The test does not depend on botocore's reaction."""
     assert kind in FAULT_KINDS
     rig.service.faults.add(kind, times=1)
     seen: list[bytes] = []
@@ -215,27 +215,27 @@ def test_wrong_types_are_on_the_wire(rig: Rig, kind: str) -> None:
             rig.jobs()
         except (TypeError, AttributeError, ValueError):
             continue
-    faulty, right = (json.loads(body) for body in seen)
-    assert faulty["history"] != right["history"]
+    faulty, correct = (json.loads(body) for body in seen)
+    assert faulty["history"] != correct["history"]
 
 
-def test_a_date_may_be_missing(rig: Rig) -> None:
-    """From the answer that is otherwise right."""
+def test_the_date_can_be_missing(rig: OneSource) -> None:
+    """The rest of the response is correct."""
     rig.service.faults.add("no_date", times=1)
-    without, answer = rig.jobs(), rig.jobs()
+    without, response = rig.jobs(), rig.jobs()
     assert "date" not in without["ResponseMetadata"]["HTTPHeaders"]
-    assert "date" in answer["ResponseMetadata"]["HTTPHeaders"]
+    assert "date" in response["ResponseMetadata"]["HTTPHeaders"]
     assert len(without["history"]) == 10
 
 
-@pytest.mark.parametrize("kind", sorted(FAULT_KINDS - {"endless"}))  # whoever sets no bound would wait for its end
-def test_no_fault_outlives_its_removal(rig: Rig, kind: str) -> None:
-    """Whatever it did to the connection, and whatever operation it befell."""
+@pytest.mark.parametrize("kind", sorted(FAULT_KINDS - {"endless"}))  # a client without a limit would never finish
+def test_a_removed_fault_has_no_effect(rig: OneSource, kind: str) -> None:
+    """The next requests succeed, whatever it did to the connection."""
     fault = rig.service.faults.add(kind, seconds=0.0)
-    for ask in (rig.jobs, rig.client.list_applications, lambda: rig.client.get_data_source(**rig.ids)):
+    for send_request in (rig.jobs, rig.client.list_applications, lambda: rig.client.get_data_source(**rig.ids)):
         try:
-            ask()
-        except Exception:  # noqa: BLE001, S112 (what it is, other tests say)
+            send_request()
+        except Exception:  # noqa: BLE001, S112 (other tests check the error)
             continue
     assert {logged.fault for logged in rig.service.requests} == {kind}
     rig.service.faults.remove(fault)
@@ -243,8 +243,8 @@ def test_no_fault_outlives_its_removal(rig: Rig, kind: str) -> None:
     assert rig.client.get_data_source(**rig.ids)["displayName"] == "a"
 
 
-def test_a_fault_befalls_what_it_is_meant_for(rig: Rig) -> None:
-    """By operation, application, data source, page and time; unless all fit, nothing happens."""
+def test_a_fault_applies_only_when_all_its_conditions_hold(rig: OneSource) -> None:
+    """The conditions are operation, application, data source, page and time."""
     application, _, source = next(rig.service.fleet.data_sources())
     clock = rig.service.clock
     assert isinstance(clock, ManualClock)
@@ -261,8 +261,8 @@ def test_a_fault_befalls_what_it_is_meant_for(rig: Rig) -> None:
     assert len(rig.executions()) == 25
 
 
-def test_a_fault_that_nobody_knows_is_refused(rig: Rig) -> None:
-    """With the names of those that are known."""
+def test_an_unknown_fault_is_rejected(rig: OneSource) -> None:
+    """The error lists the known faults."""
     with pytest.raises(ValueError, match=r"'trottled', known faults: .*throttled"):
         rig.service.faults.add("trottled")
     assert not rig.service.faults.active()

@@ -1,4 +1,4 @@
-"""The simulated jobs' lives, fleets made by chance, and what an honest observer must have counted."""
+"""Simulated jobs, random fleets, and the expected totals."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ JOBS = st.builds(
 
 
 @given(JOBS, st.lists(st.floats(-10.0, 20_000.0), max_size=30))
-def test_figures_never_fall_and_an_end_is_for_good(job: PlannedJob, offsets: list[float]) -> None:
-    """At whatever moments one looks; the last figures are the final ones, and the end is the plan's."""
+def test_counts_never_decrease_and_an_end_is_final(job: PlannedJob, offsets: list[float]) -> None:
+    """At any times, the last counts are the final ones, and the end is the planned one."""
     moments = sorted([*(job.started + offset for offset in offsets), job.started, job.started + 20_001])
-    looks: list[dict[str, Any]] = [answer for answer in map(job.to_json, moments) if answer]
-    figures = [{name: int(n) for name, n in look.get("metrics", {}).items()} for look in looks]
-    for earlier, later in pairwise(figures):
+    entries: list[dict[str, Any]] = [entry for entry in map(job.to_json, moments) if entry]
+    counts = [{name: int(n) for name, n in entry.get("metrics", {}).items()} for entry in entries]
+    for earlier, later in pairwise(counts):
         assert all(later[name] >= n for name, n in earlier.items())
-    terminal = [look["status"] in TERMINAL for look in looks]
+    terminal = [entry["status"] in TERMINAL for entry in entries]
     assert terminal == sorted(terminal)
-    assert figures[-1] == {f"documents{kind.capitalize()}": n for kind, n in job.documents.items()}
+    assert counts[-1] == {f"documents{kind.capitalize()}": n for kind, n in job.documents.items()}
     if job.outcome:
-        assert looks[-1]["status"] == job.outcome
-        assert looks[-1]["endTime"] == round(job.ends, 3)
+        assert entries[-1]["status"] == job.outcome
+        assert entries[-1]["endTime"] == round(job.ends, 3)
     else:
-        assert {look["status"] for look in looks} == {"SYNCING"}
+        assert {entry["status"] for entry in entries} == {"SYNCING"}
 
 
 @given(JOBS)
-def test_a_job_has_its_final_figures_the_moment_it_ends(job: PlannedJob) -> None:
-    """Not a rounding error later."""
+def test_a_job_has_its_final_counts_at_its_end(job: PlannedJob) -> None:
+    """A rounding error does not delay them."""
     if job.outcome:
-        answer = job.to_json(job.ends)
-        assert answer
-        assert answer["status"] == job.outcome
+        entry = job.to_json(job.ends)
+        assert entry
+        assert entry["status"] == job.outcome
         assert job.document_counts(job.ends) == job.documents
 
 
@@ -73,21 +73,21 @@ def test_a_job_has_its_final_figures_the_moment_it_ends(job: PlannedJob) -> None
     ],
 )
 def test_a_job_goes_through_its_statuses(outcome: str | None, stops: float, expected: list[str]) -> None:
-    """In the order that AWS describes."""
+    """The order is the one that AWS documents."""
     job = PlannedJob(make_id(1), NOON, 30, 30, outcome, stopping_seconds=stops)
     assert list(dict.fromkeys(job.status(NOON + second) for second in range(200))) == expected
 
 
-def test_before_it_begins_there_is_no_job() -> None:
-    """Neither in its own words nor in a listing."""
+def test_a_job_does_not_exist_before_its_start() -> None:
+    """It has no entry, and no list contains it."""
     job = PlannedJob(make_id(1), NOON)
     assert job.to_json(NOON - 0.001) is None
     assert SimulatedDataSource("a", jobs=[job]).listed_jobs(NOON - 0.001) == []
     assert SimulatedDataSource("a", jobs=[job]).listed_jobs(NOON) == [job]
 
 
-def test_a_failed_job_says_why_in_either_place() -> None:
-    """Where the connector's code arrives is not documented; and figures that it has not are absent, not zero."""
+def test_a_failed_job_has_its_error_in_either_member() -> None:
+    """AWS does not document which one has the connector's code. Missing counts are absent, not zero."""
     by_code = PlannedJob(make_id(1), NOON, 9, 0, "FAILED", source_error="SPE-5002").to_json(NOON + 10)
     assert by_code == {
         "executionId": make_id(1),
@@ -107,7 +107,7 @@ def test_a_failed_job_says_why_in_either_place() -> None:
 
 
 def observe(source: SimulatedDataSource, since: float, until: float, step: float) -> Totals:
-    """Count by looking at every job's answers, over and over, as an exporter does."""
+    """Return the totals counted from repeated responses, as an exporter counts them."""
     clock = ManualClock(since)
     fleet, _ = one_index(source)
     service = SimulatedService(fleet, clock)
@@ -118,15 +118,15 @@ def observe(source: SimulatedDataSource, since: float, until: float, step: float
     watching = False
     for now in (*(since + n * step for n in range(int((until - since) / step) + 1)), until):
         clock.set(now)
-        for job in whole_listing(service, path):
-            name, figures = (
+        for job in all_pages(service, path):
+            name, counts = (
                 job["executionId"],
                 {k.removeprefix("documents").lower(): int(v) for k, v in job.get("metrics", {}).items()},
             )
-            before = last.get(name, figures if not watching else {})
-            for kind, figure in figures.items():
-                totals.documents[kind] += figure - before.get(kind, 0)
-            last[name] = figures
+            before = last.get(name, counts if not watching else {})
+            for kind, count in counts.items():
+                totals.documents[kind] += count - before.get(kind, 0)
+            last[name] = counts
             if job["status"] in TERMINAL and name not in ended:
                 ended.add(name)
                 if watching:
@@ -136,8 +136,8 @@ def observe(source: SimulatedDataSource, since: float, until: float, step: float
     return totals
 
 
-def whole_listing(service: SimulatedService, path: str) -> list[dict[str, Any]]:
-    """Read all pages of a listing."""
+def all_pages(service: SimulatedService, path: str) -> list[dict[str, Any]]:
+    """Return the jobs on all pages."""
     page = body_of(get(service, path))
     jobs: list[dict[str, Any]] = page["history"]
     while "nextToken" in page:
@@ -147,39 +147,39 @@ def whole_listing(service: SimulatedService, path: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_truth_is_what_looking_all_the_time_finds(seed: int) -> None:
-    """For every kind of source, from a moment in the midst of its jobs to another."""
+def test_expected_totals_equal_those_of_repeated_polls(seed: int) -> None:
+    """This holds for all kinds of data sources, between two times within their jobs."""
     until = NOON + 4 * HOUR
     watched = 0
     for _, _, source in random_fleet(seed, 8, NOON, odd=False).data_sources():
-        told, seen = expected_totals(source, NOON, until), observe(source, NOON, until, 97.0)
-        assert told.completed == seen.completed, source.name
-        assert told.documents == seen.documents, source.name
-        assert told.seconds == pytest.approx(seen.seconds), source.name
-        watched += sum(told.completed.values())
+        expected, seen = expected_totals(source, NOON, until), observe(source, NOON, until, 97.0)
+        assert expected.completed == seen.completed, source.name
+        assert expected.documents == seen.documents, source.name
+        assert expected.seconds == pytest.approx(seen.seconds), source.name
+        watched += sum(expected.completed.values())
     assert watched > 0
 
 
-def test_truth_knows_history_running_jobs_and_absent_figures() -> None:
-    """What had ended is history, what was running counts from the figure that it had, what is absent counts nothing."""
+def test_expected_totals_leave_out_what_preceded_the_watch() -> None:
+    """Ended jobs are history, running jobs count from their current counts, and absent counts are zero."""
     source = SimulatedDataSource(
         "a",
         jobs=[
             PlannedJob(make_id("history"), NOON - 200, 100, 100, documents={"added": 1000}),
             PlannedJob(make_id("running"), NOON - 50, 50, 50, "INCOMPLETE", {"added": 100, "scanned": 10}),
             PlannedJob(make_id("failed"), NOON + 10, 5, 0, "FAILED"),
-            PlannedJob(make_id("goes on"), NOON + 20, 100, 0, None, {"modified": 50}),
+            PlannedJob(make_id("endless"), NOON + 20, 100, 0, None, {"modified": 50}),
             PlannedJob(make_id("later"), NOON + 71, documents={"deleted": 7}),
         ],
     )
-    told = expected_totals(source, NOON, NOON + 70)
-    assert told.completed == {"SUCCEEDED": 0, "INCOMPLETE": 1, "FAILED": 1, "ABORTED": 0}
-    assert told.documents == {"added": 50, "modified": 25, "deleted": 0, "failed": 0, "scanned": 0}
-    assert told.seconds == {"SUCCEEDED": 0, "INCOMPLETE": 100, "FAILED": 5, "ABORTED": 0}
+    expected = expected_totals(source, NOON, NOON + 70)
+    assert expected.completed == {"SUCCEEDED": 0, "INCOMPLETE": 1, "FAILED": 1, "ABORTED": 0}
+    assert expected.documents == {"added": 50, "modified": 25, "deleted": 0, "failed": 0, "scanned": 0}
+    assert expected.seconds == {"SUCCEEDED": 0, "INCOMPLETE": 100, "FAILED": 5, "ABORTED": 0}
 
 
-def test_truth_goes_on_where_the_listing_has_ended() -> None:
-    """Jobs that the service no longer lists have ended all the same."""
+def test_expected_totals_include_jobs_that_are_no_longer_listed() -> None:
+    """A job that left the list has ended."""
     source = demo_fleet(NOON).applications[1].indexes[0].data_sources[-1]
     assert source.routine
     span = 500 * source.routine.period
@@ -187,8 +187,8 @@ def test_truth_goes_on_where_the_listing_has_ended() -> None:
     assert sum(expected_totals(source, NOON, NOON + span).completed.values()) == pytest.approx(500, abs=3)
 
 
-def test_a_fleet_made_by_chance_is_the_same_for_the_same_seed() -> None:
-    """Names, jobs and all; and another for another."""
+def test_a_random_fleet_is_the_same_for_the_same_seed() -> None:
+    """Another seed produces another fleet."""
 
     def drawn(seed: int) -> list[object]:
         sources = [source for _, _, source in random_fleet(seed, 12, NOON).data_sources()]
@@ -199,12 +199,12 @@ def test_a_fleet_made_by_chance_is_the_same_for_the_same_seed() -> None:
     assert drawn(1) != drawn(2)
 
 
-def test_fleets_made_by_chance_have_all_that_aws_has_been_seen_to_do() -> None:
-    """Every status, odd job, error shape and kind of source turns up."""
+def test_random_fleets_have_all_observed_behaviour_of_aws() -> None:
+    """They contain every status, irregular job, form of error and kind of data source."""
     sources = [source for seed in range(12) for _, _, source in random_fleet(seed, 25, NOON).data_sources()]
     jobs = [job for source in sources for job in source.listed_jobs(NOON)]
-    answers = [answer for answer in (job.to_json(NOON) for job in jobs) if answer]
-    statuses = {answer["status"] for answer in answers}
+    entries = [entry for entry in (job.to_json(NOON) for job in jobs) if entry]
+    statuses = {entry["status"] for entry in entries}
     assert statuses == {*TERMINAL, "SYNCING", "STOPPING", "SYNCING_INDEXING", "PAUSED"}
     assert any(job.ends == math.inf and job.started < NOON - 24 * HOUR for job in jobs)
     assert any(not source.listed_jobs(NOON) for source in sources)
@@ -213,22 +213,22 @@ def test_fleets_made_by_chance_have_all_that_aws_has_been_seen_to_do() -> None:
         s for s in sources if s.kind == "CUSTOM" and (s.schedule or any("scanned" in j.documents for j in s.jobs))
     ]
     for member in ("error", "metrics", "executionId", "startTime"):
-        assert any(member not in answer for answer in answers), member
-    assert any("endTime" not in answer for answer in answers if answer["status"] == "SUCCEEDED")
-    failed = [answer for answer in answers if answer["status"] == "FAILED"]
-    assert any("dataSourceErrorCode" in answer for answer in failed)
-    assert any("\n" in answer["error"].get("errorMessage", "") for answer in failed if "error" in answer)
+        assert any(member not in entry for entry in entries), member
+    assert any("endTime" not in entry for entry in entries if entry["status"] == "SUCCEEDED")
+    failed = [entry for entry in entries if entry["status"] == "FAILED"]
+    assert any("dataSourceErrorCode" in entry for entry in failed)
+    assert any("\n" in entry["error"].get("errorMessage", "") for entry in failed if "error" in entry)
 
 
-def test_in_the_demo_syncs_come_and_go_within_a_minute() -> None:
-    """Some begin, some end, in every minute of its first hour; and each story is there."""
+def test_in_the_demo_jobs_start_and_end_in_every_minute() -> None:
+    """This holds for the first hour. The demo has an example of each situation."""
     fleet = demo_fleet(NOON)
     sources = {source.name: source for _, _, source in fleet.data_sources()}
     for minute in range(60):
         before, after = NOON + minute * 60, NOON + (minute + 1) * 60
-        begun = [j for s in sources.values() for j in s.listed_jobs(after) if j.started > before]
+        started = [j for s in sources.values() for j in s.listed_jobs(after) if j.started > before]
         ended = [j for s in sources.values() for j in s.listed_jobs(after) if before < j.ends <= after]
-        assert begun
+        assert started
         assert ended
     assert len(sources) >= 12
     outcomes = {name: {job.outcome for job in source.listed_jobs(NOON)} for name, source in sources.items()}
