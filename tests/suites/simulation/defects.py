@@ -1,4 +1,8 @@
-"""Small defects, put into the program one at a time to see that virtual weeks find them."""
+"""Small defects, planted in the program one at a time. The invariants must find each of them.
+
+A defect replaces a function or a constant of the program by a wrong one. Most of these are private, so a rename breaks
+the patch: then `setattr`, or the exception that the simulation turns into DefectError, fails the test of the defect.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from exporter.app.exporter import Exporter
 from exporter.app.target import Target
 from exporter.aws.rate_limiter import AdaptiveRate, RateLimiter
 from exporter.discovery.crawler import Crawler
 from exporter.discovery.reconciler import Reconciler
+from exporter.domain import eviction
 from exporter.domain.history import _HistoryBuilder
-from exporter.domain.source_history import CountState, SourceHistory, TrackedJob
-from exporter.errors import ProviderError, Reason
+from exporter.domain.source_history import CountState, SourceHistory
+from exporter.errors import ProviderError, Reason, StoppedError
 from exporter.exposition.chunks import RenderedChunks
 from exporter.metrics import collector
 from exporter.metrics.families import optional_sample
@@ -29,314 +35,345 @@ if TYPE_CHECKING:
     import pytest
 
 
-def counts_some_ends_twice(patch: pytest.MonkeyPatch) -> None:
-    """Have a job that did not succeed add two."""
-    real: Any = _HistoryBuilder._count_end
+# Counting.
 
-    def count(self: Any, job: Any, known: Any) -> Any:
-        count_state = real(self, job, known)
+
+def counts_unsuccessful_jobs_twice(patch: pytest.MonkeyPatch) -> None:
+    """Add 2 to the total for each job that did not succeed."""
+    original: Any = _HistoryBuilder._count_end
+
+    def count_end(self: Any, job: Any, tracked: Any) -> Any:
+        count_state = original(self, job, tracked)
         if job.status != "SUCCEEDED":
             self._completed[job.status] += 1
         return count_state
 
-    patch.setattr(_HistoryBuilder, "_count_end", count)
+    patch.setattr(_HistoryBuilder, "_count_end", count_end)
 
 
-def shows_before_it_writes(patch: pytest.MonkeyPatch) -> None:
-    """Write a commit with the next one alone."""
-    waiting: dict[Store, Any] = {}
-    real = Store.commit
+def counts_evicted_jobs_again(patch: pytest.MonkeyPatch) -> None:
+    """Count an evicted job again when a stale response has it in progress."""
+    original: Any = _HistoryBuilder._initial_state
+
+    def initial_state(self: Any, merged: Any, initial_poll_end: Any) -> Any:
+        return CountState.PENDING if merged.seen_in_progress else original(self, merged, initial_poll_end)
+
+    patch.setattr(_HistoryBuilder, "_initial_state", initial_state)
+
+
+def counts_evicted_failures_twice(patch: pytest.MonkeyPatch) -> None:
+    """Add an evicted failed job to the consecutive failures again when a full reread finds it."""
+    original: Any = _HistoryBuilder._initial_state
+
+    def initial_state(self: Any, merged: Any, initial_poll_end: Any) -> Any:
+        state = original(self, merged, initial_poll_end)
+        return CountState.PRE_EXISTING if state is CountState.EVICTED else state
+
+    patch.setattr(_HistoryBuilder, "_initial_state", initial_state)
+
+
+def counts_documents_of_history(patch: pytest.MonkeyPatch) -> None:
+    """Count the growth of an evicted or pre-existing job's documents from a stale response to a current one."""
+    original: Any = _HistoryBuilder.add
+
+    def add(self: Any, merged: Any, initial_poll_end: Any) -> None:
+        before = self._jobs.get(merged.job.execution_id)
+        original(self, merged, initial_poll_end)
+        if before and before.count_state in {CountState.PRE_EXISTING, CountState.EVICTED}:
+            self._count_documents(before, self._jobs[merged.job.execution_id].max_counts)
+
+    patch.setattr(_HistoryBuilder, "add", add)
+
+
+def evicts_vanished_jobs_early(patch: pytest.MonkeyPatch) -> None:
+    """Evict a job that vanished before it ended after the normal retention, instead of a week."""
+    patch.setattr(eviction, "VANISHED_RETENTION", 0.0)
+
+
+# State.
+
+
+def publishes_before_it_commits(patch: pytest.MonkeyPatch) -> None:
+    """Delay each commit until the next one."""
+    delayed: dict[Store, Any] = {}
+    original = Store.commit
 
     def commit(self: Store, histories: Any) -> None:
-        real(self, waiting.pop(self, {}))
-        waiting[self] = dict(histories)
+        original(self, delayed.pop(self, {}))
+        delayed[self] = dict(histories)
 
     patch.setattr(Store, "commit", commit)
 
 
-def has_the_window_wrong(patch: pytest.MonkeyPatch) -> None:
-    """Leave out the oldest hour of the window."""
-    _redeclare(
-        patch, "qbusiness_sync_jobs", lambda real, context: real(replace(context, window=context.window - 3600.0))
-    )
+def loses_totals_in_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """Load no totals of completed jobs from the state file."""
+    original = codec.load_history
+
+    def load_history(totals: Any, jobs: Any) -> Any:
+        history = original(totals, jobs)
+        return replace(history, completed={}) if jobs else history
+
+    patch.setattr(codec, "load_history", load_history)
+
+
+def loses_document_counts_in_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """Load no document counts of jobs in progress, so that they count again."""
+    original = codec.load_job
+
+    def load_job(text: Any) -> Any:
+        tracked = original(text)
+        return replace(tracked, max_counts=type(tracked.max_counts)()) if tracked.is_in_progress else tracked
+
+    patch.setattr(codec, "load_job", load_job)
+
+
+# Polling.
 
 
 def reads_one_page(patch: pytest.MonkeyPatch) -> None:
-    """See nothing of later pages."""
-    real: Any = lookback._JobAccumulator.read
+    """Ignore all pages after the first."""
+    original: Any = lookback._JobAccumulator.read
 
     def read(self: Any, pages: Any) -> Any:
-        yield from real(self, [page for number, page in enumerate(pages) if number == 0])
+        yield from original(self, [page for number, page in enumerate(pages) if number == 0])
 
     patch.setattr(lookback._JobAccumulator, "read", read)
 
 
-def forgets_what_is_not_found(patch: pytest.MonkeyPatch) -> None:
-    """Show a source whose poll says 404 no more."""
-    real = Poller._fail
+def treats_unreadable_jobs_as_vanished(patch: pytest.MonkeyPatch) -> None:
+    """Treat a job in progress as vanished when its entry is invalid, and never look for it again."""
+    original: Any = QBusiness.sync_jobs
 
-    def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
-        real(self, source, watch, error)
+    def sync_jobs(self: Any, *arguments: Any, **filters: Any) -> Any:
+        return (replace(page, whole=True) for page in original(self, *arguments, **filters))
+
+    patch.setattr(QBusiness, "sync_jobs", sync_jobs)
+    patch.setattr(SourceHistory, "unfinished_jobs", SourceHistory.jobs_in_progress)
+
+
+def removes_sources_that_are_not_found(patch: pytest.MonkeyPatch) -> None:
+    """Remove a data source from the page when a poll fails with 404."""
+    original: Any = Poller._fail
+
+    def fail(self: Any, source: Any, state: Any, error: Any) -> None:
+        original(self, source, state, error)
         if error.reason is Reason.NOT_FOUND:
             self._context.publisher.remove_source(source.id)
 
     patch.setattr(Poller, "_fail", fail)
 
 
-def keeps_quiet_about_failures(patch: pytest.MonkeyPatch) -> None:
-    """Show a failed poll as one that worked."""
-    real = Poller._fail
+def reports_failed_polls_as_successful(patch: pytest.MonkeyPatch) -> None:
+    """Expose a failed poll as a successful one."""
+    original: Any = Poller._fail
 
-    def fail(self: Any, source: Any, watch: Any, error: Any) -> None:
-        real(self, source, watch, error)
-        watch.failing = None
-        self._publish_safely(source, watch)
+    def fail(self: Any, source: Any, state: Any, error: Any) -> None:
+        original(self, source, state, error)
+        state.failing = None
+        self._publish_safely(source, state)
 
     patch.setattr(Poller, "_fail", fail)
 
 
-def is_fresh_by_the_hosts_clock(patch: pytest.MonkeyPatch) -> None:
-    """Take for the time of a poll the host's, which may be wrong by hours."""
-    real = Poller._save_and_publish
+def uses_the_hosts_clock_for_polls(patch: pytest.MonkeyPatch) -> None:
+    """Expose the time of a poll by the host's clock, which may be wrong by hours."""
+    original: Any = Poller._save_and_publish
 
-    def show(self: Any, source: Any, watch: Any) -> None:
-        if watch.polled_at is not None and watch.was_polled:
-            watch.polled_at = self._clock.time()
-        real(self, source, watch)
+    def save_and_publish(self: Any, source: Any, state: Any) -> None:
+        if state.polled_at is not None and state.was_polled:
+            state.polled_at = self._clock.time()
+        original(self, source, state)
 
-    patch.setattr(Poller, "_keep_and_show", show)
+    patch.setattr(Poller, "_save_and_publish", save_and_publish)
 
 
-def heeds_no_budget(patch: pytest.MonkeyPatch) -> None:
-    """Send requests as they come."""
+def drops_sources_that_fail_often(patch: pytest.MonkeyPatch) -> None:
+    """Stop polling a data source after four consecutive failures."""
+    original: Any = PollQueue.complete
+
+    def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
+        original(self, source, outcome, now)
+        if self._failures.get(str(source.id), 0) > 3:
+            self._tickets.pop(str(source.id), None)
+
+    patch.setattr(PollQueue, "complete", complete)
+
+
+def polls_idle_sources_too_rarely(patch: pytest.MonkeyPatch) -> None:
+    """Use twice the idle interval."""
+    original: Any = PollQueue.__init__
+
+    def init(self: Any, intervals: Any, *rest: Any) -> None:
+        original(self, replace(intervals, idle=2 * intervals.idle), *rest)
+
+    patch.setattr(PollQueue, "__init__", init)
+
+
+def polls_active_sources_too_rarely(patch: pytest.MonkeyPatch) -> None:
+    """Use the idle interval for a data source with a sync in progress."""
+    original: Any = PollQueue.complete
+
+    def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
+        original(self, source, replace(outcome, active=False), now)
+
+    patch.setattr(PollQueue, "complete", complete)
+
+
+# Requests.
+
+
+def ignores_the_rate_limit(patch: pytest.MonkeyPatch) -> None:
+    """Send every request at once."""
     patch.setattr(AdaptiveRate, "reserve", lambda _self, now: now)
 
 
-def begins_anew_after_a_restart(patch: pytest.MonkeyPatch) -> None:
-    """Read back nothing of what was written of totals."""
-    real = codec.load_history
-    patch.setattr(
-        "exporter.store.codec.load_history",
-        lambda totals, known: replace(real(totals, known), completed={}) if known else real(totals, known),
-    )
+def sends_requests_while_it_stops(patch: pytest.MonkeyPatch) -> None:
+    """Send the requests that wait for the rate limiter when the program stops."""
+    original: Any = RateLimiter.acquire
+
+    def acquire(self: Any) -> None:
+        try:
+            original(self)
+        except StoppedError:
+            return
+
+    patch.setattr(RateLimiter, "acquire", acquire)
 
 
-def forgets_figures_in_a_restart(patch: pytest.MonkeyPatch) -> None:
-    """Count the documents of a job that goes on again."""
-    real = codec.load_job
-    patch.setattr("exporter.store.codec.load_job", lambda text: _without_figures(real(text)))
+# Discovery.
 
 
-def _without_figures(known: TrackedJob) -> TrackedJob:
-    return replace(known, max_counts=type(known.max_counts)()) if known.in_progress else known
-
-
-def takes_what_it_cannot_read_for_gone(patch: pytest.MonkeyPatch) -> None:
-    """Have a job in progress vanish where its entry is odd, and never look for it again."""
-    real: Any = QBusiness.sync_jobs
-
-    def sync_jobs(self: Any, *arguments: Any, **filters: Any) -> Any:
-        return (replace(page, counts_from_zero=True) for page in real(self, *arguments, **filters))
-
-    patch.setattr(QBusiness, "sync_jobs", sync_jobs)
-    patch.setattr(SourceHistory, "unended", SourceHistory.in_progress)
-
-
-def has_stopping_jobs_ended(patch: pytest.MonkeyPatch) -> None:
-    """Show a job that is STOPPING as over."""
-    _redeclare(
-        patch,
-        "qbusiness_sync_running",
-        lambda _real, context: optional_sample(sum(job.status != "STOPPING" for job in context.running)),
-    )
-
-
-def _redeclare(patch: pytest.MonkeyPatch, name: str, samples: Callable[[Any, Any], Any]) -> None:
-    """Have a family give other samples."""
-    family: Any = next(family for part in collector._PARTS for family in part if family.name == name)
-    other = replace(family, samples=partial(samples, family.samples))
-    parts = tuple(tuple(other if one is family else one for one in part) for part in collector._PARTS)
-    patch.setattr(collector, "_PARTS", parts)
-    for index, old in (("WINDOW_FAMILIES", 3), ("SCHEDULE_FAMILIES", 1), ("OBJECTIVE_FAMILIES", 2)):
-        patch.setattr(collector, index, parts[old])
-
-
-def loses_sources_to_an_outage(patch: pytest.MonkeyPatch) -> None:
-    """Take a listing that fails for an empty one."""
-    real: Any = Crawler._listing
+def treats_a_failed_listing_as_empty(patch: pytest.MonkeyPatch) -> None:
+    """Remove all data sources of an index when their listing fails."""
+    original: Any = Crawler._listing
 
     def listing(self: Any, index: Any, where: str) -> Any:
         try:
-            return real(self, index, where)
+            return original(self, index, where)
         except ProviderError:
             return Listing({})
 
     patch.setattr(Crawler, "_listing", listing)
 
 
-def drops_a_source_that_fails_often(patch: pytest.MonkeyPatch) -> None:
-    """Poll a source that failed four times in a row no more."""
-    real = PollQueue.complete
+def never_updates_an_index(patch: pytest.MonkeyPatch) -> None:
+    """Keep the first size of an index."""
+    original: Any = Reconciler._publish_index
+    first: dict[Any, Any] = {}
 
-    def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
-        real(self, source, outcome, now)
-        if self._failures.get(str(source.id), 0) > 3:
-            self._turns.pop(str(source.id), None)
+    def publish_index(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
+        original(self, index, application, name, first.setdefault((self, index), facts))
 
-    patch.setattr(PollQueue, "done", complete)
+    patch.setattr(Reconciler, "_publish_index", publish_index)
 
 
-def shows_half_a_source(patch: pytest.MonkeyPatch) -> None:
-    """Leave some families out of a change."""
-    real = RenderedChunks.put
+# Exposition.
+
+
+def exposes_part_of_a_source(patch: pytest.MonkeyPatch) -> None:
+    """Leave families out of the change of a data source."""
+    original: Any = RenderedChunks.put
 
     def put(self: Any, key: str, families: Any) -> None:
-        most = dict(list(families.items())[:-12]) if self._chunks and len(families) > 20 else families
-        real(self, key, most)
+        some = dict(list(families.items())[:-12]) if self._chunks and len(families) > 20 else families
+        original(self, key, some)
 
     patch.setattr(RenderedChunks, "put", put)
 
 
-def takes_readiness_back(patch: pytest.MonkeyPatch) -> None:
-    """Be unready when there is an outage after the first pass."""
-    real = Target.unready
-    patch.setattr(Target, "unready", lambda self: real(self) or (None if self.is_up else "down"))
-    patch.setattr("exporter.app.exporter.Exporter.unready", lambda self: self._not_yet_ready())
+def revokes_readiness(patch: pytest.MonkeyPatch) -> None:
+    """Report not ready during an outage after the first pass."""
+    original: Any = Target.unready
+
+    def unready(self: Any) -> str | None:
+        return original(self) or (None if self.reachability.is_up else "down")
+
+    patch.setattr(Target, "unready", unready)
+    patch.setattr(Exporter, "unready", Exporter._not_yet_ready)
 
 
-def counts_again_what_seems_to_run_again(patch: pytest.MonkeyPatch) -> None:
-    """Have a job that was counted and forgotten make news when an old answer has it in progress."""
-    real: Any = _HistoryBuilder._initial_state
+def shortens_the_window(patch: pytest.MonkeyPatch) -> None:
+    """Leave out the oldest hour of polling.window."""
+
+    def samples(original: Any, view: Any) -> Any:
+        return original(replace(view, window=view.window - 3600.0))
+
+    _replace_samples(patch, "qbusiness_sync_jobs", samples)
+
+
+def treats_stopping_jobs_as_ended(patch: pytest.MonkeyPatch) -> None:
+    """Leave STOPPING jobs out of the running ones."""
+
+    def samples(_original: Any, view: Any) -> Any:
+        return optional_sample(sum(job.status != "STOPPING" for job in view.running))
+
+    _replace_samples(patch, "qbusiness_sync_running", samples)
+
+
+def reports_indexing_jobs_as_syncing(patch: pytest.MonkeyPatch) -> None:
+    """Count SYNCING_INDEXING jobs of the window as SYNCING."""
+
+    def samples(original: Any, view: Any) -> Any:
+        counts = dict(original(view))
+        if counts:
+            counts["SYNCING",] += counts["SYNCING_INDEXING",]
+            counts["SYNCING_INDEXING",] = 0
+        return counts.items()
+
+    _replace_samples(patch, "qbusiness_sync_jobs", samples)
+
+
+def ignores_aborted_jobs_between_failures(patch: pytest.MonkeyPatch) -> None:
+    """Let the consecutive failures continue across an ABORTED job."""
+
+    def samples(original: Any, view: Any) -> Any:
+        history = view.history
+        if history is None:
+            return original(view)
+        jobs = {id_: tracked for id_, tracked in history.jobs.items() if tracked.job.status != "ABORTED"}
+        return original(replace(view, snapshot=replace(view.snapshot, history=replace(history, jobs=jobs))))
+
+    _replace_samples(patch, "qbusiness_consecutive_failed_syncs", samples)
+
+
+def _replace_samples(patch: pytest.MonkeyPatch, name: str, samples: Callable[[Any, Any], Any]) -> None:
+    """Replace the samples of a family. `samples` gets the original function and a SourceView."""
+
+    def replaced(family: Any) -> Any:
+        return replace(family, samples=partial(samples, family.samples)) if family.name == name else family
+
+    assert any(family.name == name for family in collector.FAMILIES)
+    parts: tuple[Any, ...] = collector._PARTS
     patch.setattr(
-        _HistoryBuilder,
-        "_standing",
-        lambda self, seen, first: CountState.PENDING if seen.seen_running else real(self, seen, first),
+        collector, "_PARTS", tuple(replace(part, families=tuple(map(replaced, part.families))) for part in parts)
     )
 
 
-def counts_twice_in_a_row_what_was_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """Have a FAILED job that was forgotten and is found again add to the row of failures."""
-    real: Any = _HistoryBuilder._initial_state
-
-    def standing(self: Any, seen: Any, first_look: Any) -> Any:
-        found = real(self, seen, first_look)
-        return CountState.PRE_EXISTING if found is CountState.EVICTED else found
-
-    patch.setattr(_HistoryBuilder, "_standing", standing)
-
-
-def counts_documents_of_what_was_over(patch: pytest.MonkeyPatch) -> None:
-    """Have the figures of a job that was forgotten grow from an old answer to a new one."""
-    real: Any = _HistoryBuilder.add
-
-    def add(self: Any, seen: Any, first_look: Any) -> None:
-        before = self._jobs.get(seen.job.execution_id)
-        real(self, seen, first_look)
-        if before and before.count_state in {CountState.PRE_EXISTING, CountState.EVICTED}:
-            self._count_documents(before, self._jobs[seen.job.execution_id].max_counts)
-
-    patch.setattr(_HistoryBuilder, "add", add)
-
-
-def forgets_soon_what_vanished(patch: pytest.MonkeyPatch) -> None:
-    """Forget a job that had not ended a day after it was no longer listed."""
-    patch.setattr("exporter.domain.history.LONGEST_GONE", 0.0)
-
-
-def polls_the_quiet_too_rarely(patch: pytest.MonkeyPatch) -> None:
-    """Let twice the interval pass."""
-    real = PollQueue.__init__
-
-    def begin(self: Any, intervals: Any, *rest: Any) -> None:
-        real(self, replace(intervals, idle=2 * intervals.idle), *rest)
-
-    patch.setattr(PollQueue, "__init__", begin)
-
-
-def polls_what_syncs_too_rarely(patch: pytest.MonkeyPatch) -> None:
-    """Treat a source that syncs as a quiet one."""
-    real = PollQueue.complete
-
-    def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
-        real(self, source, replace(outcome, active=False), now)
-
-    patch.setattr(PollQueue, "done", complete)
-
-
-def sends_while_it_stops(patch: pytest.MonkeyPatch) -> None:
-    """Have a stop let those who wait for the budget send."""
-
-    def acquire(self: Any) -> None:
-        with self._mutex:
-            now = self._host.monotonic()
-            moment = self._pace.reserve(now)
-        self._stop.wait(moment - now)
-
-    patch.setattr(RateLimiter, "admit", acquire)
-
-
-def goes_on_counting_failures(patch: pytest.MonkeyPatch) -> None:
-    """Have a row of failures go on beyond what an ABORTED job ended."""
-
-    def samples(real: Any, context: Any) -> Any:
-        history = context.history
-        if history is None:
-            return real(context)
-        jobs = {id_: known for id_, known in history.jobs.items() if known.job.status != "ABORTED"}
-        return real(replace(context, snapshot=replace(context.snapshot, history=replace(history, jobs=jobs))))
-
-    _redeclare(patch, "qbusiness_consecutive_failed_syncs", samples)
-
-
-def shows_an_index_as_it_was(patch: pytest.MonkeyPatch) -> None:
-    """Show of an index what was said of it first."""
-    real: Any = Reconciler._publish_index
-    first: dict[Any, Any] = {}
-
-    def show(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
-        real(self, index, application, name, first.setdefault((self, index), facts))
-
-    patch.setattr(Reconciler, "_publish_index", show)
-
-
-def has_what_indexes_as_syncing(patch: pytest.MonkeyPatch) -> None:
-    """Count jobs in the window that are SYNCING_INDEXING under another status."""
-
-    def samples(real: Any, context: Any) -> Any:
-        counted = dict(real(context))
-        if counted:
-            counted["SYNCING",] += counted["SYNCING_INDEXING",]
-            counted["SYNCING_INDEXING",] = 0
-        return counted.items()
-
-    _redeclare(patch, "qbusiness_sync_jobs", samples)
-
-
 DEFECTS = (
-    counts_some_ends_twice,
-    shows_before_it_writes,
-    has_the_window_wrong,
+    counts_unsuccessful_jobs_twice,
+    counts_evicted_jobs_again,
+    counts_evicted_failures_twice,
+    counts_documents_of_history,
+    evicts_vanished_jobs_early,
+    publishes_before_it_commits,
+    loses_totals_in_a_restart,
+    loses_document_counts_in_a_restart,
     reads_one_page,
-    forgets_what_is_not_found,
-    keeps_quiet_about_failures,
-    is_fresh_by_the_hosts_clock,
-    heeds_no_budget,
-    begins_anew_after_a_restart,
-    forgets_figures_in_a_restart,
-    takes_what_it_cannot_read_for_gone,
-    has_stopping_jobs_ended,
-    loses_sources_to_an_outage,
-    drops_a_source_that_fails_often,
-    shows_half_a_source,
-    takes_readiness_back,
-    counts_again_what_seems_to_run_again,
-    counts_documents_of_what_was_over,
-    counts_twice_in_a_row_what_was_forgotten,
-    forgets_soon_what_vanished,
-    polls_the_quiet_too_rarely,
-    polls_what_syncs_too_rarely,
-    sends_while_it_stops,
-    goes_on_counting_failures,
-    shows_an_index_as_it_was,
-    has_what_indexes_as_syncing,
+    treats_unreadable_jobs_as_vanished,
+    removes_sources_that_are_not_found,
+    reports_failed_polls_as_successful,
+    uses_the_hosts_clock_for_polls,
+    drops_sources_that_fail_often,
+    polls_idle_sources_too_rarely,
+    polls_active_sources_too_rarely,
+    ignores_the_rate_limit,
+    sends_requests_while_it_stops,
+    treats_a_failed_listing_as_empty,
+    never_updates_an_index,
+    exposes_part_of_a_source,
+    revokes_readiness,
+    shortens_the_window,
+    treats_stopping_jobs_as_ended,
+    reports_indexing_jobs_as_syncing,
+    ignores_aborted_jobs_between_failures,
 )
