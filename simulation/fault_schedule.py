@@ -47,7 +47,7 @@ class Operator(Protocol):
     def crash_at(self, point: str, pause: float) -> None:
         """Kill the process, now or when it reaches a point, and start it again after a pause."""
 
-    def stop(self, pause: float, *, amid_requests: bool = False) -> None:
+    def stop(self, pause: float, *, during_request: bool = False) -> None:
         """Stop the process cleanly, now or soon after the next request, and start it again after a pause."""
 
     def reload(self, settings: dict[str, Any]) -> None:
@@ -134,27 +134,27 @@ class FaultSchedule:
         account.responses.distrust(
             source, until, about_ends=kind in WRONG_ENDS, about_documents=kind in WRONG_DOCUMENTS
         )
-        self._state.trace.note("lie", account.name, kind, source, until)
+        self._state.trace.note("wrong data", account.name, kind, source, until)
 
     def _stale_replica(self) -> None:
         account, now, until = self._account(), self._state.clock.now, self._random_end(DAY)
-        kind = self._rng.choice(("lags", "twice", "stands still"))
+        kind = self._rng.choice(("lagging", "duplicated", "frozen"))
         seconds = self._rng.uniform(5.0, MAX_FIRST_POLL_AGE)
-        if kind == "stands still":
+        if kind == "frozen":
             until = min(self._until, now + self._rng.uniform(HOUR, DAY))  # long enough for a full reread
         polled = account.responses.all_polled_since()
-        if polled is None and kind != "twice":
+        if polled is None and kind != "duplicated":
             return
         account.responses.distrust(None, until)
-        if kind == "lags":
+        if kind == "lagging":
             account.api.lag = seconds
-        elif kind == "stands still":
+        elif kind == "frozen":
             account.api.frozen_at = self._time_of_old_job(account, polled or now)
         else:
             if polled is not None and self._rng.random() < 1 / 2:
                 seconds = now - self._time_of_old_job(account, polled)
             account.add_duplicates(seconds, until)
-        self._state.trace.note("replica", account.name, kind, seconds, account.api.frozen_at, until)
+        self._state.trace.note("stale replica", account.name, kind, seconds, account.api.frozen_at, until)
         self._state.clock.at(until, account.end_staleness)
 
     def _time_of_old_job(self, account: SimulatedAccount, since: float) -> float:
@@ -187,7 +187,7 @@ class FaultSchedule:
         until = min(self._until, now + seconds)
         source.unlisted[job] = until
         account.responses.distrust(source.id, until)
-        self._state.trace.note("unlisted", account.name, source.id, job, until)
+        self._state.trace.note("missing job", account.name, source.id, job, until)
 
     # Faults of the network, the host and the process.
 
@@ -195,21 +195,21 @@ class FaultSchedule:
         account = self._account()
         account.cut_until = self._random_end(MAX_DOWNTIME)
         account.sts_works = self._rng.random() < 1 / 2
-        self._state.trace.note("network cut", account.name, account.cut_until, account.sts_works)
+        self._state.trace.note("outage", account.name, account.cut_until, account.sts_works)
 
     def _slowness(self) -> None:
         account, until = self._account(), self._random_end()
         seconds = self._rng.choice((2.0, 4.5, 15.0))
         account.service.faults.add("slow", seconds=seconds, until=until)
-        self._state.trace.note("slow", account.name, seconds, until)
+        self._state.trace.note("slow responses", account.name, seconds, until)
 
     def _crash(self) -> None:
-        point = self._rng.choice(("now", "amid requests", "before commit", "after commit"))
-        self._state.trace.note("crash to come", point)
+        point = self._rng.choice(("now", "during a request", "before commit", "after commit"))
+        self._state.trace.note("crash scheduled", point)
         self._operator.crash_at(point, self._downtime())
 
     def _restart(self) -> None:
-        self._operator.stop(self._downtime(), amid_requests=self._rng.random() < 1 / 2)
+        self._operator.stop(self._downtime(), during_request=self._rng.random() < 1 / 2)
 
     def _downtime(self) -> float:
         usual = self._rng.choice((5.0, 5.0, 10 * MINUTE, 3 * HOUR, DAY))
@@ -232,14 +232,14 @@ class FaultSchedule:
     def _fleet_change(self) -> None:
         account = self._account()
         index = self._rng.choice([index for application in account.fleet.applications for index in application.indexes])
-        change = self._rng.choice(("appears", "goes", "renamed", "updated", "index updated"))
+        change = self._rng.choice(("added", "removed", "renamed", "updated", "index updated"))
         sources, now = index.data_sources, self._state.clock.now
-        if change == "appears" and account.has_current_data:
+        if change == "added" and account.has_current_data:
             self._state.sources_added += 1
             name = f"late-{account.name}-{self._state.sources_added}"
             sources.append(make_source(self._rng, name, now, self._state.ends))
             self._state.add_source(account, sources[-1])
-        elif change == "goes" and sources:
+        elif change == "removed" and sources:
             removed = sources.pop(self._rng.randrange(len(sources)))
             self._state.removed_sources.add(removed.id)
         elif change == "renamed" and sources:
@@ -251,7 +251,7 @@ class FaultSchedule:
         else:
             self._resize(index)
             account.responses.record_index_sizes()
-        self._state.trace.note("fleet", account.name, index.name, change)
+        self._state.trace.note("fleet change", account.name, index.name, change)
 
     def _resize(self, index: SimulatedIndex) -> None:
         index.documents += self._rng.randint(0, 500)

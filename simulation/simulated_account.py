@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SYNC_JOBS = "ListDataSourceSyncJobs"
 MAX_FIRST_POLL_AGE = 15 * MINUTE  # how old the data of a data source's first poll may be
 RATE_WINDOW = 10.0  # seconds in which the invariants count attempts
-_TRACE_NAMES = {"time_filter": "reading", "paging": "pages"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class SimulatedAccount:
         self.responses = ResponseLog(fleet, clock)
         self.attempts: dict[str, deque[float]] = defaultdict(deque)
         self.on_attempt: Callable[[str, deque[float]], None] = lambda _target, _moments: None
-        trace.note("account", name, sorted((_TRACE_NAMES.get(key, key), value) for key, value in listing.items()))
+        trace.note("account", name, sorted(listing.items()))
 
     # The network.
 

@@ -69,14 +69,14 @@ class SimulatedWorld:
         self._pause = pause
         if point == "now":
             self._crash()
-        elif point == "amid requests":
+        elif point == "during a request":
             self._after_next_attempt = self._crash
         else:
             self._crash_point = point
 
-    def stop(self, pause: float, *, amid_requests: bool = False) -> None:
+    def stop(self, pause: float, *, during_request: bool = False) -> None:
         """Stop the process cleanly, now or soon after the next request, and start it again after a pause."""
-        if amid_requests:
+        if during_request:
             self._after_next_attempt = partial(self.stop, pause)
             return
         process = self.process
@@ -181,7 +181,7 @@ class SimulatedWorld:
             self._checker.scrape(self.process)
 
     def _end_faults(self) -> None:
-        self.state.trace.note("healed")
+        self.state.trace.note("faults ended")
         for account in self.state.accounts:
             account.clear_faults()
         self.state.disk_full_until, self._crash_point, self._after_next_attempt = 0.0, None, None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SEEDS = range(1, 1001)
 MAX_SEEDS = 100  # seeds that may run until one finds a defect
-FREQUENT_EVENTS = ("crash", "stop", "reload", "fault", "lie", "replica", "disk full")
+FREQUENT_EVENTS = ("crash", "stop", "reload", "fault", "wrong data", "stale replica", "disk full")
 
 
 def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> None:
