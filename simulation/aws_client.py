@@ -82,7 +82,7 @@ class VirtualAwsClient(AwsClient):
     """An AWS client that sends nothing over a real network."""
 
     def __init__(self, network_of: Any, target: TargetConfig, *rest: Any) -> None:
-        """`network_of` returns the network of a target."""
+        """Create the client of a target, whose network `network_of` returns."""
         super().__init__(target, *rest)
         self._network: SimulatedNetwork = network_of(target)
 

@@ -1,4 +1,4 @@
-"""The state file on a disk that can be full, and the points of a commit at which the process may crash."""
+"""The state file on a disk that can be full, with points at which the process may crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faults of a week: of the service, the network, the disk, the clock and the process, and changes by operators."""
+"""The faults of a week (service, network, disk, clock and process), and the changes by operators."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MAX_DOWNTIME = 30 * HOUR  # short enough that the service still lists every job 
 
 
 class Operator(Protocol):
-    """What the schedule does to the program, and what it has to know about it."""
+    """The actions of the schedule on the program, and what it has to know about it."""
 
     def crash_at(self, point: str, pause: float) -> None:
         """Kill the process, now or when it reaches a point, and start it again after a pause."""
@@ -158,9 +158,9 @@ class FaultSchedule:
         self._state.clock.at(until, account.end_staleness)
 
     def _time_of_old_job(self, account: SimulatedAccount, since: float) -> float:
-        """Return a time after `since` at which a job was in progress that ended more than a day ago, or `since`.
+        """Return a time at which a job was in progress that ended more than a day ago, or `since`.
 
-        The exporter may have evicted such a job.
+        The job started after `since`. The exporter may have evicted it.
         """
         now = self._state.clock.now
         jobs = [

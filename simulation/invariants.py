@@ -40,7 +40,7 @@ INDEPENDENT_OF_POLLS = ("qbusiness_data_source_", POLL_SUCCESS)
 
 @dataclass(slots=True)
 class PreviousScrape:
-    """What the previous scrape of the same process had."""
+    """The content of the previous scrape of the same process."""
 
     reloads: int
     sources: set[str] = field(default_factory=set)
@@ -125,7 +125,7 @@ class InvariantChecker:
         return page
 
     def final(self) -> None:
-        """Check the end of the week: every data source is on the page, up and fresh, and all totals are complete."""
+        """Check the end of the week: every data source is exposed, up and fresh, and all totals are complete."""
         process, now = self._process, self._state.clock.now
         assert process is not None
         page = self.scrape(process)
@@ -246,7 +246,7 @@ class InvariantChecker:
         return expected
 
     def _success_deadline(self, process: Process) -> float | None:
-        """Return the seconds within which a data source that is up had a response, or None too soon after a change."""
+        """Return the seconds within which a data source that is up had a response, or None after a recent change."""
         deadline, now = 2 * self._idle_interval() + SLOW_POLLS, self._state.clock.now
         return deadline if min(now - process.started, now - self._settings_changed_at) > deadline else None
 

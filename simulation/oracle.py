@@ -144,12 +144,12 @@ def _consecutive_failures(ended: list[PlannedJob]) -> int:
 
 
 def was_running(source: PlannedSource, moment: float) -> bool:
-    """Return whether a job was in progress at a time, and for so long that a poll must have found it."""
+    """Return whether a job was in progress for so long before a time that a poll found it."""
     return any(job.started < moment - MAX_POLL and job.ends > moment for job in source.jobs)
 
 
 def started_by_status(source: PlannedSource, since: float, until: tuple[float, float]) -> dict[str, Bounds]:
-    """Return the number of jobs that started since a time, by their status at a time between the two of `until`."""
+    """Return the jobs that started since a time, by their status at a time between those of `until`."""
     low, high = dict.fromkeys(STATUSES, 0), dict.fromkeys(STATUSES, 0)
     begin, end = bisect_right(source.starts, since - SLACK - MAX_LATENCY), bisect_right(source.starts, until[1])
     for job in source.jobs[begin:end]:

@@ -27,7 +27,7 @@ Families = dict[str, dict[Labels, float]]
 
 @dataclass(frozen=True, slots=True)
 class ParsedSeries:
-    """The parts of a series: the id label of its data source or index, if it has one, and its other labels."""
+    """The parts of a series. `identity` is the id label of its data source or index, if it has one."""
 
     name: str
     labels: dict[str, str]

@@ -1,4 +1,4 @@
-"""The program as a process: the exporter that `serve` runs, on a virtual host, with a state file that survives it."""
+"""The program as a process: the exporter of `serve` on a virtual host, with a persistent state file."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Process:
     def known_running(self, key: str) -> list[str]:
         """Return the jobs of a data source that the state file has as in progress."""
         history = self._store.history(key) if self._store and not self._store.has_unwritten() else None
-        return [job.execution_id for job in history.in_progress()] if history else []
+        return [job.execution_id for job in history.jobs_in_progress()] if history else []
 
     def reload(self, settings: dict[str, Any]) -> list[str]:
         """Reload the program with another configuration; return the problems of the reload."""

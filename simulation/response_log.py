@@ -1,4 +1,4 @@
-"""What the service of an account really returned: the invariants compare the page with it."""
+"""The real responses of an account's service. The invariants compare the page with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IndexSize = tuple[int, int, int]  # documents, bytes of text, units of capacity
 
 @dataclass(slots=True)
 class SourceRecord:
-    """The responses about one data source, and until when they may be wrong.
+    """The responses about one data source, and the time until which they may be wrong.
 
     `usable` are the times of the usable responses. `stale` is how old the data of the first poll may have been. A job
     is read again for hours, but not forever. So durations or documents that were wrong until then stay lost.
@@ -82,7 +82,7 @@ class ResponseLog:
             record.documents_lost |= about_documents
 
     def all_polled_since(self) -> float | None:
-        """Return the time by which every data source was polled once, or None where one was not."""
+        """Return the time by which every data source was polled once, or None if one was not."""
         moments = [self.sources[source.id].first_poll for _, _, source in self._fleet.data_sources()]
         if None in moments:
             return None

@@ -25,7 +25,7 @@ RECOVERY = 12 * HOUR  # long enough for every back-off to expire and for a full 
 
 
 class WeekState:
-    """The accounts, the configuration in force and the faults of the host.
+    """The accounts, the active configuration and the faults of the host.
 
     The world creates it and hands it to the fault schedule, the process and the invariants. It knows none of them.
     """

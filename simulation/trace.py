@@ -27,7 +27,7 @@ class Trace:
     def __init__(
         self, clock: VirtualClock, show: Callable[[str], None] | None = None, directory: str = "no directory"
     ) -> None:
-        """`directory` holds the state file. Each run has another one, so the digest leaves it out."""
+        """Create an empty trace. `directory` differs between runs, so the digest leaves it out."""
         self._directory = directory
         self._clock = clock
         self._show = show

@@ -65,7 +65,7 @@ class Waiter:
         return bool(host.clock.hub.switch())
 
     def wake(self) -> None:
-        """Let the greenlet continue at the current time. Other callbacks may run first."""
+        """Resume the greenlet at the current time. Other callbacks may run first."""
         self._host.clock.after(0.0, lambda: self._resume(woken=True))
 
     def _resume(self, *, woken: bool) -> None:

@@ -107,7 +107,7 @@ class SimulatedWorld:
         self.state.clock.after(self.state.rng.expovariate(1 / SCRAPE_AFTER_FAULT), self._scrape)
 
     def known_running(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has as in progress, so that a crash cannot lose them."""
+        """Return the jobs in progress of a data source that a crash cannot lose."""
         return self.process.known_running(key) if self.process and not self.is_full() else []
 
     # What the disk calls.

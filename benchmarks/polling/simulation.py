@@ -38,7 +38,7 @@ DAY = 86400.0
 
 
 @dataclass(slots=True)
-class VirtualClock:
+class BenchmarkClock:
     """Everybody's time: AWS's, the host's, and the one that never steps."""
 
     at: float
@@ -100,7 +100,7 @@ class Service:
 class StateStore:
     """What is remembered, and when each job's end was counted."""
 
-    clock: VirtualClock
+    clock: BenchmarkClock
     counted: dict[str, float] = field(default_factory=dict)
     _histories: dict[str, SourceHistory] = field(default_factory=dict)
 
@@ -151,7 +151,7 @@ class Simulation:
     """One target from its start on."""
 
     def __init__(self, sources: list[Source], start: float, requests_per_second: float) -> None:
-        self.clock = VirtualClock(start)
+        self.clock = BenchmarkClock(start)
         self.store = StateStore(self.clock)
         self.service = Service(
             self.clock, AdaptiveRate(requests_per_second, start), {source.id: source for source in sources}

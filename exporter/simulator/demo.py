@@ -1,4 +1,4 @@
-"""The demo's fleet: a dozen data sources, each an example of one situation, at a pace that a person can watch."""
+"""The demo's fleet: a dozen data sources, each an example of one situation, with short sync jobs."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _flaky(dice: random.Random) -> PlannedJob:
             outcome="FAILED",
             documents={"added": 0, "modified": 0, "deleted": 0, "failed": 0, "scanned": 0},
             error_code="InternalError",
-            error_message='The service said:\n"503 Service Unavailable"\nand closed the connection <html>&amp;</html>',
+            error_message='It returned\n"503 Service Unavailable"\nand closed the connection <html>&amp;</html>',
         )
     return _healthy(90, crawl_seconds=15, index_seconds=6)(dice)
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from exporter.simulator.wire import validation_error
 
 # Faults issue tokens of their own. A first-page token leads back to the first page, and counts as the page that issued
-# it, so that a fault of that page goes on. A prefix on a real token leads to the same page, or to one that begins an
-# entry before or after it.
+# it, so that a fault of that page still applies. A prefix on a real token leads to the same page, or to one that
+# begins an entry before or after it.
 _FIRST_PAGE_TOKEN = re.compile(r"(?:same|loop-[ab])-([12])")
 AGAIN, BACK, PAST = "again-", "back-", "past-"
 _OFFSETS = {AGAIN: 0, BACK: -1, PAST: 1}
@@ -20,7 +20,7 @@ _KEY = b"simulated"
 
 
 class PageCursor(NamedTuple):
-    """The position of a page: its number, the number of items before it, and the time of the first page's request."""
+    """The position of a page: its number, the items before it, and when the first page was requested."""
 
     page: int
     offset: int
@@ -28,13 +28,16 @@ class PageCursor(NamedTuple):
 
 
 def encode_token(cursor: PageCursor, listing: str) -> str:
-    """Return the token of a page of a listing; `listing` is the path and the filters that the token is valid for."""
+    """Return the token of a page.
+
+    `listing` is the path and the filters that the token is valid for.
+    """
     text = json.dumps(cursor)
     return base64.b64encode(f"{_signature(text, listing)}{text}".encode()).decode()
 
 
 def decode_token(token: str | None, listing: str, now: float) -> PageCursor:
-    """Return the position that a token leads to, the first page without one; raise ServiceError for a foreign token."""
+    """Return the position in a token, or the first page without one; raise ServiceError for an invalid token."""
     prefix = next((prefix for prefix in _OFFSETS if (token or "").startswith(prefix)), "")
     token = (token or "").removeprefix(prefix)
     if not token or _FIRST_PAGE_TOKEN.fullmatch(token):
@@ -51,7 +54,7 @@ def decode_token(token: str | None, listing: str, now: float) -> PageCursor:
 
 
 def page_number(token: str | None) -> int:
-    """Return the page number in a token: 1 without a token, at least 2 with one, whether the token is valid or not."""
+    """Return the page number in a token: 1 without a token, at least 2 with one, even an invalid one."""
     if not token:
         return 1
     if first_page := _FIRST_PAGE_TOKEN.fullmatch(token):

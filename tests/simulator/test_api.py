@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from exporter.domain.units import HOUR
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
@@ -20,7 +21,7 @@ from exporter.simulator.fleet import Routine, SimulatedDataSource, make_id
 from exporter.simulator.job import STATUSES, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.simulator.service import SimulatedService
-from tests.support.builders import HOUR, NOON
+from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
 from tests.support.random_fleet import random_fleet
 from tests.support.simulated_service import SIGNATURE, body_of, client_of, get, ids_of, jobs_path, one_index, session

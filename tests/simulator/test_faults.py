@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, PaginationError, ReadTimeoutError
 
+from exporter.domain.units import HOUR
 from exporter.simulator.faults import FAULT_KINDS
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.builders import HOUR, NOON
+from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
 from tests.support.simulated_service import client_of, ids_of, one_index
 
@@ -230,7 +231,7 @@ def test_the_date_can_be_missing(rig: OneSource) -> None:
 
 @pytest.mark.parametrize("kind", sorted(FAULT_KINDS - {"endless"}))  # a client without a limit would never finish
 def test_a_removed_fault_has_no_effect(rig: OneSource, kind: str) -> None:
-    """The next requests succeed, whatever it did to the connection."""
+    """The next requests succeed after any effect on the connection."""
     fault = rig.service.faults.add(kind, seconds=0.0)
     for send_request in (rig.jobs, rig.client.list_applications, lambda: rig.client.get_data_source(**rig.ids)):
         try:

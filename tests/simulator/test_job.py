@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.domain.units import HOUR
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
 from exporter.simulator.service import SimulatedService
-from tests.support.builders import HOUR, NOON
+from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
 from tests.support.oracle import Totals, expected_totals
 from tests.support.random_fleet import random_fleet

@@ -1,4 +1,4 @@
-"""An account with every problem at once, each in a data source or index of its own, and the repair of all of them."""
+"""An account with every problem at once, each in a data source or index of its own."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import threading
 
 
 class ManualClock:
-    """Time that stands still until a test moves it."""
+    """Time that changes only when a test moves it."""
 
     def __init__(self, now: float) -> None:
         self._now = now

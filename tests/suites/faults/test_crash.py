@@ -87,7 +87,7 @@ SCENARIOS: dict[str, tuple[Callable[[Path], int], str]] = {
 
 @pytest.fixture(params=SCENARIOS)
 def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[RecordedDisk, list[SystemCall], int]:
-    """Return the disk before a scenario, the scenario's system calls, and the number of jobs counted before."""
+    """Return the disk before a scenario, its system calls, and the number of counted jobs."""
     prepare, scenario = SCENARIOS[request.param]
     directory = tmp_path / "disk"
     directory.mkdir()
@@ -140,7 +140,7 @@ def test_a_power_cut_at_any_system_call_loses_nothing_exposed(
 
 
 def test_a_damaged_log_opens_as_the_state_after_a_commit(tmp_path: Path) -> None:
-    """A log that is cut at any position, or has a changed byte, opens as the state after one of the commits."""
+    """A log that is cut anywhere, or has a changed byte, opens as the state after a commit."""
     directory = tmp_path / "disk"
     directory.mkdir()
     last = killed_process(directory)

@@ -1,4 +1,4 @@
-"""The whole fault matrix over real HTTP: every fault of every operation, on first and later pages, for one and all."""
+"""The whole fault matrix over real HTTP: every fault of every operation."""
 
 from __future__ import annotations
 

@@ -324,7 +324,7 @@ def reports_indexing_jobs_as_syncing(patch: pytest.MonkeyPatch) -> None:
 
 
 def ignores_aborted_jobs_between_failures(patch: pytest.MonkeyPatch) -> None:
-    """Let the consecutive failures continue across an ABORTED job."""
+    """Continue to count consecutive failures across an ABORTED job."""
 
     def samples(original: Any, view: Any) -> Any:
         history = view.history

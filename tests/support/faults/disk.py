@@ -1,4 +1,4 @@
-"""A disk as a crash leaves it: system calls recorded by strace, replayed up to any of them, then a kill or a power cut.
+"""A disk after a crash: a replay of system calls that strace recorded, then a kill or a power cut.
 
 After a kill, everything that was written is on the disk. After a power cut, only what was synced is certain. Each later
 write is on the disk, missing or torn. File names are those of the last sync of their directory, or later ones.
@@ -105,7 +105,7 @@ def _apply(content: bytes, calls: list[SystemCall]) -> bytes:
 
 
 class RecordedDisk:
-    """A directory of files at a point of the replay. `exposed` is the last number of jobs that the process printed."""
+    """A directory of files at a point of the replay; `exposed` is the last number that the process printed."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -118,7 +118,7 @@ class Environment:
                 source.jobs.append(PlannedJob(make_id("stuck", source.name, now), now, HOUR, 0, None))
 
     def end_jobs(self) -> None:
-        """End all jobs, and start no more."""
+        """End all jobs, and start none."""
         now = self.clock.now
         for source in self.sources.values():
             source.jobs, source.routine = source.listed_jobs(now), None

@@ -22,7 +22,7 @@ JOBS = "ListDataSourceSyncJobs"
 class FaultCase:
     """A fault of the simulator, and its effect on polls.
 
-    `reason` is None where nothing fails. `code` is the label of the attempts. Faults `of_lists`, `of_tokens` and
+    `reason` is None if nothing fails. `code` is the label of the attempts. Faults `of_lists`, `of_tokens` and
     `of_jobs` apply only to operations that return lists, pages and sync jobs.
     """
 

@@ -1,4 +1,4 @@
-"""The test of one cell of the matrix: a fault of one request, a fault of an hour, and the recovery from both."""
+"""The test of one cell of the matrix: a fault of one request, and of an hour."""
 
 from __future__ import annotations
 
