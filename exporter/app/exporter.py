@@ -136,7 +136,7 @@ class Exporter:
             replace_targets(self._targets, targets, self._services)
             self._targets = targets
             self._sources.use_families(settings.families)
-            self._status.declare(settings.assessment)
+            self._status.use_settings(settings.assessment)
 
     def stop_polling(self) -> None:
         """Stop polling, and keep what is known."""
@@ -161,7 +161,7 @@ class Exporter:
         At 02:00 the schedules of a whole company fire. Without this, the next scrape would render all of it.
         """
         while not self._stopping.wait(RENDER_INTERVAL):
-            self._status.rest()
+            self._status.expire_cache()
             try:
                 for _ in self.page.prepare(RENDER_AHEAD):
                     if self._stopping.wait(RENDER_PAUSE):

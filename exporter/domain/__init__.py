@@ -1,1 +1,1 @@
-"""Data sources, sync jobs and schedules as values, and the counting rules. Pure: imports nothing but errors."""
+"""Data sources, sync jobs and schedules as values, and the counting rules. Pure: imports only `errors`."""

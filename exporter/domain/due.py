@@ -1,39 +1,44 @@
-"""Whether a data source's next sync is due, by its schedule and by what it has done so far."""
+"""Whether the next sync of a data source is due, according to its schedule and its sync jobs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.schedule import ScheduleError, parse
+from exporter.domain.schedule import ScheduleError, parse_schedule
 from exporter.domain.units import HOUR, SCHEDULE_RESOLUTION
 
 if TYPE_CHECKING:
     from exporter.domain.source_history import SourceHistory
 
-PATIENCE = HOUR  # seconds after its firing that a sync is waited for closely; what comes later is found all the same
+DUE_PERIOD = HOUR
+"""A sync is due for this long after its firing. If it starts later, the usual polls find it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Whether a sync is due and was not seen to start, and the seconds until the schedule fires next."""
+    """Whether a sync should have started and was not seen yet, and the seconds until the schedule fires next."""
 
     is_due: bool = False
     fires_in: float | None = None
 
 
-def expectation(text: str | None, history: SourceHistory | None, now: float) -> Expectation:
-    """Tell what is expected of a source at a moment on AWS's clock.
+def expectation(schedule: str | None, history: SourceHistory | None, now: float) -> Expectation:
+    """Return what the `syncSchedule` of a source lets expect at a time on AWS's clock.
 
-    A schedule does nothing before the first sync by hand, so nothing is expected of a source that was never synced.
+    AWS ignores the schedule until the source was synced once by hand. So nothing is expected of a source without jobs.
+
+    Example: the schedule fires at 02:00. From 02:00 to 03:00 a sync is due, until a job is seen that started at 01:59
+    or later. A job that started at 01:58 was started by hand: it is earlier than the firing by more than the clocks and
+    the schedule are precise.
     """
-    latest = max((known.job.started for known in history.jobs.values()), default=None) if history else None
+    latest_start = max((tracked.job.started for tracked in history.jobs.values()), default=None) if history else None
     try:
-        schedule = parse(text) if text else None
+        parsed = parse_schedule(schedule) if schedule else None
     except ScheduleError:
-        schedule = None
-    if schedule is None or latest is None:
+        parsed = None
+    if parsed is None or latest_start is None:
         return Expectation()
-    fired, fires = schedule.previous(now), schedule.next(now)
-    is_due = fired is not None and now - fired < PATIENCE and latest < fired - SCHEDULE_RESOLUTION
+    fired, fires = parsed.previous(now), parsed.next(now)
+    is_due = fired is not None and now - fired < DUE_PERIOD and latest_start < fired - SCHEDULE_RESOLUTION
     return Expectation(is_due, None if fires is None else fires - now)

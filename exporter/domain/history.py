@@ -1,119 +1,95 @@
-"""What counts, and when: the only place that knows the counting rules.
+"""The counting rules: which sync jobs are counted, and when. No other module knows them.
 
-`fold` takes what one poll read and gives the history that follows from it. It is pure: the same reading folded twice
-changes nothing, and within a reading neither order nor repetition matters.
+`fold` adds what one poll read to the history of a data source. It is pure. Folding the same poll twice changes nothing,
+and neither the order nor the repetition of jobs within a poll matters.
+
+A job is tracked by its id, and is counted once: when it is first seen in a terminal status. Four cases need more than
+that, and each is described where it is decided:
+
+- a job that had ended before its source was watched, and the initial poll: `_HistoryBuilder._ended_before_watching`
+- document counts, which grow while a job is in progress: `_HistoryBuilder._count_documents`
+- an undocumented status, which may hide that a job has ended: `_HistoryBuilder._count_end`
+- a job that was evicted and is listed again: module `eviction`
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from exporter.domain.eviction import MIN_RETENTION, evict, was_evicted
+from exporter.domain.merged_job import MergedJob, merge_counts
 from exporter.domain.model import ERROR_CODES, IN_PROGRESS, INDEXED, TERMINAL, DocumentCounts, SyncJob, SyncJobStatus
-from exporter.domain.source_history import (
-    CountState,
-    Exemplar,
-    Histogram,
-    PollData,
-    SourceHistory,
-    TrackedJob,
-    failure_streak,
-)
-from exporter.domain.units import DATE_RESOLUTION, DAY, HOUR
+from exporter.domain.source_history import CountState, Exemplar, Histogram, PollData, SourceHistory, TrackedJob
+from exporter.domain.units import DATE_RESOLUTION, HOUR
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-LATEST_JOBS = 10  # remembered and read back, however old
-RETENTION = DAY  # at least this long after its end a job is remembered, so that a full reread meets what it knows
-LONGEST_GONE = 7 * DAY  # a job that AWS no longer lists, and that had not ended, is remembered this long
-CHECKPOINT_INTERVAL = HOUR  # a quiet history takes on the time this often: after a crash it tells how fresh it was
-CONNECTOR_CODES = 20  # distinct connector codes a source may use as label values
-_OVER = {CountState.PRE_EXISTING, CountState.EVICTED}
-_STATUS_RANK = {str(status): rank for rank, status in enumerate(SyncJobStatus)}
+CHECKPOINT_INTERVAL = HOUR  # an unchanged history is saved this often, so that its age is known after a crash
+MAX_CONNECTOR_CODES = 20  # distinct connector codes that a source may use as label values
+_NEVER_COUNTED = {CountState.PRE_EXISTING, CountState.EVICTED}
 
 
 @dataclass(frozen=True, slots=True)
 class CountingPolicy:
-    """What the configuration says about counting: seconds of `polling.window`, and bounds of the duration buckets."""
+    """The settings that affect counting: `polling.window` in seconds, and the bounds of the duration buckets."""
 
     window: float
     duration_buckets: tuple[float, ...]
 
     @property
     def retention(self) -> float:
-        """Give the seconds that a job is remembered after it was over."""
-        return max(self.window, RETENTION)
+        """The seconds that a job is kept after its end."""
+        return max(self.window, MIN_RETENTION)
 
 
-def fold(history: SourceHistory | None, reading: PollData, policy: CountingPolicy) -> SourceHistory:
-    """Add what one poll read to what is known; None is a source never read before.
+def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) -> SourceHistory:
+    """Return the history that follows from a poll. None is the history of a source that was never polled.
 
-    Where nothing but the time has changed, the history given is given back, so that nobody has to do anything.
+    If only the time has changed, `history` itself is returned, so that nothing is saved or rendered. Once in
+    CHECKPOINT_INTERVAL it is returned with the new time.
     """
-    if history and reading.as_of - history.as_of < CHECKPOINT_INTERVAL and not _has_news(history, reading):
+    if history and poll.as_of - history.as_of < CHECKPOINT_INTERVAL and not _has_changes(history, poll):
         return history
-    tally = _HistoryBuilder(history or SourceHistory(watched_since=reading.as_of, as_of=reading.as_of), policy)
-    views = defaultdict(list)
-    for job in reading.jobs:
-        views[job.execution_id].append(job)
-    for seen in views.values():
-        tally.add(_MergedJob.of(seen), reading.until if history is None else None)
-    tally.miss(reading)
-    after = tally.result(reading.as_of)
-    return _evict(after, policy, {job.execution_id for job in newly_ended(history, after)})
+    builder = _HistoryBuilder(history or SourceHistory(watched_since=poll.as_of, as_of=poll.as_of), policy)
+    entries_by_id = defaultdict(list)
+    for job in poll.jobs:
+        entries_by_id[job.execution_id].append(job)
+    for entries in entries_by_id.values():
+        builder.add(MergedJob.from_entries(entries), poll.end if history is None else None)
+    builder.mark_vanished(poll)
+    after = builder.build(poll.as_of)
+    # Jobs that were just counted are kept, so that the caller finds them with `newly_ended`.
+    return evict(after, policy.retention, {job.execution_id for job in newly_ended(history, after)})
 
 
-def _has_news(history: SourceHistory, reading: PollData) -> bool:
-    known = (history.jobs.get(job.execution_id) for job in reading.jobs)
-    as_known = (
-        before is not None and before.vanished_at is None and before.job == job
-        for before, job in zip(known, reading.jobs, strict=True)
+def _has_changes(history: SourceHistory, poll: PollData) -> bool:
+    tracked_jobs = (history.jobs.get(job.execution_id) for job in poll.jobs)
+    unchanged = (
+        tracked is not None and tracked.vanished_at is None and tracked.job == job
+        for tracked, job in zip(tracked_jobs, poll.jobs, strict=True)
     )
-    return bool(reading.vanished) or not all(as_known)
+    return bool(poll.vanished) or not all(unchanged)
 
 
 def rebucket(history: SourceHistory, policy: CountingPolicy) -> SourceHistory:
-    """Begin the duration histograms anew where the configured buckets are no longer those they were counted in."""
-    kept = {s: h for s, h in history.durations.items() if h.bounds == policy.duration_buckets}
+    """Return the history without duration histograms whose buckets differ from the configured ones."""
+    kept = {status: h for status, h in history.durations.items() if h.bounds == policy.duration_buckets}
     return history if len(kept) == len(history.durations) else replace(history, durations=kept)
 
 
 def newly_ended(before: SourceHistory | None, after: SourceHistory) -> list[SyncJob]:
-    """Give the jobs that `after` has counted and `before` had not, the first to end first."""
+    """Return the jobs that are counted in `after` but not in `before`, in the order in which they ended."""
     known = before.jobs if before else {}
     ended = [
-        now.job
-        for execution_id, now in after.jobs.items()
-        if now.count_state is CountState.COUNTED
+        tracked.job
+        for execution_id, tracked in after.jobs.items()
+        if tracked.count_state is CountState.COUNTED
         and (execution_id not in known or known[execution_id].count_state is CountState.PENDING)
     ]
-    return sorted(ended, key=SyncJob.end_or_start)
-
-
-@dataclass(frozen=True, slots=True)
-class _MergedJob:
-    """All views of one job in one reading, made one: pages repeat and shift under the reader."""
-
-    job: SyncJob
-    lowest: DocumentCounts
-    max_counts: DocumentCounts
-    seen_running: bool
-
-    @classmethod
-    def of(cls, views: Sequence[SyncJob]) -> _MergedJob:
-        return cls(
-            job=max(views, key=recency_key),
-            lowest=_each(min, [view.documents for view in views]),
-            max_counts=_each(max, [view.documents for view in views]),
-            seen_running=any(view.status in IN_PROGRESS for view in views),
-        )
+    return sorted(ended, key=SyncJob.completion_key)
 
 
 class _HistoryBuilder:
-    """A history in the making."""
+    """Adds the jobs of one poll to a history."""
 
     def __init__(self, history: SourceHistory, policy: CountingPolicy) -> None:
         self._before = history
@@ -123,11 +99,11 @@ class _HistoryBuilder:
         self._failures = dict(history.failures)
         self._documents = dict(history.documents)
         self._durations = dict(history.durations)
-        self._succeeded = history.last_succeeded
-        self._indexed = history.last_indexed
+        self._last_succeeded = history.last_succeeded
+        self._last_indexed = history.last_indexed
 
-    def result(self, as_of: float) -> SourceHistory:
-        """Give the finished history."""
+    def build(self, as_of: float) -> SourceHistory:
+        """Return the new history."""
         return replace(
             self._before,
             as_of=as_of,
@@ -136,160 +112,124 @@ class _HistoryBuilder:
             failures=self._failures,
             documents=self._documents,
             durations=self._durations,
-            last_succeeded=self._succeeded,
-            last_indexed=self._indexed,
+            last_succeeded=self._last_succeeded,
+            last_indexed=self._last_indexed,
         )
 
-    def add(self, seen: _MergedJob, initial_poll_end: float | None) -> None:
-        """Take in one job; `first_look` is when a first look at the source ended."""
-        known = self._jobs.get(seen.job.execution_id) or self._track_new(seen, initial_poll_end)
-        max_counts = _each(max, [known.max_counts, seen.max_counts])
-        if known.count_state not in _OVER:  # of what was over, an older view may have come first
-            self._count_documents(known, max_counts)
-        job = seen.job
-        if known.job.is_terminal and not job.is_terminal:
-            job = known.job  # an answer older than the one before: what has ended stays ended
-        count_state = known.count_state
+    def add(self, merged: MergedJob, initial_poll_end: float | None) -> None:
+        """Add one job. `initial_poll_end` is the time of the last response of the initial poll, None in later polls."""
+        tracked = self._jobs.get(merged.job.execution_id) or self._track_new(merged, initial_poll_end)
+        max_counts = merge_counts(max, [tracked.max_counts, merged.max_counts])
+        # The first entry of a job that is never counted may have been a stale one, so its growth is not news.
+        if tracked.count_state not in _NEVER_COUNTED:
+            self._count_documents(tracked, max_counts)
+        job = merged.job
+        if tracked.job.is_terminal and not job.is_terminal:
+            job = tracked.job  # the response is stale: a job that has ended does not start again
+        count_state = tracked.count_state
         if job.is_terminal and count_state is CountState.PENDING:
-            count_state = self._count_end(job, known)
-        self._note_success(job)
-        self._jobs[job.execution_id] = TrackedJob(job, max_counts, known.counts_from_zero, count_state)
+            count_state = self._count_end(job, tracked)
+        self._record_success(job)
+        self._jobs[job.execution_id] = TrackedJob(job, max_counts, tracked.counts_from_zero, count_state)
 
-    def miss(self, reading: PollData) -> None:
-        """Mark jobs that had not ended and that AWS no longer knows."""
-        for execution_id in reading.vanished & self._jobs.keys():
-            known = self._jobs[execution_id]
-            if known.vanished_at is None:
-                self._jobs[execution_id] = replace(known, vanished_at=reading.as_of)
+    def mark_vanished(self, poll: PollData) -> None:
+        """Mark the jobs that had not ended and that AWS no longer lists."""
+        for execution_id in poll.vanished & self._jobs.keys():
+            tracked = self._jobs[execution_id]
+            if tracked.vanished_at is None:
+                self._jobs[execution_id] = replace(tracked, vanished_at=poll.as_of)
 
-    def _track_new(self, seen: _MergedJob, initial_poll_end: float | None) -> TrackedJob:
-        counts_from_zero = seen.job.started >= self._before.watched_since and initial_poll_end is None
+    def _track_new(self, merged: MergedJob, initial_poll_end: float | None) -> TrackedJob:
+        counts_from_zero = merged.job.started >= self._before.watched_since and initial_poll_end is None
         return TrackedJob(
-            job=seen.job,
-            max_counts=DocumentCounts() if counts_from_zero else seen.lowest,
+            job=merged.job,
+            max_counts=DocumentCounts() if counts_from_zero else merged.min_counts,
             counts_from_zero=counts_from_zero,
-            count_state=self._initial_state(seen, initial_poll_end),
+            count_state=self._initial_state(merged, initial_poll_end),
         )
 
-    def _initial_state(self, seen: _MergedJob, initial_poll_end: float | None) -> CountState:
-        if self._was_evicted(seen.job):
-            return CountState.EVICTED  # it had ended, whatever it is called now
-        return CountState.PRE_EXISTING if self._was_over(seen, initial_poll_end) else CountState.PENDING
+    def _initial_state(self, merged: MergedJob, initial_poll_end: float | None) -> CountState:
+        if was_evicted(self._before, merged.job):
+            return CountState.EVICTED
+        is_over = self._ended_before_watching(merged, initial_poll_end)
+        return CountState.PRE_EXISTING if is_over else CountState.PENDING
 
-    def _was_over(self, seen: _MergedJob, initial_poll_end: float | None) -> bool:
-        """Tell whether a job had ended before its source was watched."""
-        if not seen.job.is_terminal:
+    def _ended_before_watching(self, merged: MergedJob, initial_poll_end: float | None) -> bool:
+        """Return whether a job had ended before its source was watched, which makes it PRE_EXISTING.
+
+        Such a job is used for gauges, such as the last completed sync, and never for counters. A job is counted if and
+        only if it ended after `watched_since`, the time of the first response of the initial poll.
+
+        In later polls a comparison of the end with `watched_since` is sufficient. The initial poll takes several
+        requests, and a job may end between its first and its last response: then it ended while its source was watched.
+        Dates are cut to the second, so an end within the second of `watched_since` was before it. An end after the last
+        response is wrong, and is no proof that the job ended while watched.
+
+        Example: the responses of the initial poll are dated 12:00:00 to 12:00:10. Jobs that ended at 11:50:00 and
+        12:00:00.5 are PRE_EXISTING, and so is a job with the impossible end 12:05:00. A job that ended at 12:00:05 is
+        counted. So is a job that one page lists as SYNCING and a later page as SUCCEEDED: it ended during the poll,
+        unless its end is plausible (after its start) and not after 12:00:00.
+        """
+        if not merged.job.is_terminal:
             return False
-        watched_since, (end, start) = self._before.watched_since, seen.job.end_or_start()
-        if seen.seen_running:  # it ended while it was looked at, unless its end says otherwise
-            return start < end <= watched_since
+        watched_since, end = self._before.watched_since, merged.job.end_or_start
+        if merged.seen_in_progress:
+            return merged.job.started < end <= watched_since
         if initial_poll_end is None:
             return end <= watched_since
-        # It may have ended between the first and the last answer; an end after both is a mistake, and not news.
         return not watched_since + DATE_RESOLUTION < end <= initial_poll_end
 
-    def _was_evicted(self, job: SyncJob) -> bool:
-        # Whatever is not remembered though it began no later than something forgotten was itself forgotten.
-        evicted_through = self._before.evicted_through
-        return evicted_through is not None and job.started <= evicted_through
+    def _count_documents(self, tracked: TrackedJob, max_counts: DocumentCounts) -> None:
+        """Add the growth of a job's document counts to the totals.
 
-    def _count_documents(self, known: TrackedJob, max_counts: DocumentCounts) -> None:
-        for kind, now in max_counts.items():
-            before: int | None = getattr(known.max_counts, kind)
-            if now is None:
+        AWS reports counts per job, which grow while the job is in progress. A count that is lower than before, or that
+        is missing, adds nothing, because `max_counts` only increases. So each job adds to a total exactly its highest
+        count less its first baseline. The baseline is 0 for a job that started while its source was watched
+        (`counts_from_zero`). For a job that was in progress before, it is the lowest count of the first poll that saw
+        it: documents up to there were processed before the source was watched.
+
+        Example: the initial poll finds a job with 100 scanned documents. Later polls find 130, 90, no count and 150.
+        They add 30, 0, 0 and 20. Another job starts after the initial poll and is first seen with 7: it adds 7.
+        """
+        for kind, count in max_counts.items():
+            if count is None:
                 continue
+            before: int | None = getattr(tracked.max_counts, kind)
             if before is None:
-                before = 0 if known.counts_from_zero else now
-            self._documents[kind] = self._documents.get(kind, 0) + max(0, now - before)
+                before = 0 if tracked.counts_from_zero else count
+            self._documents[kind] = self._documents.get(kind, 0) + max(0, count - before)
 
-    def _count_end(self, job: SyncJob, known: TrackedJob) -> CountState:
-        hidden = known.job.status not in IN_PROGRESS | TERMINAL  # nobody knew whether it was over
-        if hidden and job.ended is not None and job.ended <= self._before.watched_since:
+    def _count_end(self, job: SyncJob, tracked: TrackedJob) -> CountState:
+        """Add the end of a job to the totals, and return its new state.
+
+        A job that was last seen with an undocumented status may have ended before its source was watched.
+        """
+        end_was_hidden = tracked.job.status not in IN_PROGRESS | TERMINAL
+        if end_was_hidden and job.ended is not None and job.ended <= self._before.watched_since:
             return CountState.PRE_EXISTING
         self._completed[job.status] = self._completed.get(job.status, 0) + 1
         if job.status == SyncJobStatus.FAILED:
-            label = self._failure_label(job)
-            self._failures[label] = self._failures.get(label, 0) + 1
+            labels = self._failure_labels(job)
+            self._failures[labels] = self._failures.get(labels, 0) + 1
         if job.duration is not None:
             histogram = self._durations.get(job.status) or Histogram.empty(self._policy.duration_buckets)
-            self._durations[job.status] = _observe(histogram, job)
+            exemplar = Exemplar(job.execution_id, job.duration, job.started + job.duration)
+            self._durations[job.status] = histogram.observe(exemplar)
         return CountState.COUNTED
 
-    def _failure_label(self, job: SyncJob) -> tuple[str, str]:
+    def _failure_labels(self, job: SyncJob) -> tuple[str, str]:
+        """Return the error code and the connector error code of a job, from sets of limited size."""
         code = job.error_code or "none"
         if code not in {*ERROR_CODES, "none"}:
             code = "other"
         used = {connector for _, connector in self._failures} - {"", "other"}
         connector = job.connector_error
-        if connector and connector not in used and len(used) >= CONNECTOR_CODES:
+        if connector and connector not in used and len(used) >= MAX_CONNECTOR_CODES:
             connector = "other"
         return code, connector
 
-    def _note_success(self, job: SyncJob) -> None:
-        if job.status not in INDEXED:
-            return
-        # Where a success came without its end, its start is the latest moment that is certain.
-        end = job.end_or_start()[0]
-        self._indexed = max(end, self._indexed or end)
+    def _record_success(self, job: SyncJob) -> None:
+        if job.status in INDEXED:
+            self._last_indexed = max(job.end_or_start, self._last_indexed or job.end_or_start)
         if job.status == SyncJobStatus.SUCCEEDED:
-            self._succeeded = max(end, self._succeeded or end)
-
-
-def recency_key(job: SyncJob) -> tuple[object, ...]:
-    """Order views of one job by which is the later."""
-    # Which of several views of one job is the latest: time is not in them, so what only ever grows has to tell.
-    figures = sum(figure or 0 for _, figure in job.documents.items())
-    return (job.is_terminal, job.ended or 0.0, figures, _STATUS_RANK.get(job.status, -1), repr(job))
-
-
-def _each(choose: Callable[[list[int]], int], counts: Iterable[DocumentCounts]) -> DocumentCounts:
-    columns = zip(*([figure for _, figure in count.items()] for count in counts), strict=True)
-    known = ([figure for figure in column if figure is not None] for column in columns)
-    return DocumentCounts(*(choose(figures) if figures else None for figures in known))
-
-
-def _observe(histogram: Histogram, job: SyncJob) -> Histogram:
-    seconds = job.duration or 0.0
-    bucket = bisect_left(histogram.bounds, seconds)
-    exemplar = Exemplar(job.execution_id, seconds, job.started + seconds)
-    counts, exemplars = list(histogram.counts), list(histogram.exemplars)
-    counts[bucket] += 1
-    exemplars[bucket] = exemplar
-    return replace(histogram, counts=tuple(counts), sum=histogram.sum + seconds, exemplars=tuple(exemplars))
-
-
-def _evict(history: SourceHistory, policy: CountingPolicy, news: set[str]) -> SourceHistory:
-    """Drop what nothing needs any more, so that memory follows what is watched and not time; news are told first."""
-    kept = _needed(history, policy) | news
-    dropped = [known for execution_id, known in history.jobs.items() if execution_id not in kept]
-    if not dropped:
-        return history
-    evicted_through = max(known.job.started for known in dropped)
-    return replace(
-        history,
-        jobs={execution_id: known for execution_id, known in history.jobs.items() if execution_id in kept},
-        evicted_through=evicted_through
-        if history.evicted_through is None
-        else max(evicted_through, history.evicted_through),
-        evicted_failure_streak=failure_streak(dropped, history.evicted_failure_streak),
-    )
-
-
-def _needed(history: SourceHistory, policy: CountingPolicy) -> set[str]:
-    latest = {job.execution_id for job in history.by_start()[:LATEST_JOBS]}
-    last = history.last_completed()
-    if last:
-        latest.add(last.execution_id)
-    return {
-        execution_id
-        for execution_id, known in history.jobs.items()
-        if known.in_progress or execution_id in latest or _is_fresh(known, history.as_of, policy)
-    }
-
-
-def _is_fresh(known: TrackedJob, as_of: float, policy: CountingPolicy) -> bool:
-    if known.vanished_at is not None:
-        return known.vanished_at > as_of - max(policy.retention, LONGEST_GONE)
-    end, start = known.job.end_or_start()
-    over = end if end <= as_of else start  # an end that is yet to come would be kept for good
-    return over > as_of - policy.retention
+            self._last_succeeded = max(job.end_or_start, self._last_succeeded or job.end_or_start)

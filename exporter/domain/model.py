@@ -1,6 +1,6 @@
-"""What the program talks about: data sources, their sync jobs, and the statuses AWS gives them.
+"""Data sources, indexes and sync jobs as values, with the statuses that the API documents.
 
-Times are seconds since the epoch on AWS's clock. A figure that the API did not say is None, never 0.
+Times are seconds since the epoch on AWS's clock. A number that the API did not report is None, never 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SyncJobStatus(StrEnum):
     SYNCING_INDEXING = "SYNCING_INDEXING"
 
 
-# Status alone tells whether a job has ended: an endTime has been seen on a job that was still indexing.
+# Only the status decides whether a job has ended: AWS has reported an endTime for a job that was still indexing.
 TERMINAL = frozenset(
     {SyncJobStatus.FAILED, SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE, SyncJobStatus.ABORTED},
 )
@@ -55,9 +55,9 @@ class IndexStatus(StrEnum):
     UPDATING = "UPDATING"
 
 
-# What a unit of capacity holds, whichever is reached first (User Guide, "Index capacity").
+# The two limits of one capacity unit (User Guide, "Index capacity"). The index is full when it reaches either.
 DOCUMENTS_PER_UNIT = 20_000
-TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB": taken as the smaller of its two readings, so that an alert comes early
+TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB" in the guide: the smaller interpretation, so that alerts fire early
 
 # error.errorCode of a sync job (API reference, ErrorDetail.errorCode).
 ERROR_CODES = ("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound")
@@ -65,7 +65,7 @@ ERROR_CODES = ("InternalError", "InvalidRequest", "ResourceInactive", "ResourceN
 
 @dataclass(frozen=True, slots=True)
 class DocumentCounts:
-    """A job's document figures; None where the API did not say."""
+    """The document counts of a sync job; None for a count that the API did not report."""
 
     added: int | None = None
     modified: int | None = None
@@ -74,7 +74,7 @@ class DocumentCounts:
     scanned: int | None = None
 
     def items(self) -> Iterator[tuple[str, int | None]]:
-        """Yield each figure with its name, in a fixed order."""
+        """Yield each kind of document with its count, in a fixed order."""
         for name in DOCUMENT_KINDS:
             yield name, getattr(self, name)
 
@@ -84,7 +84,7 @@ DOCUMENT_KINDS = tuple(item.name for item in fields(DocumentCounts))
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """One execution of a data source's sync, as one answer of the API describes it."""
+    """One execution of a data source's sync, as one response of the API describes it."""
 
     execution_id: str
     status: str
@@ -97,37 +97,42 @@ class SyncJob:
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether the job has ended; a status that nobody knows has not."""
+        """Whether the job has ended. A job with an undocumented status has not."""
         return self.status in TERMINAL
 
     @property
     def duration(self) -> float | None:
-        """Give the seconds from start to end of an ended job; None where its end is not known."""
+        """The seconds from start to end; None for a job in progress, or one without an end time."""
         if not self.is_terminal or self.ended is None:
             return None
-        # AWS's times are good to the millisecond; below it stands what floating point makes of their difference.
+        # AWS reports milliseconds. Digits below that are errors of floating point.
         return round(self.ended - self.started, 3)
 
-    def end_or_start(self) -> tuple[float, float]:
-        """Order jobs by when they ended; by their start where the API did not say."""
-        return (self.started if self.ended is None else self.ended, self.started)
+    @property
+    def end_or_start(self) -> float:
+        """The end of an ended job. Without an end time, the start: the latest time known for certain."""
+        return self.started if self.ended is None else self.ended
+
+    def completion_key(self) -> tuple[float, float]:
+        """Return a key that sorts ended jobs by their end, and jobs with the same end by their start."""
+        return (self.end_or_start, self.started)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexId:
-    """The two identifiers under which AWS knows an index."""
+    """The two identifiers of an index."""
 
     application_id: str
     index_id: str
 
     def __str__(self) -> str:
-        """Render as a path, which is how AWS nests them."""
+        """Return the identifiers as a path, from the outermost to the innermost."""
         return f"{self.application_id}/{self.index_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceId:
-    """The three identifiers under which AWS knows a data source."""
+    """The three identifiers of a data source."""
 
     application_id: str
     index_id: str
@@ -135,17 +140,17 @@ class SourceId:
 
     @property
     def index(self) -> IndexId:
-        """Give the index that it feeds."""
+        """The index that the data source feeds."""
         return IndexId(self.application_id, self.index_id)
 
     def __str__(self) -> str:
-        """Render as a path, which is how AWS nests them."""
+        """Return the identifiers as a path, from the outermost to the innermost."""
         return f"{self.application_id}/{self.index_id}/{self.data_source_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A data source's settled display names."""
+    """The resolved display names of a data source."""
 
     application: str
     data_source: str
@@ -153,7 +158,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a target is: its account (empty where nobody would say) and region."""
+    """The AWS account and region of a target; the account is empty if it could not be determined."""
 
     account: str
     region: str
@@ -161,9 +166,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What AWS says of a data source itself.
+    """The properties of a data source that AWS reports.
 
-    A listing does not have the schedule: it is None until GetDataSource was asked, "" where syncs are on demand.
+    `schedule` is None until GetDataSource has returned it, because listings do not have it. It is "" for a data source
+    that is synced on demand.
     """
 
     name: str
@@ -176,13 +182,13 @@ class Description:
 
 
 def tag_label(key: str) -> str:
-    """Give the label that a tag is shown under: what a label's name cannot have becomes an underscore."""
+    """Return the label name of a tag: characters that label names may not have become underscores."""
     return "tag_" + re.sub(r"[^a-zA-Z0-9_]", "_", key)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """What GetIndex says of an index."""
+    """The properties of an index that GetIndex reports."""
 
     name: str
     type: str
@@ -195,7 +201,7 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A data source to watch: where it is, and its names as far as the configuration or a listing has them."""
+    """A data source to watch. A display name is None if neither the configuration nor a listing has it."""
 
     target: str
     id: SourceId

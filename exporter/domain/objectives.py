@@ -19,7 +19,7 @@ DEFAULT_MIN_DOCUMENTS_SCANNED = 1
 GRACE = HOUR  # on top of two schedule gaps: room for one missed firing and for the duration of the sync itself
 
 
-class ObjectiveMatch(Protocol):
+class SourceMatch(Protocol):
     """Which data sources an objective applies to, by globs; every glob that is set must match."""
 
     @property
@@ -43,7 +43,7 @@ class ObjectiveRule(Protocol):
     """One entry of the configuration's `objectives`; None means that the default applies."""
 
     @property
-    def match(self) -> ObjectiveMatch:
+    def match(self) -> SourceMatch:
         """The data sources that the entry applies to."""
 
     @property
@@ -90,7 +90,7 @@ def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], lon
     )
 
 
-def matches(match: ObjectiveMatch, snapshot: SourceSnapshot) -> bool:
+def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
     """Return whether every glob that is set matches; a type that AWS has not reported yet counts as empty."""
     globs = (
         (match.application, snapshot.names.application),

@@ -1,7 +1,8 @@
-"""When a data source is due: AWS's cron expressions, read as `syncSchedule` has them.
+"""The schedule of a data source: the cron expressions of AWS, in the forms in which `syncSchedule` contains them.
 
-aws-croniter knows AWS's grammar and calendar; here is only what is written around it, and what it reads silently wrong.
-Times are seconds since the epoch; schedules are in UTC and good to the minute (User Guide, "Sync run schedule").
+The library aws-croniter knows AWS's grammar and calendar. This module adds the other forms in which expressions are
+written, and rejects or corrects what the library misreads without an error. Times are seconds since the epoch.
+Schedules are in UTC and precise to the minute (User Guide, "Sync run schedule").
 """
 
 from __future__ import annotations
@@ -21,74 +22,83 @@ if TYPE_CHECKING:
 
 _WRAPPED = re.compile(r"(?:CRON\s*)?\((.*)\)")
 _FIELDS = 6
-_NO_SUCH_DAY = re.compile(r"L-[1-7]")  # of the week: the library takes it for another day than AWS would, if any
-_YEARS = re.compile(r"(\d{4})-(\d{4})")
-_HORIZON = 40  # years: the 29th of February comes round to the same day of the week in that time
-_ALL_YEARS = list(range(1970, 2200))  # what the grammar has
-# After 28 years, up to 2099, every date is on the same day of the week again: such a cycle has every gap there is.
+_UNSUPPORTED_WEEKDAY = re.compile(r"L-[1-7]")  # the grammar has it for days of the month only
+_YEAR_RANGES = re.compile(r"(\d{4})-(\d{4})")
+_MAX_YEARS_AWAY = 40  # the 29th of February falls on each day of the week within this number of years
+_ALL_YEARS = list(range(1970, 2200))  # the years of the grammar
+# The calendar repeats after 28 years (until 2099): each date is on the same day of the week again. So one such cycle
+# contains all gaps of a schedule that recurs every year.
 _CYCLE, _CYCLE_DAYS = range(2000, 2028), 28 * 365 + 7
-_WEEKLY = re.compile(r"[?*] \* [0-9A-KM-Z,*?-]+ \*")  # weekdays of every week; L is none of their letters
+_EVERY_WEEK = re.compile(r"[?*] \* [0-9A-KM-Z,*?-]+ \*")  # the same days every week; L (the last one) is not among them
 _DAY = 1440  # minutes
 
 
 class ScheduleError(ValueError):
-    """A schedule that is not understood."""
+    """A schedule that is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A cron expression in AWS's grammar: six fields, in capitals.
+    """A cron expression in AWS's grammar: six fields, in upper case.
 
-    The library is asked about one month at a time: on its way over several it gives up after ten steps, and going back
-    it passes over a month that is shorter than the days asked for.
+    The library is called for one month at a time. When it searches across months, it gives up after ten steps, and in
+    the past it skips months that are shorter than the day of the month it searches for.
     """
 
     expression: str
     _cron: AwsCroniter = field(compare=False, repr=False)
 
     def next(self, now: float) -> float | None:
-        """Give the first firing after a moment; None when there is none."""
-        return self._first(now + 60, 1, lambda moment: self._cron.occurrence(moment).next(inclusive=True))
+        """Return the first firing after `now`; None if there is none."""
+        return self._search(now + 60, 1, lambda start: self._cron.occurrence(start).next(inclusive=True))
 
     def previous(self, now: float) -> float | None:
-        """Give the last firing up to a moment, itself included; None when there was none."""
-        return self._first(now, -1, lambda moment: self._cron.occurrence(moment).prev(inclusive=True))
+        """Return the last firing that is not later than `now`; None if there is none."""
+        return self._search(now, -1, lambda start: self._cron.occurrence(start).prev(inclusive=True))
 
     def longest_gap(self) -> float | None:
-        """Give the longest time between two firings in a row, in seconds; None where it fires once or never."""
+        """Return the longest time between two consecutive firings, in seconds; None if there are not two firings.
+
+        The gaps within a day do not depend on the day. The longest gap between days is from the last firing of one day
+        to the first firing of the next day that has any.
+        """
         minutes = sorted(hour * 60 + minute for hour in self._cron.hours for minute in self._cron.minutes)
         gaps = [later - earlier for earlier, later in pairwise(minutes)]
-        days = _gaps_of_days(self.expression.split(maxsplit=2)[2])
-        if days:
-            gaps.append(days[-1] * _DAY - minutes[-1] + minutes[0])
-        return max(gaps) * 60.0 if gaps and days is not None else None
+        day_gaps = _day_gaps(self.expression.split(maxsplit=2)[2])
+        if day_gaps:
+            gaps.append(day_gaps[-1] * _DAY - minutes[-1] + minutes[0])
+        return max(gaps) * 60.0 if gaps and day_gaps is not None else None
 
-    def _first(self, now: float, way: int, find: Callable[[datetime], datetime | None]) -> float | None:
-        for moment in self._months(datetime.fromtimestamp(now, UTC), way):
-            found = find(moment)
-            if found and (found.year, found.month) == (moment.year, moment.month):
+    def _search(self, now: float, direction: int, find: Callable[[datetime], datetime | None]) -> float | None:
+        for start in self._search_starts(datetime.fromtimestamp(now, UTC), direction):
+            found = find(start)
+            if found and (found.year, found.month) == (start.year, start.month):
                 return found.timestamp()
         return None
 
-    def _months(self, now: datetime, way: int) -> Iterator[datetime]:
-        """Yield where to look from: now, then the near end of each month that may have a firing, one way in time."""
+    def _search_starts(self, now: datetime, direction: int) -> Iterator[datetime]:
+        """Yield where to search in each month: `now`, then the nearer end of each month with a firing.
+
+        `direction` is 1 to search forwards and -1 to search backwards.
+        """
         yield now
-        for year in self._cron.years[::way]:
-            if not 0 <= (year - now.year) * way <= _HORIZON:
+        for year in self._cron.years[::direction]:
+            if not 0 <= (year - now.year) * direction <= _MAX_YEARS_AWAY:
                 continue
-            for month in self._cron.months[::way]:
-                start = datetime(year, month, 1, tzinfo=UTC)
-                end = start + timedelta(days=monthrange(year, month)[1], minutes=-1)
-                near = start if way > 0 else end
-                if (near - now) * way > timedelta(0):
-                    yield near
+            for month in self._cron.months[::direction]:
+                first_minute = datetime(year, month, 1, tzinfo=UTC)
+                last_minute = first_minute + timedelta(days=monthrange(year, month)[1], minutes=-1)
+                start = first_minute if direction > 0 else last_minute
+                if (start - now) * direction > timedelta(0):
+                    yield start
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str) -> Schedule | None:
-    """Read a `syncSchedule`; None is synced on demand. Raises ScheduleError for what is not understood.
+def parse_schedule(text: str) -> Schedule | None:
+    """Parse a `syncSchedule`; None is a source that is synced on demand. Raise ScheduleError if it is not valid.
 
-    Seen or documented: `cron(…)`, `(…)` and the bare fields, in any case, with the year left out.
+    These forms are documented or have been seen: `cron(…)`, `(…)` and the fields alone, in upper or lower case, with or
+    without the year.
     """
     text = text.strip().upper()
     if not text:
@@ -98,8 +108,8 @@ def parse(text: str) -> Schedule | None:
     if len(fields) == _FIELDS - 1:
         fields.append("*")
     if len(fields) != _FIELDS:
-        raise ScheduleError(f"{len(fields)} fields where a cron expression has six, or five without the year")
-    expression = " ".join(_normalised(fields))
+        raise ScheduleError(f"a cron expression has six fields, or five without the year, and not {len(fields)}")
+    expression = " ".join(_normalize(fields))
     try:
         return Schedule(expression, AwsCroniter(expression))
     except ValueError as error:
@@ -107,40 +117,42 @@ def parse(text: str) -> Schedule | None:
 
 
 @lru_cache(maxsize=1024)
-def _gaps_of_days(fields: str) -> list[int] | None:
-    """Give the gaps between the days on which a schedule fires, by the fields that say so; None where there is no day.
+def _day_gaps(date_fields: str) -> list[int] | None:
+    """Return the distinct gaps between the days with a firing, in days and ascending.
 
-    Rising; a schedule that fires on one day alone has none.
+    `date_fields` are the last four fields of an expression. Returns an empty list for a single day, and None if no day
+    has a firing.
     """
-    cron = AwsCroniter(f"0 0 {fields}")
+    cron = AwsCroniter(f"0 0 {date_fields}")
     recurs = cron.years == _ALL_YEARS
     years = _CYCLE if recurs else cron.years[: 2 * len(_CYCLE)]
-    if recurs and _WEEKLY.fullmatch(fields):
-        years = _CYCLE[:1]  # one year has all of it
-    days = [day.toordinal() for day in _firing_days(cron, years)]
+    if recurs and _EVERY_WEEK.fullmatch(date_fields):
+        years = _CYCLE[:1]  # every week is the same, so one year is enough
+    days = [day.toordinal() for day in _days_with_firing(cron, years)]
     if days and years == _CYCLE:
         days.append(days[0] + _CYCLE_DAYS)
     return sorted({later - earlier for earlier, later in pairwise(days)}) if days else None
 
 
-def _firing_days(cron: AwsCroniter, years: Iterable[int]) -> Iterator[datetime]:
+def _days_with_firing(cron: AwsCroniter, years: Iterable[int]) -> Iterator[datetime]:
     for year in years:
         for month in cron.months:
-            moment = datetime(year, month, 1, tzinfo=UTC)
-            while (found := cron.occurrence(moment).next(inclusive=True)) and found.month == month == moment.month:
+            start = datetime(year, month, 1, tzinfo=UTC)
+            while (found := cron.occurrence(start).next(inclusive=True)) and found.month == month == start.month:
                 yield found
-                moment = found + timedelta(days=1)
+                start = found + timedelta(days=1)
 
 
-def _normalised(fields: list[str]) -> tuple[str, ...]:
+def _normalize(fields: list[str]) -> tuple[str, ...]:
+    """Return the fields as the library needs them. Raise ScheduleError for those that it misreads."""
     minute, hour, day, month, weekday, year = fields
-    if _NO_SUCH_DAY.fullmatch(weekday):
-        raise ScheduleError(f"{weekday} is no day of the week")
-    for first, last in _YEARS.findall(year):
+    if _UNSUPPORTED_WEEKDAY.fullmatch(weekday):
+        raise ScheduleError(f"{weekday} is not a day of the week")
+    for first, last in _YEAR_RANGES.findall(year):
         if first > last:
-            raise ScheduleError(f"the years {first}-{last} run backwards")  # the library would go round by 2199
+            raise ScheduleError(f"the range of years {first}-{last} is reversed")  # the library would wrap it at 2199
     if day == weekday == "*":
-        weekday = "?"  # AWS wants one of the two unsaid; both at will can only mean every day
+        weekday = "?"  # AWS requires a ? in one of the two fields, and two asterisks can only mean every day
     if weekday == "L":
-        weekday = "7"  # the last day of the week; the library would look for a day 0
+        weekday = "7"  # the last day of the week; the library would search for a day 0
     return minute, hour, day, month, weekday, year

@@ -1,4 +1,4 @@
-"""What the write half hands to the read half: one immutable snapshot per data source and per index."""
+"""Immutable snapshots of data sources and indexes: the only data that the write half passes to the read half."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceSnapshot:
-    """What the scrape half gets to see of one data source: all of a poll's effects or none.
+    """The state of one data source after a poll.
 
-    `index` is the settled name of its index, `about` what AWS says of it; neither is there before it is settled.
-    Whether the last poll succeeded is not known after a restart, until there is one.
+    `index` is the display name of its index. It is empty, and `description` is None, until discovery or a request has
+    returned it. `poll_succeeded` is None between a restart and the first poll.
     """
 
     source: DataSource
@@ -30,7 +30,7 @@ class SourceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class IndexSnapshot:
-    """What the scrape half gets to see of one index, with its settled names."""
+    """The state of one index, with its resolved display names."""
 
     id: IndexId
     application: str
@@ -41,7 +41,7 @@ class IndexSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SavedSource:
-    """A data source as it was last found, to go on from after a restart."""
+    """A data source as discovery last found it. A restart continues with it until discovery has run."""
 
     source: DataSource
     index: str

@@ -1,8 +1,9 @@
-"""What is remembered of one data source's sync jobs: the jobs themselves, and totals that never fall."""
+"""The history of one data source's sync jobs: the tracked jobs, and totals that never decrease."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,34 +15,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PollData:
-    """What one poll read of a source's history.
+    """The sync jobs that one poll of a data source read.
 
-    `as_of` is AWS's clock when the first answer was made, `until` when the last was; `vanished` are the jobs that were
-    in progress and that no way of asking finds any more.
+    `as_of` is the time of the first response and `end` that of the last, both on AWS's clock. `vanished` has the ids of
+    jobs that were in progress and that no listing contains any more.
     """
 
     jobs: tuple[SyncJob, ...]
     as_of: float
-    until: float
+    end: float
     vanished: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
 class CountState(StrEnum):
-    """What has been done about a job's end."""
+    """Whether the end of a job is in the totals. The values are part of the state file's format."""
 
-    PENDING = "open"  # it has not ended
-    COUNTED = "counted"  # it ended while its source was watched, and is in the totals
-    PRE_EXISTING = "history"  # it had ended before its source was watched, and never will be
-    EVICTED = "forgotten"  # one of these it was, until it was forgotten: found again it changes nothing
+    PENDING = "open"  # the job has not ended
+    COUNTED = "counted"  # the job ended while its source was watched, and is in the totals
+    PRE_EXISTING = "history"  # the job had ended before its source was watched, and is never counted
+    EVICTED = "forgotten"  # the job ended, was evicted and has been listed again: it changes no total
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedJob:
-    """A job as last seen, and what the totals already have of it.
+    """A job as last seen, and how much of it is in the totals.
 
-    `highest` has the largest figures seen so far. `whole` tells that all its documents count, and not only those that
-    came after the first look. `gone_since` is when it had vanished from AWS's list without having ended.
+    `max_counts` has the highest document counts seen so far. `counts_from_zero` is true if all documents of the job
+    count. It is false if only those documents count that were processed after the job was first seen. `vanished_at` is
+    the time at which AWS no longer listed the job although it had not ended.
     """
 
     job: SyncJob
@@ -51,14 +53,14 @@ class TrackedJob:
     vanished_at: float | None = None
 
     @property
-    def in_progress(self) -> bool:
-        """Tell whether the job goes on, as far as anyone knows."""
+    def is_in_progress(self) -> bool:
+        """Whether the job is in progress, as of the last poll."""
         return not self.job.is_terminal and self.vanished_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One observation behind a histogram bucket: which execution, how long, and when it ended."""
+    """One observation in a histogram bucket: the job's execution id, its duration, and when it ended."""
 
     execution_id: str
     seconds: float
@@ -67,7 +69,10 @@ class Exemplar:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Observed durations: counts per bucket (not cumulative; the last is above all bounds), their sum in seconds."""
+    """Durations in buckets, and their sum in seconds.
+
+    `counts` are per bucket and not cumulative. The last one is for durations above all bounds.
+    """
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
@@ -76,17 +81,25 @@ class Histogram:
 
     @classmethod
     def empty(cls, bounds: tuple[float, ...]) -> Histogram:
-        """Make a histogram that has seen nothing."""
+        """Return a histogram without observations."""
         buckets = len(bounds) + 1
         return cls(bounds, (0,) * buckets, 0.0, (None,) * buckets)
+
+    def observe(self, exemplar: Exemplar) -> Histogram:
+        """Return the histogram with one more observation, which becomes the exemplar of its bucket."""
+        bucket = bisect_left(self.bounds, exemplar.seconds)
+        counts, exemplars = list(self.counts), list(self.exemplars)
+        counts[bucket] += 1
+        exemplars[bucket] = exemplar
+        return replace(self, counts=tuple(counts), sum=self.sum + exemplar.seconds, exemplars=tuple(exemplars))
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHistory:
-    """All that is known of one data source's sync jobs: the remembered jobs, and totals that never fall.
+    """The tracked jobs of one data source, and totals that never decrease.
 
-    `horizon` is the latest start among the jobs that were forgotten, and `forgotten_streak` how many of the forgotten
-    were FAILED since the last of them that was not.
+    `evicted_through` is the latest start of all evicted jobs. `evicted_failure_streak` is the number of evicted FAILED
+    jobs since the last evicted job that ended otherwise.
     """
 
     watched_since: float
@@ -101,37 +114,41 @@ class SourceHistory:
     evicted_through: float | None = None
     evicted_failure_streak: int = 0
 
-    def by_start(self) -> list[SyncJob]:
-        """Give the jobs that AWS still lists, the most recently started first."""
-        listed = (known.job for known in self.jobs.values() if known.vanished_at is None)
+    def jobs_newest_first(self) -> list[SyncJob]:
+        """Return the tracked jobs that AWS still lists, the most recently started first."""
+        listed = (tracked.job for tracked in self.jobs.values() if tracked.vanished_at is None)
         return sorted(listed, key=lambda job: (job.started, job.execution_id), reverse=True)
 
-    def in_progress(self) -> list[SyncJob]:
-        """Give the jobs that go on, the oldest first."""
-        return [job for job in reversed(self.by_start()) if not job.is_terminal]
+    def jobs_in_progress(self) -> list[SyncJob]:
+        """Return the jobs that AWS lists as not ended, the oldest first."""
+        return [job for job in reversed(self.jobs_newest_first()) if not job.is_terminal]
 
-    def unended(self) -> list[SyncJob]:
-        """Give the jobs that were never seen to end, those that AWS no longer lists included."""
-        return [known.job for known in self.jobs.values() if not known.job.is_terminal]
+    def unfinished_jobs(self) -> list[SyncJob]:
+        """Return all tracked jobs that were never seen to end, including those that AWS no longer lists."""
+        return [tracked.job for tracked in self.jobs.values() if not tracked.job.is_terminal]
 
     def last_completed(self) -> SyncJob | None:
-        """Give the job that ended last."""
-        return max((job for job in self.by_start() if job.is_terminal), key=SyncJob.end_or_start, default=None)
+        """Return the job that ended last."""
+        ended = (job for job in self.jobs_newest_first() if job.is_terminal)
+        return max(ended, key=SyncJob.completion_key, default=None)
 
     def consecutive_failures(self) -> int:
-        """Count the FAILED jobs since the last ended one that was not."""
+        """Return the number of FAILED jobs since the last job that ended otherwise."""
         return failure_streak(self.jobs.values(), self.evicted_failure_streak)
 
 
-def failure_streak(jobs: Iterable[TrackedJob], earlier: int) -> int:
-    """Count FAILED jobs back from the last that ended to the first that was not; `earlier` counts on if none was.
+def failure_streak(jobs: Iterable[TrackedJob], evicted_failure_streak: int) -> int:
+    """Return the number of FAILED jobs since the last one that ended otherwise.
 
-    Those that were forgotten once are in `earlier` already.
+    If all ended jobs are FAILED, the streak continues into the evicted jobs. A job in the state EVICTED is part of
+    `evicted_failure_streak` already, and is not counted again.
     """
     streak = 0
-    ended = (known.job for known in jobs if known.job.is_terminal and known.count_state is not CountState.EVICTED)
-    for job in sorted(ended, key=SyncJob.end_or_start, reverse=True):
+    ended = (
+        tracked.job for tracked in jobs if tracked.job.is_terminal and tracked.count_state is not CountState.EVICTED
+    )
+    for job in sorted(ended, key=SyncJob.completion_key, reverse=True):
         if job.status != SyncJobStatus.FAILED:
             return streak
         streak += 1
-    return streak + earlier
+    return streak + evicted_failure_streak

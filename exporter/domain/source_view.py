@@ -1,4 +1,4 @@
-"""One data source at one moment: its snapshot and what follows from it, computed once."""
+"""One data source at one time: its snapshot, and the values that are derived from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from exporter.domain.objectives import objectives_for
-from exporter.domain.schedule import ScheduleError, parse
+from exporter.domain.schedule import ScheduleError, parse_schedule
 
 if TYPE_CHECKING:
     from exporter.domain.model import Description, SyncJob
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceView:
-    """A source's snapshot at a moment on AWS's clock, with the configured window and objectives.
+    """A snapshot at a time on AWS's clock, with the configured window and objectives.
 
-    Metrics, alerts on the status page and the JSON all read from it, so that they agree.
+    Metrics, the problems on the status page and the JSON all use this class, so that they agree. Derived values are
+    computed once.
     """
 
     snapshot: SourceSnapshot
@@ -36,39 +37,39 @@ class SourceView:
 
     @cached_property
     def jobs(self) -> list[SyncJob]:
-        """The jobs that AWS lists, the latest first."""
-        return self.history.by_start() if self.history else []
+        """The jobs that AWS lists, the most recently started first."""
+        return self.history.jobs_newest_first() if self.history else []
 
     @cached_property
-    def last(self) -> SyncJob | None:
+    def last_completed(self) -> SyncJob | None:
         """The job that ended last."""
         return self.history.last_completed() if self.history else None
 
     @cached_property
     def running(self) -> list[SyncJob]:
         """The jobs in progress, the oldest first."""
-        return self.history.in_progress() if self.history else []
+        return self.history.jobs_in_progress() if self.history else []
 
     @property
-    def oldest(self) -> SyncJob | None:
+    def oldest_running(self) -> SyncJob | None:
         """The oldest job in progress."""
         return self.running[0] if self.running else None
 
     @property
     def description(self) -> Description | None:
-        """The source's description by AWS."""
+        """The properties of the source that AWS reports; None before they are known."""
         return self.snapshot.description
 
     @property
-    def on_schedule(self) -> bool:
+    def has_schedule(self) -> bool:
         """Whether the source has a schedule, valid or not."""
         return bool(self.description and self.description.schedule and self.description.schedule.strip())
 
     @cached_property
     def schedule(self) -> Schedule | None:
-        """The source's schedule; None where it has none, or an invalid one."""
+        """The source's schedule; None if it has none, or one that is not valid."""
         try:
-            return parse(self.description.schedule) if self.description and self.description.schedule else None
+            return parse_schedule(self.description.schedule) if self.description and self.description.schedule else None
         except ScheduleError:
             return None
 
@@ -78,14 +79,14 @@ class SourceView:
         return self.schedule.next(self.now) if self.schedule else None
 
     @property
-    def last_firing(self) -> float | None:
-        """The schedule's next firing if no other follows it."""
+    def final_firing(self) -> float | None:
+        """The schedule's next firing if it is the last one."""
         firing = self.next_firing
         return firing if self.schedule and firing is not None and self.schedule.next(firing) is None else None
 
     @cached_property
     def objectives(self) -> Objectives:
-        """The objectives in force. A schedule that fires no more implies none."""
+        """The objectives of the source. A schedule that will not fire again implies no success age."""
         fires = self.schedule is not None and self.next_firing is not None
         return objectives_for(
             self.snapshot, self.rules, self.schedule.longest_gap() if self.schedule and fires else None

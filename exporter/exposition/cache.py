@@ -50,7 +50,7 @@ Snapshot_contra = TypeVar("Snapshot_contra", contravariant=True)
 class Families(Protocol[Snapshot_contra]):
     """The metric families of one kind of snapshot, in parts that change together."""
 
-    def parts(self, snapshot: Snapshot_contra, /) -> Sequence[object]:
+    def part_inputs(self, snapshot: Snapshot_contra, /) -> Sequence[object]:
         """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
 
     def collect(self, snapshot: Snapshot_contra, now: float, part: int, /) -> Sequence[Metric]:
@@ -191,7 +191,7 @@ class ExpositionCache(Generic[T]):
         """Yield each part with the families whose lines have to be stored; none for a part that is still valid."""
         now = self._clock.monotonic()
         clock_offset = clock.now() - now
-        for number, inputs in enumerate(_Inputs(self._families, part) for part in self._families.parts(snapshot)):
+        for number, inputs in enumerate(_Inputs(self._families, part) for part in self._families.part_inputs(snapshot)):
             rendering = _rendering_at(before.parts[number], now) if before else None
             if rendering is None or not rendering.part.is_valid(inputs, clock_offset, now):
                 rendering = _render(inputs, snapshot, clock_offset, now, number)

@@ -1,9 +1,9 @@
-"""Every metric of what is watched, as a declaration: name, type, help, labels, and a pure function of a snapshot."""
+"""All metrics of data sources and indexes, as declarations: each is a pure function of a snapshot and the time."""
 
 from exporter.domain.source_view import SourceView
 from exporter.metrics.collector import FAMILIES, SOURCE_LABELS, SourceFamilies
 from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
-from exporter.metrics.series_count import series_of_index, series_of_source
+from exporter.metrics.series_count import series_per_index, series_per_source
 
 __all__ = [
     "FAMILIES",
@@ -13,6 +13,6 @@ __all__ = [
     "IndexFamilies",
     "SourceFamilies",
     "SourceView",
-    "series_of_index",
-    "series_of_source",
+    "series_per_index",
+    "series_per_source",
 ]

@@ -1,4 +1,8 @@
-"""All the metrics of a data source, and when time alone changes one."""
+"""All metric families of a data source, in parts that change together.
+
+The exposition cache renders a part again when its inputs change, or at its next change. So a poll that finds nothing
+new renders only the part with the time of the poll. A part whose samples depend on time is rendered when they change.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +10,80 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.source_view import SourceView
-from exporter.metrics.data_source import ABOUT_FAMILIES, SCHEDULE_FAMILIES
+from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prometheus_client.core import Metric
 
     from exporter.domain.objectives import ObjectiveRule
     from exporter.domain.snapshots import SourceSnapshot
+    from exporter.metrics.families import Family
 
 SOURCE_LABELS = ("application", "data_source", "data_source_id")
-_PARTS = (ABOUT_FAMILIES, SCHEDULE_FAMILIES, OBJECTIVE_FAMILIES, WINDOW_FAMILIES, JOB_FAMILIES, FRESHNESS_FAMILIES)
-FAMILIES = tuple(family for part in _PARTS for family in part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Families with the same inputs. `next_change` returns when their samples change without a change of the inputs."""
+
+    families: tuple[Family, ...]
+    inputs: Callable[[SourceSnapshot], object]
+    next_change: Callable[[SourceView], float | None] = lambda _view: None
+
+
+def _description(snapshot: SourceSnapshot) -> object:
+    return (snapshot.source, snapshot.names, snapshot.index, snapshot.description, snapshot.location)
+
+
+def _jobs(snapshot: SourceSnapshot) -> object:
+    return (snapshot.names, snapshot.history)
+
+
+def _poll(snapshot: SourceSnapshot) -> object:
+    return (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at)
+
+
+def _next_job_leaves_window(view: SourceView) -> float | None:
+    times = (job.started + view.window for job in view.jobs)
+    return min((time for time in times if time > view.now), default=None)
+
+
+_PARTS = (
+    _Part(DESCRIPTION_FAMILIES, _description),
+    _Part(SCHEDULE_FAMILIES, _description, lambda view: view.next_firing),
+    _Part(OBJECTIVE_FAMILIES, _description, lambda view: view.final_firing),
+    _Part(WINDOW_FAMILIES, _jobs, _next_job_leaves_window),
+    _Part(JOB_FAMILIES, _jobs),
+    _Part(FRESHNESS_FAMILIES, _poll),
+)
+FAMILIES = tuple(family for part in _PARTS for family in part.families)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFamilies:
-    """The families of a data source, for a `polling.window` in seconds and the configuration's `objectives`."""
+    """The families of a data source, for a `polling.window` in seconds and the configured objectives."""
 
     window: float
     rules: tuple[ObjectiveRule, ...] = ()
 
-    def parts(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
-        """Give what each part of `FAMILIES` follows from, the moment aside."""
-        description = (snapshot.source, snapshot.names, snapshot.index, snapshot.description, snapshot.location)
-        jobs = (snapshot.names, snapshot.history)
-        return (
-            description,
-            description,
-            description,
-            jobs,
-            jobs,
-            (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at),
-        )
+    def part_inputs(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
+        """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
+        return tuple(part.inputs(snapshot) for part in _PARTS)
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
-        """Give the samples of one source in a part of `FAMILIES`, empty families included."""
-        view = SourceView(snapshot, now, self.window, self.rules)
+        """Return the families of a part with the samples of one source; families without samples are included."""
         names = (snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id)
         identity = dict(zip(SOURCE_LABELS, names, strict=True))
-        return [family.collect(view, identity) for family in _PARTS[part]]
+        view = self._view(snapshot, now)
+        return [family.collect(view, identity) for family in _PARTS[part].families]
 
     def next_change(self, snapshot: SourceSnapshot, now: float, part: int) -> float | None:
-        """Give the time on AWS's clock at which time alone changes a part: a job leaves the window, a sync is due."""
-        view = SourceView(snapshot, now, self.window, self.rules)
-        if _PARTS[part] is SCHEDULE_FAMILIES:
-            return view.next_firing
-        if _PARTS[part] is OBJECTIVE_FAMILIES:
-            return view.last_firing
-        if _PARTS[part] is WINDOW_FAMILIES:
-            leaving = (job.started + self.window for job in view.jobs)
-            return min((at for at in leaving if at > now), default=None)
-        return None
+        """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
+        return _PARTS[part].next_change(self._view(snapshot, now))
+
+    def _view(self, snapshot: SourceSnapshot, now: float) -> SourceView:
+        return SourceView(snapshot, now, self.window, self.rules)

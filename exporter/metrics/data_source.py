@@ -1,11 +1,11 @@
-"""The metrics of a data source itself: what AWS says of it, and when it is due."""
+"""Metrics of a data source itself: the properties that AWS reports, and its schedule."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import DataSourceStatus, tag_label
-from exporter.metrics.families import Gauge, Info, optional_sample, state_set
+from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from exporter.domain.source_view import SourceView
     from exporter.metrics.families import Family, Sample
 
-_NEVER_SYNCED = "one that was never synced does not run on it"
+_AS_OF = "as of the last discovery"
+_COMPUTED = "computed at scrape time. A data source that was never synced does not run on its schedule."
 
 
 def _facts(view: SourceView) -> dict[str, str] | None:
@@ -34,14 +35,14 @@ def _facts(view: SourceView) -> dict[str, str] | None:
 
 
 def _schedule_valid(view: SourceView) -> Iterator[Sample]:
-    return optional_sample(float(view.schedule is not None) if view.on_schedule else None)
+    return optional_sample(float(view.schedule is not None) if view.has_schedule else None)
 
 
-ABOUT_FAMILIES: tuple[Family, ...] = (
-    Info(
+DESCRIPTION_FAMILIES: tuple[Family, ...] = (
+    InfoFamily(
         "qbusiness_data_source_info",
-        "Always 1; what ListDataSources and GetDataSource say of the data source as of the last discovery. schedule is "
-        "empty where syncs are on demand, or where GetDataSource is refused.",
+        f"Always 1; properties of the data source from ListDataSources and GetDataSource, {_AS_OF}. schedule is empty "
+        "if syncs are on demand or GetDataSource is denied.",
         _facts,
         (
             "application_id",
@@ -57,18 +58,18 @@ ABOUT_FAMILIES: tuple[Family, ...] = (
     ),
     Gauge(
         "qbusiness_data_source_status",
-        "1 for the current status of the data source itself, as of the last discovery; 0 for the others.",
+        f"Status of the data source itself, {_AS_OF}: 1 for the current status, 0 for the others.",
         lambda view: state_set(view.description.status if view.description else None, DataSourceStatus),
         ("status",),
     ),
     Gauge(
         "qbusiness_data_source_created_timestamp_seconds",
-        "createdAt of the data source, as of the last discovery.",
+        f"createdAt of the data source, {_AS_OF}.",
         lambda view: optional_sample(view.description.created if view.description else None),
     ),
     Gauge(
         "qbusiness_data_source_schedule_valid",
-        "1 when the data source's syncSchedule is understood, 0 when it is not; absent when it is synced on demand.",
+        f"1 if the syncSchedule of the data source is valid, else 0, {_AS_OF}. Absent if it is synced on demand.",
         _schedule_valid,
     ),
 )
@@ -76,12 +77,12 @@ ABOUT_FAMILIES: tuple[Family, ...] = (
 SCHEDULE_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds",
-        f"When the data source's syncSchedule last fired, computed for the moment of the scrape; {_NEVER_SYNCED}.",
+        f"Previous firing of the data source's syncSchedule, {_COMPUTED}",
         lambda view: optional_sample(view.schedule.previous(view.now) if view.schedule else None),
     ),
     Gauge(
         "qbusiness_data_source_next_scheduled_sync_timestamp_seconds",
-        f"When the data source's syncSchedule fires next, computed for the moment of the scrape; {_NEVER_SYNCED}.",
+        f"Next firing of the data source's syncSchedule, {_COMPUTED}",
         lambda view: optional_sample(view.next_firing),
     ),
 )

@@ -1,4 +1,4 @@
-"""The kinds of metric families, and a group of families about the same thing."""
+"""The types of metric families: declarations with a name, help, labels, and a function that returns the samples."""
 
 from __future__ import annotations
 
@@ -19,30 +19,33 @@ if TYPE_CHECKING:
     from exporter.domain.source_history import Histogram
 
 Sample = tuple[tuple[str, ...], float]
-"""The values of a family's own labels, and the value."""
+"""The values of a family's own labels, and the value of the sample."""
 
 
 class Family(Protocol):
-    """A declaration: what a family is called, what it means, and how its samples follow from a context."""
+    """A declaration of a metric family.
+
+    `collect` takes a view (a SourceView or an IndexSnapshot) and the labels that identify its source or index.
+    """
 
     @property
     def name(self) -> str:
-        """Give the name as exposed."""
+        """The name, as exposed."""
 
     @property
     def kind(self) -> str:
-        """Give the type."""
+        """The type: gauge, counter or histogram."""
 
     @property
     def help(self) -> str:
-        """Give the meaning."""
+        """The HELP text."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Give the labels beside those that identify."""
+        """The family's own labels, without the identifying ones."""
 
-    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (whatever the group looks at)
-        """Give the samples of one thing, whose identifying labels are given."""
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (depends on the family)
+        """Return the family with its samples for one view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class ScalarFamily:
     samples: Callable[[Any], Iterable[Sample]]
     labels: tuple[str, ...] = ()
 
-    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
-        """Give the samples of one thing."""
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (depends on the family)
+        """Return the family with its samples for one view."""
         make = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         metric = make(self.name, self.help, labels=(*identity, *self.labels))
         for values, value in self.samples(view):
@@ -64,9 +67,16 @@ class ScalarFamily:
         return metric
 
 
+Gauge = partial(ScalarFamily, "gauge")
+Counter = partial(ScalarFamily, "counter")
+
+
 @dataclass(frozen=True, slots=True)
-class Info:
-    """A family that is always 1 and whose labels carry the facts; `labels` are those that documentation names."""
+class InfoFamily:
+    """A gauge that is always 1, with facts as labels.
+
+    `labels` are the names for the documentation, such as `tag_*`: the real names depend on the facts.
+    """
 
     name: str
     help: str
@@ -74,8 +84,8 @@ class Info:
     labels: tuple[str, ...]
     kind = "gauge"
 
-    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
-        """Give the sample of one thing; none where its facts are not known."""
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (depends on the family)
+        """Return the family with one sample, or without a sample if the facts are unknown."""
         metric = GaugeMetricFamily(self.name, self.help)
         facts = self.facts(view)
         if facts is not None:
@@ -85,7 +95,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class HistogramFamily:
-    """A family of histograms, one for each value of its one label."""
+    """A family of histograms, one for each value of its only label."""
 
     name: str
     help: str
@@ -93,35 +103,32 @@ class HistogramFamily:
     labels: tuple[str, ...]
     kind = "histogram"
 
-    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (the group's)
-        """Give the samples of one thing."""
+    def collect(self, view: Any, identity: Mapping[str, str]) -> Metric:  # noqa: ANN401 (depends on the family)
+        """Return the family with its samples for one view."""
         metric = HistogramMetricFamily(self.name, self.help, labels=(*identity, *self.labels))
         for value, histogram in sorted(self.histograms(view).items()):
             metric.add_metric((*identity.values(), value), list(_buckets(histogram)), histogram.sum)
         return metric
 
 
-Gauge = partial(ScalarFamily, "gauge")
-Counter = partial(ScalarFamily, "counter")
-
-
 def _buckets(histogram: Histogram) -> Iterator[tuple[str, float] | tuple[str, float, ExemplarSample]]:
     bounds = (*(floatToGoString(bound) for bound in histogram.bounds), "+Inf")
-    for bound, count, seen in zip(bounds, accumulate(histogram.counts), histogram.exemplars, strict=True):
-        if seen is None:
+    for bound, count, exemplar in zip(bounds, accumulate(histogram.counts), histogram.exemplars, strict=True):
+        if exemplar is None:
             yield bound, count
         else:
-            yield bound, count, ExemplarSample({"execution_id": seen.execution_id}, seen.seconds, seen.timestamp)
+            labels = {"execution_id": exemplar.execution_id}
+            yield bound, count, ExemplarSample(labels, exemplar.seconds, exemplar.timestamp)
 
 
 def optional_sample(value: float | None) -> Iterator[Sample]:
-    """Give a sample without labels of its own; none where the value is not known."""
+    """Yield one sample without own labels; yield nothing if the value is None."""
     if value is not None:
         yield (), value
 
 
-def state_set(current: str | None, known: Iterable[str]) -> Iterator[Sample]:
-    """Give 1 for the current status and 0 for the others, one that nobody knows under its own name."""
+def state_set(current: str | None, states: Iterable[str]) -> Iterator[Sample]:
+    """Yield 1 for the current state and 0 for all others; an undocumented current state has a sample of its own."""
     if current:
-        for status in dict.fromkeys((*known, current)):
-            yield (status,), float(status == current)
+        for state in dict.fromkeys((*states, current)):
+            yield (state,), float(state == current)

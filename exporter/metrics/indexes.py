@@ -1,4 +1,4 @@
-"""The metrics of an index: what GetIndex says of it, and how much of it there may be."""
+"""Metrics of an index: the properties that GetIndex reports, and its capacity limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
-from exporter.metrics.families import Gauge, Info, optional_sample, state_set
+from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INDEX_LABELS = ("application", "index", "index_id")
 _AS_OF = "as of the last discovery"
+_IF_REPORTED = "Absent if the API does not report it."
 
 
 def _facts(snapshot: IndexSnapshot) -> dict[str, str]:
@@ -30,50 +31,50 @@ def _facts(snapshot: IndexSnapshot) -> dict[str, str]:
     }
 
 
-def _figure(choose: Callable[[IndexFacts], int | None]) -> Callable[[IndexSnapshot], Iterator[Sample]]:
+def _count(choose: Callable[[IndexFacts], int | None]) -> Callable[[IndexSnapshot], Iterator[Sample]]:
     return lambda snapshot: optional_sample(choose(snapshot.facts))
 
 
 def _limit(per_unit: int) -> Callable[[IndexSnapshot], Iterator[Sample]]:
-    return _figure(lambda facts: None if facts.units is None else facts.units * per_unit)
+    return _count(lambda facts: None if facts.units is None else facts.units * per_unit)
 
 
 INDEX_FAMILIES: tuple[Family, ...] = (
-    Info(
+    InfoFamily(
         "qbusiness_index_info",
-        f"Always 1; what GetIndex says of the index {_AS_OF}.",
+        f"Always 1; properties of the index from GetIndex, {_AS_OF}.",
         _facts,
         ("application_id", "index_type", "aws_account_id", "aws_region"),
     ),
     Gauge(
         "qbusiness_index_status",
-        f"1 for the current status of the index, {_AS_OF}; 0 for the others.",
+        f"Status of the index, {_AS_OF}: 1 for the current status, 0 for the others.",
         lambda snapshot: state_set(snapshot.facts.status, IndexStatus),
         ("status",),
     ),
     Gauge(
         "qbusiness_index_documents",
-        f"indexedTextDocumentCount of the index, {_AS_OF}; absent when not said.",
-        _figure(lambda facts: facts.documents),
+        f"indexedTextDocumentCount of the index, {_AS_OF}. {_IF_REPORTED}",
+        _count(lambda facts: facts.documents),
     ),
     Gauge(
         "qbusiness_index_text_bytes",
-        f"indexedTextBytes of the index, {_AS_OF}; absent when not said.",
-        _figure(lambda facts: facts.text_bytes),
+        f"indexedTextBytes of the index, {_AS_OF}. {_IF_REPORTED}",
+        _count(lambda facts: facts.text_bytes),
     ),
     Gauge(
         "qbusiness_index_capacity_units",
-        f"Units of capacity of the index, {_AS_OF}; absent when not said.",
-        _figure(lambda facts: facts.units),
+        f"Capacity units of the index, {_AS_OF}. {_IF_REPORTED}",
+        _count(lambda facts: facts.units),
     ),
     Gauge(
         "qbusiness_index_documents_limit",
-        f"Documents that the index has room for: its units of capacity times 20,000, {_AS_OF}.",
+        f"Limit on the documents in the index: its capacity units times 20,000, {_AS_OF}.",
         _limit(DOCUMENTS_PER_UNIT),
     ),
     Gauge(
         "qbusiness_index_text_bytes_limit",
-        f"Bytes of extracted text that the index has room for: its units of capacity times 200 MB (10^6), {_AS_OF}.",
+        f"Limit on the extracted text in the index: its capacity units times 200 MB (10^6 bytes), {_AS_OF}.",
         _limit(TEXT_BYTES_PER_UNIT),
     ),
 )
@@ -81,17 +82,17 @@ INDEX_FAMILIES: tuple[Family, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class IndexFamilies:
-    """The families of an index."""
+    """The families of an index. They are one part: all change together."""
 
-    def parts(self, snapshot: IndexSnapshot) -> tuple[object, ...]:
-        """Give what the families follow from."""
+    def part_inputs(self, snapshot: IndexSnapshot) -> tuple[object, ...]:
+        """Return the inputs of the only part."""
         return (snapshot,)
 
     def collect(self, snapshot: IndexSnapshot, _now: float, _part: int) -> list[Metric]:
-        """Give every family's samples of one index, in the order of `INDEX_FAMILIES`; empty families included."""
+        """Return the families with the samples of one index; families without samples are included."""
         names = (snapshot.application, snapshot.name, snapshot.id.index_id)
         identity = dict(zip(INDEX_LABELS, names, strict=True))
         return [family.collect(snapshot, identity) for family in INDEX_FAMILIES]
 
     def next_change(self, _snapshot: IndexSnapshot, _now: float, _part: int) -> None:
-        """Tell that time alone changes nothing here."""
+        """Return None: time alone changes no sample."""

@@ -1,4 +1,4 @@
-"""What alerts hold a data source to, as series: rules compare with them, so that nobody edits an expression."""
+"""Metrics of a data source's objectives. Alert rules compare with these series instead of with constants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.metrics.families import Family, Sample
 
 _NAME = "qbusiness_data_source_objective"
-_FROM = "from the first of the configuration's objectives that matches, else"
+_FROM = "From the first configured objective that matches, else"
 
 
 def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
@@ -23,23 +23,23 @@ def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
 OBJECTIVE_FAMILIES: tuple[Family, ...] = (
     Gauge(
         f"{_NAME}_max_success_age_seconds",
-        f"Longest time since a successful sync, {_FROM} twice the longest gap of the schedule plus 1h; absent where "
-        "there is neither.",
+        f"Longest allowed time since a successful sync. {_FROM} twice the longest gap of the schedule plus 1h; absent "
+        "without either.",
         _value("max_success_age"),
     ),
     Gauge(
         f"{_NAME}_max_duration_seconds",
-        f"Longest time that a sync may take, {_FROM} 1d.",
+        f"Longest allowed duration of a sync. {_FROM} 1d.",
         _value("max_duration"),
     ),
     Gauge(
         f"{_NAME}_max_failed_ratio",
-        f"Largest share of failed documents among scanned (or touched) ones, {_FROM} 0.05.",
+        f"Largest allowed share of failed documents among scanned (if unknown, processed) ones. {_FROM} 0.05.",
         _value("max_failed_ratio"),
     ),
     Gauge(
         f"{_NAME}_min_documents_scanned",
-        f"A successful sync that scanned fewer documents is suspicious, {_FROM} 1.",
+        f"Number of documents that a successful sync scans at least. {_FROM} 1.",
         _value("min_documents_scanned"),
     ),
 )

@@ -1,4 +1,4 @@
-"""How many series a data source and an index have, counted on one of each as they usually are."""
+"""The number of series per data source and per index, counted on a typical one of each."""
 
 from __future__ import annotations
 
@@ -16,32 +16,36 @@ from exporter.domain.model import (
 )
 from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.metrics.collector import SourceFamilies
 from exporter.metrics.indexes import IndexFamilies
 
 _NOW = 1_800_000_000.0
-_NOWHERE = Location("", "")
-_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 10800.0, 21600.0, 43200.0, 86400.0)
+_LOCATION = Location("", "")
+_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
 
 
-def series_of_source() -> int:
-    """Count the series of a source on a schedule, of which one sync has ended and one is in progress."""
-    policy, figures = CountingPolicy(86400.0, _BUCKETS), DocumentCounts(0, 0, 0, 0, 0)
-    running = SyncJob("a", "SYNCING", _NOW, documents=figures)
-    ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, figures)
+def series_per_source() -> int:
+    """Return the number of series of a source on a schedule, with one ended sync and one in progress."""
+    policy, counts = CountingPolicy(DAY, _BUCKETS), DocumentCounts(0, 0, 0, 0, 0)
+    running = SyncJob("a", "SYNCING", _NOW, documents=counts)
+    ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, counts)
     history = fold(None, PollData((running,), _NOW, _NOW), policy)
-    again = SyncJob("b", "SYNCING", _NOW + 90, documents=figures)
-    history = fold(history, PollData((ended, again), _NOW + 99, _NOW + 99), policy)
+    next_job = SyncJob("b", "SYNCING", _NOW + 90, documents=counts)
+    history = fold(history, PollData((ended, next_job), _NOW + 99, _NOW + 99), policy)
     description = Description("", "S3", "ACTIVE", _NOW, _NOW, "cron(0 3 * * ? *)")
     source = DataSource("", SourceId("", "", ""))
-    shown = SourceSnapshot(source, Names("", ""), history, True, _NOW, "", description, _NOWHERE)  # noqa: FBT003 (a record)
-    families = SourceFamilies(86400.0)
-    parts = range(len(families.parts(shown)))
-    return sum(len(metric.samples) for part in parts for metric in families.collect(shown, _NOW + 99, part))
+    names = Names("", "")
+    snapshot = SourceSnapshot(
+        source, names, history, poll_succeeded=True, polled_at=_NOW, description=description, location=_LOCATION
+    )
+    families = SourceFamilies(DAY)
+    parts = range(len(families.part_inputs(snapshot)))
+    return sum(len(metric.samples) for part in parts for metric in families.collect(snapshot, _NOW + 99, part))
 
 
-def series_of_index() -> int:
-    """Count the series of an index of which all is known."""
+def series_per_index() -> int:
+    """Return the number of series of an index whose properties AWS reports in full."""
     facts = IndexFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1)
-    shown = IndexSnapshot(IndexId("", ""), "", "", facts, _NOWHERE)
-    return sum(len(metric.samples) for metric in IndexFamilies().collect(shown, _NOW, 0))
+    snapshot = IndexSnapshot(IndexId("", ""), "", "", facts, _LOCATION)
+    return sum(len(metric.samples) for metric in IndexFamilies().collect(snapshot, _NOW, 0))

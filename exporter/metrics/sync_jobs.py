@@ -1,4 +1,4 @@
-"""The metrics of a data source's sync jobs; all are as of the source's last successful poll."""
+"""Metrics of a data source's sync jobs. All are as of the last successful poll of the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exporter.metrics.families import Family, Sample
 
 _STATUSES = tuple(str(status) for status in SyncJobStatus)
-_ENDED = tuple(status for status in _STATUSES if status in TERMINAL)
+_TERMINAL_STATUSES = tuple(status for status in _STATUSES if status in TERMINAL)
 
 
 def _jobs_in_window(view: SourceView) -> Iterator[Sample]:
@@ -31,24 +31,27 @@ def _jobs_in_window(view: SourceView) -> Iterator[Sample]:
 
 def _completed(view: SourceView) -> Iterator[Sample]:
     if view.history is not None:
-        for status in _ENDED:
+        for status in _TERMINAL_STATUSES:
             yield (status,), view.history.completed.get(status, 0)
 
 
 def _failures(view: SourceView) -> Iterator[Sample]:
     if view.history is not None:
-        born = dict.fromkeys(((code, "") for code in ERROR_CODES), 0)
-        yield from {**born, **view.history.failures}.items()
+        # Documented codes start at 0, so that `increase()` sees the first failure.
+        initial = dict.fromkeys(((code, "") for code in ERROR_CODES), 0)
+        yield from {**initial, **view.history.failures}.items()
 
 
-def _total(kind: str) -> Callable[[SourceView], Iterable[Sample]]:
+def _documents_total(kind: str) -> Callable[[SourceView], Iterable[Sample]]:
     def samples(view: SourceView) -> Iterator[Sample]:
         return optional_sample(None if view.history is None else view.history.documents.get(kind, 0))
 
     return samples
 
 
-def _figure(kind: str, choose: Callable[[SourceView], SyncJob | None]) -> Callable[[SourceView], Iterable[Sample]]:
+def _documents_of(
+    kind: str, choose: Callable[[SourceView], SyncJob | None]
+) -> Callable[[SourceView], Iterable[Sample]]:
     def samples(view: SourceView) -> Iterator[Sample]:
         job = choose(view)
         documents: DocumentCounts | None = job.documents if job else None
@@ -61,12 +64,14 @@ def _running(view: SourceView) -> Iterator[Sample]:
     return optional_sample(None if view.history is None else len(view.running))
 
 
+_AS_OF = "as of the last poll"
+_IF_REPORTED = "Absent if the API did not report it."
 _LAST = "qbusiness_last_completed_sync"
 
 WINDOW_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_sync_jobs",
-        "Sync jobs that started within polling.window, by current status as of the last poll.",
+        f"Sync jobs that started within polling.window, by status, {_AS_OF}.",
         _jobs_in_window,
         ("status",),
     ),
@@ -75,92 +80,95 @@ WINDOW_FAMILIES: tuple[Family, ...] = (
 JOB_FAMILIES: tuple[Family, ...] = (
     Counter(
         "qbusiness_sync_jobs_completed_total",
-        "Sync jobs that ended while the data source was watched, by terminal status, each once.",
+        f"Sync jobs that ended while the data source was watched, by terminal status, {_AS_OF}. Each job counts once.",
         _completed,
         ("status",),
     ),
     Counter(
         "qbusiness_sync_job_failures_total",
-        "FAILED sync jobs by error.errorCode, and by connector code from dataSourceErrorCode or error.errorMessage.",
+        f"Sync jobs that FAILED while the data source was watched, by error.errorCode, {_AS_OF}. connector_error_code "
+        "is from dataSourceErrorCode or error.errorMessage.",
         _failures,
         ("error_code", "connector_error_code"),
     ),
     HistogramFamily(
         "qbusiness_sync_job_duration_seconds",
-        "endTime minus startTime of sync jobs that ended while the data source was watched, by terminal status.",
+        "endTime minus startTime of sync jobs that ended while the data source was watched, by terminal status, "
+        f"{_AS_OF}.",
         lambda view: view.history.durations if view.history else {},
         ("status",),
     ),
     *(
         Counter(
             f"qbusiness_documents_{kind}_total",
-            f"Documents {kind}, from the growth of documents{kind.capitalize()} of each sync job as of the last poll.",
-            _total(kind),
+            f"Documents {kind} while the data source was watched, from the growth of documents{kind.capitalize()} of "
+            f"each sync job, {_AS_OF}.",
+            _documents_total(kind),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
         "qbusiness_sync_status",
-        "1 for the status of the latest sync job, running or not, as of the last poll; 0 for the others.",
+        f"Status of the sync job that started last, {_AS_OF}: 1 for the current status, 0 for the others.",
         lambda view: state_set(view.jobs[0].status if view.jobs else None, _STATUSES),
         ("status",),
     ),
-    Gauge("qbusiness_sync_running", "Sync jobs in progress as of the last poll.", _running),
+    Gauge("qbusiness_sync_running", f"Sync jobs in progress, {_AS_OF}.", _running),
     Gauge(
         "qbusiness_running_sync_start_timestamp_seconds",
-        "startTime of the oldest sync job in progress as of the last poll; absent when none is.",
-        lambda view: optional_sample(view.oldest.started if view.oldest else None),
+        f"startTime of the oldest sync job in progress, {_AS_OF}. Absent if no job is in progress.",
+        lambda view: optional_sample(view.oldest_running.started if view.oldest_running else None),
     ),
     *(
         Gauge(
             f"qbusiness_running_sync_documents_{kind}",
-            f"documents{kind.capitalize()} of the oldest sync job in progress, as of the last poll.",
-            _figure(kind, lambda view: view.oldest),
+            f"documents{kind.capitalize()} of the oldest sync job in progress, {_AS_OF}. {_IF_REPORTED}",
+            _documents_of(kind, lambda view: view.oldest_running),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
         f"{_LAST}_status",
-        "1 for the status of the sync job that ended last, as of the last poll; 0 for the others.",
-        lambda view: state_set(view.last.status if view.last else None, _STATUSES),
+        f"Status of the sync job that ended last, {_AS_OF}: 1 for its status, 0 for the others.",
+        lambda view: state_set(view.last_completed.status if view.last_completed else None, _STATUSES),
         ("status",),
     ),
     Gauge(
         f"{_LAST}_start_timestamp_seconds",
-        "startTime of the sync job that ended last, as of the last poll.",
-        lambda view: optional_sample(view.last.started if view.last else None),
+        f"startTime of the sync job that ended last, {_AS_OF}.",
+        lambda view: optional_sample(view.last_completed.started if view.last_completed else None),
     ),
     Gauge(
         f"{_LAST}_end_timestamp_seconds",
-        "endTime of the sync job that ended last, as of the last poll; absent when not said.",
-        lambda view: optional_sample(view.last.ended if view.last else None),
+        f"endTime of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+        lambda view: optional_sample(view.last_completed.ended if view.last_completed else None),
     ),
     Gauge(
         f"{_LAST}_duration_seconds",
-        "endTime minus startTime of the sync job that ended last, as of the last poll; absent when not said.",
-        lambda view: optional_sample(view.last.duration if view.last else None),
+        f"endTime minus startTime of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+        lambda view: optional_sample(view.last_completed.duration if view.last_completed else None),
     ),
     *(
         Gauge(
             f"{_LAST}_documents_{kind}",
-            f"documents{kind.capitalize()} of the sync job that ended last, as of the last poll; absent when not said.",
-            _figure(kind, lambda view: view.last),
+            f"documents{kind.capitalize()} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+            _documents_of(kind, lambda view: view.last_completed),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
         "qbusiness_last_successful_sync_timestamp_seconds",
-        "endTime of the last SUCCEEDED sync job, however long ago, as of the last poll; absent when there was none.",
+        f"endTime of the last SUCCEEDED sync job of any age, {_AS_OF}. Absent if there was none.",
         lambda view: optional_sample(view.history.last_succeeded if view.history else None),
     ),
     Gauge(
         "qbusiness_last_indexed_sync_timestamp_seconds",
-        "endTime of the last SUCCEEDED or INCOMPLETE sync job, as of the last poll: content last reached the index.",
+        f"endTime of the last SUCCEEDED or INCOMPLETE sync job, {_AS_OF}. Content last reached the index then.",
         lambda view: optional_sample(view.history.last_indexed if view.history else None),
     ),
     Gauge(
         "qbusiness_consecutive_failed_syncs",
-        "FAILED sync jobs since the last ended one that was not, as of the last poll; the first poll reads back 100.",
+        f"FAILED sync jobs since the last job that ended otherwise, {_AS_OF}. The first poll looks back over 100 jobs.",
         lambda view: optional_sample(view.history.consecutive_failures() if view.history else None),
     ),
 )
@@ -168,13 +176,13 @@ JOB_FAMILIES: tuple[Family, ...] = (
 FRESHNESS_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_poll_success",
-        "1 when the last poll of the data source worked; 0 when all else here is older than that; absent after a "
-        "restart until the first poll.",
+        "1 if the last poll of the data source succeeded, 0 if it failed and the other values are from an earlier poll."
+        " Absent between a restart and the first poll.",
         lambda view: optional_sample(view.snapshot.poll_succeeded),
     ),
     Gauge(
         "qbusiness_last_successful_poll_timestamp_seconds",
-        "When the data source was last polled with success, by AWS's clock.",
+        "Time of the last successful poll of the data source, on AWS's clock.",
         lambda view: optional_sample(view.snapshot.polled_at),
     ),
 )

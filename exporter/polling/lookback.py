@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.domain.history import LATEST_JOBS
+from exporter.domain.eviction import LATEST_JOBS
 from exporter.domain.model import IN_PROGRESS, INDEXED, SyncJobStatus
 from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR
@@ -46,9 +46,9 @@ def read_full(ask: ListSyncJobs, window: float, history: SourceHistory | None = 
     """
     seen = _JobAccumulator()
     reach = max(window, FULL_REREAD_INTERVAL + WATERMARK_MARGIN)
-    known = history.by_start() if history else []
+    known = history.jobs_newest_first() if history else []
     latest = known[0].started if known else -math.inf  # a listing whose first page has nothing as new is in no order
-    missing = history.unended() if history else []
+    missing = history.unfinished_jobs() if history else []
     for page in seen.read(ask()):
         polled_to = _polled_to(history, seen.as_of) if history else math.inf
         if page.more and not seen.newest_first:
@@ -74,7 +74,7 @@ def read_incremental(ask: ListSyncJobs, window: float, history: SourceHistory) -
     seen = _JobAccumulator()
     seen.read_all(ask(since=since))
     # A status that nobody knows cannot be asked for: such a job, once out of sight, waits for the full reread.
-    return _find_missing(ask, seen, [job for job in history.in_progress() if job.status in IN_PROGRESS])
+    return _find_missing(ask, seen, [job for job in history.jobs_in_progress() if job.status in IN_PROGRESS])
 
 
 def read_for_backfill(ask: ListSyncJobs, since: float | None, window: float) -> PollData:
@@ -95,10 +95,10 @@ def watermark(history: SourceHistory) -> float | None:
     A job that goes on for weeks does not hold it back: it rises with the newest jobs, and the old one is asked for
     by itself.
     """
-    jobs = history.by_start()
+    jobs = history.jobs_newest_first()
     if not jobs:
         return None
-    oldest = next(iter(history.in_progress()), jobs[0])
+    oldest = next(iter(history.jobs_in_progress()), jobs[0])
     since = min(oldest.started, history.as_of) - WATERMARK_MARGIN
     if len(jobs) >= KNOWN_PER_POLL:
         since = max(since, min(jobs[KNOWN_PER_POLL - 1].started, history.as_of - WATERMARK_MARGIN))
@@ -197,7 +197,7 @@ class _JobAccumulator:
     def covers(self, moment: float, reach: float) -> bool:
         """Tell whether a newest-first listing says how things stood at a moment, a success before it included."""
         return self._last_start < moment - reach and any(
-            job.status == SyncJobStatus.SUCCEEDED and job.end_or_start()[0] <= moment for job in self._jobs
+            job.status == SyncJobStatus.SUCCEEDED and job.end_or_start <= moment for job in self._jobs
         )
 
     def reading(self, in_progress: Iterable[SyncJob]) -> PollData:

@@ -167,12 +167,12 @@ class Poller:
     def is_syncing(self, source: SourceId) -> bool:
         """Tell whether a source had a sync in progress when it was last polled."""
         watch = self._watches.get(str(source))
-        return bool(watch and watch.history and watch.history.in_progress())
+        return bool(watch and watch.history and watch.history.jobs_in_progress())
 
     def syncing(self) -> int:
         """Count the sources that had a sync in progress when they were last polled."""
         histories = (watch.history for watch in list(self._watches.values()))
-        return sum(bool(history and history.in_progress()) for history in histories)
+        return sum(bool(history and history.jobs_in_progress()) for history in histories)
 
     def watched(self) -> set[str]:
         """Give the sources that are watched."""
@@ -236,7 +236,7 @@ class Poller:
 
     def _outcome(self, watch: SourceState) -> PollOutcome:
         history, description = watch.history, watch.description.latest
-        running = bool(history and history.in_progress())
+        running = bool(history and history.jobs_in_progress())
         expected = expectation(description.schedule if description else None, history, self._provider.clock.now())
         return PollOutcome(watch.failing is None, running or expected.is_due, expected.fires_in)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 
-class StateStore(Protocol):
+class NameStore(Protocol):
     """Where settled names survive, as `Store` keeps them."""
 
     def name(self, key: str) -> str | None:
@@ -46,7 +46,7 @@ class _PendingName:
 class DisplayNames:
     """The settled display names of one target's applications, indexes and data sources; for any thread."""
 
-    def __init__(self, store: StateStore, host: Host) -> None:
+    def __init__(self, store: NameStore, host: Host) -> None:
         self._store = store
         self._host = host
         self._mutex = threading.Lock()

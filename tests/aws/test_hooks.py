@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # What becomes of each fault: the reason, and the codes under which its attempts are counted.
 FAULTS = {
-    fault.kind: (fault.reason, [fault.code] * (3 if fault.tries else 1)) for fault in matrix.FAULTS if fault.reason
+    fault.kind: (fault.reason, [fault.code] * (3 if fault.is_retried else 1)) for fault in matrix.FAULTS if fault.reason
 }
 
 
@@ -284,7 +284,7 @@ def test_a_fault_of_any_operation_is_an_error_of_it(rig: Rig, operation: str, ki
     """Never an empty answer, and never anything but an error of ours with its reason and operation."""
     (fault,) = (fault for fault in matrix.FAULTS if fault.kind == kind)
     (befallen,) = (known for known in matrix.OPERATIONS if known.name == operation)
-    if not matrix.makes_sense(fault, befallen):
+    if not matrix.applies(fault, befallen):
         OPERATIONS[operation](rig)  # what makes no difference to it
         return
     rig.service.faults.add(kind, operation=operation)

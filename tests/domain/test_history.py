@@ -124,14 +124,14 @@ def test_an_end_time_does_not_end_a_job() -> None:
     """SYNCING_INDEXING with an endTime is in progress."""
     history = polls(read(), read(make_job("a", "SYNCING_INDEXING", started=NOON + 5), at=NOON + 900))
     assert history.completed == {}
-    assert [job.status for job in history.in_progress()] == ["SYNCING_INDEXING"]
+    assert [job.status for job in history.jobs_in_progress()] == ["SYNCING_INDEXING"]
 
 
 def test_an_unknown_status_is_kept_under_its_own_name_and_is_not_an_end() -> None:
     """AWS adds statuses when it likes."""
     history = polls(read(), read(make_job("a", "PAUSED", started=NOON + 5), at=NOON + 900))
     assert history.completed == {}
-    assert history.by_start()[0].status == "PAUSED"
+    assert history.jobs_newest_first()[0].status == "PAUSED"
 
 
 def test_a_stale_answer_does_not_bring_an_ended_job_back() -> None:
@@ -140,7 +140,7 @@ def test_a_stale_answer_does_not_bring_an_ended_job_back() -> None:
     stale = make_job("a", "SYNCING", started=NOON + 5, lasted=None)
     history = polls(read(), read(ended, at=NOON + 100), read(stale, at=NOON + 101), read(ended, at=NOON + 102))
     assert history.completed == {"SUCCEEDED": 1}
-    assert history.in_progress() == []
+    assert history.jobs_in_progress() == []
 
 
 def test_an_unknown_status_does_not_make_news_of_what_was_over() -> None:
@@ -276,7 +276,7 @@ def test_a_job_that_vanished_no_longer_runs_and_counts_if_it_comes_back() -> Non
         read(running, at=NOON + 60),
         read(at=NOON + 120, vanished=[running.execution_id]),
     )
-    assert history.in_progress() == []
+    assert history.jobs_in_progress() == []
     ended = make_job("a", "SUCCEEDED", started=NOON + 1, lasted=150, added=6)
     history = fold(history, read(ended, at=NOON + 180), POLICY)
     assert history.completed == {"SUCCEEDED": 1}

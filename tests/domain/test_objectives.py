@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
 from exporter.domain.model import Description, Names
-from exporter.domain.schedule import parse
+from exporter.domain.schedule import parse_schedule
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
@@ -134,7 +134,7 @@ def test_the_first_match_wins_and_the_defaults_stand_behind_it() -> None:
 def test_the_longest_gap_is_that_of_a_walk_over_days(expression: str, minutes: str) -> None:
     """Over one whole cycle of dates and weekdays, for whatever AWS's grammar has."""
     fields = expression.split(maxsplit=2)[2]
-    schedule = parse(f"{minutes} {fields}")
+    schedule = parse_schedule(f"{minutes} {fields}")
     assert schedule
     first, cycle = datetime(2023, 1, 1, tzinfo=UTC), timedelta(days=28 * 365 + 7)
     days = [day for day in (first + timedelta(days=n) for n in range(cycle.days)) if fires(f"* * {fields}", day)]

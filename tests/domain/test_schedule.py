@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from exporter.domain.schedule import ScheduleError, parse
+from exporter.domain.schedule import ScheduleError, parse_schedule
 
 MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MONTHS = {name: number for number, name in enumerate(MONTH_NAMES, start=1)}
@@ -136,7 +136,7 @@ moments = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(lambda mo
 @given(expressions, moments)
 def test_firings_are_those_of_a_walk_over_minutes(expression: str, now: datetime) -> None:
     """Both ways, for whatever AWS's grammar has."""
-    schedule = parse(f"cron({expression})")
+    schedule = parse_schedule(f"cron({expression})")
     assert schedule
     minute = now.replace(second=0, microsecond=0)
     horizon = 3000
@@ -169,7 +169,7 @@ def test_firings_are_those_of_a_walk_over_minutes(expression: str, now: datetime
 )
 def test_every_form_that_was_seen_is_understood(text: str, following: str, before: str) -> None:
     """Wrapped or bare, with or without a year, in any case; at half past one on a Monday."""
-    schedule = parse(text)
+    schedule = parse_schedule(text)
     assert schedule
     now = at("2026-11-23 13:30:00")
     assert (said(schedule.next(now)), said(schedule.previous(now))) == (following, before)
@@ -178,7 +178,7 @@ def test_every_form_that_was_seen_is_understood(text: str, following: str, befor
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
 def test_without_a_schedule_it_is_synced_on_demand(text: str) -> None:
     """Which is no error."""
-    assert parse(text) is None
+    assert parse_schedule(text) is None
 
 
 @pytest.mark.parametrize(
@@ -206,14 +206,14 @@ def test_without_a_schedule_it_is_synced_on_demand(text: str) -> None:
 def test_what_is_not_understood_is_said(text: str) -> None:
     """By one kind of error, never by a wrong time."""
     with pytest.raises(ScheduleError):
-        parse(text)
+        parse_schedule(text)
 
 
 @given(st.text(max_size=60) | st.text("0123456789*?/-,#LWcron() ", max_size=40))
 def test_no_text_is_anything_but_understood_or_not(text: str) -> None:
     """Whatever AWS hands out."""
     try:
-        schedule = parse(text)
+        schedule = parse_schedule(text)
     except ScheduleError:
         return
     assume(schedule is not None)

@@ -131,7 +131,7 @@ def expected_families(present: Mapping[str, SourceSnapshot], clock: FakeClock) -
 def collected(snapshot: SourceSnapshot, clock: FakeClock) -> list[Metric]:
     """Collect the families of one source as of now."""
     families = SourceFamilies(POLICY.window)
-    parts = range(len(families.parts(snapshot)))
+    parts = range(len(families.part_inputs(snapshot)))
     return [metric for part in parts for metric in families.collect(snapshot, AwsClock(clock).now(), part)]
 
 

@@ -94,7 +94,7 @@ def page(clock: FakeClock) -> Exposition:
 def test_the_exposition_is_the_golden_one(
     page: Exposition, file: str, accept: str, request: pytest.FixtureRequest
 ) -> None:
-    """Whoever changes it sees the difference; `make golden` accepts it."""
+    """Whoever changes it sees the difference; `make generate` accepts it."""
     body, _ = scrape(page, accept)
     if request.config.getoption("rewrite_golden"):
         (GOLDEN / file).write_bytes(body)

@@ -88,8 +88,8 @@ def test_the_first_look_has_the_window_the_ten_latest_and_what_lies_deeper(order
     stuck = make_job("stuck", "SYNCING", started=NOON - 19 * DAY, lasted=None)
     history = look(Listing([*failures, success, *older, stuck], order, reading))
     assert history.last_succeeded == success.ended
-    assert [job.execution_id for job in history.in_progress()] == [stuck.execution_id]
-    assert sum(job.started > NOON - DAY for job in history.by_start()) == 48
+    assert [job.execution_id for job in history.jobs_in_progress()] == [stuck.execution_id]
+    assert sum(job.started > NOON - DAY for job in history.jobs_newest_first()) == 48
     assert history.consecutive_failures() >= 100
 
 
@@ -171,7 +171,7 @@ def test_a_job_that_changes_between_states_in_progress_is_followed(status: str) 
     listing.jobs[-1] = replace(stuck, status=status)
     listing.asked.clear()
     history = poll(listing, history)
-    assert [job.status for job in history.in_progress()] == [status]
+    assert [job.status for job in history.jobs_in_progress()] == [status]
     assert len(listing.asked) <= 4
 
 
@@ -182,7 +182,7 @@ def test_a_job_that_aws_has_forgotten_no_longer_runs() -> None:
     history = look(listing)
     listing.jobs.pop()
     history = poll(listing, history)
-    assert history.in_progress() == []
+    assert history.jobs_in_progress() == []
     listing.asked.clear()
     poll(listing, history)
     assert len(listing.asked) == 1
@@ -196,7 +196,7 @@ def test_a_job_that_cannot_be_read_for_a_while_has_not_vanished() -> None:
     listing.unreadable = frozenset({stuck.execution_id})
     listing.now = NOON + 300
     history = poll(listing, history)
-    assert [job.execution_id for job in history.in_progress()] == [stuck.execution_id]
+    assert [job.execution_id for job in history.jobs_in_progress()] == [stuck.execution_id]
     listing.unreadable = frozenset()
     listing.jobs[-1] = replace(stuck, status="ABORTED", ended=NOON + 400)
     listing.now = NOON + 600
@@ -211,7 +211,7 @@ def test_the_reread_looks_again_for_a_job_that_had_vanished() -> None:
     listing.jobs.remove(stuck)
     listing.now = NOON + 300
     history = poll(listing, history)
-    assert history.in_progress() == []
+    assert history.jobs_in_progress() == []
     listing.jobs.append(replace(stuck, status="ABORTED", ended=NOON + 400))
     listing.now = NOON + 6 * HOUR
     found = fold(history, read_full(listing, POLICY.window, history), POLICY)

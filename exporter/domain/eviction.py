@@ -1,0 +1,79 @@
+"""Eviction of old jobs from a history, so that its size does not grow with time.
+
+A job is evicted when it ended long ago and is not one of the latest. The history keeps the latest start of all evicted
+jobs in `evicted_through`. It relies on this invariant: every job that started no later than `evicted_through` is either
+tracked or was evicted. The invariant is true because polls read back to the newest tracked jobs, which started later
+than the evicted ones, and the initial poll searches for older jobs that are still in progress.
+
+An evicted job can appear in a poll again: in a full reread after `polling.window` was increased, or in a stale
+response. The history no longer has its id, but its start shows that it was evicted, and it is tracked in the state
+EVICTED. It had ended before it was evicted, or it had vanished long before. So its end, its documents and its failure
+change nothing now, even if its status is in progress.
+
+Example: a job that started on Monday at 03:00 is counted and is evicted on Tuesday. `evicted_through` is Monday 03:00.
+On Friday the window becomes 7 days and the job is listed again. It is not tracked and its start is not later than
+Monday 03:00, so it is not counted a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.domain.source_history import SourceHistory, TrackedJob, failure_streak
+from exporter.domain.units import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from exporter.domain.model import SyncJob
+
+LATEST_JOBS = 10  # this many jobs are read in the initial poll and kept afterwards, no matter how old they are
+MIN_RETENTION = DAY  # ended jobs are kept at least this long, so that a full reread finds them in the history
+VANISHED_RETENTION = 7 * DAY  # for a job that vanished before it ended: it is counted if AWS lists it again
+
+
+def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> SourceHistory:
+    """Return the history without the jobs that are not needed any more, except for those in `keep`.
+
+    `retention` is in seconds, and counts from the end of a job.
+    """
+    kept = _needed(history, retention) | keep
+    evicted = [tracked for execution_id, tracked in history.jobs.items() if execution_id not in kept]
+    if not evicted:
+        return history
+    evicted_through = max(tracked.job.started for tracked in evicted)
+    if history.evicted_through is not None:
+        evicted_through = max(evicted_through, history.evicted_through)
+    return replace(
+        history,
+        jobs={execution_id: tracked for execution_id, tracked in history.jobs.items() if execution_id in kept},
+        evicted_through=evicted_through,
+        evicted_failure_streak=failure_streak(evicted, history.evicted_failure_streak),
+    )
+
+
+def was_evicted(history: SourceHistory, job: SyncJob) -> bool:
+    """Return whether a job that is not tracked was tracked before, and was evicted."""
+    return history.evicted_through is not None and job.started <= history.evicted_through
+
+
+def _needed(history: SourceHistory, retention: float) -> set[str]:
+    needed = {job.execution_id for job in history.jobs_newest_first()[:LATEST_JOBS]}
+    last = history.last_completed()
+    if last:
+        needed.add(last.execution_id)
+    return needed | {
+        execution_id
+        for execution_id, tracked in history.jobs.items()
+        if tracked.is_in_progress or _is_within_retention(tracked, history.as_of, retention)
+    }
+
+
+def _is_within_retention(tracked: TrackedJob, as_of: float, retention: float) -> bool:
+    if tracked.vanished_at is not None:
+        return tracked.vanished_at > as_of - max(retention, VANISHED_RETENTION)
+    job = tracked.job
+    # An end in the future is an error of the clock. With it, the job would be kept forever.
+    end = job.end_or_start if job.end_or_start <= as_of else job.started
+    return end > as_of - retention
