@@ -1,4 +1,4 @@
-"""What is known now, as plain facts for people and programs: the status page and the JSON are made from the same."""
+"""The state of data sources, indexes and the exporter as plain data, for the status page and the JSON API."""
 
 from exporter.status.cooperative import yielding_gil
 from exporter.status.data_sources import AssessmentSettings

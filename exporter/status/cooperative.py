@@ -1,4 +1,4 @@
-"""How to work for long without holding anybody up."""
+"""Long computations that do not delay other threads."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-WORK, REST = 0.002, 0.001  # seconds
+WORK_SECONDS, PAUSE_SECONDS = 0.002, 0.001
 
 T = TypeVar("T")
 
 
-def yielding_gil(things: Iterable[T]) -> Iterator[T]:
-    """Give things on, and let others have the interpreter now and then: somebody may be waiting for a scrape.
+def yielding_gil(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items, and release the interpreter lock briefly after every two milliseconds of work.
 
-    The interpreter would take it away only after five milliseconds, each time that somebody asks for it.
+    A thread that renders a status page would otherwise keep the lock for five milliseconds (the switch interval of
+    CPython) each time that the thread of a scrape requests it.
     """
-    began = time.perf_counter()
-    for thing in things:
-        yield thing
-        if time.perf_counter() - began > WORK:
-            time.sleep(REST)
-            began = time.perf_counter()
+    started = time.perf_counter()
+    for item in items:
+        yield item
+        if time.perf_counter() - started > WORK_SECONDS:
+            time.sleep(PAUSE_SECONDS)
+            started = time.perf_counter()

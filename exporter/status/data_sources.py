@@ -1,4 +1,4 @@
-"""One data source as plain facts: what is wrong with it, kept until something changes, and all that is known of it."""
+"""One data source as plain data: its assessment, which is cached until something changes, and its JSON."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
-from exporter.metrics import SourceView
-from exporter.status.problems import HALF_HOUR, Problem, Severity, missed, problems_of
+from exporter.domain.source_view import SourceView
+from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, missed_firing
 
 if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.objectives import ObjectiveRule
     from exporter.domain.snapshots import SourceSnapshot
 
-RUNS = 30  # shown of each data source, the latest
+MAX_RUNS = 30  # of each data source in the JSON, the latest
 
 
 @dataclass(frozen=True, slots=True)
 class AssessmentSettings:
-    """What of the configuration sources are judged by; `patience` are seconds after which what we know is stale."""
+    """The part of the configuration that assessments depend on; durations are in seconds."""
 
     window: float
     rules: tuple[ObjectiveRule, ...]
@@ -29,30 +29,30 @@ class AssessmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class AssessedSource:
-    """A source with what follows from its snapshot, good until a moment on AWS's clock."""
+    """A snapshot with its problems and states, which are valid until a time on AWS's clock."""
 
     snapshot: SourceSnapshot
     problems: tuple[Problem, ...]
     is_syncing: bool
     is_stale: bool
-    streak: int
-    until: float
+    consecutive_failures: int
+    valid_until: float
 
     @property
     def state(self) -> str:
-        """Give the state in a word: the worst that is wrong, else `waiting` for a first poll, else `ok`."""
+        """The highest severity of its problems, otherwise `waiting` for a first poll, otherwise `ok`."""
         if self.problems:
             return self.problems[0].severity
         return "waiting" if self.snapshot.history is None else "ok"
 
     @property
     def id(self) -> str:
-        """Give its id."""
+        """The id of the data source."""
         return self.snapshot.source.id.data_source_id
 
     @property
     def type(self) -> str:
-        """Give its type; empty while AWS has not said."""
+        """The type of the data source; empty before it is known."""
         return self.snapshot.description.type if self.snapshot.description else ""
 
 
@@ -60,29 +60,31 @@ _RANKS = {state: rank for rank, state in enumerate((*Severity, "waiting", "ok"))
 
 
 def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> AssessedSource:
-    """Judge a source at a moment on AWS's clock."""
-    view = _context(snapshot, now, settings)
-    at = snapshot.polled_at
-    is_stale = snapshot.poll_succeeded is False or (at is not None and now - at >= settings.stale_after)
-    turns = [
-        view.next_firing,
-        None if at is None else at + settings.stale_after,
-        None if at is None else at + HALF_HOUR,
-    ]
-    if (firing := missed(view)) is not None:
-        turns.append(firing + HALF_HOUR)
+    """Assess a source at a time on AWS's clock.
+
+    `valid_until` is the next time at which the result may change although the snapshot does not: a firing of the
+    schedule, half an hour after a missed firing, and the ages at which the data is stale.
+    """
+    view = _view(snapshot, now, settings)
+    polled_at = snapshot.polled_at
+    is_old = polled_at is not None and now - polled_at >= settings.stale_after
+    changes = [view.next_firing]
+    if polled_at is not None:
+        changes += [polled_at + settings.stale_after, polled_at + HALF_HOUR]
+    if (firing := missed_firing(view)) is not None:
+        changes.append(firing + HALF_HOUR)
     return AssessedSource(
         snapshot,
-        problems_of(view),
+        find_problems(view),
         bool(view.running),
-        is_stale,
+        is_old or snapshot.poll_succeeded is False,
         view.history.consecutive_failures() if view.history else 0,
-        min((turn for turn in turns if turn is not None and turn > now), default=math.inf),
+        min((change for change in changes if change is not None and change > now), default=math.inf),
     )
 
 
-def urgency(assessed: AssessedSource) -> tuple[object, ...]:
-    """Order sources: what is worst first, what is syncing before what is quiet, then by name."""
+def source_sort_key(assessed: AssessedSource) -> tuple[object, ...]:
+    """Return a key that sorts sources by state, the most severe first, then stale and syncing ones, then by name."""
     names = assessed.snapshot.names
     return (
         _RANKS[assessed.state],
@@ -94,9 +96,9 @@ def urgency(assessed: AssessedSource) -> tuple[object, ...]:
     )
 
 
-def describe(assessed: AssessedSource, now: float, settings: AssessmentSettings) -> dict[str, Any]:
-    """Give everything known of a source, as JSON has it: null is what AWS did not say."""
-    snapshot, view = assessed.snapshot, _context(assessed.snapshot, now, settings)
+def source_to_json(assessed: AssessedSource, now: float, settings: AssessmentSettings) -> dict[str, Any]:
+    """Return a source as an object of the JSON API; None for values that AWS does not report."""
+    snapshot, view = assessed.snapshot, _view(assessed.snapshot, now, settings)
     source, description, location, history = snapshot.source, snapshot.description, snapshot.location, snapshot.history
     return {
         "as_of": now,
@@ -117,25 +119,26 @@ def describe(assessed: AssessedSource, now: float, settings: AssessmentSettings)
         "state": str(assessed.state),
         "problems": [asdict(problem) for problem in assessed.problems],
         "syncing": assessed.is_syncing,
-        "running": _run(view.oldest),
+        "running": _run(view.oldest_running),
         "latest": _run(view.jobs[0] if view.jobs else None),
-        "last_completed": _run(view.last),
+        "last_completed": _run(view.last_completed),
         "last_error": _last_error(view),
         "last_succeeded_at": history.last_succeeded if history else None,
         "last_indexed_at": history.last_indexed if history else None,
-        "consecutive_failures": assessed.streak if history else None,
-        "runs": [_run(job) for job in view.jobs[:RUNS]],
+        "consecutive_failures": assessed.consecutive_failures if history else None,
+        "runs": [_run(job) for job in view.jobs[:MAX_RUNS]],
         "schedule": _schedule(view),
         "objectives": asdict(view.objectives),
         "freshness": _freshness(assessed, now),
     }
 
 
-def _context(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> SourceView:
+def _view(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> SourceView:
     return SourceView(snapshot, now, settings.window, settings.rules)
 
 
 def _run(job: SyncJob | None) -> dict[str, Any] | None:
+    """Return a sync job as a run, the API's word for it."""
     if job is None:
         return None
     return {
@@ -161,11 +164,11 @@ def _error(job: SyncJob) -> dict[str, str | None] | None:
 
 
 def _last_error(view: SourceView) -> dict[str, Any] | None:
-    """Give the latest run that has an error to tell; `current` where nothing has ended since."""
+    """Return the error of the latest run that has one; `current` while no later run has ended."""
     job = next((job for job in view.jobs if _error(job)), None)
     if job is None:
         return None
-    last = view.last
+    last = view.last_completed
     is_current = last is None or not job.is_terminal or job.execution_id == last.execution_id
     return {"execution_id": job.execution_id, "started_at": job.started, "current": is_current, **(_error(job) or {})}
 
@@ -177,7 +180,7 @@ def _schedule(view: SourceView) -> dict[str, Any] | None:
     expected = expectation(description.schedule, view.history, view.now)
     return {
         "expression": description.schedule.strip() or None,
-        "understood": schedule is not None if view.on_schedule else None,
+        "understood": schedule is not None if view.has_schedule else None,
         "previous_at": schedule.previous(view.now) if schedule else None,
         "next_at": view.next_firing,
         "due": expected.is_due,
@@ -185,10 +188,10 @@ def _schedule(view: SourceView) -> dict[str, Any] | None:
 
 
 def _freshness(assessed: AssessedSource, now: float) -> dict[str, Any]:
-    at = assessed.snapshot.polled_at
+    polled_at = assessed.snapshot.polled_at
     return {
         "last_poll_succeeded": assessed.snapshot.poll_succeeded,
-        "polled_at": at,
-        "age_seconds": None if at is None else round(max(0.0, now - at), 3),
+        "polled_at": polled_at,
+        "age_seconds": None if polled_at is None else round(max(0.0, now - polled_at), 3),
         "stale": assessed.is_stale,
     }

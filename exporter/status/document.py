@@ -1,6 +1,6 @@
-"""Everything that the page and the JSON say, as one document of plain data.
+"""The content of the status page and of the JSON API, as one document of plain data.
 
-It is made from immutable snapshots: nothing here waits for a poll, and no poll waits for it.
+The document is built from immutable snapshots: it does not wait for a poll, and no poll waits for it.
 """
 
 from __future__ import annotations
@@ -10,45 +10,43 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from exporter.status.cooperative import yielding_gil
-from exporter.status.data_sources import assess, describe, urgency
-from exporter.status.indexes import describe_index, fullness
-from exporter.status.query import STATES, is_in
+from exporter.status.data_sources import assess, source_sort_key, source_to_json
+from exporter.status.indexes import index_sort_key, index_to_json
+from exporter.status.query import STATES, is_in_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.domain.model import SourceId
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.runtime import ServiceClock
     from exporter.status.data_sources import AssessedSource, AssessmentSettings
     from exporter.status.health import ExporterHealth
     from exporter.status.query import Query
 
-RESTS = 20  # in a row without a question, after which none is expected soon: `cli` counts one each 15 seconds
+MAX_IDLE_CALLS = 20  # of `expire_cache`, which the exporter calls every 15 seconds: five minutes
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-class ServiceClock(Protocol):
-    """The clock of the service that a snapshot was read from."""
-
-    def now(self) -> float:
-        """Give seconds since the epoch."""
-
-
-class Shown(Protocol[T_co]):
-    """Where snapshots are published."""
+class PublishedSnapshots(Protocol[T_co]):
+    """The snapshots of one kind that the write half has published."""
 
     def snapshots(self) -> Sequence[tuple[T_co, ServiceClock]]:
-        """Give all that is shown now, each with its service's clock."""
+        """Return the current snapshots, each with the clock of its service."""
 
 
 class StatusDocument:
-    """Answers queries about everything that is watched; may be asked from several threads at once."""
+    """Builds documents about the published data sources and indexes. Thread-safe.
+
+    Assessments are cached, because few sources change between two requests. A cached assessment is valid while its
+    snapshot is still the published one, and until the time alone may change it (`AssessedSource.valid_until`).
+    """
 
     def __init__(
         self,
-        sources: Shown[SourceSnapshot],
-        indexes: Shown[IndexSnapshot],
+        sources: PublishedSnapshots[SourceSnapshot],
+        indexes: PublishedSnapshots[IndexSnapshot],
         health: Callable[[], ExporterHealth],
         settings: AssessmentSettings,
     ) -> None:
@@ -56,71 +54,71 @@ class StatusDocument:
         self._indexes = indexes
         self._health = health
         self._settings = settings
-        self._kept: dict[SourceId, AssessedSource] = {}
-        self._rests = 0
+        self._cache: dict[SourceId, AssessedSource] = {}
+        self._idle_calls = 0
 
-    def declare(self, settings: AssessmentSettings) -> None:
-        """Judge by other terms."""
-        self._settings, self._kept = settings, {}
+    def use_settings(self, settings: AssessmentSettings) -> None:
+        """Assess all sources by other settings."""
+        self._settings, self._cache = settings, {}
 
-    def rest(self) -> None:
-        """Take note that some time has passed; where nobody has asked for long, let go of what was kept for the next.
+    def expire_cache(self) -> None:
+        """Clear the cache if no document was requested during the last calls of this method.
 
-        It holds the snapshots that it was made from, which by then are others.
+        The cache keeps snapshots in memory that have been replaced since.
         """
-        self._rests += 1
-        if self._rests > RESTS:
-            self._kept = {}
+        self._idle_calls += 1
+        if self._idle_calls > MAX_IDLE_CALLS:
+            self._cache = {}
 
     def document(self, query: Query) -> dict[str, Any]:
-        """Give what a query asks for."""
-        self._rests = 0
+        """Return the document for a query, as docs/api.schema.json describes it."""
+        self._idle_calls = 0
         settings, health = self._settings, self._health()
-        everything = self._assess(settings)
-        wanted = sorted(
-            (each for each in yielding_gil(everything) if query.wants(each[0])), key=lambda each: urgency(each[0])
-        )
-        begin = (query.page - 1) * query.page_size
-        on_page = yielding_gil(wanted[begin : begin + query.page_size])
-        shown = yielding_gil(self._indexes.snapshots())
-        indexes = sorted((describe_index(snapshot) for snapshot, _ in shown), key=fullness)
+        everything = self._assess_all(settings)
+        matching = [pair for pair in yielding_gil(everything) if query.matches(pair[0])]
+        matching.sort(key=lambda pair: source_sort_key(pair[0]))
+        first = (query.page - 1) * query.page_size
+        on_page = yielding_gil(matching[first : first + query.page_size])
+        published = yielding_gil(self._indexes.snapshots())
+        indexes = sorted((index_to_json(snapshot) for snapshot, _ in published), key=index_sort_key)
         return {
             "as_of": health.now,
             "filters": query.filters,
-            "matching": len(wanted),
+            "matching": len(matching),
             "page": query.page,
             "page_size": query.page_size,
-            "pages": -(-len(wanted) // query.page_size),
+            "pages": -(-len(matching) // query.page_size),
             "summary": {
                 **_summary(everything, health),
                 "indexes": len(indexes),
                 "index_problems": sum(bool(index["problems"]) for index in indexes),
             },
-            "data_sources": [describe(assessed, now, settings) for assessed, now in on_page],
+            "data_sources": [source_to_json(assessed, now, settings) for assessed, now in on_page],
             "indexes": [index for index in indexes if query.application in {"", index["application"]}],
             "exporter": _exporter(health),
         }
 
     def choices(self) -> dict[str, list[str]]:
-        """Give the applications and types that there are, to choose from."""
-        kept = self._kept.values()
-        applications = {assessed.snapshot.names.application for assessed in kept}
-        return {"application": sorted(applications), "type": sorted({assessed.type for assessed in kept} - {""})}
+        """Return the applications and types of the data sources in the last document, to filter by."""
+        cached = self._cache.values()
+        applications = {assessed.snapshot.names.application for assessed in cached}
+        return {"application": sorted(applications), "type": sorted({assessed.type for assessed in cached} - {""})}
 
-    def _assess(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
-        """Judge every source; one that is as it was costs nothing."""
-        before, assessed = self._kept, []
+    def _assess_all(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
+        """Return each source with the time on its service's clock, assessed again only where the cache is not valid."""
+        before, result = self._cache, []
         for snapshot, clock in yielding_gil(self._sources.snapshots()):
-            now, old = clock.now(), before.get(snapshot.source.id)
-            is_good = old is not None and old.snapshot is snapshot and now < old.until
-            assessed.append((old if old and is_good else assess(snapshot, now, settings), now))
-        if settings is self._settings:
-            self._kept = {each.snapshot.source.id: each for each, _ in assessed}
-        return assessed
+            now, assessed = clock.now(), before.get(snapshot.source.id)
+            if assessed is None or assessed.snapshot is not snapshot or now >= assessed.valid_until:
+                assessed = assess(snapshot, now, settings)
+            result.append((assessed, now))
+        if settings is self._settings:  # otherwise a reload has replaced the settings in the meantime
+            self._cache = {assessed.snapshot.source.id: assessed for assessed, _ in result}
+        return result
 
 
 def _summary(everything: Sequence[tuple[AssessedSource, float]], health: ExporterHealth) -> dict[str, int]:
-    counts = Counter(state for assessed, _ in everything for state in STATES if is_in(assessed, state))
+    counts = Counter(state for assessed, _ in everything for state in STATES if is_in_state(assessed, state))
     watched = sum(target.data_sources for target in health.targets)
     return {
         "data_sources": len(everything),

@@ -1,4 +1,4 @@
-"""How figures are said to people."""
+"""Durations, ratios and times as text for readers."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def format_duration(seconds: float) -> str:
-    """Say how long, in one unit or two: `43 s`, `1 h 20 min`, `12 d`."""
+    """Return a duration in at most two units, such as `43 s`, `1 h 20 min` or `12 d`."""
     whole = round(abs(seconds))
-    for (size, name), (below, its_name) in zip(_UNITS, (*_UNITS[1:], (0, "")), strict=True):
+    for (size, name), (smaller, smaller_name) in zip(_UNITS, (*_UNITS[1:], (0, "")), strict=True):
         if whole >= size:
-            rest = (whole % size) // below if below else 0
-            return f"{whole // size} {name} {rest} {its_name}" if rest else f"{whole // size} {name}"
-    return f"{abs(seconds):.1f} s" if seconds else "0 s"
+            rest = (whole % size) // smaller if smaller else 0
+            return f"{whole // size} {name} {rest} {smaller_name}" if rest else f"{whole // size} {name}"
+    tenths = round(abs(seconds), 1)
+    return f"{tenths} s" if tenths else "0 s"
 
 
 def percentage(ratio: float) -> str:
-    """Say a share, with a digit behind the point where it would look like nothing or like all of it otherwise."""
-    hundredths = ratio * 100
-    return f"{hundredths:.0f} %" if hundredths in {0, 100} or 1 <= hundredths < 99 else f"{hundredths:.1f} %"  # noqa: PLR2004 (per cent)
+    """Return a ratio in per cent, with one decimal where rounding would make it look like none or all."""
+    percent = ratio * 100
+    decimals = 0 if percent in {0, 100} or 1 <= percent < 99 else 1  # noqa: PLR2004 (per cent)
+    return f"{percent:.{decimals}f} %"
 
 
-def moment(seconds: float) -> str:
-    """Say when, in UTC."""
+def format_time(seconds: float) -> str:
+    """Return a time in UTC, to the minute."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""How the exporter itself is doing, as values that `cli` fills in and nobody waits for."""
+"""The health of the exporter and of its targets, as values that `app` passes for each response."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from exporter.status.problems import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LATE = 300.0  # seconds, as QBusinessPollsLate has it
+MAX_LAG = 300.0  # seconds, as in the alert QBusinessPollsLate
 
 
 @dataclass(frozen=True, slots=True)
 class TargetHealth:
-    """How one target is doing.
+    """The health of one target; its fields are those of the JSON API.
 
-    None is what is not known yet. `trouble` is what the last refused request came to; `data_sources` are those watched,
-    `polled` those of them that were polled since the start. Rates are requests a second: within the last minute,
-    allowed now, and configured. `discovered_at` is on AWS's clock, and so is `now`.
+    None means that the value is not known yet; for `stalled`, that polling works. `trouble` is the error of the last
+    request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and
+    `polled` those of them that were polled since the start. Rates are requests a second: of the last minute, allowed
+    now, and configured. `discovered_at` and `now` are times on AWS's clock.
     """
 
     name: str
@@ -43,27 +44,31 @@ class TargetHealth:
     stalled: str | None = None
 
     def problems(self) -> Iterator[Problem]:
-        """Give what is wrong with it, by the alerts that say so."""
+        """Yield the problems of the target, with the names of the alerts that report them."""
         if self.is_up is False:
-            why = f" ({self.trouble})" if self.trouble else ""
+            error = f" ({self.trouble})" if self.trouble else ""
             text = (
-                f"Target {self.name} cannot be reached, or denies access{why}: its data sources are shown as of before."
+                f"Target {self.name} is unreachable or denies access{error}: "
+                "its data sources keep their last known values."
             )
             yield Problem("QBusinessTargetDown", Severity.CRITICAL, text)
         if self.stalled:
-            text = f"Target {self.name}: {self.stalled}. What is shown of it is as of before."
+            text = f"Target {self.name}: {self.stalled}. Its data sources keep their last known values."
             yield Problem(None, Severity.CRITICAL, text)
-        elif self.lag > LATE:
-            text = f"Polls of target {self.name} are {format_duration(self.lag)} late: the request budget is too small."
+        elif self.lag > MAX_LAG:
+            text = (
+                f"Polls of target {self.name} are {format_duration(self.lag)} late. "
+                "Most often, the request rate limit is too low."
+            )
             yield Problem("QBusinessPollsLate", Severity.WARNING, text)
         if self.discovery_succeeded is False:
-            text = f"Target {self.name} cannot be looked through completely: data sources may be missing."
+            text = f"Discovery of target {self.name} is incomplete: new data sources may be missing."
             yield Problem("QBusinessDiscoveryFailing", Severity.WARNING, text)
 
 
 @dataclass(frozen=True, slots=True)
 class ExporterHealth:
-    """How the exporter is doing; times are the host's. `unready` says why the first pass has not ended."""
+    """The health of the exporter. Times are on the host's clock; `unready` is why the first pass has not ended."""
 
     version: str
     revision: str
@@ -78,14 +83,15 @@ class ExporterHealth:
     config_loaded_at: float
 
     def problems(self) -> list[Problem]:
-        """Give what is wrong with it, the worst first."""
+        """Return the problems of the exporter and its targets, the most severe first."""
         found = [problem for target in self.targets for problem in target.problems()]
         if not self.state_is_written:
-            text = f"State cannot be written to {self.state_path}: what is counted now is lost with a restart."
+            text = (
+                f"Writes of the state file {self.state_path} are failing: "
+                "a restart loses what was counted since the last successful write."
+            )
             found.append(Problem("QBusinessStateNotWritten", Severity.WARNING, text))
         if not self.config_is_current:
-            text = (
-                f"The changed configuration {self.config_file} has problems (see the log): the one before is in force."
-            )
+            text = "Configuration reload failed, keeping the previous configuration: see the log for the errors."
             found.append(Problem("QBusinessConfigReloadFailed", Severity.WARNING, text))
         return sorted(found, key=lambda problem: list(Severity).index(problem.severity))

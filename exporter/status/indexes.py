@@ -1,4 +1,4 @@
-"""One index as plain facts: what it is, how full it is, and what is wrong with it."""
+"""One index as plain data: its properties, its usage and its problems."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from exporter.domain.snapshots import IndexSnapshot
 
-NEAR = 0.9  # of its room, as the alerts have it
+NEAR_LIMIT = 0.9  # of the capacity, as in the alerts
 
 
-def describe_index(snapshot: IndexSnapshot) -> dict[str, Any]:
-    """Give everything known of an index, as JSON has it: null is what AWS did not say."""
+def index_to_json(snapshot: IndexSnapshot) -> dict[str, Any]:
+    """Return an index as an object of the JSON API; None for values that AWS does not report."""
     facts = snapshot.facts
-    filled = {
-        "documents": _filled(facts.documents, facts.units, DOCUMENTS_PER_UNIT),
-        "text_bytes": _filled(facts.text_bytes, facts.units, TEXT_BYTES_PER_UNIT),
+    usage = {
+        "documents": _usage(facts.documents, facts.units, DOCUMENTS_PER_UNIT),
+        "text_bytes": _usage(facts.text_bytes, facts.units, TEXT_BYTES_PER_UNIT),
     }
-    problems = [asdict(problem) for problem in _problems(snapshot, filled)]
+    problems = [asdict(problem) for problem in _problems(snapshot, usage)]
     return {
         "index_id": snapshot.id.index_id,
         "index": snapshot.name,
@@ -37,30 +37,30 @@ def describe_index(snapshot: IndexSnapshot) -> dict[str, Any]:
         "state": problems[0]["severity"] if problems else "ok",
         "problems": problems,
         "capacity_units": facts.units,
-        **filled,
+        **usage,
     }
 
 
-def fullness(index: dict[str, Any]) -> tuple[object, ...]:
-    """Order indexes: what is wrong first, then the fullest."""
+def index_sort_key(index: dict[str, Any]) -> tuple[object, ...]:
+    """Return a key that sorts indexes with problems first, then by usage, the fullest first."""
     ratios = [index[kind]["ratio"] or 0.0 for kind in ("documents", "text_bytes")]
     return not index["problems"], -max(ratios), index["application"], index["index"], index["index_id"]
 
 
-def _filled(used: int | None, units: int | None, per_unit: int) -> dict[str, Any]:
+def _usage(used: int | None, units: int | None, per_unit: int) -> dict[str, Any]:
     limit = None if units is None else units * per_unit
     return {"used": used, "limit": limit, "ratio": used / limit if used is not None and limit else None}
 
 
-def _problems(snapshot: IndexSnapshot, filled: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+def _problems(snapshot: IndexSnapshot, usage: dict[str, dict[str, Any]]) -> Iterator[Problem]:
     status = snapshot.facts.status
     if status and status != "ACTIVE":
-        text = f"The index is {status}: nothing is indexed before it is ACTIVE."
+        text = f"The index is {status}: no documents are indexed until it is ACTIVE."
         yield Problem("QBusinessIndexNotActive", Severity.WARNING, text)
-    for kind, alert, what in (
-        ("documents", "QBusinessIndexDocumentsNearLimit", "documents"),
-        ("text_bytes", "QBusinessIndexTextNearLimit", "text"),
+    for kind, alert, limit in (
+        ("documents", "QBusinessIndexDocumentsNearLimit", "document limit"),
+        ("text_bytes", "QBusinessIndexTextNearLimit", "text limit"),
     ):
-        ratio = filled[kind]["ratio"]
-        if ratio is not None and ratio > NEAR:
-            yield Problem(alert, Severity.WARNING, f"{percentage(ratio)} of the {what} that it has room for.")
+        ratio = usage[kind]["ratio"]
+        if ratio is not None and ratio > NEAR_LIMIT:
+            yield Problem(alert, Severity.WARNING, f"The index is at {percentage(ratio)} of its {limit}.")

@@ -1,7 +1,7 @@
-"""What is wrong with a data source, as far as one look can tell: the alerts of deploy/prometheus/rules, said at once.
+"""The problems of a data source: the alerts of deploy/prometheus/rules, evaluated on one snapshot.
 
-A rule here has the name and severity of an alert, and its condition for the moment of the last successful poll; a test
-holds the two together. Some alerts compare with the past, which a snapshot does not have: `UNTOLD`.
+A rule here has the name and the severity of an alert, and its condition as of the last successful poll. A test compares
+the two. Alerts that need past values, which a snapshot does not have, are in `NOT_ASSESSED`.
 """
 
 from __future__ import annotations
@@ -12,24 +12,28 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.model import INDEXED, SyncJobStatus
 from exporter.domain.units import DAY, SCHEDULE_RESOLUTION
-from exporter.status.formatting import format_duration, moment, percentage
+from exporter.status.formatting import format_duration, format_time, percentage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.domain.model import DocumentCounts
-    from exporter.metrics import SourceView
+    from exporter.domain.model import DocumentCounts, SyncJob
+    from exporter.domain.source_view import SourceView
 
 NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
 
-REPEATEDLY = 3
+# The constants of the alerts.
+MIN_FAILURES_IN_A_ROW = 3
 HALF_HOUR = 1800.0
-USUALLY, MANY_TIMES, SHORT = 5, 3, 3600.0  # syncs that make an average, how often it may be exceeded, never below
-MANY_DELETED, BULK = 100, 0.2
+MIN_SYNCS_FOR_AVERAGE = 5
+SLOW_FACTOR = 3  # a sync is slow when it takes longer than this many times the average,
+MIN_SLOW_SECONDS = 3600.0  # and longer than this
+MIN_BULK_DELETION = 100  # documents
+MAX_DELETED_RATIO = 0.2
 
 
 class Severity(StrEnum):
-    """The severities of the alerts, the worst first."""
+    """The severities of the alerts, the most severe first."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -38,9 +42,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong: the alert that says so where there is one, and what it is in a sentence.
+    """A problem: the alert that reports it, if there is one, and a sentence.
 
-    The sentence has no "ago": it is kept for as long as it is true.
+    The sentence never refers to the present: it stays the same until something changes. Its durations are as of the
+    last successful poll.
     """
 
     alert: str | None
@@ -50,136 +55,142 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRule:
-    """An alert as a function of one source: what is wrong with it in words, or nothing."""
+    """An alert as a function of one source, which returns the text of the problem, or None."""
 
     alert: str
     severity: Severity
-    assess: Callable[[SourceView], str | None]
+    check: Callable[[SourceView], str | None]
 
 
-def problems_of(view: SourceView) -> tuple[Problem, ...]:
-    """Give what is wrong with a source, the worst first."""
-    said = ((rule, rule.assess(view)) for rule in RULES)
-    return tuple(Problem(rule.alert, rule.severity, text) for rule, text in said if text)
+def find_problems(view: SourceView) -> tuple[Problem, ...]:
+    """Return the problems of a source, the most severe first."""
+    checked = ((rule, rule.check(view)) for rule in RULES)
+    return tuple(Problem(rule.alert, rule.severity, text) for rule, text in checked if text)
 
 
 def _failing_repeatedly(view: SourceView) -> str | None:
-    streak = view.history.consecutive_failures() if view.history else 0
-    return f"The last {streak} syncs failed{_codes(view)}." if streak >= REPEATEDLY else None
+    failures = view.history.consecutive_failures() if view.history else 0
+    return f"The last {failures} syncs failed{_error_codes(view)}." if failures >= MIN_FAILURES_IN_A_ROW else None
 
 
 def _failed(view: SourceView) -> str | None:
-    if view.last is None or not _has_ended(view, SyncJobStatus.FAILED):
-        return None
-    return f"The last sync failed{_codes(view)}."
+    return f"The last sync failed{_error_codes(view)}." if _last_ended(view, SyncJobStatus.FAILED) else None
 
 
-def _codes(view: SourceView) -> str:
-    codes = (view.last.error_code, view.last.connector_error) if view.last else ()
-    said = " ".join(code for code in codes if code)
-    return f": {said}" if said else ""
+def _error_codes(view: SourceView) -> str:
+    last = view.last_completed
+    codes = " ".join(code for code in (last.error_code, last.connector_error) if code) if last else ""
+    return f": {codes}" if codes else ""
 
 
 def _no_success(view: SourceView) -> str | None:
-    indexed, allowed = view.history.last_indexed if view.history else None, _allowed_age(view)
+    indexed, allowed = view.history.last_indexed if view.history else None, _max_success_age(view)
     age = _age(view, indexed)
-    if age is None or view.last is None or age <= allowed or _is_waited_for(view, age):
+    if age is None or view.last_completed is None or age <= allowed or _is_delayed_only(view, age):
         return None
-    since = f"for {format_duration(age)}" if indexed is not None else f"since it was created {format_duration(age)} ago"
-    return f"Nothing has reached the index {since}; at most {format_duration(allowed)} is allowed."
+    since = "" if indexed is not None else " (since its creation)"
+    return f"No content indexed for {format_duration(age)}{since}, {_longer_than(allowed)}."
 
 
-def _is_waited_for(view: SourceView, age: float) -> bool:
-    """Tell whether a sync that began in time may bring content yet: index maintenance can hold it for a day."""
+def _longer_than(objective: float) -> str:
+    return f"longer than the objective of {format_duration(objective)}"
+
+
+def _is_delayed_only(view: SourceView, age: float) -> bool:
+    """Return whether a sync that started in time may still index content: index maintenance can delay it for a day."""
     running = _running_for(view)
-    return running is not None and age - running <= _allowed_age(view) and running <= view.objectives.max_duration
+    return running is not None and age - running <= _max_success_age(view) and running <= view.objectives.max_duration
 
 
 def _only_incomplete(view: SourceView) -> str | None:
-    history, allowed = view.history, _allowed_age(view)
+    history, allowed = view.history, _max_success_age(view)
     if history is None or history.last_indexed is None:
         return None
-    age, indexed = _age(view, history.last_succeeded), _age(view, history.last_indexed)
-    if age is None or indexed is None or age <= allowed or indexed > allowed:
+    age, indexed_age = _age(view, history.last_succeeded), _age(view, history.last_indexed)
+    if age is None or indexed_age is None or age <= allowed or indexed_age > allowed:
         return None
-    return f"No sync was complete for {format_duration(age)}: each left documents out."
+    return f"No complete sync for {format_duration(age)}: syncs reach the index, but end INCOMPLETE."
 
 
 def _overdue(view: SourceView) -> str | None:
-    firing = missed(view)
+    firing = missed_firing(view)
     if firing is None or view.now - firing < HALF_HOUR:
         return None
-    return f"The sync that was scheduled for {moment(firing)} did not start."
+    return f"The sync scheduled for {format_time(firing)} did not start."
 
 
 def _never_synced(view: SourceView) -> str | None:
     age = _age(view, None)
-    is_expected = view.on_schedule or view.objectives.max_success_age is not None
+    is_expected = view.has_schedule or view.objectives.max_success_age is not None
     if not is_expected or view.jobs or age is None or age <= DAY:
         return None
-    return "It was never synced: a schedule does nothing before the first sync by hand."
+    return "The data source has never been synced: a schedule takes effect only after a first manual sync."
 
 
 def _running_too_long(view: SourceView) -> str | None:
     age, allowed = _running_for(view), view.objectives.max_duration
     if age is None or age <= allowed:
         return None
-    return f"A sync has been running for {format_duration(age)}; at most {format_duration(allowed)} is allowed."
+    return f"A sync has been running for {format_duration(age)}, {_longer_than(allowed)}."
 
 
 def _slower_than_usual(view: SourceView) -> str | None:
-    age, usual = _running_for(view), _usual_duration(view)
-    if age is None or usual is None or age <= max(MANY_TIMES * usual, SHORT):
+    age, average = _running_for(view), _average_duration(view)
+    if age is None or average is None or age <= max(SLOW_FACTOR * average, MIN_SLOW_SECONDS):
         return None
-    return f"A sync has been running for {format_duration(age)}; {format_duration(usual)} is usual."
+    return f"A sync has been running for {format_duration(age)}; the average is {format_duration(average)}."
 
 
 def _incomplete(view: SourceView) -> str | None:
-    if view.last is None or not _has_ended(view, SyncJobStatus.INCOMPLETE):
-        return None
-    ratio, allowed = failed_ratio(view.last.documents), view.objectives.max_failed_ratio
+    last = _last_ended(view, SyncJobStatus.INCOMPLETE)
+    ratio, allowed = failed_ratio(last.documents) if last else None, view.objectives.max_failed_ratio
     if ratio is None or ratio <= allowed:
         return None
-    return f"{percentage(ratio)} of the documents failed in the last sync; at most {percentage(allowed)} may."
+    return (
+        f"The last sync was incomplete: {percentage(ratio)} of its documents failed, "
+        f"more than the objective of {percentage(allowed)}."
+    )
 
 
 def _scanned_nothing(view: SourceView) -> str | None:
-    if view.last is None or not _has_ended(view, SyncJobStatus.SUCCEEDED):
+    last, required = _last_ended(view, SyncJobStatus.SUCCEEDED), view.objectives.min_documents_scanned
+    scanned = last.documents.scanned if last else None
+    if scanned is None or scanned >= required:
         return None
-    scanned, least = view.last.documents.scanned, view.objectives.min_documents_scanned
-    if scanned is None or scanned >= least:
-        return None
-    return f"The last sync succeeded with {scanned} documents scanned; at least {least:.0f} are expected."
+    return f"The last sync succeeded with {scanned} documents scanned, fewer than the objective of {required:.0f}."
 
 
 def _deleted_in_bulk(view: SourceView) -> str | None:
-    last, as_of = view.last, view.snapshot.polled_at
-    if last is None or as_of is None or as_of - last.end_or_start()[0] >= DAY:
+    last, as_of = view.last_completed, view.snapshot.polled_at
+    if last is None or as_of is None or as_of - last.end_or_start >= DAY:
         return None
     deleted, ratio = last.documents.deleted, deleted_ratio(last.documents)
-    if deleted is None or ratio is None or deleted < MANY_DELETED or ratio <= BULK:
+    if deleted is None or ratio is None or deleted < MIN_BULK_DELETION or ratio <= MAX_DELETED_RATIO:
         return None
-    return f"The last sync deleted {deleted} documents, {percentage(ratio)} of them."
+    return f"The last sync deleted {deleted} documents, {percentage(ratio)} of all its documents."
 
 
 def _not_active(view: SourceView) -> str | None:
     status = view.description.status if view.description else None
-    return f"The data source is {status}: only an ACTIVE one is synced." if status and status != "ACTIVE" else None
-
-
-def _not_understood(view: SourceView) -> str | None:
-    if not view.on_schedule or view.schedule is not None:
+    if not status or status == "ACTIVE":
         return None
-    return "Its schedule is not understood: nobody is told when a sync is overdue."
+    return f"The data source is {status}: only ACTIVE data sources are synced."
+
+
+def _schedule_not_parsed(view: SourceView) -> str | None:
+    if not view.has_schedule or view.schedule is not None:
+        return None
+    return "The sync schedule cannot be parsed: overdue syncs are not detected."
 
 
 def _stale(view: SourceView) -> str | None:
-    at = view.snapshot.polled_at
+    polled_at = view.snapshot.polled_at
     if view.snapshot.poll_succeeded is not False:
         return None
-    if at is None:
-        return "No poll of it has worked yet."
-    return f"Polls of it fail: all this is as of {moment(at)}." if view.now - at >= HALF_HOUR else None
+    if polled_at is None:
+        return "Polls are failing: no poll has succeeded yet."
+    is_old = view.now - polled_at >= HALF_HOUR
+    return f"Polls are failing: the data is as of {format_time(polled_at)}." if is_old else None
 
 
 RULES = (
@@ -196,65 +207,72 @@ RULES = (
     ProblemRule("QBusinessDataStale", Severity.WARNING, _stale),
     ProblemRule("QBusinessOnlyIncompleteSyncs", Severity.INFO, _only_incomplete),
     ProblemRule("QBusinessSyncSlowerThanUsual", Severity.INFO, _slower_than_usual),
-    ProblemRule("QBusinessScheduleNotUnderstood", Severity.INFO, _not_understood),
+    ProblemRule("QBusinessScheduleNotUnderstood", Severity.INFO, _schedule_not_parsed),
 )
 
 
-def missed(view: SourceView) -> float | None:
-    """Give the first firing of the schedule since which nothing was in progress, as far as can be seen."""
+def missed_firing(view: SourceView) -> float | None:
+    """Return the first firing of the schedule after the last completed sync, if no sync has started since.
+
+    None too if that is not certain: no successful poll has looked for a sync since the schedule fired.
+    """
     fired = view.schedule.previous(view.now) if view.schedule else None
-    last, as_of = view.last, view.snapshot.polled_at
+    last, as_of = view.last_completed, view.snapshot.polled_at
     if fired is None or view.schedule is None or last is None or as_of is None or view.running:
         return None
-    since = SCHEDULE_RESOLUTION + last.end_or_start()[0]
-    has_been_seen = as_of >= fired or view.snapshot.poll_succeeded
-    return view.schedule.next(since) if has_been_seen and fired > since else None
+    since = SCHEDULE_RESOLUTION + last.end_or_start
+    is_certain = as_of >= fired or view.snapshot.poll_succeeded
+    return view.schedule.next(since) if is_certain and fired > since else None
 
 
 def failed_ratio(documents: DocumentCounts) -> float | None:
-    """Give the share of failed documents among those scanned; among those touched where that is not said."""
+    """Return the ratio of failed to scanned documents; to all changed documents if AWS reports no scanned ones."""
     if documents.failed is None:
         return None
-    among = documents.scanned or _touched(documents)
-    return documents.failed / among if among else None
+    total = documents.scanned or _changed(documents)
+    return documents.failed / total if total else None
 
 
 def deleted_ratio(documents: DocumentCounts) -> float | None:
-    """Give the share of deleted documents among those that were there; among those touched where that is not said."""
+    """Return the ratio of deleted documents to those before the sync, or to all changed documents as above."""
     if documents.deleted is None:
         return None
-    among = 0 if documents.scanned is None else documents.scanned + documents.deleted
-    among = among or _touched(documents)
-    return documents.deleted / among if among else None
+    total = 0 if documents.scanned is None else documents.scanned + documents.deleted
+    total = total or _changed(documents)
+    return documents.deleted / total if total else None
 
 
-def _touched(documents: DocumentCounts) -> int:
-    return sum(figure or 0 for kind, figure in documents.items() if kind != "scanned")
+def _changed(documents: DocumentCounts) -> int:
+    """Return the sum of all counts except the scanned documents."""
+    return sum(count or 0 for kind, count in documents.items() if kind != "scanned")
 
 
-def _has_ended(view: SourceView, status: SyncJobStatus) -> bool:
-    return view.last is not None and view.last.status == status
+def _last_ended(view: SourceView, status: SyncJobStatus) -> SyncJob | None:
+    """Return the last completed job if it has this status."""
+    last = view.last_completed
+    return last if last is not None and last.status == status else None
 
 
-def _age(view: SourceView, moment: float | None) -> float | None:
-    """Give how old something was at the last successful poll; where it never happened, how old the source was."""
-    since = (view.description.created if view.description else None) if moment is None else moment
+def _age(view: SourceView, happened_at: float | None) -> float | None:
+    """Return the age of an event at the last successful poll; without an event, the age of the source."""
+    since = (view.description.created if view.description else None) if happened_at is None else happened_at
     as_of = view.snapshot.polled_at
     return None if since is None or as_of is None else as_of - since
 
 
-def _allowed_age(view: SourceView) -> float:
+def _max_success_age(view: SourceView) -> float:
     age = view.objectives.max_success_age
     return float("inf") if age is None else age
 
 
 def _running_for(view: SourceView) -> float | None:
     as_of = view.snapshot.polled_at
-    return None if as_of is None or view.oldest is None else as_of - view.oldest.started
+    return None if as_of is None or view.oldest_running is None else as_of - view.oldest_running.started
 
 
-def _usual_duration(view: SourceView) -> float | None:
+def _average_duration(view: SourceView) -> float | None:
+    """Return the average duration of the syncs that reached the index; None after only a few."""
     durations = view.history.durations if view.history else {}
     indexed = [histogram for status, histogram in durations.items() if status in INDEXED]
     count = sum(sum(histogram.counts) for histogram in indexed)
-    return sum(histogram.sum for histogram in indexed) / count if count >= USUALLY else None
+    return sum(histogram.sum for histogram in indexed) / count if count >= MIN_SYNCS_FOR_AVERAGE else None

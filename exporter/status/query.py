@@ -1,4 +1,4 @@
-"""What somebody wants to see: the query string of the page and of the JSON, which understand the same."""
+"""The query string of the status page and the JSON API, which have the same parameters."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ STATES = {
     "problem": "Needs attention",
     "critical": "Critical",
     "warning": "Warning",
-    "info": "Notice",
-    "stale": "Out of date",
+    "info": "Info",
+    "stale": "Stale",
     "syncing": "Syncing",
-    "waiting": "Waiting for a first poll",
-    "ok": "Fine",
+    "waiting": "Waiting for first poll",
+    "ok": "OK",
 }
-"""The states that can be asked for, and how they are said."""
+"""The states to filter by, with their labels on the page."""
 
-LARGEST_PAGE, LAST_PAGE = 1000, 10**6
+MAX_PAGE_SIZE, MAX_PAGE = 1000, 10**6
 
 
 class QueryError(ValueError):
-    """A query that means nothing; its message is for a person."""
+    """An invalid query, with a message for the reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which data sources are wanted, all that is given at once, and which page of them; pages count from 1."""
+    """The filters, which are combined with AND, and the page of the result; pages count from 1."""
 
     q: str = ""
     state: str = ""
@@ -39,45 +39,48 @@ class Query:
     type: str = ""
     data_source_id: str = ""
     page: int = 1
-    page_size: int = LARGEST_PAGE
+    page_size: int = MAX_PAGE_SIZE
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str], page_size: int) -> Query:
-        """Read a query string's parameters; raises QueryError. Others than ours are none of our business."""
+        """Parse the parameters of a query string and ignore unknown ones; raise QueryError if one is invalid.
+
+        `page_size` is the default.
+        """
         texts = {name: parameters.get(name, "").strip() for name in ("q", "state", "application", "type")}
         if texts["state"] and texts["state"] not in STATES:
-            raise QueryError(f"state={texts['state']} is none of {', '.join(STATES)}")
+            raise QueryError(f"state={texts['state']} must be one of {', '.join(STATES)}")
         return cls(
             **texts,
             data_source_id=parameters.get("data_source_id", "").strip(),
-            page=_number(parameters, "page", 1, LAST_PAGE),
-            page_size=_number(parameters, "page_size", page_size, LARGEST_PAGE),
+            page=_number(parameters, "page", 1, MAX_PAGE),
+            page_size=_number(parameters, "page_size", page_size, MAX_PAGE_SIZE),
         )
 
     @property
     def filters(self) -> dict[str, str]:
-        """Give what narrows the list."""
-        given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in given if isinstance(value, str) and value}
+        """The filters that are set."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in values if isinstance(value, str) and value}
 
-    def wants(self, assessed: AssessedSource) -> bool:
-        """Tell whether a source is wanted."""
+    def matches(self, assessed: AssessedSource) -> bool:
+        """Return whether a source passes all filters."""
         return (
             (not self.data_source_id or assessed.id == self.data_source_id)
             and (not self.application or assessed.snapshot.names.application == self.application)
             and (not self.type or assessed.type == self.type)
-            and (not self.state or is_in(assessed, self.state))
-            and (not self.q or self._mentions(assessed))
+            and (not self.state or is_in_state(assessed, self.state))
+            and (not self.q or self._contains_words(assessed))
         )
 
-    def _mentions(self, assessed: AssessedSource) -> bool:
-        """Tell whether a source has every word somewhere: in its names, ids, labels, statuses or errors."""
-        text = "\n".join(_texts(assessed)).casefold()
+    def _contains_words(self, assessed: AssessedSource) -> bool:
+        """Return whether each word of `q` occurs in a name, id, label, status or error of a source."""
+        text = "\n".join(_searched_texts(assessed)).casefold()
         return all(word in text for word in self.q.casefold().split())
 
 
-def is_in(assessed: AssessedSource, state: str) -> bool:
-    """Tell whether a source is in one of `STATES`; it may be in several."""
+def is_in_state(assessed: AssessedSource, state: str) -> bool:
+    """Return whether a source is in one of `STATES`. It may be in several."""
     if state == "syncing":
         return assessed.is_syncing
     if state == "stale":
@@ -85,7 +88,7 @@ def is_in(assessed: AssessedSource, state: str) -> bool:
     return assessed.state in {"critical", "warning"} if state == "problem" else assessed.state == state
 
 
-def _texts(assessed: AssessedSource) -> Iterator[str]:
+def _searched_texts(assessed: AssessedSource) -> Iterator[str]:
     snapshot = assessed.snapshot
     source, description, location = snapshot.source, snapshot.description, snapshot.location
     yield from (snapshot.names.application, snapshot.names.data_source, snapshot.index)
@@ -102,13 +105,13 @@ def _texts(assessed: AssessedSource) -> Iterator[str]:
         yield from (location.account, location.region)
     for problem in assessed.problems:
         yield problem.text
-    for known in snapshot.history.jobs.values() if snapshot.history else ():
-        job = known.job
+    for tracked in snapshot.history.jobs.values() if snapshot.history else ():
+        job = tracked.job
         yield from (job.status, job.execution_id, job.error_code, job.connector_error, job.error_message)
 
 
-def _number(parameters: Mapping[str, str], name: str, default: int, largest: int) -> int:
+def _number(parameters: Mapping[str, str], name: str, default: int, maximum: int) -> int:
     text = parameters.get(name, "").strip() or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(largest)) and 1 <= int(text) <= largest):
-        raise QueryError(f"{name}={text} must be a whole number from 1 to {largest}")
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(maximum)) and 1 <= int(text) <= maximum):
+        raise QueryError(f"{name}={text} must be a whole number from 1 to {maximum}")
     return int(text)

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from exporter.exposition.negotiation import accepts_gzip
 from exporter.status import Query, QueryError, yielding_gil
-from exporter.web.page import SOURCES_A_PAGE
+from exporter.web.page import DEFAULT_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,7 +42,7 @@ def page_endpoint(overview: StatusDocument, page: StatusPage) -> Callable[[Reque
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": page.content_security_policy,
     }
-    return _endpoint(render, SOURCES_A_PAGE, headers)
+    return _endpoint(render, DEFAULT_PAGE_SIZE, headers)
 
 
 def sources_endpoint(overview: StatusDocument) -> Callable[[Request], Awaitable[Response]]:

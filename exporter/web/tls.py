@@ -128,13 +128,13 @@ def _identify(context: TlsContext, loaded: LoadedWeb) -> Iterator[ConfigProblem]
         except ssl.SSLError as error:
             # OpenSSL names what is wrong here, and nothing where it cannot read the key.
             if error.reason == "KEY_VALUES_MISMATCH":
-                yield loaded.problem("key", "it does not belong to the certificate")
+                yield loaded.problem("key", "does not belong to the certificate")
             elif error.reason in {"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"}:
                 yield loaded.problem("cert", f"too weak: {error.reason.lower().replace('_', ' ')}")
             else:
-                yield loaded.problem("key", "no private key in PEM can be read from it")
+                yield loaded.problem("key", "contains no readable PEM private key")
         except _EncryptedKeyError:
-            yield loaded.problem("key", "it is encrypted, and there is nobody to ask for its password; decrypt it")
+            yield loaded.problem("key", "the key is encrypted, and the server cannot ask for its password: decrypt it")
 
 
 def _trust(context: TlsContext, loaded: LoadedWeb, tls: TlsConfig) -> Iterator[ConfigProblem]:
@@ -174,7 +174,7 @@ def _trouble_with_certificates(content: bytes) -> str:
         with _file_of(content) as path:
             scratch.load_verify_locations(path)
     except ssl.SSLError:
-        return "no certificate in PEM can be read from it"
+        return "contains no readable PEM certificate"
     return ""
 
 

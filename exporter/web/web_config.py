@@ -110,7 +110,7 @@ class WebConfigReloader:
             self.ssl_context.current = new.context
             self._tls_changed()
         for warning in new.loaded.warnings:
-            logger.warning("unwise configuration", problem=str(warning))
+            logger.warning("configuration warning", problem=str(warning))
         if changed or (self._problems and self._is_said):
             logger.info("web config reread", changed=changed)
             self._applied()
@@ -151,7 +151,7 @@ class _Version:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self.loaded.config.http_server_config.headers.given
+        return self.loaded.config.http_server_config.headers.configured
 
 
 class _Files:

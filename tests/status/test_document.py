@@ -18,7 +18,7 @@ from exporter.domain.model import DOCUMENT_KINDS
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.status import Query, QueryError, format_duration
-from exporter.status.document import RESTS
+from exporter.status.document import MAX_IDLE_CALLS
 from exporter.status.formatting import percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
 from tests.support.builders import HOUR, NOON, make_job, scrape
@@ -291,8 +291,8 @@ def test_what_nobody_asks_for_is_not_kept_in_memory() -> None:
     exhibit.show(shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=9)))
     gc.collect()
     holders = len(gc.get_referrers(history))
-    for _ in range(RESTS + 1):
-        exhibit.overview.rest()
+    for _ in range(MAX_IDLE_CALLS + 1):
+        exhibit.overview.expire_cache()
     assert len(gc.get_referrers(history)) < holders
     assert exhibit.overview.document(Query()) == before
 

@@ -405,7 +405,7 @@ def test_a_bad_rewrite_changes_nothing_and_says_so_once(served: Served) -> None:
     (served.folder / "web.yml").write_text("tls_server_config: {cert_file: server.crt, key_file: client.pem}\n")
     with capture_logs() as logs:
         assert [problem.message for problem in served.web_config.look()] == [
-            "key_file: it does not belong to the certificate"
+            "key_file: does not belong to the certificate"
         ]
         assert logs == []
         for _ in range(3):

@@ -1,5 +1,5 @@
-"""The status page as HTML: one file with its own style and script, and no external resources."""
+"""The status page as one HTML document with its own style and script, without external resources."""
 
-from exporter.web.page.page import SOURCES_A_PAGE, StatusPage
+from exporter.web.page.page import DEFAULT_PAGE_SIZE, StatusPage
 
-__all__ = ["SOURCES_A_PAGE", "StatusPage"]
+__all__ = ["DEFAULT_PAGE_SIZE", "StatusPage"]

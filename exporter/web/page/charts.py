@@ -1,4 +1,4 @@
-"""The latest runs of a data source as bars: how long each took, and what came of it."""
+"""The latest runs of a data source as a bar chart of their durations and statuses."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BARS, STEP, WIDTH, HEIGHT = 20, 8, 6, 32  # how many, and pixels
-LEAST = 3  # pixels: a run of no time at all is one all the same
+BARS = 20
+STEP, WIDTH, HEIGHT = 8, 6, 32  # pixels
+MIN_HEIGHT = 3  # pixels, so that a run of no duration is visible
 
 SHAPES = {"SUCCEEDED": "ok", "INCOMPLETE": "part", "FAILED": "bad", "ABORTED": "off"}
-"""How terminal statuses are drawn; what is in progress, or unknown, is `run`."""
+"""The shapes of the terminal statuses. All others, including unknown ones, have the shape `run`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One run: where its bar stands, what it looks like, and the run."""
+    """The bar of one run; `x` and `height` are in pixels."""
 
     x: int
     height: float
@@ -27,29 +28,29 @@ class Bar:
 
     @property
     def y(self) -> float:
-        """Give where it begins, from the top."""
+        """The distance of the bar from the top of the chart."""
         return HEIGHT - self.height
 
 
 def bars(runs: Sequence[dict[str, Any]], now: float) -> list[Bar]:
-    """Draw the latest runs, the newest on the right; a run in progress is as high as it has been running."""
-    shown = list(reversed(runs[:BARS]))
-    lengths = [seconds_of(run, now) for run in shown]
-    longest = max(lengths, default=0.0) or 1.0
-    first = BARS - len(shown)
+    """Return the bars of the latest runs, the newest on the right. A run in progress is as high as its age."""
+    drawn = list(reversed(runs[:BARS]))
+    durations = [seconds_of(run, now) for run in drawn]
+    longest = max(durations, default=0.0) or 1.0
+    first = BARS - len(drawn)
     return [
-        Bar((first + place) * STEP, _height(seconds, longest), SHAPES.get(run["status"], "run"), run)
-        for place, (run, seconds) in enumerate(zip(shown, lengths, strict=True))
+        Bar((first + position) * STEP, _height(seconds, longest), SHAPES.get(run["status"], "run"), run)
+        for position, (run, seconds) in enumerate(zip(drawn, durations, strict=True))
     ]
 
 
 def seconds_of(run: dict[str, Any], now: float) -> float:
-    """Give how long a run took, or has been running; 0 where its end was not said."""
+    """Return the duration of a run, so far if it is in progress; 0 if AWS reports no end."""
     so_far: float = 0.0 if run["ended"] else now - run["started_at"]
     duration: float | None = run["duration_seconds"]
     return max(0.0, so_far if duration is None else duration)
 
 
 def _height(seconds: float, longest: float) -> float:
-    # By its square root: next to a run of thirty hours one of two minutes would be no bar at all.
-    return round(LEAST + (HEIGHT - LEAST) * math.sqrt(seconds / longest), 1)
+    # The square root, because a linear bar of two minutes next to one of thirty hours would be invisible.
+    return round(MIN_HEIGHT + (HEIGHT - MIN_HEIGHT) * math.sqrt(seconds / longest), 1)

@@ -1,97 +1,108 @@
 "use strict";
-// The page works without this. With it, filters act as one types, and the page stays up to date by itself.
+// The page works without this script. With it, filters apply while the user types, and the page refreshes itself.
 (() => {
   const form = document.getElementById("filter");
   const offline = document.getElementById("offline");
-  const refreshing = document.getElementById("refreshing");
+  const refreshLabel = document.getElementById("refreshing");
   const refresh = document.getElementById("refresh");
-  const EVERY = 15000, AFTER_TYPING = 150;
-  let asked = 0, timer = 0, shown = location.search, asOf = document.querySelector(".verdict time").textContent;
+  const REFRESH_MS = 15000, TYPING_PAUSE_MS = 150;
+  const asOf = () => document.querySelector(".headline time").textContent;
+  let latestRequest = 0, typingTimer = 0, shownSearch = location.search;
 
-  const put = (next) => {
-    const isSame = shown === location.search;
+  // Replaces the live parts of the page by those of a new page. Keeps the focus, and which details are open.
+  const update = (next) => {
+    const isSameSearch = shownSearch === location.search;
     const open = new Map([...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
     const focused = document.activeElement && document.activeElement.closest("[data-live]") ? document.activeElement.id : "";
-    for (const fresh of next.querySelectorAll("[data-live]")) {
-      const old = document.getElementById(fresh.id);
-      for (const details of fresh.querySelectorAll("details[id]"))
-        if (open.has(details.id)) details.open = open.get(details.id) || (details.open && !isSame);
-      if (old && old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes);
+    for (const part of next.querySelectorAll("[data-live]")) {
+      const old = document.getElementById(part.id);
+      for (const details of part.querySelectorAll("details[id]"))
+        if (open.has(details.id)) details.open = open.get(details.id) || (details.open && !isSameSearch);
+      if (old && old.innerHTML !== part.innerHTML) old.replaceChildren(...part.childNodes);
     }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    shown = location.search;
+    shownSearch = location.search;
     document.title = next.title;
     document.querySelector("link[rel=icon]").href = next.querySelector("link[rel=icon]").getAttribute("href");
-    asOf = next.querySelector(".verdict time").textContent;
   };
 
-  const say = (trouble) => {
-    offline.hidden = !trouble;
-    if (trouble) offline.textContent = `${trouble} What is shown is as of ${asOf}.`;
+  const showError = (error) => {
+    offline.hidden = !error;
+    if (error) offline.textContent = `${error} This page is as of ${asOf()}.`;
+  };
+
+  const fetchPage = async (address) => {
+    let response, text;
+    try {
+      response = await fetch(address, { headers: { Accept: "text/html" } });
+      text = await response.text();
+    } catch {
+      throw new Error("The exporter does not respond.");
+    }
+    if (!response.ok) throw new Error(`The exporter responds with HTTP status ${response.status}.`);
+    return new DOMParser().parseFromString(text, "text/html");
   };
 
   const load = async (address) => {
-    const mine = ++asked;
+    const request = ++latestRequest;
+    let next = null, error = "";
     try {
-      const answer = await fetch(address, { headers: { Accept: "text/html" } });
-      if (!answer.ok) throw new Error(`The exporter answers ${answer.status}.`);
-      const text = await answer.text();
-      if (mine !== asked) return;
-      const next = new DOMParser().parseFromString(text, "text/html");
-      if (!form !== !next.getElementById("filter")) return location.reload();
-      put(next);
-      say("");
-    } catch (error) {
-      if (mine === asked) say(error instanceof TypeError ? "The exporter does not answer." : error.message);
+      next = await fetchPage(address);
+    } catch (failure) {
+      error = failure.message;
     }
+    if (request !== latestRequest) return;
+    if (next && !form !== !next.getElementById("filter")) return location.reload();
+    if (next) update(next);
+    showError(error);
   };
 
-  const go = (address, push) => {
+  const navigate = (address, push) => {
     history[push ? "pushState" : "replaceState"](null, "", address);
     load(address);
   };
 
-  const fill = () => {
-    const given = new URLSearchParams(location.search);
-    for (const field of form ? form.elements : []) if (field.name) field.value = given.get(field.name) ?? "";
+  const fillForm = () => {
+    const parameters = new URLSearchParams(location.search);
+    for (const field of form ? form.elements : []) if (field.name) field.value = parameters.get(field.name) ?? "";
   };
 
-  const filtered = () => {
-    const given = [...new FormData(form)].filter(([, value]) => value);
-    return given.length ? `?${new URLSearchParams(given)}` : location.pathname;
+  const filterAddress = () => {
+    const parameters = [...new FormData(form)].filter(([, value]) => value);
+    return parameters.length ? `?${new URLSearchParams(parameters)}` : location.pathname;
   };
 
   form?.addEventListener("input", (event) => {
     if (!event.target.name) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => go(filtered(), false), AFTER_TYPING);
+    clearTimeout(typingTimer);
+    typingTimer = setTimeout(() => navigate(filterAddress(), false), TYPING_PAUSE_MS);
   });
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
-    clearTimeout(timer);
-    go(filtered(), true);
+    clearTimeout(typingTimer);
+    navigate(filterAddress(), true);
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-live] a:is([href^='?'], [href='./'])");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
     event.preventDefault();
-    go(link.href, true);
-    fill();
+    navigate(link.href, true);
+    fillForm();
     if (link.closest("#sources")) document.getElementById("sources").scrollIntoView();
   });
   addEventListener("popstate", () => {
-    fill();
+    fillForm();
     load(location.href);
   });
 
-  // Not under the eyes of somebody who is marking a text, nor in a tab that nobody looks at.
+  // A refresh would clear a text selection, and is useless in a hidden tab.
   setInterval(() => {
-    const isBusy = document.hidden || !getSelection().isCollapsed || (refresh && !refresh.checked);
-    if (!isBusy) load(location.href);
-  }, EVERY);
+    const isPaused = document.hidden || !getSelection().isCollapsed || (refresh && !refresh.checked);
+    if (!isPaused) load(location.href);
+  }, REFRESH_MS);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && (!refresh || refresh.checked)) load(location.href);
   });
-  if (refreshing) refreshing.hidden = false;
+  if (refreshLabel) refreshLabel.hidden = false;
   form?.classList.add("instant");
 })();
