@@ -1,6 +1,7 @@
-"""The past of a data source, told from its sync jobs: the same families that a scrape at every step would have had."""
+"""Backfill: past sync jobs become the samples that scrapes at regular steps would have collected."""
 
-from exporter.backfill.replay import Replay, Timeline
+from exporter.backfill.replay import Replay
 from exporter.backfill.spool import Spool
+from exporter.backfill.timeline import Timeline
 
 __all__ = ["Replay", "Spool", "Timeline"]

@@ -1,4 +1,12 @@
-"""Where the past ends and what is scraped begins, so that between the two every job is counted once."""
+"""The boundary between backfilled and scraped samples: each job is counted on one side of it.
+
+The exporter counts jobs that end after it started to watch a data source, from 0. The backfill counts the jobs that
+ended before, and ends two seconds earlier. Its last sample, one second later, resets all counters to 0.
+
+Example: the exporter has watched since 12:00:00.4. The backfilled counters rise to 7 by 11:59:58 and are 0 at
+11:59:59. The first scrape at 12:00:10 finds 0, and one after the next job finds 1. `increase()` over all of it sees a
+counter reset, and returns 8.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +20,20 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.source_history import SourceHistory
 
-MARGIN = 2.0  # seconds: AWS's clock is known to the second, and a sample after the first scrape would count all again
+# AWS's clock is known to the second. A backfilled sample later than the first scrape would count everything twice.
+MARGIN = 2.0  # seconds
 
 
-def last_moment(history: SourceHistory) -> float:
-    """Give the last moment that is told, just before the source is watched."""
+def end_of_backfill(history: SourceHistory) -> float:
+    """Return the time of the last sample before the counter reset."""
     return math.floor(history.watched_since) - MARGIN
 
 
-def anew(history: SourceHistory) -> SourceHistory:
-    """Give a history whose totals begin anew, as they do where a source is watched.
+def with_reset_counters(history: SourceHistory) -> SourceHistory:
+    """Return the history with counters at 0, as they are where the exporter starts to watch.
 
-    That is told too: whoever is scraped for the first time a good while later may have reached the same figures again,
-    and nobody could see that they were counted twice.
+    The reset needs a sample of its own: the first scrape may come so late that the counters have reached the backfilled
+    figures again. Without the sample, Prometheus would then see no reset.
     """
     return replace(
         history,
@@ -35,12 +44,13 @@ def anew(history: SourceHistory) -> SourceHistory:
     )
 
 
-def told_to_end(job: SyncJob, history: SourceHistory) -> float:
-    """Give when a job is told to have ended: never, where it goes on, or its end is counted by whoever watches."""
+def backfilled_end(job: SyncJob, history: SourceHistory) -> float:
+    """Return when a job ends in the backfill: never (infinity) if it is in progress, or if the exporter counts it."""
     if not job.is_terminal:
         return math.inf
-    end, _ = job.end_or_start()
-    known = history.jobs.get(job.execution_id)
-    standing = known.count_state if known else CountState.EVICTED
-    is_past = end <= history.watched_since if standing is CountState.EVICTED else standing is CountState.PRE_EXISTING
-    return min(end, last_moment(history)) if is_past else math.inf
+    end = job.end_or_start
+    tracked = history.jobs.get(job.execution_id)
+    state = tracked.count_state if tracked else CountState.EVICTED
+    # Whether an evicted job was counted is no longer stored. Its end says it: the exporter counted all later ones.
+    is_past = end <= history.watched_since if state is CountState.EVICTED else state is CountState.PRE_EXISTING
+    return min(end, end_of_backfill(history)) if is_past else math.inf

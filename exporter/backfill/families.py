@@ -1,16 +1,16 @@
-"""Which families can be told of the past, where nothing is known of it but how each sync job began and ended.
+"""Which families a backfill can fill from the start, the end and the final state of each past sync job.
 
-What is in none of these sets follows from the jobs, and is what it would have been.
+The values of all families that are not listed here follow from the jobs, as they do live.
 """
 
 from __future__ import annotations
 
 from exporter.domain.model import DOCUMENT_KINDS
 
-AS_OF = "qbusiness_last_successful_poll_timestamp_seconds"
-"""It tells as of when all else is: of the past each figure is as of its own timestamp."""
+TIME_OF_DATA = "qbusiness_last_successful_poll_timestamp_seconds"
+"""The family that says how old all others are. Backfilled, its value is the timestamp of each sample."""
 
-STANDING = frozenset(
+CURRENT_VALUE = frozenset(
     {
         "qbusiness_data_source_info",
         "qbusiness_data_source_created_timestamp_seconds",
@@ -20,22 +20,22 @@ STANDING = frozenset(
         "qbusiness_data_source_objective_min_documents_scanned",
     }
 )
-"""Facts and yardsticks of today, laid against the past."""
+"""Facts and objectives whose current values are used for all samples."""
 
-SINCE_UPDATED = frozenset(
+FROM_SCHEDULE = frozenset(
     {
         "qbusiness_data_source_schedule_valid",
         "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds",
         "qbusiness_data_source_next_scheduled_sync_timestamp_seconds",
     }
 )
-"""What follows from the schedule: it is known to have been the same since the data source was last updated."""
+"""Families that depend on the schedule. It is known since the last update of the data source, and not before."""
 
-UNKNOWN = frozenset(
+ABSENT = frozenset(
     {
         "qbusiness_data_source_status",
         "qbusiness_poll_success",
         *(f"qbusiness_running_sync_documents_{kind}" for kind in DOCUMENT_KINDS),
     }
 )
-"""What nobody can tell any more, or what did not happen."""
+"""Families whose past values are unknown, and the success of polls that did not take place."""

@@ -1,6 +1,7 @@
-"""Families over time: samples with timestamps, one series after the other, as a file for backfilling has them.
+"""Samples with timestamps as lines of OpenMetrics.
 
-What a line begins with is rendered once, by prometheus_client; of other moments it has another value and timestamp.
+prometheus_client renders each series once. Everything before the value (name and labels) is the prefix of all its
+lines, and only values and timestamps differ. A histogram has several lines for each time: they are one series here.
 """
 
 from __future__ import annotations
@@ -20,89 +21,94 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
     from prometheus_client.samples import Sample
 
-Heads = tuple[bytes, ...]
-"""A series: what each of its lines begins with; a histogram has many."""
+Prefixes = tuple[bytes, ...]
+"""What identifies a series: the prefix of each of its lines."""
 
 END = OPENMETRICS.end
 
 
 class Point(NamedTuple):
-    """A series at some moment, with a value for each of its lines."""
+    """A series at one time, with a value for each of its lines."""
 
-    heads: Heads
+    prefixes: Prefixes
     values: tuple[float, ...]
 
 
-class Moment(NamedTuple):
-    """A moment as the value of a sample, and as its timestamp with the end of the line."""
+class RenderedTime(NamedTuple):
+    """A time as the value of a sample, and as its timestamp with the end of the line."""
 
     value: bytes
-    stamp: bytes
+    timestamp: bytes
 
 
-class Rendering:
-    """Renders the families of one thing at one moment after the other, with labels that all its series have."""
+class SeriesRenderer:
+    """Renders the families of one source, with further labels for all its series."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = labels
         self._headers: dict[str, bytes] = {}
-        self._heads: dict[object, Heads] = {}
+        self._prefixes: dict[object, Prefixes] = {}
 
     def header(self, metric: Metric) -> bytes:
-        """Give what stands above the family's samples."""
+        """Return the lines with the help text and the type of a family."""
         if metric.name not in self._headers:
             self._headers[metric.name], _ = self._render(metric, [])
         return self._headers[metric.name]
 
     def points(self, metric: Metric) -> Iterator[Point]:
-        """Give the family's series; without exemplars, which no backfilled block keeps."""
-        several = metric.type == "histogram"
-        series = groupby(metric.samples, key=_labels_but_buckets) if several else ((0, [s]) for s in metric.samples)
-        for _, lines in series:
-            samples = list(lines)
+        """Yield the series of a family; without exemplars, which promtool does not write to blocks."""
+        for samples in _by_series(metric):
             key = tuple((sample.name, *sample.labels.items()) for sample in samples)
-            if key not in self._heads:
-                _, rendered = self._render(metric, samples)
-                self._heads[key] = tuple(head for head, _, _ in _lines(rendered))
-            yield Point(self._heads[key], tuple(float(sample.value) for sample in samples))
+            if key not in self._prefixes:
+                _, lines = self._render(metric, samples)
+                self._prefixes[key] = tuple(prefix for prefix, _, _ in _split_lines(lines))
+            yield Point(self._prefixes[key], tuple(float(sample.value) for sample in samples))
 
     def _render(self, metric: Metric, samples: Sequence[Sample]) -> tuple[bytes, bytes]:
-        """Give the header and the lines."""
-        some = copy.copy(metric)
-        some.samples = [
+        """Return the header and the lines of some samples of a family."""
+        partial = copy.copy(metric)
+        partial.samples = [
             sample._replace(labels={**sample.labels, **self._labels}, timestamp=0, exemplar=None) for sample in samples
         ]
-        return next(split_families(OPENMETRICS.render([some])))
+        return next(split_families(OPENMETRICS.render([partial])))
 
 
-def moments(times: Iterable[float]) -> list[Moment]:
-    """Render moments."""
-    family = GaugeMetricFamily("moment", "")
+def render_times(times: Iterable[float]) -> list[RenderedTime]:
+    """Render times, in seconds since the epoch."""
+    family = GaugeMetricFamily("time", "")
     for time in times:
         family.add_metric((), time, timestamp=int(time) if time.is_integer() else time)
-    ((_, body),) = split_families(OPENMETRICS.render([family]))
-    return [Moment(value, stamp + b"\n") for _, value, stamp in _lines(body)]
+    ((_, lines),) = split_families(OPENMETRICS.render([family]))
+    return [RenderedTime(value, timestamp + b"\n") for _, value, timestamp in _split_lines(lines)]
 
 
-def repeated(point: Point, stamps: Sequence[bytes]) -> bytes:
-    """Give the lines of a series that is the same at several moments."""
-    lines = zip(point.heads, map(floatToGoString, point.values), strict=True)
-    first, *others = (b"%b %b " % (head, value.encode()) for head, value in lines)
+def constant_lines(point: Point, timestamps: Sequence[bytes]) -> bytes:
+    """Return the lines of a series that has the same values at all these times."""
+    lines = zip(point.prefixes, map(floatToGoString, point.values), strict=True)
+    first, *others = (b"%b %b " % (prefix, value.encode()) for prefix, value in lines)
     if not others:
-        return first + first.join(stamps)
-    return b"".join(stamp.join((first, *others, b"")) for stamp in stamps)
+        return first + first.join(timestamps)
+    return b"".join(timestamp.join((first, *others, b"")) for timestamp in timestamps)
 
 
-def telling_the_time(heads: Heads, at: Iterable[Moment]) -> bytes:
-    """Give the lines of a series whose value is the moment itself."""
-    return b"".join(b"%b %b %b" % (head, *moment) for moment in at for head in heads)
+def time_lines(prefixes: Prefixes, times: Iterable[RenderedTime]) -> bytes:
+    """Return the lines of a series whose value is the time of each sample."""
+    return b"".join(b"%b %b %b" % (prefix, *time) for time in times for prefix in prefixes)
 
 
-def _labels_but_buckets(sample: Sample) -> dict[str, str]:
+def _by_series(metric: Metric) -> Iterator[list[Sample]]:
+    """Yield the samples of each series: those of a histogram with the same labels together, all others alone."""
+    if metric.type == "histogram":
+        yield from (list(samples) for _, samples in groupby(metric.samples, key=_labels_without_bucket))
+    else:
+        yield from ([sample] for sample in metric.samples)
+
+
+def _labels_without_bucket(sample: Sample) -> dict[str, str]:
     return {**sample.labels, "le": ""}
 
 
-def _lines(body: bytes) -> list[list[bytes]]:
-    """Part lines into what comes before the value, the value, and the timestamp."""
-    # By newlines alone: whatever else may end a line elsewhere is a character of a label's value here.
-    return [line.rsplit(b" ", 2) for line in body.split(b"\n") if line]
+def _split_lines(lines: bytes) -> list[list[bytes]]:
+    """Split lines into prefix, value and timestamp."""
+    # At line feeds only: a label value may contain other characters that splitlines() takes for the end of a line.
+    return [line.rsplit(b" ", 2) for line in lines.split(b"\n") if line]

@@ -1,4 +1,4 @@
-"""Timelines put by on the disk, family by family, until every source has its own: a family's samples stand together."""
+"""Timelines on disk, by family, until all sources are read: OpenMetrics requires the samples of a family together."""
 
 from __future__ import annotations
 
@@ -7,105 +7,111 @@ import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from exporter.backfill.rendering import END, Point, moments, repeated, telling_the_time
+from exporter.backfill.rendering import END, Point, constant_lines, render_times, time_lines
+from exporter.backfill.timeline import step_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-    from exporter.backfill.rendering import Heads, Moment
-    from exporter.backfill.replay import SampleRun, Steps, Timeline
+    from exporter.backfill.rendering import Prefixes, RenderedTime
+    from exporter.backfill.timeline import SampleRun, SampleTimes, Timeline
 
-AT_ONCE = 1000  # moments of a series that are written in one piece
+TIMES_PER_PIECE = 1000
 
 
 class _Series(NamedTuple):
-    steps: Steps
-    heads: Heads
+    """One series of one source."""
+
+    times: SampleTimes
+    prefixes: Prefixes
     runs: Sequence[SampleRun]
 
     @property
     def samples(self) -> int:
-        return len(self.heads) * sum(run.length for run in self.runs)
+        return len(self.prefixes) * sum(run.length for run in self.runs)
 
 
 class Spool:
-    """Takes timelines in, and gives one file of them; a context manager, for what it keeps on the disk meanwhile."""
+    """Collects timelines in temporary files, and merges them; a context manager that removes the files."""
 
     def __init__(self, step: float) -> None:
         self._step = step
         self._files: dict[str, IO[bytes]] = {}
         self._headers: dict[str, bytes] = {}
-        self._numbers = range(0)
+        self._step_numbers = range(0)
         self._open = ExitStack()
         self.samples = 0
 
     def __enter__(self) -> Self:
-        """Begin with nothing."""
+        """Return the spool; the first timeline creates the files."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave nothing."""
+        """Remove the files."""
         self._open.close()
 
-    def put(self, timeline: Timeline) -> None:
-        """Put a source's past by."""
-        self._cover(timeline.steps.numbers)
+    def add(self, timeline: Timeline) -> None:
+        """Store the timeline of one source."""
+        self._extend(timeline.times.step_numbers)
         for family, series in timeline.runs.items():
             if family not in self._files:
                 self._headers[family] = timeline.headers[family]
-                file = tempfile.TemporaryFile(prefix="qbusiness-backfill-")  # noqa: SIM115 (closed with the others)
+                file = tempfile.TemporaryFile(prefix="qbusiness-backfill-")  # noqa: SIM115 (closed with the spool)
                 self._files[family] = self._open.enter_context(file)
-            for heads, runs in series.items():
-                put = _Series(timeline.steps, heads, runs)
-                pickle.dump(put, self._files[family])
-                self.samples += put.samples
+            for prefixes, runs in series.items():
+                stored = _Series(timeline.times, prefixes, runs)
+                pickle.dump(stored, self._files[family])
+                self.samples += stored.samples
 
     def pieces(self, progress: Callable[[int], object]) -> Iterator[bytes]:
-        """Yield all of it as OpenMetrics; `progress` is told how many samples have been written since."""
-        grid = _Grid(self._numbers, self._step)
+        """Yield everything as OpenMetrics; call `progress` with the number of samples after each series."""
+        writer = _SeriesWriter(self._step_numbers, self._step)
         for family, file in self._files.items():
             yield self._headers[family]
             for series in _load(file):
-                yield from grid.lines(series)
+                yield from writer.pieces(series)
                 progress(series.samples)
         yield END
 
-    def _cover(self, numbers: range) -> None:
-        if self._numbers:
-            numbers = range(min(numbers.start, self._numbers.start), max(numbers.stop, self._numbers.stop))
-        self._numbers = numbers
+    def _extend(self, step_numbers: range) -> None:
+        """Extend the range that covers the steps of all timelines."""
+        covered = self._step_numbers
+        if covered:
+            step_numbers = range(min(step_numbers.start, covered.start), max(step_numbers.stop, covered.stop))
+        self._step_numbers = step_numbers
 
 
-class _Grid:
-    """Every moment, rendered once."""
+class _SeriesWriter:
+    """Writes series as lines; each time is rendered once, for all series that have a sample then."""
 
-    def __init__(self, numbers: range, step: float) -> None:
-        self._first = numbers.start
-        self._moments = moments(round(number * step, 3) for number in numbers)
-        self._ends: dict[tuple[float, float], list[Moment]] = {}
+    def __init__(self, step_numbers: range, step: float) -> None:
+        self._first_step = step_numbers.start
+        self._steps = render_times(step_time(number, step) for number in step_numbers)
+        self._last_two: dict[tuple[float, float], list[RenderedTime]] = {}
 
-    def lines(self, series: _Series) -> Iterator[bytes]:
+    def pieces(self, series: _Series) -> Iterator[bytes]:
         for run in series.runs:
-            at = self._at(series.steps, run)
-            for begin in range(0, len(at), AT_ONCE):
-                some = at[begin : begin + AT_ONCE]
+            times = self._times(series.times, run)
+            for begin in range(0, len(times), TIMES_PER_PIECE):
+                some = times[begin : begin + TIMES_PER_PIECE]
                 if run.values is None:
-                    yield telling_the_time(series.heads, some)
+                    yield time_lines(series.prefixes, some)
                 else:
-                    yield repeated(Point(series.heads, run.values), [moment.stamp for moment in some])
+                    yield constant_lines(Point(series.prefixes, run.values), [time.timestamp for time in some])
 
-    def _at(self, steps: Steps, run: SampleRun) -> list[Moment]:
-        if steps.ends not in self._ends:
-            self._ends[steps.ends] = moments(steps.ends)
-        whole, stop = len(steps.numbers), run.at + run.length
-        begin = steps.first - self._first
-        ends = self._ends[steps.ends][max(0, run.at - whole) : max(0, stop - whole)]
-        return self._moments[begin + min(run.at, whole) : begin + min(stop, whole)] + ends
+    def _times(self, times: SampleTimes, run: SampleRun) -> list[RenderedTime]:
+        """Return the times of a run, whose indexes count the steps of its source, and then its last two times."""
+        if times.last_two not in self._last_two:
+            self._last_two[times.last_two] = render_times(times.last_two)
+        steps, offset = len(times.step_numbers), times.first_step - self._first_step
+        start, stop = run.start, run.start + run.length
+        on_steps = self._steps[offset + min(start, steps) : offset + min(stop, steps)]
+        return on_steps + self._last_two[times.last_two][max(0, start - steps) : max(0, stop - steps)]
 
 
 def _load(file: IO[bytes]) -> Iterator[_Series]:
     end = file.tell()
     file.seek(0)
     while file.tell() < end:
-        yield pickle.load(file)  # noqa: S301 (a nameless file that this process has just written)  # nosec B301
+        yield pickle.load(file)  # noqa: S301 (an anonymous file that this process has written)  # nosec B301

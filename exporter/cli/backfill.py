@@ -1,4 +1,4 @@
-"""`backfill`: past sync jobs as OpenMetrics with timestamps, up to where the state says that watching began."""
+"""`backfill`: past sync jobs as OpenMetrics with timestamps, up to where the exporter started to watch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from exporter.app.exporter import Exporter
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
-from exporter.domain.history import CountingPolicy, recency_key
+from exporter.domain.history import CountingPolicy
+from exporter.domain.merged_job import recency_key
 from exporter.errors import ProviderError
 from exporter.metrics import SourceFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.lookback import read_for_backfill
-from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.registry import make_provider
 from exporter.store import Store
 
 if TYPE_CHECKING:
@@ -36,31 +37,31 @@ if TYPE_CHECKING:
     from exporter.domain.source_history import PollData
     from exporter.providers import JobPage
 
-MAX_PAGES = 20_000  # of one data source's jobs: one every quarter of an hour for five years
-LOOKBACK = 300.0  # seconds for which Prometheus goes on showing a sample that no other follows
-CLOCK_ERROR = 5.0  # seconds
-HEAD = 3 * 3600.0  # seconds that Prometheus keeps in memory: started again, only what is newer than its newest block
+MAX_PAGES = 20_000  # of jobs of one data source: enough for a job every quarter of an hour for five years
+PROMETHEUS_LOOKBACK = 300.0  # seconds: Prometheus uses a sample for this long where no other follows
+CLOCK_TOLERANCE = 5.0  # seconds between AWS's clock and the host's
+# Prometheus keeps the last three hours in memory. After a restart, it drops those older than its newest block.
+PROMETHEUS_HEAD = 3 * 3600.0  # seconds
 
-_BAR: Any = {"disable": None, "leave": False}  # none where stderr is no terminal
+_PROGRESS_BAR: Any = {"disable": None, "leave": False}  # None: only where stderr is a terminal
 
 logger = structlog.get_logger()
 
 
 def run(arguments: Namespace) -> int:
-    """Write the past of every data source; gives 1 where any of it is missing."""
-    loaded = read(arguments)
-    for warning in loaded.warnings:
-        logger.warning("unwise configuration", problem=str(warning))
-    if arguments.step > LOOKBACK:
-        logger.warning("samples more than 5m apart leave holes: Prometheus looks back no further for one")
-    config, began = loaded.config, time.monotonic()
+    """Write the past samples of every data source; return 1 if any data source is missing."""
+    loaded, started = read(arguments), time.monotonic()
+    config = loaded.config
+    loaded.log_warnings()
+    if arguments.step > PROMETHEUS_LOOKBACK:
+        logger.warning("--step is longer than 5m, graphs will have gaps: Prometheus looks back 5m for a sample")
     replay = Replay(
         SourceFamilies(config.polling.window, config.objectives),
         CountingPolicy(config.polling.window, config.metrics.duration_buckets),
         arguments.step,
         dict(arguments.label),
     )
-    # Whoever watches goes on meanwhile, and keeps the state file: it is only looked at.
+    # An exporter may be running with the same state file, so this process works on a copy.
     overrides = Overrides(open_state=partial(Store, as_copy=True))
     exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
     with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
@@ -68,127 +69,131 @@ def run(arguments: Namespace) -> int:
             exporter.start_polling()
             wait_for_first_pass(exporter)
             exporter.stop_polling()
-            past = _BackfillRun(replay, spool, arguments.since, config.polling.window)
-            past.read(exporter, config.polling.concurrency)
-            past.conclude(time.monotonic() - began)
-            with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_BAR) as bar:
+            backfill = _BackfillRun(replay, spool, arguments.since, config.polling.window)
+            backfill.read(exporter, config.polling.concurrency)
+            backfill.log_summary(seconds=time.monotonic() - started)
+            with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_PROGRESS_BAR) as bar:
                 write(spool.pieces(bar.update))
         finally:
             exporter.stop()
-    return 1 if past.missing else 0
+    return 1 if backfill.missing else 0
 
 
 class _BackfillRun:
-    """The past of all data sources, on its way from AWS to the spool."""
+    """Reads the jobs of all data sources, replays them, and stores the samples in the spool."""
 
     def __init__(self, replay: Replay, spool: Spool, since: float | None, window: float) -> None:
         self._replay = replay
         self._spool = spool
         self._since = since
         self._window = window
-        self._told: list[SourceSnapshot] = []
-        self._nothing = 0
+        self._replayed: list[SourceSnapshot] = []
+        self._without_samples = 0
         self._stopped = False
-        self._now = 0.0
+        self._now = 0.0  # on AWS's clock
         self.missing = 0
 
-    def read(self, exporter: Exporter, at_once: int) -> None:
-        """Read every data source's jobs, a few at a time, and put by what they tell."""
+    def read(self, exporter: Exporter, concurrency: int) -> None:
+        """Read and replay the jobs of every data source, a few data sources at a time."""
         snapshots = exporter.snapshots()
-        waiting = [list(self._readable(target, snapshots)) for target in exporter.targets]
-        # In turn, so that no target's request budget lies idle until the others are done.
-        tasks = [task for task in chain(*zip_longest(*waiting)) if task]
-        pool = ThreadPoolExecutor(at_once)
-        asked = ((task, pool.submit(self._ask, *task)) for task in tasks)
+        by_target = [list(self._readable(target, snapshots)) for target in exporter.targets]
+        # The targets take turns, so that each uses its own rate limit from the start.
+        sources = [source for source in chain(*zip_longest(*by_target)) if source]
+        pool = ThreadPoolExecutor(concurrency)
+        requests = ((source, pool.submit(self._read_jobs, *source)) for source in sources)
         try:
-            under_way = deque(islice(asked, at_once))
-            for _ in tqdm(tasks, desc="reading", unit=" data sources", **_BAR):
-                (target, shown), answer = under_way.popleft()
-                self._take(target, shown, answer)
-                under_way += islice(asked, 1)
+            in_flight = deque(islice(requests, concurrency))
+            for _ in tqdm(sources, desc="reading", unit=" data sources", **_PROGRESS_BAR):
+                (target, snapshot), response = in_flight.popleft()
+                self._replay_jobs(target, snapshot, response)
+                in_flight += islice(requests, 1)
         finally:
             self._stopped = True
             pool.shutdown(cancel_futures=True)
 
     def _readable(self, target: Target, snapshots: Iterable[SourceSnapshot]) -> Iterator[tuple[Target, SourceSnapshot]]:
-        """Yield the data sources of a target that could be polled, and take note of what is not among them."""
+        """Yield the data sources of a target whose poll succeeded, and report the others as missing."""
         self._now = max(self._now, target.aws_client.clock.now())
         if not target.discovery.is_complete and target.settings.target.discovery:
-            self._miss(target, "not all of the target could be looked through: data sources may be missing")
+            self._report_missing(target, "discovery incomplete, data sources may be missing")
         watched = target.poller.watched()
-        for shown in snapshots:
-            if str(shown.source.id) in watched and shown.poll_succeeded:
-                watched.remove(str(shown.source.id))
-                yield target, shown
+        for snapshot in snapshots:
+            if str(snapshot.source.id) in watched and snapshot.poll_succeeded:
+                watched.remove(str(snapshot.source.id))
+                yield target, snapshot
         for source in sorted(watched):
-            self._miss(target, "data source could not be read", data_source_id=source.rpartition("/")[2])
+            self._report_missing(target, "poll failed, data source left out", data_source_id=source.rpartition("/")[2])
 
-    def _ask(self, target: Target, shown: SourceSnapshot) -> PollData:
-        provider = QBusiness(target.aws_client, MAX_PAGES)
+    def _read_jobs(self, target: Target, snapshot: SourceSnapshot) -> PollData:
+        provider = make_provider(target.aws_client, MAX_PAGES)
 
-        def ask(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
-            pages = provider.sync_jobs(shown.source.id, since=since, status=status)
-            # Whoever interrupts it waits for a request, and not for the end of a listing.
+        def list_jobs(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
+            pages = provider.sync_jobs(snapshot.source.id, since=since, status=status)
+            # After Ctrl-C, this ends with the request in flight instead of the whole listing.
             return takewhile(lambda _: not self._stopped, pages)
 
-        return read_for_backfill(ask, self._moment(target), self._window)
+        return read_for_backfill(list_jobs, self._start_time(target), self._window)
 
-    def _moment(self, target: Target) -> float | None:
+    def _start_time(self, target: Target) -> float | None:
         return None if self._since is None else target.aws_client.clock.now() - self._since
 
-    def _take(self, target: Target, shown: SourceSnapshot, answer: Future[PollData]) -> None:
-        log = {"data_source": shown.names.data_source, "data_source_id": shown.source.id.data_source_id}
+    def _replay_jobs(self, target: Target, snapshot: SourceSnapshot, response: Future[PollData]) -> None:
+        labels = {"data_source": snapshot.names.data_source, "data_source_id": snapshot.source.id.data_source_id}
+        log = logger.bind(target=target.name, **labels)
         try:
-            reading = answer.result()
+            data = response.result()
         except ProviderError as error:
-            self._miss(target, "past sync jobs could not be read", **log, error=str(error))
+            self._report_missing(
+                target, "listing of sync jobs failed, data source left out", **labels, error=str(error)
+            )
             return
-        for warning in dict.fromkeys(reading.warnings):
-            logger.warning("unusable data in the answer", target=target.name, **log, problem=warning)
-        # What is still in progress was found by its status, however long ago it began.
-        jobs = _each_once((*reading.jobs, *(shown.history.by_start() if shown.history else ())))
-        odd = sum(job.is_terminal and job.ended is None for job in jobs)
-        if odd:
-            logger.warning("jobs have no endTime: told to end where they begin", target=target.name, **log, jobs=odd)
-        timeline = self._replay.tell(shown, jobs, self._moment(target))
+        for warning in dict.fromkeys(data.warnings):
+            log.warning("unusable data in the answer", problem=warning)
+        # The poll found jobs in progress by their status, also those that started before the backfill begins.
+        jobs = _latest_of_each((*data.jobs, *(snapshot.history.jobs_newest_first() if snapshot.history else ())))
+        without_end = sum(job.is_terminal and job.ended is None for job in jobs)
+        if without_end:
+            log.warning("jobs without endTime, their start is used instead", jobs=without_end)
+        timeline = self._replay.timeline(snapshot, jobs, self._start_time(target))
         if timeline is None:
-            self._nothing += 1
+            self._without_samples += 1
         else:
-            self._told.append(shown)
-            self._spool.put(timeline)
+            self._replayed.append(snapshot)
+            self._spool.add(timeline)
 
-    def _miss(self, target: Target, event: str, **about: str) -> None:
+    def _report_missing(self, target: Target, event: str, **details: str) -> None:
         self.missing += 1
-        logger.error(event, target=target.name, **about)
+        logger.error(event, target=target.name, **details)
 
-    def conclude(self, took: float) -> None:
-        """Say what came of it, and where watching has yet to begin."""
-        ends = [shown.history.watched_since for shown in self._told if shown.history]
-        unwatched = sum(end > self._now - took - CLOCK_ERROR for end in ends)
+    def log_summary(self, seconds: float) -> None:
+        """Log what was read within the last `seconds`, and what the operator has to know before loading it."""
+        ends = [snapshot.history.watched_since for snapshot in self._replayed if snapshot.history]
+        unwatched = sum(end > self._now - seconds - CLOCK_TOLERANCE for end in ends)
         if unwatched:
             logger.warning(
-                "not watched yet, so their past ends now: what ends before the exporter runs is counted by nobody",
+                "data sources not watched yet, their backfill ends now: "
+                "jobs that end before the exporter starts are not counted",
                 data_sources=unwatched,
             )
-        if ends and max(ends) > self._now - HEAD:
+        if ends and max(ends) > self._now - PROMETHEUS_HEAD:
             logger.warning(
-                "the past ends less than three hours ago: give it to Prometheus later, lest that drop what it has",
-                not_before=_written(max(ends) + HEAD),
+                "backfill ends less than three hours ago: load it later, or Prometheus drops recent samples",
+                not_before=_format_time(max(ends) + PROMETHEUS_HEAD),
             )
         logger.info(
-            "past told",
+            "backfill prepared",
             data_sources=len(ends),
-            without_past=self._nothing,
+            without_samples=self._without_samples,
             missing=self.missing,
-            until=_written(max(ends)) if ends else None,
+            until=_format_time(max(ends)) if ends else None,
             samples=self._spool.samples,
         )
 
 
-def _written(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _format_time(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _each_once(jobs: Iterable[SyncJob]) -> list[SyncJob]:
-    """Give each job as it was last seen: pages may repeat and shift."""
+def _latest_of_each(jobs: Iterable[SyncJob]) -> list[SyncJob]:
+    """Return each job as it was last seen: pages may repeat and shift."""
     return list({job.execution_id: job for job in sorted(jobs, key=recency_key)}.values())
