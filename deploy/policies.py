@@ -32,7 +32,7 @@ class ExampleTarget:
     account: str = EXPORTERS_ACCOUNT
     name: str = "qbusiness"
 
-    def place(self) -> ArnScope:
+    def arn_scope(self) -> ArnScope:
         """Return the partition, region and account of the target's resources."""
         return ArnScope("aws", REGION, self.account)
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 HEAD = """# Configuration
 
-Written by `make generate` from the models in `exporter/config/`. [config.example.yaml](../config.example.yaml) shows every
-key in context. [config.schema.json](config.schema.json) is the JSON schema for editors.
+Written by `make generate` from the models in `exporter/config/`. [config.example.yaml](../config.example.yaml) shows
+every key in context. [config.schema.json](config.schema.json) is the JSON schema for editors.
 
 Without `--config.file`, and without a `config.yaml` in the working directory, the exporter watches one target. It has
 the region and credentials of the AWS SDK, with discovery enabled.

@@ -1,4 +1,4 @@
-"""The configuration: its schema, and every problem of a file at once, each with its place."""
+"""The configuration: its schema, and a loader that reports every problem of a file with its position."""
 
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import Loaded, default, load, parse

@@ -1,4 +1,4 @@
-"""What no single value shows: parts that contradict each other, and what is unwise against AWS."""
+"""Checks of the configuration that need more than one value: contradictions, and settings that AWS punishes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from exporter.config.durations import format_duration
 from exporter.config.messages import quoted
 from exporter.domain.model import tag_label
+from exporter.domain.units import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,117 +19,123 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
-"""The path of the value that is at fault, and what to say of it."""
+"""The path of the value at fault, and the message."""
 
-REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")  # where Amazon Q Business is documented to be
-_PLACE = ("region", "role_arn", "profile", "endpoint_url")
+REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")  # those that the AWS documentation lists
+_CONNECTION = ("region", "role_arn", "profile", "endpoint_url")
 _IDS = ("application_id", "index_id", "data_source_id")
 
 
 def cross_field_errors(source: Source) -> Iterator[Finding]:
-    """Find contradictions in plain data, whatever else is wrong with it."""
+    """Yield the contradictions between values.
+
+    The check reads plain data, not the validated configuration, so that it also works when other values are invalid.
+    """
     targets = source.data.get("targets") if isinstance(source.data, dict) else None
     if not isinstance(targets, list):
         return
     if not targets:
-        yield ("targets",), "targets: an empty list: name a target, or leave the key out for the SDK's own region"
-    yield from _same_names(source, targets)
-    yield from _same_sources(source, targets)
+        yield ("targets",), "targets: an empty list: add a target, or omit the key to use the region of the SDK"
+    yield from _duplicate_names(source, targets)
+    yield from _duplicate_sources(source, targets)
     for number, target in _mappings(targets):
-        yield from _filters(target, ("targets", number, "discovery"))
+        yield from _useless_filters(target, ("targets", number, "discovery"))
+        yield from _duplicate_tag_labels(target, ("targets", number, "discovery"))
         if target.get("external_id") is not None and target.get("role_arn") is None:
-            yield ("targets", number, "external_id"), "external_id: without effect; give the role_arn that asks for it"
+            yield ("targets", number, "external_id"), "external_id: has no effect without a role: set role_arn"
 
 
 def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give those of a list that are mappings, an entry with nothing behind it too, with their numbers."""
+    """Yield the entries of a list that are mappings, with their positions; an empty entry counts as a mapping."""
     for number, entry in enumerate(entries if isinstance(entries, list) else []):
         if isinstance(entry, dict | None):
             yield number, entry or {}
 
 
-def _same_names(source: Source, targets: list[object]) -> Iterator[Finding]:
-    named: dict[str, Path] = {}
+def _duplicate_names(source: Source, targets: list[object]) -> Iterator[Finding]:
+    paths: dict[str, Path] = {}
     for number, target in _mappings(targets):
-        name = target.get("name") or target.get("region") or "the SDK's own region"
+        name = target.get("name") or target.get("region") or "the region of the SDK"
         if not isinstance(name, str):
             continue
         path: Path = ("targets", number, "name") if target.get("name") else ("targets", number)
-        if name in named:
-            line = source.line(named[name])
-            yield path, f"name: the target in line {line} is called {quoted(name)} too: give each a name of its own"
-        named.setdefault(name, path)
+        if name in paths:
+            line = source.line(paths[name])
+            yield path, f"name: {quoted(name)} is also the name of the target in line {line}: set different names"
+        paths.setdefault(name, path)
 
 
-def _same_sources(source: Source, targets: list[object]) -> Iterator[Finding]:
-    seen: dict[tuple[str, ...], Path] = {}
+def _duplicate_sources(source: Source, targets: list[object]) -> Iterator[Finding]:
+    paths: dict[tuple[str, ...], Path] = {}
     for number, target in _mappings(targets):
         for position, entry in _mappings(target.get("data_sources")):
             ids = tuple(entry[key] for key in _IDS if isinstance(entry.get(key), str))
             if len(ids) < len(_IDS):
                 continue
             path: Path = ("targets", number, "data_sources", position)
-            if ids in seen:
-                line = source.line(seen[ids])
-                yield path, f"data_sources: this one is named in line {line} already: keep one of them"
-            seen.setdefault(ids, path)
+            if ids in paths:
+                line = source.line(paths[ids])
+                yield path, f"data_sources: this data source is already in line {line}: remove one of them"
+            paths.setdefault(ids, path)
 
 
-def _filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
+def _useless_filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
     discovery = target.get("discovery")
     for key in ("include", "exclude"):
         for position, matcher in _mappings(discovery.get(key) if isinstance(discovery, dict) else None):
             if not any(value not in (None, {}) for value in matcher.values()):
-                message = f"{key}: matches everything: give application, index, data_source, type or tags"
+                message = f"{key}: matches everything: set application, index, data_source, type or tags"
                 yield (*path, key, position), message
+
+
+def _duplicate_tag_labels(target: dict[str, Any], path: Path) -> Iterator[Finding]:
+    discovery = target.get("discovery")
     keys = discovery.get("tag_labels") if isinstance(discovery, dict) else None
-    labels: dict[str, str] = {}
+    first_tags: dict[str, str] = {}
     for position, tag in enumerate(keys if isinstance(keys, list) else []):
-        label = tag_label(tag) if isinstance(tag, str) else ""
-        if label and label in labels:
-            message = (
-                f"tag_labels: {quoted(tag)} is shown as {label}, and so is {quoted(labels[label])}: keep one of them"
-            )
+        if not isinstance(tag, str) or not tag:
+            continue
+        label = tag_label(tag)
+        if label in first_tags:
+            tags = f"{quoted(first_tags[label])} and {quoted(tag)}"
+            message = f"tag_labels: {tags} result in the same label {label}: remove one of them"
             yield (*path, "tag_labels", position), message
-        labels.setdefault(label, str(tag))
+        first_tags.setdefault(label, tag)
 
 
 def find_warnings(config: Config) -> Iterator[Finding]:
-    """Find what works but does not do what its author may want."""
+    """Yield the settings that work, but probably not as the operator expects."""
     polling = config.polling
-    if not all(_is_local(target) for target in config.targets):
+    if not all(_is_loopback(target) for target in config.targets):
         for key in ("interval", "idle_interval"):
-            if getattr(polling, key) < 10:  # noqa: PLR2004 (seconds; the message says it)
-                yield ("polling", key), f"{key}: below 10s AWS throttles long before syncs change; 1m and 5m are enough"
-        if polling.requests_per_second > 10:  # noqa: PLR2004 (the message says it)
+            if getattr(polling, key) < 10:  # noqa: PLR2004 (seconds, as the message states)
+                yield ("polling", key), f"{key}: AWS throttles requests at intervals below 10s; 1m and 5m are enough"
+        if polling.requests_per_second > 10:  # noqa: PLR2004 (the message states a safe value)
             message = "requests_per_second: AWS throttles at a rate that it does not publish; 5 is safe"
             yield ("polling", "requests_per_second"), message
     if polling.idle_interval < polling.interval:
-        yield (
-            ("polling", "idle_interval"),
-            (
-                f"idle_interval: quiet data sources would be asked oftener than busy ones, "
-                f"every {format_duration(polling.idle_interval)} against {format_duration(polling.interval)}"
-            ),
-        )
+        idle, busy = format_duration(polling.idle_interval), format_duration(polling.interval)
+        message = f"idle_interval: idle data sources are polled more often than busy ones, every {idle} against {busy}"
+        yield ("polling", "idle_interval"), message
     if polling.window < polling.idle_interval:
-        yield ("polling", "window"), "window: shorter than idle_interval, so that jobs come and go unseen in it"
+        message = "window: shorter than idle_interval, so a job can start and leave the window between two polls"
+        yield ("polling", "window"), message
     for number, target in enumerate(config.targets):
-        yield from _unwise_target(target, number)
+        yield from _target_warnings(target, number)
         if any(_overlap(target, earlier) for earlier in config.targets[:number]):
-            message = "targets: one before it sees the same data sources, and polls all that both see"
+            message = "targets: an earlier target finds the same data sources, and polls all that both find"
             yield ("targets", number), message
 
 
-def _unwise_target(target: TargetConfig, number: int) -> Iterator[Finding]:
-    if target.discovery and target.discovery.interval < 60 and not _is_local(target):  # noqa: PLR2004 (a minute)
-        yield ("targets", number, "discovery", "interval"), "interval: below 1m most requests go into looking around"
+def _target_warnings(target: TargetConfig, number: int) -> Iterator[Finding]:
+    if target.discovery and target.discovery.interval < MINUTE and not _is_loopback(target):
+        yield ("targets", number, "discovery", "interval"), "interval: below 1m, most requests are those of discovery"
     if target.region and target.region not in REGIONS and not target.endpoint_url:
         known = ", ".join(REGIONS)
         yield ("targets", number, "region"), f"region: Amazon Q Business is documented for {known} only"
 
 
-def _is_local(target: TargetConfig) -> bool:
+def _is_loopback(target: TargetConfig) -> bool:
     host = urlsplit(target.endpoint_url or "").hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -137,8 +144,8 @@ def _is_local(target: TargetConfig) -> bool:
 
 
 def _overlap(target: TargetConfig, earlier: TargetConfig) -> bool:
-    """Tell whether two targets look at the same place with nothing to keep them apart."""
-    same_place = all(getattr(target, key) == getattr(earlier, key) for key in _PLACE)
+    """Return whether two targets have the same connection, and no filters that may separate their data sources."""
+    same_connection = all(getattr(target, key) == getattr(earlier, key) for key in _CONNECTION)
     filters = [(d.include, d.exclude) if d else None for d in (target.discovery, earlier.discovery)]
-    alike = filters[0] is not None and filters[0] == filters[1]
-    return same_place and (alike or ((), ()) in filters)
+    same_filters = filters[0] is not None and filters[0] == filters[1]
+    return same_connection and (same_filters or ((), ()) in filters)

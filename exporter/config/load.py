@@ -1,4 +1,4 @@
-"""From a file to a configuration, or to every problem that it has."""
+"""Load a configuration file, or report every problem in it."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, and what is unwise in it."""
+    """A configuration, with warnings about settings that work but are not advisable."""
 
     config: Config
     warnings: tuple[ConfigProblem, ...]
 
 
 def default() -> Config:
-    """Give the configuration of no file at all: the SDK's own region and credentials, discovery on."""
+    """Return the configuration without a file: the region and the credentials of the SDK, discovery enabled."""
     return Config()
 
 
 def load(path: Path) -> Loaded:
-    """Read a configuration file; raises ConfigError with every problem in it."""
-    return parse(text_of(path), str(path))
+    """Load a configuration file; raise ConfigError with every problem in it."""
+    return parse(read_text(path), str(path))
 
 
 def parse(text: str, file: str) -> Loaded:
-    """Read a configuration; raises ConfigError with every problem in it."""
+    """Parse a configuration; raise ConfigError with every problem in it."""
     source = read(text, file)
     config = validated(Config, source, cross_field_errors(source))
     return Loaded(config, tuple(source.problem(path, message) for path, message in find_warnings(config)))
 
 
-def text_of(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> str:
-    """Read a file as text; raises ConfigError that says why it cannot be."""
+def read_text(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes) -> str:
+    """Return the text of a file; raise ConfigError if it cannot be read or is not UTF-8."""
     file = str(path)
     try:
-        return content(path).decode()
+        return read_bytes(path).decode()
     except OSError as error:
         raise ConfigError([ConfigProblem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
@@ -66,7 +66,7 @@ def text_of(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> s
 
 
 def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -> Model:
-    """Read a file's data by a model; raises ConfigError with every problem, the findings among them."""
+    """Return the validated data of a file; raise ConfigError with every problem, including the findings."""
     problems = list(source.problems)
     config = None
     try:
@@ -80,9 +80,9 @@ def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -
 
 
 def _is_consequence(detail: ErrorDetails) -> bool:
-    """Return whether an error only repeats that there are others.
+    """Return whether an error only follows from another error.
 
-    pydantic does not compute a default from invalid values, and does not count the invalid items of a list.
+    pydantic computes no default from invalid values, and does not count the invalid items of a list.
     """
     if detail["type"] == "too_short":
         return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
@@ -91,13 +91,13 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 def _problem(model: type[BaseModel], source: Source, detail: ErrorDetails) -> ConfigProblem:
     path = detail["loc"]
-    # pydantic adds this part to the path if the key of a mapping is wrong; a file may also have such a key.
+    # pydantic appends "[key]" to the path if the key of a mapping is invalid. A file may also have a key of that name.
     is_key = path[-1:] == ("[key]",) and path not in source.keys
     path = path[:-1] if is_key else path
     is_unknown = detail["type"] == "extra_forbidden"
     declared = declared_at(model, path[:-1] if is_unknown else path, is_key=is_key)
     key = next((quoted_key(part) for part in reversed(path) if isinstance(part, str)), "")
-    # As the file has it: pydantic may report the value that it parsed.
+    # Messages quote the file. pydantic may report a parsed value, such as the seconds of a duration.
     value = source.value(path) if path in source.values and not is_key else detail["input"]
     message = message_for(detail, Failure(key, value, detail.get("ctx", {}), declared, is_key=is_key))
     return source.problem(path, f"{key}: {message}" if key else message, at_key=is_key or is_unknown)

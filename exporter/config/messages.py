@@ -1,4 +1,4 @@
-"""What is wrong with a value, and what would be right: one message for each error type of pydantic."""
+"""Messages about invalid values: what is wrong, and what is expected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ _KINDS = {
     dict: "keys and values",
     list: "a list",
     str: "text",
-    bool: "true or false",
     int: "a number",
     float: "a number",
     type(None): "nothing",
@@ -25,8 +24,8 @@ _KINDS = {
 
 
 def kind_of(value: object) -> str:
-    """Return the kind of a value in words, for a message that another kind is needed."""
-    return _KINDS.get(type(value), type(value).__name__)
+    """Return the kind of a value in words; true and false are their own words."""
+    return _KINDS.get(type(value)) or quoted(value)
 
 
 def quoted(value: object) -> str:
@@ -38,7 +37,7 @@ def quoted(value: object) -> str:
         return str(value) if abs(value) < _LARGEST else "a number this large"
     if isinstance(value, str):
         return repr(value if len(value) <= LONGEST else value[: LONGEST - 3] + "...")
-    return repr(value) if isinstance(value, float) else kind_of(value)
+    return repr(value) if isinstance(value, float) else _KINDS[type(value)]
 
 
 def quoted_key(key: object) -> str:
@@ -56,7 +55,7 @@ class Expected:
     """
 
     noun: str
-    right: str = ""
+    advice: str = ""
     format: Callable[[Any], str] = quoted
 
 
@@ -65,36 +64,36 @@ TEXT = Expected("text", "write it in quotes")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the models declare for a place in a file: the value, its limits, and the keys if it is a section."""
+    """What the models declare for a place in a file."""
 
     expected: Expected
     limits: Mapping[str, Any]
-    """By the names that pydantic gives them: ge, le, min_length, max_length."""
+    """The limits of the value, under the names of pydantic: ge, le, min_length, max_length."""
     keys: Sequence[str]
+    """The valid keys, if the place is a section."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A check that failed: the key, the value, pydantic's context, and what the models declare for that place."""
+    """A failed check: the key, the value, the context that pydantic reports, and what the models declare."""
 
     key: str
     value: Any
     context: Mapping[str, Any]
     declared: Declared
     is_key: bool
-    """Whether the check is about the key itself. The key precedes each message, so the message does not repeat it."""
+    """Whether the key itself is invalid. Each message begins with the key, so the rest does not repeat it."""
 
     @property
-    def expected(self) -> str:
-        """A statement of what the value is not, and how to write it."""
-        subject = "" if self.is_key else f"{quoted(self.value)} is "
-        return f"{subject}not {self.declared.expected.noun}: {self.declared.expected.right}"
+    def expected(self) -> Expected:
+        """Return the annotation of the type."""
+        return self.declared.expected
 
     @property
     def range(self) -> str:
-        """The permitted range."""
-        format_bound, limits = self.declared.expected.format, self.declared.limits
-        return f"from {format_bound(limits['ge'])} to {format_bound(limits['le'])}"
+        """Return the permitted range."""
+        limits = self.declared.limits
+        return f"from {self.expected.format(limits['ge'])} to {self.expected.format(limits['le'])}"
 
 
 def message_for(detail: ErrorDetails, failure: Failure) -> str:
@@ -106,50 +105,58 @@ def message_for(detail: ErrorDetails, failure: Failure) -> str:
 def _unknown_key(failure: Failure) -> str:
     known = failure.declared.keys
     close = difflib.get_close_matches(failure.key, known, 1)
-    return f"no such key; did you mean {close[0]}?" if close else f"no such key; known here: {', '.join(known)}"
+    return f"no such key; did you mean {close[0]}?" if close else f"no such key; valid keys: {', '.join(known)}"
 
 
-def _wrong_kind(expected: str) -> Callable[[Failure], str]:
-    return lambda failure: f"{kind_of(failure.value)} where {expected}"
-
-
-def _not_text(failure: Failure) -> str:
-    is_scalar = isinstance(failure.value, bool | int | float)
-    return failure.expected if is_scalar else f"{kind_of(failure.value)} where text belongs"
+def _wrong_kind(expected: str, advice: str = "") -> Callable[[Failure], str]:
+    return lambda failure: f"expected {expected}, found {kind_of(failure.value)}{advice}"
 
 
 def _not_a_number(failure: Failure) -> str:
     if isinstance(failure.value, int) and not isinstance(failure.value, bool):
         return _out_of_range(failure)  # an integer that a float cannot hold
-    return f"{quoted(failure.value)} is not {failure.declared.expected.noun}: give one {failure.range}"
+    return f"{quoted(failure.value)} is not {failure.expected.noun}: give one {failure.range}"
 
 
 def _out_of_range(failure: Failure) -> str:
-    return f"{quoted(failure.value)} is out of range: give {failure.declared.expected.noun} {failure.range}"
+    return f"{quoted(failure.value)} is out of range: give {failure.expected.noun} {failure.range}"
+
+
+def _not_text(failure: Failure) -> str:
+    if isinstance(failure.value, bool | int | float):
+        return _wrong_format(failure)
+    return f"expected text, found {kind_of(failure.value)}"
+
+
+def _wrong_format(failure: Failure) -> str:
+    subject = "" if failure.is_key else f"{quoted(failure.value)} is "
+    return f"{subject}not {failure.expected.noun}: {failure.expected.advice}"
 
 
 def _wrong_text(failure: Failure) -> str:
-    if failure.declared.expected is not TEXT:
-        return failure.expected
+    if failure.expected is not TEXT:
+        return _wrong_format(failure)
+    # The only pattern and the only minimum length of plain text reject empty and blank text.
     least, most = failure.declared.limits["min_length"], failure.declared.limits["max_length"]
     return f"{quoted(failure.value)} is empty: give {least} to {most} printable characters"
 
 
 def _wrong_length(failure: Failure) -> str:
-    if failure.declared.expected is not TEXT:
-        return f"{failure.expected}; this one has {len(failure.value)}"
-    if not failure.value:
-        return _wrong_text(failure)
+    if failure.expected is not TEXT:
+        return f"{_wrong_format(failure)}, this one {len(failure.value)}"
     return f"{len(failure.value)} characters are too many: give at most {failure.declared.limits['max_length']}"
 
 
+def _too_many(failure: Failure) -> str:
+    return f"{len(failure.value)} entries are too many: give at most {failure.context['max_length']}"
+
+
 def _unknown_word(failure: Failure) -> str:
-    expected = failure.declared.expected
-    right = failure.context["expected"].replace("'", "") if expected is TEXT else expected.right
-    return f"{quoted(failure.value)} is not known: write {right}"
+    words = failure.context["expected"].replace("'", "") if failure.expected is TEXT else failure.expected.advice
+    return f"{quoted(failure.value)} is not a valid value: write {words}"
 
 
-_SECTION = _wrong_kind("keys and values belong")
+_SECTION = _wrong_kind("keys and values")
 
 MESSAGES: Mapping[str, Callable[[Failure], str]] = {
     "value_error": lambda failure: str(failure.context["error"]),
@@ -157,10 +164,10 @@ MESSAGES: Mapping[str, Callable[[Failure], str]] = {
     "extra_forbidden": _unknown_key,
     "model_type": _SECTION,
     "dict_type": _SECTION,
-    "tuple_type": _wrong_kind("a list belongs: begin each entry with a hyphen"),
+    "tuple_type": _wrong_kind("a list", ": begin each entry with a hyphen"),
     "too_short": lambda _: "an empty list: give at least one entry",
-    "too_long": lambda failure: f"{len(failure.value)} are too many: give at most {failure.context['max_length']}",
-    "bool_type": _wrong_kind("true or false belongs"),
+    "too_long": _too_many,
+    "bool_type": _wrong_kind("true or false"),
     "int_type": _not_a_number,
     "float_type": _not_a_number,
     "finite_number": _out_of_range,
@@ -168,10 +175,10 @@ MESSAGES: Mapping[str, Callable[[Failure], str]] = {
     "less_than_equal": _out_of_range,
     "string_type": _not_text,
     "string_unicode": lambda _: "the text has characters that UTF-8 cannot encode: remove them",
-    "string_too_short": _wrong_length,
+    "string_too_short": lambda failure: _wrong_length(failure) if failure.value else _wrong_text(failure),
     "string_too_long": _wrong_length,
     "string_pattern_mismatch": _wrong_text,
     "url_parsing": _wrong_text,
     "literal_error": _unknown_word,
 }
-"""The message of each error type of pydantic that a model can cause."""
+"""The message for each error type of pydantic that the models can cause."""

@@ -1,4 +1,4 @@
-"""The configuration's schema: every key, its default, and what it means."""
+"""The schema of the configuration: every key, its default and its meaning."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from exporter.domain.units import DAY, HOUR, MINUTE
 
 
 class Section(BaseModel):
-    """A part of the configuration: unchangeable, and without keys that nobody knows."""
+    """A section of a configuration file: immutable, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_is_default(cls, data: object) -> object:
-        """Take a key with nothing behind it for a key that is not there."""
+    def _drop_empty_keys(cls, data: object) -> object:
+        """Treat a key without a value as an absent key."""
         if isinstance(data, dict):
             return {key: value for key, value in data.items() if value is not None}
         return {} if data is None else data
@@ -46,48 +46,53 @@ class DataSourceConfig(Section):
     application_id: Identifier = Field(description="Id of the application, 36 characters.")
     index_id: Identifier = Field(description="Id of the index, 36 characters.")
     data_source_id: Identifier = Field(description="Id of the data source, 36 characters.")
-    application: Name | None = Field(None, description="Display name of the application; default: AWS's.")
-    name: Name | None = Field(None, description="Display name of the data source; default: AWS's.")
-    labels: Labels = Field(default_factory=Pairs, description="Shown on qbusiness_data_source_info as label_NAME.")
+    application: Name | None = Field(None, description="Display name of the application; default: its name in AWS.")
+    name: Name | None = Field(None, description="Display name of the data source; default: its name in AWS.")
+    labels: Labels = Field(default_factory=Pairs, description="Exposed on qbusiness_data_source_info as label_NAME.")
 
 
 class Matcher(Section):
-    """What a data source has to match, by globs; all that are given must match."""
+    """Globs that select data sources; a data source must match every key that is set."""
 
-    application: Glob | None = Field(None, description="Glob on the application's display name.")
-    index: Glob | None = Field(None, description="Glob on the index's display name.")
-    data_source: Glob | None = Field(None, description="Glob on the data source's display name.")
-    type: Glob | None = Field(None, description="Glob on the data source's type, such as SHAREPOINT*.")
-    tags: TagGlobs = Field(default_factory=Pairs, description="Tags that the data source must have: key and glob.")
+    application: Glob | None = Field(None, description="Glob for the display name of the application.")
+    index: Glob | None = Field(None, description="Glob for the display name of the index.")
+    data_source: Glob | None = Field(None, description="Glob for the display name of the data source.")
+    type: Glob | None = Field(None, description="Glob for the type of the data source, such as SHAREPOINT*.")
+    tags: TagGlobs = Field(
+        default_factory=Pairs, description="Tags of the data source: tag key, and glob for its value."
+    )
 
 
 class DiscoveryConfig(Section):
-    """How data sources are found."""
+    """How data sources are discovered."""
 
-    interval: Duration = Field(15 * MINUTE, ge=0.1, le=7 * DAY, description="How often to look for them.")
-    include: tuple[Matcher, ...] = Field((), description="Watch only what matches one of these; empty: everything.")
-    exclude: tuple[Matcher, ...] = Field((), description="Never watch what matches one of these.")
-    tag_labels: tuple[TagKey, ...] = Field((), description="Tags shown on qbusiness_data_source_info as tag_NAME.")
+    interval: Duration = Field(15 * MINUTE, ge=0.1, le=7 * DAY, description="Time between two discovery runs.")
+    include: tuple[Matcher, ...] = Field(
+        (), description="Watch only data sources that match an entry; empty: watch all."
+    )
+    exclude: tuple[Matcher, ...] = Field((), description="Do not watch data sources that match an entry.")
+    tag_labels: tuple[TagKey, ...] = Field((), description="Tags exposed on qbusiness_data_source_info as tag_NAME.")
 
 
 class TargetConfig(Section):
     """An AWS account and region."""
 
-    name: Name | None = Field(None, description="Shown in logs, messages and the target label; default: the region.")
-    region: Region | None = Field(None, description="AWS region; default: the SDK's own (AWS_REGION, profile).")
+    name: Name | None = Field(None, description="Used in logs, messages and the target label; default: the region.")
+    region: Region | None = Field(None, description="AWS region; default: the region of the SDK (AWS_REGION, profile).")
     role_arn: RoleArn | None = Field(None, description="Role to assume through STS.")
-    external_id: Name | None = Field(None, description="External id that the role asks for.")
-    profile: Name | None = Field(None, description="Profile of the SDK's shared configuration.")
-    endpoint_url: Url | None = Field(None, description="Endpoint instead of AWS's own, such as a VPC endpoint.")
-    data_sources: tuple[DataSourceConfig, ...] = Field((), description="Data sources to watch, named one by one.")
+    external_id: Name | None = Field(None, description="External id that the role requires.")
+    profile: Name | None = Field(None, description="Profile in the shared configuration files of the SDK.")
+    endpoint_url: Url | None = Field(None, description="Endpoint, such as a VPC endpoint; default: the AWS endpoint.")
+    data_sources: tuple[DataSourceConfig, ...] = Field((), description="Data sources to watch, by id.")
     discovery: DiscoveryConfig | None = Field(
         None,
-        description="How data sources are found; on by default for a target that names none.",
+        description="How data sources are discovered; enabled by default if data_sources is empty.",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _discover_by_default(cls, data: Any) -> Any:  # noqa: ANN401 (whatever the file has)
+    def _enable_discovery_by_default(cls, data: Any) -> Any:  # noqa: ANN401 (whatever the file has)
+        """Enable discovery if there are no data sources, or if the key is present without a value."""
         if isinstance(data, dict) and not data.get("data_sources") and data.get("discovery") is None:
             return {**data, "discovery": {}}
         if isinstance(data, dict) and "discovery" in data and data["discovery"] is None:
@@ -96,82 +101,91 @@ class TargetConfig(Section):
 
 
 class PollingConfig(Section):
-    """How often and how hard AWS is asked."""
+    """Poll intervals, and limits for requests to AWS."""
 
     interval: Duration = Field(
         MINUTE,
         ge=0.1,
         le=DAY,
-        description="Between two polls of a data source with a sync in progress, or one due by its schedule.",
+        description="Poll interval of a data source with a sync in progress, or with a sync due by its schedule.",
     )
     idle_interval: Duration = Field(
         default_factory=lambda polling: max(5 * MINUTE, polling.get("interval", 0.0)),
         ge=0.1,
         le=DAY,
-        description="Between two polls of a data source with nothing in progress; default: 5m, or interval if longer.",
+        description="Poll interval of a data source without a sync in progress; default: 5m, or interval if longer.",
     )
-    window: Duration = Field(DAY, ge=MINUTE, le=90 * DAY, description="What qbusiness_sync_jobs counts.")
-    concurrency: WholeNumber = Field(8, ge=1, le=256, description="Requests in flight at once, per target.")
+    window: Duration = Field(
+        DAY,
+        ge=MINUTE,
+        le=90 * DAY,
+        description="qbusiness_sync_jobs counts the jobs that started within this time.",
+    )
+    concurrency: WholeNumber = Field(8, ge=1, le=256, description="Concurrent requests, per target.")
     requests_per_second: Number = Field(
         5.0,
         ge=0.01,
         le=1000,
-        description="Ceiling per target, retries of the SDK included; may be a fraction.",
+        description="Maximum request rate per target, including SDK retries; may be a fraction.",
     )
-    timeout: Duration = Field(20.0, ge=0.1, le=10 * MINUTE, description="How long one request may take.")
+    timeout: Duration = Field(20.0, ge=0.1, le=10 * MINUTE, description="Timeout of one request.")
 
 
 class ObjectiveMatch(Section):
-    """Which data sources an objective is for, by globs; all that are given must match."""
+    """Globs that select data sources; a data source must match every key that is set."""
 
-    application: Glob | None = Field(None, description="Glob on the application's display name.")
-    data_source: Glob | None = Field(None, description="Glob on the data source's display name.")
-    type: Glob | None = Field(None, description="Glob on the data source's type.")
+    application: Glob | None = Field(None, description="Glob for the display name of the application.")
+    data_source: Glob | None = Field(None, description="Glob for the display name of the data source.")
+    type: Glob | None = Field(None, description="Glob for the type of the data source.")
     labels: LabelGlobs = Field(
-        default_factory=Pairs, description="Labels that the data source must have: name and glob."
+        default_factory=Pairs, description="Labels of the data source: label name, and glob for its value."
     )
 
 
 class ObjectiveConfig(Section):
-    """What the alerts hold data sources to."""
+    """Alert thresholds for data sources."""
 
-    match: ObjectiveMatch = Field(default_factory=ObjectiveMatch, description="Which data sources; default: every one.")
+    match: ObjectiveMatch = Field(
+        default_factory=ObjectiveMatch, description="Data sources that the thresholds apply to; default: all."
+    )
     max_success_age: Annotated[Duration, Field(ge=MINUTE, le=365 * DAY)] | None = Field(
         None,
-        description="Longest time since a successful sync; default: twice the longest gap of the schedule plus 1h.",
+        description="Maximum time since a successful sync; default: twice the longest gap of the schedule plus 1h.",
     )
     max_duration: Annotated[Duration, Field(ge=1.0, le=365 * DAY)] | None = Field(
         None,
-        description="Longest time that a sync may take; default: 1d.",
+        description="Maximum duration of a sync; default: 1d.",
     )
     max_failed_ratio: Annotated[Number, Field(ge=0, le=1)] | None = Field(
         None,
-        description="Largest share of failed documents among scanned ones; default: 0.05.",
+        description="Maximum ratio of failed documents to scanned documents; default: 0.05.",
     )
     min_documents_scanned: Annotated[WholeNumber, Field(ge=0, le=10**12)] | None = Field(
         None,
-        description="A successful sync that scanned fewer documents is suspicious; default: 1.",
+        description="Minimum number of documents scanned by a successful sync; default: 1.",
     )
 
 
 DEFAULT_OBJECTIVE = ObjectiveConfig.model_validate(
     {"max_duration": "1d", "max_failed_ratio": 0.05, "min_documents_scanned": 1},
 )
-"""What stands behind every objective; its max_success_age follows from a data source's schedule."""
+"""The thresholds that an objective does not set. The default of max_success_age depends on the schedule."""
 
 
 class StateConfig(Section):
-    """Where counters survive a restart."""
+    """Where the exporter stores its state."""
 
-    path: Name = Field("state.db", description="SQLite file, relative to the working directory; `:memory:` for none.")
+    path: Name = Field(
+        "state.db", description="SQLite file, relative to the working directory; `:memory:` keeps no state."
+    )
 
 
 class MetricsConfig(Section):
-    """How metrics are made."""
+    """Settings of metrics."""
 
     duration_buckets: Buckets = Field(
-        (60.0, 300.0, 900.0, 1800.0, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY),
-        description="Bounds of qbusiness_sync_job_duration_seconds.",
+        (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY),
+        description="Buckets of qbusiness_sync_job_duration_seconds.",
     )
 
 
@@ -180,11 +194,11 @@ class Config(Section):
 
     targets: tuple[TargetConfig, ...] = Field(
         (TargetConfig(),),
-        description="AWS accounts and regions to watch; default: the SDK's own region and credentials.",
+        description="AWS accounts and regions to watch; default: the region and the credentials of the SDK.",
     )
-    polling: PollingConfig = Field(PollingConfig(), description="How often and how hard AWS is asked.")
+    polling: PollingConfig = Field(PollingConfig(), description="Poll intervals, and limits for requests to AWS.")
     objectives: tuple[ObjectiveConfig, ...] = Field(
-        (), description="What alerts hold data sources to; first match wins."
+        (), description="Alert thresholds for data sources; the first entry that matches applies."
     )
-    state: StateConfig = Field(StateConfig(), description="Where counters survive a restart.")
-    metrics: MetricsConfig = Field(MetricsConfig(), description="How metrics are made.")
+    state: StateConfig = Field(StateConfig(), description="Where the exporter stores its state.")
+    metrics: MetricsConfig = Field(MetricsConfig(), description="Settings of metrics.")

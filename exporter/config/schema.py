@@ -1,4 +1,4 @@
-"""The configuration's JSON Schema, for editors."""
+"""The JSON schema of the configuration, for editors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from exporter.config.models import Config
 
 
 def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of a configuration file."""
+    """Return the JSON schema (draft 2020-12) of a configuration file."""
     schema: dict[str, Any] = _tidy(Config.model_json_schema())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -18,12 +18,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def _tidy(part: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Drop the titles that pydantic makes of Python names, and defaults that a file cannot spell."""
+    """Remove titles, which are Python names, and defaults, which are not in the format of the file."""
     if isinstance(part, list):
         return [_tidy(item) for item in part]
     if not isinstance(part, dict):
         return part
-    # Below `properties` a title or default is a key of the file's own.
+    # Below `properties`, a title or default is a key of the file.
     return {
         key: {name: _tidy(inner) for name, inner in value.items()} if key == "properties" else _tidy(value)
         for key, value in part.items()

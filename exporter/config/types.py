@@ -55,7 +55,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _label_value(text: str) -> str:
-    # All kinds of spaces are fine here, unlike control characters and line separators.
+    # str.isprintable() also rejects spaces such as U+00A0. A label may contain them, but no control characters.
     if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
         _on_one_line(text)
     return text
@@ -64,7 +64,7 @@ def _label_value(text: str) -> str:
 def _with_host(url: str) -> str:
     try:
         parts = urlsplit(url)
-        if parts.hostname and parts.port != 0:  # both raise ValueError if they are not valid
+        if parts.hostname and parts.port != 0:  # both raise ValueError for an invalid URL
             return url
     except ValueError as error:
         raise PydanticKnownError("url_parsing", {"error": str(error)}) from error
@@ -75,7 +75,7 @@ def _rising(bounds: tuple[float, ...]) -> tuple[float, ...]:
     for earlier, later in pairwise(bounds):
         if later <= earlier:
             wrong = f"{format_duration(later)} after {format_duration(earlier)}"
-            raise ValueError(f"{wrong}: give each duration longer than the one before")
+            raise ValueError(f"{wrong}: list the durations in ascending order")
     return bounds
 
 
@@ -87,8 +87,11 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "pattern": PATTERN}),
     Expected("a duration", format=format_duration),
 ]
-"""Seconds; a file has them as Prometheus writes durations. In `X | None`, bounds belong inside: `Annotated[Duration,
-Field(ge=…, le=…)] | None`, else they appear in the JSON schema, where the value is text."""
+"""A duration in seconds, in the format of Prometheus in a file.
+
+Write the bounds of an optional duration inside: `Annotated[Duration, Field(ge=…, le=…)] | None`. Bounds outside would
+appear in the JSON schema, in which the value is text.
+"""
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_on_one_line)]
 Glob = Name
@@ -96,7 +99,7 @@ TagKey = Annotated[StrictStr, Field(min_length=1, max_length=MAX_TAG_KEY, patter
 Identifier = Annotated[
     StrictStr,
     Field(min_length=36, max_length=36, pattern=f"^{_ID}$"),
-    Expected("an id", "it has 36 letters, digits and hyphens, as AWS shows it"),
+    Expected("an id", "an id has 36 letters, digits and hyphens"),
 ]
 Url = Annotated[
     StrictStr,
@@ -113,7 +116,7 @@ RoleArn = Annotated[
 LabelName = Annotated[
     StrictStr,
     Field(pattern=f"^{LABEL_NAME}$"),
-    Expected("a name for a label", "use letters, digits and underscores, and no digit first"),
+    Expected("a label name", "use letters, digits and underscores, and no digit first"),
 ]
 LabelValue = Annotated[StrictStr, Field(max_length=MAX_LABEL_VALUE), AfterValidator(_label_value)]
 _FEW = Field(max_length=MAX_LABELS, json_schema_extra={"additionalProperties": False})

@@ -1,4 +1,4 @@
-"""The web config: TLS, passwords and headers of the web server, in the format of Prometheus's exporter-toolkit."""
+"""The web config: TLS, basic authentication and headers, in the format of the exporter-toolkit of Prometheus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, StrictBool
 
-from exporter.config.load import text_of, validated
+from exporter.config.load import read_text, validated
 from exporter.config.models import Section
 from exporter.config.web_checks import cross_field_errors, find_warnings
 from exporter.config.web_types import (
@@ -36,6 +36,7 @@ from exporter.errors import ConfigError, ConfigProblem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.config.checks import Finding
     from exporter.config.yaml_source import Source
 
 _HASH = re.compile(r"\$2\w?\$[0-9]*\$?[./A-Za-z0-9]*")
@@ -44,7 +45,7 @@ FILES = ("cert_file", "key_file", "client_ca_file")
 
 
 class TlsConfig(Section):
-    """How the server proves who it is, and what it asks of its clients."""
+    """The certificate of the server, and its requirements for clients."""
 
     cert: Pem | None = None
     key: Pem | None = Field(None, repr=False)
@@ -62,17 +63,17 @@ class TlsConfig(Section):
 
     @property
     def openssl_suites(self) -> str:
-        """Give the suites for TLS 1.2 as OpenSSL writes them; empty for its own choice."""
+        """Return the cipher suites for TLS 1.2 in the format of OpenSSL; empty selects its defaults."""
         return ":".join(name for suite in self.cipher_suites if (name := SUITES[suite]))
 
     @property
     def openssl_curve(self) -> str:
-        """Give the curve as OpenSSL writes it: where none is given, the one that every client has."""
+        """Return the OpenSSL name of the curve; the default is the one that every client supports."""
         return CURVES[self.curve_preferences[0] if self.curve_preferences else "CurveP256"]
 
 
 class HeadersConfig(Section):
-    """Headers of every answer."""
+    """Headers of every response."""
 
     content_security_policy: HeaderText = Field("", alias="Content-Security-Policy")
     x_frame_options: FrameOptions | None = Field(None, alias="X-Frame-Options")
@@ -81,13 +82,13 @@ class HeadersConfig(Section):
     strict_transport_security: HeaderText = Field("", alias="Strict-Transport-Security")
 
     @property
-    def given(self) -> dict[str, str]:
-        """Give those that have a value, by their names in HTTP."""
+    def configured(self) -> dict[str, str]:
+        """Return the headers that have a value, by name."""
         return {name: value for name, value in self.model_dump(by_alias=True).items() if value}
 
 
 class HttpConfig(Section):
-    """How HTTP is spoken."""
+    """Settings of HTTP."""
 
     http2: Http2 = False
     headers: HeadersConfig = HeadersConfig()
@@ -99,12 +100,12 @@ class WebConfig(Section):
     tls_server_config: TlsConfig | None = None
     http_server_config: HttpConfig = HttpConfig()
     basic_auth_users: dict[UserName, BcryptHash] = Field(default_factory=dict, repr=False)
-    rate_limit: RateLimit = Field(None, exclude=True)  # refused by name
+    rate_limit: RateLimit = Field(None, exclude=True)  # rejected, with a message of its own
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedWeb:
-    """A web config, what is unwise in it, the content of the files that it names, and where all of it stands."""
+    """A web config, with warnings, the contents of the files that it names, and the positions in its own file."""
 
     config: WebConfig
     warnings: tuple[ConfigProblem, ...]
@@ -112,33 +113,33 @@ class LoadedWeb:
     source: Source = field(repr=False)
 
     def pem(self, key: str) -> bytes | None:
-        """Give what was written in place, or the content of the file that was named; None for neither."""
-        named, written = self.contents.get(f"{key}_file"), getattr(self.config.tls_server_config, key)
-        return named if named is not None else written and written.encode()
+        """Return the PEM data of a key, inline or from a file; None if it has neither."""
+        from_file, inline = self.contents.get(f"{key}_file"), getattr(self.config.tls_server_config, key)
+        return from_file if from_file is not None else inline and inline.encode()
 
     def problem(self, key: str, message: str) -> ConfigProblem:
-        """Place a problem of tls_server_config at whichever of the two ways to give something was taken."""
+        """Return a problem at a key of tls_server_config, or at the corresponding _file key if the file has that."""
         key = f"{key}_file" if f"{key}_file" in self.contents else key
         return self.source.problem(("tls_server_config", key), f"{key}: {message}")
 
     def has_tls_of(self, other: LoadedWeb) -> bool:
-        """Tell whether TLS is the same in every respect, contents of files included."""
+        """Return whether the TLS settings are equal, including the contents of files."""
         return (self.config.tls_server_config, self.contents) == (other.config.tls_server_config, other.contents)
 
 
-def load_web(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> LoadedWeb:
-    """Read a web config and the files it names; raises ConfigError with every problem, which never has a secret in it.
+def load_web(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes) -> LoadedWeb:
+    """Load a web config and the files that it names; raise ConfigError with every problem.
 
-    `content` is how files are read.
+    No problem contains a secret: a value may be a password in the place of a hash.
     """
     try:
-        source = read(text_of(path, content), str(path))
+        source = read(read_text(path, read_bytes), str(path))
     except ConfigError as error:
         raise ConfigError([_without_quotes(problem) for problem in error.problems]) from None
     source.problems = [_without_quotes(problem) for problem in source.problems]
-    contents, missing = _contents(source, path.parent, content)
+    contents, unreadable = _contents(source, path.parent, read_bytes)
     try:
-        config = validated(WebConfig, source, [*cross_field_errors(source), *missing])
+        config = validated(WebConfig, source, [*cross_field_errors(source), *unreadable])
     except ConfigError as error:
         raise ConfigError([_without_hashes(problem) for problem in error.problems]) from None
     warnings = tuple(source.problem(where, message) for where, message in find_warnings(config.basic_auth_users))
@@ -146,27 +147,31 @@ def load_web(path: Path, content: Callable[[Path], bytes] = Path.read_bytes) -> 
 
 
 def _without_quotes(problem: ConfigProblem) -> ConfigProblem:
-    """Leave out what YAML's messages quote: it may be a password that somebody wrote where a hash belongs."""
+    """Remove what the messages of the YAML parser quote, because it may be a password."""
     return replace(problem, message=_QUOTED.sub("'...'", problem.message))
 
 
 def _without_hashes(problem: ConfigProblem) -> ConfigProblem:
-    """Leave out a hash that stands where no hash belongs."""
+    """Remove hashes, which are in messages if they are in the wrong place."""
     return replace(problem, message=_HASH.sub("(a hash)", problem.message))
 
 
 def _contents(
-    source: Source, folder: Path, content: Callable[[Path], bytes]
-) -> tuple[dict[str, bytes], list[tuple[tuple[str, str], str]]]:
-    """Read the files that are named, whatever else is wrong."""
+    source: Source, folder: Path, read_bytes: Callable[[Path], bytes]
+) -> tuple[dict[str, bytes], list[Finding]]:
+    """Return the contents of the named files, and a finding for each file that cannot be read.
+
+    It reads plain data, so that it also works when other values are invalid.
+    """
     tls: Any = source.data.get("tls_server_config") if isinstance(source.data, dict) else None
-    contents, missing = {}, []
+    contents: dict[str, bytes] = {}
+    unreadable: list[Finding] = []
     for key in FILES:
         name = tls.get(key) if isinstance(tls, dict) else None
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             continue
         try:
-            contents[key] = content(folder / name)
+            contents[key] = read_bytes(folder / name)
         except OSError as error:
-            missing.append((("tls_server_config", key), f"{key}: {folder / name} cannot be read: {error.strerror}"))
-    return contents, missing
+            unreadable.append((("tls_server_config", key), f"{key}: {folder / name} cannot be read: {error.strerror}"))
+    return contents, unreadable

@@ -1,4 +1,4 @@
-"""The kinds of values that a web config has; each says what would be right when it is not."""
+"""The types of values in a web config."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from exporter.config.messages import Expected, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# Salts end in one of four characters, as only four bits of the last one count.
+# A salt ends in one of four characters: only two bits of its last character are significant.
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 VERSIONS = ("TLS12", "TLS13")
-INSECURE_VERSION = "it is broken; write TLS12 or TLS13"
+INSECURE_VERSION = "it is insecure; write TLS12 or TLS13"
 NO_CLIENT, IF_GIVEN, VERIFIED = "NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
-UNVERIFIED = "Python's TLS asks for no certificate that it does not verify"
+UNVERIFIED = "Python's TLS does not request a certificate without verifying it"
 UNSUPPORTED_AUTH = {
-    "RequestClientCert": f"{UNVERIFIED}; write {IF_GIVEN}, or {NO_CLIENT}, which lets in the same clients",
-    "RequireAnyClientCert": f"{UNVERIFIED}, and an unverified one proves nothing; write {VERIFIED}",
-    "RequireClientCert": f"{UNVERIFIED}, and an unverified one proves nothing; write {VERIFIED}",
+    "RequestClientCert": f"{UNVERIFIED}; write {IF_GIVEN}, or {NO_CLIENT}, which accepts the same clients",
+    "RequireAnyClientCert": f"{UNVERIFIED}, and an unverified certificate proves nothing; write {VERIFIED}",
+    "RequireClientCert": f"{UNVERIFIED}, and an unverified certificate proves nothing; write {VERIFIED}",
 }
 TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 SUITES = {
-    **dict.fromkeys(TLS13_SUITES, ""),  # always on, in Go as in OpenSSL
+    **dict.fromkeys(TLS13_SUITES, ""),  # always enabled, in Go and in OpenSSL
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
@@ -40,22 +40,22 @@ SUITES = {
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-"""Go's names of cipher suites, and OpenSSL's."""
+"""Cipher suites: their names in Go, and in OpenSSL."""
 
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 
 
 def _one_of(words: Iterable[str]) -> GetPydanticSchema:
-    """Return the annotation of a closed set of words, as typing.Literal does for words that are written out."""
+    """Return an annotation like typing.Literal, for words from a constant."""
     return GetPydanticSchema(lambda _source, _handler: core_schema.literal_schema([*words]))
 
 
-def _supported(refused: Mapping[str, str]) -> BeforeValidator:
-    """Return a validator that refuses words that the format has and the server cannot do, each with its reason."""
+def _supported(reasons: Mapping[str, str]) -> BeforeValidator:
+    """Return a validator that rejects words of the format that the server does not support, with the reason."""
 
     def check(word: object) -> object:
-        if isinstance(word, str) and word in refused:
-            raise ValueError(f"{word} is not supported: {refused[word]}")
+        if isinstance(word, str) and word in reasons:
+            raise ValueError(f"{word} is not supported: {reasons[word]}")
         return word
 
     return BeforeValidator(check)
@@ -63,25 +63,27 @@ def _supported(refused: Mapping[str, str]) -> BeforeValidator:
 
 def _not_empty(text: str) -> str:
     if not text.strip():
-        raise ValueError("empty: give it, or leave the key out")
+        raise ValueError("empty: set a value, or omit the key")
     return text
 
 
 def _file_name(text: str) -> str:
     if not text.isprintable():
-        raise ValueError(f"{quoted(text)} is not the name of a file")
+        raise ValueError(f"{quoted(text)} is not a file name")
     return text
 
 
 def _pem(text: str) -> str:
     if "-----BEGIN " not in text:
-        raise ValueError("not PEM, which begins with -----BEGIN; the key for the name of a file ends in _file")
+        raise ValueError(
+            "not PEM, which begins with -----BEGIN: for the name of a file, use the key that ends in _file"
+        )
     return text
 
 
-def _http2(is_on: bool) -> bool:  # noqa: FBT001 (a value of the file)
-    if is_on:
-        raise ValueError("true is not supported: this server speaks HTTP/1.1, as every client does; leave the key out")
+def _http2(is_enabled: bool) -> bool:  # noqa: FBT001 (a value of the file)
+    if is_enabled:
+        raise ValueError("true is not supported: the server uses HTTP/1.1, which every client supports; omit the key")
     return False
 
 
@@ -92,7 +94,7 @@ def _number_as_text(value: object) -> object:
 
 def _header(text: str) -> str:
     if not text.isascii() or not text.isprintable():
-        raise ValueError(f"{quoted(text)} cannot stand in a header: give printable ASCII on one line")
+        raise ValueError(f"{quoted(text)} is not a header value: give printable ASCII on one line")
     return text.strip()
 
 
@@ -100,21 +102,23 @@ def _hash(text: object) -> object:
     if isinstance(text, str) and _BCRYPT.fullmatch(text):
         return text
     # The value may be a password: the message omits it.
-    raise ValueError('not a bcrypt hash: make one with htpasswd -nBC 10 "" and take what follows the colon')
+    raise ValueError('not a bcrypt hash: create one with htpasswd -nBC 10 "" and use the part after the colon')
 
 
 def _user(name: str) -> str:
     if ":" in name:
-        raise ValueError("a user name with a colon: in basic authentication the password begins there")
+        raise ValueError(
+            "a user name cannot contain a colon: basic authentication uses it to separate name and password"
+        )
     return name
 
 
 def _rate_limit(_: object) -> None:
-    raise ValueError("not supported: leave it out; scrapes are cheap here, and clients that stall are dropped")
+    raise ValueError("not supported: omit it; scrapes are cheap, and the server drops stalled clients")
 
 
 def canonical(san: str) -> str:
-    """Give a subject alternative name in the one way that names are compared in: addresses can be written in many."""
+    """Return a subject alternative name for comparison, with IP addresses in their canonical form."""
     try:
         return str(ip_address(san))
     except ValueError:

@@ -1,4 +1,4 @@
-"""YAML as plain data that remembers where each part of it stood."""
+"""Parse YAML into plain data, with the position of each key and value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Path = tuple[str | int, ...]
-MAX_NODES = 200_000  # aliases of aliases grow without bound; a configuration of ten thousand data sources does not
+MAX_NODES = 200_000  # limits the expansion of nested aliases; ten thousand data sources need fewer
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 _COLLECTIONS = {f"{_TAG}map", f"{_TAG}seq"}
@@ -24,13 +24,13 @@ _SCALARS = {
     f"{_TAG}int": "a number",
     f"{_TAG}float": "a number",
 }
-# Dates too: no key wants one, and as text they may be a name. The last two are `=` and `<<` where a value stands.
+# Dates are text, because no key expects a date, and a name may look like one. The last two are `=` and `<<` as values.
 _TEXT = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", _MERGE}
 
 
 @dataclass(slots=True)
 class Source:
-    """A file's data, where its keys and values stand, and what is wrong with it as YAML."""
+    """The data of a file, the positions of keys and values, and problems with the YAML itself."""
 
     file: str
     data: object = None
@@ -39,7 +39,7 @@ class Source:
     problems: list[ConfigProblem] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
-        """Give the line in which a value stands."""
+        """Return the line of a value."""
         return self.values[path].line + 1
 
     def value(self, path: Sequence[str | int]) -> Any:  # noqa: ANN401 (YAML is anything)
@@ -50,7 +50,7 @@ class Source:
         return value
 
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> ConfigProblem:
-        """Place a problem at a value, at its key, or at the nearest thing around it that the file has."""
+        """Return a problem at the position of a value or its key; if the file lacks it, of the section around it."""
         path = tuple(path)
         while path and path not in self.values:
             path, at_key = path[:-1], False
@@ -59,7 +59,7 @@ class Source:
 
 
 def read(text: str, file: str) -> Source:
-    """Read YAML; raises ConfigError where it is not YAML at all."""
+    """Parse YAML; raise ConfigError if the text is not YAML."""
     source = Source(file)
     try:
         loader = yaml.SafeLoader(text)
@@ -80,40 +80,38 @@ def read(text: str, file: str) -> Source:
 
 
 class _Reader:
-    """Builds data from nodes, as yaml.SafeLoader would, but for noting marks and refusing what it lets pass."""
+    """Builds data from YAML nodes like yaml.SafeLoader, but records positions and rejects duplicate keys and tags."""
 
     def __init__(self, loader: yaml.SafeLoader, source: Source) -> None:
         self._loader = loader
         self._source = source
         self._count = 0
-        self._open: set[int] = set()
+        self._ancestors: set[int] = set()
 
     def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 (YAML is anything)
-        self._guard(node)
+        self._check_limits(node)
         self._source.values[path] = node.start_mark
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
-        self._open.add(id(node))
+        self._ancestors.add(id(node))
         try:
             if node.tag not in _COLLECTIONS:
-                self._refuse(node, _no_tag(node))
+                self._reject(node, _tag_message(node))
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
             return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
         finally:
-            self._open.discard(id(node))
+            self._ancestors.discard(id(node))
 
-    def _guard(self, node: yaml.Node) -> None:
+    def _check_limits(self, node: yaml.Node) -> None:
         self._count += 1
-        if id(node) in self._open:
-            raise yaml.MarkedYAMLError(
-                problem="an alias of what it stands in, which never ends", problem_mark=node.start_mark
-            )
+        if id(node) in self._ancestors:
+            raise yaml.MarkedYAMLError(problem="an alias that contains itself", problem_mark=node.start_mark)
         if self._count > MAX_NODES:
-            problem = f"more than {MAX_NODES} values once aliases are followed"
+            problem = f"more than {MAX_NODES} values after the expansion of aliases"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
-    def _refuse(self, node: yaml.Node, message: str) -> None:
+    def _reject(self, node: yaml.Node, message: str) -> None:
         mark = node.start_mark
         self._source.problems.append(ConfigProblem(self._source.file, mark.line + 1, mark.column + 1, message))
 
@@ -121,29 +119,30 @@ class _Reader:
         if node.tag in _TEXT:
             return node.value
         if node.tag not in _SCALARS:
-            self._refuse(node, _no_tag(node))
+            self._reject(node, _tag_message(node))
             return None
         try:
             return self._loader.construct_object(node)
-        except (ValueError, LookupError):  # an explicit tag on what is not of its kind, or thousands of digits
-            self._refuse(node, f"{quoted(node.value)} cannot be read as {_SCALARS[node.tag]}")
+        except (ValueError, LookupError):  # the value contradicts its explicit tag, or has thousands of digits
+            self._reject(node, f"{quoted(node.value)} cannot be read as {_SCALARS[node.tag]}")
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         built: dict[str, object] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._refuse(key_node, "a key that is not text: keys are single words")
+                self._reject(key_node, "a key that is not text: write keys as plain words")
             elif key_node.tag == _MERGE:
-                self._refuse(
-                    key_node, "<<: merge keys are not followed: write the keys out, or alias the whole section"
+                self._reject(
+                    key_node,
+                    "<<: merge keys are not supported: write the keys out, or use an alias for the whole section",
                 )
             elif not key_node.value.isprintable():
-                self._refuse(key_node, f"{quoted_key(key_node.value)}: a key with characters that cannot be printed")
+                self._reject(key_node, f"{quoted_key(key_node.value)}: the key has characters that cannot be printed")
             elif key_node.value in built:
                 key = key_node.value
                 first = self._source.keys[(*path, key)].line + 1
-                self._refuse(key_node, f"{quoted_key(key)}: given twice, first in line {first}: keep one of them")
+                self._reject(key_node, f"{quoted_key(key)}: duplicate key, first in line {first}: remove one of them")
             else:
                 here = (*path, key_node.value)
                 self._source.keys[here] = key_node.start_mark
@@ -151,6 +150,6 @@ class _Reader:
         return built
 
 
-def _no_tag(node: yaml.Node) -> str:
+def _tag_message(node: yaml.Node) -> str:
     tag = node.tag.replace(_TAG, "!!")
     return f"the tag {quoted(tag)} is not allowed here: write the value without it"

@@ -1,4 +1,4 @@
-"""The web config: good files load, bad ones name every problem with its place, and no secret."""
+"""The web config: valid files load, invalid files result in every problem with its position, and without secrets."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from exporter.config.web_types import CURVES, IF_GIVEN, NO_CLIENT, SUITES, UNSUP
 from exporter.errors import ConfigError
 from exporter.web.web_config import WebConfigReloader
 from tests.support.certificates import Certificates, trusting
+from tests.support.invalid_configs import invalid_configs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,22 +31,14 @@ HASH = "$2b$04$HIrAoaLkQfPCSpVHq2cVUeYmnuPnTzFqzBBDZ3XhWUlm1bFlqzOle"
 ACCEPTED = " (promtool accepts"
 
 
-def bad_files() -> list[tuple[str, str, list[str]]]:
-    """Give what is wrong, the file, and everything that is said of it: line:column: message."""
-    table = (ROOT / "tests" / "data" / "bad_web_configs.txt").read_text()
-    cases = (case.partition("\n") for case in table.split("### ")[1:])
-    parts = ((name, *case.rpartition("---\n")[::2]) for name, _, case in cases)
-    return [(name, text, problems.strip().splitlines()) for name, text, problems in parts]
-
-
-BAD = bad_files()
+INVALID = invalid_configs("bad_web_configs.txt")
 TWO_SUITES = "[TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]"
 INLINE = {"cert": "server.crt", "key": "server.key", "client_ca": "ca.crt"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with certificates, keys, and some that are none."""
+    """Return a folder with certificates, keys, an encrypted key and an empty file."""
     folder = tmp_path_factory.mktemp("web")
     Certificates(folder).encrypt_key("encrypted.key")
     (folder / "empty.pem").touch()
@@ -54,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def load(folder: Path) -> Callable[[str], WebConfigReloader]:
-    """Load the text of a web config in that folder."""
+    """Return a function that loads the text of a web config in that folder."""
 
     def load(text: str) -> WebConfigReloader:
         path = folder / "web.yml"
@@ -64,31 +57,33 @@ def load(folder: Path) -> Callable[[str], WebConfigReloader]:
     return load
 
 
-def handshake(access: WebConfigReloader, client: ssl.SSLContext) -> tuple[ssl.SSLError | None, ssl.SSLObject]:
-    """Let a client shake hands, as asyncio would; give why the server refused it, and the client's end."""
+def handshake(reloader: WebConfigReloader, client: ssl.SSLContext) -> tuple[ssl.SSLError | None, ssl.SSLObject]:
+    """Perform a handshake like asyncio; return the error of the server, if any, and the side of the client."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    assert access.ssl_context
-    ours = access.ssl_context.wrap_bio(to_server, to_client, server_side=True)
-    theirs = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    assert reloader.ssl_context
+    server_side = reloader.ssl_context.wrap_bio(to_server, to_client, server_side=True)
+    client_side = client.wrap_bio(to_client, to_server, server_hostname="localhost")
     for _ in range(10):
         with suppress(ssl.SSLError):
-            theirs.do_handshake()
+            client_side.do_handshake()
         try:
-            ours.do_handshake()
+            server_side.do_handshake()
         except ssl.SSLWantReadError:
             continue
         except ssl.SSLError as error:
-            return error, theirs
-        theirs.do_handshake()
-        return None, theirs
-    raise AssertionError("the handshake does not end")
+            return error, client_side
+        client_side.do_handshake()
+        return None, client_side
+    raise AssertionError("the handshake does not complete")
 
 
-@pytest.mark.parametrize(("text", "problems"), [pytest.param(*case[1:], id=case[0]) for case in BAD])
-def test_every_problem_is_named_with_its_place(
+@pytest.mark.parametrize(
+    ("text", "problems"), [pytest.param(each.text, each.problems, id=each.name) for each in INVALID]
+)
+def test_every_problem_is_reported_with_its_position(
     load: Callable[[str], WebConfigReloader], folder: Path, text: str, problems: list[str]
 ) -> None:
-    """In the words of a person, sorted by where it stands, and never with what may be a password."""
+    """Problems are sorted by position, and contain no value that may be a password."""
     with pytest.raises(ConfigError) as refused:
         load(text)
     found = [str(problem) for problem in refused.value.problems]
@@ -97,12 +92,12 @@ def test_every_problem_is_named_with_its_place(
     assert "HIrAoaLkQfPC" not in str(found)
 
 
-def test_promtool_refuses_the_same(folder: Path) -> None:
-    """But for what it accepts without the exporter being able to do it: those say so in the table."""
+def test_promtool_rejects_the_same_files(folder: Path) -> None:
+    """The table marks the files that promtool accepts: they have settings that the exporter does not support."""
     names = {}
-    for number, (name, text, _) in enumerate(BAD):
-        (folder / f"{number}.yml").write_text(text)
-        names[f"{folder}/{number}.yml"] = name
+    for number, each in enumerate(INVALID):
+        (folder / f"{number}.yml").write_text(each.text)
+        names[f"{folder}/{number}.yml"] = each.name
     done = subprocess.run(["promtool", "check", "web-config", *names], capture_output=True, text=True, check=False)
     verdicts = dict(re.findall(r"^(\S+\.yml) (SUCCESS|FAILED)", done.stdout + done.stderr, re.MULTILINE))
     assert {names[file]: verdict for file, verdict in verdicts.items()} == {
@@ -110,14 +105,14 @@ def test_promtool_refuses_the_same(folder: Path) -> None:
     }
 
 
-def test_the_example_is_accepted_by_both(folder: Path) -> None:
-    """The exporter and promtool agree on what people begin with."""
+def test_the_exporter_and_promtool_accept_the_example(folder: Path) -> None:
+    """Users start from the example."""
     example = folder / "web-config.example.yml"
     shutil.copy(ROOT / "deploy" / example.name, example)
-    access = WebConfigReloader(example)
-    assert access.warnings == ()
-    assert access.summary() == "TLS, client certificates: RequireAndVerifyClientCert; users: 1"
-    assert access.users.verify(b"prometheus", b"change me")
+    reloader = WebConfigReloader(example)
+    assert reloader.warnings == ()
+    assert reloader.summary() == "TLS, client certificates: RequireAndVerifyClientCert; users: 1"
+    assert reloader.users.verify(b"prometheus", b"change me")
     # The promtool of some distributions is older than client_allowed_sans.
     example.write_text(re.sub("  client_allowed_sans.*\n", "", example.read_text()))
     subprocess.run(["promtool", "check", "web-config", str(example)], check=True)
@@ -133,17 +128,17 @@ def test_the_example_is_accepted_by_both(folder: Path) -> None:
         "http_server_config: {headers: {X-XSS-Protection: 0, Content-Security-Policy: default-src 'self'}}\n",
     ],
 )
-def test_what_needs_no_tls(load: Callable[[str], WebConfigReloader], folder: Path, text: str) -> None:
-    """Everything may be left out, and promtool agrees."""
+def test_every_section_is_optional(load: Callable[[str], WebConfigReloader], folder: Path, text: str) -> None:
+    """Without tls_server_config there is no TLS. promtool accepts the same files."""
     assert load(text).ssl_context is None
     subprocess.run(["promtool", "check", "web-config", str(folder / "web.yml")], check=True)
 
 
-def test_a_slow_hash_is_unwise(load: Callable[[str], WebConfigReloader]) -> None:
-    """It is a warning, with its place."""
+def test_a_slow_hash_causes_a_warning(load: Callable[[str], WebConfigReloader]) -> None:
+    """The warning has the position of the hash."""
     (warning,) = load(f"basic_auth_users: {{alice: {HASH.replace('$04$', '$17$')}}}").warnings
     assert (warning.line, warning.column) == (1, 27)
-    assert warning.message == "alice: at a cost of 17 every password takes seconds to check; 10 is usual"
+    assert warning.message == "alice: at cost 17, the verification of a password takes seconds; 10 is usual"
 
 
 @pytest.mark.parametrize(
@@ -169,69 +164,74 @@ def test_a_slow_hash_is_unwise(load: Callable[[str], WebConfigReloader]) -> None
         ("cipher_suites: [" + ", ".join(SUITES) + "]", "TLSv1.3", None),
     ],
 )
-def test_versions_and_suites(
+def test_tls_versions_and_cipher_suites_are_configurable(
     load: Callable[[str], WebConfigReloader], folder: Path, text: str, version: str, cipher: str | None
 ) -> None:
-    """What is chosen is what the file says, in its order, or in the client's where it says so."""
-    access = load(f"tls_server_config: {{cert_file: server.crt, key_file: server.key, {text}}}")
+    """The server selects in the order of the file, or in the order of the client if the file says so."""
+    reloader = load(f"tls_server_config: {{cert_file: server.crt, key_file: server.key, {text}}}")
     client = trusting(folder)
     client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384")
-    ours, theirs = handshake(access, client)
-    assert ours is None
-    assert theirs.version() == version
-    assert cipher in {None, (theirs.cipher() or ("",))[0]}
+    error, client_side = handshake(reloader, client)
+    assert error is None
+    assert client_side.version() == version
+    assert cipher in {None, (client_side.cipher() or ("",))[0]}
 
 
-@pytest.mark.parametrize(("curve", "agrees"), [("prime256v1", True), ("secp384r1", False)])
-def test_a_curve(load: Callable[[str], WebConfigReloader], folder: Path, curve: str, agrees: bool) -> None:  # noqa: FBT001 (a parameter of the test)
-    """A client that has another one is refused."""
-    access = load(
+@pytest.mark.parametrize(("curve", "accepted"), [("prime256v1", True), ("secp384r1", False)])
+def test_the_curve_is_configurable(
+    load: Callable[[str], WebConfigReloader],
+    folder: Path,
+    curve: str,
+    accepted: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    """The server rejects a client that supports only another curve."""
+    reloader = load(
         "tls_server_config: {cert_file: server.crt, key_file: server.key, curve_preferences: [CurveP256]}",
     )
     client = trusting(folder)
     client.set_ecdh_curve(curve)
-    assert (handshake(access, client)[0] is None) is agrees
+    assert (handshake(reloader, client)[0] is None) is accepted
 
 
-def test_certificates_written_in_place(load: Callable[[str], WebConfigReloader], folder: Path) -> None:
-    """They do what files do."""
+def test_inline_certificates_equal_files(load: Callable[[str], WebConfigReloader], folder: Path) -> None:
+    """The server accepts the client certificate, and requires one."""
     inline = {key: (folder / file).read_text() for key, file in INLINE.items()}
-    access = load(yaml.safe_dump({"tls_server_config": {**inline, "client_auth_type": "RequireAndVerifyClientCert"}}))
-    assert handshake(access, trusting(folder, folder / "client.pem"))[0] is None
-    assert isinstance(handshake(access, trusting(folder))[0], ssl.SSLError)
+    reloader = load(yaml.safe_dump({"tls_server_config": {**inline, "client_auth_type": "RequireAndVerifyClientCert"}}))
+    assert handshake(reloader, trusting(folder, folder / "client.pem"))[0] is None
+    assert isinstance(handshake(reloader, trusting(folder))[0], ssl.SSLError)
 
 
 @pytest.mark.parametrize(
-    ("policy", "without", "with_ours", "with_a_strangers"),
+    ("policy", "no_certificate", "trusted", "untrusted"),
     [
         ("NoClientCert", True, True, True),
         ("VerifyClientCertIfGiven", True, True, False),
         ("RequireAndVerifyClientCert", False, True, False),
     ],
 )
-def test_client_certificates(  # noqa: PLR0913 (a row of the table each)
+def test_the_policy_decides_which_clients_are_accepted(  # noqa: PLR0913 (each is a column of the table)
     load: Callable[[str], WebConfigReloader],
     folder: Path,
     tmp_path: Path,
     *,
     policy: str,
-    without: bool,
-    with_ours: bool,
-    with_a_strangers: bool,
+    no_certificate: bool,
+    trusted: bool,
+    untrusted: bool,
 ) -> None:
-    """Whom each policy lets in."""
+    """Clients have no certificate, one of the configured authority, or one of another authority."""
     authority = "" if policy == "NoClientCert" else "client_ca_file: ca.crt, "
-    access = load(
+    reloader = load(
         f"tls_server_config: {{cert_file: server.crt, key_file: server.key, {authority}client_auth_type: {policy}}}"
     )
-    stranger = Certificates(tmp_path).client("prometheus.example.com")
-    clients = (None, folder / "client.pem", stranger)
-    let_in = [handshake(access, trusting(folder, client))[0] is None for client in clients]
-    assert let_in == [without, with_ours, with_a_strangers]
+    other = Certificates(tmp_path).client("prometheus.example.com")
+    clients = (None, folder / "client.pem", other)
+    accepted = [handshake(reloader, trusting(folder, client))[0] is None for client in clients]
+    assert accepted == [no_certificate, trusted, untrusted]
 
 
 @pytest.mark.parametrize(
-    ("sans", "let_in"),
+    ("sans", "accepted"),
     [
         ("[prometheus.example.com]", True),
         ("[other.example.com, ops@example.com]", True),
@@ -241,50 +241,48 @@ def test_client_certificates(  # noqa: PLR0913 (a row of the table each)
         ("[]", False),
     ],
 )
-def test_allowed_names_of_clients(
+def test_the_certificate_of_a_client_needs_an_allowed_name(
     load: Callable[[str], WebConfigReloader],
     folder: Path,
     sans: str,
-    let_in: bool,  # noqa: FBT001 (a parameter of the test)
+    accepted: bool,  # noqa: FBT001 (a parameter of the test)
 ) -> None:
-    """One of them must be among those of the certificate, to the letter."""
-    access = load(
+    """The certificate must contain one of client_allowed_sans, as an exact match."""
+    reloader = load(
         "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, "
         f"client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: {sans}}}"
     )
-    assert (handshake(access, trusting(folder, folder / "client.pem"))[0] is None) is let_in
+    assert (handshake(reloader, trusting(folder, folder / "client.pem"))[0] is None) is accepted
 
 
-def test_the_docs_have_every_key() -> None:
-    """And every word that a key may have."""
+def test_the_docs_have_every_key_and_every_value() -> None:
+    """RequireClientCert is an older name that the docs omit."""
     page = (ROOT / "docs" / "web-config.md").read_text()
     keys = {*WebConfig.model_fields, *TlsConfig.model_fields, *HttpConfig.model_fields}
     headers = {field.alias or "" for field in HeadersConfig.model_fields.values()}
-    words = {*CURVES, *VERSIONS, NO_CLIENT, IF_GIVEN, VERIFIED, *UNSUPPORTED_AUTH}
-    assert {word for word in keys | headers | words if word not in page} == {"RequireClientCert"}
+    values = {*CURVES, *VERSIONS, NO_CLIENT, IF_GIVEN, VERIFIED, *UNSUPPORTED_AUTH}
+    assert {word for word in keys | headers | values if word not in page} == {"RequireClientCert"}
 
 
-# What web configs are made of, and what people put there by mistake.
+# The parts of web configs, and common mistakes.
 WORDS = st.sampled_from([HASH, "hunter2", "server.crt", "server.key", "ca.crt"])
 KEYS = st.sampled_from(
     [*WebConfig.model_fields, *TlsConfig.model_fields, *HttpConfig.model_fields, "X-Frame-Options", "alice"]
 )
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-1, 99), st.text(max_size=8), WORDS)
-ANYTHING = st.recursive(
+VALUES = st.recursive(
     SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5))
 )
 
 
-@given(data=st.dictionaries(KEYS, ANYTHING, max_size=4))
+@given(data=st.dictionaries(KEYS, VALUES, max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_the_file_has_it_loads_or_is_refused(
-    load: Callable[[str], WebConfigReloader], data: dict[str, Any]
-) -> None:
-    """With places and without secrets; nothing else ever happens."""
-    said = ""
+def test_any_data_loads_or_is_rejected(load: Callable[[str], WebConfigReloader], data: dict[str, Any]) -> None:
+    """No data causes another exception. Problems have positions, and contain no secret."""
+    problems = ""
     try:
         load(yaml.safe_dump(data))
     except ConfigError as error:
-        said = str(error)
-    assert all(re.match(r"\S+/web\.yml:[1-9][0-9]*:[1-9][0-9]*: \S", line) for line in said.splitlines())
-    assert HASH not in said
+        problems = str(error)
+    assert all(re.match(r"\S+/web\.yml:[1-9][0-9]*:[1-9][0-9]*: \S", line) for line in problems.splitlines())
+    assert HASH not in problems
