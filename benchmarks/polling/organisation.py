@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from exporter.domain.model import DocumentCounts, SourceId, SyncJob
-from exporter.domain.schedule import parse
+from exporter.domain.schedule import parse_schedule
 from exporter.simulator.fleet import make_id
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -89,7 +89,7 @@ def _source(dice: random.Random, number: int, start: float, end: float) -> Sourc
 
 def _moments(dice: random.Random, source: Source, start: float, end: float) -> list[float]:
     now, found = start - DEEP[source.kind], []
-    schedule = parse(source.schedule)
+    schedule = parse_schedule(source.schedule)
     while now < end:
         if schedule:
             now = schedule.next(now) or end

@@ -1,4 +1,4 @@
-"""The command line: the one place where everything is built and handed down."""
+"""The command line: parse the arguments, set up logging, run one command."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from exporter.errors import ConfigError, ExporterError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SIGNALLED = 128  # what a shell adds to the signal's number
+SIGNAL_EXIT_BASE = 128  # a program that a signal ends exits with this plus the number of the signal
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run a command; gives 0 for success and a graceful stop, 1 for a problem at start, and exits 2 on wrong usage."""
+    """Run a command and return the exit code.
+
+    0 is success or a graceful stop, 1 is an error. Wrong usage exits with 2.
+    """
     arguments = parse(argv)
     logs.configure(arguments.log_level, arguments.log_format)
     try:
         return int(arguments.command(arguments))
     except ConfigError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 (not a log event: an editor jumps to file:line:column)
+            print(problem, file=sys.stderr)  # noqa: T201 (no log event: an editor jumps to file:line:column)
     except ExporterError as error:
-        print(f"qbusiness-exporter: {error}", file=sys.stderr)  # noqa: T201 (for the person who just started it)
+        print(f"qbusiness-exporter: {error}", file=sys.stderr)  # noqa: T201 (no log event: an error message for the terminal)
     return 1
 
 
 def run() -> None:
-    """Run as the console script."""
-    # As an exception, so that what is begun is cleared away: a temporary file beside --output, a state file's lock.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(SIGNALLED + number))
+    """Run as the console script `qbusiness-exporter`."""
+    # SIGTERM raises SystemExit, so that `finally` blocks remove the temporary file of --output and unlock the state.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(SIGNAL_EXIT_BASE + number))
     try:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:
-        code = SIGNALLED + signal.SIGINT
+        code = SIGNAL_EXIT_BASE + signal.SIGINT
     sys.exit(code)

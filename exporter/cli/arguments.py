@@ -1,4 +1,4 @@
-"""Commands and flags, spelled as Prometheus spells them."""
+"""Commands and flags, in the style of Prometheus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_ADDRESS = ":10142"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a command does, and the function that does it."""
+    """A function that runs a command and returns the exit code, and the help text of the command."""
 
     run: Callable[[argparse.Namespace], int]
     help: str
@@ -32,17 +32,23 @@ class Command:
 
 COMMANDS = {
     "serve": Command(serve.run, "poll and serve metrics until SIGTERM or SIGINT (the default)"),
-    "demo": Command(demo.run, "the same against a simulated Amazon Q Business: no AWS account, no configuration"),
+    "demo": Command(demo.run, "serve metrics of a simulated Amazon Q Business, without AWS account and configuration"),
     "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
-    "discover": Command(discover.run, "print a configuration (YAML) that names every data source in sight"),
-    "export": Command(export.run, "poll everything once and print the metrics, for cron and the textfile collector"),
-    "backfill": Command(backfill.run, "write past sync jobs as OpenMetrics, for promtool tsdb create-blocks-from"),
+    "discover": Command(
+        discover.run, "print a configuration (YAML) with every data source that the credentials can list"
+    ),
+    "export": Command(
+        export.run, "poll every data source once and print the metrics, for cron and the textfile collector"
+    ),
+    "backfill": Command(
+        backfill.run, "write the history of sync jobs as OpenMetrics, for promtool tsdb create-blocks-from"
+    ),
     "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
-    "plan": Command(plan.run, "print what this configuration will cost: sources, series, API calls an hour"),
+    "plan": Command(plan.run, "print the cost of this configuration: data sources, series, requests per hour"),
 }
 
 
-FLAGS_OF = {
+COMMANDS_OF_FLAG = {
     "probe": ("check",),
     "output": ("export", "backfill"),
     "since": ("backfill",),
@@ -50,24 +56,24 @@ FLAGS_OF = {
     "label": ("backfill",),
     "web.config.file": ("serve", "demo", "check"),
 }
-"""The flags that do not go with every command."""
+"""The flags that only some commands have, and these commands."""
 
 DEFAULT_STEP = 300.0
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; exits 2, as argparse does, when it cannot be understood."""
+    """Parse the command line; exit with 2, as argparse does, on wrong usage."""
     parser = _parser()
-    # The command is picked out afterwards: argparse would take the value of a misspelt flag for it.
+    # The command is no positional argument: argparse would report the value of a misspelled flag as a wrong command.
     arguments, rest = parser.parse_known_args(argv)
     if any(word.startswith("-") for word in rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     command = rest[0] if rest else "serve"
     if command not in COMMANDS or len(rest) > 1:
         parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
-    for flag, its_commands in FLAGS_OF.items():
-        if getattr(arguments, flag.replace(".", "_")) and command not in its_commands:
-            parser.error(f"--{flag} goes with {' and '.join(its_commands)}, not with {command}")
+    for flag, commands in COMMANDS_OF_FLAG.items():
+        if getattr(arguments, flag.replace(".", "_")) and command not in commands:
+            parser.error(f"--{flag} is a flag of {' and '.join(commands)}, not of {command}")
     arguments.command = COMMANDS[command].run
     arguments.step = arguments.step or DEFAULT_STEP
     arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
@@ -75,23 +81,23 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _duration(text: str) -> float:
-    """Read a duration of at least a second."""
+    """Parse a duration of at least one second."""
     try:
         seconds = config.parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     if seconds < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too short: a second is the least")
+        raise argparse.ArgumentTypeError(f"{text} is too short: the minimum is 1s")
     return seconds
 
 
 def _label(text: str) -> tuple[str, str]:
-    """Read a label that our own series do not have."""
+    """Parse NAME=VALUE; the metrics must not have a label of this name."""
     name, separator, value = text.partition("=")
     if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a label: write it as NAME=VALUE, such as job=qbusiness")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label: write NAME=VALUE, such as job=qbusiness")
     if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
-        raise argparse.ArgumentTypeError(f"{name} is a label that the metrics have themselves")
+        raise argparse.ArgumentTypeError(f"{name} is already a label of the metrics")
     return name, value
 
 
@@ -112,24 +118,24 @@ def _parser() -> argparse.ArgumentParser:
         dest="config_file",
         type=Path,
         metavar="FILE",
-        help=f"configuration (default: {DEFAULT_FILE} where there is one, else the SDK's own region and credentials)",
+        help=f"configuration (default: {DEFAULT_FILE} if it exists, otherwise region and credentials of the AWS SDK)",
     )
     parser.add_argument(
         "--probe",
         action="store_true",
-        help="with check: call each permission once per target and say which are missing",
+        help="with check: try each permission once per target, and print those that are missing",
     )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
-        help="with export and backfill: write to a file, which is there whole or not at all (default: stdout)",
+        help="with export and backfill: file to write to, replaced atomically (default: stdout)",
     )
     parser.add_argument(
         "--since",
         type=_duration,
         metavar="DURATION",
-        help="with backfill: how far to go back, such as 90d (default: as far as AWS remembers)",
+        help="with backfill: how far back to start, such as 90d (default: the oldest sync job that AWS lists)",
     )
     parser.add_argument(
         "--step",
@@ -150,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="listen_address",
         action="append",
         metavar="ADDRESS",
-        help=f"address to serve on; repeat for several (default: {DEFAULT_ADDRESS})",
+        help=f"address to listen on; repeat for several (default: {DEFAULT_ADDRESS})",
     )
     parser.add_argument(
         "--web.telemetry-path",
@@ -162,9 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--web.config.file",
         dest="web_config_file",
-        type=lambda text: Path(text) if text else None,  # nothing, as a script's empty variable gives, is no file
+        type=lambda text: Path(text) if text else None,  # an empty variable of a script means no file
         metavar="FILE",
-        help="TLS, passwords and headers, as Prometheus's exporter-toolkit has them (default: none)",
+        help="TLS, basic authentication and headers, in the format of Prometheus exporter-toolkit (default: none)",
     )
     parser.add_argument(
         "--log.level",
@@ -172,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=logs.LEVELS,
         default="info",
         metavar="LEVEL",
-        help=f"least severity to log: {', '.join(logs.LEVELS)} (default: %(default)s)",
+        help=f"lowest level to log: {', '.join(logs.LEVELS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--log.format",

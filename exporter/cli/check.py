@@ -1,4 +1,4 @@
-"""`check`: read the configuration, report every problem, start nothing; with `--probe`, try each permission too."""
+"""`check`: report every problem of the configuration without starting. `--probe` also tries each permission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace) -> int:
-    """Print what the configuration holds; the caller prints what is wrong with it."""
+    """Print a summary of the configuration. The caller prints its problems."""
     loaded = read(arguments)
     for warning in loaded.warnings:
         print(f"{warning} (warning)")  # noqa: T201 (the command's output)
@@ -23,6 +23,6 @@ def run(arguments: Namespace) -> int:
     if not arguments.probe:
         return 0
     probes = probe(loaded.config)
-    for line in (line for one in probes for line in one.lines()):
+    for line in (line for each in probes for line in each.lines()):
         print(line)  # noqa: T201 (the same)
-    return 0 if all(one.is_fine for one in probes) else 1
+    return 0 if all(each.has_passed for each in probes) else 1

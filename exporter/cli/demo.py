@@ -1,4 +1,4 @@
-"""`demo`: serve against a simulated Amazon Q Business that it starts itself."""
+"""`demo`: serve metrics of a simulated Amazon Q Business, which the command starts itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.cli.config_files import Configuration, read_access
+from exporter.cli.config_files import Configuration, read_web_config
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
 from exporter.simulator.clock import ScaledClock
@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 
     from exporter.web.server.server import WebServer
 
-# Nothing of the person's own AWS set-up may reach the simulation, or be asked for on its account.
-_OWN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-_SIMULATED = {
+# The demo must not use the user's AWS configuration: it would send real credentials to the simulation, or fail because
+# of a profile that does not exist. It must not wait for the instance metadata service either.
+_REMOVED_VARIABLES = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+_SIMULATED_VARIABLES = {
     **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "simulated"),
     "AWS_EC2_METADATA_DISABLED": "true",
 }
@@ -30,45 +37,45 @@ _SIMULATED = {
 WELCOME = """
 qbusiness-exporter demo: {sources} data sources of a simulated Amazon Q Business, polled every few seconds
 
-  {url}/          the status page: what is wrong first
+  {url}/          the status page, problems first
   {url}{path}   the metrics
 
-Look at
-  qbusiness_sync_running                      syncs come and go
-  qbusiness_last_completed_sync_status        policies-s3 is INCOMPLETE every time
-  qbusiness_consecutive_failed_syncs          engineering-confluence has an expired token
-  qbusiness_sync_job_failures_total           and says CNF-5572
-  qbusiness_running_sync_start_timestamp_seconds   archive-s3 is stuck since yesterday
-  qbusiness_last_completed_sync_documents_scanned  faq-s3 succeeds with nothing
-  qbusiness_index_documents / qbusiness_index_documents_limit   the knowledge index is nearly full
+What to look at:
+  qbusiness_sync_running                           1 while a data source is syncing
+  qbusiness_last_completed_sync_status             every sync of policies-s3 is INCOMPLETE
+  qbusiness_consecutive_failed_syncs               the token of engineering-confluence has expired
+  qbusiness_sync_job_failures_total                its failures have the connector error code CNF-5572
+  qbusiness_running_sync_start_timestamp_seconds   the sync of archive-s3 has been running since yesterday
+  qbusiness_last_completed_sync_documents_scanned  syncs of faq-s3 succeed, but scan no documents
+  qbusiness_index_documents                        the index knowledge is close to qbusiness_index_documents_limit
 
-Stop it with Ctrl-C.
+Press Ctrl-C to stop.
 """
 
 
 def run(arguments: Namespace) -> int:
-    """Serve the demo's fleet until told to stop."""
-    for name in _OWN:
+    """Serve the simulated fleet until a signal stops it."""
+    for name in _REMOVED_VARIABLES:
         os.environ.pop(name, None)
-    os.environ |= _SIMULATED
-    web_config = read_access(arguments)
+    os.environ |= _SIMULATED_VARIABLES
+    web_config = read_web_config(arguments)
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
         os.environ["AWS_ENDPOINT_URL_STS"] = service.url
         warnings = web_config.warnings if web_config else ()
-        loaded = Configuration(demo_config(service), warnings, "the demo's own", web_config)
+        loaded = Configuration(_demo_config(service), warnings, "built-in demo", web_config)
         sources = sum(1 for _ in service.fleet.data_sources())
 
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
             url = f"{web.scheme}://localhost:{port}"
-            print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (for the person)
+            print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (the welcome text is for the terminal)
 
-        # It has no file of its own that could have changed; a web config has.
-        return serve(loaded, arguments, lambda: replace(loaded, web_config=read_access(arguments)), welcome)
+        # A reload reads the web config only: the configuration of the demo is not a file.
+        return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)
 
 
-def demo_config(service: SimulatedQBusiness) -> Config:
-    """Look for whatever the simulated service has; state is kept in memory."""
+def _demo_config(service: SimulatedQBusiness) -> Config:
+    """Return a configuration that discovers all of the simulated service and keeps the state in memory."""
     region, discovery = service.fleet.region, {"interval": "30s"}
     target = {"name": "demo", "region": region, "endpoint_url": service.url, "discovery": discovery}
     return Config(

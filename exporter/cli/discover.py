@@ -1,4 +1,4 @@
-"""`discover`: print a configuration that names every data source that the credentials can see."""
+"""`discover`: print a configuration with every data source that the credentials can list."""
 
 from __future__ import annotations
 
@@ -25,50 +25,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class _Look:
-    """A look through one target: what is found there, and what could not be looked into."""
+class _Search:
+    """The search of one target: the data sources that were found, and the errors by the name of what failed."""
 
     target: OneShotTarget
     sources: list[FoundSource] = field(default_factory=list)
     failures: dict[str, ProviderError] = field(default_factory=dict)
 
-    def take(self, progress: Callable[[int], object]) -> None:
-        """Look through all of it."""
+    def run(self, progress: Callable[[int], object]) -> None:
+        """List all data sources; `progress` is called with the number of those just found."""
         failures = DiscoveryFailures(self.target.name, CredentialStatus(self.target.name))
         with failures.isolate_run():
-            for sight in Crawler(self.target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
-                if isinstance(sight, IndexContents):
-                    found = list(_sources(sight))
-                    self.sources += found
-                    progress(len(found))
+            for found in Crawler(self.target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
+                if isinstance(found, IndexContents):
+                    sources = list(_sources(found))
+                    self.sources += sources
+                    progress(len(sources))
         self.failures = failures.failed
 
-    def found(self, seen: set[tuple[str, str, str]]) -> FoundTarget:
-        """Give what to write down: nothing that an earlier target has already."""
-        remarks = [f"could not be looked into: {name}: {error}" for name, error in self.failures.items()]
-        fresh = [source for source in self.sources if source.ids not in seen]
-        if len(fresh) < len(self.sources):
-            remarks.append(f"{len(self.sources) - len(fresh)} data sources are seen here too, and named above")
-        seen |= {source.ids for source in fresh}
-        return FoundTarget(self.target.config, self.target.region, fresh, remarks)
+    def found(self, written: set[tuple[str, str, str]]) -> FoundTarget:
+        """Return the data sources that no earlier target has, and add their ids to `written`."""
+        remarks = [f"listing failed: {name}: {error}" for name, error in self.failures.items()]
+        new = [source for source in self.sources if source.ids not in written]
+        if len(new) < len(self.sources):
+            remarks.append(f"{len(self.sources) - len(new)} more data sources are already listed above")
+        written |= {source.ids for source in new}
+        return FoundTarget(self.target.config, self.target.region, new, remarks)
 
 
 def run(arguments: Namespace) -> int:
-    """Print what is found; gives 1 where a target could not be looked into at all."""
+    """Print what is found; return 1 if no data source of a target could be listed."""
     loaded = read(arguments)
-    looks = [_Look(OneShotTarget(target, loaded.config.polling)) for target in loaded.config.targets]
+    searches = [_Search(OneShotTarget(target, loaded.config.polling)) for target in loaded.config.targets]
     with tqdm(desc="data sources found", unit="", disable=None, file=sys.stderr) as bar:
-        for look in looks:
-            look.take(bar.update)
-    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        for search in searches:
+            search.run(bar.update)
     heading = [
-        f"Every data source that these credentials could see at {when}, written by qbusiness-exporter discover from",
-        f"{loaded.file}; filters of discovery were not applied. Sections other than targets keep their defaults here.",
-        "Delete what is not to be watched; leave data_sources out and the exporter finds new ones by itself.",
+        f"Written by qbusiness-exporter discover at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
+        "Contains every data source that the credentials could list, regardless of the filters of discovery.",
+        f"Targets are those of {loaded.file}. Other sections are not copied, so their defaults apply.",
+        "Delete the data sources that the exporter must not watch. Without data_sources, it discovers new ones itself.",
     ]
-    seen: set[tuple[str, str, str]] = set()
-    print(write([look.found(seen) for look in looks], heading), end="")  # noqa: T201 (the command's output)
-    return 0 if all(look.sources or not look.failures for look in looks) else 1
+    written: set[tuple[str, str, str]] = set()
+    print(write([search.found(written) for search in searches], heading), end="")  # noqa: T201 (the command's output)
+    return 0 if all(search.sources or not search.failures for search in searches) else 1
 
 
 def _sources(contents: IndexContents) -> Iterator[FoundSource]:

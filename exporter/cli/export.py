@@ -1,4 +1,4 @@
-"""`export`: one pass over every data source, and the page that comes of it; for cron and the textfile collector."""
+"""`export`: poll every data source once and print the metrics, for cron and the textfile collector."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ logger = structlog.get_logger()
 
 
 def run(arguments: Namespace) -> int:
-    """Poll everything once and print the page; gives 1 where nothing could be read."""
+    """Poll everything once and print the metrics; return 1 if nothing could be read."""
     loaded = read(arguments)
-    for warning in loaded.warnings:
-        logger.warning("unwise configuration", problem=str(warning))
-    # The collector that reads the file has process and Python metrics of its own.
+    loaded.log_warnings()
+    # node_exporter, which reads the file, exposes process metrics of its own under the same names.
     exporter = Exporter(loaded.config, [], telemetry=Telemetry(revision(), of_process=False))
     with atomic_output(arguments.output) as write:
         try:
@@ -34,5 +33,5 @@ def run(arguments: Namespace) -> int:
             exporter.stop()
     if exporter.has_succeeded():
         return 0
-    logger.error("nothing could be read: what is printed is from before, as far as there is anything")
+    logger.error("no data source could be read, printing the last known values")
     return 1

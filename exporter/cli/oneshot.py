@@ -1,4 +1,4 @@
-"""What commands that only ask need: a target's connection, held to its request budget."""
+"""A target for commands that send requests once: its provider and client, with the rate limit of the configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OneShotTarget:
-    """A target that is asked and not watched."""
+    """A target without polling and state. It observes its own requests, as a `RequestObserver`."""
 
     def __init__(self, target: TargetConfig, polling: PollingConfig) -> None:
         host = System()
@@ -26,8 +26,8 @@ class OneShotTarget:
         self.name = self._client.name
         self.region = self._client.region
 
-    def place(self) -> ArnScope:
-        """Tell where the target's resources are; the account is `*` where nobody can be asked."""
+    def arn_scope(self) -> ArnScope:
+        """Return partition, region and account of the target. The account is `*` if STS does not return it."""
         try:
             account = self._client.account()
         except ProviderError:
@@ -35,10 +35,10 @@ class OneShotTarget:
         return ArnScope(self._client.partition, self.region, account)
 
     def acquire(self) -> None:
-        """Hold an attempt back until the request budget allows it."""
+        """Wait until the rate limiter permits the next request."""
         self._rate_limiter.acquire()
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (nobody counts here)
-        """Slow down where the service says that it is too much."""
+    def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (RequestObserver names them)
+        """Reduce the rate after a throttled request."""
         if is_throttled(code):
             self._rate_limiter.throttled()

@@ -1,4 +1,4 @@
-"""What commands that poll once and write something have in common."""
+"""Progress and output of the commands that poll once: `export` and `backfill`."""
 
 from __future__ import annotations
 
@@ -21,29 +21,32 @@ if TYPE_CHECKING:
 
     Writer = Callable[[Iterable[bytes]], None]
 
-LOOK_EVERY = 0.1  # seconds
-READABLE = 0o644  # by whoever takes the file from here, who is somebody else
+PROGRESS_INTERVAL = 0.1  # seconds
+FILE_MODE = 0o644  # another user reads the file: node_exporter, or the operator who runs promtool
 
 
 def wait_for_first_pass(exporter: Exporter) -> None:
-    """Wait for the end of the first pass."""
+    """Wait until every data source was polled, and print the progress if stderr is a terminal."""
     with tqdm(desc="polling", unit=" data sources", disable=None, leave=False) as progress:
         while exporter.first_pass_is_on():
             done, total = exporter.polled()
             progress.total = total
             progress.update(done - progress.n)
-            time.sleep(LOOK_EVERY)
+            time.sleep(PROGRESS_INTERVAL)
 
 
 @contextmanager
 def atomic_output(output: Path | None) -> Iterator[Writer]:
-    """Lend a way to write to stdout, or to a file that is there whole or not at all."""
+    """Yield a function that writes to stdout or to a file; raise StartupError if writing fails.
+
+    A file is replaced atomically at the end, so that no reader finds a part of it. After an error it stays unchanged.
+    """
     if output is None:
         try:
             yield sys.stdout.buffer.writelines
             sys.stdout.buffer.flush()
         except BrokenPipeError as error:
-            # Whoever read it has gone: what is left would fail once more when the interpreter closes it.
+            # The reader has closed the pipe. Without this, closing stdout at exit would fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise StartupError("stdout was closed before everything was written") from error
         return
@@ -56,7 +59,7 @@ def atomic_output(output: Path | None) -> Iterator[Writer]:
             yield file.writelines
             file.flush()
             os.fsync(file.fileno())
-        Path(file.name).chmod(READABLE)
+        Path(file.name).chmod(FILE_MODE)
         Path(file.name).replace(output)
     except OSError as error:
         raise StartupError(f"--output {output}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""`policy`: print the IAM policy that allows what the configuration needs, and nothing else."""
+"""`policy`: print the least-privilege IAM policy for the configuration."""
 
 from __future__ import annotations
 
@@ -20,58 +20,59 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace) -> int:
-    """Print the policy on stdout, and on stderr what to do with it."""
+    """Print the policy on stdout and notes about its use on stderr."""
     config = read(arguments).config
     targets = [OneShotTarget(target, config.polling) for target in config.targets]
     document = policy(config, targets)
-    for line in _advice(config, targets, document):
-        print(f"qbusiness-exporter: {line}", file=sys.stderr)  # noqa: T201 (for the person)
+    for note in _notes(config, targets, document):
+        print(f"qbusiness-exporter: {note}", file=sys.stderr)  # noqa: T201 (no log event: stdout is the policy)
     print(json.dumps(document, indent=2))  # noqa: T201 (the command's output)
     return 0
 
 
-class Located(Protocol):
-    """A target, and where its resources are."""
+class PolicyTarget(Protocol):
+    """A target whose ARNs are known."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The target's name."""
 
     @property
     def config(self) -> TargetConfig:
-        """What the configuration says of it."""
+        """The target's configuration."""
 
-    def place(self) -> ArnScope:
-        """Where its resources are."""
+    def arn_scope(self) -> ArnScope:
+        """Return partition, region and account of the target's resources."""
 
 
-def policy(config: Config, targets: Sequence[Located]) -> dict[str, Any]:
-    """Make the policy document for all targets together."""
-    found: list[dict[str, Any]] = []
+def policy(config: Config, targets: Sequence[PolicyTarget]) -> dict[str, Any]:
+    """Return one policy document for all targets."""
+    result: list[dict[str, Any]] = []
     for target in targets:
-        taken = {statement["Sid"] for statement in found}
-        made = list(statements(target.config, target.place(), needed(target.config), sid(target.name)))
-        # Names that differ in punctuation alone make the same ids, and those must be unique.
-        again = {s["Sid"]: f"{s['Sid']}{len(found)}" if s["Sid"] in taken else s["Sid"] for s in made}
-        found += [{**statement, "Sid": again[statement["Sid"]]} for statement in made]
+        used = {statement["Sid"] for statement in result}
+        # Names that differ only in punctuation have the same prefix, but IAM requires unique statement ids.
+        suffix = str(len(result))
+        for statement in statements(target.config, target.arn_scope(), needed(target.config), sid(target.name)):
+            unique = statement["Sid"] + (suffix if statement["Sid"] in used else "")
+            result.append({**statement, "Sid": unique})
     roles = {target.role_arn for target in config.targets if target.role_arn}
-    return {"Version": "2012-10-17", "Statement": [*found, *([assume_role(roles)] if roles else [])]}
+    return {"Version": "2012-10-17", "Statement": [*result, *([assume_role(roles)] if roles else [])]}
 
 
 def sid(name: str) -> str:
-    """Make of a target's name what a statement's id may have: letters and digits."""
+    """Return a target's name as a prefix of statement ids, which IAM restricts to letters and digits."""
     return "".join(word.capitalize() for word in re.findall("[A-Za-z0-9]+", name)) or "Target"
 
 
-def _advice(config: Config, targets: Sequence[Located], document: dict[str, Any]) -> Iterator[str]:
+def _notes(config: Config, targets: Sequence[PolicyTarget], document: dict[str, Any]) -> Iterator[str]:
     if any(target.role_arn for target in config.targets):
-        yield "AssumeRole is for the exporter's own identity, the other statements are for the roles"
+        yield "attach the statement AssumeRole to the identity of the exporter, and the other statements to the roles"
     if len(targets) > 1:
         names = ", ".join(f"{sid(target.name)}... for {target.name}" for target in targets)
-        yield f"each statement is for one target's role or user: {names}"
+        yield f"attach each statement to the role or user of its target: {names}"
     text = json.dumps(document)
     if ":*:application/" in text:
-        yield "the account is not known without credentials: put its id where the ARNs have *"
+        yield "account id not available without credentials: replace * in the ARNs with it"
     size = len(re.sub(r"\s", "", text))
     if size > MAX_MANAGED_POLICY:
-        yield f"{size} characters, and a managed policy may have {MAX_MANAGED_POLICY}: split it by Sid"
+        yield f"policy too long: {size} characters, a managed policy may have {MAX_MANAGED_POLICY}: split it by Sid"

@@ -1,4 +1,4 @@
-"""`check --probe`: try each permission once per target, and say what is missing."""
+"""`check --probe`: call each action once per target, and report the permissions that are missing."""
 
 from __future__ import annotations
 
@@ -21,69 +21,79 @@ if TYPE_CHECKING:
 ALLOWED, MISSING, NOT_TRIED = "allowed", "missing", "not tried"
 
 
-class _NothingToTryError(Exception):
-    """There is nothing to try a permission on."""
+class _NoResourceError(Exception):
+    """The target has no resource to call an action on; the message is its kind."""
 
 
 @dataclass(slots=True)
-class _Finds:
-    """What there is to try permissions on: named in the configuration, or found on the way."""
+class _Resources:
+    """The resources to call actions on: named in the configuration, or listed by earlier calls."""
 
     application: str | None = None
     index: str | None = None
     data_source: str | None = None
-    arn: str = ""
+    index_arn: str = ""
+
+    def application_id(self) -> str:
+        if self.application is None:
+            raise _NoResourceError("application")
+        return self.application
 
     def index_id(self) -> IndexId:
-        if self.application is None or self.index is None:
-            raise _NothingToTryError("application" if self.application is None else "index")
-        return IndexId(self.application, self.index)
+        application = self.application_id()
+        if self.index is None:
+            raise _NoResourceError("index")
+        return IndexId(application, self.index)
 
     def source_id(self) -> SourceId:
         index = self.index_id()
         if self.data_source is None:
-            raise _NothingToTryError("data source")
+            raise _NoResourceError("data source")
         return SourceId(index.application_id, index.index_id, self.data_source)
+
+    def source_arn(self) -> str:
+        source = self.source_id()
+        if not self.index_arn:
+            raise _NoResourceError("index ARN")
+        return f"{self.index_arn}/data-source/{source.data_source_id}"
 
 
 @dataclass(slots=True)
 class Probe:
-    """The trial of one target: what came of each action."""
+    """The probe of one target, with the result of each action."""
 
     target: OneShotTarget
-    verdicts: dict[str, str] = field(default_factory=dict)
-    refused: ProviderError | None = None
-    _finds: _Finds = field(default_factory=_Finds)
+    results: dict[str, str] = field(default_factory=dict)
+    credential_error: ProviderError | None = None
+    _resources: _Resources = field(default_factory=_Resources)
 
     def run(self) -> None:
-        """Try each action that the target uses, in the order in which one finds what the next is tried on."""
-        named = next(iter(self.target.config.data_sources), None)
-        if named:
-            self._finds = _Finds(named.application_id, named.index_id, named.data_source_id)
+        """Call each action that the target uses. Listings come first: they find the resources for later calls."""
+        source = next(iter(self.target.config.data_sources), None)
+        if source:
+            self._resources = _Resources(source.application_id, source.index_id, source.data_source_id)
         for permission in needed(self.target.config):
             try:
-                self.verdicts[permission.action] = self._try(permission)
+                self.results[permission.action] = self._try(permission)
             except ProviderError as error:
-                self.refused = error  # of the credentials themselves: nothing else can be tried
+                self.credential_error = error  # every other call would fail with it too
                 return
 
     def missing(self) -> tuple[Permission, ...]:
-        """Give the permissions that were found missing."""
-        return tuple(p for p in needed(self.target.config) if self.verdicts.get(p.action) == MISSING)
+        """Return the permissions that are missing."""
+        return tuple(p for p in needed(self.target.config) if self.results.get(p.action) == MISSING)
 
     @property
-    def is_fine(self) -> bool:
-        """Tell whether all that could be tried is allowed."""
-        bad = [
-            verdict for verdict in self.verdicts.values() if verdict != ALLOWED and not verdict.startswith("not tried")
-        ]
-        return self.refused is None and not bad
+    def has_passed(self) -> bool:
+        """Return whether every action that could be called was allowed."""
+        acceptable = (ALLOWED, NOT_TRIED)
+        return self.credential_error is None and all(result.startswith(acceptable) for result in self.results.values())
 
     def _try(self, permission: Permission) -> str:
         try:
-            _ACTIONS[permission.action](self.target.provider, self._finds)
-        except _NothingToTryError as nothing:
-            return f"{NOT_TRIED}: no {nothing} to try it on"
+            _CALLS[permission.action](self.target.provider, self._resources)
+        except _NoResourceError as missing:
+            return f"{NOT_TRIED}: no {missing} to try it on"
         except ProviderError as error:
             if error.reason is Reason.CREDENTIALS:
                 raise
@@ -91,70 +101,65 @@ class Probe:
         return ALLOWED
 
     def lines(self) -> Iterator[str]:
-        """Give what to tell a person."""
-        place = self.target.place()
-        yield f"target {self.target.name} (account {place.account}, region {place.region})"
-        if self.refused:
-            yield f"  credentials do not work: {self.refused}"
-        for action, verdict in self.verdicts.items():
-            yield f"  {action:<24}{verdict}"
-        wanted = list(statements(self.target.config, place, self.missing(), sid(self.target.name)))
-        if self.refused and self.target.config.role_arn:
-            wanted.append(assume_role([self.target.config.role_arn]))
-        if wanted:
-            yield "  would be granted by"
-            yield from json.dumps(wanted if len(wanted) > 1 else wanted[0], indent=2).splitlines()
+        """Yield the report, line by line."""
+        scope = self.target.arn_scope()
+        yield f"target {self.target.name} (account {scope.account}, region {scope.region})"
+        if self.credential_error:
+            yield f"  credentials refused: {self.credential_error}"
+        for action, result in self.results.items():
+            yield f"  {action:<24}{result}"
+        missing = list(statements(self.target.config, scope, self.missing(), sid(self.target.name)))
+        if self.credential_error and self.target.config.role_arn:
+            missing.append(assume_role([self.target.config.role_arn]))
+        if missing:
+            yield "  missing policy statements:"
+            yield from json.dumps(missing if len(missing) > 1 else missing[0], indent=2).splitlines()
 
 
 def probe(config: Config) -> list[Probe]:
-    """Try every target."""
+    """Probe every target."""
     probes = [Probe(OneShotTarget(target, config.polling)) for target in config.targets]
-    for one in probes:
-        one.run()
+    for each in probes:
+        each.run()
     return probes
 
 
-def _list_applications(provider: Provider, finds: _Finds) -> None:
-    finds.application = finds.application or next(iter(provider.applications().items), None)
+def _list_applications(provider: Provider, resources: _Resources) -> None:
+    applications = provider.applications().items
+    resources.application = resources.application or next(iter(applications), None)
 
 
-def _list_indices(provider: Provider, finds: _Finds) -> None:
-    if finds.application is None:
-        raise _NothingToTryError("application")
-    finds.index = finds.index or next(iter(provider.indexes(finds.application).items), None)
+def _list_indices(provider: Provider, resources: _Resources) -> None:
+    indexes = provider.indexes(resources.application_id()).items
+    resources.index = resources.index or next(iter(indexes), None)
 
 
-def _get_application(provider: Provider, finds: _Finds) -> None:
-    if finds.application is None:
-        raise _NothingToTryError("application")
-    provider.application_name(finds.application)
+def _get_application(provider: Provider, resources: _Resources) -> None:
+    provider.application_name(resources.application_id())
 
 
-def _get_index(provider: Provider, finds: _Finds) -> None:
-    finds.arn = provider.index(finds.index_id()).arn
+def _get_index(provider: Provider, resources: _Resources) -> None:
+    resources.index_arn = provider.index(resources.index_id()).arn
 
 
-def _list_data_sources(provider: Provider, finds: _Finds) -> None:
-    listed = provider.data_sources(finds.index_id()).items
-    finds.data_source = finds.data_source or next(iter(listed), None)
+def _list_data_sources(provider: Provider, resources: _Resources) -> None:
+    sources = provider.data_sources(resources.index_id()).items
+    resources.data_source = resources.data_source or next(iter(sources), None)
 
 
-def _get_data_source(provider: Provider, finds: _Finds) -> None:
-    provider.data_source(finds.source_id())
+def _get_data_source(provider: Provider, resources: _Resources) -> None:
+    provider.data_source(resources.source_id())
 
 
-def _list_sync_jobs(provider: Provider, finds: _Finds) -> None:
-    next(iter(provider.sync_jobs(finds.source_id())), None)
+def _list_sync_jobs(provider: Provider, resources: _Resources) -> None:
+    next(iter(provider.sync_jobs(resources.source_id())), None)
 
 
-def _list_tags(provider: Provider, finds: _Finds) -> None:
-    source = finds.source_id()
-    if not finds.arn:
-        raise _NothingToTryError("ARN, which GetIndex gives,")
-    provider.tags(f"{finds.arn}/data-source/{source.data_source_id}")
+def _list_tags(provider: Provider, resources: _Resources) -> None:
+    provider.tags(resources.source_arn())
 
 
-_ACTIONS: dict[str, Callable[[Provider, _Finds], None]] = {
+_CALLS: dict[str, Callable[[Provider, _Resources], None]] = {
     "ListApplications": _list_applications,
     "GetApplication": _get_application,
     "ListIndices": _list_indices,

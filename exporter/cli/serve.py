@@ -1,4 +1,4 @@
-"""`serve`: poll and serve metrics until told to stop."""
+"""`serve`: poll and serve metrics until a signal stops it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = structlog.get_logger()
 
 
 def run(arguments: Namespace) -> int:
-    """Serve what the configuration names."""
+    """Serve the metrics of the configured targets."""
     loaded = read(arguments)
     logger.info("starting", version=__version__, revision=revision(), config=loaded.file)
     return serve(loaded, arguments, lambda: read(arguments))
@@ -38,12 +38,14 @@ def serve(
     reread: Callable[[], Configuration],
     started: Callable[[WebServer], None] = lambda _: None,
 ) -> int:
-    """Run the exporter until SIGTERM or SIGINT, reload on SIGHUP; raises ExporterError when it cannot start."""
+    """Run the exporter until SIGTERM or SIGINT, and reload on SIGHUP; raise ExporterError if it cannot start.
+
+    `started` is called as soon as the web server listens.
+    """
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: signals.put(number))
-    for warning in loaded.warnings:
-        logger.warning("unwise configuration", problem=str(warning))
+    loaded.log_warnings()
     web_config = loaded.web_config
     exporter = Exporter(
         loaded.config,
@@ -70,14 +72,14 @@ def serve(
 def reload(
     exporter: Exporter, reread: Callable[[], Configuration], web_config: WebConfigReloader | None = None
 ) -> list[str]:
-    """Read the configuration again and go on with it, or with the former; gives the problems.
+    """Read and apply the configuration again; return the problems if that fails, and keep the previous one.
 
-    A web config that cannot be used keeps the former configuration in force too.
+    Errors in the web config keep the previous configuration too.
     """
     try:
         loaded = reread()
-        if web_config and (problems_of_access := web_config.look(is_asked_for=True)):
-            raise ConfigError(problems_of_access)  # noqa: TRY301 (handled as those of the other file)
+        if web_config and (web_problems := web_config.look(is_asked_for=True)):
+            raise ConfigError(web_problems)  # noqa: TRY301 (handled like the errors of the other file)
         exporter.apply(loaded.config)
     except ConfigError as error:
         problems = [str(problem) for problem in error.problems]
@@ -86,10 +88,9 @@ def reload(
     else:
         exporter.config_file = loaded.file
         exporter.telemetry.config_loaded(exporter.host.time())
-        for warning in loaded.warnings:
-            logger.warning("unwise configuration", problem=str(warning))
+        loaded.log_warnings()
         return []
     exporter.telemetry.config_refused()
     for problem in problems:
-        logger.error("configuration not reloaded, the former is still in force", problem=problem)
+        logger.error("configuration reload failed, keeping the previous one", problem=problem)
     return problems

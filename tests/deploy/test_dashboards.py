@@ -18,10 +18,10 @@ PARTS = [pytest.param(file, id=file.removesuffix(".json")) for file in FILES]
 
 
 def test_the_files_are_what_the_code_makes() -> None:
-    """`make dashboards` rewrites them; nothing else lies beside them."""
+    """`make generate` rewrites them; nothing else lies beside them."""
     assert {path.name for path in FOLDER.iterdir()} == set(FILES)
     for path, text in files().items():
-        assert path.read_text() == text, f"{path.name} is out of date: run make dashboards"
+        assert path.read_text() == text, f"{path.name} is out of date: run make generate"
 
 
 @pytest.mark.parametrize("target", EVERY_QUERY)

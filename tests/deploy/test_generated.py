@@ -22,7 +22,7 @@ COPIED = (CHART / "files", HERE / "iam", HERE / "kubernetes" / "operator")
 
 
 def test_copies_are_what_they_copy() -> None:
-    """Rules, dashboards, the configuration's schema and policies: make chart brings them up to date."""
+    """Rules, dashboards, the configuration's schema and policies: make generate brings them up to date."""
     for path, text in generated_files().items():
         assert path.read_text() == text, path
 

@@ -15,8 +15,7 @@ from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig, load_web
 from exporter.config import parse as parse_config
 from exporter.domain.model import IndexId, SourceId
-from exporter.domain.schedule import ScheduleError
-from exporter.domain.schedule import parse as parse_schedule
+from exporter.domain.schedule import ScheduleError, parse_schedule
 from exporter.errors import ConfigError, ProviderError, Reason
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System

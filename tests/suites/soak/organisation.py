@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain.schedule import parse
+from exporter.domain.schedule import parse_schedule
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedIndex, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
@@ -173,7 +173,7 @@ def _source(number: int, plan: Plan) -> PlannedSource:
 
 def _moments(dice: random.Random, expression: str, plan: Plan) -> Iterator[float]:
     """Yield when jobs begin: a few that are past, and all that begin in time."""
-    schedule = parse(expression)
+    schedule = parse_schedule(expression)
     if schedule is None:
         return
     latest = plan.watched - HOUR
