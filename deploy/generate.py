@@ -88,8 +88,8 @@ def dashboards_kustomization(dashboards: list[Path]) -> str:
 def rendered_header() -> str:
     """Return the first line of each manifest that Helm renders from the chart.
 
-    Rendering takes the Helm library, which `make check` does without. The digest of what goes into a rendering tells
-    whether the manifests are up to date.
+    Rendering takes the Helm library, which `make check` does without. The digest of the inputs shows whether the
+    manifests are up to date.
     """
     inputs = [CHART / "Chart.yaml", CHART / "values.yaml", *sorted((CHART / "templates").iterdir())]
     content = b"".join(path.name.encode() + path.read_bytes() for path in inputs)

@@ -45,7 +45,7 @@ def with_reset_counters(history: SourceHistory) -> SourceHistory:
 
 
 def backfilled_end(job: SyncJob, history: SourceHistory) -> float:
-    """Return when a job ends in the backfill: never (infinity) if it is in progress, or if the exporter counts it."""
+    """Return when a job ends in the backfill; infinity if it is in progress, or if the exporter counts it."""
     if not job.is_terminal:
         return math.inf
     end = job.end_or_start

@@ -1,4 +1,4 @@
-"""Which families a backfill can fill from the start, the end and the final state of each past sync job.
+"""The families that a backfill can fill from the start, end and final state of each past sync job.
 
 The values of all families that are not listed here follow from the jobs, as they do live.
 """

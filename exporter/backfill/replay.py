@@ -1,4 +1,4 @@
-"""The replay of past sync jobs: what polls at each step would have read, counted by the rules of live polls."""
+"""The replay of past sync jobs: what a poll at each step would have read, counted as live polls count."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 
 class Replay:
-    """Computes the past samples of data sources, `step` seconds apart."""
+    """Computes the samples of data sources, `step` seconds apart."""
 
     def __init__(
         self, families: SourceFamilies, policy: CountingPolicy, step: float, labels: Mapping[str, str] | None = None
     ) -> None:
-        """`labels` are those that Prometheus adds to scraped series."""
+        """Add `labels` to each series: those that Prometheus adds to scraped series."""
         self._families = families
         self._policy = policy
         self._step = step
         self._labels = labels or {}
 
     def timeline(self, snapshot: SourceSnapshot, jobs: Sequence[SyncJob], since: float | None) -> Timeline | None:
-        """Return the samples of a source up to where the exporter started to watch it; None where there are none.
+        """Return the samples of a source until the exporter started to watch it; None if there are none.
 
         `snapshot` and `jobs` are the current ones. Samples start with the oldest job, or at `since` if that is later.
         """
@@ -99,7 +99,7 @@ def _as_polled(snapshot: SourceSnapshot, history: SourceHistory, polled_at: floa
 
 
 def _news(snapshot: SourceSnapshot, jobs: Iterable[SyncJob], times: Sequence[float]) -> Mapping[int, list[SyncJob]]:
-    """Return the jobs that a poll would have seen for the first time, or ended, by the index of its time."""
+    """Return the jobs that a poll would have seen first, or seen to end, by the index of its time."""
     news: dict[int, list[SyncJob]] = defaultdict(list)
     polls = times[:-1]  # the last time is that of the counter reset
     for job in jobs:

@@ -1,4 +1,4 @@
-"""`backfill`: past sync jobs as OpenMetrics with timestamps, up to where the exporter started to watch."""
+"""`backfill`: past sync jobs as OpenMetrics with timestamps, until the exporter started to watch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ logger = structlog.get_logger()
 
 
 def run(arguments: Namespace) -> int:
-    """Write the past samples of every data source; return 1 if any data source is missing."""
+    """Write the samples of every data source; return 1 if any data source is missing."""
     loaded, started = read(arguments), time.monotonic()
     config = loaded.config
     loaded.log_warnings()
@@ -148,7 +148,7 @@ class _BackfillRun:
             )
             return
         for warning in dict.fromkeys(data.warnings):
-            log.warning("unusable data in the answer", problem=warning)
+            log.warning("unusable data in the response", problem=warning)
         # The poll found jobs in progress by their status, also those that started before the backfill begins.
         jobs = _latest_of_each((*data.jobs, *(snapshot.history.jobs_newest_first() if snapshot.history else ())))
         without_end = sum(job.is_terminal and job.ended is None for job in jobs)

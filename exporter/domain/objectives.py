@@ -1,4 +1,4 @@
-"""The objectives in force for one data source: the first configured one that matches, then the defaults."""
+"""The objectives of one data source: the first configured one that matches, then the defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRACE = HOUR  # on top of two schedule gaps: room for one missed firing and for 
 
 
 class SourceMatch(Protocol):
-    """Which data sources an objective applies to, by globs; every glob that is set must match."""
+    """The data sources that an objective applies to, by globs; every glob that is set must match."""
 
     @property
     def application(self) -> str | None:
@@ -65,7 +65,7 @@ class ObjectiveRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """The objectives in force for one data source; no age where neither schedule nor configuration implies one."""
+    """The objectives of one data source; no age if neither schedule nor configuration implies one."""
 
     max_success_age: float | None
     max_duration: float
@@ -74,9 +74,9 @@ class Objectives:
 
 
 def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], longest_gap: float | None) -> Objectives:
-    """Return the objectives in force for a data source.
+    """Return the objectives that apply to a data source.
 
-    `longest_gap` is the longest time between two firings of its schedule, in seconds; None where it does not fire.
+    `longest_gap` is the longest time between two firings of its schedule, in seconds; None if it does not fire.
     """
     rule = next((rule for rule in rules if matches(rule.match, snapshot)), None)
     by_schedule = None if longest_gap is None else 2 * longest_gap + GRACE

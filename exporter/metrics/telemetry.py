@@ -41,7 +41,7 @@ class Telemetry:
             GCCollector(registry=self.registry)
         self._target_up = self._gauge(
             "qbusiness_target_up",
-            "1 when the last request to the target was answered and authorised.",
+            "1 if AWS accepted the last request to the target.",
             ("target", "aws_account_id", "aws_region"),
         )
         self._requests = Counter(
@@ -76,7 +76,7 @@ class Telemetry:
         )
         self._rate = self._gauge(
             "qbusiness_exporter_api_request_rate_limit",
-            "Requests per second that the target is asked at most now: requests_per_second, or less after throttling.",
+            "Current limit of requests per second to the target: requests_per_second, or less after throttling.",
             ("target",),
         )
         self._sources = self._gauge("qbusiness_exporter_data_sources", "Data sources watched.", ("target",))

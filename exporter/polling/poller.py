@@ -335,7 +335,7 @@ class Poller:
         for warning in reading.warnings:
             if warning not in watch.warned and len(watch.warned) < WARNINGS_KEPT:
                 watch.warned.add(warning)
-                _log(source, watch).warning("unusable data in the answer", problem=warning)
+                _log(source, watch).warning("unusable data in the response", problem=warning)
 
 
 def _number_of_six_hours(source: DataSource, now: float) -> int:
