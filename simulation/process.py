@@ -78,7 +78,7 @@ class Process:
             cache=LazyExpositionCache if state.renders_lazily else ExpositionCache,
             random=state.rng,
         )
-        self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
+        self.exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
         self.exporter.start_polling()
 
     @property

@@ -79,6 +79,7 @@ def serve_hypercorn(options: Options) -> None:
     # of the two demands is chosen, because it is the one that protects.
     config.keep_alive_timeout = REQUEST_SECONDS
     config.ssl_handshake_timeout = REQUEST_SECONDS
+    config.backlog = 1024  # as the exporter's; 100 is the default
     config.alpn_protocols = ["http/1.1"]
     config.graceful_timeout = 1
     config.include_server_header = False

@@ -45,7 +45,7 @@ class DiscoveryRun:
             return result
         when = self._context.provider.clock.now() if result.complete else None
         self._last, self.last_success = result, when or self.last_success
-        self._telemetry.discovered(self._context.target, self.has_succeeded, when)
+        self._telemetry.set_discovery(self._context.target, self.has_succeeded, when)
         return result
 
     @property

@@ -76,7 +76,7 @@ class Exporter:
         )
         tls = web_config.ssl_context if web_config else None
         self.web = WebServer(create_app(services), addresses, ssl_context=tls)
-        self._store = overrides.open_state(settings.state_path, self.telemetry.state_write_failed)
+        self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
         self._services = SharedServices(
             self._sources, self._indexes, self._store, self.telemetry, SourceOwnership(), overrides, self._stopping
         )
@@ -99,7 +99,7 @@ class Exporter:
             self._web_config.watch(
                 tls_changed=self.web.renew_connections,
                 applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
-                refused=lambda: self.telemetry.config_refused(WEB_CONFIG),
+                refused=lambda: self.telemetry.config_rejected(WEB_CONFIG),
             )
         self._start_targets()
         self._renderer.start()

@@ -42,7 +42,7 @@ class RequestRecorder:
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
         self._heartbeat.beat()
-        self._telemetry.attempt(self._target, operation, code, seconds)
+        self._telemetry.count_request(self._target, operation, code, seconds)
         self._passes.note("requests")
         if is_throttled(code):
             self._passes.note("throttled")
@@ -65,7 +65,7 @@ class PollRecorder:
 
     def polled(self) -> None:
         """Count a poll."""
-        self._telemetry.poll(self._target)
+        self._telemetry.count_poll(self._target)
         self._passes.note("polls")
 
     def ended(self, job: SyncJob) -> None:
@@ -74,7 +74,7 @@ class PollRecorder:
 
     def failed(self, reason: Reason) -> None:
         """Count a failed poll. Without credentials no request was sent that could tell that the target is down."""
-        self._telemetry.poll_failed(self._target, reason)
+        self._telemetry.count_poll_failure(self._target, reason)
         self._passes.note("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
             self._reachability.report_down(self._reachability.last_error or str(reason))

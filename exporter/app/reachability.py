@@ -33,7 +33,7 @@ class Reachability:
     def publish(self) -> None:
         """Set the target's gauge, once both the location and an outcome are known."""
         if self._location.current and self.is_up is not None:
-            self._telemetry.target_up(self._target, self._location.current, up=self.is_up)
+            self._telemetry.set_target_up(self._target, self._location.current, up=self.is_up)
 
     def _update(self, *, is_up: bool, error: str) -> None:
         self.last_error = error

@@ -67,7 +67,7 @@ class Target:
                 log_source("data source added", source)
             self.admission.admit(source, None, saved.get(source.id))
         self.reconciler.resume(self.replaces.reconciler if self.replaces else None)
-        self.services.telemetry.watch_target(self.name, self.workers.lag, self.workers.watched, self.rate_limiter.rate)
+        self.services.telemetry.add_target(self.name, self.workers.lag, self.workers.watched, self.rate_limiter.rate)
         self.replaces = None
 
     def start(self) -> None:
@@ -96,7 +96,7 @@ class Target:
         """Remove the target's own series and its indexes, except those that other targets expose."""
         for index in self.reconciler.published() - kept:
             self.services.indexes.remove(str(index))
-        self.services.telemetry.unwatch_target(self.name)
+        self.services.telemetry.remove_target(self.name)
 
     # Health.
 
@@ -116,7 +116,7 @@ class Target:
     def health(self) -> TargetHealth:
         """Return the target's health for the status page."""
         polled, watched = self.workers.polled()
-        polls, failures = self.services.telemetry.polls(self.name)
+        polls, failures = self.services.telemetry.poll_counts(self.name)
         return TargetHealth(
             name=self.name,
             account=self.location.account,

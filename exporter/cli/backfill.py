@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
     )
     # An exporter may be running with the same state file, so this process works on a copy.
     overrides = Overrides(open_state=partial(Store, as_copy=True))
-    exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
+    exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
     with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
         try:
             exporter.start_polling()

@@ -23,7 +23,7 @@ def run(arguments: Namespace) -> int:
     loaded = read(arguments)
     loaded.log_warnings()
     # node_exporter, which reads the file, exposes process metrics of its own under the same names.
-    exporter = Exporter(loaded.config, [], telemetry=Telemetry(revision(), of_process=False))
+    exporter = Exporter(loaded.config, [], telemetry=Telemetry(revision(), process_metrics=False))
     with atomic_output(arguments.output) as write:
         try:
             exporter.start_polling()

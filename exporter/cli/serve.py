@@ -90,7 +90,7 @@ def reload(
         exporter.telemetry.config_loaded(exporter.host.time())
         loaded.log_warnings()
         return []
-    exporter.telemetry.config_refused()
+    exporter.telemetry.config_rejected()
     for problem in problems:
         logger.error("configuration reload failed, keeping the previous one", problem=problem)
     return problems

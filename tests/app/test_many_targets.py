@@ -148,7 +148,7 @@ def test_a_new_source_appears_and_its_jobs_since_the_beginning_count(tmp_path: P
         body = program.get("/metrics")[1]
         assert 'data_source="old"' not in body
         assert program.scrape().value("qbusiness_exporter_data_sources") == 1
-        assert log_lines(program, "data source gone", "data_source=old")
+        assert log_lines(program, "data source removed", "data_source=old")
 
 
 def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:

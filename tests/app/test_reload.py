@@ -89,7 +89,7 @@ def test_sources_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> Non
         assert program.scrape().value("qbusiness_exporter_data_sources") == 2
         assert program.get("/-/ready")[0] == 200
         eventually(lambda: lines(program, "data source added", f"data_source_id={ids[2]}"))
-        eventually(lambda: lines(program, "data source gone", f"data_source_id={ids[1]}"))
+        eventually(lambda: lines(program, "data source removed", f"data_source_id={ids[1]}"))
         eventually(lambda: lines(program, "configuration applied", "changed=['test']"))
 
 
@@ -201,7 +201,7 @@ def test_filters_change(service: SimulatedQBusiness, tmp_path: Path) -> None:
         assert scrape.value(COMPLETED, data_source="hr") is None
         assert scrape.value("qbusiness_data_source_info") == 2
         assert scrape.value("qbusiness_index_documents") is not None
-        eventually(lambda: lines(program, "data source gone", "data_source=hr"))
+        eventually(lambda: lines(program, "data source removed", "data_source=hr"))
         reload(program, filtered())
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
         eventually(lambda: lines(program, "data source found", "data_source=hr"))
@@ -214,7 +214,7 @@ def test_what_needs_a_restart_says_so(service: SimulatedQBusiness, tmp_path: Pat
     with serve(tmp_path, config) as program:
         program.until_ready()
         reload(program, {**config, "state": {"path": str(tmp_path / "other.db")}})
-        eventually(lambda: lines(program, "state.path changes with a restart alone"))
+        eventually(lambda: lines(program, "state.path not applied"))
         assert not (tmp_path / "other.db").exists()
 
 

@@ -143,7 +143,7 @@ def test_a_job_without_end_ends_when_it_started(
     run: Callable[..., str], hr: SimulatedDataSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its status says that it ended. AWS does not say when, and the log names the data source."""
-    hr.change(hr.jobs[0].execution_id, odd={"endTime": None})
+    hr.change(hr.jobs[0].execution_id, overrides={"endTime": None})
     samples = samples_by_time(run())
     assert next(time for time, found in samples.items() if total(found, COMPLETED) == 1) == NOW - 2 * HOUR
     assert "jobs without endTime" in capsys.readouterr().err
@@ -159,13 +159,13 @@ def test_a_step_that_leaves_gaps_is_logged(run: Callable[..., str], capsys: pyte
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["serve", "--since=90d"], "--since goes with backfill, not with serve"),
-        (["export", "--step=5m"], "--step goes with backfill, not with export"),
-        (["export", "--label=a=b"], "--label goes with backfill, not with export"),
+        (["serve", "--since=90d"], "--since is a flag of backfill, not of serve"),
+        (["export", "--step=5m"], "--step is a flag of backfill, not of export"),
+        (["export", "--label=a=b"], "--label is a flag of backfill, not of export"),
         (["backfill", "--since=90"], "'90' has no unit: write 90s for seconds"),
-        (["backfill", "--step=100ms"], "100ms is too short: a second is the least"),
-        (["backfill", "--label=job"], "'job' is not a label: write it as NAME=VALUE"),
-        (["backfill", "--label=data_source=x"], "data_source is a label that the metrics have themselves"),
+        (["backfill", "--step=100ms"], "100ms is too short: the minimum is 1s"),
+        (["backfill", "--label=job"], "'job' is not a label: write NAME=VALUE"),
+        (["backfill", "--label=data_source=x"], "data_source is already a label of the metrics"),
     ],
 )
 def test_wrong_usage_exits_with_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

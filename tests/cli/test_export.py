@@ -134,7 +134,7 @@ def test_nothing_read_is_a_failure(service: SimulatedQBusiness, tmp_path: Path) 
     done = export(service, tmp_path, config)
     assert done.returncode == 1
     assert samples(done.stdout, "qbusiness_poll_success") == [0.0, 0.0]
-    assert "nothing could be read" in done.stderr
+    assert "no data source could be read" in done.stderr
 
 
 def test_a_state_file_in_use_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_output_does_not_go_with_every_command(service: SimulatedQBusiness, tmp_
     """Elsewhere it is wrong usage."""
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output=x", command="plan")
     assert done.returncode == 2
-    assert "--output goes with export and backfill, not with plan" in done.stderr
+    assert "--output is a flag of export and backfill, not of plan" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

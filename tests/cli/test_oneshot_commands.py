@@ -114,7 +114,7 @@ def test_discover_keeps_connections_and_says_what_it_could_not_see(service: Simu
     a, b = config.parse(done.stdout, "found").config.targets
     assert (a.name, a.role_arn, len(a.data_sources)) == ("a", role, 14)
     assert (b.name, len(b.data_sources)) == ("b", 0)
-    assert "    # 14 data sources are seen here too, and named above\n" in done.stdout
+    assert "    # 14 more data sources are already listed above\n" in done.stdout
     assert "could not be looked into: application support" in done.stdout
     assert "AccessDeniedException" in done.stderr
     service.faults.add("expired_token")
@@ -210,7 +210,7 @@ def test_the_policy_of_several_targets_is_one_document(service: SimulatedQBusine
         "Action": ["sts:AssumeRole"],
         "Resource": [role],
     }
-    assert "AssumeRole is for the exporter's own identity" in done.stderr
+    assert "attach the statement AssumeRole to the identity of the exporter" in done.stderr
 
 
 def test_without_credentials_the_policy_leaves_the_account_open(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_without_credentials_the_policy_leaves_the_account_open(tmp_path: Path) 
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     (resource,) = json.loads(done.stdout)["Statement"][1]["Resource"]
     assert resource == "arn:aws-us-gov:qbusiness:us-gov-west-1:*:application/*"
-    assert "put its id where the ARNs have *" in done.stderr
+    assert "replace * in the ARNs with it" in done.stderr
 
 
 def test_a_probe_finds_all_allowed(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_probe_names_what_is_missing_and_the_statement_that_grants_it(
     assert done.returncode == 1
     assert "  GetApplication          allowed\n" in done.stdout
     assert "  GetDataSource           missing\n" in done.stdout
-    granting = json.loads(done.stdout.split("would be granted by\n")[1])
+    granting = json.loads(done.stdout.split("missing policy statements:\n")[1])
     service.api.policy = Policy({"Version": "2012-10-17", "Statement": [whole["Statement"][0], *granting]})
     assert run(service, tmp_path, "check", "--probe").returncode == 0
 
@@ -262,8 +262,8 @@ def test_a_probe_tells_what_it_could_not_try(service: SimulatedQBusiness, tmp_pa
     service.api.sts.refuses = True
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {"role_arn": role}))
     assert done.returncode == 1
-    assert "credentials do not work: ListApplications: AccessDenied: User is not authorized" in done.stdout
-    assert json.loads(done.stdout.split("would be granted by\n")[1])["Resource"] == [role]
+    assert "credentials refused: ListApplications: AccessDenied: User is not authorized" in done.stdout
+    assert json.loads(done.stdout.split("missing policy statements:\n")[1])["Resource"] == [role]
     service.api.sts.refuses = False
     service.faults.add("server_error")
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {}))
@@ -275,7 +275,7 @@ def test_probe_goes_with_check_alone(service: SimulatedQBusiness, tmp_path: Path
     """Elsewhere it is wrong usage."""
     done = run(service, tmp_path, "policy", "--probe")
     assert done.returncode == 2
-    assert "--probe goes with check, not with policy" in done.stderr
+    assert "--probe is a flag of check, not of policy" in done.stderr
 
 
 def test_a_plan_shows_its_arithmetic(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -284,11 +284,11 @@ def test_a_plan_shows_its_arithmetic(service: SimulatedQBusiness, tmp_path: Path
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == "target us-east-1: 14 data sources in 3 indexes of 2 applications"
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "quiet polls 14 x 12 (every 5m) 168" in lines
+    assert "idle polls 14 x 12 (every 5m) 168" in lines
     assert "syncing or due 14 x 10% of the time (assumed) x 48 more 67" in lines
-    assert "discovery 4 rounds x 10 (lists, and 3 indexes' figures) 40" in lines
-    assert "in all 280" in lines
-    assert "budget: 5 a second = 18,000 an hour, of which 1.6%" in lines
+    assert "discovery 4 runs x 10 (listings, and 3 x GetIndex) 40" in lines
+    assert "total 280" in lines
+    assert "rate limit: 5 per second = 18,000 per hour, 1.6% used" in lines
     assert "warning" not in done.stdout
     asked = {logged.call.operation for logged in service.requests}
     assert asked == {"ListApplications", "ListIndices", "GetIndex", "ListDataSources"}
@@ -297,7 +297,7 @@ def test_a_plan_shows_its_arithmetic(service: SimulatedQBusiness, tmp_path: Path
 def test_what_is_planned_is_what_is_asked_and_shown(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """The listing of a round, and the series of a source, are those of the running program."""
     done = run(service, tmp_path, "plan", text=settings(service, {"discovery": {"interval": "300ms"}}))
-    per_round = int(re.search(r"rounds x (\d+)", done.stdout)[1])  # type: ignore[index] # it is there
+    per_round = int(re.search(r"runs x (\d+)", done.stdout)[1])  # type: ignore[index] # it is there
     series = int(re.search(r"about ([\d,]+)", done.stdout)[1].replace(",", ""))  # type: ignore[index] # the same
     service.requests.clear()
     for _, _, source in service.fleet.data_sources():
@@ -327,7 +327,7 @@ def test_a_plan_warns_where_the_budget_is_too_small_and_says_what_would_do(
     polling: dict[str, Any] = {"interval": "1s", "idle_interval": "1s", "requests_per_second": 10}
     config: dict[str, Any] = {"targets": [{"region": "us-east-1"}], "polling": polling}
     done = run(service, tmp_path, "plan", text=yaml.safe_dump(config))
-    assert "warning: the budget cannot keep these intervals. What would do:" in done.stdout
+    assert "warning: rate limit too low for these intervals. Set one of:" in done.stdout
     advised = re.search(r"    requests_per_second: ([\d.]+)\n", done.stdout)
     assert advised
     polling["requests_per_second"] = float(advised[1])

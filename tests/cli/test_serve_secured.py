@@ -153,7 +153,7 @@ def test_check_says_who_may_ask(tmp_path: Path) -> None:
     )
     done = check("plan", *config, "--web.config.file", tmp_path / "web.yml")
     assert done.returncode == 2
-    assert "--web.config.file goes with serve and demo and check, not with plan" in done.stderr
+    assert "--web.config.file is a flag of serve and demo and check, not of plan" in done.stderr
 
 
 def test_the_demo_takes_one_too(tmp_path: Path) -> None:
@@ -167,5 +167,5 @@ def test_the_demo_takes_one_too(tmp_path: Path) -> None:
         ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=trusting(tmp_path)
     ) as program:
         assert program.get("/-/healthy")[0] == 200
-        assert any("unwise configuration" in line and "at a cost of 17" in line for line in program.log)
+        assert any("configuration warning" in line and "at a cost of 17" in line for line in program.log)
         eventually(lambda: any(f"https://localhost:{program.address[1]}/metrics" in line for line in program.output))

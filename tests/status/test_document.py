@@ -258,7 +258,7 @@ def test_pages_cover_everything_once() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"state": "bad"}, "state=bad is none of problem, critical,"),
+        ({"state": "bad"}, "state=bad must be one of problem, critical,"),
         ({"page": "0"}, "page=0 must be a whole number from 1 to 1000000"),
         ({"page": "x"}, "page=x must be"),
         ({"page": "9" * 5000}, "must be a whole number"),

@@ -119,7 +119,7 @@ def test_bars_tell_status_by_shape_and_words_too(browser: Browser, served: Serve
     with opened(browser, served, "/?q=failed-once") as page:
         chart = page.locator("li.source svg.chart")
         assert chart.get_attribute("role") == "img"
-        assert chart.get_attribute("aria-label") == "The last 2 runs, the newest on the right: SUCCEEDED, FAILED"
+        assert chart.get_attribute("aria-label") == "The last 2 runs, newest on the right: SUCCEEDED, FAILED"
         assert chart.locator("g.bad path").count() == 1
         assert chart.locator("g.bad title").text_content() == "FAILED, 10 min, 2026-09-21 13:03:20 UTC"
         heights = chart.locator("g rect").evaluate_all("all => all.map(e => +e.getAttribute('height'))")
@@ -150,7 +150,7 @@ def test_filters_act_as_one_types_without_loading_the_page_anew(browser: Browser
         assert page.evaluate("window.same") is True
         page.get_by_label("Search").fill("no such thing")
         page.clock.run_for(200)
-        expect(page.locator("#sources")).to_contain_text("No data source is like that")
+        expect(page.locator("#sources")).to_contain_text("No data source matches the filters")
 
 
 def test_links_within_the_page_and_to_one_source_do_what_they_say(browser: Browser, served: Served) -> None:
@@ -176,7 +176,7 @@ def test_filters_work_without_javascript(browser: Browser, served: Served) -> No
         assert not page.locator("#refreshing").is_visible()
         page.get_by_label("Search").fill("never-synced")
         page.locator("select[name=state]").select_option("Warning")
-        page.get_by_role("button", name="Show").click()
+        page.get_by_role("button", name="Apply").click()
         assert names(page) == ["never-synced"]
         assert page.get_by_label("Search").input_value() == "never-synced"
         page.locator("#all").click()
@@ -334,7 +334,7 @@ def test_the_page_keeps_itself_up_to_date_and_leaves_people_alone(browser: Brows
         context.set_offline(True)
         page.clock.run_for(16_000)
         expect(page.locator("#offline")).to_have_text(
-            "The exporter does not answer. What is shown is as of 2026-09-21 14:13:20 UTC."
+            "The exporter does not respond. This page is as of 2026-09-21 14:13:20 UTC."
         )
         context.set_offline(False)
         page.clock.run_for(16_000)
@@ -369,5 +369,5 @@ def test_a_stale_source_is_flagged_in_words(browser: Browser) -> None:
     old = replace(shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=5), polled=60), poll_succeeded=False)
     with serving(Exhibit.of([old])) as site, opened(browser, site) as page:
         assert page.locator(".fresh").inner_text().split() == ["Polled", "1", "min", "ago", "last", "poll", "failed"]
-        assert page.locator("h1").inner_text() == "Nothing is known to be wrong"
-        assert page.get_by_text("1 out of date", exact=True).is_visible()
+        assert page.locator("h1").inner_text() == "No known problems"
+        assert page.get_by_text("1 stale", exact=True).is_visible()

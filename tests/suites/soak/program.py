@@ -155,7 +155,7 @@ class Soak:
             assert self.page(path="/"), "the status page is empty"
 
     def _vitals(self) -> Vitals:
-        polls, failed = self._telemetry.polls(TARGET)
+        polls, failed = self._telemetry.poll_counts(TARGET)
         assert not failed, f"{failed} of {polls} polls failed, and nothing was wrong"
         series = gzip.decompress(self.page()).count(b"\n")
         blocks, resident = settled_memory()

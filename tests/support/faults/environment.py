@@ -105,7 +105,7 @@ class Environment:
         """Start the program."""
         overrides = Overrides(host=self.host, random=random.Random(1))
         config = Config.model_validate(self._config())
-        self.exporter = Exporter(config, [], telemetry=Telemetry(of_process=False), overrides=overrides)
+        self.exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
         self.exporter.start_polling()
 
     def start_jobs(self) -> None:
