@@ -131,6 +131,7 @@ PASSING = (
         "tests/test_good.py",
         'def test_it() -> None:\n    """A poll returns."""\n    assert "nobody gives it" in "that is anew"\n',
     ),
+    Example("good.html", '{{ "up" if source is none else "down" if source else "none" }}\n'),
     Example("tests/rules.yaml", "summary: it is gone\n"),
     Example("data.json", '{"it": "gives nobody that"}\n'),
 )

@@ -16,7 +16,8 @@ ANNOTATIONS = {"summary", "description"}
 MARKUP = re.compile(
     r"<(script|style)\b.*?</\1>|<(?:\{\{.*?\}\}|\{%.*?%\}|[^<>{])*>|\{%.*?%\}|\{\{.*?\}\}|\{#|#\}|&\w+;", re.DOTALL
 )
-PHRASE = re.compile(r'"[^"<>]+ [^"<>]+ [^"<>]+"')
+MIN_PHRASE_WORDS = 3
+QUOTED = re.compile(r'"[^"<>]*"')
 
 
 def yaml_fragments(source: str, *, messages: bool) -> Iterator[Fragment]:
@@ -46,13 +47,14 @@ def _scalars(node: yaml.Node | None, key: str = "") -> Iterator[tuple[str, yaml.
 
 
 def html_fragments(source: str) -> Iterator[Fragment]:
-    """Yield the text of a Jinja template; in its markup only quoted phrases of at least three words are text."""
+    """Yield the text of a Jinja template; in its markup only quoted phrases are text."""
     yield Fragment(0, MARKUP.sub(_phrases, source))
 
 
 def _phrases(markup: re.Match[str]) -> str:
     """Return markup with everything replaced by spaces, except for quoted phrases."""
     text = [" "] * len(markup[0])
-    for phrase in PHRASE.finditer("" if markup[1] else markup[0]):
-        text[phrase.start() : phrase.end()] = phrase[0]
+    for phrase in QUOTED.finditer("" if markup[1] else markup[0]):
+        if len(phrase[0].split()) >= MIN_PHRASE_WORDS:
+            text[phrase.start() : phrase.end()] = phrase[0]
     return "".join(text)
