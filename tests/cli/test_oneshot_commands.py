@@ -115,7 +115,7 @@ def test_discover_keeps_connections_and_says_what_it_could_not_see(service: Simu
     assert (a.name, a.role_arn, len(a.data_sources)) == ("a", role, 14)
     assert (b.name, len(b.data_sources)) == ("b", 0)
     assert "    # 14 more data sources are already listed above\n" in done.stdout
-    assert "could not be looked into: application support" in done.stdout
+    assert "listing failed: application support" in done.stdout
     assert "AccessDeniedException" in done.stderr
     service.faults.add("expired_token")
     done = run(service, tmp_path, "discover")

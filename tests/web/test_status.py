@@ -204,8 +204,8 @@ def test_empty_states_say_why() -> None:
     refused.health = replace(HEALTH, targets=(down,), unready="no poll has succeeded yet")
     page = page_of(refused)
     assert "The exporter needs attention" in page
-    assert "Target production cannot be reached, or denies access (ListApplications: AccessDeniedException)" in page
-    assert "What is said above is in the way." in page
+    assert "Target production is unreachable or denies access (ListApplications: AccessDeniedException)" in page
+    assert "See the problems above." in page
 
 
 def test_nothing_is_called_fine_that_is_not_known() -> None:
