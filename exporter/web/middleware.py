@@ -1,4 +1,4 @@
-"""What holds for every answer, whichever endpoint gives it."""
+"""Rules for all responses: a limit for request bodies, common headers, and a short text in place of a traceback."""
 
 from __future__ import annotations
 
@@ -10,98 +10,83 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = structlog.get_logger()
 
-MAX_BODY_BYTES = 4096  # nothing here reads a body; curl and browsers may send a small one all the same
-
-
-# The server takes a piece only when the client has taken those before it: a whole body at once would be copied into
-# the transport's buffer, which large and stalled responses leave too fragmented to be used again.
-PIECE_BYTES = 256 * 1024
-
-
+MAX_BODY_BYTES = 4096  # no endpoint reads a body, but curl and browsers may send a small one
 CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 
 
 class HasHeaders(Protocol):
-    """Whatever knows the configured headers of the moment."""
+    """The current headers of the web config."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Give the headers of every answer."""
+        """The headers to add to every response."""
 
 
 class SecurityMiddleware:
-    """Refuse large bodies, forbid content sniffing, add headers, and keep tracebacks in the log."""
+    """Rejects large request bodies, forbids content sniffing, adds headers, and keeps tracebacks in the log."""
 
     def __init__(self, app: ASGIApp, web_config: HasHeaders | None = None) -> None:
-        """`access` knows the headers that are configured."""
         self._app = app
         self._web_config = web_config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._web_config.headers if self._web_config else {})
+        response = _SendWithHeaders(send, self._web_config.headers if self._web_config else {})
         app = _too_large if _has_large_body(Headers(scope=scope)) else self._app
         try:
-            await app(scope, receive, answer.send)
+            await app(scope, receive, response.send)
         except Exception:
             logger.exception("request failed", method=scope["method"], path=scope["path"])
-            if answer.started:
-                raise  # half an answer must end as a broken connection, not as a short but complete one
-            await _failed(scope, receive, answer.send)
+            if response.has_started:
+                raise  # so that the server breaks the connection: a partial response must not look complete
+            await _failed(scope, receive, response.send)
 
 
-class _Answer:
-    """The way out to the client: adds the common headers, and remembers whether an answer began."""
+class _SendWithHeaders:
+    """An ASGI `send` that adds the common headers, and records whether the response has started."""
 
     def __init__(self, send: Send, configured: Mapping[str, str]) -> None:
         self._send = send
         self._configured = configured
-        self.started = False
+        self.has_started = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
-            headers = MutableHeaders(scope=message)
-            headers["X-Content-Type-Options"] = "nosniff"
-            for name, value in self._configured.items():
-                if name == CONTENT_SECURITY_POLICY:
-                    headers.append(name, value)  # beside a page's own: browsers hold a page to both
-                else:
-                    headers[name] = value
-        for piece in _pieces(message):
-            await self._send(piece)
+            self.has_started = True
+            self._add_headers(MutableHeaders(scope=message))
+        await self._send(message)
 
-
-def _pieces(message: Message) -> Iterator[Message]:
-    body: bytes = message.get("body", b"")
-    yield {**message, "body": body[:PIECE_BYTES], "more_body": True} if len(body) > PIECE_BYTES else message
-    for start in range(PIECE_BYTES, len(body), PIECE_BYTES):
-        end = start + PIECE_BYTES
-        yield {**message, "body": body[start:end], "more_body": end < len(body) or message.get("more_body", False)}
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        headers["X-Content-Type-Options"] = "nosniff"
+        for name, value in self._configured.items():
+            if name == CONTENT_SECURITY_POLICY:
+                headers.append(name, value)  # in addition to the page's own policy: browsers enforce both
+            else:
+                headers[name] = value
 
 
 def _has_large_body(headers: Headers) -> bool:
     if "transfer-encoding" in headers:
-        return True  # its length is anybody's guess
-    return int(headers.get("content-length", "0")) > MAX_BODY_BYTES  # h11 lets nothing but digits through
+        return True  # its length is unknown
+    return int(headers.get("content-length", "0")) > MAX_BODY_BYTES  # h11 rejects values that are not digits
 
 
-# Closing spares us from reading the rest, whatever its length.
+# Closes the connection, so that the server does not have to read the rest of the body.
 _too_large = PlainTextResponse(
-    "The body is too large: send none.\n",
+    f"Request body too large: at most {MAX_BODY_BYTES} bytes are accepted.\n",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     headers={"Connection": "close"},
 )
 _failed = PlainTextResponse(
-    "Internal error: the log of the exporter has the details.\n",
+    "Internal error: see the log of the exporter.\n",
     HTTPStatus.INTERNAL_SERVER_ERROR,
 )

@@ -1,7 +1,17 @@
-"""A body that is given in pieces, and is never one object in memory."""
+"""Responses whose bodies are sent in chunks of a limited size, so that slow clients hold little memory.
+
+The server copies each chunk into the write buffer of the connection. It accepts the next chunk only when the client has
+read almost all of that buffer. The invariant: however large a response is, a client that does not read it holds at most
+one chunk and what the buffer had before (64 KiB, under TLS 512 KiB), besides the buffer of its socket. The pieces
+themselves are shared by all responses.
+
+Example: 64 clients (`Limits.unread`) request 34 MB and do not read. Together they hold at most 16 MiB. With the body as
+one chunk, they would hold 2 GB, and copies of that size leave the heap fragmented after the clients are dropped.
+"""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -11,33 +21,39 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-SMALL_BYTES = 192 * 1024  # a third faster than 64 KiB; more is no faster, and is what a stalled client holds in memory
+# Each chunk costs the server some work, however small it is: chunks of 192 KiB take a third less time than chunks of
+# 64 KiB. Larger ones are not faster.
+CHUNK_BYTES = 192 * 1024
 
 
 class ChunkedResponse(Response):
-    """Answer with a body of known length, the pieces of which others may be given at the same time."""
+    """A response with a body of known length, in chunks of at most `CHUNK_BYTES`."""
 
-    def __init__(self, pieces: Sequence[bytes], headers: Mapping[str, str]) -> None:
+    def __init__(self, pieces: Sequence[bytes], headers: Mapping[str, str], status_code: int = HTTPStatus.OK) -> None:
         length = sum(len(piece) for piece in pieces)
-        super().__init__(headers={**headers, "Content-Length": str(length)})
+        super().__init__(headers={**headers, "Content-Length": str(length)}, status_code=status_code)
         self._pieces = pieces
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI's)
-        """Answer one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (the ASGI interface)
+        """Send the response."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for piece in _gathered(self._pieces):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        for chunk in _chunks(self._pieces):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _gathered(pieces: Sequence[bytes]) -> Iterator[bytes]:
-    """Put small pieces together: each costs the server some work, however short."""
-    small: list[bytes] = []
+def _chunks(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the pieces, joined where they are small and split where they are large."""
+    pending: list[bytes] = []
     length = 0
     for piece in pieces:
-        if length + len(piece) > SMALL_BYTES:
-            yield b"".join(small)
-            small, length = [], 0
-        small.append(piece)
-        length += len(piece)
-    yield b"".join(small)
+        if pending and length + len(piece) > CHUNK_BYTES:
+            yield b"".join(pending)
+            pending, length = [], 0
+        if len(piece) > CHUNK_BYTES:
+            yield from (piece[start : start + CHUNK_BYTES] for start in range(0, len(piece), CHUNK_BYTES))
+        else:
+            pending.append(piece)
+            length += len(piece)
+    if pending:
+        yield b"".join(pending)

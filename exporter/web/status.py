@@ -1,4 +1,4 @@
-"""The status page and the same facts as JSON, made in a thread of their own from what is known now."""
+"""The endpoints of the status page and of the JSON API, which return the same data."""
 
 from __future__ import annotations
 
@@ -8,34 +8,37 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 
 from exporter.exposition.negotiation import accepts_gzip
 from exporter.status import Query, QueryError, yielding_gil
+from exporter.status.query import MAX_PAGE_SIZE
 from exporter.web.page import DEFAULT_PAGE_SIZE
+from exporter.web.responses import ChunkedResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from exporter.status import StatusDocument
     from exporter.web.page import StatusPage
 
-SOURCES_AN_ANSWER = 1000  # where nobody asks for another number
-# One at a time: a page is made within moments, and whoever asks for a hundred shall not hold up scrapes.
-AT_ONCE = 1
+# One at a time for each endpoint. A page takes a fraction of a second, and a client that requests a hundred of them
+# must not delay scrapes.
+CONCURRENT_RENDERINGS = 1
 GZIP_LEVEL = 1
 
 _HEADERS = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", "Referrer-Policy": "no-referrer"}
 
 
-def page_endpoint(overview: StatusDocument, page: StatusPage) -> Callable[[Request], Awaitable[Response]]:
-    """Give the endpoint for people."""
+def page_endpoint(status: StatusDocument, page: StatusPage) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of the status page."""
 
     def render(query: Query) -> bytes:
-        document = overview.document(query)
-        return page.render(document, overview.choices())
+        document = status.document(query)
+        return page.render(document, status.choices())
 
     headers = {
         **_HEADERS,
@@ -45,44 +48,44 @@ def page_endpoint(overview: StatusDocument, page: StatusPage) -> Callable[[Reque
     return _endpoint(render, DEFAULT_PAGE_SIZE, headers)
 
 
-def sources_endpoint(overview: StatusDocument) -> Callable[[Request], Awaitable[Response]]:
-    """Give the endpoint for programs."""
+def sources_endpoint(status: StatusDocument) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of the JSON API."""
 
     def render(query: Query) -> bytes:
-        return _json(overview.document(query))
+        return _json(status.document(query))
 
-    return _endpoint(render, SOURCES_AN_ANSWER, {**_HEADERS, "Content-Type": "application/json"})
+    return _endpoint(render, MAX_PAGE_SIZE, {**_HEADERS, "Content-Type": "application/json"})
 
 
 def _endpoint(
-    render: Callable[[Query], bytes], page_size: int, headers: dict[str, str]
+    render: Callable[[Query], bytes], page_size: int, headers: Mapping[str, str]
 ) -> Callable[[Request], Awaitable[Response]]:
-    limiter = CapacityLimiter(AT_ONCE)
+    limiter = CapacityLimiter(CONCURRENT_RENDERINGS)
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             query = Query.parse(request.query_params, page_size)
         except QueryError as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.BAD_REQUEST)
-        zips = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
+        compress = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
 
-        def make() -> bytes:
+        def render_body() -> bytes:
             body = render(query)
-            return gzip.compress(body, GZIP_LEVEL, mtime=0) if zips else body
+            return gzip.compress(body, GZIP_LEVEL, mtime=0) if compress else body
 
-        body = await to_thread.run_sync(make, abandon_on_cancel=True, limiter=limiter)
-        return Response(body, headers={**headers, "Content-Encoding": "gzip"} if zips else headers)
+        body = await to_thread.run_sync(render_body, abandon_on_cancel=True, limiter=limiter)
+        return ChunkedResponse([body], {**headers, "Content-Encoding": "gzip"} if compress else headers)
 
-    return answer
+    return respond
 
 
 def _json(document: dict[str, Any]) -> bytes:
-    """Write one source after the other, the rest before them."""
+    """Return a document as JSON, with the data sources at the end, and release the GIL between them."""
     rest = _dump({name: value for name, value in document.items() if name != "data_sources"})
     sources = ",".join(_dump(source) for source in yielding_gil(document["data_sources"]))
     return f'{rest[:-1]},"data_sources":[{sources}]}}\n'.encode("ascii")
 
 
-def _dump(thing: object) -> str:
-    # ASCII alone: what AWS may answer has characters that are no UTF-8, and "NaN" would be no JSON.
-    return json.dumps(thing, separators=(",", ":"), allow_nan=False)
+def _dump(value: object) -> str:
+    # ASCII, because texts from AWS may contain lone surrogates, which UTF-8 cannot encode. NaN would not be valid JSON.
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
