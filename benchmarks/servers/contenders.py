@@ -45,7 +45,7 @@ def make_app(page: str) -> ASGIApp:
     """Return the exporter's own application, with a synthetic page. Its status page must not be requested."""
     status_document = cast("Any", None)
     return create_app(
-        AppServices(SyntheticExposition(SIZES[page]), status_document, healthy=lambda: None, ready=lambda: None)
+        AppServices(SyntheticExposition(SIZES[page]), status_document, lambda: None, lambda: None)
     )
 
 

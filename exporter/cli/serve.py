@@ -78,7 +78,7 @@ def reload(
     """
     try:
         loaded = reread()
-        if web_config and (web_problems := web_config.look(is_asked_for=True)):
+        if web_config and (web_problems := web_config.check(reports_problems=True)):
             raise ConfigError(web_problems)  # noqa: TRY301 (handled like the errors of the other file)
         exporter.apply(loaded.config)
     except ConfigError as error:

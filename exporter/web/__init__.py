@@ -1,1 +1,1 @@
-"""The HTTP side: what people and Prometheus ask of the exporter."""
+"""The HTTP side of the exporter: metrics, the status page, the JSON API, health and readiness."""

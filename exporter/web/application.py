@@ -1,6 +1,6 @@
-"""The web application: metrics, the status page and its facts as JSON, health and readiness.
+"""The web application: metrics, the status page, the JSON API, health and readiness.
 
-It knows nothing of polling or of AWS: what it serves is handed to it as a `Site`.
+The application does not depend on polling or AWS: it receives everything that it serves as `AppServices`.
 """
 
 from __future__ import annotations
@@ -38,51 +38,51 @@ HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
 
-# Renders share one interpreter lock: more of them at once are not faster, and each holds a whole exposition in memory.
-RENDERS_AT_ONCE = 4
+# Renderings share one interpreter lock. More of them at a time are not faster, and each holds an exposition in memory.
+CONCURRENT_RENDERINGS = 4
 
 
 class MetricsRenderer(Protocol):
-    """Whatever can render the metrics; called from several threads at once."""
+    """Renders the metrics. Must be thread-safe."""
 
     def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], Mapping[str, str]]:
-        """Give the body in pieces, and its Content-Type and Content-Encoding headers, as the client asked for it."""
+        """Return the body in pieces, and its headers, for these Accept and Accept-Encoding headers of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppServices:
-    """What the application serves.
+    """Everything that the application serves.
 
-    `healthy` and `ready` give None when fine, else the reason in words; `reload` gives the problems that kept the
-    former configuration in force; `access` is the web config, None where everybody may ask.
+    `unhealthy` and `unready` return a reason, or None. `reload` applies the configuration again, and returns the
+    problems that kept the previous one. Without a `web_config`, requests need no password.
     """
 
     exposition: MetricsRenderer
-    overview: StatusDocument
-    healthy: Callable[[], str | None]
-    ready: Callable[[], str | None]
+    status: StatusDocument
+    unhealthy: Callable[[], str | None]
+    unready: Callable[[], str | None]
     telemetry_path: str = "/metrics"
     reload: Callable[[], Sequence[str]] | None = None
     web_config: WebConfigReloader | None = None
 
 
-def create_app(site: AppServices) -> Starlette:
-    """Build the ASGI application that serves a site."""
-    _check_telemetry_path(site.telemetry_path)
-    links = {"Metrics": site.telemetry_path, "JSON": SOURCES_PATH, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
+def create_app(services: AppServices) -> Starlette:
+    """Return the ASGI application; raise StartupError if the telemetry path is invalid."""
+    _check_telemetry_path(services.telemetry_path)
+    links = {"Metrics": services.telemetry_path, "JSON": SOURCES_PATH, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
     endpoints = {
-        STATUS_PATH: page_endpoint(site.overview, StatusPage(links)),
-        SOURCES_PATH: sources_endpoint(site.overview),
-        HEALTHY_PATH: _verdict_endpoint(site.healthy, "Healthy"),
-        READY_PATH: _verdict_endpoint(site.ready, "Ready"),
-        site.telemetry_path: _metrics_endpoint(site.exposition),
+        STATUS_PATH: page_endpoint(services.status, StatusPage(links)),
+        SOURCES_PATH: sources_endpoint(services.status),
+        HEALTHY_PATH: _health_endpoint(services.unhealthy, "Healthy"),
+        READY_PATH: _health_endpoint(services.unready, "Ready"),
+        services.telemetry_path: _metrics_endpoint(services.exposition),
     }
     routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
-    if site.reload:
-        routes.append(Route(RELOAD_PATH, _reload_endpoint(site.reload), methods=["POST", "PUT"]))
-    middleware = [Middleware(SecurityMiddleware, site.web_config)]
-    if site.web_config:
-        middleware.append(Middleware(BasicAuthMiddleware, site.web_config, {HEALTHY_PATH, READY_PATH}))
+    if services.reload:
+        routes.append(Route(RELOAD_PATH, _reload_endpoint(services.reload), methods=["POST", "PUT"]))
+    middleware = [Middleware(SecurityMiddleware, services.web_config)]
+    if services.web_config:
+        middleware.append(Middleware(BasicAuthMiddleware, services.web_config, {HEALTHY_PATH, READY_PATH}))
     app = Starlette(routes=routes, middleware=middleware)
     app.router.redirect_slashes = False
     return app
@@ -90,16 +90,16 @@ def create_app(site: AppServices) -> Starlette:
 
 def _check_telemetry_path(path: str) -> None:
     if not path.startswith("/") or set(path) & set("?#{}"):
-        raise StartupError(f"--web.telemetry-path {path!r} must begin with / and have none of the characters ? # {{ }}")
+        raise StartupError(f"--web.telemetry-path {path!r} must start with / and contain none of ? # {{ }}")
     if path in {SOURCES_PATH, HEALTHY_PATH, READY_PATH, RELOAD_PATH}:
-        raise StartupError(f"--web.telemetry-path {path!r} is taken; choose another, such as /metrics")
+        raise StartupError(f"--web.telemetry-path {path!r} is reserved; choose another, such as /metrics")
 
 
 def _metrics_endpoint(exposition: MetricsRenderer) -> Endpoint:
-    limiter = CapacityLimiter(RENDERS_AT_ONCE)
+    limiter = CapacityLimiter(CONCURRENT_RENDERINGS)
 
-    # A large fleet's first render takes tens of milliseconds: in a thread it delays nobody else's handshake, health
-    # check or scrape. One that never ends must not hold up a stop: abandon.
+    # In a thread, because the first rendering for many data sources takes tens of milliseconds, during which the event
+    # loop would serve no other client. A rendering that hangs must not delay a stop, so it is abandoned.
     async def metrics(request: Request) -> Response:
         pieces, headers = await to_thread.run_sync(
             exposition.render,
@@ -113,24 +113,24 @@ def _metrics_endpoint(exposition: MetricsRenderer) -> Endpoint:
     return metrics
 
 
-def _verdict_endpoint(reason_against: Callable[[], str | None], word: str) -> Endpoint:
-    async def verdict(_request: Request) -> Response:
+def _health_endpoint(reason_against: Callable[[], str | None], word: str) -> Endpoint:
+    async def health(_request: Request) -> Response:
         reason = reason_against()
         if reason is None:
             return PlainTextResponse(f"{word}\n")
         return PlainTextResponse(f"{reason}\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
-    return verdict
+    return health
 
 
 def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
-    limiter = CapacityLimiter(1)  # anyone may ask, and reading a large configuration is work
+    limiter = CapacityLimiter(1)  # every client can request reloads, and a large configuration takes CPU time to read
 
-    async def reloading(_request: Request) -> Response:
+    async def respond(_request: Request) -> Response:
         problems = await to_thread.run_sync(reload, limiter=limiter)
         if not problems:
             return PlainTextResponse("Configuration reloaded.\n")
-        text = "The configuration was not reloaded, and the former is still in force:\n"
-        return PlainTextResponse(text + "".join(f"{line}\n" for line in problems), HTTPStatus.INTERNAL_SERVER_ERROR)
+        lines = ["Configuration reload failed, keeping the previous one:", *problems]
+        return PlainTextResponse("".join(f"{line}\n" for line in lines), HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    return reloading
+    return respond

@@ -1,4 +1,12 @@
-"""Basic authentication against bcrypt hashes, at a cost that neither tells who exists nor lets a flood stop scrapes."""
+"""Basic authentication with bcrypt, without revealing user names, and without letting many requests delay scrapes.
+
+A bcrypt check takes about 50 ms of CPU time on purpose. Three rules limit what it costs:
+
+- A password that was verified once is compared with a keyed digest after that. So Prometheus pays for bcrypt once.
+- Only one check runs at a time, and one of each client address waits for it at most. So an address that sends many
+  wrong passwords delays another address by one check.
+- The numbers of waiting requests are limited, in total and for each address. Further requests get status 429.
+"""
 
 from __future__ import annotations
 
@@ -20,115 +28,120 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-MAX_WAITING = 100  # for bcrypt, which takes some 50 ms for each
-MAX_WAITING_OF_ONE = 5  # of one client address
-_BCRYPT_READS = 72  # bytes of a password: the algorithm never sees the others
+MAX_WAITING = 100  # requests that wait for bcrypt
+MAX_WAITING_PER_ADDRESS = 5
+_BCRYPT_MAX_BYTES = 72  # bcrypt ignores the rest of a password
 
 
 class Users:
-    """Who may ask, by name and bcrypt hash, and which password each was last seen to have."""
+    """The users with their bcrypt hashes, and a keyed digest of the password that was last verified for each."""
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
         self._hashes = {name.encode(): hashed.encode() for name, hashed in hashes.items()}
         self._key = secrets.token_bytes()
         self._verified: dict[bytes, bytes] = {}
-        self._nobody = secrets.token_bytes()
+        self._no_digest = secrets.token_bytes()  # equal to no digest, for users without a verified password
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
 
-    def is_known(self, name: bytes, password: bytes) -> bool:
-        """Tell at once whether this password was verified before."""
-        return hmac.compare_digest(self._verified.get(name, self._nobody), self._digest(password))
+    def was_verified(self, name: bytes, password: bytes) -> bool:
+        """Return whether this password was verified before; fast."""
+        return hmac.compare_digest(self._verified.get(name, self._no_digest), self._digest(password))
 
     def verify(self, name: bytes, password: bytes) -> bool:
-        """Tell whether a password is right, in the same time for users that do not exist; takes long on purpose."""
+        """Return whether a password is correct, after the same time for unknown users; slow on purpose."""
         hashed = self._hashes.get(name)
-        # For who does not exist the hash of somebody else is tried, always the same for the same name: where costs
-        # differ, the time tells nothing either.
-        is_right = bcrypt.checkpw(password[:_BCRYPT_READS], hashed or self._stand_in(name))
-        if hashed is None or not is_right:
+        # An unknown name is checked against the hash of another user. The same name always gets the same hash, so that
+        # the duration does not reveal unknown names where the hashes have different costs.
+        is_correct = bcrypt.checkpw(password[:_BCRYPT_MAX_BYTES], hashed or self._substitute(name))
+        if hashed is None or not is_correct:
             return False
         self._verified[name] = self._digest(password)
         return True
 
-    def _stand_in(self, name: bytes) -> bytes:
+    def _substitute(self, name: bytes) -> bytes:
         hashes = list(self._hashes.values())
         return hashes[int.from_bytes(self._digest(name)) % len(hashes)]
 
     def _digest(self, text: bytes) -> bytes:
-        return hmac.digest(self._key, text[:_BCRYPT_READS], "sha256")
+        return hmac.digest(self._key, text[:_BCRYPT_MAX_BYTES], "sha256")
 
 
 class HasUsers(Protocol):
-    """Whatever knows the users of the moment."""
+    """The current users of the web config."""
 
     @property
     def users(self) -> Users:
-        """Give the users; none for a server that is open to everyone."""
+        """The users; without any, requests need no password."""
 
 
 class BasicAuthMiddleware:
-    """Ask for a user's password on every path but a few."""
+    """Requires the password of a user for all paths except the public ones."""
 
-    def __init__(self, app: ASGIApp, web_config: HasUsers, free: Collection[str]) -> None:
-        """`free` has the paths that answer to everyone."""
+    def __init__(self, app: ASGIApp, web_config: HasUsers, public_paths: Collection[str]) -> None:
         self._app = app
         self._web_config = web_config
-        self._free = free
-        self._bcrypt = Lock()
-        self._of_address: dict[str, Lock] = {}
+        self._public_paths = public_paths
+        self._bcrypt_lock = Lock()
+        self._address_locks: dict[str, Lock] = {}
         self._waiting: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        app = self._app if scope["type"] != "http" or scope["path"] in self._free else await self._gate(scope)
+        """Respond to one request."""
+        is_public = scope["type"] != "http" or scope["path"] in self._public_paths
+        app = self._app if is_public else await self._authenticate(scope)
         await app(scope, receive, send)
 
-    async def _gate(self, scope: Scope) -> ASGIApp:
+    async def _authenticate(self, scope: Scope) -> ASGIApp:
+        """Return the application if the request has a valid password, or else the response that rejects it."""
         users = self._web_config.users
         if not users:
             return self._app
-        given = _credentials(Headers(scope=scope).get("authorization", ""))
-        if given is None:
+        credentials = _credentials(Headers(scope=scope).get("authorization", ""))
+        if credentials is None:
             return _unauthorized
-        if users.is_known(*given):
+        if users.was_verified(*credentials):
             return self._app
         address = (scope.get("client") or ("",))[0]
-        if self._waiting.total() >= MAX_WAITING or self._waiting[address] >= MAX_WAITING_OF_ONE:
-            return _too_many
-        return self._app if await self._verify(users, given, address) else _unauthorized
+        if self._waiting.total() >= MAX_WAITING or self._waiting[address] >= MAX_WAITING_PER_ADDRESS:
+            return _too_many_requests
+        return self._app if await self._verify(users, credentials, address) else _unauthorized
 
-    async def _verify(self, users: Users, given: tuple[bytes, bytes], address: str) -> bool:
-        """Let bcrypt decide, once at a time in all, addresses taking turns: whoever asks most waits longest."""
+    async def _verify(self, users: Users, credentials: tuple[bytes, bytes], address: str) -> bool:
+        """Return whether the credentials are valid, after the checks that were requested before."""
         self._waiting[address] += 1
         try:
-            async with self._of_address.setdefault(address, Lock()), self._bcrypt:
-                return users.is_known(*given) or await to_thread.run_sync(users.verify, *given, abandon_on_cancel=True)
+            async with self._address_locks.setdefault(address, Lock()), self._bcrypt_lock:
+                if users.was_verified(*credentials):  # by a request that waited too
+                    return True
+                return await to_thread.run_sync(users.verify, *credentials, abandon_on_cancel=True)
         finally:
             self._waiting[address] -= 1
             if not self._waiting[address]:
                 del self._waiting[address]
-                self._of_address.pop(address, None)
+                self._address_locks.pop(address, None)
 
 
 def _credentials(header: str) -> tuple[bytes, bytes] | None:
-    """Read the name and password of an Authorization header; None where there are none."""
+    """Return the name and the password in an Authorization header; None if it has no valid ones."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
         name, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
-    except (NotBase64, ValueError):  # ValueError for what is not ASCII
+    except (NotBase64, ValueError):  # ValueError: not ASCII
         return None
     return (name, password) if colon else None
 
 
 _unauthorized = PlainTextResponse(
-    "Unauthorized: give a user name and password of basic_auth_users.\n",
+    "Unauthorized: a user name and password of basic_auth_users are required.\n",
     HTTPStatus.UNAUTHORIZED,
     headers={"WWW-Authenticate": 'Basic realm="qbusiness-exporter", charset="UTF-8"'},
 )
-_too_many = PlainTextResponse(
-    "Too many passwords to check at once: try again.\n", HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "5"}
+_too_many_requests = PlainTextResponse(
+    "Too many password checks in progress: try again later.\n",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    headers={"Retry-After": "5"},
 )

@@ -1,4 +1,4 @@
-"""The web config in force: who may connect and ask, reread from its files so that what is rotated applies by itself."""
+"""The current web config, which is reloaded when its files change, such as a rotated certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from exporter.config import load_web
 from exporter.errors import ConfigError
 from exporter.web.basic_auth import Users
-from exporter.web.tls import CurrentContext, context_of
+from exporter.web.server.tls import CurrentContext, context_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,84 +21,87 @@ if TYPE_CHECKING:
 
     from exporter.config import LoadedWeb
     from exporter.errors import ConfigProblem
-    from exporter.web.tls import TlsContext
+    from exporter.web.server.tls import TlsContext
 
-LOOK_EVERY = 1.0  # seconds; a look reads four small files at most
+CHECK_INTERVAL = 1.0  # seconds; a check reads at most four small files
 
 logger = structlog.get_logger()
 
 
 class WebConfigReloader:
-    """What a web config file says, for as long as the server runs; building it raises ConfigError with every problem.
+    """The web config while the server runs. Building it raises ConfigError with every problem.
 
-    The files are read again and again, and not only when their times and sizes change, which not every way of
-    replacing a file does. What is wrong in two looks at the same content is said once, and changes nothing: in one
-    look, files may be caught half written.
+    Each check reads the content of the files, because not every way to replace a file changes its size or its time. A
+    problem is logged once, when a second check finds the same content: the first check may have read a file that was
+    only partly written. Example: the new certificate has been written, and the new key has not.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._looking = threading.Lock()
+        self._check_lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="web-config", daemon=True)
-        self._seen = _Files()
+        self._files = _Files()
         self._problems: list[ConfigProblem] = []
-        self._is_said = False
-        self._tls_changed = self._applied = self._refused = _nothing
-        self._in_force = self._read()
-        context = self._in_force.context
+        self._problems_reported = False
+        self._tls_changed = self._applied = self._refused = _do_nothing
+        self._current = self._load()
+        context = self._current.context
         self.ssl_context = CurrentContext(context) if context else None
-        self.users = Users(self._in_force.hashes)
+        self.users = Users(self._current.hashes)
 
     @property
     def warnings(self) -> tuple[ConfigProblem, ...]:
-        """Give what is unwise."""
-        return self._in_force.loaded.warnings
+        """The settings that are not recommended."""
+        return self._current.loaded.warnings
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Give the headers of every answer."""
-        return self._in_force.headers
+        """The headers of every response."""
+        return self._current.headers
 
     def summary(self) -> str:
-        """Say in a line who may ask."""
-        tls = self._in_force.loaded.config.tls_server_config
+        """Return one line about the access that the web config allows."""
+        tls = self._current.loaded.config.tls_server_config
         scheme = f"TLS, client certificates: {tls.client_auth_type}" if tls and self.ssl_context else "no TLS"
-        return f"{scheme}; users: {len(self._in_force.hashes)}"
+        return f"{scheme}; users: {len(self._current.hashes)}"
 
     def watch(self, tls_changed: Callable[[], None], applied: Callable[[], None], refused: Callable[[], None]) -> None:
-        """Begin to look for changes, and call back when TLS changes, a change was applied, and one could not be."""
+        """Start to check the files every second, and call back when TLS changes, and after each reload."""
         self._tls_changed, self._applied, self._refused = tls_changed, applied, refused
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._stopping.set()
 
-    def look(self, *, is_asked_for: bool = False) -> list[ConfigProblem]:
-        """Apply what changed; gives what keeps it from being applied. Who asks for it says himself what that is."""
-        with self._looking:
-            if self._seen.have_changed():
-                self._problems, self._is_said = self._apply(), is_asked_for
-            elif self._problems and not self._is_said:
-                self._say()
+    def check(self, *, reports_problems: bool = False) -> list[ConfigProblem]:
+        """Apply the files if they have changed; return the problems that prevent this.
+
+        A caller that `reports_problems` itself prevents that they are logged here too.
+        """
+        with self._check_lock:
+            if self._files.have_changed():
+                self._problems, self._problems_reported = self._apply(), reports_problems
+            elif self._problems and not self._problems_reported:
+                self._report_problems()
             return self._problems
 
     def _watch(self) -> None:
-        while not self._stopping.wait(LOOK_EVERY):
+        while not self._stopping.wait(CHECK_INTERVAL):
             try:
-                self.look()
+                self.check()
             except Exception:
-                logger.exception("web config is not reread any more: restart to apply changes")
+                logger.exception("web config watch failed, changes need a restart")
                 self._refused()
                 return
 
     def _apply(self) -> list[ConfigProblem]:
         try:
-            new = self._read(self._in_force)
+            new = self._load(self._current)
         except ConfigError as error:
             return error.problems
-        old, self._in_force = self._in_force, new
+        old, self._current = self._current, new
         changed = []
         if new.hashes != old.hashes:
             changed.append("basic_auth_users")
@@ -111,36 +114,36 @@ class WebConfigReloader:
             self._tls_changed()
         for warning in new.loaded.warnings:
             logger.warning("configuration warning", problem=str(warning))
-        if changed or (self._problems and self._is_said):
-            logger.info("web config reread", changed=changed)
+        if changed or (self._problems and self._problems_reported):
+            logger.info("web config reloaded", changed=changed)
             self._applied()
         return []
 
-    def _say(self) -> None:
-        self._is_said = True
+    def _report_problems(self) -> None:
+        self._problems_reported = True
         self._refused()
         for problem in self._problems:
-            logger.error("web config not reread, the former is still in force", problem=str(problem))
+            logger.error("web config reload failed, keeping the previous one", problem=str(problem))
 
-    def _read(self, before: _Version | None = None) -> _Version:
-        self._seen = _Files()
-        loaded = load_web(self._path, self._seen.read)
+    def _load(self, before: _Version | None = None) -> _Version:
+        self._files = _Files()
+        loaded = load_web(self._path, self._files.read)
         if before and loaded.has_tls_of(before.loaded):
             return _Version(loaded, before.context)
         new = _Version(loaded, context_of(loaded))
         if before and bool(new.context) is not bool(before.context):
-            message = "tls_server_config: TLS is turned on and off with a restart alone"
+            message = "tls_server_config: a restart is needed to turn TLS on or off"
             raise ConfigError([loaded.source.problem(("tls_server_config",), message)])
         return new
 
 
-def _nothing() -> None:
-    """Do it."""
+def _do_nothing() -> None:
+    """Replace a callback before `watch`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What the files said at one time; of versions whose TLS is the same, the context is the same."""
+    """One version of the web config. Versions with equal TLS settings have the same context object."""
 
     loaded: LoadedWeb
     context: TlsContext | None
@@ -155,20 +158,20 @@ class _Version:
 
 
 class _Files:
-    """The files of one version, and what was in each."""
+    """The files of one version, with a digest of the content of each."""
 
     def __init__(self) -> None:
         self._digests: dict[Path, bytes] = {}
 
     def read(self, path: Path) -> bytes:
-        """Read a file, and remember that it was."""
-        self._digests[path] = b""  # where it cannot be read
+        """Return the content of a file, and remember its digest."""
+        self._digests[path] = b""  # stays if the file cannot be read
         content = path.read_bytes()
         self._digests[path] = sha256(content).digest()
         return content
 
     def have_changed(self) -> bool:
-        """Tell whether any of them has another content by now."""
+        """Return whether the content of any file differs from what was read."""
         now = _Files()
         for path in self._digests:
             with suppress(OSError):

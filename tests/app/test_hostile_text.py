@@ -203,7 +203,7 @@ def test_what_is_served_and_logged(service: SimulatedQBusiness, folder: Path, fo
         assert (refused[0], nowhere[0]) == (401, 404)
         assert "script" not in nowhere[1]
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH, "other": PASSWORD}}))
-        eventually(lambda: any("web config not reread" in line for line in program.log))
+        eventually(lambda: any("web config reload failed" in line for line in program.log))
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH}}))
         program.ask("POST", "/-/reload")
         assert program.stop() == 0

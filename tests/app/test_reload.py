@@ -114,7 +114,7 @@ def test_a_bad_file_changes_nothing_and_is_visible(service: SimulatedQBusiness, 
         status, text = post(program, "PUT")
         assert status == 500
         assert "config.yaml:2:1: poling: no such key; did you mean polling?" in text
-        assert "still in force" in text
+        assert "keeping the previous one" in text
         eventually(lambda: lines(program, "configuration reload failed", "poling: no such key"))
         scrape = program.scrape()
         assert scrape.value(RELOADED) == 0

@@ -77,7 +77,7 @@ def test_prometheus_goes_on_scraping_while_everything_is_rotated(program: Progra
         Certificates(tmp_path)  # another authority, too
         (tmp_path / "password").write_text("marmalade")
         write_web_config(tmp_path, "marmalade")
-        eventually(lambda: any("web config reread" in line and "basic_auth_users" in line for line in program.log))
+        eventually(lambda: any("web config reloaded" in line and "basic_auth_users" in line for line in program.log))
         program.tls = trusting(tmp_path, tmp_path / "client.pem")
         program.credentials = {}
         assert program.get("/metrics")[0] == 401
@@ -108,7 +108,7 @@ def test_a_bad_rewrite_is_visible(program: Program, tmp_path: Path) -> None:
     good = (tmp_path / "web.yml").read_text()
     (tmp_path / "web.yml").write_text("tls_server_config: {min_version: TLS10}\nbasic_auth_users: {a: hunter2}\n")
     eventually(lambda: program.scrape().value(RELOADED) == 0)
-    said = [line for line in program.log if "web config not reread, the former is still in force" in line]
+    said = [line for line in program.log if "web config reload failed, keeping the previous one" in line]
     assert len(said) == 4
     assert any("web.yml:2:23: a: not a bcrypt hash" in line for line in said)
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
@@ -167,5 +167,5 @@ def test_the_demo_takes_one_too(tmp_path: Path) -> None:
         ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=trusting(tmp_path)
     ) as program:
         assert program.get("/-/healthy")[0] == 200
-        assert any("configuration warning" in line and "at a cost of 17" in line for line in program.log)
+        assert any("configuration warning" in line and "at cost 17" in line for line in program.log)
         eventually(lambda: any(f"https://localhost:{program.address[1]}/metrics" in line for line in program.output))

@@ -24,7 +24,7 @@ from exporter.web.server.server import WebServer
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
 from tests.support.harness import eventually
 from tests.support.prometheus_server import Prometheus, prometheus, scraping
-from tests.support.status_fixtures import Exhibit
+from tests.support.status_fixtures import StatusFixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,7 +89,7 @@ def addresses(pages: Mapping[int, Exposition]) -> Iterator[dict[int, str]]:
     with ExitStack() as stack:
         addresses = {}
         for seed, page in pages.items():
-            services = AppServices(page, Exhibit.of().overview, lambda: None, lambda: None)
+            services = AppServices(page, StatusFixture.of().status, lambda: None, lambda: None)
             server = WebServer(create_app(services), ["127.0.0.1:0"])
             server.start()
             stack.callback(server.stop)

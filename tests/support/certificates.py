@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority, and what it issues."""
+"""Certificates for tests: an authority and the certificates that it issues."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
 
 @dataclass
 class Certificates:
-    """A folder with server.crt, server.key, ca.crt and client.pem, all of one authority."""
+    """A directory with server.crt, server.key, ca.crt and client.pem, issued by one authority."""
 
     folder: Path
     authority: trustme.CA = field(default_factory=trustme.CA)
 
     def __post_init__(self) -> None:
-        """Issue all of them."""
+        """Issue all certificates."""
         self.authority.cert_pem.write_to_path(str(self.folder / "ca.crt"))
         self.issue_server()
         self.client("prometheus.example.com", "ops@example.com", "2001:db8::1", "10.0.0.1")
 
     def issue_server(self) -> None:
-        """Write a new certificate and key for the server."""
+        """Write a new certificate and a new key of the server."""
         issued = self.authority.issue_cert("localhost", "127.0.0.1")
         (self.folder / "server.crt").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
         issued.private_key_pem.write_to_path(str(self.folder / "server.key"))
 
     def client(self, *names: str, file: str = "client.pem") -> Path:
-        """Write a certificate and key of a client into one file."""
+        """Write the certificate and the key of a client into one file, and return its path."""
         path = self.folder / file
         self.authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(str(path))
         return path
 
     def encrypt_key(self, file: str) -> None:
-        """Write the server's key once more, with a password."""
+        """Write the key of the server into another file, encrypted with a password."""
         key = serialization.load_pem_private_key((self.folder / "server.key").read_bytes(), None)
         encryption = serialization.BestAvailableEncryption(b"secret")
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
@@ -47,7 +47,7 @@ class Certificates:
 
 
 def trusting(folder: Path, client: Path | None = None) -> ssl.SSLContext:
-    """Give the settings of a client that trusts a folder's authority, with a certificate of its own or without."""
+    """Return a client's TLS settings: it trusts the authority of a directory, and may have a certificate."""
     context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     if client:
         context.load_cert_chain(client)

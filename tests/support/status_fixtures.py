@@ -1,4 +1,4 @@
-"""Data sources with a story each, as the scrape half gets to see them, and an overview of some."""
+"""Snapshots of data sources in all states, and the status document of a set of snapshots."""
 
 from __future__ import annotations
 
@@ -20,95 +20,115 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DAY = 24 * HOUR
-HERE = Location("111122223333", "us-east-1")
+LOCATION = Location("111122223333", "us-east-1")
 DAILY = "cron(0 2 * * ? *)"
-FOUND = Description("", "SHAREPOINTV2", "ACTIVE", NOON - 100 * DAY, schedule="")
+DESCRIPTION = Description("", "SHAREPOINTV2", "ACTIVE", NOON - 100 * DAY, schedule="")
 
 
-def shown(number: int, name: str, *jobs: SyncJob, polled: float = 0.0, **description: Any) -> SourceSnapshot:
-    """Build a source that was polled so many seconds before NOON; `about` changes what AWS says of it."""
+def make_snapshot(number: int, name: str, *jobs: SyncJob, polled: float = 0.0, **description: Any) -> SourceSnapshot:
+    """Return a source that was polled `polled` seconds before NOON; `description` replaces properties."""
     at = NOON - polled
     history = fold(None, PollData(jobs, at, at), POLICY)
-    described = replace(FOUND, **description)
-    return SourceSnapshot(make_source(number), Names("intranet", name), history, True, at, "main", described, HERE)  # noqa: FBT003 (a record)
+    described = replace(DESCRIPTION, **description)
+    return SourceSnapshot(make_source(number), Names("intranet", name), history, True, at, "main", described, LOCATION)  # noqa: FBT003 (a field of a record)
 
 
-def ended(status: str, ago: float, number: int = 0, lasted: float = 600.0, **documents: int) -> SyncJob:
-    """Build a job that ended some time before NOON."""
+def ended_job(status: str, ago: float, number: int = 0, lasted: float = 600.0, **documents: int) -> SyncJob:
+    """Return a job that ended `ago` seconds before NOON."""
     return make_job(f"{status}-{number}", status, NOON - ago - lasted, lasted, **documents)
 
 
-def begun(ago: float, status: str = "SYNCING", **documents: int) -> SyncJob:
-    """Build a job that began some time before NOON and goes on."""
+def running_job(ago: float, status: str = "SYNCING", **documents: int) -> SyncJob:
+    """Return a job in progress that started `ago` seconds before NOON."""
     return make_job("running", status, NOON - ago, None, **documents)
 
 
-def usually(snapshot: SourceSnapshot, seconds: float, times: int) -> SourceSnapshot:
-    """Let so many syncs that took so long have been counted."""
+def with_durations(snapshot: SourceSnapshot, seconds: float, times: int) -> SourceSnapshot:
+    """Return a source whose counted syncs had this duration."""
     assert snapshot.history
     counts = (*(0 for _ in POLICY.duration_buckets), times)
     histogram = replace(Histogram.empty(POLICY.duration_buckets), counts=counts, sum=seconds * times)
     return replace(snapshot, history=replace(snapshot.history, durations={"SUCCEEDED": histogram}))
 
 
-def stories() -> list[SourceSnapshot]:
-    """Give data sources, each of which tells something that an alert is for, or not quite."""
-    fine = ended("SUCCEEDED", 2 * HOUR, scanned=100)
-    failed = [ended("FAILED", (n + 1) * HOUR, n) for n in range(4)]
-    partly = [ended("INCOMPLETE", (n + 0.5) * DAY, n, scanned=100, failed=1) for n in range(9)]
-    unpolled = replace(shown(1, "unpolled"), history=None, polled_at=None)
-    told = [
-        shown(1, "fine", fine),
-        shown(2, "failed-once", fine, failed[0]),
-        shown(3, "failed-twice", *failed[:2]),
-        shown(4, "failed-thrice", *failed[:3]),
-        shown(5, "old", ended("SUCCEEDED", 5 * DAY, scanned=9), schedule=DAILY),
-        shown(6, "never-succeeded", *failed, schedule=DAILY),
-        shown(7, "never-succeeded-and-new", *failed, schedule=DAILY, created=NOON - HOUR),
-        shown(8, "only-incomplete", ended("SUCCEEDED", 10 * DAY), *partly, schedule="cron(0/30 * * * ? *)"),
-        shown(9, "half-the-time", ended("SUCCEEDED", 10 * DAY), *partly, schedule=DAILY),
-        shown(10, "overdue", ended("SUCCEEDED", 13 * HOUR, scanned=9), schedule="cron(0 2 * * ? *)"),
-        shown(11, "taken-its-turn", ended("SUCCEEDED", 13 * HOUR, scanned=9), begun(2 * HOUR), schedule=DAILY),
-        shown(12, "overdue-as-far-as-seen", fine, schedule="cron(0 12 * * ? *)", polled=20 * DAY),
-        shown(13, "never-synced", schedule=DAILY),
-        shown(14, "never-synced-and-new", schedule=DAILY, created=NOON - HOUR),
-        shown(15, "never-synced-on-demand"),
-        shown(16, "too-long", begun(25 * HOUR)),
-        shown(17, "long", begun(23 * HOUR)),
-        usually(shown(18, "slower", begun(2 * HOUR)), 1200, 5),
-        usually(shown(19, "slower-than-few", begun(2 * HOUR)), 1200, 4),
-        usually(shown(20, "slower-but-short", begun(HOUR / 2)), 60, 50),
-        shown(21, "partly", ended("INCOMPLETE", HOUR, scanned=100, failed=6)),
-        shown(22, "hardly-partly", ended("INCOMPLETE", HOUR, scanned=100, failed=5)),
-        shown(23, "partly-touched", ended("INCOMPLETE", HOUR, added=3, modified=1, failed=1)),
-        shown(24, "partly-of-nothing", ended("INCOMPLETE", HOUR, scanned=0, failed=0)),
-        shown(25, "failed-documents-of-a-failure", ended("FAILED", HOUR, scanned=10, failed=9)),
-        shown(26, "nothing", ended("SUCCEEDED", HOUR, scanned=0)),
-        shown(27, "not-said", ended("SUCCEEDED", HOUR, added=0)),
-        shown(28, "deleted", ended("SUCCEEDED", HOUR, scanned=300, deleted=100)),
-        shown(29, "deleted-touched", ended("SUCCEEDED", HOUR, added=300, deleted=100)),
-        shown(30, "deleted-few", ended("SUCCEEDED", HOUR, scanned=300, deleted=99)),
-        shown(31, "deleted-a-small-part", ended("SUCCEEDED", HOUR, scanned=400, deleted=100)),
-        shown(32, "deleted-long-ago", ended("SUCCEEDED", 2 * DAY, scanned=300, deleted=100)),
-        shown(33, "not-active", fine, status="FAILED"),
-        shown(34, "not-understood", fine, schedule="whenever"),
-        replace(shown(35, "stale", fine, polled=HOUR), poll_succeeded=False),
-        replace(shown(36, "stale-and-failed", *failed[1:], polled=HOUR), poll_succeeded=False),
+def example_sources() -> list[SourceSnapshot]:
+    """Return data sources that meet the condition of an alert, or just miss it."""
+    fine = ended_job("SUCCEEDED", 2 * HOUR, scanned=100)
+    failed = [ended_job("FAILED", (n + 1) * HOUR, n) for n in range(4)]
+    incomplete = [ended_job("INCOMPLETE", (n + 0.5) * DAY, n, scanned=100, failed=1) for n in range(9)]
+    unpolled = replace(make_snapshot(1, "unpolled"), history=None, polled_at=None)
+    sources = [
+        make_snapshot(1, "fine", fine),
+        make_snapshot(2, "failed-once", fine, failed[0]),
+        make_snapshot(3, "failed-twice", *failed[:2]),
+        make_snapshot(4, "failed-thrice", *failed[:3]),
+        make_snapshot(5, "old", ended_job("SUCCEEDED", 5 * DAY, scanned=9), schedule=DAILY),
+        make_snapshot(6, "never-succeeded", *failed, schedule=DAILY),
+        make_snapshot(7, "never-succeeded-and-new", *failed, schedule=DAILY, created=NOON - HOUR),
+        make_snapshot(
+            8, "only-incomplete", ended_job("SUCCEEDED", 10 * DAY), *incomplete, schedule="cron(0/30 * * * ? *)"
+        ),
+        make_snapshot(9, "daily-incomplete", ended_job("SUCCEEDED", 10 * DAY), *incomplete, schedule=DAILY),
+        make_snapshot(10, "overdue", ended_job("SUCCEEDED", 13 * HOUR, scanned=9), schedule="cron(0 2 * * ? *)"),
+        make_snapshot(
+            11,
+            "running-since-firing",
+            ended_job("SUCCEEDED", 13 * HOUR, scanned=9),
+            running_job(2 * HOUR),
+            schedule=DAILY,
+        ),
+        make_snapshot(12, "not-polled-since-firing", fine, schedule="cron(0 12 * * ? *)", polled=20 * DAY),
+        make_snapshot(13, "never-synced", schedule=DAILY),
+        make_snapshot(14, "never-synced-and-new", schedule=DAILY, created=NOON - HOUR),
+        make_snapshot(15, "never-synced-on-demand"),
+        make_snapshot(16, "running-too-long", running_job(25 * HOUR)),
+        make_snapshot(17, "running-long", running_job(23 * HOUR)),
+        with_durations(make_snapshot(18, "slower", running_job(2 * HOUR)), 1200, 5),
+        with_durations(make_snapshot(19, "slower-than-few-syncs", running_job(2 * HOUR)), 1200, 4),
+        with_durations(make_snapshot(20, "slower-but-short", running_job(HOUR / 2)), 60, 50),
+        make_snapshot(21, "incomplete", ended_job("INCOMPLETE", HOUR, scanned=100, failed=6)),
+        make_snapshot(22, "hardly-incomplete", ended_job("INCOMPLETE", HOUR, scanned=100, failed=5)),
+        make_snapshot(23, "incomplete-of-changed", ended_job("INCOMPLETE", HOUR, added=3, modified=1, failed=1)),
+        make_snapshot(24, "incomplete-of-nothing", ended_job("INCOMPLETE", HOUR, scanned=0, failed=0)),
+        make_snapshot(25, "failed-documents-of-a-failure", ended_job("FAILED", HOUR, scanned=10, failed=9)),
+        make_snapshot(26, "scanned-nothing", ended_job("SUCCEEDED", HOUR, scanned=0)),
+        make_snapshot(27, "not-reported", ended_job("SUCCEEDED", HOUR, added=0)),
+        make_snapshot(28, "deleted", ended_job("SUCCEEDED", HOUR, scanned=300, deleted=100)),
+        make_snapshot(29, "deleted-of-changed", ended_job("SUCCEEDED", HOUR, added=300, deleted=100)),
+        make_snapshot(30, "deleted-few", ended_job("SUCCEEDED", HOUR, scanned=300, deleted=99)),
+        make_snapshot(31, "deleted-small-ratio", ended_job("SUCCEEDED", HOUR, scanned=400, deleted=100)),
+        make_snapshot(32, "deleted-long-ago", ended_job("SUCCEEDED", 2 * DAY, scanned=300, deleted=100)),
+        make_snapshot(33, "not-active", fine, status="FAILED"),
+        make_snapshot(34, "schedule-not-parsed", fine, schedule="whenever"),
+        replace(make_snapshot(35, "stale", fine, polled=HOUR), poll_succeeded=False),
+        replace(make_snapshot(36, "stale-and-failed", *failed[1:], polled=HOUR), poll_succeeded=False),
         replace(unpolled, source=make_source(37), names=Names("intranet", "never-polled"), poll_succeeded=False),
         replace(unpolled, source=make_source(38), names=Names("intranet", "waiting"), poll_succeeded=None),
-        replace(shown(39, "restarted", fine, polled=HOUR), poll_succeeded=None),
-        shown(40, "no-more", ended("SUCCEEDED", 90 * DAY, scanned=9), schedule="cron(0 2 1 1 ? 2020)"),
-        shown(41, "unknown-status", make_job("odd", "PONDERING", NOON - HOUR, None)),
-        shown(42, "stopped", ended("ABORTED", HOUR)),
-        shown(43, "end-not-said", make_job("x", "SUCCEEDED", NOON - HOUR, None, scanned=5)),
-        shown(44, "waited-for", ended("SUCCEEDED", 50 * HOUR, scanned=9), begun(3 * HOUR), schedule=DAILY),
-        shown(45, "begun-too-late", ended("SUCCEEDED", 60 * HOUR, scanned=9), begun(3 * HOUR), schedule=DAILY),
-        shown(46, "waited-for-too-long", ended("SUCCEEDED", 60 * HOUR, scanned=9), begun(25 * HOUR), schedule=DAILY),
-        shown(47, "syncs-for-the-first-time", begun(HOUR), schedule=DAILY),
+        replace(make_snapshot(39, "restarted", fine, polled=HOUR), poll_succeeded=None),
+        make_snapshot(
+            40, "schedule-ended", ended_job("SUCCEEDED", 90 * DAY, scanned=9), schedule="cron(0 2 1 1 ? 2020)"
+        ),
+        make_snapshot(41, "unknown-status", make_job("odd", "PONDERING", NOON - HOUR, None)),
+        make_snapshot(42, "aborted", ended_job("ABORTED", HOUR)),
+        make_snapshot(43, "end-not-reported", make_job("x", "SUCCEEDED", NOON - HOUR, None, scanned=5)),
+        make_snapshot(
+            44, "delayed", ended_job("SUCCEEDED", 50 * HOUR, scanned=9), running_job(3 * HOUR), schedule=DAILY
+        ),
+        make_snapshot(
+            45,
+            "delayed-and-started-late",
+            ended_job("SUCCEEDED", 60 * HOUR, scanned=9),
+            running_job(3 * HOUR),
+            schedule=DAILY,
+        ),
+        make_snapshot(
+            46, "delayed-too-long", ended_job("SUCCEEDED", 60 * HOUR, scanned=9), running_job(25 * HOUR), schedule=DAILY
+        ),
+        make_snapshot(47, "first-sync-running", running_job(HOUR), schedule=DAILY),
     ]
-    ids = [snapshot.source.id for snapshot in told]
+    ids = [snapshot.source.id for snapshot in sources]
     assert len(set(ids)) == len(ids)
-    return told
+    return sources
 
 
 TARGET = TargetHealth(
@@ -146,51 +166,51 @@ HEALTH = ExporterHealth(
 
 
 @dataclass
-class Shelf(Generic[T]):
-    """Where snapshots are published, and nothing is rendered."""
+class FakePublishedSnapshots(Generic[T]):
+    """Published snapshots by their ids."""
 
     clock: AwsClock
-    things: dict[object, T] = field(default_factory=dict)
+    by_id: dict[object, T] = field(default_factory=dict)
 
     def snapshots(self) -> list[tuple[T, AwsClock]]:
-        """Give all of them."""
-        return [(thing, self.clock) for thing in self.things.values()]
+        """Return all snapshots with the clock."""
+        return [(snapshot, self.clock) for snapshot in self.by_id.values()]
 
 
 @dataclass
-class Exhibit:
-    """An overview, and all that it is made from."""
+class StatusFixture:
+    """A status document, with everything that it is built from."""
 
     clock: FakeClock
-    sources: Shelf[SourceSnapshot]
-    indexes: Shelf[IndexSnapshot]
-    overview: StatusDocument
+    sources: FakePublishedSnapshots[SourceSnapshot]
+    indexes: FakePublishedSnapshots[IndexSnapshot]
+    status: StatusDocument
     health: ExporterHealth = HEALTH
 
     @classmethod
-    def of(cls, snapshots: Iterable[SourceSnapshot] = (), indexes: Iterable[IndexSnapshot] = ()) -> Exhibit:
-        """Show some data sources and indexes at NOON."""
+    def of(cls, snapshots: Iterable[SourceSnapshot] = (), indexes: Iterable[IndexSnapshot] = ()) -> StatusFixture:
+        """Publish data sources and indexes at NOON."""
         clock = FakeClock()
-        sources = Shelf(AwsClock(clock), {each.source.id: each for each in snapshots})
-        filled = Shelf(AwsClock(clock), {each.id: each for each in indexes})
-        exhibit = cls(
+        sources = FakePublishedSnapshots(AwsClock(clock), {each.source.id: each for each in snapshots})
+        index_snapshots = FakePublishedSnapshots(AwsClock(clock), {each.id: each for each in indexes})
+        fixture = cls(
             clock,
             sources,
-            filled,
-            StatusDocument(sources, filled, lambda: exhibit.health, AssessmentSettings(DAY, (), 1800)),
+            index_snapshots,
+            StatusDocument(sources, index_snapshots, lambda: fixture.health, AssessmentSettings(DAY, (), 1800)),
         )
-        return exhibit
+        return fixture
 
-    def show(self, snapshot: SourceSnapshot) -> None:
-        """Publish a source as it is now."""
-        self.sources.things[snapshot.source.id] = snapshot
+    def publish(self, snapshot: SourceSnapshot) -> None:
+        """Publish a snapshot, in place of the previous one of the same source."""
+        self.sources.by_id[snapshot.source.id] = snapshot
 
-    def withdraw(self, snapshot: SourceSnapshot) -> None:
-        """Show a source no more."""
-        del self.sources.things[snapshot.source.id]
+    def remove(self, snapshot: SourceSnapshot) -> None:
+        """Remove a source."""
+        del self.sources.by_id[snapshot.source.id]
 
 
-def index(number: int = 1, name: str = "main", **facts: Any) -> IndexSnapshot:
-    """Build an index that has room."""
-    known = replace(IndexFacts(name, "ENTERPRISE", "ACTIVE", "", 100, 10**6, 1), **facts)
-    return IndexSnapshot(IndexId(f"app{number}", f"idx{number}"), "intranet", name, known, HERE)
+def make_index_snapshot(number: int = 1, name: str = "main", **facts: Any) -> IndexSnapshot:
+    """Return an index that is almost empty; `facts` replaces some of its values."""
+    index_facts = replace(IndexFacts(name, "ENTERPRISE", "ACTIVE", "", 100, 10**6, 1), **facts)
+    return IndexSnapshot(IndexId(f"app{number}", f"idx{number}"), "intranet", name, index_facts, LOCATION)

@@ -1,4 +1,4 @@
-"""The status page behind a real server, and text as bad as AWS may send it."""
+"""The status page behind a real server, and a data source with hostile texts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 from tests.support.builders import HOUR
-from tests.support.status_fixtures import ended, shown
-from tests.web.test_application import FakeExposition, fine
+from tests.support.status_fixtures import ended_job, make_snapshot
+from tests.support.web_app import HttpResponse, make_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.snapshots import SourceSnapshot
-    from tests.support.status_fixtures import Exhibit
+    from tests.support.status_fixtures import StatusFixture
 
 API = "/api/v1/data-sources"
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/api.schema.json").read_text()))
@@ -33,57 +32,42 @@ HOSTILE = (
 
 
 @dataclass
-class Answer:
-    """What came back."""
+class StatusSite:
+    """A status fixture behind a real server."""
 
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """Give the body as text."""
-        return self.body.decode()
-
-
-@dataclass
-class Served:
-    """An exhibit behind a real server."""
-
-    exhibit: Exhibit
+    fixture: StatusFixture
     address: tuple[str, int]
 
-    def get(self, path: str, **headers: str) -> Answer:
-        """Ask for a page."""
+    def get(self, path: str, **headers: str) -> HttpResponse:
+        """Request a path."""
         with closing(http.client.HTTPConnection(*self.address, timeout=10)) as connection:
             connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return HttpResponse.read(connection.getresponse())
 
     def json(self, query: str = "") -> Any:
-        """Ask for the JSON, which must be as the schema has it."""
+        """Request the JSON, and validate it against the schema."""
         document = json.loads(self.get(API + query).body)
         SCHEMA.validate(document)
         return document
 
 
-def hostile() -> SourceSnapshot:
-    """Build a source whose every text means harm."""
-    failed = replace(ended("FAILED", HOUR), error_message=HOSTILE, error_code=HOSTILE[:60])
-    return replace(shown(90, "hostile", failed), index="<i>\u202e")
+def hostile_source() -> SourceSnapshot:
+    """Return a source with markup, template syntax and invisible characters in all its texts."""
+    failed = replace(ended_job("FAILED", HOUR), error_message=HOSTILE, error_code=HOSTILE[:60])
+    return replace(make_snapshot(90, "hostile", failed), index="<i>\u202e")
 
 
-def gzip_text(answer: Answer) -> str:
-    """Read a compressed body."""
-    return gzip.decompress(answer.body).decode()
+def gzip_text(response: HttpResponse) -> str:
+    """Return the text of a compressed body."""
+    return gzip.decompress(response.body).decode()
 
 
 @contextmanager
-def serving(exhibit: Exhibit) -> Iterator[Served]:
-    """Serve an exhibit."""
-    web = WebServer(create_app(AppServices(FakeExposition(), exhibit.overview, fine, fine)), ["127.0.0.1:0"])
+def serve_status(fixture: StatusFixture) -> Iterator[StatusSite]:
+    """Serve a fixture."""
+    web = WebServer(make_app(status=fixture.status), ["127.0.0.1:0"])
     web.start()
     try:
-        yield Served(exhibit, web.addresses[0])
+        yield StatusSite(fixture, web.addresses[0])
     finally:
         web.stop()

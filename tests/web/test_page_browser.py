@@ -1,4 +1,4 @@
-"""The status page in a real Chromium: what people see and do, with JavaScript and without."""
+"""The status page in a real Chromium, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -12,21 +12,30 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.support.builders import HOUR, NOON
 from tests.support.harness import Program
-from tests.support.status_fixtures import DAILY, Exhibit, begun, ended, index, shown, stories
-from tests.support.status_site import hostile, serving
+from tests.support.status_fixtures import (
+    DAILY,
+    HEALTH,
+    StatusFixture,
+    ended_job,
+    example_sources,
+    make_index_snapshot,
+    make_snapshot,
+    running_job,
+)
+from tests.support.status_site import hostile_source, serve_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
 
-    from tests.support.status_site import Served
+    from tests.support.status_site import StatusSite
 
 HOSTILE_ID = "src0090".ljust(36, "0")
 MANY = 2500
-ALL = len(stories()) + 1  # on one page
+ALL = len(example_sources()) + 1  # on one page
 
-# The contrast of every text with what is behind it, by WCAG 2.2; gives those that have too little.
+# Returns the texts whose contrast with their background is too low by WCAG 2.2.
 CONTRAST = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgb = (colour) => {
@@ -59,7 +68,7 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start one Chromium for all."""
+    """Start one Chromium for all tests."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield chromium
@@ -67,37 +76,42 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    """Serve the stories, one of them hostile."""
-    with serving(Exhibit.of([*stories(), hostile()], [index(1, "full", documents=19_000), index(2, "roomy")])) as site:
+def served() -> Iterator[StatusSite]:
+    """Serve the example sources and a hostile one."""
+    with serve_status(
+        StatusFixture.of(
+            [*example_sources(), hostile_source()],
+            [make_index_snapshot(1, "full", documents=19_000), make_index_snapshot(2, "roomy")],
+        )
+    ) as site:
         yield site
 
 
 @contextmanager
-def opened(browser: Browser, site: Served, path: str = "/", **options: Any) -> Iterator[Page]:
-    """Open a page; in the end, nothing may have been said on the console: policy violations are."""
+def opened(browser: Browser, site: StatusSite, path: str = "/", **options: Any) -> Iterator[Page]:
+    """Yield an open page; at the end, its console must be empty. Policy violations are logged there."""
     context = browser.new_context(base_url="http://{}:{}".format(*site.address), **options)
     page = context.new_page()
     page.set_default_timeout(10_000)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     try:
         page.clock.install(time=NOON)
         page.goto(path)
         yield page
-        assert said == []
+        assert messages == []
     finally:
         context.close()
 
 
 def names(page: Page) -> list[str]:
-    """Give the data sources that are seen, in their order."""
+    """Return the names of the data sources on the page, in their order."""
     return page.locator("#sources h3").all_inner_texts()
 
 
-def test_problems_are_seen_first_and_with_their_errors(browser: Browser, served: Served) -> None:
-    """The verdict on top, then the worst, each with what is wrong in words."""
+def test_problems_are_first_with_their_errors(browser: Browser, served: StatusSite) -> None:
+    """The headline is followed by the sources, the most severe first, with the texts of their problems."""
     with opened(browser, served) as page:
         wrong = served.json()["summary"]["problem"]
         assert page.title() == f"{wrong} of {ALL} need attention · qbusiness-exporter"
@@ -114,8 +128,8 @@ def test_problems_are_seen_first_and_with_their_errors(browser: Browser, served:
         assert classes == sorted(classes, key=order.index)
 
 
-def test_bars_tell_status_by_shape_and_words_too(browser: Browser, served: Served) -> None:
-    """Who cannot tell red from green has crosses below the bars, titles on them, and a sentence in their place."""
+def test_bars_show_the_status_by_shape_and_text(browser: Browser, served: StatusSite) -> None:
+    """Readers who cannot distinguish colours have crosses below the bars, titles, and a label with all statuses."""
     with opened(browser, served, "/?q=failed-once") as page:
         chart = page.locator("li.source svg.chart")
         assert chart.get_attribute("role") == "img"
@@ -126,8 +140,8 @@ def test_bars_tell_status_by_shape_and_words_too(browser: Browser, served: Serve
         assert heights == [32, 32]
 
 
-def test_filters_act_as_one_types_without_loading_the_page_anew(browser: Browser, served: Served) -> None:
-    """The list narrows, the address follows, and the way back is the browser's own."""
+def test_filters_apply_during_typing_without_a_page_load(browser: Browser, served: StatusSite) -> None:
+    """The address changes with the list, and the back button returns to the previous list."""
     with opened(browser, served) as page:
         page.evaluate("window.same = true")
         page.get_by_label("Search").press_sequentially("never-synced")
@@ -153,8 +167,8 @@ def test_filters_act_as_one_types_without_loading_the_page_anew(browser: Browser
         expect(page.locator("#sources")).to_contain_text("No data source matches the filters")
 
 
-def test_links_within_the_page_and_to_one_source_do_what_they_say(browser: Browser, served: Served) -> None:
-    """A name unfolds its data source alone, and the way back has all of them; what was folded up again stays so."""
+def test_the_link_of_a_source_shows_its_details(browser: Browser, served: StatusSite) -> None:
+    """The back button returns to the list; details that the user has closed stay closed."""
     with opened(browser, served) as page:
         page.get_by_role("link", name="1 index needs attention").click()
         assert page.url.endswith("/#indexes")
@@ -170,7 +184,7 @@ def test_links_within_the_page_and_to_one_source_do_what_they_say(browser: Brows
         expect(page.locator("#sources li.source")).to_have_count(ALL)
 
 
-def test_filters_work_without_javascript(browser: Browser, served: Served) -> None:
+def test_filters_work_without_javascript(browser: Browser, served: StatusSite) -> None:
     """The form and the links lead to the same lists."""
     with opened(browser, served, java_script_enabled=False) as page:
         assert not page.locator("#refreshing").is_visible()
@@ -185,7 +199,7 @@ def test_filters_work_without_javascript(browser: Browser, served: Served) -> No
         page.locator("#in-stale").click()
         assert sorted(names(page)) == [
             "never-polled",
-            "overdue-as-far-as-seen",
+            "not-polled-since-firing",
             "restarted",
             "stale",
             "stale-and-failed",
@@ -195,12 +209,12 @@ def test_filters_work_without_javascript(browser: Browser, served: Served) -> No
         assert page.locator("details[open]").count() == 1
 
 
-def test_a_large_organisation_is_paged_and_searched_as_a_whole(browser: Browser) -> None:
-    """2,500 data sources: what is wrong is on the first page, and what is searched is found wherever it is."""
-    fine = ended("SUCCEEDED", HOUR, scanned=5)
-    many = [shown(n, f"share-{n:04}", fine, schedule=DAILY if n % 2 else "") for n in range(MANY)]
-    many[2345] = shown(2345, "share-2345", *(ended("FAILED", n * HOUR, n) for n in (1, 2, 3)))
-    with serving(Exhibit.of(many)) as site, opened(browser, site) as page:
+def test_problems_and_search_results_of_all_pages_are_on_the_first(browser: Browser) -> None:
+    """2,500 data sources are on 50 pages; problems come first, and a search covers all pages."""
+    fine = ended_job("SUCCEEDED", HOUR, scanned=5)
+    many = [make_snapshot(n, f"share-{n:04}", fine, schedule=DAILY if n % 2 else "") for n in range(MANY)]
+    many[2345] = make_snapshot(2345, "share-2345", *(ended_job("FAILED", n * HOUR, n) for n in (1, 2, 3)))
+    with serve_status(StatusFixture.of(many)) as site, opened(browser, site) as page:
         assert names(page)[:2] == ["share-2345", "share-0000"]
         assert len(names(page)) == 50
         assert page.get_by_text("Page 1 of 50").is_visible()
@@ -214,8 +228,8 @@ def test_a_large_organisation_is_paged_and_searched_as_a_whole(browser: Browser)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read_in_light_and_in_dark(browser: Browser, served: Served, scheme: str) -> None:
-    """The page follows what the system prefers, and no text has less contrast than WCAG's AA asks for."""
+def test_texts_have_enough_contrast_in_light_and_dark(browser: Browser, served: StatusSite, scheme: str) -> None:
+    """The page follows the colour scheme of the system, and every text has the contrast of WCAG level AA."""
     with opened(browser, served, f"/?data_source_id={HOSTILE_ID}", color_scheme=scheme) as page:
         grounds = [
             int(each) for each in re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))
@@ -227,8 +241,8 @@ def test_every_text_can_be_read_in_light_and_in_dark(browser: Browser, served: S
 
 
 @pytest.mark.parametrize("width", [360, 768, 1024, 1440])
-def test_nothing_is_wider_than_the_screen(browser: Browser, served: Served, width: int) -> None:
-    """Down to a small phone, with everything unfolded, hostile texts and 36 characters of id included."""
+def test_nothing_is_wider_than_the_screen(browser: Browser, served: StatusSite, width: int) -> None:
+    """This holds down to a small phone, with all details open, hostile texts and long ids."""
     with opened(browser, served, viewport={"width": width, "height": 740}) as page:
         page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -238,8 +252,8 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, served: Served, widt
         assert page.locator("body *").evaluate_all(wide) == 0
 
 
-def test_everything_can_be_done_by_keyboard(browser: Browser, served: Served) -> None:
-    """What has the focus is seen to have it and has a name; the first stop leads past the rest."""
+def test_all_controls_work_with_the_keyboard(browser: Browser, served: StatusSite) -> None:
+    """Each focused control has a visible outline and a name; the first one skips the others."""
     with opened(browser, served, "/?q=failed-once") as page:
         page.keyboard.press("Tab")
         focus = page.locator(":focus")
@@ -271,7 +285,7 @@ def test_everything_can_be_done_by_keyboard(browser: Browser, served: Served) ->
         assert page.get_by_role("heading", name="Runs").is_visible()
 
 
-def test_landmarks_and_headings_lead_through_the_page(browser: Browser, served: Served) -> None:
+def test_landmarks_and_headings_have_names(browser: Browser, served: StatusSite) -> None:
     """A screen reader finds the search, the lists and the navigation by name; ids are unique."""
     with opened(browser, served) as page:
         for role, name in (("search", "Data sources"), ("navigation", "By state"), ("region", "Data sources")):
@@ -283,8 +297,8 @@ def test_landmarks_and_headings_lead_through_the_page(browser: Browser, served: 
         assert len(ids) == len(set(ids))
 
 
-def test_hostile_text_is_inert(browser: Browser, served: Served) -> None:
-    """It is seen as it came and runs nothing; and if it got through, the policy would not let it."""
+def test_hostile_text_is_only_text(browser: Browser, served: StatusSite) -> None:
+    """It is visible as text, and creates no elements."""
     with opened(browser, served, f"/?data_source_id={HOSTILE_ID}") as page:
         error = page.locator("pre.error:visible")
         assert "<script>document.title='pwned'</script>" in error.inner_text()
@@ -293,11 +307,11 @@ def test_hostile_text_is_inert(browser: Browser, served: Served) -> None:
         assert "pwned" not in page.title()
 
 
-def test_the_policy_would_stop_a_script_that_got_through(browser: Browser, served: Served) -> None:
-    """Escaping is not the only thing in the way."""
+def test_the_policy_blocks_an_injected_script(browser: Browser, served: StatusSite) -> None:
+    """Escaping is not the only protection."""
     page = browser.new_page(base_url="http://{}:{}".format(*served.address))
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     page.goto("/")
     page.evaluate("""() => {
         const script = document.createElement("script");
@@ -305,27 +319,27 @@ def test_the_policy_would_stop_a_script_that_got_through(browser: Browser, serve
         document.body.append(script);
     }""")
     assert "pwned" not in page.title()
-    assert "violates the following Content Security Policy" in said[0]
+    assert "violates the following Content Security Policy" in messages[0]
     page.close()
 
 
-def test_the_page_keeps_itself_up_to_date_and_leaves_people_alone(browser: Browser) -> None:
-    """What changes is seen without a hand; what is unfolded or focused stays so; an exporter that is gone is said."""
-    before = shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=5))
-    with serving(Exhibit.of([before])) as site:
+def test_a_refresh_keeps_open_details_and_focus(browser: Browser) -> None:
+    """New states appear by themselves, unless refresh is off; an error appears if the exporter does not respond."""
+    before = make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))
+    with serve_status(StatusFixture.of([before])) as site:
         context = browser.new_context(base_url="http://{}:{}".format(*site.address))
         page = context.new_page()
         page.clock.install(time=NOON)
         page.goto("/")
         page.locator("summary").press("Enter")
-        site.exhibit.show(shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=5), begun(60)))
+        site.fixture.publish(make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5), running_job(60)))
         page.clock.run_for(16_000)
         expect(page.locator("li.source")).to_contain_text("SYNCING")
         expect(page.locator("details")).to_have_attribute("open", "")
         assert page.locator("summary").evaluate("e => e === document.activeElement")
-        site.exhibit.show(before)
+        site.fixture.publish(before)
         page.get_by_label("Refresh").uncheck()
-        with page.expect_request("**") as asked:  # the reader's own
+        with page.expect_request("**") as asked:  # not by the timer
             page.clock.run_for(60_000)
             page.locator("#in-ok").click()
         assert asked.value.url.endswith("?state=ok")
@@ -342,13 +356,24 @@ def test_the_page_keeps_itself_up_to_date_and_leaves_people_alone(browser: Brows
         context.close()
 
 
-def test_the_demo_is_drawn(browser: Browser) -> None:
-    """The running program, with what boto3 answered; the page asks for nothing that its policy does not allow."""
+def test_a_refresh_with_a_later_time_shows_no_error(browser: Browser) -> None:
+    """Each refresh changes the time in the headline. The new time appears, and the page reports no error."""
+    fixture = StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))])
+    with serve_status(fixture) as site, opened(browser, site) as page:
+        for seconds in (15, 30):
+            fixture.health = replace(HEALTH, now=NOON + seconds)
+            page.clock.run_for(16_000)
+            expect(page.locator(".headline time")).to_have_text(f"2026-09-21 14:13:{20 + seconds} UTC")
+            expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_the_demo_has_a_complete_page(browser: Browser) -> None:
+    """The page of a running program has all sources, its links work, and it loads nothing from other hosts."""
     with Program(["demo"]) as program:
         program.until_ready()
         page = browser.new_page(base_url="http://{}:{}".format(*program.address))
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         page.goto("/")
@@ -360,14 +385,14 @@ def test_the_demo_is_drawn(browser: Browser) -> None:
             assert program.get(link.removeprefix("."))[0] == 200
         own = "http://{}:{}/".format(*program.address)
         assert all(url.startswith((own, "data:")) for url in requests)
-        assert said == []
+        assert messages == []
         page.close()
 
 
-def test_a_stale_source_is_flagged_in_words(browser: Browser) -> None:
-    """Old data does not look like news."""
-    old = replace(shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=5), polled=60), poll_succeeded=False)
-    with serving(Exhibit.of([old])) as site, opened(browser, site) as page:
+def test_a_stale_source_is_marked_in_words(browser: Browser) -> None:
+    """Stale data does not look current."""
+    old = replace(make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5), polled=60), poll_succeeded=False)
+    with serve_status(StatusFixture.of([old])) as site, opened(browser, site) as page:
         assert page.locator(".fresh").inner_text().split() == ["Polled", "1", "min", "ago", "last", "poll", "failed"]
         assert page.locator("h1").inner_text() == "No known problems"
         assert page.get_by_text("1 stale", exact=True).is_visible()

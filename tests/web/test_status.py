@@ -1,4 +1,4 @@
-"""The status page and the JSON over real HTTP: what they say, and what they never do."""
+"""The status page and the JSON API over real HTTP."""
 
 from __future__ import annotations
 
@@ -25,8 +25,17 @@ from exporter.web.page import StatusPage
 from tests.app.test_reload import post, reload, rewrite
 from tests.support.builders import HOUR, NOON
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
-from tests.support.status_fixtures import HEALTH, TARGET, Exhibit, begun, ended, index, shown, stories
-from tests.support.status_site import API, HOSTILE, SCHEMA, Served, gzip_text, hostile, serving
+from tests.support.status_fixtures import (
+    HEALTH,
+    TARGET,
+    StatusFixture,
+    ended_job,
+    example_sources,
+    make_index_snapshot,
+    make_snapshot,
+    running_job,
+)
+from tests.support.status_site import API, HOSTILE, SCHEMA, StatusSite, gzip_text, hostile_source, serve_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,42 +45,47 @@ PAGE = StatusPage({"Metrics": "/metrics"})
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Served]:
-    """Serve the stories, one of them hostile."""
-    indexes = [index(1, "full", documents=19_000), index(2, "roomy")]
-    with serving(Exhibit.of([*stories(), hostile()], indexes)) as served:
+def server() -> Iterator[StatusSite]:
+    """Serve the example sources and a hostile one."""
+    indexes = [make_index_snapshot(1, "full", documents=19_000), make_index_snapshot(2, "almost-empty")]
+    with serve_status(StatusFixture.of([*example_sources(), hostile_source()], indexes)) as served:
         yield served
 
 
-def page_of(exhibit: Exhibit, **query: str) -> str:
-    """Render the page without a server."""
-    document = exhibit.overview.document(Query.parse(query, 50))
-    return PAGE.render(document, exhibit.overview.choices()).decode()
+def page_of(fixture: StatusFixture, **query: str) -> str:
+    """Return the page without a server."""
+    document = fixture.status.document(Query.parse(query, 50))
+    return PAGE.render(document, fixture.status.choices()).decode()
 
 
-def test_the_json_is_as_its_schema_has_it(server: Served) -> None:
-    """With every story at once, for each filter, and with nothing in it."""
+def test_the_json_is_valid_by_its_schema(server: StatusSite) -> None:
+    """This holds for all example sources, for filters, and for an empty result."""
     everything = server.json()
-    assert everything["matching"] == len(everything["data_sources"]) == len(stories()) + 1
-    for query in ("?state=problem", "?q=failed&page_size=2&page=2", "?data_source_id=nobody", "?type=S3&application=x"):
+    assert everything["matching"] == len(everything["data_sources"]) == len(example_sources()) + 1
+    for query in (
+        "?state=problem",
+        "?q=failed&page_size=2&page=2",
+        "?data_source_id=unknown",
+        "?type=S3&application=x",
+    ):
         server.json(query)
-    assert server.json("?data_source_id=nobody")["data_sources"] == []
+    assert server.json("?data_source_id=unknown")["data_sources"] == []
     assert server.json("?q=failed&page_size=2&page=2")["page"] == 2
 
 
-def test_the_schema_leaves_no_field_out() -> None:
-    """Every object of it says what is required, lets nothing else in, and every reference leads somewhere."""
+def test_the_schema_describes_every_field() -> None:
+    """Each object of the schema requires all its fields and allows no others."""
     schema = json.loads((ROOT / "docs/api.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     for definition in (schema, *schema["$defs"].values()):
         assert definition["additionalProperties"] is False
         assert set(definition["required"]) == set(definition["properties"])
-    refused = {**json.loads(json.dumps(Exhibit.of().overview.document(Query()))), "surprise": 1}
+    refused = {**json.loads(json.dumps(StatusFixture.of().status.document(Query()))), "surprise": 1}
     assert not SCHEMA.is_valid(refused)
 
 
-def test_the_page_and_the_json_tell_the_same_story(server: Served) -> None:
-    """Every problem and every count of the JSON is on the page, and its sources come in the same order."""
+def test_the_page_and_the_json_agree(server: StatusSite) -> None:
+    """Every problem and every count of the JSON is on the page, and the sources have the same order."""
     document = server.json("?page_size=1000")
     page = server.get("/?page_size=1000").text
     ids = [each["data_source_id"] for each in document["data_sources"]]
@@ -86,32 +100,32 @@ def test_the_page_and_the_json_tell_the_same_story(server: Served) -> None:
     }
 
 
-def test_the_permalink_of_an_alert_opens_one_source(server: Served) -> None:
-    """It alone is on the page, with everything unfolded; one that nobody knows is told so."""
-    identity = stories()[3].source.id.data_source_id
+def test_the_link_of_an_alert_opens_one_source(server: StatusSite) -> None:
+    """The page has this source alone, with its details open. For an unknown id it has a message."""
+    identity = example_sources()[3].source.id.data_source_id
     page = server.get(f"/?data_source_id={identity}").text
     assert page.count('<li class="source') == 1
     assert f'<details id="more-{identity}" open>' in page
     assert "failed-thrice" in page
-    gone = server.get("/?data_source_id=gone").text
-    assert "No data source with this id" in gone
+    unknown = server.get("/?data_source_id=unknown").text
+    assert "No data source with this id" in unknown
 
 
 @pytest.mark.parametrize(
     ("query", "message"), [("state=bad", "state=bad must be one of"), ("page=0", "page=0 must be a whole number")]
 )
 @pytest.mark.parametrize("path", ["/", API])
-def test_a_query_that_means_nothing_is_refused(server: Served, path: str, query: str, message: str) -> None:
-    """400 says what would be right, as plain text."""
-    answer = server.get(f"{path}?{query}")
-    assert answer.status == 400
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert message in answer.text
+def test_an_invalid_query_is_rejected(server: StatusSite, path: str, query: str, message: str) -> None:
+    """The 400 response is plain text and states the valid values."""
+    response = server.get(f"{path}?{query}")
+    assert response.status == 400
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert message in response.text
 
 
 @pytest.mark.parametrize("path", ["/", API])
-def test_answers_are_compressed_for_who_can_read_it(server: Served, path: str) -> None:
-    """And are the same, to whoever asks; no cache keeps them."""
+def test_responses_are_compressed_if_the_client_accepts_gzip(server: StatusSite, path: str) -> None:
+    """The content is the same, and caches must not store it."""
     plain, small = server.get(path), server.get(path, **{"Accept-Encoding": "gzip"})
     assert small.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
@@ -121,15 +135,15 @@ def test_answers_are_compressed_for_who_can_read_it(server: Served, path: str) -
     assert plain.headers["Vary"] == "Accept-Encoding"
 
 
-def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(server: Served) -> None:
-    """Its hashes are those of what is in the page, and the page asks for nothing from anywhere."""
-    answer = server.get("/")
+def test_the_policy_allows_only_the_style_and_script_of_the_page(server: StatusSite) -> None:
+    """The hashes of the policy match the page, and the page has no external resources."""
+    response = server.get("/")
 
     def digest(tag: str) -> str:
-        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", response.text, re.DOTALL)
         return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
-    assert answer.headers["Content-Security-Policy"].split("; ") == [
+    assert response.headers["Content-Security-Policy"].split("; ") == [
         "default-src 'none'",
         f"style-src 'sha256-{digest('style')}'",
         f"script-src 'sha256-{digest('script')}'",
@@ -139,12 +153,14 @@ def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(serve
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ]
-    assert re.findall(r'(?:src|href|action)="((?!\?|\./|#|data:)[^"]*)"', answer.text) == []
-    assert not re.search(r'\s(?:style|on\w+)="', re.sub(r"<pre.*?</pre>|<td.*?</td>", "", answer.text, flags=re.DOTALL))
+    assert re.findall(r'(?:src|href|action)="((?!\?|\./|#|data:)[^"]*)"', response.text) == []
+    assert not re.search(
+        r'\s(?:style|on\w+)="', re.sub(r"<pre.*?</pre>|<td.*?</td>", "", response.text, flags=re.DOTALL)
+    )
 
 
-def test_text_from_outside_is_shown_and_does_nothing(server: Served) -> None:
-    """In full, escaped, and with what nobody would see made visible; the JSON has it to the letter."""
+def test_external_text_is_escaped(server: StatusSite) -> None:
+    """The page has the complete text with its invisible characters made visible; the JSON has it unmodified."""
     identity = "src0090".ljust(36, "0")
     page = server.get(f"/?data_source_id={identity}").text
     (shown_error,) = re.findall(r'<pre class="error" dir="auto">(.*?)</pre>', page, re.DOTALL)
@@ -161,29 +177,29 @@ def test_text_from_outside_is_shown_and_does_nothing(server: Served) -> None:
 
 @settings(max_examples=60)
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=300))
-def test_no_text_breaks_the_page(text: str) -> None:
-    """Whatever a message, a name, a label or a search word is made of, the page has the same elements."""
+def test_no_text_changes_the_elements_of_the_page(text: str) -> None:
+    """This holds for any message, name, label and search word."""
 
-    def elements(said: str) -> list[str]:
-        failed = replace(ended("FAILED", HOUR), error_message=said, error_code=said, connector_error=said)
-        source = shown(1, "x", failed, type=said, status=said)
-        source = replace(source, index=said, source=replace(source.source, labels=(("team", said),)))
-        page = page_of(Exhibit.of([source]), q="1")
+    def elements(text: str) -> list[str]:
+        failed = replace(ended_job("FAILED", HOUR), error_message=text, error_code=text, connector_error=text)
+        source = make_snapshot(1, "x", failed, type=text, status=text)
+        source = replace(source, index=text, source=replace(source.source, labels=(("team", text),)))
+        page = page_of(StatusFixture.of([source]), q="1")
         return re.findall(r"</?[a-z]\w*", page)
 
     assert elements(f"word {text}") == elements("word")
 
 
-def test_a_filter_is_put_back_into_the_form_escaped(server: Served) -> None:
-    """What was asked for stands in its field, and gets nowhere else."""
-    answer = server.get("/?q=%22%3E%3Cscript%3Ex&application=%3Cb%3E")
-    assert 'name="q" value="&#34;&gt;&lt;script&gt;x"' in answer.text
-    assert answer.text.count("<script>") == 1
-    assert "No data source matches the filters" in answer.text
+def test_filters_are_in_the_form_escaped(server: StatusSite) -> None:
+    """The field of a filter has its value."""
+    response = server.get("/?q=%22%3E%3Cscript%3Ex&application=%3Cb%3E")
+    assert 'name="q" value="&#34;&gt;&lt;script&gt;x"' in response.text
+    assert response.text.count("<script>") == 1
+    assert "No data source matches the filters" in response.text
 
 
-def test_a_page_leads_to_the_next_with_its_filters(server: Served) -> None:
-    """What was asked for holds on every page."""
+def test_links_to_other_pages_keep_the_filters(server: StatusSite) -> None:
+    """The filters and the page size are in the links."""
     page = server.get("/?application=intranet&page_size=10&page=2").text
     assert "Page 2 of 5" in page
     for link in re.findall(r'rel="(?:prev|next)" href="([^"]+)"', page):
@@ -191,15 +207,15 @@ def test_a_page_leads_to_the_next_with_its_filters(server: Served) -> None:
         assert "page_size=10" in link
 
 
-def test_empty_states_say_why() -> None:
-    """Before the first pass, without any data source, and when AWS cannot be reached: each has its own words."""
-    waiting = Exhibit.of()
+def test_an_empty_list_has_a_reason() -> None:
+    """The texts differ before the first pass, without data sources, and while AWS is unreachable."""
+    waiting = StatusFixture.of()
     waiting.health = replace(HEALTH, unready="data sources are being looked for")
     page = page_of(waiting)
     assert "Looking for data sources" in page
     assert "The first pass has not ended: data sources are being looked for." in page
-    assert "No data sources" in page_of(Exhibit.of())
-    refused = Exhibit.of()
+    assert "No data sources" in page_of(StatusFixture.of())
+    refused = StatusFixture.of()
     down = replace(TARGET, is_up=False, trouble="ListApplications: AccessDeniedException", discovery_succeeded=False)
     refused.health = replace(HEALTH, targets=(down,), unready="no poll has succeeded yet")
     page = page_of(refused)
@@ -208,27 +224,29 @@ def test_empty_states_say_why() -> None:
     assert "See the problems above." in page
 
 
-def test_nothing_is_called_fine_that_is_not_known() -> None:
-    """Data that is out of date takes the word back, and so does an index that is nearly full."""
-    fresh = shown(1, "hr", ended("SUCCEEDED", HOUR, scanned=5))
-    assert "The data source is OK" in page_of(Exhibit.of([fresh]))
+def test_the_headline_is_ok_only_without_stale_sources_and_problems() -> None:
+    """A stale source or an index near its limit changes the headline."""
+    fresh = make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))
+    assert "The data source is OK" in page_of(StatusFixture.of([fresh]))
     stale = replace(fresh, poll_succeeded=False, polled_at=NOON - 60)
-    page = page_of(Exhibit.of([stale]))
+    page = page_of(StatusFixture.of([stale]))
     assert " OK" not in page.partition("</h1>")[0]
     assert "1 stale" in page
-    assert "1 index needs attention" in page_of(Exhibit.of([fresh], [index(documents=20_000)]))
+    assert "1 index needs attention" in page_of(StatusFixture.of([fresh], [make_index_snapshot(documents=20_000)]))
 
 
-def test_runs_in_progress_and_figures_that_were_not_said_are_told_apart() -> None:
-    """A dash is not a zero."""
-    page = page_of(Exhibit.of([shown(1, "hr", begun(90, scanned=0), ended("SUCCEEDED", HOUR, added=0))]))
+def test_unknown_counts_are_dashes_and_not_zero() -> None:
+    """A run in progress has both kinds of counts."""
+    page = page_of(
+        StatusFixture.of([make_snapshot(1, "hr", running_job(90, scanned=0), ended_job("SUCCEEDED", HOUR, added=0))])
+    )
     figures = dict(re.findall(r"<dt>(\w+)</dt><dd>([^<]*)</dd>", page.partition("<h4>In progress")[2]))
     assert figures["scanned"] == "0"
     assert figures["added"] == "\u2013"
 
 
-def test_the_demo_serves_both(tmp_path: Path) -> None:
-    """From boto3's answers over HTTP to the page: with names, errors, indexes and the exporter's own health."""
+def test_the_demo_serves_page_and_json(tmp_path: Path) -> None:
+    """Both have names, errors, indexes and the health of the exporter."""
     with Program(["demo"], {"HOME": str(tmp_path)}) as program:
         program.until_ready()
         document = json.loads(program.get(API)[1])
@@ -257,8 +275,8 @@ def test_the_demo_serves_both(tmp_path: Path) -> None:
         assert "CNF-5572 Authentication failed" in page
 
 
-def test_what_becomes_of_the_exporter_is_told_while_it_happens(tmp_path: Path) -> None:
-    """A configuration that was refused, a target that denies access, and the way back from both."""
+def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
+    """A rejected configuration and a target that denies access are problems until they are resolved."""
 
     def exporter_of(program: Program) -> Any:
         document = json.loads(program.get(API)[1])
@@ -292,8 +310,8 @@ def test_what_becomes_of_the_exporter_is_told_while_it_happens(tmp_path: Path) -
             eventually(lambda: exporter_of(program)["problems"] == [])
 
 
-def test_a_wheel_has_all_that_the_page_is_made_of(tmp_path: Path) -> None:
-    """Who installs it gets templates, style and script."""
+def test_the_wheel_contains_the_templates(tmp_path: Path) -> None:
+    """An installed package has templates, style and script."""
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())

@@ -33,7 +33,10 @@ class Bar:
 
 
 def bars(runs: Sequence[dict[str, Any]], now: float) -> list[Bar]:
-    """Return the bars of the latest runs, newest on the right; the duration of a run in progress is its age."""
+    """Return the bars of the latest runs, newest on the right.
+
+    The duration of a run in progress is its age.
+    """
     drawn = list(reversed(runs[:BARS]))
     durations = [seconds_of(run, now) for run in drawn]
     longest = max(durations, default=0.0) or 1.0

@@ -25,7 +25,7 @@ from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
 from tests.support.certificates import Certificates, trusting
 from tests.support.slow_clients import HALF_A_REQUEST, REQUEST, is_dropped, seconds_until_dropped
-from tests.support.status_fixtures import Exhibit
+from tests.support.status_fixtures import StatusFixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,7 @@ def start() -> Iterator[Callable[..., WebServer]]:
         limits: Limits | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> WebServer:
-        site = AppServices(exposition or FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)
+        site = AppServices(exposition or FixedExposition(), StatusFixture.of().status, lambda: None, lambda: None)
         server = WebServer(create_app(site), addresses or ["127.0.0.1:0"], limits=limits, ssl_context=ssl_context)
         servers.append(server)
         server.start()
@@ -171,7 +171,7 @@ def test_bad_address_is_found_before_anything_starts() -> None:
     """The constructor refuses it."""
     with pytest.raises(StartupError, match="has no port"):
         WebServer(
-            create_app(AppServices(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)),
+            create_app(AppServices(FixedExposition(), StatusFixture.of().status, lambda: None, lambda: None)),
             [":0", "nonsense"],
         )
 
@@ -239,7 +239,8 @@ def test_start_and_stop(start: Callable[..., WebServer]) -> None:
 def test_stop_without_start() -> None:
     """A server that never started can be stopped, twice."""
     server = WebServer(
-        create_app(AppServices(FixedExposition(), Exhibit.of().overview, lambda: None, lambda: None)), ["127.0.0.1:0"]
+        create_app(AppServices(FixedExposition(), StatusFixture.of().status, lambda: None, lambda: None)),
+        ["127.0.0.1:0"],
     )
     server.stop()
     server.stop()
@@ -488,7 +489,7 @@ def test_thousand_tls_clients_that_stall(
         began = time.monotonic()
         assert [scrape(server, tls=theirs) for _ in range(3)] == [b"up 1\n"] * 3
         assert time.monotonic() - began < 5
-        seconds_until_dropped(clients, patience=25)
+        seconds_until_dropped(clients, timeout=25)
     assert scrape(server, tls=theirs) == b"up 1\n"
 
 
