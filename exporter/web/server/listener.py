@@ -1,4 +1,4 @@
-"""Listening sockets: opened before anything else starts, and telling of every connection they accept."""
+"""Listening sockets, which are opened before polling starts, and report each connection that they accept."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     Accepted = Callable[[socket.socket], object]
 
-QUEUE = 1024  # connections that the kernel keeps for us until we accept them
+BACKLOG = 1024  # connections that the kernel queues until the server accepts them
 ADVICE = "choose another with --web.listen-address"
 REASONS = {
     errno.EADDRINUSE: "address already in use",
-    errno.EACCES: "permission denied, as ports below 1024 are for privileged users",
+    errno.EACCES: "permission denied: ports below 1024 are privileged",
     errno.EADDRNOTAVAIL: "no interface of this host has that address",
     errno.EAFNOSUPPORT: "this host has no such address family",
 }
@@ -30,9 +30,8 @@ class Listener(socket.socket):
     """A listening socket that reports each connection as it is accepted, before any handshake."""
 
     def __init__(self, family: int, accepted: Accepted) -> None:
-        super().__init__(
-            family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-        )  # by name: else asyncio leaves Nagle's delays on
+        # With the protocol, because asyncio disables Nagle's algorithm only for sockets that name it.
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._accepted = accepted
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -41,20 +40,20 @@ class Listener(socket.socket):
         self._accepted(connection)
         return connection, address
 
-    def listen(self, _backlog: int = QUEUE, /) -> None:
-        """Listen with our own queue: asyncio's backlog is also how many it accepts before it looks at any."""
-        super().listen(QUEUE)
+    def listen(self, _backlog: int = BACKLOG, /) -> None:
+        """Listen with a backlog of its own: asyncio also limits the connections accepted in a row by its backlog."""
+        super().listen(BACKLOG)
 
 
 def listen(addresses: Sequence[Address], accepted: Accepted) -> list[Listener]:
-    """Listen on every address, or on none and say to a person why."""
+    """Listen on all addresses; raise StartupError if one is not available, and close the others."""
     with ExitStack() as opened:
-        listeners = [opened.enter_context(_listen_or_say_why(address, accepted)) for address in addresses]
+        listeners = [opened.enter_context(_listen_or_explain(address, accepted)) for address in addresses]
         opened.pop_all()
     return listeners
 
 
-def _listen_or_say_why(address: Address, accepted: Accepted) -> Listener:
+def _listen_or_explain(address: Address, accepted: Accepted) -> Listener:
     try:
         return _listen(address, accepted)
     except OSError as error:
@@ -66,11 +65,11 @@ def _listen(address: Address, accepted: Accepted) -> Listener:
         return _open(*_resolve(address), accepted)
     if socket.has_dualstack_ipv6():
         return _open(socket.AF_INET6, ("::", address.port), accepted)
-    return _open(socket.AF_INET, ("0.0.0.0", address.port), accepted)  # noqa: S104 (what was asked for)  # nosec B104
+    return _open(socket.AF_INET, ("0.0.0.0", address.port), accepted)  # noqa: S104 (configured)  # nosec B104
 
 
 def _resolve(address: Address) -> tuple[int, tuple[Any, ...]]:
-    """Give one family and socket address, IPv4 first, as Go does for a name that has several."""
+    """Return one family and socket address. Of a name with several, IPv4 is first, as in Go."""
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, sockaddr = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return family, sockaddr
@@ -83,7 +82,7 @@ def _open(family: int, sockaddr: tuple[Any, ...], accepted: Accepted) -> Listene
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sockaddr[0] != "::"))
         listener.bind(sockaddr)
-        listener.listen()  # at once: Linux reports some addresses in use only here
+        listener.listen()  # here, because Linux reports some addresses as in use only now
     except OSError:
         listener.close()
         raise

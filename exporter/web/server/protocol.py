@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol, with an eye on clients that stall."""
+"""The HTTP/1.1 protocol of uvicorn, with time limits for clients."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ BAD_REQUEST = {
 
 
 class TimeoutProtocol(H11Protocol):
-    """Report what each connection waits for, so that those which wait too long can be dropped."""
+    """Reports the phase of each connection, so that connections which exceed a limit are dropped."""
 
-    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's business
+    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:  # noqa: ANN401 (the interface of uvicorn)
         super().__init__(*args, **kwargs)
         self._connections = connections
         self._connection: Connection | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin once the handshake is done."""
-        self._connection = self._connections.adopt(transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Start after the handshake."""
+        self._connection = self._connections.attach(transport)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End, for whatever reason."""
+        """End the connection."""
         if self._connection is not None:
-            self._connections.forget(self._connection)
+            self._connections.remove(self._connection)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in a piece of a request."""
+        """Process a piece of a request."""
         super().data_received(data)
         self._report_phase()
 
     def on_response_complete(self) -> None:
-        """Turn to the next request."""
+        """Continue with the next request."""
         super().on_response_complete()
         self._report_phase()
 
     def pause_writing(self) -> None:
-        """Hold a response that the client does not take as fast as we give it."""
+        """Pause a response that the client reads too slowly."""
         super().pause_writing()
         if self._connection is not None:
-            self._connections.held_up(self._connection)
+            self._connections.mark_unread(self._connection)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, in so far as no answer is under way already."""
+        """Reject what is not HTTP, unless a response has been sent in part."""
         if self.conn.our_state is not h11.IDLE:
-            self.cycle.disconnected = True  # the application may go on answering; nobody listens any more
+            self.cycle.disconnected = True  # so that uvicorn ignores what the application still sends
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             for event in (
                 h11.Response(status_code=400, headers=list(BAD_REQUEST.items())),
@@ -69,10 +69,10 @@ class TimeoutProtocol(H11Protocol):
 
     def _report_phase(self) -> None:
         if self._connection is not None:
-            self._connections.enter(self._connection, self._phase())
+            self._connections.set_phase(self._connection, self._phase())
 
     def _phase(self) -> Phase:
-        half_a_head, _ = self.conn.trailing_data
-        if self.conn.their_state is h11.SEND_BODY or (self.conn.their_state is h11.IDLE and half_a_head):
+        partial_head, _ = self.conn.trailing_data
+        if self.conn.their_state is h11.SEND_BODY or (self.conn.their_state is h11.IDLE and partial_head):
             return Phase.REQUEST
-        return Phase.ANSWER if self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY} else Phase.IDLE
+        return Phase.RESPONSE if self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY} else Phase.IDLE

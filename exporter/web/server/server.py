@@ -1,4 +1,4 @@
-"""The web server: uvicorn in a thread of its own, guarded against clients that stall."""
+"""The web server: uvicorn in a thread of its own, with limits for clients that stall."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ logger = structlog.get_logger()
 
 MAX_HEAD_BYTES = 16 * 1024
 
-# asyncio accepts so many before it reads from any. Few, so that a flood of connections neither takes every file
-# descriptor, nor drives out a scrape that came amid it before its request is read.
-ACCEPTS_AT_ONCE = 16
-START_SECONDS = 10
-ENOUGH_DESCRIPTORS = 65536
+# asyncio accepts this many connections in a row before it reads from any. A small number, so that many new connections
+# do not use up the file descriptors, and do not replace the connection of a scrape before its request is read.
+MAX_ACCEPTS = 16
+START_TIMEOUT = 10  # seconds
+MAX_DESCRIPTORS = 65536
 
 
 class WebServer:
-    """Serve an ASGI application on several addresses, from a daemon thread with its own event loop."""
+    """Serves an ASGI application on several addresses, in a daemon thread with its own event loop."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class WebServer:
         ssl_context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._wanted = [parse_address(address) for address in addresses]
+        self._requested = [parse_address(address) for address in addresses]
         self._connections = Connections(limits or Limits())
         self._server = _Server(_uvicorn_config(app, self._connections, ssl_context), self._connections)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -58,33 +58,33 @@ class WebServer:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Give the hosts and ports that are listened on, in the order they were asked for."""
+        """The hosts and ports that the server listens on, in the order of the flags."""
         return list(self._addresses)
 
     def start(self) -> None:
-        """Listen on every address and begin to serve; raise StartupError when that cannot be."""
+        """Listen on all addresses and start to serve; raise StartupError if that fails."""
         self._connections.limits = _within_descriptors(self._connections.limits)
-        self._listeners = listen(self._wanted, self._connections.accepted)
+        self._listeners = listen(self._requested, self._connections.add)
         self._addresses = [listener.getsockname()[:2] for listener in self._listeners]
         self._thread.start()
-        self._server.settled.wait(START_SECONDS)
+        self._server.startup_done.wait(START_TIMEOUT)
         if not self.is_alive():
             raise StartupError("the web server did not start; the log has the reason")
 
     def renew_connections(self) -> None:
-        """Let go of the connections that are open, as soon as each is answered; new ones find what applies now."""
+        """Close each open connection after its current response, so that clients connect with the current settings."""
         if (loop := self._server.loop) is not None:
-            with suppress(RuntimeError):  # it has ended
-                loop.call_soon_threadsafe(self._connections.renew)
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._connections.close_when_idle)
 
     def stop(self, timeout: float = 2) -> None:
-        """Stop serving; responses under way get a moment, stalled clients do not."""
+        """Stop serving. Responses in progress have half a second to end; stalled clients are dropped."""
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
     def is_alive(self) -> bool:
-        """Tell whether it is serving."""
+        """Return whether the server is serving."""
         return self._thread.is_alive() and self._server.started
 
     def _run(self) -> None:
@@ -95,37 +95,37 @@ class WebServer:
         finally:
             for listener in self._listeners:
                 listener.close()
-            self._server.settled.set()
+            self._server.startup_done.set()
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that drops stalled clients, while it runs and when it stops."""
+    """A uvicorn server that drops stalled clients while it runs and when it stops."""
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
-        self.settled = threading.Event()
+        self.startup_done = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
-        self._stalled = connections
+        self._connections = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self.settled.set()
+        self.startup_done.set()
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 5 == 0:  # a tick is a tenth of a second
-            self._stalled.sweep()
+        if counter % 5 == 0:  # every half second: uvicorn has ten ticks per second
+            self._connections.sweep()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(self._stalled.limits.stop, self._stalled.drop_all)
+        loop.call_later(self._connections.limits.stop, self._connections.drop_all)
         await super().shutdown(sockets)
-        self._stalled.drop_all()  # those still in their handshake, of which uvicorn does not know
-        deadline = loop.time() + self._stalled.limits.stop
-        while self._stalled and loop.time() < deadline:
+        self._connections.drop_all()  # also those in their handshake, which uvicorn does not know
+        deadline = loop.time() + self._connections.limits.stop
+        while self._connections and loop.time() < deadline:
             await asyncio.sleep(0.01)
-            self._stalled.forget_closed()
+            self._connections.remove_closed()
 
 
 def _uvicorn_config(
@@ -141,27 +141,27 @@ def _uvicorn_config(
         lifespan="off",
         interface="asgi3",
         log_config=None,
-        log_level="error",  # its warnings tell of bad requests, which any port scanner sends
+        log_level="error",  # it warns about bad requests, which any port scanner sends
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=ACCEPTS_AT_ONCE,
+        backlog=MAX_ACCEPTS,
         timeout_keep_alive=connections.limits.idle,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     config.load()
-    config.ssl = ssl_context  # uvicorn would build its own, from files that it reads once
+    config.ssl = ssl_context  # set here, because uvicorn would create its own context from files
     return config
 
 
 def _within_descriptors(limits: Limits) -> Limits:
-    """Allow this process the file descriptors it may have, and leave half of them to everything else."""
+    """Raise the limit of file descriptors, and return limits that use at most half of them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ENOUGH_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    target = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < target:
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    half = ENOUGH_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft // 2
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+            soft = target
+    half = MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft // 2
     return replace(limits, connections=min(limits.connections, half))
