@@ -1,4 +1,4 @@
-"""The ledger of open connections, with a clock of its own."""
+"""The open connections and their limits, with a fake clock."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class World:
-    """Connections, the clients at their other ends, and the time."""
+class ConnectionsFixture:
+    """Connections with clients at their other ends, and a fake clock."""
 
     stack: ExitStack
     now: float = 1000.0
@@ -28,27 +28,27 @@ class World:
         self.connections = Connections(limits, clock=lambda: self.now)
 
     def accept(self, phase: Phase = Phase.REQUEST, *, unread: bool = False) -> Connection:
-        """Let a client come, one second after the last."""
+        """Accept a connection, one second after the previous one."""
         self.now += 1
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
+        server_end, client_end = socket.socketpair()
+        for end in (server_end, client_end):
             self.stack.enter_context(end)
-        connection = self.connections.accepted(ours)
-        self.connections.enter(connection, phase)
+        connection = self.connections.add(server_end)
+        self.connections.set_phase(connection, phase)
         if unread:
-            ours.send(b"x")
+            server_end.send(b"x")
         return connection
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def fixture() -> Iterator[ConnectionsFixture]:
     """Close every socket after the test."""
     with ExitStack() as stack:
-        yield World(stack)
+        yield ConnectionsFixture(stack)
 
 
 def is_dropped(connection: Connection) -> bool:
-    """Tell whether our end was shut down: it reads the end of the stream instead of waiting."""
+    """Return whether the server's end was shut down: a read then returns the end of the stream at once."""
     connection.socket.settimeout(0)
     try:
         return connection.socket.recv(1) == b""
@@ -56,113 +56,113 @@ def is_dropped(connection: Connection) -> bool:
         return False
 
 
-def test_oldest_makes_room(world: World) -> None:
-    """A newcomer takes the place of whoever has waited longest, and of nobody else."""
-    first, second, third = (world.accept() for _ in range(3))
-    fourth = world.accept()
+def test_a_new_connection_replaces_the_oldest(fixture: ConnectionsFixture) -> None:
+    """All others stay open."""
+    first, second, third = (fixture.accept() for _ in range(3))
+    fourth = fixture.accept()
     assert [is_dropped(each) for each in (first, second, third, fourth)] == [True, False, False, False]
-    assert len(world.connections) == 3
+    assert len(fixture.connections) == 3
 
 
-def test_change_of_phase_renews_age(world: World) -> None:
-    """Waiting counts from the latest change."""
-    first, second, _ = (world.accept() for _ in range(3))
-    world.connections.enter(first, Phase.IDLE)
-    world.accept()
+def test_a_new_phase_resets_the_age(fixture: ConnectionsFixture) -> None:
+    """The age counts from the last change of phase."""
+    first, second, _ = (fixture.accept() for _ in range(3))
+    fixture.connections.set_phase(first, Phase.IDLE)
+    fixture.accept()
     assert [is_dropped(each) for each in (first, second)] == [False, True]
 
 
-def test_same_phase_renews_nothing(world: World) -> None:
+def test_the_same_phase_does_not_reset_the_age(fixture: ConnectionsFixture) -> None:
     """Another byte of the same request does not count."""
-    first, _, _ = (world.accept() for _ in range(3))
-    world.connections.enter(first, Phase.REQUEST)
-    world.accept()
+    first, _, _ = (fixture.accept() for _ in range(3))
+    fixture.connections.set_phase(first, Phase.REQUEST)
+    fixture.accept()
     assert is_dropped(first)
 
 
-def test_answers_are_spared(world: World) -> None:
-    """Neither a client being answered nor one that reads its answer makes room while another can."""
+def test_connections_with_responses_are_replaced_last(fixture: ConnectionsFixture) -> None:
+    """Neither a pending nor an unread response is dropped while another connection can be."""
     answered, reading, idle = (
-        world.accept(Phase.ANSWER),
-        world.accept(Phase.IDLE, unread=True),
-        world.accept(Phase.IDLE),
+        fixture.accept(Phase.RESPONSE),
+        fixture.accept(Phase.IDLE, unread=True),
+        fixture.accept(Phase.IDLE),
     )
-    world.accept()
+    fixture.accept()
     assert [is_dropped(each) for each in (answered, reading, idle)] == [False, False, True]
 
 
-def test_answers_make_room_at_last(world: World) -> None:
-    """Where all are being answered, the oldest goes: a newcomer always gets in."""
-    first, second, third = (world.accept(Phase.ANSWER) for _ in range(3))
-    newcomer = world.accept()
+def test_a_pending_response_is_dropped_if_there_is_no_other(fixture: ConnectionsFixture) -> None:
+    """A new connection is always accepted."""
+    first, second, third = (fixture.accept(Phase.RESPONSE) for _ in range(3))
+    newcomer = fixture.accept()
     assert [is_dropped(each) for each in (first, second, third, newcomer)] == [True, False, False, False]
 
 
-def test_closed_sockets_take_no_place(world: World) -> None:
-    """A failed handshake leaves room without anyone being dropped."""
-    first, second, third = (world.accept() for _ in range(3))
+def test_closed_sockets_do_not_count(fixture: ConnectionsFixture) -> None:
+    """After a failed handshake, no other connection is dropped."""
+    first, second, third = (fixture.accept() for _ in range(3))
     third.socket.close()
-    world.accept()
+    fixture.accept()
     assert not is_dropped(first)
     assert not is_dropped(second)
 
 
-def test_sweep_drops_unfinished_requests(world: World) -> None:
-    """Only those that the client has not finished are overdue."""
-    request, answer, idle = world.accept(), world.accept(Phase.ANSWER), world.accept(Phase.IDLE)
-    world.now = request.since + 9.9
-    world.connections.sweep()
+def test_a_sweep_drops_unfinished_requests(fixture: ConnectionsFixture) -> None:
+    """Pending responses and idle connections have no such time limit."""
+    request, answer, idle = fixture.accept(), fixture.accept(Phase.RESPONSE), fixture.accept(Phase.IDLE)
+    fixture.now = request.phase_since + 9.9
+    fixture.connections.sweep()
     assert not is_dropped(request)
-    world.now = request.since + 10
-    world.connections.sweep()
-    world.now += 1000
-    world.connections.sweep()
+    fixture.now = request.phase_since + 10
+    fixture.connections.sweep()
+    fixture.now += 1000
+    fixture.connections.sweep()
     assert [is_dropped(each) for each in (request, answer, idle)] == [True, False, False]
 
 
-def test_sweep_drops_unread_responses(world: World) -> None:
-    """Their time runs from the first sweep that found them."""
-    unread = world.accept(Phase.ANSWER, unread=True)
-    world.connections.sweep()
-    world.now += 24
-    world.connections.sweep()
+def test_a_sweep_drops_unread_responses(fixture: ConnectionsFixture) -> None:
+    """Their time starts at the first sweep that finds them."""
+    unread = fixture.accept(Phase.RESPONSE, unread=True)
+    fixture.connections.sweep()
+    fixture.now += 24
+    fixture.connections.sweep()
     assert not is_dropped(unread)
-    world.now += 1
-    world.connections.sweep()
+    fixture.now += 1
+    fixture.connections.sweep()
     assert is_dropped(unread)
 
 
-def test_sweep_keeps_few_unread_responses(world: World) -> None:
-    """The oldest beyond their number go at once."""
-    first, second, third = (world.accept(Phase.IDLE, unread=True) for _ in range(3))
-    world.connections.sweep()
+def test_a_sweep_limits_the_number_of_unread_responses(fixture: ConnectionsFixture) -> None:
+    """The oldest ones beyond the limit are dropped at once."""
+    first, second, third = (fixture.accept(Phase.IDLE, unread=True) for _ in range(3))
+    fixture.connections.sweep()
     assert [is_dropped(each) for each in (first, second, third)] == [True, False, False]
 
 
-def test_late_answers_are_not_the_oldest(world: World) -> None:
-    """What counts is since when a response is unread, not when its request came."""
-    late, second, third = world.accept(Phase.ANSWER), world.accept(Phase.IDLE), world.accept(Phase.IDLE)
+def test_the_age_of_an_unread_response_is_not_that_of_its_request(fixture: ConnectionsFixture) -> None:
+    """A response that was rendered slowly is new."""
+    late, second, third = fixture.accept(Phase.RESPONSE), fixture.accept(Phase.IDLE), fixture.accept(Phase.IDLE)
     for each in (second, third, late):
-        world.now += 1
+        fixture.now += 1
         each.socket.send(b"x")
-        world.connections.held_up(each)
+        fixture.connections.mark_unread(each)
     assert [is_dropped(each) for each in (late, second, third)] == [False, True, False]
 
 
-def test_responses_read_meanwhile_do_not_count(world: World) -> None:
-    """A client that took its response before others were held up stays."""
-    connections = [world.accept(Phase.IDLE) for _ in range(3)]
+def test_responses_that_have_been_read_do_not_count(fixture: ConnectionsFixture) -> None:
+    """A client that has read its response in the meantime is not dropped."""
+    connections = [fixture.accept(Phase.IDLE) for _ in range(3)]
     for each in connections:
-        world.now += 1
-        world.connections.held_up(each)
+        fixture.now += 1
+        fixture.connections.mark_unread(each)
     assert not any(is_dropped(each) for each in connections)
 
 
-def test_forgetting_does_not_touch_a_successor(world: World) -> None:
-    """A descriptor's number may belong to another connection by now."""
-    first = world.accept()
-    successor = world.connections.accepted(first.socket)
-    world.connections.forget(first)
-    assert len(world.connections) == 1
-    world.connections.forget(successor)
-    assert len(world.connections) == 0
+def test_removing_a_connection_keeps_one_with_the_same_descriptor(fixture: ConnectionsFixture) -> None:
+    """The kernel reuses the numbers of closed descriptors."""
+    first = fixture.accept()
+    successor = fixture.connections.add(first.socket)
+    fixture.connections.remove(first)
+    assert len(fixture.connections) == 1
+    fixture.connections.remove(successor)
+    assert len(fixture.connections) == 0
