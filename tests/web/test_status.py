@@ -245,6 +245,22 @@ def test_unknown_counts_are_dashes_and_not_zero() -> None:
     assert figures["added"] == "\u2013"
 
 
+def test_the_error_of_a_run_has_its_code_once() -> None:
+    """Messages of connectors often begin with the code; the table does not repeat it."""
+    coded = replace(ended_job("FAILED", HOUR, 1), connector_error="CNF-5572", error_message="CNF-5572 token expired")
+    plain = replace(ended_job("FAILED", 2 * HOUR, 2), error_code="InvalidRequest", error_message="no access")
+    page = page_of(StatusFixture.of([make_snapshot(1, "wiki", coded, plain)]))
+    cells = re.findall(r'<td class="truncated">(.*?)</td>', page)
+    assert [re.sub(r"<[^>]+>", "", cell) for cell in cells] == ["CNF-5572 token expired", "InvalidRequest no access"]
+
+
+def test_a_state_in_memory_is_not_called_written() -> None:
+    """Without a state file, a restart loses the counters."""
+    fixture = StatusFixture.of()
+    fixture.health = replace(HEALTH, state_path=":memory:")
+    assert '<code>:memory:</code> <span class="muted">lost on restart</span>' in page_of(fixture)
+
+
 def test_the_demo_serves_page_and_json(tmp_path: Path) -> None:
     """Both have names, errors, indexes and the health of the exporter."""
     with Program(["demo"], {"HOME": str(tmp_path)}) as program:
