@@ -23,7 +23,7 @@ def main() -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as demo:  # noqa: S603 (runs this package)
         try:
             log = iter(demo.stderr or ())
-            address = next(found[1] for line in log if (found := re.search(r"msg=listening address=(\S+)", line)))
+            address = next(found[1] for line in log if (found := re.search(r"msg=listening .*address=(\S+)", line)))
             _wait(f"http://{address}/-/ready")
             _take(f"http://{address}/")
         finally:
