@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from exporter.domain.model import INDEXED, SyncJobStatus
 from exporter.domain.units import DAY, SCHEDULE_RESOLUTION
 from exporter.status.formatting import format_duration, format_time, percentage
+from exporter.status.ratios import deleted_ratio, failed_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.domain.model import DocumentCounts, SyncJob
+    from exporter.domain.model import SyncJob
     from exporter.domain.source_view import SourceView
 
 NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
@@ -223,28 +224,6 @@ def missed_firing(view: SourceView) -> float | None:
     since = SCHEDULE_RESOLUTION + last.end_or_start
     is_certain = as_of >= fired or view.snapshot.poll_succeeded
     return view.schedule.next(since) if is_certain and fired > since else None
-
-
-def failed_ratio(documents: DocumentCounts) -> float | None:
-    """Return the ratio of failed to scanned documents; to all changed documents if AWS reports no scanned ones."""
-    if documents.failed is None:
-        return None
-    total = documents.scanned or _changed(documents)
-    return documents.failed / total if total else None
-
-
-def deleted_ratio(documents: DocumentCounts) -> float | None:
-    """Return the ratio of deleted documents to those before the sync, or to all changed documents as above."""
-    if documents.deleted is None:
-        return None
-    total = 0 if documents.scanned is None else documents.scanned + documents.deleted
-    total = total or _changed(documents)
-    return documents.deleted / total if total else None
-
-
-def _changed(documents: DocumentCounts) -> int:
-    """Return the sum of all counts except the scanned documents."""
-    return sum(count or 0 for kind, count in documents.items() if kind != "scanned")
 
 
 def _last_ended(view: SourceView, status: SyncJobStatus) -> SyncJob | None:
