@@ -1,6 +1,6 @@
-"""How long the status page and its JSON take, and what they do to scrapes that come meanwhile, over HTTP.
+"""Measures the status page and the JSON API, and their effect on scrapes, over HTTP.
 
-`python -m benchmarks.status [SIZE ...]`
+`python -m benchmarks.status [SIZE ...]`; without sizes, the results are written into benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.report import environment, table, write_section
 from benchmarks.scrape.exporter import FULL_RATE, exporter, fill_state
 from benchmarks.scrape.organisation import Organisation
 from benchmarks.scrape.scraper import Latency, scrape
@@ -22,68 +23,78 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZES = (2_500, 10_000)
-READINGS, ROUNDS, SCRAPES = 30, 4, 50
+REQUESTS = 30  # of each page
+ROUNDS, SCRAPES = 4, 50
 PAUSE = 0.05  # seconds between two scrapes
 WARM_UP = 5.0  # seconds
-PAGES = {"page": "/", "search": "/?q=share-12", "JSON": "/api/v1/data-sources"}
+PAGES = {"page": "/", "search": "/?q=share-12", "JSON (1,000)": "/api/v1/data-sources"}
+COLUMNS = ("sources", "first page", *PAGES, "scrape", "scrape while pages are made", "ratio of medians")
 
 
 def main(sizes: list[int]) -> int:
-    """Print the table: medians and 99ths of a hundred."""
+    """Measure each size, print the table, and write it into the page if no sizes are given."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-    head = ("sources", "first page", *PAGES, "scrape", "scrape while pages are made", "ratio of medians")
-    print(f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", sep="\n")
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            organisation = Organisation(size)
-            try:
-                fill_state(Path(folder), size, organisation)
-                print(f"| {' | '.join(_measure(Path(folder), size, organisation))} |", flush=True)
-            finally:
-                organisation.stop()
+    results = f"{environment()}\n\n{table(COLUMNS, [_measure(size) for size in sizes or SIZES])}"
+    print(results)
+    if not sizes:
+        write_section("status", results)
     return 0
 
 
-def _measure(folder: Path, size: int, organisation: Organisation) -> Iterator[str]:
+def _measure(size: int) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        organisation = Organisation(size)
+        try:
+            fill_state(Path(folder), size, organisation)
+            return _measure_in(Path(folder), size, organisation)
+        finally:
+            organisation.stop()
+
+
+def _measure_in(folder: Path, size: int, organisation: Organisation) -> list[str]:
     with exporter(folder, organisation.url, FULL_RATE) as (port, _):
         time.sleep(WARM_UP)
-        yield f"{size:,}"
-        yield f"{_read(port, '/') * 1000:.0f} ms"
-        for path in PAGES.values():
-            yield str(Latency.of([_read(port, path) for _ in range(READINGS)]))
-        quiet: list[float] = []
-        busy: list[float] = []
-        for _ in range(ROUNDS):  # by turns: the machine may have something else to do
-            quiet += _scrapes(port)
-            with _reader(port):
-                busy += _scrapes(port)
-        yield str(Latency.of(quiet))
-        yield str(Latency.of(busy))
-        yield f"{Latency.of(busy).median / Latency.of(quiet).median:.2f}"
+        first_page = _request(port, "/")
+        pages = [Latency.of([_request(port, path) for _ in range(REQUESTS)]) for path in PAGES.values()]
+        alone: list[float] = []
+        with_pages: list[float] = []
+        for _ in range(ROUNDS):  # alternating, so that other load on the machine affects both
+            alone += _scrapes(port)
+            with _page_requests(port):
+                with_pages += _scrapes(port)
+    quiet, busy = Latency.of(alone), Latency.of(with_pages)
+    return [
+        f"{size:,}",
+        f"{first_page * 1000:,.0f} ms",
+        *map(str, pages),
+        str(quiet),
+        str(busy),
+        f"{busy.median / quiet.median:.2f}",
+    ]
 
 
-def _read(port: int, path: str) -> float:
+def _request(port: int, path: str) -> float:
     return scrape(port, "text", "gzip", path)
 
 
 def _scrapes(port: int) -> list[float]:
-    taken = []
+    durations = []
     for _ in range(SCRAPES):
         time.sleep(PAUSE)
-        taken.append(scrape(port, "OpenMetrics", "gzip"))
-    return taken
+        durations.append(scrape(port, "OpenMetrics", "gzip"))
+    return durations
 
 
 @contextmanager
-def _reader(port: int) -> Iterator[None]:
-    """Load the page again as soon as it has come."""
+def _page_requests(port: int) -> Iterator[None]:
+    """Request the page again and again in another thread."""
     stop = threading.Event()
 
-    def read() -> None:
+    def request_pages() -> None:
         while not stop.is_set():
-            _read(port, "/")
+            _request(port, "/")
 
-    thread = threading.Thread(target=read)
+    thread = threading.Thread(target=request_pages)
     thread.start()
     try:
         yield
@@ -93,4 +104,4 @@ def _reader(port: int) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main([int(size) for size in sys.argv[1:]] or list(SIZES)))
+    sys.exit(main([int(size) for size in sys.argv[1:]]))
