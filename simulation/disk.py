@@ -44,10 +44,6 @@ class FallibleStore(Store):
         if changed:
             self._disk.at_commit("after commit", new)
 
-    def has_unwritten(self) -> bool:
-        """Return whether the store has state in memory that the disk does not have."""
-        return bool(self._pending or any(notes.waiting for notes in self._notes))
-
     def _flush(self) -> None:
         if self._disk.is_full() != self._was_full and not self._closed:
             self._was_full = self._disk.is_full()

@@ -118,7 +118,8 @@ class Exporter:
     def _start_targets(self) -> None:
         for target in self._targets:
             target.start()
-        self._store.forget({key for target in self._targets for key in target.poller.watched()}, self.host.time())
+        watched = {key for target in self._targets for key in target.poller.watched()}
+        self._store.remove_unwatched(watched, self.host.time())
 
     def apply(self, config: Config) -> None:
         """Continue with another configuration; what it does not change continues as it was.

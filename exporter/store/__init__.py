@@ -1,4 +1,4 @@
-"""Where the state is kept: a SQLite file that survives the process."""
+"""The state of the exporter, which survives a restart: a SQLite file."""
 
 from exporter.store.sqlite import Store
 from exporter.store.sqlite_file import MEMORY

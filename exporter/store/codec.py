@@ -1,4 +1,4 @@
-"""How a source's history is written down: as JSON that the next release can still read."""
+"""The JSON form of histories and saved sources. Later releases can read what this release writes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-# What reading back raises for a text that was not written here: the numbers of JSON may be infinite, its depth too.
+# What the load functions raise for a text that no dump function wrote. Numbers and nesting in JSON have no limit.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
-# The names in the JSON are older than those in the code. They stay, so that every release reads every state file.
+# The keys in the JSON are older than the names in the code. They do not change, so that state files stay readable.
 _SCALARS = {
     "watched_since": "watched_since",
     "as_of": "as_of",
@@ -29,7 +29,7 @@ _SCALARS = {
 
 
 def dump_totals(history: SourceHistory) -> str:
-    """Write down everything of a history but its jobs."""
+    """Return a history without its jobs as JSON."""
     totals = {key: getattr(history, name) for key, name in _SCALARS.items()}
     totals["completed"] = dict(history.completed)
     totals["documents"] = dict(history.documents)
@@ -39,32 +39,32 @@ def dump_totals(history: SourceHistory) -> str:
 
 
 def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
-    """Read a history back; raises one of UNREADABLE for what was not written by `dump_totals`."""
+    """Return the history of a text by `dump_totals`. Raise one of UNREADABLE for any other text."""
     raw = json.loads(totals)
     return SourceHistory(
         **{name: raw[key] for key, name in _SCALARS.items()},
         jobs=dict(jobs),
-        completed=_counts(raw["completed"]),
-        documents=_counts(raw["documents"]),
+        completed=_load_counts(raw["completed"]),
+        documents=_load_counts(raw["documents"]),
         failures={(str(code), str(connector)): int(count) for code, connector, count in raw["failures"]},
-        durations={status: _histogram(histogram) for status, histogram in raw["durations"].items()},
+        durations={status: _load_histogram(histogram) for status, histogram in raw["durations"].items()},
     )
 
 
-def dump_job(known: TrackedJob) -> str:
-    """Write down one job."""
+def dump_job(tracked: TrackedJob) -> str:
+    """Return one job as JSON."""
     members = {
-        "job": {**_members(known.job), "documents": _members(known.job.documents)},
-        "highest": _members(known.max_counts),
-        "whole": known.counts_from_zero,
-        "accounted": known.count_state,
-        "gone_since": known.vanished_at,
+        "job": {**_members(tracked.job), "documents": _members(tracked.job.documents)},
+        "highest": _members(tracked.max_counts),
+        "whole": tracked.counts_from_zero,
+        "accounted": tracked.count_state,
+        "gone_since": tracked.vanished_at,
     }
     return json.dumps(members, separators=(",", ":"))
 
 
 def load_job(text: str) -> TrackedJob:
-    """Read a job back; raises one of UNREADABLE for what was not written by `dump_job`."""
+    """Return the job of a text by `dump_job`. Raise one of UNREADABLE for any other text."""
     raw = json.loads(text)
     job = raw.pop("job")
     documents = DocumentCounts(**job.pop("documents"))
@@ -77,14 +77,14 @@ def load_job(text: str) -> TrackedJob:
     )
 
 
-def dump_known(known: SavedSource) -> str:
-    """Write down how a data source was found."""
-    members = {"source": asdict(known.source), "index": known.index, "about": asdict(known.description)}
+def dump_saved_source(saved: SavedSource) -> str:
+    """Return a saved source as JSON."""
+    members = {"source": asdict(saved.source), "index": saved.index, "about": asdict(saved.description)}
     return json.dumps(members, separators=(",", ":"))
 
 
-def load_known(text: str) -> SavedSource:
-    """Read back how a data source was found; raises one of UNREADABLE for anything else."""
+def load_saved_source(text: str) -> SavedSource:
+    """Return the source of a text by `dump_saved_source`. Raise one of UNREADABLE for any other text."""
     raw = json.loads(text)
     source, description = raw["source"], raw["about"]
     identifier = SourceId(**source.pop("id"))
@@ -97,20 +97,20 @@ def load_known(text: str) -> SavedSource:
     )
 
 
-def _members(thing: DataclassInstance) -> dict[str, Any]:
-    """Give the members of a dataclass as they are: `asdict` copies all that is in them, and commits are many."""
-    return {item.name: getattr(thing, item.name) for item in fields(thing)}
+def _members(instance: DataclassInstance) -> dict[str, Any]:
+    """Return the members of a dataclass without a deep copy: `asdict` would make commits much slower."""
+    return {item.name: getattr(instance, item.name) for item in fields(instance)}
 
 
 def _dump_histogram(histogram: Histogram) -> dict[str, Any]:
-    return {**_members(histogram), "exemplars": [seen and _members(seen) for seen in histogram.exemplars]}
+    return {**_members(histogram), "exemplars": [exemplar and _members(exemplar) for exemplar in histogram.exemplars]}
 
 
-def _counts(raw: Mapping[str, Any]) -> dict[str, int]:
+def _load_counts(raw: Mapping[str, Any]) -> dict[str, int]:
     return {name: int(count) for name, count in raw.items()}
 
 
-def _histogram(raw: Mapping[str, Any]) -> Histogram:
+def _load_histogram(raw: Mapping[str, Any]) -> Histogram:
     return Histogram(
         bounds=tuple(raw["bounds"]),
         counts=tuple(raw["counts"]),

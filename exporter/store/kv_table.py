@@ -1,4 +1,4 @@
-"""Small texts by key, each table of them with what is written and what still waits to be."""
+"""A key-value table in SQLite, with its rows in memory and the changes that are not written yet."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Notes:
-    """One table with a key and a text in each row; not for several threads at once."""
+class KvTable:
+    """One table with a key and a text in each row. Not thread-safe."""
 
-    def __init__(self, table: str, read: Callable[[str], object] = str) -> None:
-        """`read` raises ValueError, TypeError or KeyError for a text that is none of ours."""
-        self._table = table
-        self._read = read
+    def __init__(self, name: str, parse: Callable[[str], object] = str) -> None:
+        """Start without rows. `parse` raises one of `codec.UNREADABLE` for a text that is not valid."""
+        self._name = name
+        self._parse = parse
         self._written: dict[str, str] = {}
         self._pending: dict[str, str | None] = {}
 
     def load(self, db: sqlite3.Connection) -> None:
-        """Load the table; raises what `read` raises."""
-        self._written = dict(db.execute(f"SELECT * FROM {self._table}").fetchall())  # noqa: S608 (a name of ours)  # nosec B608
+        """Load all rows; raises what `parse` raises."""
+        self._written = dict(db.execute(f"SELECT * FROM {self._name}").fetchall())  # noqa: S608 (a constant)  # nosec B608
         for text in self._written.values():
-            self._read(text)
+            self._parse(text)
 
     def get(self, key: str) -> str | None:
-        """Give a text."""
+        """Return the text of a key."""
         return self._pending[key] if key in self._pending else self._written.get(key)
 
     def items(self) -> Iterator[tuple[str, str]]:
@@ -36,24 +36,24 @@ class Notes:
                 yield key, text
 
     def put(self, key: str, text: str | None) -> None:
-        """Replace a text, or with None take it away."""
+        """Replace the text of a key; None deletes the row."""
         if text != self.get(key):
             self._pending[key] = text
 
     @property
-    def waiting(self) -> bool:
-        """Tell whether there is something to write."""
+    def has_pending(self) -> bool:
+        """Whether there are changes that are not written yet."""
         return bool(self._pending)
 
     def write(self, db: sqlite3.Connection) -> None:
-        """Write what waits, within the transaction of whoever calls."""
-        kept = [(key, text) for key, text in self._pending.items() if text is not None]
-        gone = [(key,) for key, text in self._pending.items() if text is None]
-        db.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)", kept)  # noqa: S608 (a name of ours)
-        db.executemany(f"DELETE FROM {self._table} WHERE key = ?", gone)  # noqa: S608 (the same)  # nosec
+        """Write the pending changes within the caller's transaction."""
+        changed = [(key, text) for key, text in self._pending.items() if text is not None]
+        deleted = [(key,) for key, text in self._pending.items() if text is None]
+        db.executemany(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", changed)  # noqa: S608 (a constant)
+        db.executemany(f"DELETE FROM {self._name} WHERE key = ?", deleted)  # noqa: S608 (the same)  # nosec
 
-    def written(self) -> None:
-        """Take note that what waited is on the disk."""
+    def mark_written(self) -> None:
+        """Record that the transaction with the pending changes was committed."""
         for key, text in self._pending.items():
             if text is None:
                 self._written.pop(key, None)

@@ -55,7 +55,7 @@ def check_degraded(program: Program, monitor: CounterMonitor) -> None:
 
 def wait_for_write(program: Program, filename: str) -> None:
     """Wait until the program has written the state that it kept in memory."""
-    written = re.compile(rf'msg="state is written again".*{filename}')
+    written = re.compile(rf'msg="state write works again".*{filename}')
     eventually(lambda: any(written.search(line) for line in program.log))
 
 

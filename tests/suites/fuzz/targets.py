@@ -263,7 +263,7 @@ class State:
     def __call__(self, data: bytes) -> None:
         """Read it as each of the things that are kept."""
         text = data.decode("utf-8", "replace")
-        for load in (lambda text: codec.load_history(text, {}), codec.load_job, codec.load_known):
+        for load in (lambda text: codec.load_history(text, {}), codec.load_job, codec.load_saved_source):
             try:
                 load(text)
             except codec.UNREADABLE:

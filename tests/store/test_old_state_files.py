@@ -1,0 +1,154 @@
+"""State files of an earlier commit: they open with all counts, and the bytes that are written have not changed.
+
+The files in tests/data/state/ were written by commit 7df695d, with its own code:
+
+- `folded.db`: the polls in `polls.json`, folded and committed one after the other.
+- `exported.db`: two runs of `python -m exporter export` against the simulated service. A sync job of `hr` ended between
+  the two.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.domain.history import CountingPolicy, fold
+from exporter.domain.model import DataSource, Description, DocumentCounts, SourceId, SyncJob
+from exporter.domain.snapshots import SavedSource
+from exporter.domain.source_history import CountState, PollData
+from tests.support.state_files import open_store
+
+if TYPE_CHECKING:
+    from exporter.domain.source_history import SourceHistory
+
+FILES = Path(__file__).parents[1] / "data" / "state"
+TABLES = ("source", "job", "name", "target", "data_source")
+SOURCE = DataSource("production", SourceId("a" * 36, "i" * 36, "d" * 36), "intranet", None, (("team", "hr"),))
+TAGS = (("cost-center", 'a "q"\n'),)
+DESCRIPTION = Description("hr ü", "S3", "ACTIVE", 1.0, 2.5, "cron(0 3 * * ? *)", TAGS)
+SAVED = SavedSource(SOURCE, "main", DESCRIPTION)
+WATCHED_SINCE = 1_790_000_000.125
+
+
+def parse_job(raw: dict[str, Any]) -> SyncJob:
+    """Build a job from `polls.json`."""
+    return SyncJob(**{**raw, "documents": DocumentCounts(**raw["documents"])})
+
+
+def rows_of(path: Path) -> dict[str, list[Any]]:
+    """Return all rows of all tables, with the schema and the versions in the header."""
+    with closing(sqlite3.connect(path)) as db:
+        rows = {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}  # noqa: S608 (constants)
+        rows["schema"] = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+        rows["header"] = [db.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")]
+    return rows
+
+
+@pytest.fixture
+def folded(path: str) -> str:
+    """Return a copy of `folded.db`."""
+    return shutil.copy(FILES / "folded.db", path)
+
+
+def write_with_current_code(path: str) -> dict[str, SourceHistory]:
+    """Fold and commit the polls in `polls.json`, and save what else the state has; return the histories."""
+    data = json.loads((FILES / "polls.json").read_text())
+    policy = CountingPolicy(data["window"], tuple(data["duration_buckets"]))
+    store = open_store(path)
+    histories: dict[str, SourceHistory] = {}
+    for poll in data["polls"]:
+        jobs, vanished = tuple(parse_job(raw) for raw in poll["jobs"]), frozenset(poll["vanished"])
+        poll_data = PollData(jobs, poll["as_of"], poll["end"], vanished)
+        histories[poll["source"]] = fold(histories.get(poll["source"]), poll_data, policy)
+        store.commit({poll["source"]: histories[poll["source"]]})
+    store.save_source(str(SOURCE.id), SAVED)
+    store.save_name(f"application/{SOURCE.id.application_id}", "intranet ü")
+    store.save_watched_since("production", WATCHED_SINCE)
+    store.save_account("production", "111122223333")
+    store.close()
+    return histories
+
+
+def test_the_same_polls_write_the_same_bytes(path: str) -> None:
+    """All rows, the SQL of the schema and the versions are equal to those of the old file."""
+    write_with_current_code(path)
+    assert rows_of(Path(path)) == rows_of(FILES / "folded.db")
+
+
+def test_an_old_file_opens_with_equal_histories(folded: str, tmp_path: Path) -> None:
+    """Jobs, totals, durations and evictions are those that the current code computes."""
+    expected = write_with_current_code(str(tmp_path / "current.db"))
+    store = open_store(folded)
+    for key, history in expected.items():
+        assert store.history(key) == history
+    store.close()
+
+
+def test_an_old_file_opens_with_all_counts(folded: str) -> None:
+    """The counts are those that the old commit reported when it wrote the file."""
+    store = open_store(folded)
+    mixed, failing, quiet = (store.history(key) for key in ("mixed", "failing", "quiet"))
+    store.close()
+    assert mixed
+    assert failing
+    assert quiet
+    assert mixed.completed == {"ABORTED": 1, "INCOMPLETE": 1, "SUCCEEDED": 1, "FAILED": 2}
+    assert mixed.failures == {("InvalidRequest", "SPE-5002"): 1, ("other", ""): 1}
+    assert mixed.documents == {"added": 60, "failed": 3, "scanned": 15, "modified": 1, "deleted": 0}
+    assert {status: histogram.sum for status, histogram in mixed.durations.items()} == {
+        "ABORTED": 7204.5,
+        "INCOMPLETE": 4100.125,
+        "FAILED": 132.5,
+    }
+    assert (mixed.last_succeeded, mixed.last_indexed) == (1_790_000_090.0, 1_790_000_500.125)
+    assert (mixed.consecutive_failures(), len(mixed.jobs)) == (2, 8)
+    assert failing.completed == {"FAILED": 60}
+    assert failing.documents == {"scanned": 1770}
+    assert len(failing.failures) == 21
+    assert failing.failures["InternalError", "other"] == 10
+    assert (failing.consecutive_failures(), len(failing.jobs)) == (60, 25)
+    assert (quiet.completed, quiet.jobs) == ({}, {})
+
+
+def test_an_old_file_has_every_state_of_a_job(folded: str) -> None:
+    """The files would prove less if a state did not occur in them."""
+    store = open_store(folded)
+    histories = [store.history(key) for key in ("mixed", "failing")]
+    store.close()
+    jobs = [tracked for history in histories if history for tracked in history.jobs.values()]
+    assert {tracked.count_state for tracked in jobs} == set(CountState)
+    assert any(tracked.vanished_at for tracked in jobs)
+    assert {tracked.counts_from_zero for tracked in jobs} == {True, False}
+
+
+def test_an_old_file_opens_with_saved_sources_and_names(folded: str) -> None:
+    """Text outside ASCII, labels and tags are unchanged."""
+    store = open_store(folded)
+    assert store.saved_sources("production") == [SAVED]
+    assert store.name(f"application/{SOURCE.id.application_id}") == "intranet ü"
+    assert store.watched_since("production") == WATCHED_SINCE
+    assert store.account("production") == "111122223333"
+    store.close()
+
+
+def test_an_exported_file_opens_with_all_counts(path: str) -> None:
+    """The counts are those on the page that the old commit exported when it wrote the file."""
+    shutil.copy(FILES / "exported.db", path)
+    store = open_store(path)
+    sources = {saved.description.name: saved for saved in store.saved_sources("test")}
+    hr, it = (store.history(str(sources[name].source.id)) for name in ("hr", "it"))
+    assert hr
+    assert it
+    assert hr.completed == {"SUCCEEDED": 1}
+    assert (hr.documents["added"], hr.documents["scanned"]) == (509, 526)
+    assert (hr.consecutive_failures(), it.consecutive_failures()) == (0, 2)
+    assert it.completed == {}
+    assert sources["hr"].description.schedule == "cron(0 3 * * ? *)"
+    assert store.account("test") == "111122223333"
+    store.close()

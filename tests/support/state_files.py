@@ -1,0 +1,42 @@
+"""State files for the tests of the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.domain.history import fold
+from exporter.domain.source_history import PollData, SourceHistory
+from exporter.store import Store
+from tests.support.builders import NOON, POLICY, make_job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "application/index/source"
+
+
+def fail_test() -> None:
+    """Fail the test: no write may fail in it."""
+    pytest.fail("a write failed")
+
+
+def open_store(path: str) -> Store:
+    """Open a store in which no write may fail."""
+    return Store(path, fail_test)
+
+
+def make_history(jobs: int = 3) -> SourceHistory:
+    """Build a history with counted jobs, failures, documents and durations, and one job in progress."""
+    ended = [
+        replace(make_job(f"j{n}", "FAILED", started=NOON + n, added=n), connector_error="SPE-5002") for n in range(jobs)
+    ]
+    running = make_job("r", "SYNCING", started=NOON, lasted=None)
+    return fold(fold(None, PollData((), NOON, NOON), POLICY), PollData((*ended, running), NOON, NOON), POLICY)
+
+
+def contents_of(directory: Path) -> dict[str, bytes]:
+    """Return the contents of every file in a directory, by name."""
+    return {file.name: file.read_bytes() for file in directory.iterdir()}
