@@ -57,7 +57,7 @@ class Families(Protocol[Snapshot_contra]):
         """Return the families of a part with the samples of a snapshot; always the same families in the same order."""
 
     def next_change(self, snapshot: Snapshot_contra, now: float, part: int, /) -> float | None:
-        """Return when time alone changes a sample of a part, on the service's clock; None where it never does."""
+        """Return when time alone changes a sample of a part, on the service's clock; None if it never does."""
 
 
 class _Inputs(NamedTuple):
@@ -69,7 +69,7 @@ class _Inputs(NamedTuple):
 
 @dataclass(slots=True)
 class _Part:
-    """What the lines of a part were rendered from, and how long they are valid; times are on the exporter's clock."""
+    """The inputs of the rendered lines of a part, and how long these are valid, on the exporter's clock."""
 
     inputs: _Inputs
     clock_offset: float  # the service's clock minus the exporter's, in seconds
@@ -143,7 +143,7 @@ class ExpositionCache(Generic[T]):
             return self._chunks.pieces(FORMATS.index(wanted))
 
     def prepare(self, seconds: float) -> Iterator[None]:
-        """Render ahead what expires within so many seconds; yield after each part, so that the caller can pause.
+        """Render ahead what expires within these seconds; yield after each part, so that the caller can pause.
 
         Many schedules fire at the same time, such as 02:00:00, and all their parts then expire together.
         """
@@ -170,7 +170,7 @@ class ExpositionCache(Generic[T]):
             self._expires_at = min((entry.expires_at for entry in self._entries.values()), default=math.inf)
 
     def _render_again(self, key: str) -> None:
-        """Render what is no longer valid of an entry; does nothing where a writer has done so meanwhile."""
+        """Render the parts of an entry that are not valid; there are none if a writer has replaced it meanwhile."""
         with self._writer_lock:
             entry = self._entries.get(key)
             if entry is not None:
@@ -206,7 +206,7 @@ def _rendering_at(part: _Part, now: float) -> _Rendering:
 
 
 def _render(inputs: _Inputs, snapshot: object, clock_offset: float, moment: float, number: int) -> _Rendering:
-    """Render a part of a snapshot as of a moment on the exporter's clock."""
+    """Render a part of a snapshot for a time on the exporter's clock."""
     now = moment + clock_offset
     families = render_families(inputs.families.collect(snapshot, now, number))
     change = inputs.families.next_change(snapshot, now, number)

@@ -1,4 +1,4 @@
-"""Where rendered lines are stored: one piece of bytes for each chunk of sources, family and format.
+"""Storage of rendered lines: one piece of bytes for each chunk of sources, family and format.
 
 An exposition has one header for each family, and below it the lines of all sources, so the lines of one source are
 spread over the whole response. They are stored in that order, cut into chunks of sources:

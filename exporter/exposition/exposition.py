@@ -23,7 +23,7 @@ class Exposition:
         self._own = own
 
     def prepare(self, seconds: float) -> Iterator[None]:
-        """Render ahead what time alone changes within so many seconds; yield after each step."""
+        """Render ahead what time alone changes within these seconds; yield after each step."""
         for cache in self._caches:
             yield from cache.prepare(seconds)
 

@@ -36,7 +36,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """What prometheus_client's renderers need of a registry, for families that are collected already."""
+    """The part of a registry that prometheus_client's renderers need, for families that are collected already."""
 
     metrics: Iterable[Metric]
 

@@ -100,7 +100,7 @@ def addresses(pages: Mapping[int, Exposition]) -> Iterator[dict[int, str]]:
 @pytest.fixture(scope="module")
 def server(addresses: Mapping[int, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes all expositions. Prometheus starts to scrape 5 s after it was started."""
-    with prometheus(tmp_path_factory.mktemp("prometheus"), scraping(*addresses.values(), every="1s")) as server:
+    with prometheus(tmp_path_factory.mktemp("prometheus"), scraping(*addresses.values(), interval="1s")) as server:
         yield server
 
 
@@ -113,6 +113,7 @@ def test_promtool_finds_no_problem(pages: Mapping[int, Exposition], seed: int) -
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("seed", SEEDS)
 def test_prometheus_ingests_every_sample_and_exemplar(
     pages: Mapping[int, Exposition], addresses: Mapping[int, str], server: Prometheus, seed: int
@@ -127,10 +128,10 @@ def test_prometheus_ingests_every_sample_and_exemplar(
     eventually(lambda: server.value(f"count({query})") == len(expected))
     found = {
         identity(series["metric"].pop("__name__"), series["metric"]): float(series["value"][1])
-        for series in server.ask("query", query=query)["result"]
+        for series in server.get("query", query=query)["result"]
     }
     assert found == expected
-    ingested = server.ask("query_exemplars", query=query, start=NOON - 31 * HOUR, end=NOON + 31 * HOUR)
+    ingested = server.get("query_exemplars", query=query, start=NOON - 31 * HOUR, end=NOON + 31 * HOUR)
     ids = {exemplar["labels"]["execution_id"] for series in ingested for exemplar in series["exemplars"]}
     assert ids == exemplars
 

@@ -32,7 +32,7 @@ def scheduled(schedule: str) -> SourceSnapshot:
 
 
 def test_a_put_replaces_all_lines_of_a_source(page: ExpositionPage) -> None:
-    """Nothing of the former snapshot is left."""
+    """No line of the former snapshot is left."""
     page.put(make_job("a", "SYNCING", started=NOON - HOUR, lasted=None), name="former")
     page.put(make_job("a", "FAILED", started=NOON - HOUR), name="new")
     assert b"former" not in page.render()[0]

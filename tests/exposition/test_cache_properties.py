@@ -1,4 +1,4 @@
-"""Whatever is put and removed, and however much time passes, scrapes return what prometheus_client would render."""
+"""Scrapes return what prometheus_client would render, after any sequence of puts, removals and time."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class ExpositionPage:
 
 
 def sample_value(body: bytes, name: str, **labels: str) -> float | None:
-    """Return the first sample with this name and, among others, these labels; None where there is none."""
+    """Return the first sample with this name and, among others, these labels; None if there is none."""
     for family in text_string_to_metric_families(body.decode()):
         for sample in family.samples:
             if sample.name == name and labels.items() <= sample.labels.items():
