@@ -68,7 +68,7 @@ def samples(timeline: Timeline | None, name: str, text: str = "") -> dict[float,
 
 
 def test_samples_begin_before_the_first_job_and_end_before_the_exporter_watches() -> None:
-    """They are on multiples of the step. Counters start at 0, end at the number of jobs, and are then reset to 0."""
+    """They are on multiples of the step. Counters start at 0, reach the number of jobs, and are reset."""
     boundary = NOON + 2000.25
     found = samples(
         backfill([make_job(started=NOON + 10, lasted=600)], watched_since(boundary)), COMPLETED, "SUCCEEDED"
@@ -91,7 +91,7 @@ def test_a_job_between_two_steps_is_counted_but_never_running() -> None:
 
 
 def test_a_job_in_progress_is_syncing_and_has_no_document_counts() -> None:
-    """AWS does not record how far a past job was at any time: absent is not 0."""
+    """AWS does not record the progress of earlier jobs: absent is not 0."""
     timeline = backfill([make_job(started=NOON, lasted=HOUR, added=3)], watched_since(NOON + 2 * HOUR))
     found = samples(timeline, "qbusiness_sync_status", 'status="SYNCING"')
     within = [value for time, value in found.items() if time < NOON + HOUR]

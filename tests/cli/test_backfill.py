@@ -41,7 +41,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def service() -> Iterator[SimulatedQBusiness]:
-    """Serve two data sources with a past sync, `hr` and `it`, and one that was never synced."""
+    """Serve two data sources with an earlier sync, `hr` and `it`, and one that was never synced."""
     synced = [
         SimulatedDataSource(name, "CUSTOM", jobs=[PlannedJob(make_id(name), NOW - 2 * HOUR, 600, 300)])
         for name in ("hr", "it")
@@ -81,7 +81,7 @@ def names_in(text: str) -> set[str]:
 def test_a_source_that_was_never_synced_has_no_samples(
     command: BackfillCommand, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The log counts it. Without a state file the backfill ends now, and the log warns. No other file is left."""
+    """The log counts it, and warns that the backfill ends now without a state file. No other file is left."""
     assert names_in(run()) == {"hr", "it"}
     log = capsys.readouterr().err
     assert "without_samples=1" in log
@@ -110,7 +110,7 @@ def test_a_source_whose_poll_fails_is_logged_and_fails_the_command(
     hr: SimulatedDataSource,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The other data sources are written. The exit code is 1, so that a script does not load an incomplete backfill."""
+    """The other data sources are written. Scripts can detect the incomplete backfill by the exit code."""
     service.faults.add("denied", data_source_id=hr.id)
     assert names_in(run(code=1)) == {"it"}
     error = capsys.readouterr().err
@@ -142,7 +142,7 @@ def test_a_failure_on_a_later_page_of_jobs_fails_the_command(
 def test_a_job_without_end_ends_when_it_started(
     run: Callable[..., str], hr: SimulatedDataSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its status says that it ended. AWS does not say when, and the log names the data source."""
+    """AWS reports that it ended, but not when. The log names the data source."""
     hr.change(hr.jobs[0].execution_id, overrides={"endTime": None})
     samples = samples_by_time(run())
     assert next(time for time, found in samples.items() if total(found, COMPLETED) == 1) == NOW - 2 * HOUR

@@ -111,7 +111,7 @@ def test_backfilled_samples_equal_live_ones(seed: int, tmp_path: Path, monkeypat
 
 
 def _with_all_jobs_listed(fleet: Fleet) -> Fleet:
-    """Let the service list all jobs, however old."""
+    """Change the fleet so that it lists all jobs, also the oldest; return it."""
     for _, _, source in fleet.data_sources():
         if source.routine:
             source.routine = replace(source.routine, max_listed=10**6)
@@ -119,7 +119,7 @@ def _with_all_jobs_listed(fleet: Fleet) -> Fleet:
 
 
 def _as_backfilled(live: Samples) -> Samples:
-    """Return live samples as a backfill has them: every job in progress is SYNCING, and unknown families are absent."""
+    """Return the samples that a backfill has instead: jobs in progress are SYNCING, and unknown families are absent."""
     expected: Samples = {}
     for (name, labels), value in live.items():
         status, backfilled_labels = dict(labels).get("status"), labels
