@@ -30,7 +30,7 @@ def environment() -> str:
 
 
 def write_section(name: str, results: str, page: Path = PAGE) -> None:
-    """Replace a section of a page; raise ValueError if the page does not have its two markers once and in order."""
+    """Replace a section of a page; raise ValueError unless the page has its two markers once and in order."""
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
     text = page.read_text()
     before, _, rest = text.partition(begin)
