@@ -198,14 +198,14 @@ def test_what_is_served_and_logged(service: SimulatedQBusiness, folder: Path, fo
             assert not {each for each in elements.words if unicodedata.category(each) in CONTROLS} - set("\t\n"), name
         found = json.loads(pages["/api/v1/data-sources"][1])["data_sources"]
         assert {source["data_source"] for source in found} == expected
-        refused = program.ask("GET", "/metrics", Authorization="Basic " + b64encode(b"prometheus:wrong").decode())
-        nowhere = program.ask("GET", "/%0d%0aX-Forged:%201/<script>")
+        refused = program.request("GET", "/metrics", Authorization="Basic " + b64encode(b"prometheus:wrong").decode())
+        nowhere = program.request("GET", "/%0d%0aX-Forged:%201/<script>")
         assert (refused[0], nowhere[0]) == (401, 404)
         assert "script" not in nowhere[1]
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH, "other": PASSWORD}}))
         eventually(lambda: any("web config reload failed" in line for line in program.log))
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH}}))
-        program.ask("POST", "/-/reload")
+        program.request("POST", "/-/reload")
         assert program.stop() == 0
     check_log([line.removesuffix("\n") for line in program.log], form)
     check_secrets(

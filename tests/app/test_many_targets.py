@@ -82,7 +82,7 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
             for n, (service, account) in enumerate(zip(services, ACCOUNTS, strict=True), start=1)
         ]
         program = stack.enter_context(serve(tmp_path, config(tmp_path / "state.db", *targets, idle_interval="30s")))
-        eventually(lambda: shown(program) == 400 - lost, patience=60)
+        eventually(lambda: shown(program) == 400 - lost, timeout=60)
         program.until_ready()
         eventually(
             lambda: program.scrape().value(
@@ -116,7 +116,7 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
         # Both are over at some time.
         for service in services:
             service.faults.clear()
-        eventually(lambda: shown(program) == 600, patience=60)
+        eventually(lambda: shown(program) == 600, timeout=60)
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 3)
         assert SECRET_MARKER not in program.get("/metrics")[1] + "".join(program.log)
         assert program.stop() == 0

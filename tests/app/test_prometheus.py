@@ -51,7 +51,7 @@ def test_prometheus_has_the_right_numbers(tmp_path: Path) -> None:
             assert server.value("sum(resets(qbusiness_sync_jobs_completed_total[1m]))") == 0
             assert server.value("sum(increase(qbusiness_sync_jobs_completed_total[1m])) > 4") is not None
             assert server.value("time() - max(qbusiness_last_successful_poll_timestamp_seconds) < 5") is not None
-            found = server.ask(
+            found = server.get(
                 "query_exemplars",
                 query="qbusiness_sync_job_duration_seconds_bucket",
                 start=time.time() - 300,
@@ -86,7 +86,7 @@ def test_what_the_docs_ask_prometheus_finds_who_was_never_synced_and_who_is_over
         with prometheus(tmp_path, scraping("{}:{}".format(*program.address))) as server:
 
             def found(query: str) -> list[str]:
-                return [result["metric"]["data_source"] for result in server.ask("query", query=query)["result"]]
+                return [result["metric"]["data_source"] for result in server.get("query", query=query)["result"]]
 
             eventually(lambda: server.value("count(qbusiness_poll_success == 1)") == 5)
             assert found(never) == ["never"]

@@ -36,7 +36,7 @@ def rewrite(program: Program, text: str) -> None:
 
 def post(program: Program, method: str = "POST") -> tuple[int, str]:
     """Ask for a reload."""
-    return program.ask(method, "/-/reload")
+    return program.request(method, "/-/reload")
 
 
 def reload(program: Program, config: dict[str, Any]) -> None:

@@ -98,7 +98,7 @@ def test_a_stop_sends_nothing_more_and_calls_nothing_failed(tmp_path: Path, stat
         config = config_for(service, state, requests_per_second=0.05)
         with serve(tmp_path, config) as program:
             eventually(service.logged)
-            assert program.stop(patience=5) == 0
+            assert program.stop(timeout=5) == 0
         asked = len(service.logged())
         assert asked == 1
         assert not [line for line in program.log if "level=warn" in line or "level=error" in line]
@@ -303,7 +303,7 @@ def test_a_second_exporter_on_the_same_state_is_refused(tmp_path: Path, state: P
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1] == (
             f"qbusiness-exporter: state file {state} is in use by another exporter "
-            f"(process {program.process.pid}): give each its own state.path"
+            f"(process {program.process.pid}): set a different state.path"
         )
 
 

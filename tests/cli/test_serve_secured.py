@@ -115,12 +115,12 @@ def test_a_bad_rewrite_is_visible(program: Program, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(
         yaml.safe_dump({**config, "targets": [{**config["targets"][0], "name": "b"}]})
     )
-    status, text = program.ask("POST", "/-/reload")
+    status, text = program.request("POST", "/-/reload")
     assert status == 500
     assert "web.yml:1:34: min_version: TLS10 is not supported" in text
     assert program.scrape().value("qbusiness_exporter_data_sources", target="test") == 1
     (tmp_path / "web.yml").write_text(good)
-    assert program.ask("POST", "/-/reload") == (200, "Configuration reloaded.\n")
+    assert program.request("POST", "/-/reload") == (200, "Configuration reloaded.\n")
     assert program.scrape().value("qbusiness_exporter_data_sources", target="b") == 1
     assert program.scrape().value(RELOADED) == 1
     assert "hunter2" not in "".join(program.log)

@@ -19,12 +19,12 @@ from tests.support.alert_rules import (
     RUNBOOK_URL,
     UNIT_TESTS,
     alerts,
-    asked_for,
     declared,
     grouped_by,
-    parts,
-    read,
+    nodes,
+    parse,
     rules,
+    selected,
     unit_tests,
 )
 
@@ -73,7 +73,7 @@ def test_a_past_of_the_rules_is_made_as_often_as_they_feed_each_other() -> None:
     recorded = {rule.name: rule for rule in RULES if not rule.is_alert}
 
     def runs(name: str) -> int:
-        return 1 + max((runs(fed) for fed, _ in asked_for(recorded[name].expr) if fed in recorded), default=0)
+        return 1 + max((runs(fed) for fed, _ in selected(recorded[name].expr) if fed in recorded), default=0)
 
     times = ("no", "one", "two", "three", "four", "five")[max(map(runs, recorded))]
     assert f"run it {times} times, " in (ROOT / "docs" / "backfill.md").read_text()
@@ -88,13 +88,13 @@ def test_promtool_finds_nothing_to_complain_of() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=names(RULES))
 def test_prometheus_3_takes_every_expression(rule: Rule) -> None:
     """Promtool is Prometheus 2's; this parser speaks the grammar of 3, and checks types."""
-    assert read(rule.expr)
+    assert parse(rule.expr)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=names(RULES))
 def test_what_a_rule_looks_at_exists(rule: Rule) -> None:
     """A metric or label that is misspelt would never fire, and never say so."""
-    for name, labels in asked_for(rule.expr):
+    for name, labels in selected(rule.expr):
         assert name in declared(), name
         assert labels <= declared()[name] | PROMETHEUS_LABELS, name
     known = set().union(*declared().values()) | PROMETHEUS_LABELS
@@ -104,9 +104,9 @@ def test_what_a_rule_looks_at_exists(rule: Rule) -> None:
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
 def test_last_words_of_a_replica_that_is_gone_do_not_outlast_the_wait(alert: Rule) -> None:
     """Where all replicas are looked at, what one of them said last is out of the window before the alert may fire."""
-    nodes = [node for node in parts(alert.expr) if isinstance(node, MatrixSelector)]
-    windows = [node.range for node in nodes if str(node.vector_selector.name).startswith("qbusiness_")]
-    looks_at_the_freshest = any("freshest" in name for name, _ in asked_for(alert.expr))
+    matrices = [node for node in nodes(alert.expr) if isinstance(node, MatrixSelector)]
+    windows = [node.range for node in matrices if str(node.vector_selector.name).startswith("qbusiness_")]
+    looks_at_the_freshest = any("freshest" in name for name, _ in selected(alert.expr))
     if windows and not looks_at_the_freshest and alert.name != "QBusinessExporterDown":  # which is about one replica
         assert max(windows) < parse_duration(alert.after)
 

@@ -20,7 +20,7 @@ from tests.support.broken_account import STUCK_AT, USUAL, BrokenAccount
 from tests.support.harness import eventually
 from tests.support.prometheus_server import prometheus, scraping
 from tests.support.replicas import Replicas
-from tests.support.time_scaling import HASTE, in_haste, shortened, write_in_haste
+from tests.support.time_scaling import SPEEDUP, scale, scale_duration, write_scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EVERY = "500ms"
 PATIENCE = 90.0
-DOWN_AFTER = parse_duration("5m").total_seconds() / HASTE
+DOWN_AFTER = parse_duration("5m").total_seconds() / SPEEDUP
 
 # What each failure leads to: the alert, and the value of the label that says whom it is about.
 OF_DATA_SOURCES = {
@@ -94,7 +94,7 @@ def test_every_failure_reaches_who_is_on_call_and_clears_when_it_is_over(tmp_pat
         eventually(lambda: len(told(receiver)) > 5, PATIENCE)
         slow = {GONE_A} if replicas.a.restart(signal.SIGTERM) > DOWN_AFTER - 1 else set()
         slow |= {GONE_B} if replicas.b.restart(signal.SIGKILL) > DOWN_AFTER - 1 else set()
-        replicas.a.fall_ill()
+        replicas.a.break_down()
         account.deny_one_replica()
         eventually(lambda: told(receiver).keys() >= SHUT_OUT, PATIENCE)
         assert_runbooks_are_answered(server, {alert for alert, _ in SHUT_OUT})
@@ -106,7 +106,7 @@ def test_every_failure_reaches_who_is_on_call_and_clears_when_it_is_over(tmp_pat
 
         replicas.b.program.kill()
         account.repair()
-        replicas.a.heal()
+        replicas.a.recover()
         eventually(lambda: told(receiver).keys() >= {GONE_B}, PATIENCE)
         eventually(lambda: over(receiver) >= ILLS, PATIENCE)
         replicas.a.program.kill()
@@ -128,7 +128,7 @@ def description(labels: Mapping[str, str]) -> tuple[str, str]:
 
 def told(receiver: Receiver) -> dict[tuple[str, str], list[str]]:
     """Give the course of each alert that was told of; the end of one that was inhibited is told of too, and no news."""
-    courses = {description(dict(labels)): course for labels, course in receiver.courses().items()}
+    courses = {description(dict(labels)): course for labels, course in receiver.status_changes().items()}
     return {alert: course for alert, course in courses.items() if "firing" in course}
 
 
@@ -139,13 +139,13 @@ def over(receiver: Receiver) -> set[tuple[str, str]]:
 
 def firing(server: Prometheus) -> set[tuple[str, str]]:
     """Give the alerts that fire now."""
-    return {description(alert["labels"]) for alert in server.ask("alerts")["alerts"] if alert["state"] == "firing"}
+    return {description(alert["labels"]) for alert in server.get("alerts")["alerts"] if alert["state"] == "firing"}
 
 
 def assert_right_person_is_told(receiver: Receiver) -> None:
     """See that the severity decides who is told, and that what is said has a runbook and no hole."""
     who = {"critical": "pager", "warning": "chat", "info": "null"}
-    for one in list(receiver.told):
+    for one in list(receiver.notifications):
         assert one.receiver == who[one.labels["severity"]]
         assert one.annotations["runbook_url"].endswith(f"/{one.labels['alertname']}.md")
         assert "<no value>" not in str(one.annotations)
@@ -153,11 +153,11 @@ def assert_right_person_is_told(receiver: Receiver) -> None:
 
 def assert_runbooks_are_answered(server: Prometheus, names: set[str]) -> None:
     """See that these alerts fire, and that each query of their runbooks finds something to show."""
-    labels = [alert["labels"] for alert in server.ask("alerts")["alerts"] if alert["state"] == "firing"]
+    labels = [alert["labels"] for alert in server.get("alerts")["alerts"] if alert["state"] == "firing"]
     concerned = [each for each in labels if each["alertname"] in names]
     assert {each["alertname"] for each in concerned} == names
     asked = [query for each in concerned for query in filled_in(each)]
-    assert [query for query in asked if not server.ask("query", query=query)["result"]] == []
+    assert [query for query in asked if not server.get("query", query=query)["result"]] == []
 
 
 def filled_in(labels: Mapping[str, str]) -> list[str]:
@@ -169,15 +169,15 @@ def filled_in(labels: Mapping[str, str]) -> list[str]:
 @contextmanager
 def told_by(folder: Path, replicas: Replicas, receiver: Receiver) -> Iterator[Prometheus]:
     """Run a Prometheus with the rules, and an Alertmanager that tells the receiver, all in haste."""
-    config = scraping(every=EVERY)
+    config = scraping(interval=EVERY)
     config["global"]["evaluation_interval"] = EVERY
     config["scrape_configs"][0]["static_configs"] = replicas.targets()
-    config["rule_files"] = [str(write_in_haste(file, folder)) for file in RULE_FILES]
-    routes = yaml.safe_load(in_haste((PROMETHEUS / "alertmanager.example.yml").read_text()))
+    config["rule_files"] = [str(write_scaled(file, folder)) for file in RULE_FILES]
+    routes = yaml.safe_load(scale((PROMETHEUS / "alertmanager.example.yml").read_text()))
     with alertmanager(folder, routes, receiver) as address:
         config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [address]}]}]}
         remember(folder, time.time())
-        with prometheus(folder, config, f"--query.lookback-delta={shortened('5m')}") as server:
+        with prometheus(folder, config, f"--query.lookback-delta={scale_duration('5m')}") as server:
             yield server
 
 
@@ -190,7 +190,7 @@ def remember(folder: Path, now: float) -> None:
     lines = []
     for name, (source, value, since) in past.items():
         labels = f'application="intranet",data_source="{source}",data_source_id="{make_id("data source", source)}"'
-        seconds = int(parse_duration(since).total_seconds() / HASTE)
+        seconds = int(parse_duration(since).total_seconds() / SPEEDUP)
         lines += [f"# TYPE {name} gauge", *(f"{name}{{{labels}}} {value} {now - ago}" for ago in range(seconds, 0, -1))]
     text = folder / "past.txt"
     text.write_text("\n".join([*lines, "# EOF", ""]))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support.alert_rules import RULE_FILES
-from tests.support.dashboards import ANY, FILES, filled_in, queries
+from tests.support.dashboards import ANY, FILES, interpolate, queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def answers(tmp_path: Path, series: list[dict[str, str]], at: str, expected: dic
     """Hold what queries answer at a moment against what is expected: a value, several by label, or None for nothing."""
     asked = [
         {
-            "expr": filled_in(EXPRESSIONS[name], ANY | {"$__rate_interval": "4m30s"}),
+            "expr": interpolate(EXPRESSIONS[name], ANY | {"$__rate_interval": "4m30s"}),
             "eval_time": at,
             "exp_samples": _samples(value),
         }

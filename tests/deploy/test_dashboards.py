@@ -9,7 +9,7 @@ import pytest
 
 from deploy.grafana.generator.__main__ import files
 from tests.support.alert_rules import ROOT, RUNBOOK_URL
-from tests.support.dashboards import FILES, FOLDER, filled_in, links, load, panels, queries, strings
+from tests.support.dashboards import FILES, FOLDER, interpolate, links, load, panels, queries, strings
 from tests.support.promql import labels_of, unknown
 
 EVERY_QUERY = [pytest.param(target, id=name) for file in FILES for name, _, target in queries(file)]
@@ -27,14 +27,14 @@ def test_the_files_are_what_the_code_makes() -> None:
 @pytest.mark.parametrize("target", EVERY_QUERY)
 def test_every_query_is_right(target: dict[str, Any]) -> None:
     """It parses, its types fit, and there is no series or label in it that the exporter and the rules do not have."""
-    assert unknown(filled_in(target["expr"])) == []
+    assert unknown(interpolate(target["expr"])) == []
 
 
 @pytest.mark.parametrize("target", EVERY_QUERY)
 def test_every_legend_names_labels_that_its_query_keeps(target: dict[str, Any]) -> None:
     """A label that is aggregated away would leave the name of a series empty."""
     wanted = set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")))
-    assert wanted <= labels_of(filled_in(target["expr"]))
+    assert wanted <= labels_of(interpolate(target["expr"]))
 
 
 @pytest.mark.parametrize("file", PARTS)
@@ -45,7 +45,7 @@ def test_every_column_comes_from_a_query(file: str) -> None:
             arranged = next(step["options"] for step in panel["transformations"] if step["id"] == "organize")
             asked = panel["targets"]
             values = {f"Value #{target['refId']}" for target in asked}
-            labels = set().union(*(labels_of(filled_in(target["expr"])) for target in asked))
+            labels = set().union(*(labels_of(interpolate(target["expr"])) for target in asked))
             shown, hidden = set(arranged["indexByName"]), set(arranged["excludeByName"])
             assert shown | hidden == values | labels | {"Time"}, panel["title"]
             titles = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
@@ -134,7 +134,7 @@ def test_failed_syncs_are_marked_when_they_ended(file: str) -> None:
     marks = [mark for mark in load(file)["annotations"]["list"] if mark["name"] == "Failed syncs"]
     assert len(marks) == 1
     assert marks[0]["useValueForTime"]
-    assert unknown(filled_in(marks[0]["expr"])) == []
+    assert unknown(interpolate(marks[0]["expr"])) == []
 
 
 def test_statuses_have_their_colour_everywhere() -> None:

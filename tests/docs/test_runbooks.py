@@ -20,11 +20,13 @@ from tests.support.alert_rules import (
     ROOT,
     RUNBOOKS,
     alerts,
-    asked_for,
     declared,
     queries,
-    read,
+    selected,
     unit_tests,
+)
+from tests.support.alert_rules import (
+    parse as parse_query,
 )
 
 if TYPE_CHECKING:
@@ -79,8 +81,8 @@ def test_promtool_takes_every_query(tmp_path: Path) -> None:
 def test_what_a_query_asks_for_exists(book: Path) -> None:
     """Prometheus 3 takes it too, and metrics and labels are spelled as they are exposed."""
     for query in queries(book):
-        assert read(query)
-        for name, labels in asked_for(query):
+        assert parse_query(query)
+        for name, labels in selected(query):
             assert name in declared(), name
             assert labels <= declared()[name] | PROMETHEUS_LABELS, name
 

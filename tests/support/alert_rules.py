@@ -1,4 +1,4 @@
-"""The rules for Prometheus as they are shipped, and what an expression asks for."""
+"""The Prometheus rules in deploy/, and the metrics and labels of an expression."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 RUNBOOK_URL = f"{REPOSITORY}/blob/main/docs/runbooks/"
 PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
-PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # that a scrape adds, or the place it comes from
+PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # added by the scrape, or by external_labels
 _ROW = re.compile(r"\| `(\w+)` \| (\w+) \| (.*?) \|")
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, and the file that it stands in."""
+    """A rule and its file."""
 
     name: str
     file: Path
@@ -45,13 +45,13 @@ class Rule:
 
     @property
     def runbook(self) -> Path:
-        """Give where its runbook has to be."""
+        """The file of its runbook."""
         return RUNBOOKS / f"{self.name}.md"
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """Read every rule."""
+    """Return every rule."""
     return tuple(
         Rule(
             rule.get("alert") or rule["record"],
@@ -69,17 +69,17 @@ def rules() -> tuple[Rule, ...]:
 
 
 def alerts() -> list[Rule]:
-    """Give the rules that alert."""
+    """Return the alerting rules."""
     return [rule for rule in rules() if rule.is_alert]
 
 
 def unit_tests(alertname: str) -> list[tuple[float, list[tuple[float, list[dict[str, Any]]]]]]:
-    """Give each unit test of an alert: the seconds of a step, and what is expected when, in seconds."""
+    """Return the unit tests of an alert: the evaluation interval, and the expected alerts by time, in seconds."""
     found = []
     for file in UNIT_TESTS:
-        said = yaml.safe_load(file.read_text())
-        step = parse_duration(said["evaluation_interval"]).total_seconds()
-        for group in said["tests"]:
+        content = yaml.safe_load(file.read_text())
+        step = parse_duration(content["evaluation_interval"]).total_seconds()
+        for group in content["tests"]:
             expected = [
                 (parse_duration(case["eval_time"]).total_seconds(), case.get("exp_alerts") or [])
                 for case in group.get("alert_rule_test", [])
@@ -89,26 +89,26 @@ def unit_tests(alertname: str) -> list[tuple[float, list[tuple[float, list[dict[
     return found
 
 
-def queries(book: Path) -> list[str]:
-    """Give the queries of a runbook."""
-    return re.findall(r"^```promql\n(.*?)\n```", book.read_text(), re.DOTALL | re.MULTILINE)
+def queries(runbook: Path) -> list[str]:
+    """Return the queries of a runbook."""
+    return re.findall(r"^```promql\n(.*?)\n```", runbook.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def read(expr: str) -> Any:
-    """Parse an expression, types checked, in the grammar of Prometheus 3."""
+def parse(expr: str) -> Any:
+    """Parse an expression in the grammar of Prometheus 3, and check its types."""
     return promql_parser.parse(expr)
 
 
-def parts(expr: str) -> list[Any]:
-    """Give every node of an expression."""
+def nodes(expr: str) -> list[Any]:
+    """Return every node of an expression."""
     found: list[Any] = []
-    promql_parser.walk(read(expr), found.append)
+    promql_parser.walk(parse(expr), found.append)
     return [*found, *(node.vector_selector for node in found if isinstance(node, MatrixSelector))]
 
 
-def asked_for(expr: str) -> Iterator[tuple[str, set[str]]]:
-    """Yield each metric that an expression names, with the labels that it is selected by."""
-    for node in parts(expr):
+def selected(expr: str) -> Iterator[tuple[str, set[str]]]:
+    """Yield each metric that an expression selects, with the labels that it is selected by."""
+    for node in nodes(expr):
         if isinstance(node, VectorSelector):
             labels = {matcher.name for matcher in node.matchers.matchers} - {"__name__"}
             for name in [node.name] if node.name else _names_by_label(node):
@@ -116,9 +116,9 @@ def asked_for(expr: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def grouped_by(expr: str) -> set[str]:
-    """Give every label that an expression aggregates or matches by."""
+    """Return every label that an expression aggregates or matches by."""
     labels: set[str] = set()
-    for node in parts(expr):
+    for node in nodes(expr):
         if isinstance(node, AggregateExpr | BinaryExpr) and node.modifier:
             if isinstance(node, AggregateExpr):
                 labels |= set(node.modifier.labels)
@@ -130,27 +130,27 @@ def grouped_by(expr: str) -> set[str]:
 
 @cache
 def declared() -> dict[str, set[str]]:
-    """Give every series that the exporter, its rules and Prometheus itself make, with its labels."""
+    """Return the labels of every series of the exporter, of its rules and of Prometheus itself."""
     series = dict(PROMETHEUS_OWN)
     section = ""
     for line in (ROOT / "docs" / "metrics.md").read_text().splitlines():
         section = line if line.startswith("## ") else section
         if row := _ROW.match(line):
-            labels = set(re.findall(r"`([\w*]+)`", row[3])) | _of(section)
+            labels = set(re.findall(r"`([\w*]+)`", row[3])) | _section_labels(section)
             series |= {row[1] + end: labels for end in (_HISTOGRAM if row[2] == "histogram" else ("",))}
-    return series | {rule.name: _recorded(rule) for rule in rules() if not rule.is_alert}
+    return series | {rule.name: _recorded_labels(rule) for rule in rules() if not rule.is_alert}
 
 
-def _of(section: str) -> set[str]:
+def _section_labels(section: str) -> set[str]:
     return set({"D": SOURCE_LABELS, "I": INDEX_LABELS}.get(section[3:4], ()))
 
 
-def _recorded(rule: Rule) -> set[str]:
+def _recorded_labels(rule: Rule) -> set[str]:
     return set(INDEX_LABELS if rule.name.startswith("index:") else SOURCE_LABELS)
 
 
 def _names_by_label(selector: VectorSelector) -> list[str]:
-    """Spell out a choice of names: `prefix_(a|b)`."""
+    """Return the names that a matcher of the form `prefix_(a|b)` selects."""
     (pattern,) = (matcher.value for matcher in selector.matchers.matchers if matcher.name == "__name__")
-    prefix, choice = re.fullmatch(r"(\w+)\(([\w|]+)\)", pattern).groups()  # type: ignore[union-attr] # it has that form
+    prefix, choice = re.fullmatch(r"(\w+)\(([\w|]+)\)", pattern).groups()  # type: ignore[union-attr] # every such matcher has this form
     return [prefix + end for end in choice.split("|")]

@@ -1,4 +1,4 @@
-"""A real Alertmanager, and somebody who is told by it."""
+"""An Alertmanager process for tests, and a webhook that receives its notifications."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
-from tests.support.harness import eventually, free_port
+from tests.support.harness import TIMEOUT, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-PROGRAM = shutil.which("alertmanager") or "prometheus-alertmanager"  # which is what Debian calls it
+PROGRAM = shutil.which("alertmanager") or "prometheus-alertmanager"  # the name in Debian
 
 
 @dataclass(frozen=True)
-class Told:
-    """One alert of one notification: where it was sent, whether it fires or is over, and what it says."""
+class Notification:
+    """One alert of a notification, with the name of the receiver; the status is `firing` or `resolved`."""
 
     receiver: str
     status: str
@@ -35,60 +35,60 @@ class Told:
 
 
 class Receiver:
-    """A web hook that keeps what it is told; use it as a context manager."""
+    """A webhook that records notifications; a context manager that serves it."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.told))
+        self.notifications: list[Notification] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.notifications))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
-        """Give the address below which each receiver has a path of its name."""
+        """The base URL; the path of a receiver is its name."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        """Begin to listen."""
+        """Start to serve."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop serving."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
-    def courses(self) -> dict[frozenset[tuple[str, str]], list[str]]:
-        """Give what each alert was said to be, one after the other, without repetitions."""
-        told = list(self.told)
-        alerts = {frozenset(one.labels.items()) for one in told}
-        said = {alert: [one.status for one in told if frozenset(one.labels.items()) == alert] for alert in alerts}
-        return {alert: [status for status, _ in groupby(statuses)] for alert, statuses in said.items()}
+    def status_changes(self) -> dict[frozenset[tuple[str, str]], list[str]]:
+        """Return the statuses of each alert, by its labels, in order and without repetitions."""
+        statuses: dict[frozenset[tuple[str, str]], list[str]] = {}
+        for notification in list(self.notifications):
+            statuses.setdefault(frozenset(notification.labels.items()), []).append(notification.status)
+        return {labels: [status for status, _ in groupby(each)] for labels, each in statuses.items()}
 
 
-def _handler(told: list[Told]) -> type[BaseHTTPRequestHandler]:
+def _handler(notifications: list[Notification]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told.extend(
-                Told(self.path.strip("/"), alert["status"], alert["labels"], alert["annotations"])
+            notifications.extend(
+                Notification(self.path.strip("/"), alert["status"], alert["labels"], alert["annotations"])
                 for alert in message["alerts"]
             )
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Do not log requests."""
 
     return Handler
 
 
 @contextmanager
 def alertmanager(folder: Path, config: Mapping[str, Any], receiver: Receiver) -> Iterator[str]:
-    """Run an Alertmanager whose receivers are all one web hook, each at a path of its name; give its address."""
+    """Run an Alertmanager whose receivers are replaced by one webhook; yield the address of the Alertmanager."""
     receivers = [
-        {"name": known["name"], "webhook_configs": [{"url": f"{receiver.url}/{known['name']}"}]}
-        for known in config["receivers"]
+        {"name": each["name"], "webhook_configs": [{"url": f"{receiver.url}/{each['name']}"}]}
+        for each in config["receivers"]
     ]
     (folder / "alertmanager.yml").write_text(yaml.safe_dump({**config, "receivers": receivers}))
     address = f"127.0.0.1:{free_port()}"
@@ -105,7 +105,7 @@ def alertmanager(folder: Path, config: Mapping[str, Any], receiver: Receiver) ->
             stderr=log,
         )
 
-        def is_up() -> bool:
+        def is_ready() -> bool:
             try:
                 with urllib.request.urlopen(f"http://{address}/-/ready", timeout=5):
                     return True
@@ -113,8 +113,8 @@ def alertmanager(folder: Path, config: Mapping[str, Any], receiver: Receiver) ->
                 return False
 
         try:
-            eventually(is_up)
+            eventually(is_ready)
             yield address
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(TIMEOUT)

@@ -1,4 +1,4 @@
-"""The dashboards that are checked in, as plain data."""
+"""The dashboards in deploy/grafana, as plain data."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ ANY = {
 
 
 def load(name: str) -> dict[str, Any]:
-    """Read one."""
+    """Read a dashboard."""
     loaded: dict[str, Any] = json.loads((FOLDER / name).read_text())
     return loaded
 
 
 def panels(name: str) -> list[dict[str, Any]]:
-    """Give the panels of one, without rows."""
+    """Return the panels of a dashboard, without rows."""
     return [panel for panel in load(name)["panels"] if panel["type"] != ROW]
 
 
-def filled_in(expression: str, variables: Mapping[str, str] = ANY) -> str:
-    """Put values in the place of variables, as Grafana does before Prometheus sees them."""
+def interpolate(expression: str, variables: Mapping[str, str] = ANY) -> str:
+    """Replace variables by values, as Grafana does before it sends the query to Prometheus."""
     for variable in sorted(variables, key=len, reverse=True):
         expression = expression.replace(variable, variables[variable])
     return expression
 
 
 def queries(name: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Give each query, by its name in words, with its panel."""
+    """Yield each query as its name, its panel and its target."""
     for panel in panels(name):
         for target in panel["targets"]:
             yield f"{name}: {panel['title']}: {target['refId']}", panel, target
 
 
 def strings(node: object) -> Iterator[str]:
-    """Give every text in plain data."""
+    """Yield every string in plain data."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict):
@@ -58,5 +58,5 @@ def strings(node: object) -> Iterator[str]:
 
 
 def links(name: str) -> list[str]:
-    """Give the address of every link."""
+    """Return the URL of every link."""
     return [text for text in strings(load(name)) if re.match(r"/d/|https?://|\$\{exporter_url", text)]

@@ -1,4 +1,4 @@
-"""The program as a process of its own, and what a scraper sees of it."""
+"""The exporter as a process, and its metrics as a scraper sees them."""
 
 from __future__ import annotations
 
@@ -26,56 +26,57 @@ if TYPE_CHECKING:
 
     from exporter.simulator.server import SimulatedQBusiness
 
-PATIENCE = 30.0
+TIMEOUT = 60.0  # seconds; waits end as soon as their condition holds, so only a failing test takes this long
+POLL_INTERVAL = 0.02  # seconds between two checks of a condition
 
 
 def fleet_of(*sources: SimulatedDataSource) -> Fleet:
-    """Put data sources into one index of one application."""
+    """Return a fleet with data sources in one index of one application."""
     return Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", list(sources))])])
 
 
 def config_for(service: SimulatedQBusiness, state: Path | str, **polling: object) -> dict[str, Any]:
-    """Build a configuration that names every data source of a simulated service and polls it fast."""
-    pace = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500, "timeout": "2s"}
+    """Return a configuration that names every data source of a simulated service and polls at short intervals."""
+    fast = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500, "timeout": "2s"}
     sources = [
         {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}
         for application, index, source in service.fleet.data_sources()
     ]
     target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "data_sources": sources}
-    return {"targets": [target], "polling": {**pace, **polling}, "state": {"path": str(state)}}
+    return {"targets": [target], "polling": {**fast, **polling}, "state": {"path": str(state)}}
 
 
 def free_port() -> int:
-    """Give a port that was free a moment ago, for programs that cannot choose one themselves."""
+    """Return a free port, for programs that cannot choose one themselves."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
-def eventually(holds: Callable[[], object], patience: float = PATIENCE) -> None:
-    """Wait until something holds; fail with what it last was."""
-    deadline = time.monotonic() + patience
-    while not (last := holds()):
-        assert time.monotonic() < deadline, f"did not come true within {patience:g} s; last: {last!r}"
-        time.sleep(0.02)
+def eventually(condition: Callable[[], object], timeout: float = TIMEOUT) -> None:
+    """Wait until a condition holds; fail with its last value after the timeout, in seconds."""
+    deadline = time.monotonic() + timeout
+    while not (last := condition()):
+        assert time.monotonic() < deadline, f"condition not met within {timeout:g} s; last value: {last!r}"
+        time.sleep(POLL_INTERVAL)
 
 
 @dataclass(frozen=True)
 class Scrape:
-    """One scrape: the value of each sample by its name and labels."""
+    """The samples of one scrape: values by name and labels."""
 
     samples: dict[tuple[str, frozenset[tuple[str, str]]], float]
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Give the sample with a name and, among others, these labels; the sum where there are several."""
+        """Return the sum of the samples with a name and, among others, these labels; None if there are none."""
         wanted = set(labels.items())
-        found = [value for (sample, has), value in self.samples.items() if sample == name and wanted <= has]
+        found = [value for (sample, present), value in self.samples.items() if sample == name and wanted <= present]
         return sum(found) if found else None
 
 
 @dataclass
 class Program:
-    """A running exporter."""
+    """An exporter process; a context manager that starts it and kills it at the end."""
 
     arguments: list[str]
     env: dict[str, str] = field(default_factory=dict)
@@ -87,19 +88,19 @@ class Program:
     tls: ssl.SSLContext | None = None
     credentials: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
-    patience: float = PATIENCE  # seconds until it listens
+    start_timeout: float = TIMEOUT  # seconds until it must listen
 
     def __enter__(self) -> Self:
-        """Start it and wait until it listens."""
+        """Start the process and wait until it listens."""
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Make an end of it, however it fares."""
+        """Kill the process."""
         self.kill()
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start the process and wait until it listens."""
         own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.process = subprocess.Popen(
@@ -119,26 +120,26 @@ class Program:
         for reader in self._readers:
             reader.start()
         try:
-            eventually(lambda: self._find_address() or self.process.poll() is not None, self.patience)
+            eventually(lambda: self._find_address() or self.process.poll() is not None, self.start_timeout)
             assert self.process.poll() is None, "\n".join(self.log)
         except BaseException:
-            self.kill()  # a context that was not entered is not left
+            self.kill()  # if __enter__ raises, __exit__ is not called
             raise
 
-    def stop(self, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
-        """Signal it and give its exit code."""
+    def stop(self, number: int = signal.SIGTERM, timeout: float = TIMEOUT) -> int:
+        """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        return self.wait(patience)
+        return self.wait(timeout)
 
-    def wait(self, patience: float = PATIENCE) -> int:
-        """Wait for its end and give its exit code."""
-        code = self.process.wait(patience)
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """Wait for the end of the process and return its exit code."""
+        code = self.process.wait(timeout)
         for reader in self._readers:
             reader.join(5)
         return code
 
     def kill(self) -> None:
-        """Kill it without a word."""
+        """Kill the process and close its pipes."""
         self.process.kill()
         self.wait()
         for pipe in (self.process.stdout, self.process.stderr):
@@ -146,13 +147,13 @@ class Program:
             pipe.close()
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
-        """Ask the web server."""
-        return self.ask("GET", path, **headers)
+        """Send a GET request; return status and body."""
+        return self.request("GET", path, **headers)
 
-    def ask(self, method: str, path: str, **headers: str) -> tuple[int, str]:
-        """Ask the web server by any method."""
-        tls = self.tls and http.client.HTTPSConnection(*self.address, timeout=20, context=self.tls)
-        connection = tls or http.client.HTTPConnection(*self.address, timeout=20)
+    def request(self, method: str, path: str, **headers: str) -> tuple[int, str]:
+        """Send a request; return status and body."""
+        tls = self.tls and http.client.HTTPSConnection(*self.address, timeout=TIMEOUT, context=self.tls)
+        connection = tls or http.client.HTTPConnection(*self.address, timeout=TIMEOUT)
         try:
             connection.request(method, path, headers={**self.credentials, **headers})
             response = connection.getresponse()
@@ -161,7 +162,7 @@ class Program:
             connection.close()
 
     def scrape(self) -> Scrape:
-        """Scrape the metrics as text."""
+        """Scrape the metrics in the text format."""
         status, body = self.get("/metrics")
         assert status == 200, body
         families = text_string_to_metric_families(body)
@@ -169,7 +170,7 @@ class Program:
         return Scrape({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})
 
     def until_ready(self) -> None:
-        """Wait for the end of the first pass."""
+        """Wait until the first pass has ended."""
         eventually(lambda: self.get("/-/ready")[0] == 200)
 
     def _find_address(self) -> bool:
@@ -191,7 +192,7 @@ class Program:
 
 
 def serve(tmp_path: Path, config: dict[str, Any], **env: str) -> Program:
-    """Give a program that serves a configuration."""
+    """Return a program that serves a configuration, not started yet."""
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     env.setdefault("AWS_ENDPOINT_URL_STS", config["targets"][0]["endpoint_url"])

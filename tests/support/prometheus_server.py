@@ -1,4 +1,4 @@
-"""A real Prometheus, started for a test."""
+"""A Prometheus process for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.support.harness import eventually, free_port
+from tests.support.harness import TIMEOUT, eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,40 +19,43 @@ if TYPE_CHECKING:
 
 
 class Prometheus:
-    """A Prometheus server that answers queries."""
+    """A client of a running Prometheus."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def ask(self, path: str, **parameters: object) -> Any:
-        """Ask its API."""
+    def get(self, path: str, **parameters: object) -> Any:
+        """Send a request to the HTTP API, such as `query`; return the data of the response."""
         url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 (our own address)
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 (our own address)
             return json.load(response)["data"]
 
     def reload(self) -> None:
-        """Have it read its files again; needs the flag --web.enable-lifecycle."""
+        """Reload the configuration; requires the flag --web.enable-lifecycle."""
         request = urllib.request.Request(f"{self._url}/-/reload", method="POST")  # noqa: S310 (our own address)
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 (our own address)
+        urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310 (our own address)
 
     def value(self, query: str) -> float | None:
-        """Give the one value of an instant query; None when there is none."""
-        result = self.ask("query", query=query)["result"]
+        """Return the only value of an instant query; None if the result is empty."""
+        result = self.get("query", query=query)["result"]
         assert len(result) <= 1, result
         return float(result[0]["value"][1]) if result else None
 
 
-def scraping(*targets: str, every: str = "200ms") -> dict[str, Any]:
-    """Give a configuration that scrapes exporters so often."""
+def scraping(*targets: str, interval: str = "200ms") -> dict[str, Any]:
+    """Return a configuration that scrapes exporters."""
     return {
-        "global": {"scrape_interval": every, "scrape_timeout": every},
+        "global": {"scrape_interval": interval, "scrape_timeout": interval},
         "scrape_configs": [{"job_name": "qbusiness", "static_configs": [{"targets": list(targets)}]}],
     }
 
 
 @contextmanager
 def prometheus(folder: Path, config: Mapping[str, Any], *flags: str) -> Iterator[Prometheus]:
-    """Run a Prometheus, and wait until what it scrapes, if anything, is up; its data are in the folder `data`."""
+    """Run a Prometheus with its data in the subfolder `data`, and wait until its targets are up.
+
+    It logs to prometheus.log in the folder.
+    """
     (folder / "prometheus.yml").write_text(yaml.safe_dump(dict(config)))
     address = f"127.0.0.1:{free_port()}"
     with (folder / "prometheus.log").open("w") as log:
@@ -81,4 +84,4 @@ def prometheus(folder: Path, config: Mapping[str, Any], *flags: str) -> Iterator
             yield server
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(TIMEOUT)

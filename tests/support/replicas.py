@@ -1,4 +1,4 @@
-"""Two exporters that watch the same, each with a state file of its own."""
+"""Two exporters that watch the same account, each with its own state file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_FOR_EVER = resource.RLIM_INFINITY
+_UNLIMITED = resource.RLIM_INFINITY
 
 
 class Replica:
-    """One of them, always at the same address; what can go wrong with it, it can be brought to."""
+    """An exporter that keeps its address over restarts, and whose disk and configuration a test can break."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         folder.mkdir()
@@ -27,26 +27,26 @@ class Replica:
         self.program.listen = f"127.0.0.1:{free_port()}"
 
     def restart(self, number: signal.Signals) -> float:
-        """End it by a signal and start it again; give how many seconds it was gone."""
-        began = time.monotonic()
+        """Stop it with a signal and start it again; return for how many seconds it was down."""
+        stopped_at = time.monotonic()
         self.program.stop(number)
         self.program.kill()
         self.program.log.clear()
         self.program.start()
-        return time.monotonic() - began
+        return time.monotonic() - stopped_at
 
-    def fall_ill(self) -> None:
-        """Give it a full disk, and a configuration that it has to refuse."""
-        self._let_files_grow_to(0)
+    def break_down(self) -> None:
+        """Make writes to its disk fail, and reload a configuration with an error."""
+        self._limit_file_size(0)
         self._reload(self._file.read_text().replace("polling:", "poling:"))
 
-    def heal(self) -> None:
-        """Give it room, and its configuration back."""
-        self._let_files_grow_to(_FOR_EVER)
+    def recover(self) -> None:
+        """Make the disk writable again, and reload the correct configuration."""
+        self._limit_file_size(_UNLIMITED)
         self._reload(self._file.read_text().replace("poling:", "polling:"))
 
-    def _let_files_grow_to(self, size: int) -> None:
-        resource.prlimit(self.program.process.pid, resource.RLIMIT_FSIZE, (size, _FOR_EVER))
+    def _limit_file_size(self, size: int) -> None:
+        resource.prlimit(self.program.process.pid, resource.RLIMIT_FSIZE, (size, _UNLIMITED))
 
     def _reload(self, config: str) -> None:
         self._file.write_text(config)
@@ -54,13 +54,13 @@ class Replica:
 
 
 class Replicas:
-    """Both of them, `a` and `b`; use it as a context manager, which is entered when both are ready."""
+    """Two replicas, `a` and `b`; a context manager that waits until both are ready."""
 
     def __init__(self, folder: Path, config: Callable[[Path], dict[str, Any]]) -> None:
         self.a, self.b = (Replica(folder / name, config(folder / name / "state.db")) for name in "ab")
 
     def __enter__(self) -> Self:
-        """Start them."""
+        """Start both, and wait until both are ready."""
         with ExitStack() as started:
             for replica in (self.a, self.b):
                 started.enter_context(replica.program)
@@ -70,10 +70,10 @@ class Replicas:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End them."""
+        """Kill both."""
         self._running.close()
 
     def targets(self) -> list[dict[str, Any]]:
-        """Give what a Prometheus is to scrape, each under its name."""
-        named = {"a": self.a, "b": self.b}
-        return [{"targets": [each.program.listen], "labels": {"instance": name}} for name, each in named.items()]
+        """Return both as static scrape configurations of Prometheus, with the label `instance`."""
+        replicas = {"a": self.a, "b": self.b}
+        return [{"targets": [each.program.listen], "labels": {"instance": name}} for name, each in replicas.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.support.dashboards import ANY, filled_in, panels
+from tests.support.dashboards import ANY, interpolate, panels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +44,9 @@ class View:
 def ask(server: Prometheus, panel: dict[str, Any], target: dict[str, Any], view: View) -> Series:
     """Give the series that one query is answered with; each of a time range knows its step."""
     step = view.step(panel)
-    query = filled_in(target["expr"], view.values(step))
+    query = interpolate(target["expr"], view.values(step))
     if target["instant"]:
-        found: Series = server.ask("query", query=query, time=view.end)["result"]
+        found: Series = server.get("query", query=query, time=view.end)["result"]
         return found
     return [{**series, "step": step} for series in _over_time(server, query, view, step)]
 
@@ -54,12 +54,12 @@ def ask(server: Prometheus, panel: dict[str, Any], target: dict[str, Any], view:
 def marks(server: Prometheus, annotation: dict[str, Any], view: View) -> Series:
     """Give the series of an annotation, whose values are where its marks stand, in milliseconds."""
     step = float(annotation["step"].removesuffix("s"))
-    return _over_time(server, filled_in(annotation["expr"], view.values(step)), view, step)
+    return _over_time(server, interpolate(annotation["expr"], view.values(step)), view, step)
 
 
 def _over_time(server: Prometheus, query: str, view: View, step: float) -> Series:
     start = view.start // step * step
-    found: Series = server.ask("query_range", query=query, start=start, end=view.end, step=step)["result"]
+    found: Series = server.get("query_range", query=query, start=start, end=view.end, step=step)["result"]
     return found
 
 

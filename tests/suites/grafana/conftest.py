@@ -39,13 +39,13 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("prometheus")
     with Program(["demo"]) as program:
         program.until_ready()
-        config = scraping("{}:{}".format(*program.address), every=f"{SCRAPED_EVERY:.0f}s")
+        config = scraping("{}:{}".format(*program.address), interval=f"{SCRAPED_EVERY:.0f}s")
         config["global"]["evaluation_interval"] = config["global"]["scrape_interval"]
         config["rule_files"] = [str(file) for file in RULE_FILES]
         with prometheus(folder, config) as server:
             began = time.monotonic()
             for query in HAPPENED:
-                eventually(lambda query=query: server.ask("query", query=query)["result"], 180)  # type: ignore[misc] # mypy cannot infer lambdas with defaults
+                eventually(lambda query=query: server.get("query", query=query)["result"], 180)  # type: ignore[misc] # mypy cannot infer lambdas with defaults
             minutes = request.config.getoption("--pictures")
             time.sleep(max(0.0, 60 * minutes - (time.monotonic() - began)))
             yield server

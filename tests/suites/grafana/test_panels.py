@@ -9,7 +9,7 @@ import pytest
 
 from tests.suites.grafana.asking import View, answers, ask, marks
 from tests.suites.grafana.drawing import Drawing
-from tests.support.dashboards import FILES, filled_in, load, queries
+from tests.support.dashboards import FILES, interpolate, load, queries
 from tests.support.harness import eventually
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ EVERY_QUERY = [
 def ids(server: Prometheus, *names: str) -> list[str]:
     """Give the ids of data sources of the demo."""
     found = [
-        server.ask("query", query=f'max by (data_source_id) (qbusiness_sync_running{{data_source="{name}"}})')["result"]
+        server.get("query", query=f'max by (data_source_id) (qbusiness_sync_running{{data_source="{name}"}})')["result"]
         for name in names
     ]
     return [one["metric"]["data_source_id"] for (one,) in found]
@@ -102,15 +102,15 @@ def test_every_variable_has_something_to_choose_from(watched: Prometheus, file: 
 
 def choices(server: Prometheus, variable: dict[str, Any]) -> set[tuple[str, str]]:
     """Give what can be chosen, text and value, as Grafana makes it of a query and a regular expression."""
-    asked = filled_in(variable["query"]["query"])
+    asked = interpolate(variable["query"]["query"])
     if by_label := re.fullmatch(r"label_values\((.*), (\w+)\)", asked):
-        series = server.ask("series", **{"match[]": by_label[1]})
+        series = server.get("series", **{"match[]": by_label[1]})
         return {(one[by_label[2]], one[by_label[2]]) for one in series}
     query = asked.removeprefix("query_result(").removesuffix(")")
     pattern = variable["regex"].strip("/").replace("(?<", "(?P<")
     rows = [
         ",".join(f'{name}="{value}"' for name, value in sorted(one["metric"].items()))
-        for one in server.ask("query", query=query)["result"]
+        for one in server.get("query", query=query)["result"]
     ]
     return {(found["text"], found["value"]) for row in rows if (found := re.search(pattern, row))}
 

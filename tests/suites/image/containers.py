@@ -7,7 +7,7 @@ import subprocess
 import uuid
 from dataclasses import dataclass, field
 
-from tests.support.harness import PATIENCE, Program, free_port
+from tests.support.harness import TIMEOUT, Program, free_port
 
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 IMAGE = "localhost/qbusiness-exporter:under-test"
@@ -55,10 +55,10 @@ class Contained(Program):
         """Signal the container's process 1."""
         subprocess.run([*PODMAN, "kill", "--signal", number.name, self.name], capture_output=True, check=True)
 
-    def stop(self, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
+    def stop(self, number: int = signal.SIGTERM, timeout: float = TIMEOUT) -> int:
         """Signal process 1 and give its exit code."""
         self.send(signal.Signals(number))
-        return self.wait(patience)
+        return self.wait(timeout)
 
     def kill(self) -> None:
         """Kill it without a word."""

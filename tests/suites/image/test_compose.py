@@ -17,7 +17,7 @@ import yaml
 
 from tests.suites.image.conftest import ROOT
 from tests.support.alertmanager_server import PROGRAM as ALERTMANAGER
-from tests.support.harness import PATIENCE, Program, eventually, free_port
+from tests.support.harness import TIMEOUT, Program, eventually, free_port
 from tests.support.prometheus_server import Prometheus
 
 if TYPE_CHECKING:
@@ -96,17 +96,17 @@ def test_the_services_find_each_other(tmp_path: Path) -> None:
             eventually(lambda: is_up(server))
             eventually(lambda: server.value('up{job="qbusiness"} == 1'))
             eventually(lambda: server.value("count(data_source:qbusiness_as_of_timestamp_seconds:freshest)") == 12)
-            groups = server.ask("rules")["groups"]
+            groups = server.get("rules")["groups"]
             files = list((ROOT / "deploy" / "prometheus" / "rules").glob("*.yaml"))
             assert {group["file"].rpartition("/")[2] for group in groups} == {file.name for file in files}
             eventually(lambda: health(server) == {"ok: None"})
-            active = server.ask("alertmanagers")["activeAlertmanagers"]
+            active = server.get("alertmanagers")["activeAlertmanagers"]
             assert [found["url"] for found in active] == [f"http://{addresses['alertmanager']}/api/v2/alerts"]
 
 
 def health(server: Prometheus) -> set[str]:
     """Give how the rules fare, but for those whose turn comes only every few minutes."""
-    groups = (group for group in server.ask("rules")["groups"] if group["interval"] < PATIENCE)
+    groups = (group for group in server.get("rules")["groups"] if group["interval"] < TIMEOUT)
     return {f"{rule['health']}: {rule.get('lastError')}" for group in groups for rule in group["rules"]}
 
 

@@ -40,7 +40,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     organisation = Organisation(plan, None)
     target = {"name": "load", "region": "us-east-1", "endpoint_url": organisation.url}
     starting = serve(folder, {"targets": [target], "state": {"path": str(folder / "state.db")}})
-    starting.patience = 2 * PATIENCE  # all of it is rendered first
+    starting.start_timeout = 2 * PATIENCE  # all of it is rendered first
     try:
         with starting as program:
             eventually(lambda: own(program, "polls_total") > CEILING, PATIENCE)
