@@ -27,7 +27,7 @@ def parse_duration(text: object) -> float:
     # float() accepts any number of digits, int() does not. A huge duration is too long, but not malformed.
     seconds = sum(float(count) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True) if count)
     if seconds > _LONGEST:
-        raise ValueError(f"{quoted(text)} is too long: give at most 292y")
+        raise ValueError(f"{quoted(text)} is too long: write at most 292y")
     return seconds
 
 

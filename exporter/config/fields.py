@@ -1,4 +1,4 @@
-"""What the models declare for a place in a file: the keys of a section, and the limits of a value."""
+"""Look up the declarations of the models: the keys of a section, and the limits of a value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIMITS = ("ge", "le", "min_length", "max_length")
 
 
 def declared_at(model: type[BaseModel], path: Sequence[str | int], *, is_key: bool) -> Declared:
-    """Return what a model declares for the value at a path, or for the key of a mapping that ends the path."""
+    """Return the declaration of the value at a path, or of the mapping key at its end."""
     annotation: Any = model
     metadata: list[Any] = []
     for position, part in enumerate(path, start=1):

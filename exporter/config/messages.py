@@ -48,7 +48,7 @@ def quoted_key(key: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An annotation for messages: what values of a type are called, how to write one, and the format of its bounds.
+    """An annotation for messages: the name of a type, advice how to write it, and the format of its bounds.
 
     `Annotated[str, Field(pattern=…), Expected("a region", "write it as us-east-1")]` results in the message
     "'useast1' is not a region: write it as us-east-1".
@@ -64,7 +64,7 @@ TEXT = Expected("text", "write it in quotes")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the models declare for a place in a file."""
+    """The declaration of the models for a place in a file."""
 
     expected: Expected
     limits: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed check: the key, the value, the context that pydantic reports, and what the models declare."""
+    """A failed check: the key, the value, the context that pydantic reports, and the declaration of the models."""
 
     key: str
     value: Any
@@ -115,11 +115,11 @@ def _wrong_kind(expected: str, advice: str = "") -> Callable[[Failure], str]:
 def _not_a_number(failure: Failure) -> str:
     if isinstance(failure.value, int) and not isinstance(failure.value, bool):
         return _out_of_range(failure)  # an integer that a float cannot hold
-    return f"{quoted(failure.value)} is not {failure.expected.noun}: give one {failure.range}"
+    return f"{quoted(failure.value)} is not {failure.expected.noun}: write one {failure.range}"
 
 
 def _out_of_range(failure: Failure) -> str:
-    return f"{quoted(failure.value)} is out of range: give {failure.expected.noun} {failure.range}"
+    return f"{quoted(failure.value)} is out of range: write {failure.expected.noun} {failure.range}"
 
 
 def _not_text(failure: Failure) -> str:
@@ -138,17 +138,17 @@ def _wrong_text(failure: Failure) -> str:
         return _wrong_format(failure)
     # The only pattern and the only minimum length of plain text reject empty and blank text.
     least, most = failure.declared.limits["min_length"], failure.declared.limits["max_length"]
-    return f"{quoted(failure.value)} is empty: give {least} to {most} printable characters"
+    return f"{quoted(failure.value)} is empty: write {least} to {most} printable characters"
 
 
 def _wrong_length(failure: Failure) -> str:
     if failure.expected is not TEXT:
         return f"{_wrong_format(failure)}, this one {len(failure.value)}"
-    return f"{len(failure.value)} characters are too many: give at most {failure.declared.limits['max_length']}"
+    return f"{len(failure.value)} characters are too many: write at most {failure.declared.limits['max_length']}"
 
 
 def _too_many(failure: Failure) -> str:
-    return f"{len(failure.value)} entries are too many: give at most {failure.context['max_length']}"
+    return f"{len(failure.value)} entries are too many: write at most {failure.context['max_length']}"
 
 
 def _unknown_word(failure: Failure) -> str:
@@ -165,7 +165,7 @@ MESSAGES: Mapping[str, Callable[[Failure], str]] = {
     "model_type": _SECTION,
     "dict_type": _SECTION,
     "tuple_type": _wrong_kind("a list", ": begin each entry with a hyphen"),
-    "too_short": lambda _: "an empty list: give at least one entry",
+    "too_short": lambda _: "an empty list: write at least one entry",
     "too_long": _too_many,
     "bool_type": _wrong_kind("true or false"),
     "int_type": _not_a_number,

@@ -173,7 +173,7 @@ DEFAULT_OBJECTIVE = ObjectiveConfig.model_validate(
 
 
 class StateConfig(Section):
-    """Where the exporter stores its state."""
+    """Storage of the state, which keeps counters across restarts."""
 
     path: Name = Field(
         "state.db", description="SQLite file, relative to the working directory; `:memory:` keeps no state."
@@ -200,5 +200,5 @@ class Config(Section):
     objectives: tuple[ObjectiveConfig, ...] = Field(
         (), description="Alert thresholds for data sources; the first entry that matches applies."
     )
-    state: StateConfig = Field(StateConfig(), description="Where the exporter stores its state.")
+    state: StateConfig = Field(StateConfig(), description="Storage of the state, which keeps counters across restarts.")
     metrics: MetricsConfig = Field(MetricsConfig(), description="Settings of metrics.")

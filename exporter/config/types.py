@@ -50,7 +50,7 @@ class Pairs(Mapping[str, str]):
 
 def _on_one_line(text: str) -> str:
     if not text.isprintable():
-        raise ValueError(f"{quoted(text)} has characters that cannot be printed: give text on one line")
+        raise ValueError(f"{quoted(text)} has characters that cannot be printed: write text on one line")
     return text
 
 

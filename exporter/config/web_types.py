@@ -94,7 +94,7 @@ def _number_as_text(value: object) -> object:
 
 def _header(text: str) -> str:
     if not text.isascii() or not text.isprintable():
-        raise ValueError(f"{quoted(text)} is not a header value: give printable ASCII on one line")
+        raise ValueError(f"{quoted(text)} is not a header value: write printable ASCII on one line")
     return text.strip()
 
 

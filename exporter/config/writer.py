@@ -22,7 +22,7 @@ _CONNECTION = ("name", "region", "role_arn", "external_id", "profile", "endpoint
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A data source, with its names as AWS has them."""
+    """A data source, with its names in AWS."""
 
     ids: tuple[str, str, str]
     application: str

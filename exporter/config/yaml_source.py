@@ -50,7 +50,7 @@ class Source:
         return value
 
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> ConfigProblem:
-        """Return a problem at the position of a value or its key; if the file lacks it, of the section around it."""
+        """Return a problem at the position of a value or its key, or of the nearest section that exists."""
         path = tuple(path)
         while path and path not in self.values:
             path, at_key = path[:-1], False

@@ -282,8 +282,8 @@ def test_the_default_objective_sets_every_threshold_but_one() -> None:
 @pytest.mark.parametrize(
     ("key", "most", "message"),
     [
-        ("name: {}", 1000, "name: {} characters are too many: give at most 1000"),
-        ("labels: {{team: {}}}", 256, "team: {} characters are too many: give at most 256"),
+        ("name: {}", 1000, "name: {} characters are too many: write at most 1000"),
+        ("labels: {{team: {}}}", 256, "team: {} characters are too many: write at most 256"),
     ],
 )
 def test_text_has_a_maximum_length(key: str, most: int, message: str) -> None:
@@ -301,7 +301,7 @@ def test_a_data_source_has_at_most_32_labels() -> None:
     labels = {f"label{number}": "x" for number in range(33)}
     ids = dict.fromkeys(("application_id", "index_id", "data_source_id"), "a" * 36)
     text = yaml.safe_dump({"targets": [{"data_sources": [{**ids, "labels": labels}]}]})
-    with pytest.raises(ConfigError, match="labels: 33 entries are too many: give at most 32"):
+    with pytest.raises(ConfigError, match="labels: 33 entries are too many: write at most 32"):
         config.parse(text, "f")
 
 

@@ -167,7 +167,7 @@ def test_a_slow_hash_causes_a_warning(load: Callable[[str], WebConfigReloader]) 
 def test_tls_versions_and_cipher_suites_are_configurable(
     load: Callable[[str], WebConfigReloader], folder: Path, text: str, version: str, cipher: str | None
 ) -> None:
-    """The server selects in the order of the file, or in the order of the client if the file says so."""
+    """The server selects in its own order, unless the file prefers the order of the client."""
     reloader = load(f"tls_server_config: {{cert_file: server.crt, key_file: server.key, {text}}}")
     client = trusting(folder)
     client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384")

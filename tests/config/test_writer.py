@@ -22,7 +22,7 @@ def source(name: str, *, application: str = "intranet", kind: str = "S3", status
 
 
 def test_layout_and_comments() -> None:
-    """Each target and each data source is one list entry, with what is known about it as comments."""
+    """Each target and each data source is one list entry, with its type and status as comments."""
     target = FoundTarget(
         TargetConfig(name="a", profile="42"), "us-east-1", [source("yes", status="")], ["not complete"]
     )
