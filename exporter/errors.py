@@ -1,11 +1,11 @@
-"""Everything that this program raises on purpose.
+"""The exceptions that this program raises deliberately.
 
 ExporterError
 ├── ConfigError     the configuration cannot be used; carries every problem found
-├── StartupError    the program cannot start: an address in use, a state file held by another
-└── ProviderError   a request to AWS did not give what was asked for; carries a reason from a closed set
+├── StartupError    the program cannot start: an address is in use, or a state file is locked
+└── ProviderError   a request to AWS failed or its response is unusable; carries a reason from a closed set
 
-StoppedError        the program is stopping and asks nothing more; no failure, and so outside the tree
+StoppedError        the program is stopping and sends no more requests; not a failure, so outside the tree
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a poll failed: the values of the `reason` label, a closed set."""
+    """The reasons of failed polls: the values of the `reason` label, a closed set."""
 
     ACCESS_DENIED = "access_denied"
     CONFLICT = "conflict"
     CONNECTION = "connection"
     CREDENTIALS = "credentials"
-    INTERNAL = "internal"  # a defect of ours: the log has the traceback
+    INTERNAL = "internal"  # a bug in the exporter; the log has the traceback
     INVALID_REQUEST = "invalid_request"
     MALFORMED_RESPONSE = "malformed_response"
     NOT_FOUND = "not_found"
@@ -32,12 +32,12 @@ class Reason(StrEnum):
 
 
 class ExporterError(Exception):
-    """Base of every error that this program raises on purpose."""
+    """Base class of the errors that this program raises deliberately."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ConfigProblem:
-    """One thing that is wrong in a file, and where; lines and columns count from 1."""
+    """One problem in a file and its position. Lines and columns count from 1."""
 
     file: str
     line: int
@@ -45,12 +45,12 @@ class ConfigProblem:
     message: str
 
     def __str__(self) -> str:
-        """Render as compilers do, so that editors can jump there."""
+        """Return the problem in the format of compilers, so that editors can jump to its position."""
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
 class ConfigError(ExporterError):
-    """The configuration cannot be used; `problems` has every reason at once."""
+    """The configuration cannot be used. `problems` has all problems at once."""
 
     def __init__(self, problems: list[ConfigProblem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -58,13 +58,13 @@ class ConfigError(ExporterError):
 
 
 class StartupError(ExporterError):
-    """The program cannot start, for a reason outside its configuration's text."""
+    """The program cannot start, for a reason that is not in the text of its configuration."""
 
 
 class ProviderError(ExporterError):
-    """A request did not give what was asked for.
+    """A request to AWS failed, or its response is unusable.
 
-    `reason` is for metrics, `code` is AWS's own error code or the exception's name, and the text is for people.
+    `reason` is for metrics. `code` is AWS's error code or the name of an exception. The message is for logs and pages.
     """
 
     def __init__(self, reason: Reason, message: str, *, operation: str = "", code: str = "") -> None:
@@ -74,20 +74,22 @@ class ProviderError(ExporterError):
         self.code = code
 
     def __str__(self) -> str:
-        """Say which operation it was that failed, and how."""
+        """Return the operation and the message."""
         message = super().__str__()
         return f"{self.operation}: {message}" if self.operation else message
 
     @property
     def is_refusal(self) -> bool:
-        """Tell whether asking again will give the same answer until someone changes something."""
-        # Where the code is a bare HTTP status, it was something on the way that answered.
+        """Whether AWS will reject the request again until permissions, resources or the configuration change.
+
+        A code that is an HTTP status comes from a proxy and not from the service, so it is not a refusal.
+        """
         refused = self.reason in {Reason.ACCESS_DENIED, Reason.NOT_FOUND, Reason.INVALID_REQUEST}
         return refused and not self.code.isdecimal()
 
 
 class StoppedError(BaseException):
-    """The program is stopping: ends, in whoever was about to ask something, what was under way.
+    """The program is stopping. Ends the current work of a thread that was about to send a request.
 
-    It is no Exception, as asyncio.CancelledError is none: nothing that takes note of failures may take this for one.
+    Like asyncio.CancelledError it is not an Exception, so that code that records failures does not record this as one.
     """

@@ -1,4 +1,4 @@
-"""What the program runs on: the clocks and threads of the host, injected so that a simulation may own both."""
+"""Clocks and threads of the host. They are injected, so that a simulation can replace both."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Time, injected so that tests and simulations own it."""
+    """The clocks of the host."""
 
     def monotonic(self) -> float:
-        """Give seconds that never step, for intervals and deadlines."""
+        """Return seconds that never go back, for intervals and deadlines."""
 
     def time(self) -> float:
-        """Give the host's idea of seconds since the epoch, which may be wrong."""
+        """Return seconds since the epoch by the clock of the host, which may be wrong."""
 
 
 class ServiceClock(Protocol):
@@ -29,71 +29,71 @@ class ServiceClock(Protocol):
 
 
 class Event(Protocol):
-    """Something that happens once, as `threading.Event` has it."""
+    """An event, as `threading.Event`."""
 
     def set(self) -> None:
-        """Let it happen."""
+        """Set the event, and wake all threads that wait for it."""
 
     def is_set(self) -> bool:
-        """Tell whether it has happened."""
+        """Return whether the event is set."""
 
     def wait(self, timeout: float | None = None, /) -> bool:
-        """Wait until it happens, for so many seconds at most, and tell whether it has."""
+        """Wait until the event is set, up to a timeout in seconds, and return whether it is set."""
 
 
 class Condition(Protocol):
-    """A lock, and a way to wait for those who hold it, as `threading.Condition` has it."""
+    """A condition variable, as `threading.Condition`."""
 
     def __enter__(self) -> bool:
-        """Take the lock."""
+        """Acquire the lock."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        """Give the lock back."""
+        """Release the lock."""
 
     def wait(self, timeout: float | None = None, /) -> bool:
-        """Give the lock back until somebody notifies, for so many seconds at most."""
+        """Release the lock until another thread notifies, up to a timeout in seconds; return whether one did."""
 
     def notify(self) -> None:
-        """Wake one of those who wait."""
+        """Wake one waiting thread."""
 
     def notify_all(self) -> None:
-        """Wake all of those who wait."""
+        """Wake all waiting threads."""
 
 
 class Thread(Protocol):
-    """Work beside other work, as `threading.Thread` has it."""
+    """A thread, as `threading.Thread`."""
 
     @property
     def ident(self) -> int | None:
-        """Give its number; None before it was started."""
+        """The identifier of the thread; None before it was started."""
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
 
     def is_alive(self) -> bool:
-        """Tell whether it works."""
+        """Return whether the thread is running."""
 
     def join(self, timeout: float | None = None, /) -> None:
-        """Wait for its end, for so many seconds at most."""
+        """Wait until the thread ends, up to a timeout in seconds."""
 
 
 class Host(Clock, Protocol):
-    """Everything through which time passes. Locks that nobody holds while waiting need no part in it."""
+    """Everything that can wait or read the time. Plain locks are not included: no thread waits while it holds one."""
 
     def event(self) -> Event:
-        """Make an event."""
+        """Return a new event."""
 
     def condition(self) -> Condition:
-        """Make a condition."""
+        """Return a new condition variable."""
 
     def thread(self, name: str, work: Callable[[], None]) -> Thread:
-        """Make a thread, which does not keep the process alive."""
+        """Return a new thread, which does not keep the process alive."""
 
 
 class System:
-    """The host itself."""
+    """The real host."""
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
@@ -101,5 +101,5 @@ class System:
     condition = staticmethod(threading.Condition)
 
     def thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """Make a daemon thread."""
+        """Return a new daemon thread."""
         return threading.Thread(target=work, name=name, daemon=True)
