@@ -128,7 +128,7 @@ def optional_sample(value: float | None) -> Iterator[Sample]:
 
 
 def state_set(current: str | None, states: Iterable[str]) -> Iterator[Sample]:
-    """Yield 1 for the current state and 0 for all others; an undocumented current state has a sample of its own."""
+    """Yield 1 for the current state and 0 for the others, including a current state that is undocumented."""
     if current:
         for state in dict.fromkeys((*states, current)):
             yield (state,), float(state == current)
