@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.cli.policy import policy
 from exporter.config import Config, TargetConfig
-from exporter.providers.qbusiness.permissions import ArnScope, assume_role
+from exporter.providers.qbusiness.permissions import ArnScope, assume_role_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "discovery-with-tags.json": _policy({"discovery": {"tag_labels": ["team"]}}),
         "named-data-sources.json": _policy({"data_sources": [NAMED]}),
         "other-account.json": _policy({}, OTHER_ACCOUNT),
-        "assume-other-account.json": _document(assume_role([role])),
+        "assume-other-account.json": _document(assume_role_statement([role])),
         "trust-irsa.json": _document(_trust_irsa()),
         "trust-pod-identity.json": _document(_trust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession")),
         "trust-ec2.json": _document(_trust("ec2.amazonaws.com", "sts:AssumeRole")),

@@ -25,7 +25,7 @@ from botocore.retries import quota, standard
 from botocore.serialize import create_serializer
 
 from exporter.aws import AwsClient
-from exporter.aws.client import ATTEMPTS
+from exporter.aws.client import MAX_ATTEMPTS
 from exporter.errors import ProviderError, Reason
 from exporter.simulator.wire import ApiCall, Request, Response
 
@@ -119,7 +119,7 @@ class VirtualQBusinessClient:
         detector = standard.ThrottlingErrorDetector(standard.RetryEventAdapter())
         self._quota = standard.RetryQuotaChecker(quota.RetryQuota(), detector)
         self._policy = standard.RetryPolicy(
-            standard.StandardRetryConditions(max_attempts=ATTEMPTS),
+            standard.StandardRetryConditions(max_attempts=MAX_ATTEMPTS),
             standard.ExponentialBackoff(
                 random=network.rng.random, service_name="qbusiness", throttling_detector=detector
             ),

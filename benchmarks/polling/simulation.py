@@ -88,7 +88,7 @@ class Service:
         for at in range(0, max(1, len(found)), PAGE):
             if at:
                 self.ask()
-            yield JobPage(tuple(found[at : at + PAGE]), self.clock.at, more=at + PAGE < len(found))
+            yield JobPage(tuple(found[at : at + PAGE]), self.clock.at, has_more=at + PAGE < len(found))
 
     def data_source(self, source: SourceId) -> Description:
         """Give the schedule."""

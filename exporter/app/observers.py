@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.aws import is_throttled, was_authorised
+from exporter.aws import is_throttled, was_authorized
 from exporter.errors import Reason
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class RequestRecorder:
         self._passes.note("requests")
         if is_throttled(code):
             self._passes.note("throttled")
-            self._rate_limiter.throttled()
-        authorised = was_authorised(operation, code)
-        if authorised:
+            self._rate_limiter.report_throttled()
+        authorized = was_authorized(operation, code)
+        if authorized:
             self._reachability.report_up()
-        elif authorised is not None:
+        elif authorized is not None:
             self._reachability.report_down(f"{operation}: {code}")
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from exporter.app.admission import log_source
 from exporter.app.target_builder import build_target
-from exporter.aws import name_of
+from exporter.aws import target_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ def build_changed(
     by_name = {target.name: target for target in current}
     targets = []
     for each in settings:
-        before = by_name.get(name_of(each.target))
+        before = by_name.get(target_name(each.target))
         is_unchanged = before is not None and before.settings == each
         targets.append(before if before and is_unchanged else build_target(each, services, before))
     return targets

@@ -59,7 +59,7 @@ class Target:
     def restore(self, handovers: dict[SourceId, Handover]) -> None:
         """Expose what the state and replaced targets know, as old as it is."""
         self.admission.handovers = handovers
-        self.rate_limiter.change(self.settings.polling.requests_per_second)
+        self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
         self.location.restore(self.aws_client.role_account())
         saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name)}
         for source in self.named:
@@ -67,7 +67,8 @@ class Target:
                 log_source("data source added", source)
             self.admission.admit(source, None, saved.get(source.id))
         self.reconciler.resume(self.replaces.reconciler if self.replaces else None)
-        self.services.telemetry.add_target(self.name, self.workers.lag, self.workers.watched, self.rate_limiter.rate)
+        workers, rate = self.workers, self.rate_limiter.allowed_rate
+        self.services.telemetry.add_target(self.name, workers.lag, workers.watched, rate)
         self.replaces = None
 
     def start(self) -> None:
@@ -130,7 +131,7 @@ class Target:
             poll_failures=failures,
             lag=self.workers.lag(),
             request_rate=self.rate_limiter.observed_rate(),
-            request_rate_allowed=self.rate_limiter.rate(),
+            request_rate_allowed=self.rate_limiter.allowed_rate(),
             request_rate_limit=self.settings.polling.requests_per_second,
             discovers=self.settings.target.discovery is not None,
             discovery_succeeded=self.discovery.outcome(),

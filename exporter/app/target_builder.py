@@ -9,7 +9,7 @@ from exporter.app.discovery_run import DiscoveryRun
 from exporter.app.observers import PollRecorder, RequestRecorder
 from exporter.app.reachability import Reachability
 from exporter.app.target import Target
-from exporter.aws import name_of, region_of
+from exporter.aws import target_name, target_region
 from exporter.aws.rate_limiter import RateLimiter
 from exporter.discovery.filters import SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL, DiscoveryLoop
@@ -44,7 +44,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
-    name, region = name_of(config), region_of(config)
+    name, region = target_name(config), target_region(config)
     location = TargetLocation(name, region, services.store)
     reachability = Reachability(name, services.telemetry, location, replaces.reachability if replaces else None)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
@@ -111,7 +111,7 @@ def _log_pass(passes: PassLog, workers: PollWorkers, poller: Poller, limiter: Ra
         data_sources=workers.watched(),
         syncing=poller.syncing(),
         lag_seconds=round(workers.lag(), 3),
-        requests_per_second_allowed=round(limiter.rate(), 3),
+        requests_per_second_allowed=round(limiter.allowed_rate(), 3),
     )
 
 

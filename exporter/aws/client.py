@@ -1,4 +1,4 @@
-"""Sessions, credentials and clients, set up on purpose where the SDK's defaults differ or hang."""
+"""Sessions, credentials and clients, with explicit settings where the SDK's defaults vary or could hang."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
     from exporter.config import PollingConfig, TargetConfig
     from exporter.runtime import Clock
 
-ATTEMPTS = 3  # of one request, the first included
+MAX_ATTEMPTS = 3  # of one request, including the first
 CONNECT_TIMEOUT = 5.0
-ACCOUNT_TIMEOUT = 3.0
-RENEW_AFTER = 5.0  # seconds that a client whose credentials were refused is kept, lest each poll make a new one
-_AGENT = f"qbusiness-exporter/{__version__} Boto3/{boto3.__version__} Python/{platform.python_version()}"
+STS_TIMEOUT = 3.0
+MIN_CLIENT_AGE = 5.0  # seconds: a younger client is not replaced, so that not every poll makes a new one
+_USER_AGENT = f"qbusiness-exporter/{__version__} Boto3/{boto3.__version__} Python/{platform.python_version()}"
 
 
-def name_of(target: TargetConfig) -> str:
-    """Give a target's name: its region's where it was given none; raises StartupError where there is neither."""
-    return target.name or region_of(target)
+def target_name(target: TargetConfig) -> str:
+    """Return the name of a target, which defaults to its region. Raise StartupError if it has neither."""
+    return target.name or target_region(target)
 
 
 class AwsClient:
-    """A target's way to Amazon Q Business: its credentials, its region, its clients.
+    """The boto3 client of a target, with its credentials and its region.
 
-    The client is made at first use, and made anew after its credentials were refused, so that what was rotated in a
-    file or arrived late is found without a restart.
+    The client is created when it is first used, and again after AWS or the SDK rejected its credentials. So credentials
+    that are rotated in a file, or that become available late, are used without a restart.
     """
 
     def __init__(
@@ -60,27 +60,27 @@ class AwsClient:
         polling: PollingConfig,
         observer: RequestObserver,
         clock: Clock,
-        before: AwsClient | None = None,
+        previous: AwsClient | None = None,
     ) -> None:
-        """`before` is a connection that this one goes on from: it knows AWS's clock."""
+        """Create the client of a target; `previous` is the client that it replaces, whose AWS clock is kept."""
         self._target = target
         self._polling = polling
         self._clock = clock
-        self._hooks = RequestHooks(observer, clock, before.clock if before else None)
-        self._renewable_at = 0.0
+        self._hooks = RequestHooks(observer, clock, previous.clock if previous else None)
+        self._replaceable_at = 0.0
         self._client: QBusinessClient | None = None
         self._lock = threading.Lock()
-        self.region = region_of(target)
-        self.name = name_of(target)
+        self.region = target_region(target)
+        self.name = target_name(target)
 
     @property
     def clock(self) -> AwsClock:
-        """Give AWS's clock as this target's answers set it."""
+        """AWS's clock, as set by the responses to this target."""
         return self._hooks.clock
 
     @property
     def partition(self) -> str:
-        """Give the partition of the region, the first part of its ARNs."""
+        """The partition of the region, as in ARNs."""
         try:
             return str(BotoSession().get_partition_for_region(self.region))
         except boto_errors.UnknownRegionError:
@@ -88,57 +88,57 @@ class AwsClient:
 
     @property
     def max_request_seconds(self) -> float:
-        """Give the seconds that a request may take with all its attempts, but for what the SDK sleeps in between."""
-        return ATTEMPTS * (min(CONNECT_TIMEOUT, self._polling.timeout) + self._polling.timeout)
+        """The longest time of a request with all its attempts, without the SDK's pauses between them."""
+        return MAX_ATTEMPTS * (min(CONNECT_TIMEOUT, self._polling.timeout) + self._polling.timeout)
 
     @contextmanager
     def client_for(self, operation: str) -> Iterator[QBusinessClient]:
-        """Lend the client; raises ProviderError for whatever goes wrong inside."""
-        with self._translating(operation):
+        """Yield the client, and translate exceptions of its use into ProviderError."""
+        with self._translate_errors(operation):
             yield self._get_client()
 
     def role_account(self) -> str | None:
-        """Tell the account of the role that is assumed, which its ARN says."""
+        """Return the account of the role to assume, from its ARN; None without a role."""
         return self._target.role_arn.split(":")[4] if self._target.role_arn else None
 
     def account(self) -> str:
-        """Tell which account this is: the role's, else whom STS says we are; raises ProviderError where it does not."""
+        """Return the account of the role, or the account that STS reports. Raise ProviderError if STS fails."""
         if role_account := self.role_account():
             return role_account
-        with self._translating("GetCallerIdentity"):
-            # Asked before anything is shown: where STS cannot be reached from here, nobody shall wait for it.
-            quick = BotoConfig(
-                connect_timeout=min(ACCOUNT_TIMEOUT, self._polling.timeout),
-                read_timeout=min(ACCOUNT_TIMEOUT, self._polling.timeout),
+        with self._translate_errors("GetCallerIdentity"):
+            # The first metrics wait for this request. STS may be unreachable, so it has short timeouts and no retries.
+            sts_config = BotoConfig(
+                connect_timeout=min(STS_TIMEOUT, self._polling.timeout),
+                read_timeout=min(STS_TIMEOUT, self._polling.timeout),
                 retries={"total_max_attempts": 1, "mode": "standard"},
-                user_agent=_AGENT,
+                user_agent=_USER_AGENT,
             )
             base = BotoSession(profile=self._target.profile)
-            client: Any = base.create_client("sts", region_name=self.region, config=quick)
+            client: Any = base.create_client("sts", region_name=self.region, config=sts_config)
             limit_responses(client)
             self._hooks.attach_sts(client)
             return str(client.get_caller_identity()["Account"])
 
     @contextmanager
-    def _translating(self, operation: str) -> Iterator[None]:
+    def _translate_errors(self, operation: str) -> Iterator[None]:
         try:
             yield
         except ProviderError as error:
             error.operation = error.operation or operation
             raise
         except Exception as error:
-            ours = translate(error, operation)
-            if ours is None:
+            translated = translate(error, operation)
+            if translated is None:
                 raise
-            if ours.reason is Reason.CREDENTIALS and self._clock.monotonic() >= self._renewable_at:
+            if translated.reason is Reason.CREDENTIALS and self._clock.monotonic() >= self._replaceable_at:
                 self._client = None
-            raise ours from error
+            raise translated from error
 
     def _get_client(self) -> QBusinessClient:
         with self._lock:
             if self._client is None:
                 self._client = self._make_client()
-                self._renewable_at = self._clock.monotonic() + RENEW_AFTER
+                self._replaceable_at = self._clock.monotonic() + MIN_CLIENT_AGE
             return self._client
 
     def _make_client(self) -> QBusinessClient:
@@ -146,15 +146,15 @@ class AwsClient:
         credentials = base.get_credentials()
         if credentials is None:
             raise ProviderError(
-                Reason.CREDENTIALS, "no AWS credentials found: set a profile, a role or the environment"
+                Reason.CREDENTIALS, "no AWS credentials found: configure a profile, a role or environment variables"
             )
         if self._target.role_arn:
             credentials = self._assume(base, credentials)
-        # A session of its own, since the timestamp parser must not reach those that renew credentials. Times stay as
-        # they came: one that botocore cannot read would fail the page, and with it every other job.
+        # A separate session, because its timestamp parser must not affect the clients that refresh credentials. The
+        # parser keeps times as text: a time that botocore cannot parse would fail the page with all its other jobs.
         session = BotoSession(profile=self._target.profile)
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
-        session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
+        session.register_component("credential_provider", CredentialResolver([_FixedCredentials(credentials)]))
         client = boto3.Session(botocore_session=session).client(
             "qbusiness",
             region_name=self.region,
@@ -166,7 +166,7 @@ class AwsClient:
         return client
 
     def _assume(self, base: BotoSession, source: Any) -> DeferredRefreshableCredentials:
-        """Make credentials of the target's role, which are fetched when they are needed and before they expire."""
+        """Return credentials of the target's role, which are fetched at first use and refreshed before they expire."""
         arguments = {"RoleSessionName": "qbusiness-exporter"}
         if self._target.external_id:
             arguments["ExternalId"] = self._target.external_id
@@ -190,21 +190,21 @@ class AwsClient:
         return BotoConfig(
             connect_timeout=min(CONNECT_TIMEOUT, self._polling.timeout),
             read_timeout=self._polling.timeout,
-            # Set on purpose: both differ between releases of botocore.
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            # The defaults of both differ between releases of botocore.
+            retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
             max_pool_connections=self._polling.concurrency,
             tcp_keepalive=True,
-            # Made once: botocore's own is put together anew for every request, a tenth of what a poll costs.
-            user_agent=_AGENT,
-            # What is sent are ids that were checked or came from AWS; AWS checks them too.
+            # Computed once. botocore computes its own for every request, which takes a tenth of the time of a poll.
+            user_agent=_USER_AGENT,
+            # Requests contain ids that were validated or came from AWS. AWS validates them too.
             parameter_validation=False,
         )
 
 
-class _Given(CredentialProvider):
-    """Provides credentials that are already at hand."""
+class _FixedCredentials(CredentialProvider):
+    """Provides credentials that the exporter has obtained already."""
 
-    METHOD = "given"
+    METHOD = "fixed"
 
     def __init__(self, credentials: Any) -> None:
         super().__init__()
@@ -214,17 +214,17 @@ class _Given(CredentialProvider):
         return self._credentials
 
 
-def region_of(target: TargetConfig) -> str:
-    """Return a target's region: configured, else the SDK's own; raise StartupError where there is none."""
-    place = f"target {target.name}" if target.name else "the target"
+def target_region(target: TargetConfig) -> str:
+    """Return the region of a target, or that of the SDK. Raise StartupError if there is none."""
+    subject = f"target {target.name}" if target.name else "the target"
     try:
-        # AWS_REGION is what containers and functions of AWS have; boto3 alone of the SDKs does not read it.
+        # Containers and functions of AWS have AWS_REGION. boto3 is the only SDK that does not read it.
         region = target.region or os.environ.get("AWS_REGION")
-        if target.profile or not region:  # a profile that is not there is to be told of at once
-            own = boto3.Session(profile_name=target.profile).region_name
-            region = region or own
+        if target.profile or not region:  # a missing profile is reported now, even if the region is known
+            sdk_region = boto3.Session(profile_name=target.profile).region_name
+            region = region or sdk_region
     except boto_errors.ProfileNotFound as error:
-        raise StartupError(f"{place}: {error}; give a `profile` that ~/.aws/config has") from error
+        raise StartupError(f"{subject}: {error}; set a `profile` that ~/.aws/config contains") from error
     if not region:
-        raise StartupError(f"{place} has no region: set `region` in the configuration, or AWS_REGION")
+        raise StartupError(f"{subject} has no region: set `region` in the configuration, or AWS_REGION")
     return region

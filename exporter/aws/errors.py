@@ -1,4 +1,4 @@
-"""Where foreign exceptions become ours, each with a reason from a closed set."""
+"""The translation of exceptions of botocore into ProviderError, each with a reason from a closed set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.parsers import ResponseParserError
 
 from exporter.errors import ProviderError, Reason
 
-_THROTTLED = {
+_THROTTLED_CODES = {
     "ThrottlingException",
     "Throttling",
     "TooManyRequestsException",
@@ -17,8 +17,8 @@ _THROTTLED = {
     "SlowDown",
     "429",
 }
-_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "403"}
-_CREDENTIALS = {
+_ACCESS_DENIED_CODES = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "403"}
+_CREDENTIALS_CODES = {
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
@@ -34,19 +34,19 @@ _CREDENTIALS = {
     "UnrecognizedClientException",
     "401",
 }
-_BY_CODE = {
-    **dict.fromkeys(_THROTTLED, Reason.THROTTLED),
-    **dict.fromkeys(_DENIED, Reason.ACCESS_DENIED),
-    **dict.fromkeys(_CREDENTIALS, Reason.CREDENTIALS),
+_REASON_BY_CODE = {
+    **dict.fromkeys(_THROTTLED_CODES, Reason.THROTTLED),
+    **dict.fromkeys(_ACCESS_DENIED_CODES, Reason.ACCESS_DENIED),
+    **dict.fromkeys(_CREDENTIALS_CODES, Reason.CREDENTIALS),
     "ResourceNotFoundException": Reason.NOT_FOUND,
     "404": Reason.NOT_FOUND,
     "ConflictException": Reason.CONFLICT,
     "409": Reason.CONFLICT,
 }
 STS_OPERATIONS = {"AssumeRole", "GetCallerIdentity"}
-_REFUSED = {Reason.ACCESS_DENIED, Reason.CREDENTIALS}
-# The first that fits is taken: botocore's timeouts are connection errors too.
-_BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
+_UNAUTHORIZED = {Reason.ACCESS_DENIED, Reason.CREDENTIALS}
+# The first match counts: botocore's timeouts are connection errors too.
+_REASON_BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
     ((boto_errors.ConnectTimeoutError, boto_errors.ReadTimeoutError), Reason.TIMEOUT),
     ((boto_errors.HTTPClientError, boto_errors.ConnectionError), Reason.CONNECTION),
     (boto_errors.IncompleteReadError, Reason.CONNECTION),
@@ -62,48 +62,48 @@ _BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason
         Reason.CREDENTIALS,
     ),
     (boto_errors.PaginationError, Reason.PAGINATION),
-    (ResponseParserError, Reason.MALFORMED_RESPONSE),  # of what STS has, which is XML
+    (ResponseParserError, Reason.MALFORMED_RESPONSE),  # from STS, whose responses are XML
     (boto_errors.ParamValidationError, Reason.INVALID_REQUEST),
-    # What is left of botocore's own is its set-up: a profile, a file, a provider of credentials that does not work.
+    # The other errors of botocore are about its setup: a profile, a file or a credential provider that does not work.
     (boto_errors.BotoCoreError, Reason.CREDENTIALS),
-    # botocore's parser answers a body of the wrong type with whatever its attribute access ran into.
+    # botocore's parser raises one of these for a body of the wrong type, depending on where it fails.
     ((AttributeError, TypeError, ValueError, KeyError, RecursionError), Reason.MALFORMED_RESPONSE),
-    # Credentials that came expired, as they seem to be where the host's clock is wrong, are a bare RuntimeError.
+    # botocore raises RuntimeError for new credentials that are expired already, as with a wrong clock of the host.
     (RuntimeError, Reason.CREDENTIALS),
 )
 
 
 def is_throttled(code: str) -> bool:
-    """Tell from an attempt's code whether it was refused for being one too many."""
-    return code in _THROTTLED
+    """Return whether the code of an attempt is one of throttling."""
+    return code in _THROTTLED_CODES
 
 
-def was_authorised(operation: str, code: str) -> bool | None:
-    """Tell from an attempt whether the target answered it and let in whoever asked; None where STS was asked."""
+def was_authorized(operation: str, code: str) -> bool | None:
+    """Return whether AWS responded to an attempt and authorized it; None for an operation of STS."""
     if operation in STS_OPERATIONS:
         return None
-    return code not in {"timeout", "connection"} and _BY_CODE.get(code) not in _REFUSED
+    return code not in {"timeout", "connection"} and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
 
 
 def translate(error: Exception, operation: str) -> ProviderError | None:
-    """Make a foreign exception ours; None for one that only a defect of ours can have raised."""
+    """Return the ProviderError for an exception, or None for an exception that only a bug of the exporter can raise."""
     if isinstance(error, boto_errors.ClientError):
-        answer = error.response.get("Error", {})
+        details = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code = str(answer.get("Code", "")) or str(status)
-        # The token service's errors are XML: of a proxy's page the SDK makes a code that nobody knows.
+        code = str(details.get("Code", "")) or str(status)
+        # The SDK parses errors of STS as XML. From the HTML page of a proxy it makes a code that does not exist.
         reason = (
-            _BY_CODE.get(code)
-            or _BY_CODE.get(str(status))
+            _REASON_BY_CODE.get(code)
+            or _REASON_BY_CODE.get(str(status))
             or (Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST)
         )
         if reason is Reason.ACCESS_DENIED and error.operation_name == "AssumeRole":
-            reason = Reason.CREDENTIALS  # without its role the target is lost, whatever one asks it for
-        return ProviderError(reason, f"{code}: {answer.get('Message', '')}", operation=operation, code=code)
-    ours = error.kwargs.get("error") if isinstance(error, boto_errors.HTTPClientError) else None
-    if isinstance(ours, ProviderError):  # from within the connection, in the SDK's wrapping
-        return ProviderError(ours.reason, ours.args[0], operation=operation, code=ours.code)
-    for kind, reason in _BY_EXCEPTION:
+            reason = Reason.CREDENTIALS  # without the role, no request to the target succeeds
+        return ProviderError(reason, f"{code}: {details.get('Message', '')}", operation=operation, code=code)
+    inner = error.kwargs.get("error") if isinstance(error, boto_errors.HTTPClientError) else None
+    if isinstance(inner, ProviderError):  # raised by `response_limits`, and wrapped by the SDK
+        return ProviderError(inner.reason, inner.args[0], operation=operation, code=inner.code)
+    for kind, reason in _REASON_BY_EXCEPTION:
         if isinstance(error, kind):
             name = type(error).__name__
             return ProviderError(reason, f"{name}: {error}", operation=operation, code=name)

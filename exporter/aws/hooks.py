@@ -1,4 +1,4 @@
-"""What happens on the wire: every HTTP attempt, AWS's clock, and the shape of an answer before botocore touches it."""
+"""Hooks on every HTTP request of a client: rate limit, request metrics, AWS's clock, and checks of responses."""
 
 from __future__ import annotations
 
@@ -23,75 +23,75 @@ if TYPE_CHECKING:
     from exporter.runtime import Clock
 
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
-_CODE_IN_XML = re.compile(rb"<Code>([A-Za-z][A-Za-z0-9]{0,63})</Code>")
-_started: ContextVar[float] = ContextVar("started")  # of the attempt that is under way in this thread
+_ERROR_CODE_IN_XML = re.compile(rb"<Code>([A-Za-z][A-Za-z0-9]{0,63})</Code>")
+_started_at: ContextVar[float] = ContextVar("started_at")  # of the attempt that is in flight in this thread
 
 
 class RequestObserver(Protocol):
-    """Who wants to know of every HTTP attempt, the SDK's own retries included."""
+    """Receives every HTTP attempt, including the SDK's own retries."""
 
     def acquire(self) -> None:
-        """Wait until the request budget allows one more."""
+        """Wait until the rate limiter allows one more attempt."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
-        """Take note of an attempt: `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
+        """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
 
 
 class AwsClock:
-    """AWS's clock, from the Date header of its answers; the host's own until the first has come."""
+    """AWS's clock, from the Date header of its responses. Until the first response it is the clock of the host."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._offset: float | None = None
 
-    def note(self, date: str) -> float:
-        """Learn from a Date header and give its time; what cannot be read changes nothing."""
+    def update(self, date: str) -> float:
+        """Set the clock from a Date header, and return the time. A header that is not a date changes nothing."""
         try:
-            said = _read_date(date)
+            time = _parse_date(date)
         except (TypeError, ValueError):
             return self.now()
-        self._offset = said - self._clock.monotonic()
-        return said
+        self._offset = time - self._clock.monotonic()
+        return time
 
     def now(self) -> float:
-        """Give AWS's time in seconds since the epoch, behind by a second at most and what the last answer took."""
+        """Return seconds since the epoch. They lag by up to a second plus the duration of the last response."""
         offset = self._offset
         return self._clock.time() if offset is None else self._clock.monotonic() + offset
 
 
 class RequestHooks:
-    """Sees every HTTP attempt of a client, and every answer before botocore has made something of it."""
+    """Registers hooks for every HTTP attempt of a client, and for every response before botocore parses it."""
 
     def __init__(self, observer: RequestObserver, clock: Clock, aws_clock: AwsClock | None = None) -> None:
         self.clock = aws_clock or AwsClock(clock)
-        self._time = clock
+        self._host_clock = clock
         self._observer = observer
 
     def attach(self, client: QBusinessClient) -> None:
-        """Listen to the attempts of a client, and look at what it is answered."""
+        """Observe the attempts of a client, and check its responses."""
         events = client.meta.events
         events.register("before-send.qbusiness", self._before_send)
         events.register("before-parse.qbusiness", self._before_parse)
         events.register("response-received.qbusiness", self._response_received)
 
     def attach_sts(self, client: Any) -> None:
-        """Listen to the attempts of a client of the Security Token Service."""
+        """Observe the attempts of a client of the Security Token Service."""
         client.meta.events.register("before-send.sts", self._before_send)
-        client.meta.events.register("before-parse.sts", self._token_received)
+        client.meta.events.register("before-parse.sts", self._before_parse_sts)
         client.meta.events.register("response-received.sts", self._response_received)
 
     def _before_send(self, **_: Any) -> None:
         self._observer.acquire()
-        _started.set(self._time.monotonic())
+        _started_at.set(self._host_clock.monotonic())
 
     def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
         status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
-        self.clock.note(headers.get("date", ""))
-        self._finished(operation_model.name, _answer_code(status, headers, body))
+        self.clock.update(headers.get("date", ""))
+        self._finished(operation_model.name, _response_code(status, headers, body))
         if status < HTTPStatus.MULTIPLE_CHOICES:
-            check_shape(operation_model, body)
-        elif not isinstance(_as_json(body), dict):
-            response_dict["body"] = b"{}"  # botocore stumbles over an error that is JSON and no object
+            check_response(operation_model, body)
+        elif not isinstance(_parse_json(body), dict):
+            response_dict["body"] = b"{}"  # botocore's parser fails on an error body that is not a JSON object
 
     def _response_received(self, exception: Exception | None, event_name: str, **_: Any) -> None:
         if exception is None:
@@ -99,62 +99,67 @@ class RequestHooks:
         timed_out = isinstance(exception, boto_errors.ConnectTimeoutError | boto_errors.ReadTimeoutError)
         self._finished(event_name.rsplit(".", 1)[-1], "timeout" if timed_out else "connection")
 
-    def _token_received(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
-        # Before it is parsed: what is no XML ends there, and was an attempt all the same.
+    def _before_parse_sts(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
+        # Counted before the body is parsed: a body that is not XML raises there, and was an attempt too.
         status, body = response_dict["status_code"], response_dict["body"]
-        code = _CODE_IN_XML.search(body) if status >= HTTPStatus.MULTIPLE_CHOICES else None
+        code = _ERROR_CODE_IN_XML.search(body) if status >= HTTPStatus.MULTIPLE_CHOICES else None
         self._finished(operation_model.name, code[1].decode() if code else str(status))
 
     def _finished(self, operation: str, code: str) -> None:
-        self._observer.finished(operation, code, self._time.monotonic() - _started.get())
+        self._observer.finished(operation, code, self._host_clock.monotonic() - _started_at.get())
 
 
-@lru_cache(maxsize=64)  # each answer's is read more than once, and many come within a second
-def _read_date(date: str) -> float:
+@lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same
+def _parse_date(date: str) -> float:
     return parsedate_to_datetime(date).timestamp()
 
 
-def check_shape(operation: OperationModel, body: bytes) -> None:
-    """Raise ProviderError unless a successful answer is a JSON object with the lists that the operation promises.
+def check_response(operation: OperationModel, body: bytes) -> None:
+    """Raise ProviderError unless a successful response is a JSON object with the lists of its operation.
 
-    botocore makes `{}` of a body that is cut short, empty or HTML, and an empty list of a key with a wrong type.
+    botocore would return `{}` for a body that is truncated, empty or HTML, and an empty list for a key of a wrong type.
+    The exporter would then take a failure for an empty listing.
     """
+    is_list = operation.name.startswith("List")
     try:
-        answer = json.loads(body)
+        response = json.loads(body)
     except (ValueError, RecursionError) as error:
-        # What a Get answers may name hosts and secrets, and goes into no message.
-        beginning = f", beginning {body[:40]!r}" if operation.name.startswith("List") else ""
-        raise _malformed(operation.name, f"not JSON ({error}); {len(body)} bytes{beginning}") from None
-    if not isinstance(answer, dict):
-        raise _malformed(operation.name, f"a {type(answer).__name__} where an object belongs")
-    if not operation.name.startswith("List"):
-        return
-    members = operation.output_shape.members if operation.output_shape else {}
+        # Responses of Get operations may contain host names and secrets, so the message does not quote them.
+        quoted = f", starting with {body[:40]!r}" if is_list else ""
+        raise _malformed(operation.name, f"not JSON ({error}), {len(body)} bytes{quoted}") from None
+    if not isinstance(response, dict):
+        raise _malformed(operation.name, f"expected an object, got {_type_name(response)}")
+    members = operation.output_shape.members if is_list and operation.output_shape else {}
     for name, shape in members.items():
-        if shape.type_name == "list" and not isinstance(answer.get(name), list):
-            found = type(answer[name]).__name__ if name in answer else "nothing"
-            raise _malformed(operation.name, f"{found} where the list `{name}` belongs")
+        if shape.type_name == "list" and not isinstance(response.get(name), list):
+            found = _type_name(response[name]) if name in response else "no such key"
+            raise _malformed(operation.name, f"expected a list in `{name}`, got {found}")
 
 
-def _as_json(body: bytes) -> object:
+def _malformed(operation: str, details: str) -> ProviderError:
+    message = f"malformed response: {details}"
+    return ProviderError(Reason.MALFORMED_RESPONSE, message, operation=operation, code="MalformedResponse")
+
+
+def _type_name(value: object) -> str:
+    return "null" if value is None else type(value).__name__
+
+
+def _parse_json(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
 
-def _malformed(operation: str, what: str) -> ProviderError:
-    message = f"the answer was {what}"
-    return ProviderError(Reason.MALFORMED_RESPONSE, message, operation=operation, code="MalformedResponse")
-
-
-def _answer_code(status: int, headers: Mapping[str, str], body: bytes) -> str:
+def _response_code(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """Return AWS's error code from the header or the body; without one, and on success, the HTTP status."""
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return str(status)
     code = headers.get("x-amzn-errortype", "")
     if not code:
-        answer = _as_json(body)
-        said = answer.get("__type") or answer.get("code") if isinstance(answer, dict) else ""
-        code = said if isinstance(said, str) else ""
+        response = _parse_json(body)
+        found = response.get("__type") or response.get("code") if isinstance(response, dict) else ""
+        code = found if isinstance(found, str) else ""
     code = code.split(":", 1)[0].rsplit("#", 1)[-1]
     return code if _ERROR_CODE.fullmatch(code) else str(status)

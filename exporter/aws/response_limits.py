@@ -1,7 +1,8 @@
-"""What one answer may cost: a time for all of it and a number of bytes, however it comes.
+"""Limits on the duration and the size of one response.
 
-The SDK's read timeout begins anew with every byte. An answer that drips, in its headers or its body, or that never ends
-would hold a worker for ever, and fill the memory.
+The SDK's read timeout starts over with every byte. So a response that arrives one byte at a time, or that never ends,
+would block a worker forever or use up the memory. Here the read timeout applies to the whole response, including its
+status line and headers.
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MEGABYTE = 10**6
-LARGEST = 16 * MEGABYTE  # a page of ten jobs has some 50 kB, and a connector's configuration less than one MB
+MAX_RESPONSE_BYTES = 16 * MEGABYTE  # a page of ten jobs has about 50 kB, a connector configuration less than 1 MB
 
 
 def limit_responses(client: Any) -> None:
-    """Let the read timeout of a client be one for whole answers, and no answer larger than LARGEST."""
-    session = client._endpoint.http_session  # noqa: SLF001 (botocore lets nobody choose its connections)
+    """Limit the duration of each response of a client by its read timeout, and the size by MAX_RESPONSE_BYTES."""
+    session = client._endpoint.http_session  # noqa: SLF001 (botocore has no public way to replace the connections)
     pools = {"http": _Pool, "https": _SecurePool}
     session._pool_classes_by_scheme = session._manager.pool_classes_by_scheme = pools  # noqa: SLF001 (the same)
 
 
-class _BoundedStream(io.RawIOBase):
-    """What comes from a socket, until it has taken too long or become too much."""
+class _LimitedStream(io.RawIOBase):
+    """The bytes from a socket, up to a deadline and a maximum size."""
 
     def __init__(self, stream: io.RawIOBase, sock: socket.socket) -> None:
         self._stream = stream
         self._socket = sock
-        self._left = LARGEST
+        self._remaining = MAX_RESPONSE_BYTES
         timeout = sock.gettimeout()
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
@@ -46,13 +47,13 @@ class _BoundedStream(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
         if self._deadline is not None:
-            # A timeout of zero would be none at all: the socket would not wait, and say something else.
+            # A timeout of 0 makes the socket non-blocking, and it would raise another error than a timeout.
             self._socket.settimeout(max(0.001, self._deadline - time.monotonic()))
         count = self._stream.readinto(buffer)
-        self._left -= count or 0
-        if self._left < 0:
-            message = f"the answer was larger than {LARGEST // MEGABYTE} MB"
-            raise ProviderError(Reason.MALFORMED_RESPONSE, message, code="AnswerTooLarge")
+        self._remaining -= count or 0
+        if self._remaining < 0:
+            message = f"response larger than {MAX_RESPONSE_BYTES // MEGABYTE} MB"
+            raise ProviderError(Reason.MALFORMED_RESPONSE, message, code="ResponseTooLarge")
         return count
 
     def close(self) -> None:
@@ -60,20 +61,20 @@ class _BoundedStream(io.RawIOBase):
         super().close()
 
 
-class _BoundedResponse(HTTPResponse):
-    """An answer that is read through a bounded stream, its status line and headers included."""
+class _LimitedResponse(HTTPResponse):
+    """A response that is read through a limited stream, including its status line and headers."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_BoundedStream(self.fp.detach(), sock))
+        self.fp = io.BufferedReader(_LimitedStream(self.fp.detach(), sock))
 
 
 class _Connection(AWSHTTPConnection):
-    response_class = _BoundedResponse  # type: ignore[assignment] # the stub knows AWS's own alone
+    response_class = _LimitedResponse  # type: ignore[assignment] # the stub allows AWS's own class only
 
 
 class _SecureConnection(AWSHTTPSConnection):
-    response_class = _BoundedResponse  # type: ignore[assignment] # the stub knows AWS's own alone
+    response_class = _LimitedResponse  # type: ignore[assignment] # the stub allows AWS's own class only
 
 
 class _Pool(AWSHTTPConnectionPool):

@@ -41,4 +41,4 @@ class OneShotTarget:
     def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (RequestObserver names them)
         """Reduce the rate after a throttled request."""
         if is_throttled(code):
-            self._rate_limiter.throttled()
+            self._rate_limiter.report_throttled()

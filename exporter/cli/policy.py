@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
-from exporter.providers.registry import MAX_MANAGED_POLICY, assume_role, needed, statements
+from exporter.providers.registry import (
+    MAX_MANAGED_POLICY,
+    assume_role_statement,
+    policy_statements,
+    required_permissions,
+)
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,11 +57,13 @@ def policy(config: Config, targets: Sequence[PolicyTarget]) -> dict[str, Any]:
         used = {statement["Sid"] for statement in result}
         # Names that differ only in punctuation have the same prefix, but IAM requires unique statement ids.
         suffix = str(len(result))
-        for statement in statements(target.config, target.arn_scope(), needed(target.config), sid(target.name)):
+        for statement in policy_statements(
+            target.config, target.arn_scope(), required_permissions(target.config), sid(target.name)
+        ):
             unique = statement["Sid"] + (suffix if statement["Sid"] in used else "")
             result.append({**statement, "Sid": unique})
     roles = {target.role_arn for target in config.targets if target.role_arn}
-    return {"Version": "2012-10-17", "Statement": [*result, *([assume_role(roles)] if roles else [])]}
+    return {"Version": "2012-10-17", "Statement": [*result, *([assume_role_statement(roles)] if roles else [])]}
 
 
 def sid(name: str) -> str:

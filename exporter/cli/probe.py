@@ -10,7 +10,7 @@ from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
 from exporter.domain.model import IndexId, SourceId
 from exporter.errors import ProviderError, Reason
-from exporter.providers.registry import Permission, assume_role, needed, statements
+from exporter.providers.registry import Permission, assume_role_statement, policy_statements, required_permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ class Probe:
         source = next(iter(self.target.config.data_sources), None)
         if source:
             self._resources = _Resources(source.application_id, source.index_id, source.data_source_id)
-        for permission in needed(self.target.config):
+        for permission in required_permissions(self.target.config):
             try:
                 self.results[permission.action] = self._try(permission)
             except ProviderError as error:
@@ -81,7 +81,7 @@ class Probe:
 
     def missing(self) -> tuple[Permission, ...]:
         """Return the permissions that are missing."""
-        return tuple(p for p in needed(self.target.config) if self.results.get(p.action) == MISSING)
+        return tuple(p for p in required_permissions(self.target.config) if self.results.get(p.action) == MISSING)
 
     @property
     def has_passed(self) -> bool:
@@ -108,9 +108,9 @@ class Probe:
             yield f"  credentials refused: {self.credential_error}"
         for action, result in self.results.items():
             yield f"  {action:<24}{result}"
-        missing = list(statements(self.target.config, scope, self.missing(), sid(self.target.name)))
+        missing = list(policy_statements(self.target.config, scope, self.missing(), sid(self.target.name)))
         if self.credential_error and self.target.config.role_arn:
-            missing.append(assume_role([self.target.config.role_arn]))
+            missing.append(assume_role_statement([self.target.config.role_arn]))
         if missing:
             yield "  missing policy statements:"
             yield from json.dumps(missing if len(missing) > 1 else missing[0], indent=2).splitlines()

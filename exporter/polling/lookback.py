@@ -51,10 +51,10 @@ def read_full(ask: ListSyncJobs, window: float, history: SourceHistory | None = 
     missing = history.unfinished_jobs() if history else []
     for page in seen.read(ask()):
         polled_to = _polled_to(history, seen.as_of) if history else math.inf
-        if page.more and not seen.newest_first:
+        if page.has_more and not seen.newest_first:
             seen = _read_by_range(ask, seen.as_of, max(reach, seen.as_of - polled_to))
             break
-        if page.more and seen.newest >= latest and seen.reaches(min(seen.as_of - reach, polled_to)):
+        if page.has_more and seen.newest >= latest and seen.reaches(min(seen.as_of - reach, polled_to)):
             break
     else:
         return _find_missing(ask, seen, missing)
@@ -84,7 +84,7 @@ def read_for_backfill(ask: ListSyncJobs, since: float | None, window: float) -> 
     """
     seen = _JobAccumulator()
     for page in seen.read(ask()):
-        if since is not None and page.more and seen.newest_first and seen.covers(since, max(window, MAX_JOB_AGE)):
+        if since is not None and page.has_more and seen.newest_first and seen.covers(since, max(window, MAX_JOB_AGE)):
             break
     return seen.reading(())
 
@@ -170,7 +170,7 @@ class _JobAccumulator:
             self.as_of = self.as_of or page.as_of
             self._until = max(self._until, page.as_of)
             self._warnings += page.warnings
-            self._is_whole &= page.whole
+            self._is_whole &= page.is_complete
             for job in page.jobs:
                 self._take(job)
             yield page

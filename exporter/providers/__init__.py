@@ -1,4 +1,4 @@
-"""The services that can be watched: what each has to answer, and one package per service."""
+"""The services that can be watched: a common protocol, and one package per service."""
 
 from exporter.providers.protocols import JobPage, Listing, Provider
 

@@ -1,4 +1,4 @@
-"""What a service must answer to be watched, and the services that do."""
+"""The protocol of a service that can be watched, and the types of its responses."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One page of a listing: its jobs as AWS ordered them, AWS's clock when it was made, and whether more follow.
+    """One page of sync jobs, in the order of AWS, with the time of the response on AWS's clock.
 
-    It is whole unless it had entries that could not be read as jobs; `warnings` tell of what was odd.
+    `is_complete` is false if the page has entries that could not be parsed as jobs. `warnings` describe everything that
+    was unusable.
     """
 
     jobs: tuple[SyncJob, ...]
     as_of: float
-    more: bool
+    has_more: bool
     warnings: tuple[str, ...] = ()
-    whole: bool = True
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """What a listing has, by id, and on how many pages it came; `warnings` tell of entries that could not be used."""
+    """All items of a listing by id, and its number of pages. `warnings` describe entries that were unusable."""
 
     items: Mapping[str, T]
     pages: int = 1
@@ -38,11 +39,11 @@ class Listing(Generic[T]):
 
 
 class Provider(Protocol):
-    """What a target is asked; every method raises ProviderError when it cannot answer."""
+    """The API of a service. Every method raises ProviderError if a request fails or its response is unusable."""
 
     @property
     def clock(self) -> AwsClock:
-        """Give the service's clock."""
+        """The clock of the service."""
 
     def sync_jobs(
         self,
@@ -51,25 +52,29 @@ class Provider(Protocol):
         since: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield the pages of a source's jobs, fetched as they are asked for, in no promised order."""
+        """Yield the pages of a source's sync jobs. A page is requested when the iterator advances to it.
+
+        `since` limits the jobs by time, and `status` to one status. The order of the jobs is not specified, and neither
+        is whether `since` refers to the start of a job or to the time in which it was in progress.
+        """
 
     def applications(self) -> Listing[str]:
-        """List the display names of the applications."""
+        """Return the display names of all applications."""
 
     def application_name(self, application_id: str) -> str:
-        """Ask for an application's display name."""
+        """Return the display name of an application."""
 
     def indexes(self, application_id: str) -> Listing[str]:
-        """List the display names of an application's indexes."""
+        """Return the display names of the indexes of an application."""
 
     def index(self, index: IndexId) -> IndexFacts:
-        """Ask for all that is said of an index."""
+        """Return the properties of an index."""
 
     def data_sources(self, index: IndexId) -> Listing[Description]:
-        """List the data sources of an index."""
+        """Return the data sources of an index. Their schedules are None: listings do not contain them."""
 
     def data_source(self, source: SourceId) -> Description:
-        """Ask for all that is said of a data source."""
+        """Return the properties of a data source, with its schedule and without its tags."""
 
     def tags(self, arn: str) -> Mapping[str, str]:
-        """Ask for the tags of a resource."""
+        """Return the tags of a resource."""

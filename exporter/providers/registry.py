@@ -1,4 +1,4 @@
-"""The one place that names the services: everything else goes through the protocol."""
+"""The only module that names the services. All others use the protocol."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from exporter.providers.qbusiness.permissions import (
     MAX_MANAGED_POLICY,
     ArnScope,
     Permission,
-    assume_role,
-    needed,
-    statements,
+    assume_role_statement,
+    policy_statements,
+    required_permissions,
 )
 from exporter.providers.qbusiness.provider import MAX_PAGES, PAGE_SIZE, QBusiness
 
@@ -23,13 +23,13 @@ __all__ = [
     "PAGE_SIZE",
     "ArnScope",
     "Permission",
-    "assume_role",
+    "assume_role_statement",
     "make_provider",
-    "needed",
-    "statements",
+    "policy_statements",
+    "required_permissions",
 ]
 
 
 def make_provider(client: AwsClient, max_pages: int = MAX_PAGES) -> Provider:
-    """Return the provider of a target's service; `max_pages` limits one listing."""
+    """Return the provider of a target's service; `max_pages` limits each listing."""
     return QBusiness(client, max_pages)

@@ -1,118 +1,138 @@
-"""The ceiling on requests: kept over any ten seconds, lowered where the service says so, and risen again."""
+"""The rate limiter: the ceiling, the lower rate after throttling, and the observed rate."""
 
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aws.rate_limiter import FLOOR, METERED, RECOVERY, AdaptiveRate, RateLimiter, RateMeter
+from exporter.aws.rate_limiter import METER_WINDOW, MIN_RATE, RECOVERY, AdaptiveRate, RateLimiter, RateMeter
 from exporter.errors import StoppedError
 from exporter.runtime import System
+from tests.support.builders import FakeClock
 
 
-def test_the_budget_holds_over_any_second() -> None:
-    """Attempts from many threads are spaced out."""
-    rate_limiter = RateLimiter(100.0, System(), threading.Event())
-    moments: list[float] = []
+class RecordingStop(threading.Event):
+    """An event that records how long threads would have waited for it, and is never set."""
 
-    def attempt() -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Record the timeout and return at once."""
+        self.waits.append(timeout or 0.0)
+        return False
+
+
+def test_requests_of_all_threads_are_spaced() -> None:
+    """At 100 requests per second, each of 40 concurrent requests has its own hundredth of a second."""
+    stop = RecordingStop()
+    rate_limiter = RateLimiter(100.0, FakeClock(), stop)
+
+    def send_ten() -> None:
         for _ in range(10):
             rate_limiter.acquire()
-            moments.append(time.monotonic())
 
-    threads = [threading.Thread(target=attempt) for _ in range(4)]
+    threads = [threading.Thread(target=send_ten) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    moments.sort()
-    # A thread may be late in noting its moment, but never early.
-    assert moments[-1] - moments[0] >= 0.38
-    assert all(later >= moments[0] + n * 0.01 - 0.005 for n, later in enumerate(moments))
+    assert sorted(stop.waits) == pytest.approx([n / 100 for n in range(40)])
 
 
 @given(
     st.floats(0.05, 50.0),
     st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=200),
 )
-def test_no_ten_seconds_have_more_than_ten_times_the_ceiling(ceiling: float, asked: list[tuple[float, bool]]) -> None:
-    """However the requests come, throttled or not; and no request is early."""
-    pace, now = AdaptiveRate(ceiling, 0.0), 0.0
-    moments = []
-    for pause, throttled in asked:
+def test_ten_seconds_have_at_most_ten_times_the_ceiling(ceiling: float, requests: list[tuple[float, bool]]) -> None:
+    """The limit holds for any times of requests, with and without throttling, and no request is sent in the past."""
+    rate, now, times = AdaptiveRate(ceiling, 0.0), 0.0, []
+    for pause, is_throttled in requests:
         now += pause / ceiling
-        moment = pace.reserve(now)
-        assert moment >= now
-        moments.append(moment)
-        if throttled:
-            pace.throttled(now)
-    for first in moments:
-        assert sum(first <= moment < first + 10.0 for moment in moments) <= 10.0 * ceiling + 1.001
+        time = rate.reserve(now)
+        assert time >= now
+        times.append(time)
+        if is_throttled:
+            rate.report_throttled(now)
+    for first in times:
+        assert sum(first <= time < first + 10.0 for time in times) <= 10.0 * ceiling + 1.001
 
 
-def test_the_rate_halves_when_throttled_and_recovers_slowly() -> None:
-    """Requests that were on their way together are one sign; however hard, it never comes to a stop."""
-    pace = AdaptiveRate(8.0, 0.0)
+def test_the_rate_halves_after_throttling_and_recovers_slowly() -> None:
+    """Requests that were in flight together halve it once, and it never becomes 0."""
+    rate = AdaptiveRate(8.0, 0.0)
     for _ in range(5):
-        pace.throttled(100.0)
-    assert pace.rate(100.0) == 4.0
-    pace.throttled(101.5)
-    assert pace.rate(101.5) == pytest.approx(2.0 + 8.0 * 0.75 / RECOVERY, abs=0.02)
-    assert pace.rate(101.5 + RECOVERY / 2) == pytest.approx(6.0, abs=0.1)
-    assert pace.rate(101.5 + RECOVERY) == 8.0
+        rate.report_throttled(100.0)
+    assert rate.rate(100.0) == 4.0
+    rate.report_throttled(101.5)
+    assert rate.rate(101.5) == pytest.approx(2.0 + 8.0 * 0.75 / RECOVERY, abs=0.02)
+    assert rate.rate(101.5 + RECOVERY / 2) == pytest.approx(6.0, abs=0.1)
+    assert rate.rate(101.5 + RECOVERY) == 8.0
     for second in range(1000, 1100, 2):
-        pace.throttled(float(second))
-    assert pace.rate(1098.0) == pytest.approx(8.0 * FLOOR, rel=0.2)
+        rate.report_throttled(float(second))
+    assert rate.rate(1098.0) == pytest.approx(8.0 * MIN_RATE, rel=0.2)
 
 
-def test_another_ceiling_keeps_what_was_learned() -> None:
-    """Half the rate stays half the rate, and recovers to the new ceiling."""
-    pace = AdaptiveRate(8.0, 0.0)
-    pace.throttled(100.0)
-    pace.change(2.0, 100.0)
-    assert pace.rate(100.0) == 1.0
-    assert pace.rate(100.0 + RECOVERY) == 2.0
-    pace.change(20.0, 1000.0)
-    assert pace.rate(1000.0) == 20.0
+def test_a_new_ceiling_keeps_the_reduction() -> None:
+    """Half of the old ceiling becomes half of the new one, and recovers to all of it."""
+    rate = AdaptiveRate(8.0, 0.0)
+    rate.report_throttled(100.0)
+    rate.set_ceiling(2.0, 100.0)
+    assert rate.rate(100.0) == 1.0
+    assert rate.rate(100.0 + RECOVERY) == 2.0
+    rate.set_ceiling(20.0, 1000.0)
+    assert rate.rate(1000.0) == 20.0
 
 
 @given(st.lists(st.floats(0, 200), max_size=300), st.floats(0, 300))
-def test_the_meter_counts_the_last_minute(moments: list[float], now: float) -> None:
-    """Whatever was sent within it, and nothing that is still to come; a short life is no whole minute."""
+def test_the_meter_counts_the_last_minute(times: list[float], now: float) -> None:
+    """Requests in the future are not counted. Within the first minute, the rate is per second since the start."""
     meter = RateMeter(0.0)
-    for moment in sorted(moments):
-        meter.note(moment)
-    sent = sum(now - METERED < int(moment) <= now for moment in moments)
-    assert meter.rate(now) == pytest.approx(sent / min(METERED, max(1.0, now)))
+    for time in sorted(times):
+        meter.record(time)
+    sent = sum(now - METER_WINDOW < int(time) <= now for time in times)
+    assert meter.rate(now) == pytest.approx(sent / min(METER_WINDOW, max(1.0, now)))
 
 
-def test_what_is_spent_is_what_was_admitted() -> None:
-    """In requests a second, since the beginning where that was a moment ago."""
-    rate_limiter = RateLimiter(1000.0, System(), threading.Event())
+def test_the_observed_rate_is_that_of_the_requests_sent() -> None:
+    """The allowed rate is the ceiling, no matter how many requests are sent."""
+    clock = FakeClock()
+    rate_limiter = RateLimiter(1000.0, clock, RecordingStop())
     assert rate_limiter.observed_rate() == 0
     for _ in range(5):
         rate_limiter.acquire()
-    assert 0 < rate_limiter.observed_rate() <= 5
+    clock.advance(10.0)
+    assert rate_limiter.observed_rate() == 0.5
+    assert rate_limiter.allowed_rate() == 1000.0
 
 
-def test_a_stop_lets_go_of_who_waits_and_lets_nobody_send() -> None:
-    """Neither those whose moment is yet to come nor whoever asks afterwards; and nothing takes it for a failure."""
+def test_throttling_and_a_new_ceiling_change_the_allowed_rate() -> None:
+    """Both apply to the next request."""
+    rate_limiter = RateLimiter(8.0, FakeClock(), RecordingStop())
+    rate_limiter.report_throttled()
+    assert rate_limiter.allowed_rate() == 4.0
+    rate_limiter.set_ceiling(2.0)
+    assert rate_limiter.allowed_rate() == 1.0
+
+
+def test_a_stop_ends_all_waits_and_prevents_new_requests() -> None:
+    """StoppedError is not an Exception, so no handler records it as a failed request."""
     stop = threading.Event()
     rate_limiter = RateLimiter(0.01, System(), stop)
     rate_limiter.acquire()
-    ended = []
+    results = []
 
     def attempt() -> None:
         try:
             rate_limiter.acquire()
-        except Exception:  # noqa: BLE001 (what must not see it)
-            ended.append("failed")
+        except Exception:  # noqa: BLE001 (it must not be raised as one)
+            results.append("failed")
         except StoppedError:
-            ended.append("stopped")
+            results.append("stopped")
 
     threads = [threading.Thread(target=attempt) for _ in range(3)]
     for thread in threads:
@@ -121,4 +141,4 @@ def test_a_stop_lets_go_of_who_waits_and_lets_nobody_send() -> None:
     for thread in threads:
         thread.join(10)
     attempt()
-    assert ended == ["stopped"] * 4
+    assert results == ["stopped"] * 4

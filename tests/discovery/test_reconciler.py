@@ -391,4 +391,4 @@ def test_an_entry_without_an_id_is_said_and_the_others_count(rig: Rig) -> None:
         assert rig.reconciler.reconcile() == PARTLY
     assert len(rig.names) == 17
     (line,) = (line for line in logs if line["event"] == "discovery failing")
-    assert "an entry without dataSourceId was left out" in line["error"]
+    assert "entry without dataSourceId ignored" in line["error"]

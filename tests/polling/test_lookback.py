@@ -43,7 +43,7 @@ class Listing:
             self.asked.append({"since": since, "status": status})
             page = found[at : at + 10]
             jobs = tuple(job for job in page if job.execution_id not in self.unreadable)
-            yield JobPage(jobs, self.now, more=at + 10 < len(found), whole=len(jobs) == len(page))
+            yield JobPage(jobs, self.now, has_more=at + 10 < len(found), is_complete=len(jobs) == len(page))
 
     def _ordered(self) -> list[SyncJob]:
         if self.order == "shuffled":

@@ -49,7 +49,7 @@ class Service:
         self.asked.append(f"jobs since {since} status {status}")
         if self.error:
             raise self.error
-        yield JobPage(tuple(self.jobs), self.now, more=False, warnings=self.warnings)
+        yield JobPage(tuple(self.jobs), self.now, has_more=False, warnings=self.warnings)
 
     def application_name(self, application_id: str) -> str:
         """Give a name."""
@@ -486,7 +486,7 @@ def test_a_poll_under_way_when_another_takes_over_comes_to_nothing(rig: Rig, clo
         heir.service.now = NOON + 600
         heir.service.jobs = [make_job("a", "SUCCEEDED", started=NOON + 1, lasted=500, added=9)]
         heir.poll()
-        yield JobPage((make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=7),), NOON + 500, more=False)
+        yield JobPage((make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=7),), NOON + 500, has_more=False)
 
     shown = len(rig.publisher.sources)
     rig.service.sync_jobs = taken_over_while_reading  # type: ignore[method-assign] # for this one poll

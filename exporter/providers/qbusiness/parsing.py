@@ -1,7 +1,7 @@
-"""What Q Business's answers mean in our words, whatever is wrong with them (API reference, version 2023-11-27).
+"""Parsing of the responses of Amazon Q Business (API reference, version 2023-11-27).
 
-A member of the wrong type raises ProviderError: such an answer is not to be trusted. A member that is missing, or odd
-within its type, costs no more than itself, and a warning where somebody should know.
+A member of the wrong type raises ProviderError, because the rest of such a response cannot be trusted. A member that is
+missing, or has an impossible value of the right type, is ignored, with a warning where the operator should know.
 """
 
 from __future__ import annotations
@@ -21,28 +21,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CONNECTOR_ERROR = re.compile(r"\b[A-Z][A-Z0-9]{1,5}-\d{4}\b")
-_FIGURE = re.compile(r"0|[1-9][0-9]{0,11}")
-# Outside these years a time is a mistake; milliseconds taken for seconds land far above.
+_COUNT = re.compile(r"0|[1-9][0-9]{0,11}")
+# A time outside these years is wrong. One in milliseconds is far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-_CLOCK_ERROR = 300.0  # seconds that a job may lie ahead: one in the future would be the last success for years
+# Seconds that a job may be in the future. A success a year ahead would remain the last one for a year.
+_MAX_CLOCK_ERROR = 300.0
 
 
 def parse_job(raw: Mapping[str, Any], as_of: float, warnings: list[str]) -> SyncJob | None:
-    """Read one job as of a time; None, with a warning, where it cannot be told apart or placed in time.
+    """Return a job, or None with a warning if it lacks its id, status or start.
 
-    Raises ProviderError for a member of the wrong type: such an answer is not to be trusted.
+    `as_of` is the time of the response. Appends to `warnings`. Raise ProviderError for a member of the wrong type.
     """
     execution_id, status = _text(raw, "executionId"), _text(raw, "status")
-    latest = as_of + _CLOCK_ERROR
+    latest = as_of + _MAX_CLOCK_ERROR
     started = _time(raw, "startTime", warnings, latest)
     if not execution_id or not status or started is None:
-        lacks = [n for n, v in (("executionId", execution_id), ("status", status), ("startTime", started)) if not v]
-        warnings.append(f"job {execution_id or 'without id'} skipped: no usable {', '.join(lacks)}")
+        required = {"executionId": execution_id, "status": status, "startTime": started}
+        missing = [name for name, value in required.items() if not value]
+        warnings.append(f"job {execution_id or 'without id'} skipped: no usable {', '.join(missing)}")
         return None
     ended = _time(raw, "endTime", warnings, latest)
     if ended is not None and ended < started:
-        warnings.append(f"job {execution_id}: endTime {ended} is before startTime {started}; taken as not said")
+        warnings.append(f"job {execution_id}: endTime {ended} is before startTime {started}, ignored")
         ended = None
     error = _member(raw, "error", dict) or {}
     message, source_code = _text(error, "errorMessage"), _text(raw, "dataSourceErrorCode")
@@ -59,14 +61,14 @@ def parse_job(raw: Mapping[str, Any], as_of: float, warnings: list[str]) -> Sync
 
 
 def parse_named(raw: Mapping[str, Any]) -> str:
-    """Read the display name of an application or index in its listing; empty where there is none."""
+    """Return the display name of an application or index in a listing; empty if it has none."""
     return _text(raw, "displayName")
 
 
 def parse_data_source(raw: Mapping[str, Any]) -> Description:
-    """Read a data source, in its listing or by itself.
+    """Return the properties of a data source from ListDataSources or GetDataSource.
 
-    The connector's configuration, which names hosts and secrets, goes no further than here.
+    The connector configuration, which contains host names and secrets, is left out.
     """
     return Description(
         name=_text(raw, "displayName"),
@@ -79,7 +81,7 @@ def parse_data_source(raw: Mapping[str, Any]) -> Description:
 
 
 def parse_items(pages: Iterable[list[Any]], key: str, parse: Callable[[Mapping[str, Any]], T]) -> Listing[T]:
-    """Read a listing of things that have an id; one without is left out, with a warning."""
+    """Return the items of a listing by their id. An entry without an id is left out with a warning."""
     items, warnings, count = {}, [], 0
     for page in pages:
         count += 1
@@ -88,12 +90,12 @@ def parse_items(pages: Iterable[list[Any]], key: str, parse: Callable[[Mapping[s
             if identifier:
                 items[identifier] = parse(raw)
             else:
-                warnings.append(f"an entry without {key} was left out")
+                warnings.append(f"entry without {key} ignored")
     return Listing(items, count, tuple(warnings))
 
 
 def parse_index(raw: Mapping[str, Any]) -> IndexFacts:
-    """Read what GetIndex says."""
+    """Return the properties of an index from GetIndex."""
     capacity = _member(raw, "capacityConfiguration", dict) or {}
     statistics = _member(raw, "indexStatistics", dict) or {}
     text = _member(statistics, "textDocumentStatistics", dict) or {}
@@ -109,31 +111,31 @@ def parse_index(raw: Mapping[str, Any]) -> IndexFacts:
 
 
 def parse_tags(raw: Mapping[str, Any]) -> dict[str, str]:
-    """Read what ListTagsForResource says."""
+    """Return tags from ListTagsForResource."""
     return {_text(tag, "key"): _text(tag, "value") for tag in raw["tags"] if tag}
 
 
 def parse_name(raw: Mapping[str, Any]) -> str:
-    """Give the display name of what a Get operation was asked for; raises ProviderError where there is none."""
+    """Return the display name from a Get operation. Raise ProviderError if there is none."""
     name = _text(raw, "displayName")
     if not name:
-        raise ProviderError(Reason.MALFORMED_RESPONSE, "the answer has no displayName")
+        raise ProviderError(Reason.MALFORMED_RESPONSE, "malformed response: no displayName")
     return name
 
 
-def _member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 (JSON: checked here, and only here)
+def _member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 (JSON, whose type is checked here)
     value = raw.get(name)
     if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
         expected = " or ".join(kind.__name__ for kind in kinds)
         raise ProviderError(
             Reason.MALFORMED_RESPONSE,
-            f"the answer has a {type(value).__name__} where `{name}` ({expected}) belongs",
+            f"malformed response: expected {expected} in `{name}`, got {type(value).__name__}",
         )
     return value
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
-    # JSON lets half a surrogate pair through; no page, log or database takes it.
+    # JSON may contain half of a surrogate pair, which cannot be encoded for pages, logs and the database.
     text: str = _member(raw, name, str) or ""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -148,25 +150,25 @@ def _time(raw: Mapping[str, Any], name: str, warnings: list[str], latest: float 
         seconds = 0.0
     if _EARLIEST <= seconds < latest:
         return seconds
-    warnings.append(f"{name} {value!r} of job {raw.get('executionId')!r} is no time between 2000 and now")
+    warnings.append(f"{name} {value!r} of job {raw.get('executionId')!r} is not a time between 2000 and now")
     return None
 
 
 def _documents(metrics: Mapping[str, Any], execution_id: str, warnings: list[str]) -> DocumentCounts:
-    figures = {}
+    counts = {}
     for kind in ("added", "modified", "deleted", "failed", "scanned"):
         name = f"documents{kind.capitalize()}"
         value = metrics.get(name)
         if value is None:
             continue
-        if isinstance(value, str | int) and not isinstance(value, bool) and _FIGURE.fullmatch(str(value)):
-            figures[kind] = int(value)
+        if isinstance(value, str | int) and not isinstance(value, bool) and _COUNT.fullmatch(str(value)):
+            counts[kind] = int(value)
         else:
-            warnings.append(f"job {execution_id}: {name} {value!r} is not a count; taken as not said")
-    return DocumentCounts(**figures)
+            warnings.append(f"job {execution_id}: {name} {value!r} is not a count, ignored")
+    return DocumentCounts(**counts)
 
 
 def _connector_error(source_code: str, message: str) -> str:
-    # Where it arrives is not documented: seen in the code, and in the middle of the message.
+    # The API reference does not document where the code is. It was seen in dataSourceErrorCode and within messages.
     found = _CONNECTOR_ERROR.search(source_code) or _CONNECTOR_ERROR.search(message)
     return found[0] if found else ""

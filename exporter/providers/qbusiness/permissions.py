@@ -1,7 +1,7 @@
-"""What a target's credentials must be allowed: the actions that this program uses, and on what.
+"""The IAM permissions that a target needs: the actions that the exporter uses, and their resources.
 
-See the Service Authorization Reference, "Amazon Q Business". An action on a data source wants its index and its
-application allowed beside it.
+See the Service Authorization Reference, "Amazon Q Business". An action on a data source must also be allowed on its
+index and its application.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
     from exporter.config import DataSourceConfig, TargetConfig
 
-MAX_MANAGED_POLICY = 6144  # characters of a managed policy, white space not counted (IAM quotas)
-EVERYTHING, APPLICATION, INDEX, DATA_SOURCE = range(4)
-_LEVEL_NAMES = ("Everything", "Applications", "Indexes", "DataSources")
+MAX_MANAGED_POLICY = 6144  # characters of a managed policy, without white space (IAM quotas)
+ALL_RESOURCES, APPLICATION, INDEX, DATA_SOURCE = range(4)
+_SID_SUFFIXES = ("Everything", "Applications", "Indexes", "DataSources")
 
 
 def _discovers(target: TargetConfig) -> bool:
     return target.discovery is not None
 
 
-def _asks_tags(target: TargetConfig) -> bool:
+def _reads_tags(target: TargetConfig) -> bool:
     discovery = target.discovery
     matchers = (*discovery.include, *discovery.exclude) if discovery else ()
     return bool(discovery and discovery.tag_labels) or any(matcher.tags for matcher in matchers)
 
 
-def _asks_application_names(target: TargetConfig) -> bool:
+def _reads_application_names(target: TargetConfig) -> bool:
     return any(source.application is None for source in target.data_sources)
 
 
@@ -39,76 +39,79 @@ def _always(_target: TargetConfig) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """An action: on what it works, and for which targets it is used; `named_only` is never used on what is found."""
+    """An action, the level of its resources, and whether a target needs it.
+
+    An action that is `named_only` is used for data sources named in the configuration, and never for discovered ones.
+    """
 
     action: str
     level: int
-    needed: Callable[[TargetConfig], bool]
+    is_needed: Callable[[TargetConfig], bool]
     named_only: bool = False
 
 
 PERMISSIONS = (
-    Permission("ListApplications", EVERYTHING, _discovers),
-    Permission("GetApplication", APPLICATION, _asks_application_names, named_only=True),
+    Permission("ListApplications", ALL_RESOURCES, _discovers),
+    Permission("GetApplication", APPLICATION, _reads_application_names, named_only=True),
     Permission("ListIndices", APPLICATION, _discovers),
     Permission("GetIndex", INDEX, _always),
     Permission("ListDataSources", INDEX, _always),
     Permission("GetDataSource", DATA_SOURCE, _always),
     Permission("ListDataSourceSyncJobs", DATA_SOURCE, _always),
-    Permission("ListTagsForResource", DATA_SOURCE, _asks_tags),
+    Permission("ListTagsForResource", DATA_SOURCE, _reads_tags),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ArnScope:
-    """Where a target's resources are; an account that nobody told is `*`."""
+    """The partition, region and account of a target's resources. An unknown account is `*`."""
 
     partition: str
     region: str
     account: str
 
     def arn(self, *path: str) -> str:
-        """Give the ARN of an application, of an index in it, or of a data source in that."""
+        """Return the ARN of an application, of an index in it, or of a data source in the index."""
         kinds = ("application", "index", "data-source")
         resource = "/".join(f"{kind}/{identifier}" for kind, identifier in zip(kinds, path, strict=False))
         return f"arn:{self.partition}:qbusiness:{self.region}:{self.account}:{resource}"
 
 
-def needed(target: TargetConfig) -> tuple[Permission, ...]:
-    """Give the permissions that a target uses."""
-    return tuple(permission for permission in PERMISSIONS if permission.needed(target))
+def required_permissions(target: TargetConfig) -> tuple[Permission, ...]:
+    """Return the permissions that a target needs."""
+    return tuple(permission for permission in PERMISSIONS if permission.is_needed(target))
 
 
-def statements(
-    target: TargetConfig, place: ArnScope, permissions: Iterable[Permission], sid: str
+def policy_statements(
+    target: TargetConfig, scope: ArnScope, permissions: Iterable[Permission], sid: str
 ) -> Iterator[dict[str, Any]]:
-    """Give the policy statements that allow a target so much and no more; `sid` begins the name of each."""
+    """Yield the policy statements that grant permissions on a target's resources; `sid` is the prefix of each Sid."""
     grouped: dict[tuple[str, ...], list[Permission]] = {}
     for permission in permissions:
-        grouped.setdefault(_resources(target, place, permission), []).append(permission)
+        grouped.setdefault(_resources(target, scope, permission), []).append(permission)
     for resources, members in grouped.items():
-        name = _LEVEL_NAMES[max(permission.level for permission in members)]
+        suffix = _SID_SUFFIXES[max(permission.level for permission in members)]
         actions = [f"qbusiness:{permission.action}" for permission in members]
-        yield {"Sid": f"{sid}{name}", "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+        yield {"Sid": f"{sid}{suffix}", "Effect": "Allow", "Action": actions, "Resource": list(resources)}
 
 
-def assume_role(roles: Collection[str]) -> dict[str, Any]:
-    """Give the statement that allows to assume roles."""
+def assume_role_statement(roles: Collection[str]) -> dict[str, Any]:
+    """Return the policy statement that allows the exporter to assume roles."""
     return {"Sid": "AssumeRole", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": sorted(roles)}
 
 
-def _resources(target: TargetConfig, place: ArnScope, permission: Permission) -> tuple[str, ...]:
-    if permission.level == EVERYTHING:
+def _resources(target: TargetConfig, scope: ArnScope, permission: Permission) -> tuple[str, ...]:
+    if permission.level == ALL_RESOURCES:
         return ("*",)
     if target.discovery is not None and not permission.named_only:
-        return (place.arn("*"),)  # it matches what lies within an application too
+        return (scope.arn("*"),)  # the wildcard also matches the indexes and data sources of an application
     sources = target.data_sources
     if permission.named_only:
         sources = tuple(source for source in sources if source.application is None)
-    return tuple(dict.fromkeys(arn for source in sources for arn in _path(source, place, permission.level)))
+    return tuple(dict.fromkeys(arn for source in sources for arn in _arns(source, scope, permission.level)))
 
 
-def _path(source: DataSourceConfig, place: ArnScope, level: int) -> Iterator[str]:
+def _arns(source: DataSourceConfig, scope: ArnScope, level: int) -> Iterator[str]:
     path = (source.application_id, source.index_id, source.data_source_id)
     for depth in range(1, level + 1):
-        yield place.arn(*path[:depth])
+        yield scope.arn(*path[:depth])

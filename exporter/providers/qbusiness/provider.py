@@ -1,4 +1,4 @@
-"""Amazon Q Business: its operations, asked through boto3 (API reference, version 2023-11-27)."""
+"""The provider of Amazon Q Business: its API operations through boto3 (API reference, version 2023-11-27)."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ MAX_PAGES = 1000  # ten thousand jobs or data sources
 
 
 class QBusiness:
-    """A target's data sources, asked through boto3."""
+    """The API of Amazon Q Business for one target."""
 
     def __init__(self, aws_client: AwsClient, max_pages: int = MAX_PAGES) -> None:
-        """`max_pages` are those of one listing: one that goes on has lost its way."""
+        """Use a target's client. A listing with more than `max_pages` pages raises ProviderError."""
         self._client = aws_client
         self._max_pages = max_pages
 
     @property
     def clock(self) -> AwsClock:
-        """Give AWS's clock as this target's answers set it."""
+        """AWS's clock, as set by the responses to this target."""
         return self._client.clock
 
     def sync_jobs(
@@ -51,7 +51,7 @@ class QBusiness:
         since: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield the pages of ListDataSourceSyncJobs; raises ProviderError, also for tokens that lead in a circle."""
+        """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError also for repeated page tokens."""
         filters: dict[str, Any] = {}
         if since is not None:
             filters["startTime"] = datetime.fromtimestamp(since, UTC)
@@ -59,48 +59,48 @@ class QBusiness:
             filters["statusFilter"] = status
         method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
         return self._pages(
-            method, operation, {**_ids(source), **filters}, PAGE_SIZE, lambda page: _page(page, self.clock)
+            method, operation, {**_ids(source), **filters}, PAGE_SIZE, lambda page: _parse_page(page, self.clock)
         )
 
     def applications(self) -> Listing[str]:
-        """List the display names of the applications."""
+        """Return the display names of all applications, from ListApplications."""
         with self._client.client_for("ListApplications"):
             pages = self._pages("list_applications", "ListApplications", {}, 100, itemgetter("applications"))
             return parse_items(pages, "applicationId", parse_named)
 
     def application_name(self, application_id: str) -> str:
-        """Ask GetApplication for a display name."""
+        """Return the display name of an application, from GetApplication."""
         with self._client.client_for("GetApplication") as client:
             return parse_name(client.get_application(applicationId=application_id))
 
     def indexes(self, application_id: str) -> Listing[str]:
-        """List the display names of an application's indexes."""
+        """Return the display names of an application's indexes, from ListIndices."""
         with self._client.client_for("ListIndices"):
             arguments = {"applicationId": application_id}
             pages = self._pages("list_indices", "ListIndices", arguments, 100, itemgetter("indices"))
             return parse_items(pages, "indexId", parse_named)
 
     def index(self, index: IndexId) -> IndexFacts:
-        """Ask GetIndex for all that it says."""
+        """Return the properties of an index, from GetIndex."""
         with self._client.client_for("GetIndex") as client:
             return parse_index(client.get_index(**_index_ids(index)))
 
     def data_sources(self, index: IndexId) -> Listing[Description]:
-        """List the data sources of an index."""
+        """Return the data sources of an index, from ListDataSources."""
         with self._client.client_for("ListDataSources"):
             arguments = _index_ids(index)
             pages = self._pages("list_data_sources", "ListDataSources", arguments, PAGE_SIZE, itemgetter("dataSources"))
             return parse_items(pages, "dataSourceId", parse_data_source)
 
     def data_source(self, source: SourceId) -> Description:
-        """Ask GetDataSource for all that it says; the connector's configuration beside it goes no further."""
+        """Return the properties of a data source, from GetDataSource, without its connector configuration."""
         with self._client.client_for("GetDataSource") as client:
-            answer = client.get_data_source(**_ids(source))
-            parse_name(answer)
-            return parse_data_source({"syncSchedule": "", **answer})
+            response = client.get_data_source(**_ids(source))
+            parse_name(response)
+            return parse_data_source({"syncSchedule": "", **response})
 
     def tags(self, arn: str) -> Mapping[str, str]:
-        """Ask for the tags of a resource."""
+        """Return the tags of a resource, from ListTagsForResource."""
         with self._client.client_for("ListTagsForResource") as client:
             return parse_tags(client.list_tags_for_resource(resourceARN=arn))
 
@@ -110,28 +110,31 @@ class QBusiness:
         operation: str,
         arguments: Mapping[str, Any],
         size: int,
-        read: Callable[[dict[str, Any]], T],
+        parse: Callable[[dict[str, Any]], T],
     ) -> Iterator[T]:
-        """Yield what is read from a listing's pages; raises ProviderError, also for tokens that lead in a circle."""
+        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens."""
         with self._client.client_for(operation) as client:
-            paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # one of those it has
+            paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # a method with pages
             tokens: set[str] = set()
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
                 token = page.get("nextToken")
                 if token in tokens or len(tokens) >= self._max_pages:
-                    raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} leads back or has no end")
+                    raise ProviderError(
+                        Reason.PAGINATION, f"page {len(tokens) + 1} repeats a page token, or is one too many"
+                    )
                 if token:
                     tokens.add(token)
-                yield read(page)
+                yield parse(page)
 
 
-def _page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
+def _parse_page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    as_of = clock.note(headers.get("date", ""))
+    as_of = clock.update(headers.get("date", ""))
     warnings: list[str] = []
-    read = [parse_job(raw, as_of, warnings) if raw is not None else None for raw in page["history"]]
-    jobs = tuple(job for job in read if job)
-    return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), whole=len(jobs) == len(read))
+    parsed = [parse_job(raw, as_of, warnings) if raw is not None else None for raw in page["history"]]
+    jobs = tuple(job for job in parsed if job)
+    is_complete = len(jobs) == len(parsed)
+    return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), is_complete)
 
 
 def _index_ids(index: IndexId) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def treats_unreadable_jobs_as_vanished(patch: pytest.MonkeyPatch) -> None:
     original: Any = QBusiness.sync_jobs
 
     def sync_jobs(self: Any, *arguments: Any, **filters: Any) -> Any:
-        return (replace(page, whole=True) for page in original(self, *arguments, **filters))
+        return (replace(page, is_complete=True) for page in original(self, *arguments, **filters))
 
     patch.setattr(QBusiness, "sync_jobs", sync_jobs)
     patch.setattr(SourceHistory, "unfinished_jobs", SourceHistory.jobs_in_progress)

@@ -1,0 +1,193 @@
+"""The client of a target: its credentials, roles, account and region."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.aws import AwsClient
+from exporter.config import PollingConfig, TargetConfig
+from exporter.errors import ProviderError, Reason, StartupError
+from exporter.runtime import System
+from tests.support.simulated_target import ROLE, RecordingObserver, SimulatedTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def role_target(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTarget]:
+    """Return a target that assumes a role, with an STS that is simulated too."""
+    target = SimulatedTarget(role_arn=ROLE, external_id="secret")
+    target.service.api.sts.external_id = "secret"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", target.service.url)
+    with target.service:
+        yield target
+
+
+def make_client(**settings: str) -> AwsClient:
+    """Build a client of AWS itself, which sends no request in these tests."""
+    return AwsClient(TargetConfig.model_validate(settings), PollingConfig(), RecordingObserver(), System())
+
+
+def test_missing_credentials_are_found_later(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that become available after the start need no restart."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(ProviderError, match="no AWS credentials found: configure a profile, a role or") as error:
+        target.read_jobs()
+    assert error.value.reason is Reason.CREDENTIALS
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "late")
+    assert len(target.read_jobs()) == 25
+    assert target.service.requests[-1].access_key == "late"
+
+
+def test_rejected_credentials_are_read_again(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rotated credentials need no restart."""
+    monkeypatch.setattr("exporter.aws.client.MIN_CLIENT_AGE", 0.0)
+    target.read_jobs()
+    target.service.faults.add("expired_token", times=1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
+    with pytest.raises(ProviderError):
+        target.read_jobs()
+    target.read_jobs()
+    assert target.service.requests[-1].access_key == "rotated"
+
+
+def test_a_client_is_reused(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed credentials are not read while AWS accepts the present ones."""
+    target.read_jobs()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
+    target.read_jobs()
+    assert {request.access_key for request in target.service.requests} == {"test"}
+
+
+def test_a_young_client_is_not_replaced(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While credentials are rejected, not every poll creates a new client."""
+    target.service.faults.add("expired_token", times=2)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    with pytest.raises(ProviderError):
+        target.read_jobs()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+    with pytest.raises(ProviderError):
+        target.read_jobs()
+    assert {request.access_key for request in target.service.requests} == {"first"}
+
+
+def test_requests_are_signed_with_the_credentials_of_the_role(role_target: SimulatedTarget) -> None:
+    """The credentials of the environment are sent to STS only."""
+    role_target.read_jobs()
+    keys = [request.access_key for request in role_target.service.requests]
+    assert keys == ["test", *["ASSUMED-0-444455556666"] * 3]
+    assert role_target.observer.operations == ["AssumeRole", *["ListDataSourceSyncJobs"] * 3]
+
+
+def test_a_role_that_may_not_be_assumed_is_a_credentials_error(
+    role_target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt is recorded with its code, and the role is requested again by the next poll."""
+    monkeypatch.setattr("exporter.aws.client.MIN_CLIENT_AGE", 0.0)
+    role_target.service.api.sts.refuses = True
+    with pytest.raises(ProviderError, match="not authorized to perform: sts:AssumeRole") as error:
+        role_target.read_jobs()
+    assert error.value.reason is Reason.CREDENTIALS
+    assert role_target.observer.codes == ["AccessDenied"]
+    role_target.service.api.sts.refuses = False
+    assert len(role_target.read_jobs()) == 25
+
+
+def test_assumed_credentials_are_refreshed_before_they_expire(role_target: SimulatedTarget) -> None:
+    """The service never sees expired ones."""
+    role_target.clock.set(time.time())
+    role_target.service.api.sts.lifetime = 60.0
+    for _ in range(3):
+        assert len(role_target.read_jobs()) == 25
+        role_target.clock.advance(61.0)
+    assert len({request.access_key for request in role_target.service.requests} - {"test"}) >= 3
+
+
+def test_new_credentials_that_are_expired_already_are_a_credentials_error(role_target: SimulatedTarget) -> None:
+    """The SDK finds them expired if the clock of the host is wrong."""
+    role_target.clock.set(time.time() - 7200)
+    role_target.service.api.sts.lifetime = 3600.0
+    with pytest.raises(ProviderError, match="still expired") as error:
+        role_target.read_jobs()
+    assert error.value.reason is Reason.CREDENTIALS
+
+
+def test_the_account_of_a_role_needs_no_request(role_target: SimulatedTarget) -> None:
+    """The account is a part of the role's ARN."""
+    assert role_target.aws_client.account() == "444455556666"
+    assert role_target.service.requests == []
+
+
+def test_the_account_without_a_role_comes_from_sts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An STS that cannot be reached is an error, after one attempt."""
+    target = SimulatedTarget()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", target.service.url)
+    with target.service:
+        assert target.aws_client.account() == "111122223333"
+        assert target.observer.operations == ["GetCallerIdentity"]
+    with pytest.raises(ProviderError) as error:
+        target.aws_client.account()
+    assert error.value.reason in {Reason.CONNECTION, Reason.TIMEOUT}
+    assert target.observer.codes == ["200", "connection"]
+
+
+@pytest.mark.parametrize("kind", ["server_error", "html", "empty_body", "binary", "denied", "cut", "hang"])
+def test_every_unusable_response_of_sts_is_an_error(
+    target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """STS responds with XML, and a proxy may respond with anything."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", target.service.url)
+    target.service.faults.add(kind, operation="GetCallerIdentity")
+    with pytest.raises(ProviderError) as error:
+        target.aws_client.account()
+    assert error.value.operation == "GetCallerIdentity"
+    assert len(target.observer.codes) == 1
+
+
+def test_a_target_without_a_region_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message states what to set."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(StartupError) as error:
+        make_client(name="production")
+    assert str(error.value) == ("target production has no region: set `region` in the configuration, or AWS_REGION")
+
+
+def test_a_missing_profile_prevents_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reported even if the region is configured."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(
+        StartupError, match=r"the target: The config profile \(absent\) could not be found; set a `prof"
+    ):
+        make_client(profile="absent", region="us-east-1")
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_the_default_region_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Both variables are used, and the name of the target is the region."""
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(name, "eu-west-1")
+    client = make_client()
+    assert (client.region, client.name, client.partition) == ("eu-west-1", "eu-west-1", "aws")
+
+
+@pytest.mark.parametrize(("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("xx-nowhere-1", "aws")])
+def test_the_partition_follows_from_the_region(region: str, partition: str) -> None:
+    """An unknown region is in the partition `aws`."""
+    assert make_client(region=region).partition == partition
+
+
+def test_a_new_client_keeps_the_clock_of_the_previous_one(target: SimulatedTarget) -> None:
+    """After a reload, AWS's time is known before the first response."""
+    target.read_jobs()
+    config = TargetConfig.model_validate({"region": "us-east-1"})
+    client = AwsClient(config, PollingConfig(), RecordingObserver(), System(), target.aws_client)
+    assert client.clock is target.aws_client.clock

@@ -1,0 +1,87 @@
+"""The permissions that a target needs, and the policy statements that grant them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.config import TargetConfig
+from exporter.providers.qbusiness.permissions import (
+    PERMISSIONS,
+    ArnScope,
+    assume_role_statement,
+    policy_statements,
+    required_permissions,
+)
+from tests.support.service_model import MODEL
+
+APPLICATION, INDEX, SOURCE = "a" * 36, "i" * 36, "d" * 36
+SCOPE = ArnScope("aws", "us-east-1", "111122223333")
+PREFIX = "arn:aws:qbusiness:us-east-1:111122223333:application/"
+
+
+def named(**settings: Any) -> TargetConfig:
+    """Build a target with one named data source."""
+    source = {"application_id": APPLICATION, "index_id": INDEX, "data_source_id": SOURCE, **settings}
+    return TargetConfig.model_validate({"data_sources": [source]})
+
+
+def discovering(**settings: Any) -> TargetConfig:
+    """Build a target with discovery."""
+    return TargetConfig.model_validate({"discovery": settings})
+
+
+def actions_of(target: TargetConfig) -> set[str]:
+    """Return the actions that a target needs."""
+    return {permission.action for permission in required_permissions(target)}
+
+
+def test_every_action_is_an_operation_of_the_service() -> None:
+    """A misspelled action would grant nothing."""
+    assert {permission.action for permission in PERMISSIONS} <= set(MODEL.operation_names)
+
+
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        (named(application="intranet"), set()),
+        (named(), {"GetApplication"}),
+        (discovering(), {"ListApplications", "ListIndices"}),
+        (discovering(tag_labels=["team"]), {"ListApplications", "ListIndices", "ListTagsForResource"}),
+        (discovering(exclude=[{"tags": {"x": "*"}}]), {"ListApplications", "ListIndices", "ListTagsForResource"}),
+    ],
+)
+def test_a_target_needs_only_the_actions_that_it_uses(target: TargetConfig, more: set[str]) -> None:
+    """Tags are read only for filters and labels, and names of applications only if they are not configured."""
+    assert actions_of(target) == {"GetIndex", "ListDataSources", "GetDataSource", "ListDataSourceSyncJobs", *more}
+
+
+def test_statements_name_the_resources_of_a_named_source() -> None:
+    """An action on a data source needs its index and its application too."""
+    target = named()
+    statements = list(policy_statements(target, SCOPE, required_permissions(target), "Main"))
+    by_sid = {statement["Sid"]: statement for statement in statements}
+    assert by_sid["MainApplications"]["Action"] == ["qbusiness:GetApplication"]
+    assert by_sid["MainApplications"]["Resource"] == [f"{PREFIX}{APPLICATION}"]
+    index = f"{PREFIX}{APPLICATION}/index/{INDEX}"
+    assert by_sid["MainIndexes"]["Resource"] == [f"{PREFIX}{APPLICATION}", index]
+    sources = by_sid["MainDataSources"]
+    assert sources["Action"] == ["qbusiness:GetDataSource", "qbusiness:ListDataSourceSyncJobs"]
+    assert sources["Resource"] == [f"{PREFIX}{APPLICATION}", index, f"{index}/data-source/{SOURCE}"]
+
+
+def test_statements_of_discovery_name_no_single_resource() -> None:
+    """Only listing the applications needs `*`; everything else is within the account's applications."""
+    target = discovering()
+    statements = list(policy_statements(target, SCOPE, required_permissions(target), ""))
+    assert [(statement["Sid"], statement["Resource"]) for statement in statements] == [
+        ("Everything", ["*"]),
+        ("DataSources", [f"{PREFIX}*"]),
+    ]
+
+
+def test_the_statement_for_roles_is_sorted() -> None:
+    """The policy does not depend on the order of the targets."""
+    statement = assume_role_statement(["arn:aws:iam::2:role/b", "arn:aws:iam::1:role/a"])
+    assert statement["Resource"] == ["arn:aws:iam::1:role/a", "arn:aws:iam::2:role/b"]

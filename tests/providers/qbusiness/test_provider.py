@@ -1,0 +1,187 @@
+"""The provider over HTTP: pages, filters, and faults, which never become an empty response."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.domain.model import Description, IndexFacts, SyncJob
+from exporter.errors import ProviderError, Reason
+from exporter.providers import Listing
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.simulator.api import SECRET_MARKER
+from tests.support.builders import NOON
+from tests.support.faults import matrix
+from tests.support.simulated_target import SimulatedTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FAULTS = {fault.kind: fault for fault in matrix.FAULTS if fault.reason}
+OPERATIONS: dict[str, Callable[[SimulatedTarget], object]] = {
+    "ListApplications": lambda target: target.provider.applications(),
+    "ListIndices": lambda target: target.provider.indexes(target.id.application_id),
+    "GetIndex": lambda target: target.provider.index(target.id.index),
+    "ListDataSources": lambda target: target.provider.data_sources(target.id.index),
+    "GetDataSource": lambda target: target.provider.data_source(target.id),
+    "GetApplication": lambda target: target.provider.application_name(target.id.application_id),
+    "ListTagsForResource": lambda target: target.provider.tags(target.arn),
+}
+
+
+def test_pages_are_requested_one_at_a_time(target: SimulatedTarget) -> None:
+    """Each has ten jobs at most, and the time of its response."""
+    pages = target.provider.sync_jobs(target.id)
+    first = next(pages)
+    assert (len(first.jobs), first.has_more, first.as_of) == (10, True, NOON)
+    assert len(target.service.requests) == 1
+    rest = list(pages)
+    assert [(len(page.jobs), page.has_more) for page in rest] == [(10, True), (5, False)]
+    assert {len(target.observer.codes), len(target.service.requests)} == {3}
+
+
+def test_filters_are_sent_to_the_service(target: SimulatedTarget) -> None:
+    """The service filters by time and by status."""
+    assert len(target.read_jobs(since=NOON - 5 * 600)) == 5
+    assert target.read_jobs(status="FAILED") == []
+    first, second = (request.call for request in target.service.requests)
+    assert first.since == NOON - 5 * 600
+    assert second.status == "FAILED"
+
+
+def test_an_empty_page_with_a_token_is_not_the_last(target: SimulatedTarget) -> None:
+    """The pages after it are read."""
+    target.service.faults.add("empty_page", times=1)
+    assert len(target.read_jobs()) == 25
+
+
+def test_a_listing_with_too_many_pages_is_an_error(target: SimulatedTarget) -> None:
+    """No listing is endless."""
+    provider = QBusiness(target.aws_client, max_pages=2)
+    with pytest.raises(ProviderError, match="page 3 repeats a page token, or is one too many") as error:
+        list(provider.sync_jobs(target.id))
+    assert error.value.reason is Reason.PAGINATION
+
+
+@pytest.mark.parametrize(
+    ("kind", "jobs", "is_complete"),
+    [
+        ("no_execution_id", 0, False),
+        ("no_start", 0, False),
+        ("milliseconds", 0, False),
+        ("in_the_future", 0, False),
+        ("start_in_words", 0, False),
+        ("end_in_the_future", 25, True),
+        ("figures_in_words", 25, True),
+        ("negative_figures", 25, True),
+        ("fractional_figures", 25, True),
+        ("huge_figures", 25, True),
+        ("end_before_start", 25, True),
+    ],
+)
+def test_unusable_jobs_are_skipped_with_a_warning(
+    target: SimulatedTarget, kind: str, jobs: int, *, is_complete: bool
+) -> None:
+    """A page is complete if all of its entries could be parsed, even if parts of them were unusable."""
+    target.service.faults.add(kind)
+    pages = list(target.provider.sync_jobs(target.id))
+    assert sum(len(page.jobs) for page in pages) == jobs
+    assert all(page.warnings for page in pages)
+    assert {page.is_complete for page in pages} == {is_complete}
+
+
+@pytest.mark.parametrize(("kind", "jobs"), [("no_metrics", 25), ("unknown_status", 25), ("repeated", 50)])
+def test_unusual_jobs_are_read_without_a_warning(target: SimulatedTarget, kind: str, jobs: int) -> None:
+    """Jobs may have no counts or an undocumented status, and may be listed twice."""
+    target.service.faults.add(kind)
+    pages = list(target.provider.sync_jobs(target.id))
+    assert sum(len(page.jobs) for page in pages) == jobs
+    assert not any(page.warnings for page in pages)
+
+
+@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_of_a_page_is_an_error_with_its_reason(target: SimulatedTarget, kind: str, page: int) -> None:
+    """Every attempt is recorded with its code, and all jobs are read when the fault has ended."""
+    fault = FAULTS[kind]
+    is_pagination = fault.reason is Reason.PAGINATION  # repeated tokens are on every page
+    target.service.faults.add(kind, page=None if is_pagination else page)
+    with pytest.raises(ProviderError) as error:
+        target.read_jobs()
+    assert (error.value.reason, error.value.operation) == (fault.reason, "ListDataSourceSyncJobs")
+    assert str(error.value).startswith("ListDataSourceSyncJobs: ")
+    if not is_pagination:
+        before = ["200"] * (page - 1)
+        attempts = 3 if fault.is_retried else 1
+        # Releases of botocore differ in whether they retry a 429 without a code.
+        allowed = {attempts, 1} if kind == "throttled_bare" else {attempts}
+        assert target.observer.codes in [[*before, *[fault.code] * count] for count in allowed]
+    target.service.faults.clear()
+    assert len(target.read_jobs()) == 25
+
+
+@pytest.fixture(scope="module")
+def shared_target() -> Iterator[SimulatedTarget]:
+    """Return one target for all cells of the matrix, because a client takes a tenth of a second to create."""
+    target = SimulatedTarget()
+    with target.service:
+        yield target
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "denied", "throttled", "server_error_html", "cut", "hang", "reset", "truncated_json", "empty_body",
+        "empty_object", "not_object", "html", "binary", "result_object", "result_text", "result_null", "item_text",
+        "same_token", "looping_tokens",
+    ],
+)  # fmt: skip
+def test_a_fault_of_any_operation_is_an_error_of_that_operation(
+    shared_target: SimulatedTarget, operation: str, kind: str
+) -> None:
+    """No fault is an empty response, or an exception other than ProviderError."""
+    call = OPERATIONS[operation]
+    (tested,) = (each for each in matrix.OPERATIONS if each.name == operation)
+    shared_target.service.faults.add(kind, operation=operation)
+    try:
+        if not matrix.applies(FAULTS[kind], tested):
+            call(shared_target)  # the fault changes nothing in a response of this operation
+            return
+        with pytest.raises(ProviderError) as error:
+            call(shared_target)
+    finally:
+        shared_target.service.faults.clear()
+    assert error.value.operation == operation
+    assert error.value.reason is FAULTS[kind].reason
+
+
+def test_everything_about_a_source_is_read(target: SimulatedTarget) -> None:
+    """Names, types, times, sizes and tags are those of the service."""
+    assert target.provider.applications() == Listing({target.id.application_id: "intranet"})
+    assert target.provider.indexes(target.id.application_id) == Listing({target.id.index_id: "main"})
+    assert target.provider.application_name(target.id.application_id) == "intranet"
+    listed = Description("hr", "S3", "ACTIVE", created=1_700_000_000.0, updated=1_700_000_000.0)
+    assert target.provider.data_sources(target.id.index) == Listing({target.id.data_source_id: listed})
+    assert target.provider.data_source(target.id) == replace(listed, schedule="")
+    arn = target.arn.rpartition("/data-source/")[0]
+    assert target.provider.index(target.id.index) == IndexFacts("main", "ENTERPRISE", "ACTIVE", arn, 992, 720_135, 1)
+    target.source.tags["team"] = "hr"
+    assert target.provider.tags(target.arn) == {"team": "hr"}
+
+
+def test_jobs_are_read_with_their_counts(target: SimulatedTarget) -> None:
+    """The newest job of the simulated source is the first one."""
+    newest = target.read_jobs()[0]
+    assert isinstance(newest, SyncJob)
+    assert (newest.status, newest.started, newest.documents.added) == ("SUCCEEDED", NOON - 100, 0)
+    assert newest.duration == 60.0
+
+
+def test_the_connector_configuration_is_not_kept(target: SimulatedTarget) -> None:
+    """GetDataSource returns it, and it contains secrets."""
+    described = target.provider.data_source(target.id)
+    assert (described.name, described.schedule) == ("hr", "")
+    assert SECRET_MARKER not in repr(described)

@@ -1,0 +1,88 @@
+"""A client and a provider in front of a simulated Amazon Q Business over HTTP, with fixtures for both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.aws import AwsClient
+from exporter.config import PollingConfig, TargetConfig
+from exporter.domain.model import SourceId, SyncJob
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.runtime import System
+from exporter.simulator.fleet import SimulatedDataSource, make_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.builders import NOON
+from tests.support.harness import fleet_of
+from tests.support.manual_clock import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROLE = "arn:aws:iam::444455556666:role/reader"
+
+
+class RecordingObserver:
+    """Records the operation and the code of every attempt."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+        self.operations: list[str] = []
+
+    def acquire(self) -> None:
+        """Allow every attempt."""
+
+    def finished(self, operation: str, code: str, seconds: float) -> None:
+        """Record an attempt."""
+        assert operation
+        assert seconds >= 0
+        self.codes.append(code)
+        self.operations.append(operation)
+
+
+class SimulatedTarget:
+    """A target in front of a simulated service with one data source, which has 25 ended jobs."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = ManualClock(NOON)
+        jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(25)]
+        self.source = SimulatedDataSource("hr", jobs=jobs)
+        self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
+        self.observer = RecordingObserver()
+        config = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **settings})
+        polling = PollingConfig.model_validate({"timeout": "300ms"})
+        self.aws_client = AwsClient(config, polling, self.observer, System())
+        self.provider = QBusiness(self.aws_client)
+        ((application, index, _),) = self.service.fleet.data_sources()
+        self.id = SourceId(application.id, index.id, self.source.id)
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the data source."""
+        path = f"application/{self.id.application_id}/index/{self.id.index_id}/data-source/{self.id.data_source_id}"
+        return f"arn:aws:qbusiness:us-east-1:111122223333:{path}"
+
+    def read_jobs(self, **filters: Any) -> list[SyncJob]:
+        """Return the jobs of all pages."""
+        return [job for page in self.provider.sync_jobs(self.id, **filters) for job in page.jobs]
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set credentials, and skip the SDK's pauses between retries."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+
+
+@pytest.fixture
+def target() -> Iterator[SimulatedTarget]:
+    """Return a target whose service is running."""
+    target = SimulatedTarget()
+    with target.service:
+        yield target
