@@ -177,7 +177,7 @@ class Telemetry:
         self._rejected.discard(part)
         self._reload_success.set(not self._rejected)
         self._reload_time.set(time)
-        self.config_is_current, self.config_loaded_at = True, time
+        self.config_is_current, self.config_loaded_at = not self._rejected, time
 
     def config_rejected(self, part: str = "configuration") -> None:
         """Record that a part has problems, and that the previous version of it is still used."""
