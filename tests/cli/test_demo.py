@@ -1,50 +1,87 @@
-"""The demo, as a newcomer starts it."""
+"""`demo` as a process, without an AWS account, a configuration or a network."""
 
 from __future__ import annotations
 
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.support.builders import HOUR
 from tests.support.harness import Program, eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.harness import Scrape
 
-def test_the_demo_shows_living_metrics(tmp_path: Path) -> None:
-    """Without an account, a file or a network; and each of its sources has the story that the welcome promises."""
-    with Program(["demo"], {"HOME": str(tmp_path), "AWS_PROFILE": "nobody"}) as program:
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Run the demo with the environment of a user whose AWS profile does not exist."""
+    home: Path = tmp_path_factory.mktemp("home")
+    with Program(["demo"], {"HOME": str(home), "AWS_PROFILE": "missing"}) as program:
         program.until_ready()
-        scrape = program.scrape()
-        assert scrape.value("qbusiness_exporter_data_sources") == 12
-        assert scrape.value("qbusiness_poll_success") == 12
-        assert scrape.value("qbusiness_last_completed_sync_status", status="INCOMPLETE", data_source="policies-s3") == 1
-        assert (scrape.value("qbusiness_consecutive_failed_syncs", data_source="engineering-confluence") or 0) >= 10
-        assert scrape.value("qbusiness_last_completed_sync_documents_scanned", data_source="faq-s3") == 0
-        assert scrape.value("qbusiness_last_completed_sync_documents_scanned", data_source="tickets-custom") is None
-        assert scrape.value("qbusiness_last_completed_sync_status", data_source="legal-onedrive") is None
-        started = scrape.value("qbusiness_running_sync_start_timestamp_seconds", data_source="archive-s3") or 0
-        polled = scrape.value("qbusiness_last_successful_poll_timestamp_seconds", data_source="archive-s3") or 0
-        assert 29 * HOUR < polled - started < 31 * HOUR
-        eventually(lambda: (program.scrape().value("qbusiness_sync_jobs_completed_total") or 0) > 0, 60)
-        # The failure counter's children beyond the API's four codes are born when they are first needed.
-        eventually(
-            lambda: program.scrape().value("qbusiness_sync_job_failures_total", connector_error_code="CNF-5572"), 60
-        )
-        welcome = "".join(program.output)
-        assert f"http://localhost:{program.address[1]}/metrics" in welcome
-        openmetrics = program.get("/metrics", Accept="application/openmetrics-text")[1]
-        names = {family.name for family in text_string_to_metric_families(openmetrics)}
-        assert names >= {"qbusiness_sync_jobs", "qbusiness_exporter_polls", "process_cpu_seconds"}
-        checked = subprocess.run(
-            ["promtool", "check", "metrics"],
-            input=program.get("/metrics")[1],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+        yield program
+
+
+@pytest.fixture
+def scrape(program: Program) -> Scrape:
+    """Return the metrics."""
+    return program.scrape()
+
+
+def test_every_source_is_polled(scrape: Scrape) -> None:
+    """The exporter discovers all data sources of the simulation, and polls them successfully."""
+    assert scrape.value("qbusiness_exporter_data_sources") == 12
+    assert scrape.value("qbusiness_poll_success") == 12
+
+
+def test_the_sources_behave_as_the_welcome_text_states(scrape: Scrape) -> None:
+    """Each data source of the welcome text has the state that the text describes."""
+    last = "qbusiness_last_completed_sync"
+    assert scrape.value(f"{last}_status", status="INCOMPLETE", data_source="policies-s3") == 1
+    assert (scrape.value("qbusiness_consecutive_failed_syncs", data_source="engineering-confluence") or 0) >= 10
+    assert scrape.value(f"{last}_documents_scanned", data_source="faq-s3") == 0
+    started = scrape.value("qbusiness_running_sync_start_timestamp_seconds", data_source="archive-s3") or 0
+    polled = scrape.value("qbusiness_last_successful_poll_timestamp_seconds", data_source="archive-s3") or 0
+    assert 29 * HOUR < polled - started < 31 * HOUR
+    documents = scrape.value("qbusiness_index_documents", index="knowledge") or 0
+    assert documents > 0.9 * (scrape.value("qbusiness_index_documents_limit", index="knowledge") or 0)
+
+
+def test_values_that_aws_does_not_report_have_no_series(scrape: Scrape) -> None:
+    """Custom data sources do not report documents, and legal-onedrive has not synced yet."""
+    assert scrape.value("qbusiness_last_completed_sync_documents_scanned", data_source="tickets-custom") is None
+    assert scrape.value("qbusiness_last_completed_sync_status", data_source="legal-onedrive") is None
+
+
+def test_the_welcome_text_has_the_address(program: Program) -> None:
+    """It contains the address that the program listens on."""
+    eventually(lambda: f"http://localhost:{program.address[1]}/metrics" in "".join(program.output))
+
+
+def test_both_formats_are_valid(program: Program) -> None:
+    """Promtool accepts the text format, and the reference parser accepts OpenMetrics."""
+    openmetrics = program.get("/metrics", Accept="application/openmetrics-text")[1]
+    names = {family.name for family in text_string_to_metric_families(openmetrics)}
+    assert names >= {"qbusiness_sync_jobs", "qbusiness_exporter_polls", "process_cpu_seconds"}
+    text = program.get("/metrics")[1]
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+@pytest.mark.trial  # the syncs of the demo take up to a minute of real time
+def test_syncs_end_and_are_counted(program: Program) -> None:
+    """Within a minute or two, syncs have ended, and one of them failed with CNF-5572."""
+    eventually(lambda: (program.scrape().value("qbusiness_sync_jobs_completed_total") or 0) > 0, 120)
+    failures = "qbusiness_sync_job_failures_total"
+    eventually(lambda: program.scrape().value(failures, connector_error_code="CNF-5572"), 120)
+
+
+def test_the_demo_stops_on_sigterm(tmp_path: Path) -> None:
+    """It exits with 0."""
+    with Program(["demo"], {"HOME": str(tmp_path)}) as program:
         assert program.stop() == 0

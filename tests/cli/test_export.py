@@ -1,4 +1,4 @@
-"""One pass, for cron and node_exporter's textfile collector."""
+"""`export` as a process: one pass, for cron and the textfile collector of node_exporter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.harness import TIMEOUT, config_for, eventually, fleet_of, serve
+from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,38 +28,44 @@ COMPLETED = "qbusiness_sync_jobs_completed_total"
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
-    """Serve two data sources with an ended job each."""
+def clock() -> ManualClock:
+    """Return the clock of the service."""
+    return ManualClock(time.time())
+
+
+@pytest.fixture
+def service(clock: ManualClock) -> Iterator[SimulatedQBusiness]:
+    """Serve two data sources, each with a job that has ended."""
     sources = [
-        SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)]) for name in ("hr", "it")
+        SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), clock.now() - 900, 60, 30)]) for name in ("hr", "it")
     ]
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         yield service
 
 
 def start_export(
     service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
 ) -> subprocess.Popen[str]:
-    """Start the command."""
+    """Start a command with a configuration."""
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    own = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-    words = [sys.executable, "-m", "exporter", command, f"--config.file={tmp_path / 'config.yaml'}", *flags]
-    env = {**clean, **own, "AWS_ENDPOINT_URL_STS": service.url}
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
+    line = [sys.executable, "-m", "exporter", command, f"--config.file={tmp_path / 'config.yaml'}", *flags]
+    env = {**inherited, **credentials, "AWS_ENDPOINT_URL_STS": service.url}
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
 def export(
     service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+    """Run a command to its end."""
     with start_export(service, tmp_path, config, *flags, command=command) as process:
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=TIMEOUT)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def samples(text: str, name: str, **labels: str) -> list[float]:
-    """Give the values of a series."""
+    """Return the values of the samples with a name and, among others, these labels."""
     return [
         sample.value
         for family in text_string_to_metric_families(text)
@@ -67,8 +74,8 @@ def samples(text: str, name: str, **labels: str) -> list[float]:
     ]
 
 
-def test_it_prints_the_page_of_one_pass(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """Every data source and index, and what the exporter says of itself but for its process."""
+def test_the_metrics_of_one_pass_are_printed(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """They include all data sources, indexes and exporter metrics, but no process metrics."""
     config = config_for(service, tmp_path / "state.db")
     del config["targets"][0]["data_sources"]
     done = export(service, tmp_path, config)
@@ -84,8 +91,10 @@ def test_it_prints_the_page_of_one_pass(service: SimulatedQBusiness, tmp_path: P
     assert all(" level=" in line for line in done.stderr.splitlines())
 
 
-def test_counters_go_on_from_one_run_to_the_next(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """What ended in between is counted once, also by a run that comes later."""
+def test_counters_continue_from_one_run_to_the_next(
+    service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path
+) -> None:
+    """A job that ends between two runs is counted once."""
     config = config_for(service, tmp_path / "state.db")
     counts = []
     for number in range(3):
@@ -93,28 +102,32 @@ def test_counters_go_on_from_one_run_to_the_next(service: SimulatedQBusiness, tm
         counts.append(sum(samples(done.stdout, COMPLETED, status="SUCCEEDED")))
         (_, _, source), *_ = service.fleet.data_sources()
         if number == 0:
-            source.jobs.append(PlannedJob(make_id("new"), time.time() + 0.1, 0.1, 0.1))
-            time.sleep(1)
+            source.jobs.append(PlannedJob(make_id("new"), clock.advance(10), 10, 10))
+            clock.advance(60)
     assert counts == [0.0, 1.0, 1.0]
 
 
-def test_a_file_is_there_whole_or_not_at_all(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """Readable by whoever collects it, with nothing left beside it."""
+def test_an_output_file_is_replaced(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Other users can read the file, and no temporary file remains."""
     (tmp_path / "out").mkdir()
     output = tmp_path / "out" / "qbusiness.prom"
-    output.write_text("what was there before\n")
+    output.write_text("previous content\n")
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output", str(output))
     assert (done.returncode, done.stdout) == (0, "")
     assert samples(output.read_text(), "qbusiness_poll_success") == [1.0, 1.0]
     assert stat.S_IMODE(output.stat().st_mode) == 0o644
     assert [path.name for path in output.parent.iterdir()] == ["qbusiness.prom"]
+
+
+def test_an_output_file_in_a_missing_folder_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The message names the file."""
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output", str(tmp_path / "none" / "x.prom"))
     assert done.returncode == 1
     assert "none/x.prom: No such file or directory" in done.stderr
 
 
-def test_a_part_that_fails_is_said_and_the_rest_counts(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """With what was known of it before."""
+def test_one_failing_source_is_not_a_failure(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The log reports it, and its last known values are printed."""
     config = config_for(service, tmp_path / "state.db")
     assert export(service, tmp_path, config).returncode == 0
     (_, _, source), *_ = service.fleet.data_sources()
@@ -126,8 +139,8 @@ def test_a_part_that_fails_is_said_and_the_rest_counts(service: SimulatedQBusine
     assert "poll failing" in done.stderr
 
 
-def test_nothing_read_is_a_failure(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """What was known is printed all the same, and says how old it is."""
+def test_export_fails_if_no_source_can_be_read(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """It still prints the last known values."""
     config = config_for(service, tmp_path / "state.db", timeout="500ms")
     assert export(service, tmp_path, config).returncode == 0
     service.faults.add("server_error")
@@ -138,7 +151,7 @@ def test_nothing_read_is_a_failure(service: SimulatedQBusiness, tmp_path: Path) 
 
 
 def test_a_state_file_in_use_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """The running exporter has it: nothing is asked, nothing is printed."""
+    """While `serve` uses the state file, `export` prints nothing."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
         program.until_ready()
@@ -147,16 +160,16 @@ def test_a_state_file_in_use_is_an_error(service: SimulatedQBusiness, tmp_path: 
     assert "state.db" in done.stderr
 
 
-def test_output_does_not_go_with_every_command(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """Elsewhere it is wrong usage."""
+def test_output_is_not_a_flag_of_every_command(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """With other commands it is wrong usage."""
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output=x", command="plan")
     assert done.returncode == 2
     assert "--output is a flag of export and backfill, not of plan" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_being_stopped_leaves_nothing_behind(service: SimulatedQBusiness, tmp_path: Path, number: int) -> None:
-    """No half of a file that the collector's folder would keep for ever, and no traceback."""
+def test_a_signal_leaves_no_temporary_file(service: SimulatedQBusiness, tmp_path: Path, number: int) -> None:
+    """The exit code is 128 plus the signal number, without a traceback."""
     config = config_for(service, tmp_path / "state.db", requests_per_second=0.1)
     folder = tmp_path / "collected"
     folder.mkdir()
@@ -164,7 +177,7 @@ def test_being_stopped_leaves_nothing_behind(service: SimulatedQBusiness, tmp_pa
     with process:
         eventually(lambda: list(folder.iterdir()))
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 128 + number
     assert list(folder.iterdir()) == []
-    assert "Traceback" not in said
+    assert "Traceback" not in log

@@ -1,4 +1,4 @@
-"""The program with a web config: a real Prometheus, rotation while it scrapes, and bad files."""
+"""`serve` with a web config: scraped by Prometheus, while files change, and with invalid files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.certificates import Certificates, trusting
-from tests.support.harness import Program, config_for, eventually, fleet_of
+from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of
 from tests.support.prometheus_server import prometheus, scraping
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RELOADED = "qbusiness_exporter_config_last_reload_successful"
-MUTUAL = {
+MUTUAL_TLS = {
     "cert_file": "server.crt",
     "key_file": "server.key",
     "client_ca_file": "ca.crt",
@@ -32,14 +32,14 @@ MUTUAL = {
 
 
 def write_web_config(folder: Path, password: str) -> None:
-    """Ask for a client certificate, and for one user's password."""
+    """Write a web config that requires a client certificate and the password of one user."""
     users = {"prometheus": bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()}
-    (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": MUTUAL, "basic_auth_users": users}))
+    (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": MUTUAL_TLS, "basic_auth_users": users}))
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    """Run the program with TLS, client certificates and a password, logging all it can."""
+    """Run the program with TLS, client certificates, a password and debug logs."""
     Certificates(tmp_path)
     write_web_config(tmp_path, "tangerine")
     with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
@@ -55,14 +55,14 @@ def program(tmp_path: Path) -> Iterator[Program]:
             yield program
 
 
-def check(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     command = [sys.executable, "-m", "exporter", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
 
 
-def test_prometheus_goes_on_scraping_while_everything_is_rotated(program: Program, tmp_path: Path) -> None:
-    """Certificate, key and password change under it, and no scrape is lost for longer than the change takes."""
+def test_prometheus_scrapes_after_certificates_and_password_change(program: Program, tmp_path: Path) -> None:
+    """The exporter applies new files without a restart, and logs neither passwords nor hashes."""
     (tmp_path / "password").write_text("tangerine")
     pem = str(tmp_path / "client.pem")
     config = scraping("{}:{}".format(*program.address))
@@ -74,7 +74,7 @@ def test_prometheus_goes_on_scraping_while_everything_is_rotated(program: Progra
     with prometheus(tmp_path, config, "--web.enable-lifecycle") as server:
         eventually(lambda: server.value("sum(qbusiness_poll_success)") == 1)
         assert "scheme=https" in next(line for line in program.log if "msg=listening" in line)
-        Certificates(tmp_path)  # another authority, too
+        Certificates(tmp_path)  # with a new certificate authority
         (tmp_path / "password").write_text("marmalade")
         write_web_config(tmp_path, "marmalade")
         eventually(lambda: any("web config reloaded" in line and "basic_auth_users" in line for line in program.log))
@@ -86,8 +86,8 @@ def test_prometheus_goes_on_scraping_while_everything_is_rotated(program: Progra
     assert not re.search(r"tangerine|marmalade|\$2b\$", "".join(program.log))
 
 
-def test_nothing_below_tls_12_and_nothing_weak(program: Program) -> None:
-    """OpenSSL's own client is told so by an alert; the newer versions work."""
+def test_old_tls_versions_and_weak_ciphers_are_refused(program: Program) -> None:
+    """The client of OpenSSL connects with TLS 1.2 and 1.3 only."""
     address = "{}:{}".format(*program.address)
 
     def client(*arguments: str) -> str:
@@ -99,18 +99,18 @@ def test_nothing_below_tls_12_and_nothing_weak(program: Program) -> None:
     for version, name in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
         assert f"{name}, Cipher is " in client(version)
     assert "Cipher is (NONE)" in client("-tls1_2", "-cipher", "AES128-SHA:AES256-GCM-SHA384")  # no forward secrecy
-    assert "Cipher is (NONE)" in client("-tls1_3", "-groups", "ffdhe8192")  # dear to the server
+    assert "Cipher is (NONE)" in client("-tls1_3", "-groups", "ffdhe8192")  # expensive for the server
     eventually(lambda: any("TLS handshake failed" in line and "UNSUPPORTED_PROTOCOL" in line for line in program.log))
 
 
-def test_a_bad_rewrite_is_visible(program: Program, tmp_path: Path) -> None:
-    """In the log and in metrics, by itself; a reload names it too, and changes nothing of the other file either."""
-    good = (tmp_path / "web.yml").read_text()
+def test_an_invalid_web_config_keeps_the_previous_one(program: Program, tmp_path: Path) -> None:
+    """The log, the metrics and the response to a reload report it; a reload then does not apply the configuration."""
+    valid = (tmp_path / "web.yml").read_text()
     (tmp_path / "web.yml").write_text("tls_server_config: {min_version: TLS10}\nbasic_auth_users: {a: hunter2}\n")
     eventually(lambda: program.scrape().value(RELOADED) == 0)
-    said = [line for line in program.log if "web config reload failed, keeping the previous one" in line]
-    assert len(said) == 4
-    assert any("web.yml:2:23: a: not a bcrypt hash" in line for line in said)
+    message = "web config reload failed, keeping the previous one"
+    eventually(lambda: sum(message in line for line in program.log) == 4)
+    assert any(message in line and "web.yml:2:23: a: not a bcrypt hash" in line for line in program.log)
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     (tmp_path / "config.yaml").write_text(
         yaml.safe_dump({**config, "targets": [{**config["targets"][0], "name": "b"}]})
@@ -119,19 +119,19 @@ def test_a_bad_rewrite_is_visible(program: Program, tmp_path: Path) -> None:
     assert status == 500
     assert "web.yml:1:34: min_version: TLS10 is not supported" in text
     assert program.scrape().value("qbusiness_exporter_data_sources", target="test") == 1
-    (tmp_path / "web.yml").write_text(good)
+    (tmp_path / "web.yml").write_text(valid)
     assert program.request("POST", "/-/reload") == (200, "Configuration reloaded.\n")
     assert program.scrape().value("qbusiness_exporter_data_sources", target="b") == 1
     assert program.scrape().value(RELOADED) == 1
     assert "hunter2" not in "".join(program.log)
 
 
-def test_it_does_not_start_with_bad_files(tmp_path: Path) -> None:
-    """Neither `serve` nor `check`, and both name the problems of both files."""
+def test_the_problems_of_both_files_are_reported_at_once(tmp_path: Path) -> None:
+    """`serve` and `check` exit with 1."""
     (tmp_path / "config.yaml").write_text("poling: {}\n")
     (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: nowhere.crt, key_file: nowhere.key}\n")
     for command in ("serve", "check"):
-        done = check(command, "--config.file", tmp_path / "config.yaml", "--web.config.file", tmp_path / "web.yml")
+        done = run(command, "--config.file", tmp_path / "config.yaml", "--web.config.file", tmp_path / "web.yml")
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
             f"{tmp_path}/config.yaml:1:1: poling: no such key; did you mean polling?",
@@ -140,29 +140,29 @@ def test_it_does_not_start_with_bad_files(tmp_path: Path) -> None:
         ]
 
 
-def test_check_says_who_may_ask(tmp_path: Path) -> None:
-    """In a line for each file; commands that do not serve have no use for one."""
+def test_check_summarizes_the_web_config(tmp_path: Path) -> None:
+    """It prints one line for each file. Commands that do not serve refuse the flag."""
     Certificates(tmp_path)
     (tmp_path / "config.yaml").write_text("")
     write_web_config(tmp_path, "x")
     config = ("--config.file", tmp_path / "config.yaml")
-    done = check("check", *config, "--web.config.file", tmp_path / "web.yml")
+    done = run("check", *config, "--web.config.file", tmp_path / "web.yml")
     assert done.returncode == 0
     assert done.stdout.splitlines()[1] == (
         f"{tmp_path}/web.yml: no problems; TLS, client certificates: RequireAndVerifyClientCert; users: 1"
     )
-    done = check("plan", *config, "--web.config.file", tmp_path / "web.yml")
+    done = run("plan", *config, "--web.config.file", tmp_path / "web.yml")
     assert done.returncode == 2
     assert "--web.config.file is a flag of serve and demo and check, not of plan" in done.stderr
 
 
-def test_the_demo_takes_one_too(tmp_path: Path) -> None:
-    """And prints where to look, and what is unwise in it."""
+def test_the_demo_accepts_a_web_config(tmp_path: Path) -> None:
+    """It logs the warnings, and prints the address with https."""
     Certificates(tmp_path)
     slow = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode().replace("$04$", "$17$")
     tls = {"cert_file": "server.crt", "key_file": "server.key"}
     (tmp_path / "web.yml").write_text(yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"a": slow}}))
-    # An empty name is no file; the last one given counts.
+    # An empty name means no file, and the last flag wins.
     with Program(
         ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=trusting(tmp_path)
     ) as program:

@@ -1,0 +1,89 @@
+"""`plan` as a process, compared with the running exporter, and its advice."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from exporter.cli.plan import Size, plan
+from exporter.config import PollingConfig, TargetConfig
+from exporter.simulator.fleet import make_id
+from exporter.simulator.job import PlannedJob
+from tests.support.harness import eventually, serve
+from tests.support.oneshot import run, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.simulator.server import SimulatedQBusiness
+
+
+def test_the_output_has_the_calculation(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """It has data sources, series and requests, and the share of the rate limit that is used."""
+    done = run(service, tmp_path, "plan")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "target us-east-1: 14 data sources in 3 indexes of 2 applications"
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "idle polls 14 x 12 (every 5m) 168" in lines
+    assert "syncing or due 14 x 10% of the time (assumed) x 48 more 67" in lines
+    assert "discovery 4 runs x 10 (listings, and 3 x GetIndex) 40" in lines
+    assert "total 280" in lines
+    assert "rate limit: 5 per second = 18,000 per hour, 1.6% used" in lines
+    assert "warning" not in done.stdout
+    called = {logged.call.operation for logged in service.requests}
+    assert called == {"ListApplications", "ListIndices", "GetIndex", "ListDataSources"}
+
+
+def test_the_numbers_match_the_running_exporter(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The exporter sends the planned requests in a discovery run, and exposes about the planned series."""
+    done = run(service, tmp_path, "plan", text=settings(service, {"discovery": {"interval": "300ms"}}))
+    per_run = int(re.search(r"runs x (\d+)", done.stdout)[1])  # type: ignore[index] # the line is always printed
+    series = int(re.search(r"about ([\d,]+)\n", done.stdout)[1].replace(",", ""))  # type: ignore[index] # the same
+    service.requests.clear()
+    for _, _, source in service.fleet.data_sources():
+        ended = PlannedJob(make_id(source.name, 1), time.time() - 3600, 60, 30, documents={"scanned": 1})
+        source.jobs = [ended, PlannedJob(make_id(source.name, 2), time.time() - 60, 6000, 30)]
+        source.schedule = "cron(0 3 * * ? *)"
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    with serve(tmp_path, config) as program:
+        program.until_ready()
+        eventually(lambda: len(service.logged("ListApplications")) >= 4)
+        exposed = len(program.scrape().samples)
+    starts = [logged.monotonic for logged in service.logged("ListApplications")]
+    listings = ("ListApplications", "ListIndices", "GetIndex", "ListDataSources")
+    second_run = [
+        logged
+        for logged in service.requests
+        if starts[1] <= logged.monotonic < starts[2] and logged.call.operation in listings
+    ]
+    assert len(second_run) == per_run
+    assert exposed == pytest.approx(series, rel=0.25)
+
+
+@pytest.mark.parametrize("setting", ["requests_per_second", "idle_interval"])
+def test_the_advised_values_need_no_warning(setting: str) -> None:
+    """If the rate limit is too low, either of the two printed settings is sufficient."""
+    size = Size(sources=14, applications=2, indexes=3, pages=4)
+    target = TargetConfig.model_validate({"region": "us-east-1"})
+    polling: dict[str, Any] = {"interval": "1s", "idle_interval": "1s", "requests_per_second": 10}
+
+    def output() -> str:
+        return "\n".join([*plan("a", target, PollingConfig.model_validate(polling), size), ""])
+
+    assert "  warning: rate limit too low for these intervals. Set one of:\n" in output()
+    advised = re.search(rf"    {setting}: (\S+)\n", output())
+    assert advised
+    polling[setting] = float(advised[1]) if setting == "requests_per_second" else advised[1]
+    assert "warning" not in output()
+
+
+def test_what_cannot_be_listed_is_reported(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The exit code is 1, because the numbers are too low."""
+    service.faults.add("denied", application_id=service.fleet.applications[0].id)
+    done = run(service, tmp_path, "plan")
+    assert done.returncode == 1
+    assert "  not counted: application intranet" in done.stdout

@@ -1,0 +1,95 @@
+"""`policy` as a process, and its output as the permissions of the simulated service."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.support.harness import eventually, serve
+from tests.support.iam import Policy
+from tests.support.oneshot import ROLE, named, run, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from exporter.simulator.server import SimulatedQBusiness
+
+
+def reduced(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the policy without one of its actions, then without one of its resources, for each of them."""
+    for number, statement in enumerate(document["Statement"]):
+        for key in ("Action", "Resource"):
+            for position in range(len(statement[key])):
+                less = copy.deepcopy(document)
+                del less["Statement"][number][key][position]
+                yield less
+
+
+TARGETS: dict[str, Any] = {
+    "discovery": lambda _: {"discovery": {"interval": "100ms"}},
+    "discovery by tags": lambda _: {"discovery": {"interval": "100ms", "include": [{"tags": {"team": "hr"}}]}},
+    "ids": lambda service: named(service, "doc-1", "on"),
+    "ids and names": lambda service: named(service, "doc-1", application="Intranet", name="x"),
+}
+
+
+@pytest.mark.trial  # each case runs the program until it has sent every kind of request
+@pytest.mark.parametrize("kind", TARGETS)
+def test_the_policy_is_sufficient_and_minimal(service: SimulatedQBusiness, tmp_path: Path, kind: str) -> None:
+    """With the policy no request is denied; without any one action or resource of it, a request would be."""
+    target = TARGETS[kind](service)
+    text = settings(service, target)
+    done = run(service, tmp_path, "policy", text=text)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    sources = len(target.get("data_sources", ())) or (12 if "tags" in text else 14)
+    service.api.policy = Policy(document)
+    with serve(tmp_path, yaml.safe_load(text)) as program:
+        program.until_ready()
+        eventually(lambda: program.scrape().value("qbusiness_data_source_info") == sources)
+        eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 1)
+    assert not [logged for logged in service.requests if logged.status == 403]
+    calls = {
+        (f"qbusiness:{logged.call.operation}", logged.call) for logged in service.requests if not logged.call.is_sts
+    }
+    for less in reduced(document):
+        policy = Policy(less)
+        assert any(not policy.allows(action, service.api.required_arns(call)) for action, call in calls), less
+
+
+def test_several_targets_have_one_policy(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Statements begin with the name of their target, and all ids are unique and valid for IAM."""
+    text = settings(service, {"name": "a b", "role_arn": ROLE}, {"name": "a-b", "region": "us-west-2"})
+    done = run(service, tmp_path, "policy", text=text)
+    document = json.loads(done.stdout)
+    sids = [statement["Sid"] for statement in document["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert all(sid.isalnum() for sid in sids)
+    assert document["Statement"][1]["Resource"] == ["arn:aws:qbusiness:us-east-1:444455556666:application/*"]
+    assert document["Statement"][-1] == {
+        "Sid": "AssumeRole",
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole"],
+        "Resource": [ROLE],
+    }
+    assert "attach the statement AssumeRole to the identity of the exporter" in done.stderr
+
+
+def test_without_credentials_the_account_is_a_wildcard(tmp_path: Path) -> None:
+    """The command works before there are credentials, and a note on stderr asks for the account id."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none"}
+    (tmp_path / "config.yaml").write_text("targets: [{region: us-gov-west-1}]")
+    command = [sys.executable, "-m", "exporter", "policy"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    (resource,) = json.loads(done.stdout)["Statement"][1]["Resource"]
+    assert resource == "arn:aws-us-gov:qbusiness:us-gov-west-1:*:application/*"
+    assert "replace * in the ARNs with it" in done.stderr

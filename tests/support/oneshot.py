@@ -1,0 +1,68 @@
+"""Commands that send requests once, run as processes against a simulated organization."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.simulator.server import SimulatedQBusiness
+
+ROLE = "arn:aws:iam::444455556666:role/reader"
+
+
+def organization() -> Fleet:
+    """Return two applications with three indexes and 14 data sources."""
+    main = SimulatedIndex("main", [SimulatedDataSource(f"doc-{number}", tags={"team": "hr"}) for number in range(12)])
+    archive = SimulatedIndex(
+        "archive", [SimulatedDataSource("on", "S3", "FAILED"), SimulatedDataSource("old-wiki", "CONFLUENCEV2")]
+    )
+    return Fleet(
+        [
+            SimulatedApplication("intranet", [main, archive]),
+            SimulatedApplication("support", [SimulatedIndex("knowledge")]),
+        ]
+    )
+
+
+def environment(service: SimulatedQBusiness) -> dict[str, str]:
+    """Return the environment of a process that has credentials for a simulated service."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+    return {**inherited, **credentials, "AWS_ENDPOINT_URL": service.url, "AWS_REGION": "us-east-1"}
+
+
+def run(
+    service: SimulatedQBusiness, tmp_path: Path, *arguments: str, text: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder; `text` is written to its config.yaml first."""
+    if text:
+        (tmp_path / "config.yaml").write_text(text)
+    command = [sys.executable, "-m", "exporter", *arguments]
+    return subprocess.run(command, cwd=tmp_path, env=environment(service), capture_output=True, text=True, check=False)
+
+
+def settings(service: SimulatedQBusiness, *targets: dict[str, Any]) -> str:
+    """Return a configuration of targets at a simulated service, polled at short intervals."""
+    polling = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500}
+    complete = [{"region": "us-east-1", "endpoint_url": service.url, **target} for target in targets]
+    return yaml.safe_dump({"targets": complete, "polling": polling, "state": {"path": ":memory:"}})
+
+
+def named(service: SimulatedQBusiness, *names: str, **more: str) -> dict[str, Any]:
+    """Return a target that names data sources in its configuration."""
+    return {
+        "data_sources": [
+            {"application_id": application.id, "index_id": index.id, "data_source_id": source.id, **more}
+            for application, index, source in service.fleet.data_sources()
+            if source.name in names
+        ],
+    }
