@@ -189,7 +189,7 @@ class Simulation:
         while now < until:
             while self._idle and (source := self.queue.pop(now)) is not None:
                 self._begin(source, now)
-            due = self.queue.wait(now) if self._idle else None
+            due = self.queue.next_delay(now) if self._idle else None
             moments = [until, self._events[0][0] if self._events else until]
             now = min([*moments, now + due] if due is not None else moments)
             while self._events and self._events[0][0] <= now:

@@ -43,9 +43,9 @@ class RequestRecorder:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
         self._heartbeat.beat()
         self._telemetry.count_request(self._target, operation, code, seconds)
-        self._passes.note("requests")
+        self._passes.count("requests")
         if is_throttled(code):
-            self._passes.note("throttled")
+            self._passes.count("throttled")
             self._rate_limiter.report_throttled()
         authorized = was_authorized(operation, code)
         if authorized:
@@ -66,15 +66,15 @@ class PollRecorder:
     def polled(self) -> None:
         """Count a poll."""
         self._telemetry.count_poll(self._target)
-        self._passes.note("polls")
+        self._passes.count("polls")
 
     def ended(self, job: SyncJob) -> None:
         """Count a job that ended."""
-        self._passes.note("jobs_ended", f"jobs_{job.status.lower()}")
+        self._passes.count("jobs_ended", f"jobs_{job.status.lower()}")
 
     def failed(self, reason: Reason) -> None:
         """Count a failed poll. Without credentials no request was sent that could tell that the target is down."""
         self._telemetry.count_poll_failure(self._target, reason)
-        self._passes.note("failed", f"failed_{reason}")
+        self._passes.count("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
             self._reachability.report_down(self._reachability.last_error or str(reason))

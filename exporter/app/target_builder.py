@@ -72,7 +72,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         max_request_seconds=_max_request_seconds(aws_client.max_request_seconds, polling),
         host=host,
         heartbeat=heartbeat,
-        passed=lambda: _log_pass(passes, workers, poller, limiter),
+        on_pass_end=lambda: _log_pass(passes, workers, poller, limiter),
     )
     stopping = host.event()
     admission = SourceAdmission(name, poller, workers, services.ownership, context.publisher, stopping)
@@ -107,7 +107,7 @@ def _max_request_seconds(of_attempts: float, polling: PollingConfig) -> float:
 
 
 def _log_pass(passes: PassLog, workers: PollWorkers, poller: Poller, limiter: RateLimiter) -> None:
-    passes.end(
+    passes.end_pass(
         data_sources=workers.watched(),
         syncing=poller.syncing(),
         lag_seconds=round(workers.lag(), 3),

@@ -1,4 +1,4 @@
-"""What is known of a data source itself: what its index's listing says, and what only GetDataSource does."""
+"""The description of a data source: most of it comes from a listing, and the schedule from GetDataSource alone."""
 
 from __future__ import annotations
 
@@ -14,64 +14,73 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DescriptionState:
-    """A data source's description in the making, and the settled name of its index.
+    """The description of a data source as far as it is known, and the resolved name of its index.
 
-    `version` is the updatedAt for which GetDataSource was last asked, `trouble` why it did not answer, and `not_before`
-    when, on the monotonic clock, it may be asked again.
+    `has_response` is set once GetDataSource has returned the description or has refused to. `version` is the
+    `updatedAt` for which GetDataSource was last requested, and `last_error` is why the last request failed. Before
+    `retry_at`, on the monotonic clock, it is not requested again.
     """
 
     index: str = ""
     latest: Description | None = None
-    was_requested: bool = False
+    has_response: bool = False
     version: float | None = None
     last_error: ProviderError | None = None
     retry_at: float = 0.0
 
     @classmethod
-    def of(cls, known: SavedSource) -> DescriptionState:
-        """Go on from how a source was last found."""
-        whole = known.description.schedule is not None
-        return cls(
-            known.index, known.description, was_requested=whole, version=known.description.updated if whole else None
-        )
+    def from_saved(cls, saved: SavedSource) -> DescriptionState:
+        """Return the state of a source that was saved before a restart."""
+        is_complete = saved.description.schedule is not None
+        version = saved.description.updated if is_complete else None
+        return cls(saved.index, saved.description, has_response=is_complete, version=version)
 
     @property
     def resolved(self) -> Description | None:
-        """Give the description once GetDataSource has answered or refused to; None before, and without an index."""
-        return self.latest if self.index and self.was_requested else None
+        """The description to publish; None until GetDataSource has responded and the index has a name."""
+        return self.latest if self.index and self.has_response else None
 
     def is_due(self, now: float) -> bool:
-        """Tell whether GetDataSource is to be asked: the source is new, or was updated, or could not be asked about."""
-        fresh = (
-            self.was_requested
+        """Return whether to request GetDataSource: the source is new or was updated, or the last request failed."""
+        is_current = (
+            self.has_response
             and self.last_error is None
             and (self.latest is None or self.latest.updated == self.version)
         )
-        return not fresh and now >= self.retry_at
+        return not is_current and now >= self.retry_at
 
     def with_listing(self, index: str, listed: Description | None) -> DescriptionState:
-        """Take in what a listing says; the schedule, which it does not, stays as it was."""
+        """Return the state after a listing. It has no schedule, so the known one is kept."""
         if listed is None:
             return replace(self, index=index)
-        return replace(
-            self, index=index, latest=replace(listed, schedule=self.latest.schedule if self.latest else None)
-        )
+        schedule = self.latest.schedule if self.latest else None
+        return replace(self, index=index, latest=replace(listed, schedule=schedule))
 
     def with_response(
-        self, asking: DescriptionState, described: Description | None, last_error: ProviderError | None, again: float
+        self, at_request: DescriptionState, described: Description | None, error: ProviderError | None, retry_at: float
     ) -> DescriptionState:
-        """Take in what GetDataSource answered or why it did not, given what was known when it was asked."""
+        """Return the state after a response of GetDataSource, or after its error.
+
+        `at_request` is the state when the request was sent. A listing may have arrived since then.
+        """
         if described is None:
-            refused = last_error is not None and last_error.is_refusal
-            retry_at = again if refused else 0.0
-            return replace(self, last_error=last_error, was_requested=self.was_requested or refused, retry_at=retry_at)
-        if self.latest:  # listings are compared with listings: what came in while asking is asked about again
+            is_refused = error is not None and error.is_refusal
+            return replace(
+                self,
+                last_error=error,
+                has_response=self.has_response or is_refused,
+                retry_at=retry_at if is_refused else 0.0,
+            )
+        if self.latest:
+            # `updated` must come from a listing, because `is_due` compares it with later listings.
             described = replace(described, tags=self.latest.tags, updated=self.latest.updated)
-        version = asking.latest.updated if asking.latest else described.updated
-        return replace(self, latest=described, was_requested=True, version=version, last_error=None, retry_at=0.0)
+        # If the source was updated while the request was in flight, the response may be older than the listing. The
+        # version of the state before makes the next poll request it again.
+        version = at_request.latest.updated if at_request.latest else described.updated
+        return replace(self, latest=described, has_response=True, version=version, last_error=None, retry_at=0.0)
 
     def name(self) -> str:
-        """Give the display name; raises ProviderError where nothing has told it yet."""
+        """Return the display name; raise ProviderError if neither a listing nor GetDataSource has returned one."""
         if self.latest and self.latest.name:
             return self.latest.name
         raise self.last_error or ProviderError(Reason.MALFORMED_RESPONSE, "the data source has no displayName")

@@ -1,4 +1,4 @@
-"""What a pass over all data sources of a target came to, as one line of the log."""
+"""The log line of a pass, which ends when every data source of a target has been polled."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import structlog
 if TYPE_CHECKING:
     from exporter.runtime import Clock
 
-_ALWAYS = ("polls", "failed", "jobs_ended", "requests", "throttled")  # said also where there were none
+_ALWAYS_LOGGED = ("polls", "failed", "jobs_ended", "requests", "throttled")  # also when they are 0
 
 logger = structlog.get_logger()
 
 
 class PassLog:
-    """Counts what happens, from any thread, until a pass ends."""
+    """Counts events of a target until a pass ends; may be used from any thread."""
 
     def __init__(self, target: str, clock: Clock) -> None:
         self._target = target
         self._clock = clock
         self._mutex = threading.Lock()
-        self._begun = clock.monotonic()
+        self._started = clock.monotonic()
         self._counts: Counter[str] = Counter()
 
-    def note(self, *things: str) -> None:
-        """Count each of some things once."""
+    def count(self, *events: str) -> None:
+        """Count one occurrence of each event."""
         with self._mutex:
-            self._counts.update(things)
+            self._counts.update(events)
 
-    def end(self, **facts: float) -> None:
-        """Write the line, with what else is known, and begin the next pass."""
+    def end_pass(self, **fields: float) -> None:
+        """Log the pass with its counts and further fields, and start the next one."""
         now = self._clock.monotonic()
         with self._mutex:
             counts, self._counts = self._counts, Counter()
-            seconds, self._begun = now - self._begun, now
-        figures = {name: counts.pop(name, 0) for name in _ALWAYS}
-        figures |= dict(sorted(counts.items()))
-        logger.info("pass ended", target=self._target, seconds=round(seconds, 3), **figures, **facts)
+            seconds, self._started = now - self._started, now
+        always = {name: counts.pop(name, 0) for name in _ALWAYS_LOGGED}
+        others = dict(sorted(counts.items()))
+        logger.info("pass ended", target=self._target, seconds=round(seconds, 3), **always, **others, **fields)

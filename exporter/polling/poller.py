@@ -116,7 +116,7 @@ class Poller:
             reread=_number_of_six_hours(source, kept.as_of) if kept else None,
             # A poll did work then, if not the last one: so after a restart staleness is visible at once.
             polled_at=kept.as_of if kept else None,
-            description=DescriptionState.of(known) if known else DescriptionState(),
+            description=DescriptionState.from_saved(known) if known else DescriptionState(),
         )
         self._begin(source, watch)
 

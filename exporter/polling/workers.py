@@ -1,4 +1,4 @@
-"""The workers that poll one target's sources, and whether they are alive."""
+"""The threads that poll the data sources of one target, and the check that they are still working."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from exporter.polling.queue import PollQueue, QueueEntry
     from exporter.runtime import Clock, Host
 
-STALLED = 60.0  # seconds beyond one request's longest life after which a silent poll loop counts as dead
+STALL_GRACE = 60.0  # seconds without activity, beyond the longest possible request, after which polling has stalled
 
 logger = structlog.get_logger()
 
 
 class Heartbeat:
-    """The last sign of life of a target's polls: a worker that looked for work, or a request that ended."""
+    """The time of the last activity of a target: a worker looked for work, or a request ended."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = clock.monotonic()
 
     def beat(self) -> None:
-        """Record a sign of life."""
+        """Record activity."""
         self._last = self._clock.monotonic()
 
     def silence(self) -> float:
-        """Return the seconds since the last sign of life."""
+        """Return the seconds since the last activity."""
         return self._clock.monotonic() - self._last
 
 
 class PollWorkers:
-    """Polls the sources of one target with a fixed number of workers until stopped."""
+    """Polls the sources of one target with a fixed number of threads until it is stopped."""
 
-    def __init__(  # noqa: PLR0913 (each a part of its own, made once)
+    def __init__(  # noqa: PLR0913 (what it connects)
         self,
         queue: PollQueue,
         poll: Callable[[DataSource], PollOutcome],
@@ -49,107 +49,112 @@ class PollWorkers:
         host: Host,
         *,
         heartbeat: Heartbeat | None = None,
-        passed: Callable[[], None] = lambda: None,
+        on_pass_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """`max_request_seconds` is the longest that one request may take; `passed` is called after each pass."""
+        """Create the threads; `max_request_seconds` is the longest time that one request may take."""
         self._queue = queue
         self._poll = poll
-        self._stall_timeout = max_request_seconds + STALLED
+        self._stall_timeout = max_request_seconds + STALL_GRACE
         self._host = host
-        self._passed = passed
+        self._on_pass_end = on_pass_end
         self._changed = host.condition()
         self._stopping = False
         self._heartbeat = heartbeat or Heartbeat(host)
         self._threads = [host.thread(f"poll-{n}", self._run) for n in range(workers)]
 
     def add(self, source: DataSource, entry: QueueEntry | None = None, *, is_syncing: bool = False) -> None:
-        """Take on a source, due when it was where it was polled before, and soon where it is known to be syncing."""
+        """Add a source, with its entry in the queue of another target if it has one."""
         with self._changed:
             self._queue.add(source, self._host.monotonic(), entry, is_syncing=is_syncing)
             self._changed.notify()
 
     def remove(self, source: DataSource) -> None:
-        """Poll a source no more."""
+        """Stop polling a source; a poll in flight is not interrupted."""
         with self._changed:
             self._queue.remove(source)
 
     def entries(self) -> dict[str, QueueEntry]:
-        """Give where each source that was polled stands."""
+        """Return the queue entries of all sources that were polled, for the queue of another target."""
         with self._changed:
             return self._queue.entries(self._host.monotonic())
 
     def polled(self) -> tuple[int, int]:
-        """Count the sources that have been polled, and all."""
+        """Return the number of sources that have been polled, and the number of all."""
         with self._changed:
             return len(self._queue) - self._queue.unpolled, len(self._queue)
 
     def watched(self) -> int:
-        """Count the sources."""
+        """Return the number of sources."""
         with self._changed:
             return len(self._queue)
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start polling."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let no further poll begin; returns at once."""
+        """Start no further poll; return at once."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def join(self, deadline: float) -> bool:
-        """Wait for the polls in flight until a moment of the monotonic clock; False when some are still at it."""
+        """Wait for the polls in flight until a time on the monotonic clock; return whether all have ended."""
         started = [thread for thread in self._threads if thread.ident is not None]
         for thread in started:
             thread.join(max(0.0, deadline - self._host.monotonic()))
         return not any(thread.is_alive() for thread in started)
 
     def lag(self) -> float:
-        """Give how late the most overdue source is, in seconds."""
+        """Return the seconds by which the most overdue source is late."""
         with self._changed:
             return self._queue.lag(self._host.monotonic())
 
     def unhealthy(self) -> str | None:
-        """Say why polling has stalled or died; None when it has not."""
+        """Return why polling does not work; None if it does.
+
+        Without activity, polling has stalled if a poll is in flight or a source is long overdue. A request that is
+        slow, and an idle target whose next poll is due in an hour, are both healthy.
+        """
         dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
         if dead and not self._stopping:
             return f"{dead} of {len(self._threads)} poll workers have died"
-        silent = self._heartbeat.silence()
+        silence = self._heartbeat.silence()
         with self._changed:
-            busy = bool(self._queue.in_flight) or self._queue.lag(self._host.monotonic()) > self._stall_timeout
-        if busy and silent > self._stall_timeout:
-            return f"polling has stalled: no sign of life for {silent:.0f} seconds"
+            has_work = bool(self._queue.in_flight) or self._queue.lag(self._host.monotonic()) > self._stall_timeout
+        if has_work and silence > self._stall_timeout:
+            return f"polling has stalled: no activity for {silence:.0f} seconds"
         return None
 
     def unready(self) -> str | None:
-        """Say why the first pass has not ended; None when it has."""
+        """Return why the first pass has not ended; None once it has."""
         with self._changed:
             return self._queue.unready
 
     def has_succeeded(self) -> bool:
-        """Tell whether any poll ever worked."""
+        """Return whether any poll has succeeded."""
         with self._changed:
             return self._queue.has_succeeded
 
     def _run(self) -> None:
         try:
-            self._work()
+            self._poll_until_stopped()
         except StoppedError:
             self.stop()
 
-    def _work(self) -> None:
+    def _poll_until_stopped(self) -> None:
         while (source := self._next()) is not None:
             outcome = self._poll(source)
             with self._changed:
                 self._queue.complete(source, outcome, self._host.monotonic())
-                is_end = self._queue.end_pass()
+                is_pass_end = self._queue.end_pass()
                 self._changed.notify()
-            if is_end:
-                self._passed()
+            if is_pass_end:
+                self._on_pass_end()
 
     def _next(self) -> DataSource | None:
+        """Wait until a source is due and return it; return None when stopped."""
         with self._changed:
             while not self._stopping:
                 now = self._host.monotonic()
@@ -157,5 +162,5 @@ class PollWorkers:
                 self._heartbeat.beat()
                 if source is not None:
                     return source
-                self._changed.wait(self._queue.wait(now))
+                self._changed.wait(self._queue.next_delay(now))
             return None

@@ -42,16 +42,16 @@ def test_the_interval_follows_what_the_source_is_doing(queue: PollQueue, outcome
     """It counts from the start of the poll, so that slow answers do not stretch it."""
     queue.add(make_source(), now=0.0)
     run(queue, outcome, at=0.0)
-    assert queue.wait(1.0) == interval - 1.0
+    assert queue.next_delay(1.0) == interval - 1.0
 
 
 def test_a_poll_longer_than_the_interval_is_followed_at_once(queue: PollQueue) -> None:
     """And missed turns are not made up for."""
     queue.add(make_source(), now=0.0)
     run(queue, SYNCING, at=0.0, took=200.0)
-    assert queue.wait(200.0) == 0.0
+    assert queue.next_delay(200.0) == 0.0
     run(queue, SYNCING, at=200.0)
-    assert queue.wait(201.0) == 59.0
+    assert queue.next_delay(201.0) == 59.0
 
 
 def test_a_source_in_flight_is_not_handed_out_again(queue: PollQueue) -> None:
@@ -59,7 +59,7 @@ def test_a_source_in_flight_is_not_handed_out_again(queue: PollQueue) -> None:
     queue.add(make_source(), now=0.0)
     assert queue.pop(0.0) is not None
     assert queue.pop(1e9) is None
-    assert queue.wait(1e9) is None
+    assert queue.next_delay(1e9) is None
 
 
 def test_the_most_overdue_is_served_first_and_nobody_starves(queue: PollQueue) -> None:
@@ -78,13 +78,13 @@ def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
     now, delays = 0.0, []
     for _ in range(12):
         run(queue, FAILED, at=now, took=0.0)
-        delays.append(queue.wait(now) or 0.0)
+        delays.append(queue.next_delay(now) or 0.0)
         now += delays[-1]
     assert 7.5 <= delays[0] <= 15.0
     assert all(BACKOFF_CAP / 2 <= delay <= BACKOFF_CAP for delay in delays[6:])
     assert all(later <= 4 * earlier for earlier, later in pairwise(delays))
     run(queue, QUIET, at=now, took=0.0)
-    assert queue.wait(now) == 300.0
+    assert queue.next_delay(now) == 300.0
 
 
 def test_the_first_pass_ends_when_every_source_had_its_turn(queue: PollQueue) -> None:
@@ -120,7 +120,7 @@ def test_a_source_that_is_gone_is_not_polled_again(queue: PollQueue) -> None:
     queue.remove(flying)
     assert queue.unready is None
     queue.complete(flying, QUIET, 1.0)
-    assert (queue.wait(1.0), len(queue)) == (None, 0)
+    assert (queue.next_delay(1.0), len(queue)) == (None, 0)
     queue.add(waiting, now=2.0)
     assert queue.pop(2.0) is waiting
 
@@ -134,7 +134,7 @@ def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(
     queue.add(source, now=1.0)
     assert queue.pop(5.0) is None
     queue.complete(source, QUIET, 5.0)
-    assert queue.wait(5.0) == 295.0
+    assert queue.next_delay(5.0) == 295.0
 
 
 def test_what_is_syncing_is_served_before_what_is_quiet(queue: PollQueue) -> None:
@@ -183,7 +183,7 @@ def test_a_sync_that_is_due_is_looked_for_at_the_shorter_interval(
     """From its firing on, whatever the idle interval would have been."""
     queue.add(make_source(), now=0.0)
     run(queue, outcome, at=0.0)
-    assert queue.wait(1.0) == due - 1.0
+    assert queue.next_delay(1.0) == due - 1.0
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["take", "done", "remove", "add"]), st.integers(0, 400))))
@@ -235,7 +235,7 @@ def test_another_agenda_goes_on_where_this_one_is(queue: PollQueue) -> None:
     heir = handed_over(queue, 100.0)
     assert heir.unready == "1 data sources not polled yet"
     assert run(heir, QUIET, at=100.0) == make_source(2)
-    assert heir.wait(100.0) == 200.0
+    assert heir.next_delay(100.0) == 200.0
     assert run(heir, QUIET, at=300.0) == make_source(1)
     assert queue.pop(100.0) == make_source(2)
     queue.complete(make_source(2), QUIET, 101.0)
@@ -286,7 +286,7 @@ def test_a_source_waits_no_longer_than_the_new_interval(queue: PollQueue, outcom
     run(queue, outcome, at=0.0)
     heir = handed_over(queue, 30.0, Intervals(active=1.0, idle=5.0))
     assert heir.pop(30.0) == make_source(2)
-    assert heir.wait(30.0) == due - 30.0
+    assert heir.next_delay(30.0) == due - 30.0
 
 
 def test_after_a_restart_what_was_syncing_is_polled_first() -> None:

@@ -93,7 +93,7 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
     clock.advance(119)
     assert workers.unhealthy() is None
     clock.advance(2)
-    assert workers.unhealthy() == "polling has stalled: no sign of life for 121 seconds"
+    assert workers.unhealthy() == "polling has stalled: no activity for 121 seconds"
     workers.stop()
     polls.release.set()
     assert workers.join(clock.monotonic() + 5)

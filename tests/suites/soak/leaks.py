@@ -13,7 +13,7 @@ from exporter.discovery.reconciler import Reconciler
 from exporter.domain import history
 from exporter.exposition import Exposition
 from exporter.polling.poller import Poller
-from exporter.polling.queue import _Queue
+from exporter.polling.queue import _TicketQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def leaves_a_file_open_now_and_then() -> None:
 
 def leaves_a_thread_behind() -> None:
     """Begin a thread for every look at the organisation, and never end it."""
-    _after(Reconciler, "survey", lambda: threading.Thread(target=threading.Event().wait, daemon=True).start())
+    _after(Reconciler, "reconcile", lambda: threading.Thread(target=threading.Event().wait, daemon=True).start())
 
 
 def forgets_no_job() -> None:
@@ -68,10 +68,10 @@ def lets_turns_pile_up() -> None:
     """Keep the turns of the agenda that were taken elsewhere until they would have been due."""
 
     def put(self: Any, due: float, source: Any) -> None:
-        self._entries.append((due, self._turns[str(source.id)], source))
+        self._entries.append((due, self._tickets[str(source.id)], source))
         self._entries.sort()
 
-    _Queue.put = put  # type: ignore[method-assign]
+    _TicketQueue.put = put  # type: ignore[method-assign]
 
 
 def deletes_nothing_on_the_disk() -> None:
