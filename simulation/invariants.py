@@ -89,7 +89,7 @@ class InvariantChecker:
     def faults_ended(self, process: Process) -> None:
         """Record which data sources the program knows at the end of all faults."""
         targets = process.exporter.targets
-        self._known_sources = {key.rsplit("/", 1)[1] for target in targets for key in target.poller.watched()}
+        self._known_sources = {key.rsplit("/", 1)[1] for target in targets for key in target.sources.ids()}
 
     def record_attempt(self, target: str, moments: deque[float]) -> None:
         """Check a request of a target against the rate limit."""

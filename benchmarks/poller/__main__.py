@@ -26,6 +26,7 @@ from exporter.exposition import ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.polling.lookback import watermark
 from exporter.polling.poller import Poller
+from exporter.polling.watched_sources import WatchedSources
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator import fleet as simulated
@@ -104,11 +105,13 @@ def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
         location=location,
         publisher=CachePublisher(sources, indexes, provider.clock),
     )
-    poller = Poller(context, observer, CountingPolicy(86400.0, (60.0, 3600.0)))
+    policy = CountingPolicy(86400.0, (60.0, 3600.0))
+    watched = WatchedSources(context, policy)
+    poller = Poller(context, watched, observer, policy)
     source = DataSource("bench", ids, "intranet", "hr")
-    poller.watch(source)
+    watched.watch(source)
     poller.poll(source)
-    poller.describe(source, "main", None)
+    watched.describe(source.id, "main", None)
     history = store.history(str(ids))
     since = watermark(history) if history else None
     return lambda: poller.poll(source), since or 0.0

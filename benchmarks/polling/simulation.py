@@ -14,6 +14,7 @@ from exporter.domain.history import CountingPolicy, newly_ended
 from exporter.domain.model import DataSource, Description
 from exporter.polling.poller import Poller
 from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
@@ -170,14 +171,16 @@ class Simulation:
             location=TargetLocation("simulated", "us-east-1", kept),
             publisher=Nobody(),
         )
-        self._poller = Poller(context, Nobody(), CountingPolicy(DAY, (60.0, 3600.0)))
+        policy = CountingPolicy(DAY, (60.0, 3600.0))
+        watched = WatchedSources(context, policy)
+        self._poller = Poller(context, watched, Nobody(), policy)
         self._events: list[tuple[float, int, Any]] = []
         self._order = count()
         self._idle = WORKERS
         for source in sources:
-            watched = DataSource("simulated", source.id, "application", source.kind)
-            self._poller.watch(watched, since=start)
-            self.queue.add(watched, start)
+            data_source = DataSource("simulated", source.id, "application", source.kind)
+            watched.watch(data_source, since=start)
+            self.queue.add(data_source, start)
         size = len(sources)
         # Applications of 50 sources, indexes of 25: their lists, the indexes' figures, and pages of ten sources.
         self._listing = 1 + -(-size // 50) + 2 * -(-size // 25) + -(-size // PAGE)

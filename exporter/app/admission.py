@@ -1,4 +1,4 @@
-"""Which data sources a target polls: those that are named, those that discovery finds, and those handed over."""
+"""The data sources that a target polls: named ones, those that discovery finds, and those of replaced targets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.app.ownership import SourceOwnership
     from exporter.domain.model import DataSource, Description, SourceId
     from exporter.domain.snapshots import SavedSource
-    from exporter.polling.poller import Poller
+    from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
     from exporter.runtime import Event
     from exporter.target.publisher import SnapshotPublisher
@@ -28,42 +28,43 @@ class SourceAdmission:
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
         target: str,
-        poller: Poller,
+        sources: WatchedSources,
         workers: PollWorkers,
         ownership: SourceOwnership,
         publisher: SnapshotPublisher,
         stopping: Event,
     ) -> None:
         self._target = target
-        self._poller = poller
+        self._sources = sources
         self._workers = workers
         self._ownership = ownership
         self._publisher = publisher
         self._stopping = stopping
         self._mutex = threading.Lock()
         self.handovers: dict[SourceId, Handover] = {}
-        """What replaced targets left; each entry is taken by the first target that continues with the source."""
+        """The sources of replaced targets. The first target that continues with a source removes its entry."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the target has been told to stop."""
+        """Whether the target is stopping."""
         return self._stopping.is_set()
 
     def admit(self, source: DataSource, since: float | None, saved: SavedSource | None) -> None:
-        """Start to poll a source, from where another target or the state left it.
+        """Start to poll a source, from the state of a replaced target, or else from the saved state.
 
-        Its jobs count from `since` on, if that was before its first poll; `saved` is how it was last found.
+        Its jobs count from `since` if that is before its first poll. `saved` is how the source was last found.
         """
         handover = self.handovers.pop(source.id, None)
         if handover is None:
-            self._poller.watch(source, since, saved)
+            self._sources.watch(source, since, saved)
         else:
-            self._poller.adopt(source, handover.source)
-        is_syncing = self._poller.is_syncing(source.id)
+            self._sources.adopt(source, handover.state)
+        is_syncing = self._sources.is_syncing(source.id)
         self._workers.add(source, handover.entry if handover else None, is_syncing=is_syncing)
 
     def source_added(self, source: DataSource, since: float, saved: SavedSource | None) -> str | None:
-        """Start to poll a source that discovery found, unless another target does: return the name of that one."""
+        """Start to poll a source that discovery found; if another target polls it, return that target's name."""
+        # `detach` takes the same lock. If it came before, `stopping` is set; if it comes after, it detaches the source.
         with self._mutex:
             if self.stopping:
                 return None
@@ -73,26 +74,21 @@ class SourceAdmission:
         return owner if owner != self._target else None
 
     def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
-        """Pass the listing of a source on to the poller."""
-        self._poller.describe(source, index, listed)
+        """Store and publish what a listing reports of a source."""
+        self._sources.describe(source.id, index, listed)
 
     def source_removed(self, source: DataSource) -> None:
         """Stop polling a source, and remove it from what is exposed."""
         self._workers.remove(source)
-        if not self._poller.unwatch(source.id):
-            return  # another target has it by now
+        if not self._sources.unwatch(source.id):
+            return  # it was detached, and another target may expose it by now
         self._publisher.remove_source(source.id)
         self._ownership.release(source.id, self._target)
-        log_source("data source removed", source)
+        logger.info("data source removed", **source_fields(source))
 
     def detach(self) -> dict[SourceId, Handover]:
-        """Stop exposing every source, and return what other targets may continue with."""
+        """Stop publishing all sources, and return them for other targets to continue with."""
         entries = self._workers.entries()
         with self._mutex:
-            states = self._poller.detach()
+            states = self._sources.detach()
         return {state.source.id: Handover(state, entries.get(str(state.source.id)), self._target) for state in states}
-
-
-def log_source(event: str, source: DataSource) -> None:
-    """Log an event of a data source."""
-    logger.info(event, target=source.target, **source_fields(source))

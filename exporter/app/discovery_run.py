@@ -1,4 +1,4 @@
-"""One discovery run of a target, and how the last one went."""
+"""One discovery run of a target, and the result of the last one."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ if TYPE_CHECKING:
 
     from exporter.discovery.reconciler import Reconciler, RunResult
     from exporter.metrics.telemetry import Telemetry
-    from exporter.polling.poller import Poller
+    from exporter.polling.watched_sources import WatchedSources
     from exporter.runtime import Event
     from exporter.target.context import TargetContext
 
 
 class DiscoveryRun:
-    """Confirms the target's account, reconciles its data sources, and records the outcome."""
+    """Confirms the account of a target, reconciles its data sources, and records the result."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
         context: TargetContext,
         reconciler: Reconciler,
-        poller: Poller,
+        sources: WatchedSources,
         telemetry: Telemetry,
         account: Callable[[], str],
         stopping: Event,
     ) -> None:
-        """`account` asks STS for the account; it may raise ProviderError."""
+        """Create the run; `account` requests the account from STS and may raise ProviderError."""
         self._context = context
         self._reconciler = reconciler
-        self._poller = poller
+        self._sources = sources
         self._telemetry = telemetry
         self._account = account
         self._stopping = stopping
@@ -55,7 +55,7 @@ class DiscoveryRun:
 
     def has_succeeded(self) -> bool:
         """Return whether the last run was complete and every source could be described."""
-        return self.is_complete and not self._poller.undescribed()
+        return self.is_complete and not self._sources.undescribed()
 
     def outcome(self) -> bool | None:
         """Return whether the last run succeeded in every part; None before the first."""

@@ -43,7 +43,7 @@ logger = structlog.get_logger()
 class Exporter:
     """The whole program. Building it opens the state; starting it listens and polls."""
 
-    def __init__(  # noqa: PLR0913 (each a part of its own, made once)
+    def __init__(  # noqa: PLR0913 (what it connects)
         self,
         config: Config,
         addresses: Sequence[str],
@@ -54,7 +54,7 @@ class Exporter:
         telemetry: Telemetry | None = None,
         overrides: Overrides | None = None,
     ) -> None:
-        """`reload` serves `/-/reload`: it returns the problems that kept the previous configuration in force."""
+        """Open the state; `reload` serves `/-/reload` and returns the problems of a configuration that it rejected."""
         overrides = overrides or Overrides()
         settings = Settings.from_config(config)
         self.host = overrides.host
@@ -86,14 +86,14 @@ class Exporter:
     # Life cycle.
 
     def start(self) -> None:
-        """Listen and start to poll; raise StartupError where an address is not available."""
+        """Listen and start to poll; raise StartupError if an address is not available."""
         self._restore()
-        self.page.render(OPENMETRICS_ACCEPT, "gzip")  # compresses all of it, so that the first scrape need not
-        # What was restored lives as long as the program. Without freezing it, each full collection would look through
-        # all of it, and a scrape would wait a tenth of a second.
+        self.page.render(OPENMETRICS_ACCEPT, "gzip")  # compresses everything, so that the first scrape is fast
+        # Restored objects live as long as the program. Unless they are frozen, each full garbage collection traverses
+        # all of them, which can delay a scrape by 0.1 s.
         gc.collect()
         gc.freeze()
-        # Not earlier: a scrape during the restore would miss data sources without any sign of it.
+        # A scrape during the restore would lack data sources, and Prometheus could not notice.
         self.web.start()
         if self._web_config:
             self._web_config.watch(
@@ -118,14 +118,14 @@ class Exporter:
     def _start_targets(self) -> None:
         for target in self._targets:
             target.start()
-        watched = {key for target in self._targets for key in target.poller.watched()}
+        watched = {key for target in self._targets for key in target.sources.ids()}
         self._store.remove_unwatched(watched, self.host.time())
 
     def apply(self, config: Config) -> None:
         """Continue with another configuration; what it does not change continues as it was.
 
-        Raise ExporterError, and change nothing, where a target cannot be built. Listen addresses are flags and not part
-        of the configuration. The state file stays the one that was opened at start.
+        Raise ExporterError, and change nothing, if a target cannot be built. Listen addresses are flags and not part of
+        the configuration. The state file stays the one that was opened at start.
         """
         with self._applying:
             if self._stopping.is_set():
@@ -140,7 +140,7 @@ class Exporter:
             self._status.use_settings(settings.assessment)
 
     def stop_polling(self) -> None:
-        """Stop polling, and keep what is known."""
+        """Stop polling; the snapshots stay published."""
         deadline = self.host.monotonic() + SHUTDOWN_GRACE
         for target in self._targets:
             target.stop()
@@ -157,9 +157,10 @@ class Exporter:
         self.web.stop()
 
     def _render_ahead(self) -> None:
-        """Render in advance what time alone will change, until the program stops.
+        """Render samples in advance that change with time alone, until the program stops.
 
-        At 02:00 the schedules of a whole company fire. Without this, the next scrape would render all of it.
+        Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without
+        this, the next scrape would have to render all of them.
         """
         while not self._stopping.wait(RENDER_INTERVAL):
             self._status.expire_cache()
@@ -171,7 +172,7 @@ class Exporter:
                 logger.exception("rendering ahead failed, scrapes render instead")
                 return
 
-    # What commands and the web server ask.
+    # State, for commands and the web server.
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -183,11 +184,11 @@ class Exporter:
         return [snapshot for snapshot, _ in self._sources.snapshots()]
 
     def first_pass_is_on(self) -> bool:
-        """Return whether a target's first discovery run or first pass of polls is still to end."""
+        """Return whether the first discovery run or the first pass of polls of a target has not ended yet."""
         return any(target.unready() for target in self._targets)
 
     def has_succeeded(self) -> bool:
-        """Return whether any target could be read."""
+        """Return whether any target has succeeded."""
         return any(target.has_succeeded() for target in self._targets)
 
     def polled(self) -> tuple[int, int]:
@@ -196,12 +197,15 @@ class Exporter:
         return sum(done for done, _ in counts), sum(total for _, total in counts)
 
     def unhealthy(self) -> str | None:
-        """Return why the program does not do its work; None when it does."""
+        """Return why the program does not work; None if it does."""
         reasons = ((target.name, target.unhealthy()) for target in self._targets)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
 
     def unready(self) -> str | None:
-        """Return why the first pass has not ended. Once it has, neither an outage nor a new target takes that back."""
+        """Return why the first pass has not ended; None once it has.
+
+        Neither a later outage nor a target that a reload adds makes the exporter unready again.
+        """
         reason = None if self._was_ready else self._not_yet_ready()
         self._was_ready = reason is None
         return reason

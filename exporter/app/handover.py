@@ -1,4 +1,4 @@
-"""What a target that a reload replaces leaves to the target that continues with a data source."""
+"""A data source between the target that a reload replaces and the target that continues with it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.polling.poller import SourceState
     from exporter.polling.queue import QueueEntry
+    from exporter.polling.source_state import SourceState
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A data source as the target of that name left it: what was polled of it, and when it is due."""
+    """A data source's state, its entry in the poll queue, and the name of the target that detached it."""
 
-    source: SourceState
+    state: SourceState
     entry: QueueEntry | None
     target: str

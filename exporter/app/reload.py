@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.app.admission import log_source
 from exporter.app.target_builder import build_target
 from exporter.aws import target_name
+from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ def build_changed(
 ) -> list[Target]:
     """Return the targets of a configuration: unchanged ones as they are, the others built but not yet started.
 
-    Raise ExporterError, with every current target untouched, where one cannot be built.
+    Raise ExporterError if one cannot be built; the current targets then continue.
     """
     by_name = {target.name: target for target in current}
     targets = []
@@ -76,11 +76,11 @@ def _detach(replaced: Iterable[Target], names: set[str], services: SharedService
 
 def _remove(handover: Handover, services: SharedServices) -> None:
     """Remove a source that no target continues with."""
-    source = handover.source.source
+    source = handover.state.source
     services.ownership.release(source.id, handover.target)
     if services.ownership.owner(source.id) is None:
         services.sources.remove(str(source.id))
-        log_source("data source removed", source)
+        logger.info("data source removed", **source_fields(source))
         services.store.save_source(str(source.id), None)
 
 

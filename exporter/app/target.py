@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.app.admission import log_source
+import structlog
+
 from exporter.status import TargetHealth
+from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
     from exporter.app.admission import SourceAdmission
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from exporter.discovery.loop import DiscoveryLoop
     from exporter.discovery.reconciler import Reconciler
     from exporter.domain.model import DataSource, IndexId, SourceId
-    from exporter.polling.poller import Poller
+    from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
     from exporter.target.location import TargetLocation
+
+logger = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +45,7 @@ class Target:
     reachability: Reachability
     rate_limiter: RateLimiter
     aws_client: AwsClient
-    poller: Poller
+    sources: WatchedSources
     workers: PollWorkers
     admission: SourceAdmission
     reconciler: Reconciler
@@ -57,14 +61,14 @@ class Target:
             self.services.ownership.claim(source.id, self.name)
 
     def restore(self, handovers: dict[SourceId, Handover]) -> None:
-        """Expose what the state and replaced targets know, as old as it is."""
+        """Publish all sources from the states of replaced targets, or else from the saved state."""
         self.admission.handovers = handovers
         self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
         self.location.restore(self.aws_client.role_account())
         saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name)}
         for source in self.named:
             if self.replaces and source.id not in handovers:
-                log_source("data source added", source)
+                logger.info("data source added", **source_fields(source))
             self.admission.admit(source, None, saved.get(source.id))
         self.reconciler.resume(self.replaces.reconciler if self.replaces else None)
         workers, rate = self.workers, self.rate_limiter.allowed_rate
@@ -83,13 +87,13 @@ class Target:
         self.discovery_loop.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait for polls and runs in progress, until a moment of the monotonic clock; then save when each poll was."""
+        """Wait for polls and runs in progress until a time on the monotonic clock, then save the times of polls."""
         self.workers.join(deadline)
         self.discovery_loop.join(deadline)
-        self.poller.save_poll_times()
+        self.sources.save_poll_times()
 
     def stop_and_detach(self) -> dict[SourceId, Handover]:
-        """Stop, and return what other targets may continue with; polls in progress have no effect any more."""
+        """Stop, and return the sources for other targets to continue with; polls in progress have no effect."""
         self.stop()
         return self.admission.detach()
 
@@ -102,16 +106,16 @@ class Target:
     # Health.
 
     def unhealthy(self) -> str | None:
-        """Return why polling or discovery is not working; None when both are."""
+        """Return why polling or discovery does not work; None if both do."""
         return self.workers.unhealthy() or self.discovery_loop.unhealthy()
 
     def unready(self) -> str | None:
-        """Return why the first pass has not ended; None when it has."""
+        """Return why the first pass has not ended; None once it has."""
         discovers = self.settings.target.discovery is not None
         return (self.discovery_loop.unready() if discovers else None) or self.workers.unready()
 
     def has_succeeded(self) -> bool:
-        """Return whether a poll has succeeded, or discovery found that there is nothing to poll."""
+        """Return whether a poll has succeeded, or discovery has found that the target has no data sources."""
         return self.workers.has_succeeded() or (self.discovery_loop.has_reached and self.workers.watched() == 0)
 
     def health(self) -> TargetHealth:

@@ -1,4 +1,4 @@
-"""Builds a target: makes its parts and connects them by constructor arguments."""
+"""Builds the parts of a target, and connects them by constructor arguments."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from exporter.domain.model import DataSource, SourceId
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
 from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.workers import Heartbeat, PollWorkers
 from exporter.providers.registry import make_provider
 from exporter.target.context import CredentialStatus, TargetContext
@@ -37,10 +38,10 @@ RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one r
 
 
 def build_target(settings: TargetSettings, services: SharedServices, replaces: Target | None = None) -> Target:
-    """Build a target; raise ExporterError where the configuration does not allow it.
+    """Build a target; raise ExporterError if its configuration cannot be used.
 
-    `replaces` is the target of the same name that this one takes over from: AWS's clock, the learned request rate and
-    the last outcome are kept.
+    `replaces` is the target of the same name that this one replaces. Its clock of AWS, its rate limiter and its
+    reachability are kept.
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
@@ -64,7 +65,8 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
     polls = PollRecorder(name, services.telemetry, passes, reachability)
-    poller = Poller(context, polls, settings.policy, filters.label_tags if filters else None)
+    sources = WatchedSources(context, settings.policy, filters.label_tags if filters else None)
+    poller = Poller(context, sources, polls, settings.policy)
     workers = PollWorkers(
         PollQueue(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, random),
         poller.poll,
@@ -72,16 +74,16 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         max_request_seconds=_max_request_seconds(aws_client.max_request_seconds, polling),
         host=host,
         heartbeat=heartbeat,
-        on_pass_end=lambda: _log_pass(passes, workers, poller, limiter),
+        on_pass_end=lambda: _log_pass(passes, workers, sources, limiter),
     )
     stopping = host.event()
-    admission = SourceAdmission(name, poller, workers, services.ownership, context.publisher, stopping)
+    admission = SourceAdmission(name, sources, workers, services.ownership, context.publisher, stopping)
     interval = config.discovery.interval if config.discovery else NAMED_ONLY_INTERVAL
     named = _named_sources(config, name)
     tags = TagCache(provider, host, interval, polling.requests_per_second)
     reconciler = Reconciler(context, admission, Scope(filters, named), tags)
-    discovery = DiscoveryRun(context, reconciler, poller, services.telemetry, aws_client.account, stopping)
-    location.changed = lambda: _publish_location(reachability.publish, poller.republish_all)
+    discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping)
+    location.changed = lambda: _publish_location(reachability.publish, sources.republish_all)
     return Target(
         name=name,
         settings=settings,
@@ -91,7 +93,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         reachability=reachability,
         rate_limiter=limiter,
         aws_client=aws_client,
-        poller=poller,
+        sources=sources,
         workers=workers,
         admission=admission,
         reconciler=reconciler,
@@ -102,14 +104,14 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
 
 
 def _max_request_seconds(of_attempts: float, polling: PollingConfig) -> float:
-    """Return the longest that a request may take: its attempts, the pauses between them, and its turn."""
+    """Return the longest that a request may take: all attempts, the pauses between them, and the rate limiter."""
     return of_attempts + RETRY_SLEEPS + 1 / polling.requests_per_second
 
 
-def _log_pass(passes: PassLog, workers: PollWorkers, poller: Poller, limiter: RateLimiter) -> None:
+def _log_pass(passes: PassLog, workers: PollWorkers, sources: WatchedSources, limiter: RateLimiter) -> None:
     passes.end_pass(
         data_sources=workers.watched(),
-        syncing=poller.syncing(),
+        syncing=sources.syncing(),
         lag_seconds=round(workers.lag(), 3),
         requests_per_second_allowed=round(limiter.allowed_rate(), 3),
     )

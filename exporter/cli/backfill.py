@@ -116,7 +116,7 @@ class _BackfillRun:
         self._now = max(self._now, target.aws_client.clock.now())
         if not target.discovery.is_complete and target.settings.target.discovery:
             self._report_missing(target, "discovery incomplete, data sources may be missing")
-        watched = target.poller.watched()
+        watched = target.sources.ids()
         for snapshot in snapshots:
             if str(snapshot.source.id) in watched and snapshot.poll_succeeded:
                 watched.remove(str(snapshot.source.id))

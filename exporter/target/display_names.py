@@ -1,4 +1,4 @@
-"""Display names, settled once: they are labels, and a label that changes begins another series."""
+"""Display names, resolved once and then saved: a label that changes would start another series."""
 
 from __future__ import annotations
 
@@ -19,80 +19,80 @@ logger = structlog.get_logger()
 
 
 class NameStore(Protocol):
-    """Where settled names survive, as `Store` keeps them."""
+    """Keeps resolved names across restarts, as `Store` does."""
 
     def name(self, key: str) -> str | None:
-        """Give a settled name."""
+        """Return a resolved name."""
 
     def save_name(self, key: str, name: str) -> None:
-        """Keep a name for good."""
+        """Save a name permanently."""
 
 
 class _PendingName:
-    """A name that is being asked for, and what came of it for all who wait."""
+    """A name that one thread is resolving, and the result for all threads that wait for it."""
 
-    def __init__(self, answered: Event) -> None:
-        self.answered = answered
-        self.answer: str | BaseException = ""
+    def __init__(self, done: Event) -> None:
+        self.done = done
+        self.result: str | BaseException = ""
 
     def wait(self) -> str:
-        """Give the name, or raise what asking for it raised."""
-        self.answered.wait()
-        if isinstance(self.answer, BaseException):
-            raise self.answer
-        return self.answer
+        """Return the name, or raise the exception that its request raised."""
+        self.done.wait()
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
 
 
 class DisplayNames:
-    """The settled display names of one target's applications, indexes and data sources; for any thread."""
+    """The resolved names of a target's applications, indexes and data sources; may be used from any thread."""
 
     def __init__(self, store: NameStore, host: Host) -> None:
         self._store = store
         self._host = host
         self._mutex = threading.Lock()
-        self._asking: dict[str, _PendingName] = {}
+        self._pending: dict[str, _PendingName] = {}
 
-    def application(self, application_id: str, ask: Callable[[], str]) -> str:
-        """Give an application's name; raises ProviderError where it cannot be settled now."""
-        return self._resolve(f"application/{application_id}", application_id, ask)
+    def application(self, application_id: str, request: Callable[[], str]) -> str:
+        """Return the name of an application; raise ProviderError if it cannot be resolved at the moment."""
+        return self._resolve(f"application/{application_id}", application_id, request)
 
-    def index(self, index: IndexId, ask: Callable[[], str]) -> str:
-        """Give an index's name; raises ProviderError where it cannot be settled now."""
-        return self._resolve(f"index/{index}", index.index_id, ask)
+    def index(self, index: IndexId, request: Callable[[], str]) -> str:
+        """Return the name of an index; raise ProviderError if it cannot be resolved at the moment."""
+        return self._resolve(f"index/{index}", index.index_id, request)
 
-    def data_source(self, source: SourceId, ask: Callable[[], str]) -> str:
-        """Give a data source's name; raises ProviderError where it cannot be settled now."""
-        return self._resolve(f"data_source/{source}", source.data_source_id, ask)
+    def data_source(self, source: SourceId, request: Callable[[], str]) -> str:
+        """Return the name of a data source; raise ProviderError if it cannot be resolved at the moment."""
+        return self._resolve(f"data_source/{source}", source.data_source_id, request)
 
     def resolved(self, source: SourceId) -> tuple[str | None, str | None]:
-        """Give the names of a data source's application and its own, as far as they are settled; asks nobody."""
+        """Return the saved names of a data source's application and of the source itself; it sends no request."""
         return self._store.name(f"application/{source.application_id}"), self._store.name(f"data_source/{source}")
 
-    def _resolve(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
-        """Settle one name; of many who want the same one at once, the first asks for all."""
+    def _resolve(self, key: str, identifier: str, request: Callable[[], str]) -> str:
+        """Resolve a name. Of several threads that need the same one, the first sends the request for all."""
         mine = _PendingName(self._host.event())
         with self._mutex:
-            question = self._asking.setdefault(key, mine)
-        if question is not mine:
-            return question.wait()
+            pending = self._pending.setdefault(key, mine)
+        if pending is not mine:
+            return pending.wait()
         try:
-            mine.answer = name = self._store.name(key) or self._ask(key, identifier, ask)
+            mine.result = name = self._store.name(key) or self._request(key, identifier, request)
         except BaseException as error:
-            mine.answer = error
+            mine.result = error
             raise
         finally:
             with self._mutex:
-                del self._asking[key]
-            mine.answered.set()
+                del self._pending[key]
+            mine.done.set()
         return name
 
-    def _ask(self, key: str, identifier: str, ask: Callable[[], str]) -> str:
+    def _request(self, key: str, identifier: str, request: Callable[[], str]) -> str:
         try:
-            name = ask()
+            name = request()
         except ProviderError as error:
             if not error.is_refusal:
                 raise
-            logger.warning("no display name to be had: using the id", id=identifier, error=str(error))
+            logger.warning("display name not available, using the id", id=identifier, error=str(error))
             name = identifier
         self._store.save_name(key, name)
         return name

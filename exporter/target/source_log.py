@@ -1,4 +1,4 @@
-"""How log lines identify a data source: the same fields wherever one is logged."""
+"""The fields that identify a data source in every log line about it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource, Names
 
 
-def source_fields(source: DataSource, names: Names | None = None) -> dict[str, str | None]:
-    """Return the log fields of a data source: its display names as far as they are resolved, and its id."""
-    application = names.application if names else source.application
-    name = names.data_source if names else source.name
-    return {"application": application, "data_source": name, "data_source_id": source.id.data_source_id}
+def source_fields(source: DataSource, names: Names | None = None) -> dict[str, str]:
+    """Return the log fields of a data source: target, id, and display names as far as they are known."""
+    fields = {
+        "target": source.target,
+        "application": names.application if names else source.application,
+        "data_source": names.data_source if names else source.name,
+        "data_source_id": source.id.data_source_id,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

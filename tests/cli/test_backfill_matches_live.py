@@ -14,6 +14,7 @@ from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, DataSource, Index
 from exporter.metrics import SourceFamilies
 from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
 from exporter.polling.poller import Poller
+from exporter.polling.watched_sources import WatchedSources
 from exporter.runtime import System
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
@@ -45,13 +46,15 @@ class LivePoller:
         provider = OneShotTarget(target, PollingConfig.model_validate({"requests_per_second": 1000})).provider
         self._publisher = RecordingPublisher()
         store = Store(MEMORY, lambda: None)
-        self._poller = Poller(make_context(provider, store, System(), self._publisher, target="test"), self, POLICY)
+        context = make_context(provider, store, System(), self._publisher, target="test")
+        watched = WatchedSources(context, POLICY)
+        self._poller = Poller(context, watched, self, POLICY)
         self._sources = []
         for application, index, simulated in service.fleet.data_sources():
             source = DataSource("test", SourceId(application.id, index.id, simulated.id))
             listed = provider.data_sources(IndexId(application.id, index.id)).items[simulated.id]
-            self._poller.watch(source)
-            self._poller.describe(source, index.name, listed)
+            watched.watch(source)
+            watched.describe(source.id, index.name, listed)
             self._sources.append(source)
 
     def scrape(self, now: float) -> dict[str, Samples]:

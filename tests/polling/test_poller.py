@@ -13,6 +13,7 @@ from exporter.domain.model import Description
 from exporter.errors import ProviderError, Reason
 from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from exporter.polling.poller import DESCRIPTION_RETRY, Poller
+from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage, Listing
 from exporter.store import MEMORY, Store
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
@@ -118,8 +119,14 @@ class Rig:
         self.source = make_source()
         self.publisher = RecordingPublisher()
         self.context = make_context(self.service, self.store, clock, self.publisher)
-        self.poller = Poller(self.context, self.report, POLICY)
-        self.poller.watch(self.source)
+        self.use_window(POLICY.window)
+        self.sources.watch(self.source)
+
+    def use_window(self, window: float) -> None:
+        """Replace the poller by one with another window, which watches no source."""
+        policy = replace(POLICY, window=window)
+        self.sources = WatchedSources(self.context, policy)
+        self.poller = Poller(self.context, self.sources, self.report, policy)
 
     def poll(self) -> SourceSnapshot | None:
         """Poll once and give what is shown then."""
@@ -151,6 +158,7 @@ def test_configured_names_win(clock: FakeClock) -> None:
     """AWS is not even asked."""
     rig = Rig(clock)
     rig.source = make_source(application="intranet", name="hr")
+    rig.sources.watch(rig.source)
     shown = rig.poll()
     assert shown
     assert (shown.names.application, shown.names.data_source) == ("intranet", "hr")
@@ -164,7 +172,7 @@ def test_where_names_are_refused_the_id_stands_in(rig: Rig) -> None:
         shown = rig.poll()
     assert shown
     assert shown.names.data_source == rig.source.id.data_source_id
-    assert [line["event"] for line in logs] == ["no display name to be had: using the id"] * 2
+    assert [line["event"] for line in logs] == ["display name not available, using the id"] * 2
 
 
 def test_until_names_are_settled_nothing_is_shown(rig: Rig) -> None:
@@ -210,7 +218,7 @@ def test_resting_writes_down_how_fresh_everything_is(rig: Rig, clock: FakeClock)
     rig.poll()
     rig.service.now = NOON + 600
     rig.poll()
-    rig.poller.save_poll_times()
+    rig.sources.save_poll_times()
     again = Rig(clock, rig.store)
     again.service.error = ProviderError(Reason.CONNECTION, "refused")
     shown = again.poll()
@@ -237,7 +245,7 @@ def test_a_page_that_cannot_be_made_takes_no_worker_down(rig: Rig) -> None:
         outcome = rig.poller.poll(rig.source)
     assert not outcome.succeeded
     assert rig.report.failures == [Reason.INTERNAL]
-    assert any("cannot be shown" in line["event"] for line in logs)
+    assert any("publishing the data source failed" in line["event"] for line in logs)
     rig.publisher.error = None
     shown = rig.poll()
     assert shown
@@ -251,9 +259,8 @@ def test_changed_buckets_are_said(rig: Rig) -> None:
     rig.service.now = NOON + 120
     rig.poll()
     with capture_logs() as logs:
-        again = Poller(rig.context, rig.report, replace(POLICY, duration_buckets=(1.0,)))
-        again.watch(rig.source)
-    assert [line["event"] for line in logs] == ["duration buckets were changed: their histograms begin anew"]
+        WatchedSources(rig.context, replace(POLICY, duration_buckets=(1.0,))).watch(rig.source)
+    assert [line["event"] for line in logs] == ["duration buckets changed, histograms start over"]
 
 
 def test_what_was_shown_is_kept(rig: Rig) -> None:
@@ -353,19 +360,19 @@ def listed(**changes: Any) -> Description:
 
 def test_a_source_is_described_once_and_again_when_it_was_updated(rig: Rig) -> None:
     """A listing that says nothing new costs no request; its status is shown all the same."""
-    rig.poller.describe(rig.source, "main", listed())
+    rig.sources.describe(rig.source.id, "main", listed())
     shown = rig.poll()
     assert shown
     assert shown.description
     assert (shown.index, shown.description.schedule) == ("main", "cron(0 3 * * ? *)")
-    rig.poller.describe(rig.source, "main", listed(status="UPDATING"))
+    rig.sources.describe(rig.source.id, "main", listed(status="UPDATING"))
     assert rig.publisher.sources[-1].description
     assert rig.publisher.sources[-1].description.status == "UPDATING"
     assert rig.publisher.sources[-1].description.schedule == "cron(0 3 * * ? *)"
     rig.poll()
     assert rig.service.asked.count("data source") == 1
     rig.service.description = replace(rig.service.description, schedule="", updated=2.0)
-    rig.poller.describe(rig.source, "main", listed(updated=2.0))
+    rig.sources.describe(rig.source.id, "main", listed(updated=2.0))
     shown = rig.poll()
     assert shown
     assert shown.description
@@ -379,19 +386,19 @@ def test_nothing_is_said_of_a_source_before_all_of_it_is_known(rig: Rig) -> None
     shown = rig.poll()
     assert shown
     assert shown.description is None
-    rig.poller.describe(rig.source, "main", None)
+    rig.sources.describe(rig.source.id, "main", None)
     assert rig.publisher.sources[-1].description
 
 
 def test_a_refused_description_costs_a_request_every_quarter_of_an_hour(rig: Rig, clock: FakeClock) -> None:
     """What the listing says is shown without the schedule, polls go on, and somebody is told."""
     rig.service.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
-    rig.poller.describe(rig.source, "main", listed())
+    rig.sources.describe(rig.source.id, "main", listed())
     shown = rig.poll()
     assert shown
     assert shown.description
     assert (shown.poll_succeeded, shown.description.status, shown.description.schedule) == (True, "ACTIVE", None)
-    assert rig.poller.undescribed() == 1
+    assert rig.sources.undescribed() == 1
     rig.poll()
     assert rig.service.asked.count("data source") == 1
     clock.advance(DESCRIPTION_RETRY)
@@ -400,16 +407,16 @@ def test_a_refused_description_costs_a_request_every_quarter_of_an_hour(rig: Rig
     assert shown
     assert shown.description
     assert shown.description.schedule == "cron(0 3 * * ? *)"
-    assert rig.poller.undescribed() == 0
+    assert rig.sources.undescribed() == 0
 
 
 def test_a_description_survives_a_restart(rig: Rig, clock: FakeClock) -> None:
     """So that nothing is asked again, and the series are there before the first poll works."""
-    rig.poller.describe(rig.source, "main", listed())
+    rig.sources.describe(rig.source.id, "main", listed())
     before = rig.poll()
     again = Rig(clock, rig.store)
     (known,) = rig.store.saved_sources("production")
-    again.poller.watch(rig.source, known=known)
+    again.sources.watch(rig.source, saved=known)
     again.service.error = ProviderError(Reason.CONNECTION, "down")
     shown = again.poll()
     assert before
@@ -423,8 +430,8 @@ def test_a_page_that_cannot_be_made_stops_no_discovery(rig: Rig) -> None:
     rig.poll()
     rig.publisher.error = UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
     with capture_logs() as logs:
-        rig.poller.describe(rig.source, "main", listed(type="S4"))
-        rig.poller.republish_all()
+        rig.sources.describe(rig.source.id, "main", listed(type="S4"))
+        rig.sources.republish_all()
     assert [line["log_level"] for line in logs] == ["error", "error"]
 
 
@@ -433,9 +440,9 @@ def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
     rig.poll()
     shown = len(rig.publisher.sources)
     rig.service.error = ProviderError(Reason.TIMEOUT, "slow")
-    rig.poller.unwatch(rig.source.id)
+    rig.sources.unwatch(rig.source.id)
     rig.poll()
-    rig.poller.republish_all()
+    rig.sources.republish_all()
     assert len(rig.publisher.sources) == shown
     assert rig.store.saved_sources("production") == []
 
@@ -443,10 +450,10 @@ def test_what_is_let_go_of_shows_nothing_any_more(rig: Rig) -> None:
 def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: FakeClock) -> None:
     """Jobs that ended since are counted by its first poll, with all their documents; older ones are history."""
     rig = Rig(clock)
-    rig.poller.watch(rig.source, since=NOON)
+    rig.sources.watch(rig.source, since=NOON)
     assert rig.poller.poll(rig.source).succeeded
     rig = Rig(clock)
-    rig.poller.watch(rig.source, since=NOON - HOUR)
+    rig.sources.watch(rig.source, since=NOON - HOUR)
     rig.service.jobs = [
         make_job("new", started=NOON - 1800, lasted=60, added=5),
         make_job("over", started=NOON - 7200, lasted=60, added=7),
@@ -462,7 +469,7 @@ def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: Fak
 def test_credentials_that_do_not_work_are_said_once_for_all_sources(rig: Rig) -> None:
     """And once that they work again."""
     other = make_source(2)
-    rig.poller.watch(other)
+    rig.sources.watch(other)
     rig.service.error = ProviderError(Reason.CREDENTIALS, "expired")
     with capture_logs() as logs:
         for source in (rig.source, other, rig.source):
@@ -481,8 +488,8 @@ def test_a_poll_under_way_when_another_takes_over_comes_to_nothing(rig: Rig, clo
     heir = Rig(clock, rig.store)
 
     def taken_over_while_reading(*_: object, **__: object) -> Iterator[JobPage]:
-        (left,) = rig.poller.detach()
-        heir.poller.adopt(rig.source, left)
+        (left,) = rig.sources.detach()
+        heir.sources.adopt(rig.source, left)
         heir.service.now = NOON + 600
         heir.service.jobs = [make_job("a", "SUCCEEDED", started=NOON + 1, lasted=500, added=9)]
         heir.poll()
@@ -505,9 +512,9 @@ def test_a_wider_window_is_read_back_at_once(rig: Rig, clock: FakeClock) -> None
     rig.poll()
     for window, since in ((POLICY.window, True), (POLICY.window * 2, False)):
         heir = Rig(clock, rig.store)
-        heir.poller = Poller(heir.context, heir.report, replace(POLICY, window=window))
-        (left,) = rig.poller.detach()
-        heir.poller.adopt(rig.source, left)
+        heir.use_window(window)
+        (left,) = rig.sources.detach()
+        heir.sources.adopt(rig.source, left)
         heir.service.jobs = rig.service.jobs
         heir.poll()
         assert ("since None" not in heir.service.asked[0]) is since

@@ -25,6 +25,7 @@ from exporter.metrics.families import optional_sample
 from exporter.polling import lookback
 from exporter.polling.poller import Poller
 from exporter.polling.queue import PollQueue
+from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import Listing
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.store import Store, codec
@@ -155,10 +156,10 @@ def removes_sources_that_are_not_found(patch: pytest.MonkeyPatch) -> None:
     """Remove a data source from the page when a poll fails with 404."""
     original: Any = Poller._fail
 
-    def fail(self: Any, source: Any, state: Any, error: Any) -> None:
-        original(self, source, state, error)
+    def fail(self: Any, state: Any, error: Any) -> None:
+        original(self, state, error)
         if error.reason is Reason.NOT_FOUND:
-            self._context.publisher.remove_source(source.id)
+            self._context.publisher.remove_source(state.source.id)
 
     patch.setattr(Poller, "_fail", fail)
 
@@ -167,24 +168,24 @@ def reports_failed_polls_as_successful(patch: pytest.MonkeyPatch) -> None:
     """Expose a failed poll as a successful one."""
     original: Any = Poller._fail
 
-    def fail(self: Any, source: Any, state: Any, error: Any) -> None:
-        original(self, source, state, error)
+    def fail(self: Any, state: Any, error: Any) -> None:
+        original(self, state, error)
         state.failing = None
-        self._publish_safely(source, state)
+        self._sources.publish_safely(state)
 
     patch.setattr(Poller, "_fail", fail)
 
 
 def uses_the_hosts_clock_for_polls(patch: pytest.MonkeyPatch) -> None:
     """Expose the time of a poll by the host's clock, which may be wrong by hours."""
-    original: Any = Poller._save_and_publish
+    original: Any = WatchedSources.publish
 
-    def save_and_publish(self: Any, source: Any, state: Any) -> None:
+    def publish(self: Any, state: Any) -> None:
         if state.polled_at is not None and state.was_polled:
-            state.polled_at = self._clock.time()
-        original(self, source, state)
+            state.polled_at = self._context.clock.time()
+        original(self, state)
 
-    patch.setattr(Poller, "_save_and_publish", save_and_publish)
+    patch.setattr(WatchedSources, "publish", publish)
 
 
 def drops_sources_that_fail_often(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,70 @@
+"""The state of one data source between polls."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.polling.description import DescriptionState
+from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.target.source_log import source_fields
+
+if TYPE_CHECKING:
+    from exporter.domain.model import DataSource, Names, SourceId
+    from exporter.domain.snapshots import SavedSource
+    from exporter.domain.source_history import SourceHistory
+    from exporter.errors import Reason
+
+logger = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class SourceState:
+    """The state of a data source between polls.
+
+    `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
+    the last successful poll on AWS's clock, and `failing` is why the last poll failed. `warned` has the warnings that
+    were logged, and `saved` is what the state file has of the source besides its history.
+
+    One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
+    while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
+    newer one. A poll does not hold it during its requests, so a slow response blocks neither discovery nor a reload.
+    """
+
+    source: DataSource
+    history: SourceHistory | None
+    window: float
+    reread_period: int | None
+    names: Names | None = None
+    was_polled: bool = False
+    failing: Reason | None = None
+    polled_at: float | None = None
+    warned: set[str] = field(default_factory=set)
+    description: DescriptionState = field(default_factory=DescriptionState)
+    saved: SavedSource | None = None
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether a sync was in progress at the last poll."""
+        return bool(self.history and self.history.jobs_in_progress())
+
+    @property
+    def logger(self) -> structlog.stdlib.BoundLogger:
+        """A logger whose lines identify the source."""
+        bound: structlog.stdlib.BoundLogger = logger.bind(**source_fields(self.source, self.names))
+        return bound
+
+
+def reread_period(source: SourceId, now: float) -> int:
+    """Return the number of the period at a time on AWS's clock; each period has one full read.
+
+    A period is FULL_REREAD_INTERVAL long. Its start depends on the id of the source, so that sources are not all due at
+    once. It does not depend on when the exporter started, so that restarts do not postpone the reread again and again.
+    """
+    offset = zlib.crc32(str(source).encode()) / 2**32
+    return int(now / FULL_REREAD_INTERVAL + offset)

@@ -1,0 +1,204 @@
+"""The data sources that a target watches, and the publishing of their snapshots."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.domain.history import rebucket
+from exporter.domain.model import Names
+from exporter.domain.snapshots import SavedSource, SourceSnapshot
+from exporter.domain.source_history import SourceHistory
+from exporter.polling.description import DescriptionState
+from exporter.polling.source_state import SourceState, reread_period
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.domain.history import CountingPolicy
+    from exporter.domain.model import DataSource, Description, SourceId
+    from exporter.target.context import TargetContext
+
+Tags = tuple[tuple[str, str], ...]
+
+
+class WatchedSources:
+    """The states of one target's data sources; may be used from any thread.
+
+    Invariant: only a state that is in here is saved and published. `unwatch` and `detach` take it out, and a poll that
+    is still in progress then has no effect.
+    """
+
+    def __init__(
+        self, context: TargetContext, policy: CountingPolicy, label_tags: Callable[[Tags], Tags] | None = None
+    ) -> None:
+        """Start empty; `label_tags` selects the tags that are published as labels, and without it all are."""
+        self._context = context
+        self._policy = policy
+        self._label_tags = label_tags
+        self._states: dict[str, SourceState] = {}
+
+    def watch(self, source: DataSource, since: float | None = None, saved: SavedSource | None = None) -> None:
+        """Start to watch a source from its saved state, and publish it.
+
+        Its jobs count from `since` if that is before its first poll. `saved` is how the source was last found.
+        """
+        saved_history = history = self._context.store.history(str(source.id))
+        if history is None and since is not None:
+            history = SourceHistory(watched_since=since, as_of=since)
+        state = SourceState(
+            source=source,
+            history=history,
+            window=self._policy.window,
+            reread_period=reread_period(source.id, saved_history.as_of) if saved_history else None,
+            # A poll succeeded at that time, although it may not be the last one. It makes stale values visible at once.
+            polled_at=saved_history.as_of if saved_history else None,
+            description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
+        )
+        self._start(state)
+
+    def adopt(self, source: DataSource, detached: SourceState) -> None:
+        """Continue with a source that another target has detached, and publish it; it may have other names here."""
+        # A wider window reaches jobs that were not read yet, so the next poll reads in full.
+        is_wider = self._policy.window > detached.window
+        state = replace(
+            detached,
+            source=source,
+            window=self._policy.window,
+            reread_period=None if is_wider else detached.reread_period,
+            mutex=threading.Lock(),
+        )
+        self._start(state)
+
+    def _start(self, state: SourceState) -> None:
+        state.names = self._known_names(state.source)
+        before = state.history
+        state.history = rebucket(before, self._policy) if before else None
+        if state.history is not before:
+            state.logger.warning("duration buckets changed, histograms start over")
+        self._states[str(state.source.id)] = state
+        self.publish_safely(state)
+
+    def _known_names(self, source: DataSource) -> Names | None:
+        """Return the configured or saved display names; None if one of them has never been resolved."""
+        application, name = self._context.names.resolved(source.id)
+        application, name = source.application or application, source.name or name
+        return Names(application, name) if application and name else None
+
+    def detach(self) -> list[SourceState]:
+        """Stop watching all sources, and return their states for the targets that continue with them."""
+        detached = []
+        for key, state in list(self._states.items()):
+            with state.mutex:
+                if self._states.pop(key, None):
+                    detached.append(state)
+        return detached
+
+    def unwatch(self, source: SourceId) -> bool:
+        """Stop watching a source, and delete how it was found; return False if it is not watched any more."""
+        state = self.get(source)
+        if state is None:
+            return False
+        with state.mutex:
+            if self._states.pop(str(source), None) is None:
+                return False  # it was detached meanwhile, and another target continues with it
+            self._context.store.save_source(str(source), None)
+        return True
+
+    def get(self, source: SourceId) -> SourceState | None:
+        """Return the state of a source; None if it is not watched."""
+        return self._states.get(str(source))
+
+    def has(self, state: SourceState) -> bool:
+        """Return whether this is still the state of its source. The result is valid while the caller has its mutex."""
+        return self._states.get(str(state.source.id)) is state
+
+    def ids(self) -> set[str]:
+        """Return the ids of all sources, in the form of the keys in the state file."""
+        return set(self._states)
+
+    def is_syncing(self, source: SourceId) -> bool:
+        """Return whether a sync was in progress when a source was last polled."""
+        state = self.get(source)
+        return state is not None and state.is_syncing
+
+    def syncing(self) -> int:
+        """Return the number of sources with a sync in progress when they were last polled."""
+        return sum(state.is_syncing for state in list(self._states.values()))
+
+    def undescribed(self) -> int:
+        """Return the number of sources for which the last GetDataSource failed."""
+        return sum(state.description.last_error is not None for state in list(self._states.values()))
+
+    def describe(self, source: SourceId, index: str, listed: Description | None) -> None:
+        """Store what a listing reports of a source, and publish changes. None means that the listing has failed.
+
+        `index` is the resolved name of the source's index.
+        """
+        state = self.get(source)
+        if state is None:
+            return
+        with state.mutex:
+            before = state.description
+            state.description = before.with_listing(index, listed)
+            if state.description != before:
+                self.publish_safely(state)
+
+    def republish_all(self) -> None:
+        """Publish every source again, after a change of something that all have in common."""
+        for state in list(self._states.values()):
+            with state.mutex:
+                self.publish_safely(state)
+
+    def save_poll_times(self) -> None:
+        """Save the time of each source's last successful poll, which polls without news do not save."""
+        states = ((key, state.history, state.polled_at) for key, state in list(self._states.items()))
+        histories = {
+            key: replace(history, as_of=polled_at)
+            for key, history, polled_at in states
+            if history and polled_at and polled_at > history.as_of
+        }
+        self._context.store.commit(histories)
+
+    def publish(self, state: SourceState) -> None:
+        """Save how a source was found, and publish its snapshot; the caller holds the mutex of the state.
+
+        A source without display names is not published yet. Its series would get other labels as soon as the names are
+        resolved, which Prometheus treats as other series.
+        """
+        if state.names is None or not self.has(state):
+            return
+        self._save(state, state.names)
+        self._context.publisher.publish_source(self._snapshot(state, state.names))
+
+    def publish_safely(self, state: SourceState) -> None:
+        """Publish a source, and log an unexpected exception instead of raising it."""
+        try:
+            self.publish(state)
+        except Exception:
+            state.logger.exception("publishing the data source failed with an unexpected exception")
+
+    def _save(self, state: SourceState, names: Names) -> None:
+        if state.description.latest is None:
+            return
+        named = replace(state.source, application=names.application, name=names.data_source)
+        saved = SavedSource(named, state.description.index, state.description.latest)
+        if saved != state.saved:
+            self._context.store.save_source(str(state.source.id), saved)
+            state.saved = saved
+
+    def _snapshot(self, state: SourceState, names: Names) -> SourceSnapshot:
+        description = state.description.resolved
+        if description and self._label_tags:
+            description = replace(description, tags=self._label_tags(description.tags))
+        return SourceSnapshot(
+            source=state.source,
+            names=names,
+            history=state.history if state.polled_at is not None else None,
+            poll_succeeded=state.failing is None if state.was_polled else None,
+            polled_at=state.polled_at,
+            index=state.description.index,
+            description=description,
+            location=self._context.location.current,
+        )
