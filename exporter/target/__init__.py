@@ -1,1 +1,1 @@
-"""What polling and discovery of one target share."""
+"""The context that polling and discovery of one target share."""

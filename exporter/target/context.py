@@ -1,4 +1,4 @@
-"""What the poller and the reconciler of one target share."""
+"""The context that the poller and the reconciler of one target share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = structlog.get_logger()
 
 
 class StateStore(Protocol):
-    """Where the state of a target survives a restart, as `Store` keeps it."""
+    """Keeps the state of data sources across restarts, as `Store` does."""
 
     def history(self, key: str) -> SourceHistory | None:
         """Return a source's history."""
@@ -33,20 +33,20 @@ class StateStore(Protocol):
         """Write histories, by source."""
 
     def saved_sources(self, target: str) -> list[SavedSource]:
-        """Return a target's sources as they were last found."""
+        """Return the sources of a target as they were last found."""
 
-    def save_source(self, key: str, known: SavedSource | None) -> None:
+    def save_source(self, key: str, saved: SavedSource | None) -> None:
         """Save how a source was found; None deletes the entry."""
 
     def watched_since(self, target: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""
 
-    def save_watched_since(self, target: str, moment: float) -> None:
+    def save_watched_since(self, target: str, time: float) -> None:
         """Save when a target was first watched."""
 
 
 class CredentialStatus:
-    """Whether AWS accepts the target's credentials; a change is logged once, whichever poll or run sees it first."""
+    """Whether AWS accepts the credentials of a target; a change is logged once for all its data sources."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -70,7 +70,7 @@ class CredentialStatus:
 
 @dataclass(frozen=True, slots=True)
 class TargetContext:
-    """A target's name, its provider, its state, its clocks, and where its snapshots go."""
+    """The name of a target, and the services that its polls and discovery runs use."""
 
     target: str
     provider: Provider

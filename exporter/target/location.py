@@ -1,4 +1,4 @@
-"""Which AWS account a target is, asked of STS once and remembered in the state."""
+"""The AWS account and region of a target; the account is requested from STS once, and saved."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ logger = structlog.get_logger()
 
 
 class AccountStore(Protocol):
-    """Where the account of a target is remembered, as `Store` does."""
+    """Keeps the account of a target across restarts, as `Store` does."""
 
     def account(self, target: str) -> str | None:
         """Return the account that the target had last."""
 
     def save_account(self, target: str, account: str) -> None:
-        """Remember the account of the target."""
+        """Save the account of the target."""
 
 
 class TargetLocation:
-    """A target's account and region; unknown until the configuration, the state or STS has named the account."""
+    """The account and region of a target; None until the configuration, the state or STS has the account."""
 
     def __init__(self, target: str, region: str, store: AccountStore) -> None:
         self._target = target
@@ -39,32 +39,32 @@ class TargetLocation:
 
     @property
     def account(self) -> str | None:
-        """The target's account; None where it is not known."""
+        """The account of the target; None if it is not known."""
         return (self.current.account or None) if self.current else None
 
     def restore(self, role_account: str | None) -> None:
-        """Start from the account of the role that is assumed, or from the account that the state remembers."""
+        """Start with the account of the role that is assumed, or else with the saved account."""
         account = role_account or self._store.account(self._target)
         self.current = Location(account, self.region) if account else None
 
-    def confirm(self, ask: Callable[[], str]) -> None:
-        """Ask for the account once. If STS does not respond, continue with the remembered one, or without."""
+    def confirm(self, request_account: Callable[[], str]) -> None:
+        """Request the account once. If STS does not respond, continue with the saved one, or without."""
         if self._is_confirmed:
             return
         before = self.current
-        self.current = Location(self._ask(ask), self.region)
+        self.current = Location(self._account(request_account), self.region)
         if self.current != before:
             self.changed()
 
-    def _ask(self, ask: Callable[[], str]) -> str:
+    def _account(self, request_account: Callable[[], str]) -> str:
         try:
-            account = ask()
+            account = request_account()
         except ProviderError as error:
-            remembered = self._store.account(self._target) or ""
+            saved = self._store.account(self._target) or ""
             if self.current is None:
                 message = "account id not available from STS"
-                logger.info(message, target=self._target, used_instead=remembered, error=str(error))
-            return remembered
+                logger.info(message, target=self._target, used_instead=saved, error=str(error))
+            return saved
         self._is_confirmed = True
         self._store.save_account(self._target, account)
         return account

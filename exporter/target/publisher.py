@@ -1,4 +1,4 @@
-"""The way from the write half to the read half: complete snapshots, published by whoever makes them."""
+"""The interface between the write half and the read half: complete snapshots are published through it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SnapshotPublisher(Protocol):
-    """Where the poller and the reconciler publish complete snapshots."""
+    """Publishes the complete snapshots of the poller and the reconciler."""
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
         """Replace what is exposed of a data source."""
@@ -28,7 +28,7 @@ class SnapshotPublisher(Protocol):
 
 
 class CachePublisher:
-    """Publishes one target's snapshots to the exposition caches, each with the clock of the target's service."""
+    """Publishes the snapshots of one target to the exposition caches, each with the clock of its service."""
 
     def __init__(
         self,
