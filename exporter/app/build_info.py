@@ -1,4 +1,4 @@
-"""Which build this is."""
+"""The source revision of the running build."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from importlib.resources import files
 
 
 def revision() -> str:
-    """Give the revision that the build was told of (`exporter/REVISION`); a working tree was told of none."""
-    told = files("exporter") / "REVISION"
-    return told.read_text().strip() if told.is_file() else "unknown"
+    """Return the source revision that the build wrote to `exporter/REVISION`; "unknown" in a working tree."""
+    path = files("exporter") / "REVISION"
+    return path.read_text().strip() if path.is_file() else "unknown"

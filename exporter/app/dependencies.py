@@ -1,4 +1,4 @@
-"""What every target gets: the services that all targets share, and what a simulation replaces."""
+"""The services that all targets share, and the parts of the program that a simulation replaces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a simulation replaces: the host, the AWS client, the state file, the exposition cache, and randomness."""
+    """The parts that a simulation replaces: host, AWS client, state file, exposition cache, and randomness."""
 
     host: Host = field(default_factory=System)
     connect: Callable[..., AwsClient] = AwsClient
@@ -33,7 +33,7 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class SharedServices:
-    """What all targets have in common."""
+    """The services that all targets share."""
 
     sources: ExpositionCache[SourceSnapshot]
     indexes: ExpositionCache[IndexSnapshot]

@@ -1,4 +1,4 @@
-"""What a target records of its requests and of its polls: telemetry, the log of passes, and reachability."""
+"""Record the requests and polls of a target in telemetry, in the log of passes, and in its reachability."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class RequestRecorder:
-    """Holds each HTTP attempt back until the rate limiter allows it, and records what it resulted in."""
+    """Delays each HTTP attempt until the rate limiter allows it, and records its result."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (each records in another place)
+    def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
         target: str,
         rate_limiter: RateLimiter,
@@ -73,7 +73,11 @@ class PollRecorder:
         self._passes.count("jobs_ended", f"jobs_{job.status.lower()}")
 
     def failed(self, reason: Reason) -> None:
-        """Count a failed poll. Without credentials no request was sent that could tell that the target is down."""
+        """Count a failed poll.
+
+        A poll without credentials sends no request. So it reports the target as down itself, with the last error of a
+        request if there is one.
+        """
         self._telemetry.count_poll_failure(self._target, reason)
         self._passes.count("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:

@@ -1,4 +1,4 @@
-"""Which target polls which data source, where two see the same."""
+"""The target that polls a data source if several targets have found it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class SourceOwnership:
         self._owners: dict[SourceId, str] = {}
 
     def claim(self, source: SourceId, target: str) -> str:
-        """Claim a source for a target, and give the target that has it."""
+        """Claim a source for a target, and return the target that owns it."""
         with self._mutex:
             return self._owners.setdefault(source, target)
 
     def owner(self, source: SourceId) -> str | None:
-        """Give the target that has a source."""
+        """Return the target that owns a source."""
         with self._mutex:
             return self._owners.get(source)
 
     def release(self, source: SourceId, target: str) -> None:
-        """Give a source back."""
+        """Release a source, if the target owns it."""
         with self._mutex:
             if self._owners.get(source) == target:
                 del self._owners[source]

@@ -1,4 +1,4 @@
-"""Whether a target responds to requests and authorises them, for telemetry and the status page."""
+"""Whether AWS responds to the requests of a target and authorizes them, for telemetry and the status page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Reachability:
     def __init__(
         self, target: str, telemetry: Telemetry, location: TargetLocation, before: Reachability | None
     ) -> None:
-        """Continue from the target that this one replaces, if there is one."""
+        """Continue with the reachability `before`, if this target replaces another."""
         self._target = target
         self._telemetry = telemetry
         self._location = location
@@ -23,15 +23,15 @@ class Reachability:
         self.last_error = ""
 
     def report_up(self) -> None:
-        """Record that a request was answered and authorised."""
+        """Record that AWS responded to a request and authorized it."""
         self._update(is_up=True, error="")
 
     def report_down(self, error: str) -> None:
-        """Record that a request was refused, or not answered, and why."""
+        """Record why a request was denied, or failed without a response."""
         self._update(is_up=False, error=error)
 
     def publish(self) -> None:
-        """Set the target's gauge, once both the location and an outcome are known."""
+        """Set the gauge of the target, once its location and the outcome of a request are known."""
         if self._location.current and self.is_up is not None:
             self._telemetry.set_target_up(self._target, self._location.current, up=self.is_up)
 

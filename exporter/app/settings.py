@@ -1,4 +1,4 @@
-"""What targets, metrics and the status page need of the configuration, derived in one place."""
+"""The settings of targets, metrics and the status page, derived from the configuration in one place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STALE_AFTER = 1800.0  # seconds, as in the alert QBusinessDataStale; or two poll
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """Everything of the configuration that determines one target; a target is rebuilt only when this changes."""
+    """All settings of one target; a reload rebuilds a target only if they change."""
 
     target: TargetConfig
     polling: PollingConfig
@@ -26,7 +26,7 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The configuration as the rest of the program uses it."""
+    """The configuration in the form that the rest of the program uses."""
 
     targets: tuple[TargetSettings, ...]
     policy: CountingPolicy
