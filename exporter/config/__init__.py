@@ -3,7 +3,6 @@
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import Loaded, default, load, parse
 from exporter.config.models import (
-    DEFAULT_OBJECTIVE,
     Config,
     DataSourceConfig,
     DiscoveryConfig,
@@ -22,7 +21,6 @@ from exporter.config.web_types import canonical as canonical_san
 from exporter.config.writer import FoundSource, FoundTarget, write
 
 __all__ = [
-    "DEFAULT_OBJECTIVE",
     "LABEL_NAME",
     "Config",
     "DataSourceConfig",

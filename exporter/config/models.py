@@ -166,12 +166,6 @@ class ObjectiveConfig(Section):
     )
 
 
-DEFAULT_OBJECTIVE = ObjectiveConfig.model_validate(
-    {"max_duration": "1d", "max_failed_ratio": 0.05, "min_documents_scanned": 1},
-)
-"""The thresholds that an objective does not set. The default of max_success_age depends on the schedule."""
-
-
 class StateConfig(Section):
     """Storage of the state, which keeps counters across restarts."""
 

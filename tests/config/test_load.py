@@ -17,13 +17,18 @@ from pydantic import BaseModel, ValidationError
 
 from exporter import config
 from exporter.config import (
-    DEFAULT_OBJECTIVE,
     Config,
     DataSourceConfig,
     DiscoveryConfig,
+    ObjectiveConfig,
     ObjectiveMatch,
     format_duration,
     parse_duration,
+)
+from exporter.domain.objectives import (
+    DEFAULT_MAX_DURATION,
+    DEFAULT_MAX_FAILED_RATIO,
+    DEFAULT_MIN_DOCUMENTS_SCANNED,
 )
 from exporter.errors import ConfigError
 from tests.support.invalid_configs import invalid_configs
@@ -272,11 +277,18 @@ def test_a_configuration_is_immutable() -> None:
     assert hash(config.load(GOOD).config) == hash(config.load(GOOD).config)
 
 
-def test_the_default_objective_sets_every_threshold_but_one() -> None:
-    """The maximum age of a success depends on the schedule."""
-    default = DEFAULT_OBJECTIVE
-    limits = (default.max_success_age, default.max_duration, default.max_failed_ratio, default.min_documents_scanned)
-    assert limits == (None, 86400, 0.05, 1)
+def test_the_descriptions_of_objectives_state_the_default_thresholds() -> None:
+    """The defaults are declared with the objectives, and an objective that does not set a threshold has None."""
+    defaults = {
+        "max_duration": format_duration(DEFAULT_MAX_DURATION),
+        "max_failed_ratio": DEFAULT_MAX_FAILED_RATIO,
+        "min_documents_scanned": DEFAULT_MIN_DOCUMENTS_SCANNED,
+    }
+    for name, default in defaults.items():
+        field = ObjectiveConfig.model_fields[name]
+        assert field.description
+        assert field.description.endswith(f"default: {default}.")
+        assert field.default is None
 
 
 @pytest.mark.parametrize(
