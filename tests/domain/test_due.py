@@ -1,4 +1,4 @@
-"""When a sync is due: by the schedule, and only for what has ever been synced."""
+"""Whether a sync is due: according to the schedule, and only for sources that were synced before."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from exporter.domain.source_history import PollData, SourceHistory
 from tests.support.builders import HOUR, POLICY, make_job
 
 MIDNIGHT = 1_790_035_200.0  # 00:00 UTC
+DAY = 24 * HOUR
 DAILY = "cron(0 0 * * ? *)"
 
 
-def history(*started: float) -> SourceHistory:
-    """Build a history of jobs that started at moments."""
-    jobs = tuple(make_job(f"job-{n}", started=at, lasted=60) for n, at in enumerate(started))
+def history_of(*starts: float) -> SourceHistory:
+    """Build a history of jobs that started at these times."""
+    jobs = tuple(make_job(f"job-{n}", started=start, lasted=60) for n, start in enumerate(starts))
     return fold(None, PollData(jobs, MIDNIGHT, MIDNIGHT), POLICY)
 
 
 @pytest.mark.parametrize(
-    ("now", "jobs", "due"),
+    ("now", "starts", "is_due"),
     [
-        (MIDNIGHT - 1, [MIDNIGHT - 86400], False),
-        (MIDNIGHT, [MIDNIGHT - 86400], True),
-        (MIDNIGHT + 600, [MIDNIGHT - 86400], True),
-        (MIDNIGHT + 600, [MIDNIGHT - 86400, MIDNIGHT + 120], False),
-        (MIDNIGHT + 600, [MIDNIGHT - 5], False),  # a little early is early by our clock, not by its own
-        (MIDNIGHT + 600, [MIDNIGHT - HOUR], True),  # somebody synced it by hand before
-        (MIDNIGHT + 2 * HOUR, [MIDNIGHT - 86400], False),  # it will not come any more
-        (MIDNIGHT + 600, [], False),  # never synced: a schedule does nothing yet
+        (MIDNIGHT - 1, [MIDNIGHT - DAY], False),
+        (MIDNIGHT, [MIDNIGHT - DAY], True),
+        (MIDNIGHT + 600, [MIDNIGHT - DAY], True),
+        (MIDNIGHT + 600, [MIDNIGHT - DAY, MIDNIGHT + 120], False),
+        (MIDNIGHT + 600, [MIDNIGHT - 5], False),  # early within the precision of the schedule
+        (MIDNIGHT + 600, [MIDNIGHT - HOUR], True),  # started by hand, an hour before the firing
+        (MIDNIGHT + 2 * HOUR, [MIDNIGHT - DAY], False),  # the period in which it is due is over
+        (MIDNIGHT + 600, [], False),  # never synced: AWS ignores the schedule until the first sync
     ],
 )
-def test_a_sync_is_due_from_its_firing_until_it_was_seen_to_start(now: float, jobs: list[float], *, due: bool) -> None:
-    """For an hour at most."""
-    assert expectation(DAILY, history(*jobs), now).is_due is due
+def test_a_sync_is_due_for_an_hour_after_its_firing(now: float, starts: list[float], *, is_due: bool) -> None:
+    """It is not due any more as soon as it was seen to start."""
+    assert expectation(DAILY, history_of(*starts), now).is_due is is_due
 
 
-def test_it_tells_when_the_schedule_fires_next() -> None:
-    """Which for a source that was never synced, or is synced on demand, is never."""
+def test_the_time_until_the_next_firing_is_returned() -> None:
+    """There is none for a source that was never synced or is synced on demand, or with an invalid schedule."""
     now = MIDNIGHT + HOUR
-    assert expectation(DAILY, history(MIDNIGHT), now).fires_in == 23 * HOUR
-    assert expectation(DAILY, history(), now) == Expectation()
+    assert expectation(DAILY, history_of(MIDNIGHT), now).fires_in == 23 * HOUR
+    assert expectation(DAILY, history_of(), now) == Expectation()
     assert expectation(DAILY, None, now) == Expectation()
     for text in (None, "", "  ", "hourly"):
-        assert expectation(text, history(MIDNIGHT), now) == Expectation()
+        assert expectation(text, history_of(MIDNIGHT), now) == Expectation()

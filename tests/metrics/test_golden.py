@@ -1,4 +1,4 @@
-"""The whole exposition of a few telling sources, held against files that a person has read."""
+"""The exposition of a few typical and unusual sources, compared with golden files."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 FORMATS = {"exposition.txt": "text/plain", "exposition.openmetrics.txt": "application/openmetrics-text"}
 
 
-def at(moment: float, *jobs: SyncJob) -> PollData:
-    """Build what was read at a moment."""
-    return PollData(jobs, moment, moment)
+def poll_at(time: float, *jobs: SyncJob) -> PollData:
+    """Build what a poll read at a time."""
+    return PollData(jobs, time, time)
 
 
-def snapshot(source: DataSource, name: str, *readings: PollData, polled: bool = True) -> SourceSnapshot:
-    """Build the snapshot that follows from readings."""
+def make_snapshot(source: DataSource, name: str, *polls: PollData, polled: bool = True) -> SourceSnapshot:
+    """Build the snapshot of a source after some polls."""
     history = None
-    for reading in readings:
-        history = fold(history, reading, POLICY)
+    for poll in polls:
+        history = fold(history, poll, POLICY)
     return SourceSnapshot(source, Names("intranet", name), history, polled, history.as_of if history else None)
 
 
-def described(shown: SourceSnapshot, **members: Any) -> SourceSnapshot:
-    """Add what AWS says of the source itself."""
+def described(snapshot: SourceSnapshot, **members: Any) -> SourceSnapshot:
+    """Add labels and the properties of the source itself."""
     facts = {"type": "S3", "status": "ACTIVE", "created": NOON - 90 * 24 * HOUR, "schedule": "", **members}
     tags = (("cost-center", 'a "quoted"\nvalue'),)
-    source = replace(shown.source, labels=(("team", "hr"),))
+    source = replace(snapshot.source, labels=(("team", "hr"),))
     description = Description(name="", tags=tags, **facts)
-    return replace(shown, source=source, index="main", description=description, location=LOCATION)
+    return replace(snapshot, source=source, index="main", description=description, location=LOCATION)
 
 
 def index_snapshots() -> list[IndexSnapshot]:
-    """Build an index of which all is known, and one of which little is."""
+    """Build an index whose properties are all known, and one with few of them."""
     full = IndexFacts("main", "ENTERPRISE", "ACTIVE", documents=21_480, text_bytes=143_000_000, units=2)
     bare = IndexFacts("side", "STARTER", "MENDING")
     return [
@@ -60,27 +60,35 @@ def index_snapshots() -> list[IndexSnapshot]:
 
 
 def fleet() -> list[SourceSnapshot]:
-    """Build a few sources, each with something that the others have not."""
+    """Build sources in different states."""
     running = make_job("r", "SYNCING", started=NOON + 60, lasted=None, added=10, scanned=40)
     indexing = replace(running, status="SYNCING_INDEXING", ended=NOON + 600)
     failed = replace(make_job("f", "FAILED", started=NOON + 60, lasted=90), error_code="InvalidRequest")
     failed = replace(failed, connector_error="SPE-5002", error_message='bad "credentials"\n')
     partly = make_job("p", "INCOMPLETE", started=NOON + 5, lasted=700, modified=993, failed=6)
-    nothing = at(NOON)
+    empty = poll_at(NOON)
     return [
-        described(snapshot(make_source(1), "never-synced", nothing), schedule="cron(0 3 * * ? *)"),
-        described(snapshot(make_source(2), "syncing", nothing, at(LATER, running)), type="CUSTOM", status="UPDATING"),
-        snapshot(make_source(3), "indexing", at(NOON, make_job("o", started=NOON - HOUR)), at(LATER, indexing)),
-        described(snapshot(make_source(4), "failing", nothing, at(LATER, failed), polled=False), schedule="hourly"),
-        described(snapshot(make_source(5), "partly", nothing, at(LATER, partly)), status="PAUSED", schedule=None),
-        snapshot(make_source(6), "odd-status", nothing, at(LATER, make_job("q", "PAUSED", started=NOON + 5))),
-        snapshot(make_source(7), "unreachable-from-the-start", polled=False),
+        described(make_snapshot(make_source(1), "never-synced", empty), schedule="cron(0 3 * * ? *)"),
+        described(
+            make_snapshot(make_source(2), "syncing", empty, poll_at(LATER, running)), type="CUSTOM", status="UPDATING"
+        ),
+        make_snapshot(
+            make_source(3), "indexing", poll_at(NOON, make_job("o", started=NOON - HOUR)), poll_at(LATER, indexing)
+        ),
+        described(
+            make_snapshot(make_source(4), "failing", empty, poll_at(LATER, failed), polled=False), schedule="hourly"
+        ),
+        described(
+            make_snapshot(make_source(5), "partly", empty, poll_at(LATER, partly)), status="PAUSED", schedule=None
+        ),
+        make_snapshot(make_source(6), "odd-status", empty, poll_at(LATER, make_job("q", "PAUSED", started=NOON + 5))),
+        make_snapshot(make_source(7), "unreachable-from-the-start", polled=False),
     ]
 
 
 @pytest.fixture
 def page(clock: FakeClock) -> Exposition:
-    """Give the page of the fleet, without the exporter's own metrics."""
+    """Return the page of the fleet, without the metrics of the exporter itself."""
     clock.wall = LATER
     sources, indexes = ExpositionCache(SourceFamilies(POLICY.window), clock), ExpositionCache(IndexFamilies(), clock)
     for source in fleet():
@@ -91,10 +99,10 @@ def page(clock: FakeClock) -> Exposition:
 
 
 @pytest.mark.parametrize(("file", "accept"), FORMATS.items())
-def test_the_exposition_is_the_golden_one(
+def test_the_exposition_equals_the_golden_file(
     page: Exposition, file: str, accept: str, request: pytest.FixtureRequest
 ) -> None:
-    """Whoever changes it sees the difference; `make generate` accepts it."""
+    """Every change is visible in review, and `make generate` accepts it."""
     body, _ = scrape(page, accept)
     if request.config.getoption("rewrite_golden"):
         (GOLDEN / file).write_bytes(body)
@@ -102,7 +110,7 @@ def test_the_exposition_is_the_golden_one(
 
 
 def test_both_parsers_read_every_family(page: Exposition) -> None:
-    """In either format, with the type that was declared."""
+    """In both formats, each family has its declared type."""
     declared = {family.name.removesuffix("_total"): family.kind for family in (*FAMILIES, *INDEX_FAMILIES)}
     text = parse_text(scrape(page)[0].decode())
     assert {family.name: family.type for family in text} == declared
@@ -110,8 +118,8 @@ def test_both_parsers_read_every_family(page: Exposition) -> None:
     assert {family.name: family.type for family in openmetrics} == declared
 
 
-def test_promtool_has_nothing_to_say(page: Exposition) -> None:
-    """Names, help texts and types are as Prometheus wants them."""
+def test_promtool_accepts_the_exposition(page: Exposition) -> None:
+    """Names, HELP texts and types follow the conventions of Prometheus."""
     body, _ = scrape(page)
     checked = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

@@ -5,36 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.history import CountingPolicy
+from exporter.domain.history import CountingPolicy, fold
 from exporter.domain.model import DataSource, DocumentCounts, SourceId, SyncJob
+from exporter.domain.source_history import PollData
 from exporter.runtime import System
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.domain.source_history import SourceHistory
     from exporter.exposition import Exposition
 
 HOUR = 3600.0
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)
-NOON = 1_790_000_000.0  # some moment, in seconds since the epoch, at a full second
+NOON = 1_790_000_000.0  # an arbitrary time, in seconds since the epoch, at a full second
 POLICY = CountingPolicy(window=24 * HOUR, duration_buckets=BUCKETS)
 
 
 @dataclass
 class FakeClock(System):
-    """A clock that stands still until it is moved."""
+    """A clock that changes only when a test advances it."""
 
     now: float = 1000.0
     wall: float = NOON
 
     def monotonic(self) -> float:
-        """Give the time since some beginning."""
+        """Return the monotonic time."""
         return self.now
 
     def time(self) -> float:
-        """Give the host's time of day."""
+        """Return the wall-clock time."""
         return self.wall
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance both times."""
         self.now += seconds
         self.wall += seconds
 
@@ -46,7 +50,7 @@ def make_job(
     lasted: float | None = 600.0,
     **documents: int,
 ) -> SyncJob:
-    """Build a job; `lasted` None is one whose end AWS does not say."""
+    """Build a job; `lasted` is None for a job without an end time."""
     return SyncJob(
         execution_id=name.ljust(36, "-"),
         status=status,
@@ -56,13 +60,27 @@ def make_job(
     )
 
 
+def make_poll(*jobs: SyncJob, at: float = NOON, vanished: Iterable[str] = ()) -> PollData:
+    """Build what a poll read at a time."""
+    return PollData(jobs, at, at, frozenset(vanished))
+
+
+def fold_polls(*polls: PollData, policy: CountingPolicy = POLICY) -> SourceHistory:
+    """Fold polls one after the other, and return the history."""
+    history = None
+    for poll in polls:
+        history = fold(history, poll, policy)
+    assert history is not None
+    return history
+
+
 def make_source(number: int = 1, target: str = "production", **names: str) -> DataSource:
-    """Build a data source; its ids are told apart by a number."""
+    """Build a data source; sources with different numbers have different ids."""
     ids = (f"{kind}{number:04}".ljust(36, "0") for kind in ("app", "idx", "src"))
     return DataSource(target, SourceId(*ids), names.get("application"), names.get("name"))
 
 
 def scrape(page: Exposition, accept: str = "", accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:
-    """Give the body of a page in one piece, and its headers."""
+    """Return the body of a page in one piece, and its headers."""
     pieces, headers = page.render(accept, accept_encoding)
     return b"".join(pieces), headers
