@@ -1,7 +1,7 @@
-"""How large the past of an organisation gets, and how long it takes to tell it and to make blocks of it.
+"""Measures `backfill` over a simulated organisation, and the creation of blocks from its output.
 
-`python -m benchmarks.backfill [SOURCES/DAYS ...]`; without any the rows of the table in benchmarks/README.md. It needs
-room on the disk: half a gigabyte for a source and 90 days.
+`python -m benchmarks.backfill [SOURCES/DAYS ...]`; without arguments, it writes the results into benchmarks/README.md.
+The output needs half a gigabyte of disk space for each data source and 90 days.
 """
 
 from __future__ import annotations
@@ -14,78 +14,84 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from benchmarks.polling.organisation import Source, organisation
+from benchmarks.report import environment, table, write_section
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
-ROWS = ("50/90", "500/9")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RUNS = ("10/90", "100/9")
 DAY, GB, MB = 86400.0, 1e9, 1e6
-BUDGET = 5.0  # requests a second, the default
-BLOCK = "744h"  # the longest blocks that Prometheus makes itself
+DEFAULT_RATE = 5.0  # requests per second
+BLOCK = "744h"  # the longest blocks that Prometheus creates itself
+LABELS = ("--label=job=qbusiness", "--label=instance=localhost:10142")
 COLUMNS = (
     "sources",
     "days",
     "requests",
-    "at 5 a second",
+    "at 5 per second",
     "samples",
-    "size",
-    "told in",
-    "most resident",
-    "promtool",
+    "output",
+    "`backfill`",
+    "memory",
+    f"`promtool`, `--max-block-duration={BLOCK}`",
     "blocks",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What came of the command."""
+class Usage:
+    """The resources that a process used."""
 
-    samples: int
-    size: int
     seconds: float
-    cpu: float
-    resident: int
+    cpu_seconds: float
+    memory: int  # bytes, at most
+
+    def times(self) -> str:
+        """Return both times."""
+        return f"{self.seconds:.0f} s ({self.cpu_seconds:.0f} s CPU)"
 
 
-def main(rows: list[str]) -> int:
-    """Print the table."""
+def main(runs: list[str]) -> int:
+    """Measure each run, print the table, and write it into the page if no runs are given."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-    print(_line(COLUMNS), _line(["---"] * len(COLUMNS)), sep="\n")
-    for row in rows:
-        sources, days = map(int, row.split("/"))
-        with tempfile.TemporaryDirectory() as folder:
-            print(_measure(sources, days, Path(folder)), flush=True)
+    results = f"{environment()}\n\n{table(COLUMNS, [_measure(*map(int, run.split('/'))) for run in runs or RUNS])}"
+    print(results)
+    if not runs:
+        write_section("backfill", results)
     return 0
 
 
-def _measure(size: int, days: int, folder: Path) -> str:
+def _measure(size: int, days: int) -> list[str]:
     now = time.time()
     sources = [_simulated(source) for source in organisation(size, now - days * DAY, now)]
     fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", sources)])])
-    with SimulatedQBusiness(fleet) as service:
-        target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url}
-        config = {"targets": [target], "polling": {"requests_per_second": 1000}, "state": {"path": ":memory:"}}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config))
-        os.environ["AWS_ENDPOINT_URL_STS"] = service.url
-        told = _tell(folder, days)
-        requests = len(service.requests)
-    return _line(
-        (
-            f"{size:,}",
-            f"{days}",
-            f"{requests:,}",
-            f"{requests / BUDGET / 60:.0f} min",
-            f"{told.samples / 1e6:,.0f} million",
-            f"{told.size / GB:.1f} GB",
-            f"{told.seconds:.0f} s ({told.cpu:.0f} s CPU)",
-            f"{told.resident / MB:.0f} MB",
-            *_make_blocks(folder / "past.om", folder / "blocks"),
-        )
-    )
+    with tempfile.TemporaryDirectory() as name, SimulatedQBusiness(fleet) as service:
+        folder = Path(name)
+        samples, backfill = _backfill(folder, service.url, days)
+        output = folder / "backfill.om"
+        requests, output_size = len(service.requests), output.stat().st_size
+        promtool = _create_blocks(output, folder / "blocks")
+        blocks = sum(file.stat().st_size for file in (folder / "blocks").rglob("*") if file.is_file())
+    return [
+        f"{size:,}",
+        f"{days}",
+        f"{requests:,}",
+        f"{requests / DEFAULT_RATE / 60:.1f} min",
+        f"{samples / 1e6:,.0f} million",
+        f"{output_size / GB:.1f} GB",
+        backfill.times(),
+        f"{backfill.memory / MB:.0f} MB",
+        promtool.times(),
+        f"{blocks / MB:.0f} MB",
+    ]
 
 
 def _simulated(source: Source) -> SimulatedDataSource:
@@ -103,46 +109,39 @@ def _simulated(source: Source) -> SimulatedDataSource:
     return SimulatedDataSource(f"source-{source.id.data_source_id[:8]}", schedule=source.schedule, jobs=jobs)
 
 
-def _tell(folder: Path, days: int) -> Told:
-    past, labels = folder / "past.om", ["--label=job=qbusiness", "--label=instance=localhost:10142"]
-    flags = [f"--config.file={folder / 'config.yaml'}", f"--output={past}", f"--since={days}d", *labels]
-    began = time.monotonic()
+def _backfill(folder: Path, url: str, days: int) -> tuple[int, Usage]:
+    """Run the command with its output in `backfill.om`; return the number of samples and the resources used."""
+    target = {"name": "test", "region": "us-east-1", "endpoint_url": url}
+    config = {"targets": [target], "polling": {"requests_per_second": 1000}, "state": {"path": ":memory:"}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    os.environ["AWS_ENDPOINT_URL_STS"] = url
+    command = [sys.executable, "-m", "exporter", "backfill", f"--config.file={folder / 'config.yaml'}"]
+    usage, log = _run([*command, f"--output={folder / 'backfill.om'}", f"--since={days}d", *LABELS], folder)
+    samples = re.search(r"samples=(\d+)", log)
+    if samples is None:
+        raise SystemExit(log)
+    return int(samples[1]), usage
+
+
+def _create_blocks(output: Path, blocks: Path) -> Usage:
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"--max-block-duration={BLOCK}"]
+    usage, _ = _run([*command, str(output), str(blocks)], output.parent)
+    return usage
+
+
+def _run(command: Sequence[str], folder: Path) -> tuple[Usage, str]:
+    """Run a command; return the resources it used, and its stderr. Exit with that text if it fails."""
+    started = time.monotonic()
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "exporter", "backfill", *flags], stderr=log)  # noqa: S603 (our own)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)  # noqa: S603 (our own program, or promtool)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     text = (folder / "log").read_text()
-    samples = re.search(r"samples=(\d+)", text)
-    if status or samples is None:
+    if process.returncode:
         raise SystemExit(text)
-    seconds = time.monotonic() - began
-    return Told(int(samples[1]), past.stat().st_size, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
-
-
-def _make_blocks(past: Path, blocks: Path) -> tuple[str, str]:
-    began = time.monotonic()
-    words = [
-        "promtool",
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        f"--max-block-duration={BLOCK}",
-        str(past),
-        str(blocks),
-    ]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)  # noqa: S603 (found on the PATH)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if status:
-        raise SystemExit("promtool failed")
-    took = time.monotonic() - began
-    size = sum(file.stat().st_size for file in blocks.rglob("*") if file.is_file())
-    return f"{took:.0f} s ({usage.ru_utime + usage.ru_stime:.0f} s CPU)", f"{size / MB:.0f} MB"
-
-
-def _line(cells: object) -> str:
-    return f"| {' | '.join(cells)} |"  # type: ignore[arg-type] # cells are texts
+    used = Usage(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return used, text
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or list(ROWS)))
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
-"""How long a scrape takes, beside prometheus_client's own server over the same snapshot, over HTTP in one run.
+"""Measures scrapes of the exporter over HTTP, and compares them with the server of prometheus_client.
 
-`python -m benchmarks.scrape [SIZE ...]`; without sizes all of the tables in benchmarks/README.md.
+`python -m benchmarks.scrape [SIZE ...]`; without sizes, the results are written into benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -13,23 +13,30 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.report import environment, table, write_section
 from benchmarks.scrape.exporter import FULL_RATE, STILL, exporter, fill_state
 from benchmarks.scrape.organisation import Organisation
 from benchmarks.scrape.scraper import ENCODINGS, FORMATS, Latency, fetch, scrape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
 SIZES = (100, 1_000, 2_500, 10_000)
-SCRAPES, RIVAL_SCRAPES = 200, 3
-PAUSE = 0.05  # seconds between scrapes, so that polls get in
-WARM_UP = 5.0  # seconds of polls, in which the SDK loads its models, before anything is measured
-NEWS = 20  # sources of which something new is awaited
+SCRAPES, REFERENCE_SCRAPES = 200, 5
+PAUSE = 0.05  # seconds between scrapes, in which the exporter polls
+WARM_UP = 5.0  # seconds of polls before the measurement, in which the SDK loads its models
+CHANGED_SOURCES = 20  # whose new data are awaited
+VISIBLE_TIMEOUT = 180.0  # seconds
 
-HEAD = (
+Kind = tuple[str, str]
+"""A format and an encoding."""
+
+KINDS: list[Kind] = [(format_name, encoding) for format_name in FORMATS for encoding in ENCODINGS]
+LATENCY_COLUMNS = (
     "sources",
     "format",
     "encoding",
@@ -39,95 +46,115 @@ HEAD = (
     "prometheus_client",
     "ratio of medians",
 )
-NOTES_HEAD = ("sources", "series", "resident", "most ever resident", "answered to visible, median / worst")
+MEMORY_COLUMNS = ("sources", "series", "resident", "most ever resident", "response to visible, median / worst")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The results for an organisation of some size."""
+
+    size: int
+    idle: Mapping[Kind, Latency]
+    polling: Mapping[Kind, Latency]
+    reference: Mapping[Kind, Latency]
+    exposition: str
+    resident: float  # MiB
+    peak: float  # MiB
+    visible: list[float]  # seconds
+
+    def latency_rows(self) -> Iterator[list[str]]:
+        """Yield a row for each format and encoding."""
+        for kind in KINDS:
+            yield [
+                f"{self.size:,}",
+                *kind,
+                f"{len(self.exposition) / 1e6:.1f} MB",
+                str(self.idle[kind]),
+                str(self.polling[kind]),
+                f"{self.reference[kind].median:,.0f} ms",
+                f"{self.reference[kind].median / self.idle[kind].median:.0f}",
+            ]
+
+    def memory_row(self) -> list[str]:
+        """Return the row with the memory of the process, and how soon new data are visible."""
+        series = sum(not line.startswith("#") for line in self.exposition.splitlines())
+        visible = "not measured"
+        if self.visible:
+            visible = f"{statistics.median(self.visible) * 1000:.0f} / {max(self.visible) * 1000:.0f} ms"
+        return [f"{self.size:,}", f"{series:,}", f"{self.resident:.0f} MB", f"{self.peak:.0f} MB", visible]
 
 
 def main(sizes: list[int]) -> int:
-    """Print the tables."""
+    """Measure each size, print the tables, and write them into the page if no sizes are given."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-    print(_line(HEAD), _line(["---"] * len(HEAD)), sep="\n")
-    notes = [_measure(size) for size in sizes]
-    print("", _line(NOTES_HEAD), _line(["---"] * len(NOTES_HEAD)), *notes, sep="\n")
+    measurements = [_measure(size) for size in sizes or SIZES]
+    latencies = table(LATENCY_COLUMNS, [row for each in measurements for row in each.latency_rows()])
+    memory = table(MEMORY_COLUMNS, [each.memory_row() for each in measurements])
+    results = f"{environment()}\n\n{latencies}\n\n{memory}"
+    print(results)
+    if not sizes:
+        write_section("scrape", results)
     return 0
 
 
-def _measure(size: int) -> str:
+def _measure(size: int) -> Measurement:
     with tempfile.TemporaryDirectory() as folder:
         organisation = Organisation(size)
         try:
+            fill_state(Path(folder), size, organisation)
             return _measure_in(Path(folder), size, organisation)
         finally:
             organisation.stop()
 
 
-def _measure_in(folder: Path, size: int, organisation: Organisation) -> str:
-    fill_state(folder, size, organisation)
-    kinds = [(wanted, encoding) for wanted in FORMATS for encoding in ENCODINGS]
-    with exporter(folder, organisation.url, STILL) as (port, _), _rival(folder, port) as rival:
-        idle = {kind: Latency.of([scrape(port, *kind) for _ in range(SCRAPES)]) for kind in kinds}
-        theirs = {kind: Latency.of([scrape(rival, *kind) for _ in range(RIVAL_SCRAPES)]) for kind in kinds}
+def _measure_in(folder: Path, size: int, organisation: Organisation) -> Measurement:
+    with exporter(folder, organisation.url, STILL) as (port, _), _reference(folder, port) as reference_port:
+        idle = {kind: Latency.of([scrape(port, *kind) for _ in range(SCRAPES)]) for kind in KINDS}
+        reference = {
+            kind: Latency.of([scrape(reference_port, *kind) for _ in range(REFERENCE_SCRAPES)]) for kind in KINDS
+        }
     with exporter(folder, organisation.url, FULL_RATE) as (port, process):
         time.sleep(WARM_UP)
-        busy = {kind: Latency.of(list(_scrapes_between_polls(port, *kind))) for kind in kinds}
-        visible = _time_to_visible(port, organisation)
-        page = fetch(port)
+        polling = {kind: Latency.of(list(_scrapes_between_polls(port, kind))) for kind in KINDS}
+        visible = _seconds_until_visible(port, organisation)
+        exposition = fetch(port)
         resident, peak = (_memory(process, name) for name in ("VmRSS", "VmHWM"))
-    for wanted, encoding in kinds:
-        kind = wanted, encoding
-        length = len(page) / 1e6
-        ratio = theirs[kind].median / idle[kind].median
-        cells = (
-            f"{size:,}",
-            wanted,
-            encoding,
-            f"{length:.1f} MB" if encoding == "identity" else "",
-            str(idle[kind]),
-            str(busy[kind]),
-            f"{theirs[kind].median:,.0f} ms",
-            f"{ratio:.0f}",
-        )
-        print(_line(cells), flush=True)
-    series = sum(not line.startswith("#") for line in page.splitlines())
-    shown = f"{statistics.median(visible) * 1000:.0f} / {max(visible) * 1000:.0f} ms" if visible else "not measured"
-    return _line((f"{size:,}", f"{series:,}", f"{resident:.0f} MB", f"{peak:.0f} MB", shown))
+    return Measurement(size, idle, polling, reference, exposition, resident, peak, visible)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _scrapes_between_polls(port: int, wanted: str, encoding: str) -> Iterator[float]:
+def _scrapes_between_polls(port: int, kind: Kind) -> Iterator[float]:
     for _ in range(SCRAPES):
         time.sleep(PAUSE)
-        yield scrape(port, wanted, encoding)
+        yield scrape(port, *kind)
 
 
-def _time_to_visible(port: int, organisation: Organisation) -> list[float]:
-    """Give the seconds from AWS's answer to the first scrape that shows what was in it."""
-    before = _failed(fetch(port))
-    sources = organisation.add_jobs(NEWS)
-    seen: dict[str, float] = {}
-    deadline = time.monotonic() + 180
-    while len(seen) < len(sources) and time.monotonic() < deadline:
-        failed = _failed(fetch(port))
+def _seconds_until_visible(port: int, organisation: Organisation) -> list[float]:
+    """Return the seconds from AWS's response with new data to the end of the first scrape that has them."""
+    before = _failed_jobs(fetch(port))
+    sources = organisation.add_failed_jobs(CHANGED_SOURCES)
+    visible_at: dict[str, float] = {}
+    deadline = time.monotonic() + VISIBLE_TIMEOUT
+    while len(visible_at) < len(sources) and time.monotonic() < deadline:
+        failed = _failed_jobs(fetch(port))
         now = time.monotonic()
         for source in sources:
             if failed.get(source, 0) > before.get(source, 0):
-                seen.setdefault(source, now)
-    answered = organisation.answered(sources)
-    return [seen[source] - answered[source] for source in seen]
+                visible_at.setdefault(source, now)
+    responses = organisation.first_responses(sources)
+    return [visible_at[source] - responses[source] for source in visible_at]
 
 
-def _failed(page: str) -> dict[str, float]:
+def _failed_jobs(exposition: str) -> dict[str, float]:
     pattern = r'^qbusiness_sync_jobs_completed_total\{.*data_source_id="([^"]+)".*status="FAILED".* (\S+)$'
-    return {source: float(count) for source, count in re.findall(pattern, page, re.MULTILINE)}
+    return {source: float(count) for source, count in re.findall(pattern, exposition, re.MULTILINE)}
 
 
 @contextmanager
-def _rival(folder: Path, port: int) -> Iterator[int]:
-    (folder / "page").write_text(fetch(port, "OpenMetrics"))
-    command = [sys.executable, "-m", "benchmarks.scrape.rival", str(folder / "page")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (ourselves)
+def _reference(folder: Path, port: int) -> Iterator[int]:
+    """Run the server of prometheus_client with the metrics that the exporter has now; yield its port."""
+    (folder / "metrics").write_text(fetch(port, "OpenMetrics"))
+    command = [sys.executable, "-m", "benchmarks.scrape.reference", str(folder / "metrics")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (our own program)
         try:
             yield int(process.stdout.readline()) if process.stdout else 0
         finally:
@@ -140,4 +167,4 @@ def _memory(process: int, name: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main([int(size) for size in sys.argv[1:]] or list(SIZES)))
+    sys.exit(main([int(size) for size in sys.argv[1:]]))

@@ -1,4 +1,4 @@
-"""The exporter as a process of its own, over a simulated organisation that it has polled."""
+"""The exporter as a separate process, with a simulated organisation that it has polled."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 FAST = {"requests_per_second": 1000, "concurrency": 8, "interval": "10s", "idle_interval": "10s"}
 STILL = {"requests_per_second": 0.01}
-FULL_RATE: Mapping[str, object] = {}  # the defaults: at these sizes the budget of 5 a second is always spent
+FULL_RATE: Mapping[str, object] = {}  # the defaults: these organisations use the whole rate of 5 requests per second
+TIMEOUT = 600.0  # seconds
 
 
 def fill_state(folder: Path, size: int, organisation: Organisation) -> None:
-    """Let an exporter see a sync of every source end, so that its state has what an old one has."""
+    """Run an exporter until it has counted a sync of every source, so that the state file has all counters."""
     with exporter(folder, organisation.url, FAST) as (port, _):
         await_series(port, r"^qbusiness_poll_success\{.* 1\.0$", size)
         organisation.end_first_syncs()
@@ -35,8 +36,8 @@ def fill_state(folder: Path, size: int, organisation: Organisation) -> None:
 
 
 def await_series(port: int, pattern: str, count: int) -> None:
-    """Wait until so many lines of the metrics are like that."""
-    deadline = time.monotonic() + 600
+    """Scrape until at least `count` lines match a pattern."""
+    deadline = time.monotonic() + TIMEOUT
     while (found := len(re.findall(pattern, fetch(port), re.MULTILINE))) < count:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{pattern}: {found} of {count}")
@@ -45,31 +46,32 @@ def await_series(port: int, pattern: str, count: int) -> None:
 
 @contextmanager
 def exporter(folder: Path, url: str, polling: Mapping[str, object]) -> Iterator[tuple[int, int]]:
-    """Run the program; give its port and its process."""
+    """Run the exporter with a state file in a folder; yield its port and its process id."""
     target = {"name": "bench", "region": "us-east-1", "endpoint_url": url, "discovery": {}}
     config = {"targets": [target], "polling": polling, "state": {"path": str(folder / "state.db")}}
     (folder / "config.yaml").write_text(json.dumps(config))
     command = [sys.executable, "-m", "exporter", f"--config.file={folder / 'config.yaml'}"]
     command += ["--web.listen-address=127.0.0.1:0", "--log.format=json"]
     env = {**os.environ, "AWS_ENDPOINT_URL_STS": url}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:  # noqa: S603 (ourselves)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:  # noqa: S603 (our own program)
         assert process.stderr is not None  # noqa: S101 (it is a pipe)
-        port = _announced_port(process.stderr)
+        port = _logged_port(process.stderr)
         with _drained(process):
             yield port, process.pid
 
 
-def _announced_port(log: Iterable[str]) -> int:
-    said = []
+def _logged_port(log: Iterable[str]) -> int:
+    lines = []
     for line in log:
-        said.append(line)
+        lines.append(line)
         if found := re.search(r"127\.0\.0\.1:(\d+)", line):
             return int(found[1])
-    raise RuntimeError(f"the exporter did not start:\n{''.join(said)}")
+    raise RuntimeError(f"the exporter did not start:\n{''.join(lines)}")
 
 
 @contextmanager
 def _drained(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Discard the log, so that the process never waits for a full pipe; terminate it at the end."""
     reader = threading.Thread(target=lambda: [None for _ in process.stderr or ()], daemon=True)
     reader.start()
     try:

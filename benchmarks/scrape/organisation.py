@@ -1,4 +1,4 @@
-"""A simulated organisation in a process of its own, which answers commands over a pipe."""
+"""A simulated organisation in a separate process that receives commands over a pipe."""
 
 from __future__ import annotations
 
@@ -11,98 +11,113 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection as Pipe
+    from multiprocessing.connection import Connection
 
 HOUR, DAY = 3600.0, 86400.0
-BUSY = 10  # one in so many is syncing throughout
-PER_INDEX, PER_APPLICATION = 25, 4
+SYNCING = 10  # one in ten sources is syncing all the time
+JOBS = 20  # of each source
+SOURCES_PER_INDEX, INDEXES_PER_APPLICATION = 25, 4
 
 
 class Organisation:
-    """The other end of the pipe: some sources, one in ten of them syncing."""
+    """Starts the process, and sends commands to it."""
 
     def __init__(self, size: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, size), daemon=True)
+        self._pipe, remote_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(remote_end, size), daemon=True)
         self._process.start()
         self.url: str = self._pipe.recv()
 
     def end_first_syncs(self) -> None:
-        """Let every source's first sync end, so that each has a duration that was seen."""
-        self._ask("end")
+        """End the running sync of every source, and start a long one in every tenth source."""
+        self._call("end_first_syncs")
 
-    def add_jobs(self, count: int) -> list[str]:
-        """Let syncs of so many syncing sources have failed just now; give the sources' ids."""
-        sources: list[str] = self._ask("add", count)
+    def add_failed_jobs(self, count: int) -> list[str]:
+        """Add a job that has just failed to some of the syncing sources; return the ids of the sources."""
+        sources: list[str] = self._call("add_failed_jobs", count)
         return sources
 
-    def answered(self, sources: list[str]) -> dict[str, float]:
-        """Give when each of those sources was first answered since, by the monotonic clock."""
-        moments: dict[str, float] = self._ask("answered", sources)
-        return moments
+    def first_responses(self, sources: list[str]) -> dict[str, float]:
+        """Return when jobs of each source were first listed after `add_failed_jobs`, on the monotonic clock."""
+        times: dict[str, float] = self._call("first_responses", sources)
+        return times
 
     def stop(self) -> None:
-        """End it."""
+        """Terminate the process."""
         self._process.terminate()
         self._process.join()
 
-    def _ask(self, *command: object) -> Any:  # noqa: ANN401 (whatever the command gives)
-        self._pipe.send(command)
+    def _call(self, command: str, *arguments: object) -> Any:  # noqa: ANN401 (the result of any command)
+        self._pipe.send((command, arguments))
         return self._pipe.recv()
+
+
+def _serve(pipe: Connection, size: int) -> None:
+    """Serve the API, and execute commands, until the process is terminated."""
+    with SimulatedQBusiness(_fleet(size, time.time())) as service:
+        commands = _Commands(service)
+        pipe.send(service.url)
+        while True:
+            command, arguments = pipe.recv()
+            pipe.send(getattr(commands, command)(*arguments))
+
+
+class _Commands:
+    """The commands. Each changes the simulated service or reads its log."""
+
+    def __init__(self, service: SimulatedQBusiness) -> None:
+        self._service = service
+        self._sources = [source for _, _, source in service.fleet.data_sources()]
+        self._added_at = 0.0
+
+    def end_first_syncs(self) -> None:
+        for number, source in enumerate(self._sources):
+            source.change(make_id(number, "first"), outcome="SUCCEEDED", crawl_seconds=HOUR - 60)
+            if number % SYNCING == 0:
+                documents = {"scanned": 10_000_000, "added": 5_000_000, "modified": 3_000_000}
+                source.jobs.append(PlannedJob(make_id(number, "now"), time.time(), 12 * HOUR, 60, documents=documents))
+
+    def add_failed_jobs(self, count: int) -> list[str]:
+        self._added_at, now = time.monotonic(), time.time()
+        sources = self._sources[::SYNCING][:count]
+        for source in sources:
+            source.jobs.append(PlannedJob(make_id(source.name, now), now - 60, 20, 20, "FAILED"))
+        return [source.id for source in sources]
+
+    def first_responses(self, sources: list[str]) -> dict[str, float]:
+        times: dict[str, float] = {}
+        for logged in self._service.logged("ListDataSourceSyncJobs"):
+            if logged.monotonic >= self._added_at and logged.call.data_source_id in sources:
+                times.setdefault(logged.call.data_source_id, logged.monotonic)
+        return times
 
 
 def _fleet(size: int, now: float) -> Fleet:
     sources = [_source(number, now) for number in range(size)]
     indexes = [
-        SimulatedIndex(f"index-{at // PER_INDEX}", sources[at : at + PER_INDEX])
-        for at in range(0, len(sources), PER_INDEX)
+        SimulatedIndex(f"index-{number}", some) for number, some in enumerate(_batches(sources, SOURCES_PER_INDEX))
     ]
     return Fleet(
         [
-            SimulatedApplication(f"department-{at // PER_APPLICATION}", indexes[at : at + PER_APPLICATION])
-            for at in range(0, len(indexes), PER_APPLICATION)
+            SimulatedApplication(f"department-{number}", some)
+            for number, some in enumerate(_batches(indexes, INDEXES_PER_APPLICATION))
         ]
     )
 
 
+def _batches(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 def _source(number: int, now: float) -> SimulatedDataSource:
+    """Build a data source with one job a day, and one that is running until `end_first_syncs`."""
     documents = dict.fromkeys(("added", "modified", "deleted", "failed", "scanned"), 100000 + number)
-    past = [
+    ended = [
         PlannedJob(make_id(number, day), now - day * DAY, 1800 + number % 900, 300, documents=documents)
-        for day in range(1, 6)
+        for day in range(1, JOBS)
     ]
     first = PlannedJob(make_id(number, "first"), now - HOUR, outcome=None, documents=documents)
     kinds = ("SHAREPOINTV2", "CONFLUENCEV2", "S3", "WEBCRAWLERV2")
     schedule = f"cron({number % 60} {number % 24} * * ? *)"
-    return SimulatedDataSource(f"department-share-{number}", kinds[number % 4], schedule=schedule, jobs=[*past, first])
-
-
-def _serve(pipe: Pipe, size: int) -> None:
-    fleet = _fleet(size, time.time())
-    sources = [source for _, _, source in fleet.data_sources()]
-    added_at = 0.0
-    with SimulatedQBusiness(fleet) as service:
-        pipe.send(service.url)
-        while True:
-            command, *description = pipe.recv()
-            now = time.time()
-            if command == "end":
-                for number, source in enumerate(sources):
-                    source.change(make_id(number, "first"), outcome="SUCCEEDED", crawl_seconds=HOUR - 60)
-                    if number % BUSY == 0:
-                        figures = {"scanned": 10_000_000, "added": 5_000_000, "modified": 3_000_000}
-                        source.jobs.append(PlannedJob(make_id(number, "now"), now, 12 * HOUR, 60, documents=figures))
-                pipe.send(None)
-            elif command == "add":
-                added_at = time.monotonic()
-                busy = sources[::BUSY][: description[0]]
-                for source in busy:
-                    source.jobs.append(PlannedJob(make_id(source.name, now), now - 60, 20, 20, "FAILED"))
-                pipe.send([source.id for source in busy])
-            else:
-                firsts: dict[str, float] = {}
-                for logged in service.logged("ListDataSourceSyncJobs"):
-                    if logged.monotonic >= added_at and logged.call.data_source_id in description[0]:
-                        firsts.setdefault(logged.call.data_source_id, logged.monotonic)
-                pipe.send(firsts)
+    return SimulatedDataSource(f"department-share-{number}", kinds[number % 4], schedule=schedule, jobs=[*ended, first])

@@ -1,4 +1,4 @@
-"""A scraper that costs next to nothing itself: it reads a response and throws it away."""
+"""A scraper that needs little CPU itself: it reads a response and discards it."""
 
 from __future__ import annotations
 
@@ -14,51 +14,52 @@ FORMATS = {
     "OpenMetrics": "application/openmetrics-text;version=1.0.0",
 }
 ENCODINGS = ("identity", "gzip")
+TIMEOUT = 120.0  # seconds
 _BUFFER = bytearray(1 << 20)
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long scrapes took, in milliseconds."""
+    """The median and the 99th percentile of some durations, in milliseconds."""
 
     median: float
-    worst_of_99: float
+    percentile_99: float
 
     def __str__(self) -> str:
-        """Give both."""
-        return f"{self.median:.1f} / {self.worst_of_99:.1f} ms"
+        """Return both values."""
+        return f"{self.median:.1f} / {self.percentile_99:.1f} ms"
 
     @classmethod
     def of(cls, seconds: list[float]) -> Latency:
-        """Sum up."""
+        """Summarize durations in seconds."""
         ordered = sorted(seconds)
         return cls(statistics.median(ordered) * 1000, ordered[int(0.99 * (len(ordered) - 1))] * 1000)
 
 
-def scrape(port: int, wanted: str, encoding: str, path: str = "/metrics") -> float:
-    """Give the seconds from connecting to the last byte."""
-    with socket.create_connection(("127.0.0.1", port), 120) as connection:
-        began = time.perf_counter()
-        connection.sendall(_request(wanted, encoding, path))
-        head = connection.recv_into(_BUFFER)
+def scrape(port: int, format_name: str, encoding: str, path: str = "/metrics") -> float:
+    """Return the seconds from the request to the last byte of the response."""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
+        started = time.perf_counter()
+        connection.sendall(_request(format_name, encoding, path))
+        received = connection.recv_into(_BUFFER)
         if not _BUFFER.startswith(b"HTTP/1."):
-            raise RuntimeError(bytes(_BUFFER[:head]))
+            raise RuntimeError(bytes(_BUFFER[:received]))
         while connection.recv_into(_BUFFER):
             pass
-        return time.perf_counter() - began
+        return time.perf_counter() - started
 
 
-def fetch(port: int, wanted: str = "text") -> str:
-    """Give the page."""
-    with socket.create_connection(("127.0.0.1", port), 120) as connection:
-        connection.sendall(_request(wanted, "gzip"))
+def fetch(port: int, format_name: str = "text") -> str:
+    """Return the body of a scrape."""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
+        connection.sendall(_request(format_name, "gzip"))
         received = bytearray()
         while count := connection.recv_into(_BUFFER):
             received += _BUFFER[:count]
-    head, _, body = bytes(received).partition(b"\r\n\r\n")
-    return (gzip.decompress(body) if re.search(rb"(?i)content-encoding: gzip", head) else body).decode()
+    headers, _, body = bytes(received).partition(b"\r\n\r\n")
+    return (gzip.decompress(body) if re.search(rb"(?i)content-encoding: gzip", headers) else body).decode()
 
 
-def _request(wanted: str, encoding: str, path: str = "/metrics") -> bytes:
-    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Accept: {FORMATS[wanted]}"]
+def _request(format_name: str, encoding: str, path: str = "/metrics") -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Accept: {FORMATS[format_name]}"]
     return "\r\n".join([*lines, f"Accept-Encoding: {encoding}", "", ""]).encode()

@@ -44,9 +44,7 @@ class Options(NamedTuple):
 def make_app(page: str) -> ASGIApp:
     """Return the exporter's own application, with a synthetic page. Its status page must not be requested."""
     status_document = cast("Any", None)
-    return create_app(
-        AppServices(SyntheticExposition(SIZES[page]), status_document, lambda: None, lambda: None)
-    )
+    return create_app(AppServices(SyntheticExposition(SIZES[page]), status_document, lambda: None, lambda: None))
 
 
 def announce(ports: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,13 +22,13 @@ from benchmarks.servers.table import Row, row_of
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.servers.process import Server
 
 IDLE_SCRAPES = 5
-PAUSE = 0.2  # seconds between two rounds of scrapes
+PAUSE = 0.2  # seconds between two scrapes, and between two samples
 DRIP_EVERY = 1.0  # seconds
 
 
@@ -35,8 +36,8 @@ DRIP_EVERY = 1.0  # seconds
 class Situation:
     """So many clients that stall in the same way, watched for so many seconds.
 
-    With `together`, all servers are watched at the same time and their scrapes alternate. Without it each server is
-    watched on its own: 500 unread responses fill what the kernel allows for all sockets of the machine.
+    The servers of a group are watched at the same time, and their scrapes alternate. Servers are watched one after the
+    other where a scrape may time out, and where 500 unread responses fill what the kernel allows for all sockets.
     """
 
     title: str
@@ -45,16 +46,17 @@ class Situation:
     watch: float
     tls: bool = False
     drips: bool = False
-    together: bool = True
+    groups: Sequence[Sequence[str]] = (tuple(CONTENDERS),)
 
 
+EACH = tuple((name,) for name in CONTENDERS)
 SITUATIONS = (
     Situation("64 clients that do not read the large page", 64, REQUEST, 34),
-    Situation("500 clients that do not read the large page", 500, REQUEST, 12, together=False),
+    Situation("500 clients that do not read the large page", 500, REQUEST, 12, groups=((OURS,), (HYPERCORN,))),
     Situation("500 TLS clients that send nothing", 500, b"", 14, tls=True),
-    Situation("1,500 TLS clients that send nothing", 1500, b"", 14, tls=True),
-    Situation("1,500 TLS clients that send half a ClientHello", 1500, half_client_hello(), 14, tls=True),
-    Situation("1,000 half requests, one byte a second", 1000, HALF_REQUEST, 14, drips=True),
+    Situation("1,500 TLS clients that send nothing", 1500, b"", 14, tls=True, groups=EACH),
+    Situation("1,500 TLS clients that send half a ClientHello", 1500, half_client_hello(), 14, tls=True, groups=EACH),
+    Situation("1,000 half requests, one byte a second", 1000, HALF_REQUEST, 14, drips=True, groups=EACH),
 )
 
 
@@ -88,7 +90,7 @@ class Observed:
 def rows(situation: Situation, certificates: Path) -> Iterator[Row]:
     """Measure one situation."""
     observed: dict[str, Observed] = {}
-    for group in ([*CONTENDERS],) if situation.together else [[OURS], [HYPERCORN]]:
+    for group in situation.groups:
         observed |= _observe(situation, group, certificates if situation.tls else None)
     yield row_of("memory before", {name: [each.before] for name, each in observed.items()}, "MB")
     yield row_of("memory added", {name: [max(each.memory) - each.before] for name, each in observed.items()}, "MB")
@@ -100,7 +102,7 @@ def rows(situation: Situation, certificates: Path) -> Iterator[Row]:
     yield Row("clients dropped", {name: each.dropped() for name, each in observed.items()})
 
 
-def _observe(situation: Situation, names: list[str], certificates: Path | None) -> dict[str, Observed]:
+def _observe(situation: Situation, names: Sequence[str], certificates: Path | None) -> dict[str, Observed]:
     tls = untrusting() if situation.tls else None
     with ExitStack() as stack:
         servers = [stack.enter_context(running(name, tls=certificates)) for name in names]
@@ -108,36 +110,32 @@ def _observe(situation: Situation, names: list[str], certificates: Path | None) 
         for _ in range(IDLE_SCRAPES):
             for server in servers:
                 observed[server.name].idle.append(scrape_once(server.port, tls))
-        clients = {}
+        samplers = []
         for server in servers:
             seen, kernel_before = observed[server.name], kernel_memory()
             seen.before = server.memory()
-            clients[server.name] = stack.enter_context(StalledClients(server.port, situation.number, situation.sent))
+            clients = stack.enter_context(StalledClients(server.port, situation.number, situation.sent))
+            samplers.append(threading.Thread(target=_sample, args=(situation, server, clients, seen)))
+            samplers[-1].start()
             _scrape(server, seen, tls)  # it waits until the server has seen to all clients that came before
             seen.kernel = max(0.0, kernel_memory() - kernel_before)
-        _watch(situation, servers, clients, observed, tls)
+        while any(sampler.is_alive() for sampler in samplers):
+            for server in servers:
+                _scrape(server, observed[server.name], tls)
+            time.sleep(PAUSE)
     return observed
 
 
-def _watch(
-    situation: Situation,
-    servers: list[Server],
-    clients: dict[str, StalledClients],
-    observed: dict[str, Observed],
-    tls: ssl.SSLContext | None,
-) -> None:
+def _sample(situation: Situation, server: Server, clients: StalledClients, seen: Observed) -> None:
+    """Record what the server uses and which clients it has dropped, whether or not scrapes succeed."""
     began = dripped = time.monotonic()
-    while time.monotonic() < began + situation.watch:
-        for server in servers:
-            seen = observed[server.name]
-            _scrape(server, seen, tls)
-            seen.memory.append(server.memory())
-            seen.descriptors = max(seen.descriptors, server.descriptors())
-            seen.open.append((time.monotonic() - began, clients[server.name].still_open()))
-        if situation.drips and time.monotonic() >= dripped + DRIP_EVERY:
-            dripped = time.monotonic()
-            for each in clients.values():
-                each.drip()
+    while (now := time.monotonic()) < began + situation.watch:
+        seen.memory.append(server.memory())
+        seen.descriptors = max(seen.descriptors, server.descriptors())
+        seen.open.append((now - began, clients.still_open()))
+        if situation.drips and now >= dripped + DRIP_EVERY:
+            dripped = now
+            clients.drip()
         time.sleep(PAUSE)
 
 

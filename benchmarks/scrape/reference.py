@@ -1,4 +1,4 @@
-"""prometheus_client's own server over the same snapshot: `rival.py PAGE` prints its port."""
+"""The HTTP server of prometheus_client with the metrics of a file: `reference.py FILE` prints its port."""
 
 from __future__ import annotations
 
@@ -11,37 +11,32 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from wsgiref.simple_server import WSGIServer
 
     from prometheus_client.core import Metric
 
 
-class Snapshot:
-    """A collector of what is already there."""
+class ParsedMetrics:
+    """A collector of metrics that are parsed once. Only their rendering is repeated for each scrape."""
 
-    def __init__(self, page: str) -> None:
-        self._families = list(text_string_to_metric_families(page))
+    def __init__(self, text: str) -> None:
+        self._families = list(text_string_to_metric_families(text))
 
     def collect(self) -> Iterable[Metric]:
-        """Give all of it."""
+        """Return all families."""
         return self._families
 
     def describe(self) -> Iterable[Metric]:
-        """Give nothing: nobody else registers."""
+        """Return nothing: there is no other collector whose names could conflict."""
         return []
 
 
 def main() -> None:
-    """Serve until killed."""
+    """Serve until the process is terminated."""
     registry = CollectorRegistry()
-    registry.register(Snapshot(Path(sys.argv[1]).read_text()))
+    registry.register(ParsedMetrics(Path(sys.argv[1]).read_text()))
     server, thread = start_http_server(0, "127.0.0.1", registry)
-    print(_port(server), flush=True)
+    print(server.server_port, flush=True)
     thread.join()
-
-
-def _port(server: WSGIServer) -> int:
-    return int(server.server_port)
 
 
 if __name__ == "__main__":
