@@ -1,4 +1,4 @@
-"""Every alert has been seen to fire, not one step before, and to clear; and says what a person needs at 3 am."""
+"""The alerts: their unit tests, their metrics and labels, their texts, and the example configurations."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tests.support.alert_rules import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.support.alert_rules import Rule
@@ -39,61 +40,74 @@ ALERTS = alerts()
 RULES = rules()
 
 
-def names(chosen: Any) -> list[str]:
-    """Give what the cases of a test are called."""
-    return [getattr(item, "name", str(item)) for item in chosen]
+def names(rules: Sequence[Rule]) -> list[str]:
+    """Return the ids of test cases."""
+    return [rule.name for rule in rules]
 
 
 def run(*command: str | Path) -> str:
-    """Run a tool, which must be content; give what it says."""
+    """Run a program that must succeed; return its output."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: str(file.stem))
-def test_rules_do_what_their_unit_tests_say(file: Path) -> None:
-    """A real Prometheus's engine evaluates them, step by step."""
+def promtool_cases() -> Iterator[Any]:
+    """Yield each file of unit tests; of files whose tests last hours or days, yield each test on its own."""
+    for file in UNIT_TESTS:
+        content = yaml.safe_load(file.read_text())
+        content["rule_files"] = [str((file.parent / name).resolve()) for name in content["rule_files"]]
+        is_long = parse_duration(content["evaluation_interval"]).total_seconds() > 60
+        groups = [[test] for test in content["tests"]] if is_long else [content["tests"]]
+        for number, tests in enumerate(groups):
+            yield pytest.param({**content, "tests": tests}, id=f"{file.stem}-{number}" if is_long else file.stem)
+
+
+@pytest.mark.parametrize("content", list(promtool_cases()))
+def test_promtool_accepts_the_unit_tests(content: dict[str, Any], tmp_path: Path) -> None:
+    """The engine of Prometheus evaluates the rules step by step."""
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump(content))
     assert "SUCCESS" in run("promtool", "test", "rules", file)
 
 
-def test_figures_that_are_no_objective_are_explained() -> None:
-    """Each alert that is held to one is on the page, with words that are found in its rule or in one that feeds it."""
-    held_to = re.findall(r"^\| \[(QBusiness\w+)\]\(.*?\) \|.*?\|.*?\| ([^|]*) \|", PAGE.read_text(), re.MULTILINE)
-    rows = re.findall(r"^\| (QBusiness[\w, ]+) \| [^|]+ \| (`.*`) \|$", PAGE.read_text(), re.MULTILINE)
-    explained = {name: re.findall(r"`([^`]+)`", words) for names, words in rows for name in names.split(", ")}
-    assert {name for name, figures in held_to if re.search(r"[<>]", figures)} <= explained.keys()
-    feeding = "".join(rule.expr for rule in RULES if not rule.is_alert)
-    rule_of = {alert.name: f"{alert.expr}\nfor: {alert.after}\n{feeding}" for alert in ALERTS}
-    assert [(name, word) for name, words in explained.items() for word in words if word not in rule_of[name]] == []
+def test_fixed_thresholds_are_documented() -> None:
+    """The page lists each alert with a fixed threshold, and quotes its rule or a recording rule that it uses."""
+    thresholds = re.findall(r"^\| \[(QBusiness\w+)\]\(.*?\) \|.*?\|.*?\| ([^|]*) \|", PAGE.read_text(), re.MULTILINE)
+    quotations = re.findall(r"^\| (QBusiness[\w, ]+) \| [^|]+ \| (`.*`) \|$", PAGE.read_text(), re.MULTILINE)
+    documented = {name: re.findall(r"`([^`]+)`", words) for names, words in quotations for name in names.split(", ")}
+    assert {name for name, numbers in thresholds if re.search(r"[<>]", numbers)} <= documented.keys()
+    recording = "".join(rule.expr for rule in RULES if not rule.is_alert)
+    rule_of = {alert.name: f"{alert.expr}\nfor: {alert.after}\n{recording}" for alert in ALERTS}
+    assert [(name, word) for name, words in documented.items() for word in words if word not in rule_of[name]] == []
 
 
-def test_a_past_of_the_rules_is_made_as_often_as_they_feed_each_other() -> None:
-    """What promtool makes of a recording rule, the next one sees only when it is run again."""
+def test_the_backfill_page_runs_the_recording_rules_often_enough() -> None:
+    """A recording rule that uses another one sees its samples only in the next run of promtool."""
     recorded = {rule.name: rule for rule in RULES if not rule.is_alert}
 
     def runs(name: str) -> int:
-        return 1 + max((runs(fed) for fed, _ in selected(recorded[name].expr) if fed in recorded), default=0)
+        return 1 + max((runs(used) for used, _ in selected(recorded[name].expr) if used in recorded), default=0)
 
     times = ("no", "one", "two", "three", "four", "five")[max(map(runs, recorded))]
     assert f"run it {times} times, " in (ROOT / "docs" / "backfill.md").read_text()
 
 
-def test_promtool_finds_nothing_to_complain_of() -> None:
-    """Duplicates and whatever else its linter knows are errors."""
-    said = run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
-    assert said.count("SUCCESS") == len(RULE_FILES)
+def test_promtool_reports_no_problem() -> None:
+    """All findings of its linter are errors, such as duplicate rules."""
+    output = run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
+    assert output.count("SUCCESS") == len(RULE_FILES)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=names(RULES))
-def test_prometheus_3_takes_every_expression(rule: Rule) -> None:
-    """Promtool is Prometheus 2's; this parser speaks the grammar of 3, and checks types."""
+def test_expressions_are_valid_in_prometheus_3(rule: Rule) -> None:
+    """The installed promtool is that of Prometheus 2, but the parser implements the grammar and the types of 3."""
     assert parse(rule.expr)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=names(RULES))
-def test_what_a_rule_looks_at_exists(rule: Rule) -> None:
-    """A metric or label that is misspelt would never fire, and never say so."""
+def test_metrics_and_labels_of_rules_exist(rule: Rule) -> None:
+    """An alert with a misspelled metric or label never fires, and Prometheus reports no error."""
     for name, labels in selected(rule.expr):
         assert name in declared(), name
         assert labels <= declared()[name] | PROMETHEUS_LABELS, name
@@ -102,18 +116,18 @@ def test_what_a_rule_looks_at_exists(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
-def test_last_words_of_a_replica_that_is_gone_do_not_outlast_the_wait(alert: Rule) -> None:
-    """Where all replicas are looked at, what one of them said last is out of the window before the alert may fire."""
+def test_samples_of_a_stopped_replica_cannot_make_an_alert_fire(alert: Rule) -> None:
+    """The range of a query over all replicas is shorter than `for`, so it ends before the alert fires."""
     matrices = [node for node in nodes(alert.expr) if isinstance(node, MatrixSelector)]
     windows = [node.range for node in matrices if str(node.vector_selector.name).startswith("qbusiness_")]
-    looks_at_the_freshest = any("freshest" in name for name, _ in selected(alert.expr))
-    if windows and not looks_at_the_freshest and alert.name != "QBusinessExporterDown":  # which is about one replica
+    uses_the_freshest_replica = any("freshest" in name for name, _ in selected(alert.expr))
+    if windows and not uses_the_freshest_replica and alert.name != "QBusinessExporterDown":  # it is about one replica
         assert max(windows) < parse_duration(alert.after)
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
-def test_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(alert: Rule) -> None:
-    """A severity, a sentence with names that a person knows, and a runbook that is there."""
+def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> None:
+    """The summary has names, the description has ids, and the runbook exists."""
     assert alert.severity in {"critical", "warning", "info"}
     summary, description = alert.annotations["summary"], alert.annotations["description"]
     assert summary.strip().endswith(".")
@@ -125,21 +139,21 @@ def test_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(alert: Rule) -
     assert alert.runbook.exists()
 
 
-def test_the_examples_are_ones_that_prometheus_and_alertmanager_take() -> None:
-    """The scrape, the rules beside it, and where alerts go."""
+def test_prometheus_and_alertmanager_accept_the_examples() -> None:
+    """They are the scrape configuration with the rules, and the routes of Alertmanager."""
     assert "SUCCESS" in run("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
     assert "SUCCESS" in run("amtool", "check-config", ALERTMANAGER)
 
 
-def test_critical_alerts_go_to_the_pager_and_those_for_lookers_nowhere() -> None:
-    """As the page says of the example."""
-    ask = ("amtool", "config", "routes", "test", "--config.file", ALERTMANAGER)
+def test_the_severity_selects_the_receiver() -> None:
+    """In the example, critical alerts go to the pager, warnings to the chat, and info alerts are not sent."""
+    command = ("amtool", "config", "routes", "test", "--config.file", ALERTMANAGER)
     for severity, receiver in (("critical", "pager"), ("warning", "chat"), ("info", "null")):
-        assert run(*ask, f"severity={severity}").strip() == receiver
+        assert run(*command, f"severity={severity}").strip() == receiver
 
 
-def test_what_inhibits_what_exists_and_is_on_the_page() -> None:
-    """A row of the table for each rule of the example."""
+def test_inhibitions_are_documented() -> None:
+    """Each inhibition of the example has a row in the table of the page, and its alerts exist."""
     inhibitions = yaml.safe_load(ALERTMANAGER.read_text())["inhibit_rules"]
     known = {alert.name for alert in ALERTS}
     page = PAGE.read_text().partition("\n## Alertmanager\n")[2]
@@ -155,15 +169,15 @@ def _alertnames(matchers: list[str]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
-def test_alert_has_been_seen_to_fire_not_a_step_before_and_to_clear(alert: Rule) -> None:
-    """One unit test at least expects nothing, one step later the alert as it will read, and nothing again."""
+def test_a_unit_test_shows_each_alert_before_during_and_after(alert: Rule) -> None:
+    """A unit test expects no alert, one step later the alert with its texts, and later no alert again."""
     for step, expected in unit_tests(alert.name):
-        for number, ((before, nothing), (fires, firing)) in enumerate(pairwise(expected)):
-            clears = any(not later for _, later in expected[number + 2 :])
-            if firing and not nothing and clears and fires - before == step:
-                (one,) = firing
-                assert one["exp_labels"]["severity"] == alert.severity
-                assert set(one["exp_annotations"]) == {"summary", "description", "runbook_url"}
-                assert "<no value>" not in str(one)
+        for number, ((before, earlier), (fires, firing)) in enumerate(pairwise(expected)):
+            resolves = any(not later for _, later in expected[number + 2 :])
+            if firing and not earlier and resolves and fires - before == step:
+                (only,) = firing
+                assert only["exp_labels"]["severity"] == alert.severity
+                assert set(only["exp_annotations"]) == {"summary", "description", "runbook_url"}
+                assert "<no value>" not in str(only)
                 return
-    pytest.fail(f"no test in tests/rules/ sees {alert.name} fire, not a step before, and clear")
+    pytest.fail(f"no unit test in tests/rules/ where {alert.name} fires, not one step earlier, and resolves")

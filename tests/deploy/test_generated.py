@@ -1,4 +1,4 @@
-"""What deploy/ holds that is copied from elsewhere, and what it says that the code says too."""
+"""The generated files of deploy/, and the permissions page."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from exporter.providers.qbusiness.permissions import PERMISSIONS
 
 EXAMPLES = sorted(HERE.rglob("config.yaml"))
 PERMISSIONS_PAGE = HERE.parent / "docs" / "aws-permissions.md"
-COPIED = (CHART / "files", HERE / "iam", HERE / "kubernetes" / "operator")
+GENERATED_FOLDERS = (CHART / "files", HERE / "iam", HERE / "kubernetes" / "operator")
 
 
-def test_copies_are_what_they_copy() -> None:
-    """Rules, dashboards, the configuration's schema and policies: make generate brings them up to date."""
+def test_generated_files_are_up_to_date() -> None:
+    """`make generate` writes rules, dashboards, the configuration schema and policies."""
     for path, text in generated_files().items():
         assert path.read_text() == text, path
 
 
-def test_nothing_is_left_of_what_is_gone() -> None:
-    """A rule file or dashboard that was removed is not installed any more."""
-    made = {*generated_files(), HERE / "kubernetes" / "operator" / "servicemonitor.yaml"}
-    assert {path for folder in COPIED for path in folder.rglob("*") if path.is_file()} <= made
+def test_no_outdated_file_remains() -> None:
+    """A copy of a deleted rule file or dashboard would still be installed."""
+    expected = {*generated_files(), HERE / "kubernetes" / "operator" / "servicemonitor.yaml"}
+    assert {path for folder in GENERATED_FOLDERS for path in folder.rglob("*") if path.is_file()} <= expected
 
 
-def test_the_chart_is_of_this_version() -> None:
-    """Its own version and the image's."""
+def test_the_chart_has_the_version_of_the_package() -> None:
+    """This applies to the version of the chart and to the version of the image."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
 
 
 def test_permissions_are_documented() -> None:
-    """Each action that the code uses, and no other; the policy by tag grants only such."""
+    """The page lists exactly the actions that the code uses, and the policy by tag grants no others."""
     used = {f"qbusiness:{permission.action}" for permission in PERMISSIONS}
     page = PERMISSIONS_PAGE.read_text()
     assert set(re.findall(r"^\| `(\w+:\w+)` \|", page, re.MULTILINE)) == used | {"sts:AssumeRole"}
@@ -50,20 +50,20 @@ def test_permissions_are_documented() -> None:
 
 @pytest.mark.parametrize("fips", [False, True])
 @pytest.mark.parametrize("service", ["qbusiness", "sts"])
-def test_firewalls_are_told_the_hosts_that_are_asked(service: Any, *, fips: bool) -> None:
-    """As the SDK makes them of a region."""
+def test_the_hosts_for_firewalls_are_documented(service: Any, *, fips: bool) -> None:
+    """The page lists the hosts that the SDK derives from a region."""
     client = boto3.client(service, region_name="us-west-2", config=BotocoreConfig(use_fips_endpoint=fips))
     host = client.meta.endpoint_url.removeprefix("https://").replace("us-west-2", "REGION")
     assert f"`{host}`" in PERMISSIONS_PAGE.read_text()
 
 
 def test_every_policy_is_documented() -> None:
-    """By a link from where its use is explained."""
+    """The page links to each file of deploy/iam."""
     page = PERMISSIONS_PAGE.read_text()
     assert {path.name for path in (HERE / "iam").iterdir()} == set(re.findall(r"deploy/iam/([\w-]+\.json)", page))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(HERE)))
-def test_example_configurations_are_right(path: object, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exporter itself says so."""
+def test_example_configurations_are_valid(path: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check` reports no problem."""
     assert main(["check", f"--config.file={path}"]) == 0, capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the documentation says of the log is what the program logs."""
+"""The log messages in docs/logs.md."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_line_that_is_documented_is_one_that_is_logged() -> None:
-    """Word for word."""
+def test_the_program_logs_every_documented_message() -> None:
+    """Each message of the table is a string in the code."""
     table = [line for line in (ROOT / "docs/logs.md").read_text().splitlines() if line.startswith("| `")]
     documented = {name for line in table[1:] for name in re.findall(r"`([^`]+)`", line.split("|")[1])}
     code = "".join(path.read_text() for path in (ROOT / "exporter").rglob("*.py"))

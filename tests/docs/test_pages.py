@@ -1,4 +1,4 @@
-"""The documentation: every link leads somewhere, and what it names is there."""
+"""The documentation: links, metrics, alerts and queries on every page exist."""
 
 from __future__ import annotations
 
@@ -25,52 +25,52 @@ CODE = re.compile(r"`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
 
 @pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def page(request: pytest.FixtureRequest) -> Path:
-    """Give each page."""
+    """Return each page."""
     path: Path = request.param
     return path
 
 
 def anchors(page: Path) -> set[str]:
-    """Give the anchors that GitHub makes of a page's headings."""
+    """Return the anchors that GitHub creates for the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-def spelled_out(name: str) -> list[str]:
-    """Spell a name with alternatives in braces out."""
-    pieces = [piece.strip("{}").split(",") for piece in re.split(r"(\{[^}]+\})", name)]
-    return ["".join(choice) for choice in product(*pieces)]
+def expand_braces(name: str) -> list[str]:
+    """Return the names that a name with alternatives in braces stands for."""
+    parts = [part.strip("{}").split(",") for part in re.split(r"(\{[^}]+\})", name)]
+    return ["".join(choice) for choice in product(*parts)]
 
 
-def test_links_lead_to_what_is_there(page: Path) -> None:
-    """Files, and headings within them; what is outside of the project is not asked for."""
-    dead = []
+def test_links_have_targets(page: Path) -> None:
+    """Links to files and headings of the project exist. External links are not tested."""
+    broken = []
     for link in LINK.findall(CODE.sub("", page.read_text())):
         file, _, anchor = link.partition("#")
         if "://" in link or file.startswith("mailto:"):
             continue
-        aim = (page.parent / file).resolve() if file else page
-        if not aim.exists() or (anchor and anchor not in anchors(aim)):
-            dead.append(link)
-    assert dead == []
+        target = (page.parent / file).resolve() if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
 
 
-def test_metrics_that_are_named_exist(page: Path) -> None:
-    """Also those of histograms, and those that stand with alternatives in braces."""
-    named = {name for found in METRIC.findall(page.read_text()) for name in spelled_out(found)}
+def test_metrics_exist(page: Path) -> None:
+    """This includes the series of histograms, and names with alternatives in braces."""
+    named = {name for found in METRIC.findall(page.read_text()) for name in expand_braces(found)}
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in declared()} | set(declared())
-    beginnings = {name for name in named if any(family.startswith(name) for family in families)}
-    assert named - beginnings == set()
+    prefixes = {name for name in named if any(family.startswith(name) for family in families)}
+    assert named - prefixes == set()
 
 
-def test_alerts_that_are_named_exist(page: Path) -> None:
-    """And are spelled as in the rules."""
+def test_alerts_exist(page: Path) -> None:
+    """The names are those of the rules."""
     named = set(re.findall(r"\bQBusiness[A-Z]\w+", page.read_text()))
     assert named - {alert.name for alert in alerts()} == set()
 
 
-def test_queries_can_be_asked(page: Path) -> None:
-    """They parse, and ask for series and labels that there are."""
+def test_queries_are_valid(page: Path) -> None:
+    """They can be parsed, and their series and labels exist."""
     for block in re.findall(r"^```promql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
         for query in block.split("\n\n"):
             assert unknown(query) == [], query

@@ -1,4 +1,4 @@
-"""A runbook can be followed at 3 am: every query, command and link in it is one that works."""
+"""Runbooks: every query, command and link in them works."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ _LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]+))?\)")
 
 
 def blocks(book: Path, language: str) -> list[str]:
-    """Give the fenced blocks of a language."""
+    """Return the fenced code blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", book.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def commands(book: Path) -> list[list[str]]:
-    """Give each command of a runbook, in words."""
+    """Return each command of a runbook as a list of arguments."""
     lines = "".join(blocks(book, "console")).replace("\\\n", " ").splitlines()
     return [shlex.split(part) for line in lines for part in re.split(r"&&|;", line.removeprefix("$ "))]
 
 
-def test_every_alert_has_a_runbook_and_no_runbook_is_of_none() -> None:
-    """What an alert's runbook_url leads to is there."""
+def test_alerts_and_runbooks_correspond() -> None:
+    """Every alert has a runbook, and every runbook has an alert."""
     assert {book.stem for book in BOOKS} - {"README"} == {alert.name for alert in ALERTS}
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert.name))
-def test_a_runbook_has_the_same_four_sections_and_something_to_ask(alert: Rule) -> None:
-    """What it means, what follows from it, where to look, what to do."""
+def test_a_runbook_has_four_sections_and_a_query(alert: Rule) -> None:
+    """The sections are Meaning, Impact, Diagnosis and Mitigation."""
     text = alert.runbook.read_text()
     assert text.startswith(f"# {alert.name}\n")
     sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
@@ -67,10 +67,10 @@ def test_a_runbook_has_the_same_four_sections_and_something_to_ask(alert: Rule) 
     assert queries(alert.runbook)
 
 
-def test_promtool_takes_every_query(tmp_path: Path) -> None:
-    """As the expressions of rules: Prometheus 2 parses and checks them."""
-    asked = [query for book in BOOKS for query in queries(book)]
-    rules = [{"record": f"query:of_runbooks:{number}", "expr": query} for number, query in enumerate(asked)]
+def test_promtool_accepts_every_query(tmp_path: Path) -> None:
+    """As expressions of rules, they are valid in Prometheus 2."""
+    expressions = [query for book in BOOKS for query in queries(book)]
+    rules = [{"record": f"query:of_runbooks:{number}", "expr": query} for number, query in enumerate(expressions)]
     file = tmp_path / "queries.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
     done = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True, check=False)
@@ -78,8 +78,8 @@ def test_promtool_takes_every_query(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("book", BOOKS, ids=lambda book: str(book.stem))
-def test_what_a_query_asks_for_exists(book: Path) -> None:
-    """Prometheus 3 takes it too, and metrics and labels are spelled as they are exposed."""
+def test_metrics_and_labels_of_queries_exist(book: Path) -> None:
+    """Queries are valid in Prometheus 3, and select metrics and labels that the exporter exposes."""
     for query in queries(book):
         assert parse_query(query)
         for name, labels in selected(query):
@@ -88,16 +88,16 @@ def test_what_a_query_asks_for_exists(book: Path) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert.name))
-def test_the_words_in_capitals_are_labels_of_the_alert(alert: Rule) -> None:
-    """Whoever is called has them at hand; the ids that commands need beside them are told where to find."""
+def test_placeholders_in_queries_are_labels_of_the_alert(alert: Rule) -> None:
+    """The operator finds the value of each word in capitals in the notification."""
     (labels, *_) = (set(one["exp_labels"]) for _, tests in unit_tests(alert.name) for _, ones in tests for one in ones)
-    asked = {word for query in queries(alert.runbook) for word in re.findall(r'"([A-Z_]+)"', query)}
-    assert {word.lower() for word in asked} <= labels
+    placeholders = {word for query in queries(alert.runbook) for word in re.findall(r'"([A-Z_]+)"', query)}
+    assert {word.lower() for word in placeholders} <= labels
 
 
 @pytest.mark.parametrize("book", BOOKS, ids=lambda book: str(book.stem))
-def test_commands_are_ones_that_their_programs_take(book: Path) -> None:
-    """Operations and options of the AWS CLI are those of the service's model, commands of ours are parsed."""
+def test_commands_are_valid(book: Path) -> None:
+    """The service model has the operations and options of the AWS CLI, and the exporter can parse its own flags."""
     for program, *words in commands(book):
         match program:
             case "aws":
@@ -118,8 +118,8 @@ def _options(service: str, operation: str) -> set[str]:
 
 
 @pytest.mark.parametrize("book", [*BOOKS, ROOT / "docs" / "alerts.md"], ids=lambda book: str(book.stem))
-def test_links_lead_somewhere(book: Path) -> None:
-    """To files that are there, and sections and parts of the status page that they have."""
+def test_links_have_targets(book: Path) -> None:
+    """Files, their headings, and the sections of the status page exist."""
     text = book.read_text()
     for target, section in _LINK.findall(text):
         page = book.parent / target if target else book
@@ -131,11 +131,11 @@ def test_links_lead_somewhere(book: Path) -> None:
         assert f'<section id="{part}"' in STATUS_PAGE.read_text()
 
 
-def test_runbooks_can_be_moved_by_the_command_on_the_page(tmp_path: Path) -> None:
-    """Then every alert links to where they are."""
+def test_the_documented_command_changes_every_runbook_url(tmp_path: Path) -> None:
+    """After the command, each alert links to the new address."""
     (command,) = blocks(ROOT / "docs" / "alerts.md", "console")
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
-    subprocess.run(command.removeprefix("$ "), shell=True, check=True, cwd=tmp_path)  # noqa: S602 (as a person would)
+    subprocess.run(command.removeprefix("$ "), shell=True, check=True, cwd=tmp_path)  # noqa: S602 (the command of the page, as written)
     moved = "".join(file.read_text() for file in (tmp_path / "rules").iterdir())
     assert set(re.findall(r"runbook_url: (.*)", moved)) == {
         f"https://wiki.example.com/qbusiness/{alert.name}.md" for alert in ALERTS
