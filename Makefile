@@ -50,7 +50,7 @@ check: $(VENV)/.dev  ## run linters, type checks, import rules and the language 
 	$(BIN)/python -m docs.generate --check
 	$(GRAFANA) --check
 	$(BIN)/python -m deploy.generate --check
-	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_one
+	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_file
 
 generate: $(VENV)/.dev  ## rewrite everything that is generated: pages, schemas, golden files, dashboards, chart, manifests
 	$(BIN)/python -m docs.generate
