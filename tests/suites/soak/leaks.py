@@ -7,13 +7,13 @@ import threading
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from exporter import store
 from exporter.aws.hooks import RequestHooks
 from exporter.discovery.reconciler import Reconciler
 from exporter.domain import history
 from exporter.exposition import Exposition
 from exporter.polling.poller import Poller
 from exporter.polling.queue import _TicketQueue
+from exporter.store import sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def leaves_a_thread_behind() -> None:
 
 def forgets_no_job() -> None:
     """Remember every job that ended."""
-    _put(history, "_forget", lambda kept, _policy, _news: kept)
+    _put(history, "evict", lambda kept, _retention, _keep: kept)
 
 
 def lets_turns_pile_up() -> None:
@@ -101,16 +101,17 @@ def _after(kind: type, name: str, happen: Callable[[], object]) -> None:
 
 def _connected(change: Callable[[Any], object]) -> None:
     """Have something done to the state file as soon as it is open."""
-    real = getattr(store, "connect")  # noqa: B009 (which is not for others)
+    real = getattr(sqlite, "connect")  # noqa: B009 (the module does not export it)
 
     def connect(path: str) -> Any:
         db = real(path)
         change(db)
         return db
 
-    _put(store, "connect", connect)
+    _put(sqlite, "connect", connect)
 
 
 def _put(module: ModuleType, name: str, function: Callable[..., Any]) -> None:
-    """Have a module call another function by this name."""
+    """Replace a function that the module calls by this name; raise AttributeError if it has none."""
+    getattr(module, name)  # after a rename, the replacement would change nothing, and the leak would not exist
     setattr(module, name, function)
