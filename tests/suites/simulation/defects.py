@@ -14,7 +14,7 @@ from exporter.app.exporter import Exporter
 from exporter.app.target import Target
 from exporter.aws.rate_limiter import AdaptiveRate, RateLimiter
 from exporter.discovery.crawler import Crawler
-from exporter.discovery.reconciler import Reconciler
+from exporter.discovery.inventory import Inventory
 from exporter.domain import eviction
 from exporter.domain.history import _HistoryBuilder
 from exporter.domain.source_history import CountState, SourceHistory
@@ -259,13 +259,13 @@ def treats_a_failed_listing_as_empty(patch: pytest.MonkeyPatch) -> None:
 
 def never_updates_an_index(patch: pytest.MonkeyPatch) -> None:
     """Keep the first size of an index."""
-    original: Any = Reconciler._publish_index
+    original: Any = Inventory.publish_index
     first: dict[Any, Any] = {}
 
     def publish_index(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
         original(self, index, application, name, first.setdefault((self, index), facts))
 
-    patch.setattr(Reconciler, "_publish_index", publish_index)
+    patch.setattr(Inventory, "publish_index", publish_index)
 
 
 # Exposition.

@@ -1,0 +1,79 @@
+"""The data sources that discovery has found in a target, and the indexes that it publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.domain.model import Location
+from exporter.domain.snapshots import IndexSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.discovery.observer import DiscoveryObserver
+    from exporter.discovery.tag_cache import TagCache
+    from exporter.domain.model import DataSource, IndexFacts, IndexId, SourceId
+    from exporter.domain.snapshots import SavedSource
+    from exporter.target.context import TargetContext
+
+logger = structlog.get_logger()
+
+
+class Inventory:
+    """Adds and removes data sources and indexes, and notifies the observer and the publisher."""
+
+    def __init__(
+        self, context: TargetContext, observer: DiscoveryObserver, tags: TagCache, named_indexes: Iterable[IndexId]
+    ) -> None:
+        """Create an empty inventory; `named_indexes` contain sources of the configuration, and stay published."""
+        self._context = context
+        self._observer = observer
+        self._tags = tags
+        self._named_indexes = frozenset(named_indexes)
+        self._polled_by: dict[SourceId, str] = {}
+        self.sources: dict[SourceId, DataSource] = {}
+        self.published: set[IndexId] = set()
+
+    def indexes(self) -> set[IndexId]:
+        """Return the indexes that are published or contain a source."""
+        return {source.index for source in self.sources} | self.published
+
+    def add(self, source: DataSource, since: float, saved: SavedSource | None) -> None:
+        """Add a source, unless another target polls it."""
+        other = self._observer.source_added(source, since, saved)
+        if other is None:
+            self.sources[source.id] = source
+            self._polled_by.pop(source.id, None)
+        elif self._polled_by.get(source.id) != other:
+            self._polled_by[source.id] = other
+            logger.warning(
+                "data source is seen by two targets: the first polls it",
+                target=self._context.target,
+                polled_by=other,
+                data_source=source.name,
+                data_source_id=source.id.data_source_id,
+            )
+
+    def remove(self, source: SourceId) -> None:
+        """Remove a source."""
+        self._tags.forget(source)
+        self._observer.source_removed(self.sources.pop(source))
+
+    def publish_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+        """Publish an index."""
+        self.published.add(index)
+        if self._observer.stopping:
+            return
+        location = self._context.location.current or Location("", self._context.location.region)
+        self._context.publisher.publish_index(IndexSnapshot(index, application, name, facts, location))
+
+    def remove_indexes(self, removed: set[IndexId]) -> None:
+        """Remove indexes with their sources."""
+        for source in [source for source in self.sources if source.index in removed]:
+            self.remove(source)
+        for index in sorted((self.published - self._named_indexes) & removed, key=str):
+            self.published.discard(index)
+            if not self._observer.stopping:
+                self._context.publisher.remove_index(index)

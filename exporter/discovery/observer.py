@@ -1,0 +1,26 @@
+"""The protocol of the object that discovery notifies of added, described and removed data sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from exporter.domain.model import DataSource, Description
+    from exporter.domain.snapshots import SavedSource
+
+
+class DiscoveryObserver(Protocol):
+    """Is notified of the data sources that discovery finds, and decides whether this target polls them."""
+
+    def source_added(self, source: DataSource, since: float, saved: SavedSource | None) -> str | None:
+        """Start to watch a source, whose jobs count from `since`; if another target watches it, return that target."""
+
+    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
+        """Record what a listing reports of a source, and the resolved name of its index."""
+
+    def source_removed(self, source: DataSource) -> None:
+        """Stop watching a source."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the target is stopping."""

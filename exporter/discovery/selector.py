@@ -1,0 +1,86 @@
+"""Selects the data sources of an index that the filters match, and requests tags if the filters depend on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.discovery.crawler import called
+from exporter.discovery.filters import Candidate
+from exporter.domain.model import SourceId
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from exporter.discovery.crawler import IndexContents
+    from exporter.discovery.failures import DiscoveryFailures
+    from exporter.discovery.filters import SourceFilters
+    from exporter.discovery.tag_cache import TagCache
+    from exporter.domain.model import Description
+    from exporter.domain.snapshots import SavedSource
+
+
+class SourceSelector:
+    """Selects data sources by the filters of a target; without filters it selects none."""
+
+    def __init__(
+        self,
+        filters: SourceFilters | None,
+        named: Container[SourceId],
+        tags: TagCache,
+        failures: DiscoveryFailures,
+    ) -> None:
+        """Create the selector; `named` are the sources of the configuration, which the filters do not apply to."""
+        self._filters = filters
+        self._named = named
+        self._tags = tags
+        self._failures = failures
+        self._matched: set[str] = set()
+
+    def select(self, contents: IndexContents) -> dict[SourceId, Description | None]:
+        """Return the selected sources of an index; None as description if their tags are needed and unknown."""
+        selected: dict[SourceId, Description | None] = {}
+        if self._filters is None:
+            return selected
+        for identifier, listed in (contents.listing.items if contents.listing else {}).items():
+            source = SourceId(contents.id.application_id, contents.id.index_id, identifier)
+            if source in self._named:
+                continue
+            candidate = Candidate(contents.application, contents.name, listed.name, listed.type)
+            verdict = self._filters.match(candidate)
+            description: Description | None = listed
+            if verdict is None or (verdict and self._filters.tag_labels):
+                tags = self._request_tags(contents, source, listed)
+                candidate = replace(candidate, tags=tags)
+                verdict = self._filters.match(candidate)
+                description = None if tags is None else replace(listed, tags=self._filters.relevant(tags))
+            self._matched |= self._filters.matching(candidate, surely=False)
+            if verdict is not False:
+                selected[source] = description
+        return selected
+
+    def selects(self, saved: SavedSource) -> bool:
+        """Return whether a source is selected by what was known of it before a restart or reload."""
+        source, description = saved.source, saved.description
+        if self._filters is None or source.id in self._named:
+            return False
+        names = (source.application or "", saved.index, source.name or "")
+        return bool(self._filters.match(Candidate(*names, description.type, dict(description.tags))))
+
+    def describe_named(self, contents: IndexContents, source: SourceId) -> Description | None:
+        """Return what a listing reports of a source that the configuration names, with its tags if they are labels."""
+        listed = contents.listing.items.get(source.data_source_id) if contents.listing else None
+        if listed is None or self._filters is None or not self._filters.tag_labels:
+            return listed
+        return replace(listed, tags=self._filters.relevant(self._request_tags(contents, source, listed) or {}))
+
+    def unmatched_filters(self, matched_by_crawler: set[str]) -> list[str]:
+        """Return the filters that have matched nothing so far, neither here nor in the crawler."""
+        return sorted(set(self._filters.names) - self._matched - matched_by_crawler) if self._filters else []
+
+    def _request_tags(self, contents: IndexContents, source: SourceId, listed: Description) -> Mapping[str, str] | None:
+        if contents.facts is None or not contents.facts.arn:
+            return self._tags.last(source)
+        with self._failures.isolate(f"tags of data sources of index {called(contents.name, contents.id.index_id)}"):
+            return self._tags.of(source, f"{contents.facts.arn}/data-source/{source.data_source_id}", listed.updated)
+        return self._tags.last(source)
