@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROLE = "arn:aws:iam::444455556666:role/reader"
+HANGING = ("hang", "drip")  # faults that end with the timeout of the request
+
+
+def timeout_for(kind: str) -> str:
+    """Return a short timeout for a fault that hangs; else one that no response exceeds on a busy machine."""
+    return "500ms" if kind in HANGING else "30s"
 
 
 class RecordingObserver:
@@ -43,16 +49,19 @@ class RecordingObserver:
 
 
 class SimulatedTarget:
-    """A target in front of a simulated service with one data source, which has 25 ended jobs."""
+    """A target in front of a simulated service with one data source, which has 25 ended jobs.
 
-    def __init__(self, **settings: Any) -> None:
+    `kind` is the fault that a test injects, which decides the timeout.
+    """
+
+    def __init__(self, kind: str = "", **settings: Any) -> None:
         self.clock = ManualClock(NOON)
         jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(25)]
         self.source = SimulatedDataSource("hr", jobs=jobs)
         self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
         self.observer = RecordingObserver()
         config = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **settings})
-        polling = PollingConfig.model_validate({"timeout": "300ms"})
+        polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
         self.aws_client = AwsClient(config, polling, self.observer, System())
         self.provider = QBusiness(self.aws_client)
         ((application, index, _),) = self.service.fleet.data_sources()
@@ -81,8 +90,9 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def target() -> Iterator[SimulatedTarget]:
-    """Return a target whose service is running."""
-    target = SimulatedTarget()
+def target(request: pytest.FixtureRequest) -> Iterator[SimulatedTarget]:
+    """Yield a target whose service is running, with a timeout that suits the parameter `kind` of the test."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    target = SimulatedTarget(parameters.get("kind", ""))
     with target.service:
         yield target

@@ -14,7 +14,7 @@ from exporter.providers.qbusiness.provider import QBusiness
 from exporter.simulator.api import SECRET_MARKER
 from tests.support.builders import NOON
 from tests.support.faults import matrix
-from tests.support.simulated_target import SimulatedTarget
+from tests.support.simulated_target import HANGING, SimulatedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,11 +123,11 @@ def test_a_fault_of_a_page_is_an_error_with_its_reason(target: SimulatedTarget, 
 
 
 @pytest.fixture(scope="module")
-def shared_target() -> Iterator[SimulatedTarget]:
-    """Return one target for all cells of the matrix, because a client takes a tenth of a second to create."""
-    target = SimulatedTarget()
-    with target.service:
-        yield target
+def shared_targets() -> Iterator[list[SimulatedTarget]]:
+    """Yield targets with a long and a short timeout, for all cells: a client takes a tenth of a second to create."""
+    targets = [SimulatedTarget(), SimulatedTarget(HANGING[0])]
+    with targets[0].service, targets[1].service:
+        yield targets
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -140,20 +140,21 @@ def shared_target() -> Iterator[SimulatedTarget]:
     ],
 )  # fmt: skip
 def test_a_fault_of_any_operation_is_an_error_of_that_operation(
-    shared_target: SimulatedTarget, operation: str, kind: str
+    shared_targets: list[SimulatedTarget], operation: str, kind: str
 ) -> None:
     """No fault is an empty response, or an exception other than ProviderError."""
+    target = shared_targets[kind in HANGING]
     call = OPERATIONS[operation]
     (tested,) = (each for each in matrix.OPERATIONS if each.name == operation)
-    shared_target.service.faults.add(kind, operation=operation)
+    target.service.faults.add(kind, operation=operation)
     try:
         if not matrix.applies(FAULTS[kind], tested):
-            call(shared_target)  # the fault changes nothing in a response of this operation
+            call(target)  # the fault changes nothing in a response of this operation
             return
         with pytest.raises(ProviderError) as error:
-            call(shared_target)
+            call(target)
     finally:
-        shared_target.service.faults.clear()
+        target.service.faults.clear()
     assert error.value.operation == operation
     assert error.value.reason is FAULTS[kind].reason
 

@@ -56,9 +56,11 @@ class Environment:
 
     Each data source has one job in progress all the time, and short jobs every few minutes. `mode` is discovered,
     configured (the configuration names the data sources) or role (discovered, with credentials of an assumed role).
+    `timeout` is that of requests, in real time.
     """
 
     mode: str = "discovered"
+    timeout: str = "30s"
     pages: list[ScrapedPage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -138,7 +140,13 @@ class Environment:
             target["discovery"] = {"interval": "30m", "tag_labels": ["team"]}
         if self.mode == "role":
             target["role_arn"] = ROLE
-        polling = {"interval": "15m", "idle_interval": "15m", "timeout": "250ms", "concurrency": 1, "window": "30d"}
+        polling = {
+            "interval": "15m",
+            "idle_interval": "15m",
+            "timeout": self.timeout,
+            "concurrency": 1,
+            "window": "30d",
+        }
         return {"targets": [target], "polling": polling, "state": {"path": ":memory:"}}
 
     def scrape(self) -> ScrapedPage:

@@ -10,6 +10,7 @@ from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from tests.support.faults.environment import BEGIN, Environment
 from tests.support.faults.page import changed_families
 from tests.support.faults.sdk import patch_sdk
+from tests.support.simulated_target import timeout_for
 
 if TYPE_CHECKING:
     import pytest
@@ -206,37 +207,39 @@ class EnvironmentPool:
     """Environments that several cells share one after the other, because the start takes most of a cell's time."""
 
     def __init__(self) -> None:
-        self._running: dict[str, tuple[Environment, int]] = {}
+        self._running: dict[tuple[str, str], tuple[Environment, int]] = {}
 
-    def get(self, mode: str) -> Environment | None:
+    def get(self, mode: str, timeout: str) -> Environment | None:
         """Return a healthy environment, if there is one."""
-        environment, _ = self._running.get(mode, (None, 0))
+        environment, _ = self._running.get((mode, timeout), (None, 0))
         return environment
 
     def put(self, environment: Environment, *, is_reusable: bool) -> None:
         """Keep a healthy environment for the next cells, or stop it."""
-        _, used = self._running.get(environment.mode, (environment, 0))
+        key = environment.mode, environment.timeout
+        _, used = self._running.get(key, (environment, 0))
         if used < CELLS_PER_ENVIRONMENT and is_reusable:
-            self._running[environment.mode] = (environment, used + 1)
+            self._running[key] = (environment, used + 1)
         else:
             self.discard(environment)
 
     def discard(self, environment: Environment) -> None:
         """Stop an environment."""
-        self._running.pop(environment.mode, None)
+        self._running.pop((environment.mode, environment.timeout), None)
         environment.stop()
 
 
 def run_cell(cell: Cell, monkeypatch: pytest.MonkeyPatch, pool: EnvironmentPool) -> None:
     """Test a cell of the matrix."""
+    kind = cell.operation.mode, timeout_for(cell.fault.kind)
     if cell.operation.is_called_at_start:
         for limit in ({"times": 1}, {"until": BEGIN + HOUR}):
-            with Environment(cell.operation.mode) as environment:
+            with Environment(*kind) as environment:
                 patch_sdk(monkeypatch, environment)
                 CellRun(cell, environment).run_from_start(**limit)
         return
-    running = pool.get(cell.operation.mode)
-    environment = running or Environment(cell.operation.mode)
+    running = pool.get(*kind)
+    environment = running or Environment(*kind)
     patch_sdk(monkeypatch, environment)
     run = CellRun(cell, environment)
     try:
