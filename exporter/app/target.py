@@ -116,7 +116,7 @@ class Target:
 
     def has_succeeded(self) -> bool:
         """Return whether a poll has succeeded, or discovery has found that the target has no data sources."""
-        return self.workers.has_succeeded() or (self.discovery_loop.has_reached and self.workers.watched() == 0)
+        return self.workers.has_succeeded() or (self.discovery_loop.has_reached_aws and self.workers.watched() == 0)
 
     def health(self) -> TargetHealth:
         """Return the target's health for the status page."""

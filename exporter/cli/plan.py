@@ -145,7 +145,7 @@ def _measure(target: OneShotTarget) -> tuple[Size, dict[str, object]]:
         with failures.isolate_run():
             for found in Crawler(target.provider, filters, tuple(named), failures).crawl():
                 if isinstance(found, Applications):
-                    applications |= set(found.wanted)
+                    applications |= set(found.selected)
                 elif isinstance(found, IndexContents):
                     indexes.add(found.id)
                     pages += found.listing.pages if found.listing else 1

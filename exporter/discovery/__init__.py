@@ -1,1 +1,1 @@
-"""Finding data sources: when to look round, the way through what a target has, what is wanted, and what changed."""
+"""Discovery: finds the data sources of a target at an interval, selects them by filters, and detects removed ones."""

@@ -1,7 +1,7 @@
-"""The way through what a target has: applications, their indexes, and the data sources of each.
+"""Lists the contents of a target: its applications, their indexes, and the data sources of each index.
 
-Wherever an answer cannot be had, its branch is left out and the walk goes on. What is not in a listing that did come
-has gone; what is in no listing has not.
+If a listing fails, the crawl skips what is below it, and continues. A resource is missing only if a successful listing
+does not contain it; a failed listing proves nothing.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Applications:
-    """What a successful listing of applications has, and of those that may have something wanted the names by id."""
+    """A listing of applications, and the names by id of those that the filters may match."""
 
-    wanted: Mapping[str, str]
+    selected: Mapping[str, str]
     listing: Listing[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """What a successful listing of one application's indexes has, and those of them that may have something wanted."""
+    """A listing of the indexes of an application, and those that the filters may match or the configuration names."""
 
     application_id: str
-    wanted: frozenset[IndexId]
+    selected: frozenset[IndexId]
     listing: Listing[str]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexContents:
-    """What one index has; names are as listed, empty where nothing was listed. None is what could not be had."""
+    """The contents of one index. Names that were not listed are empty; None stands for a response that AWS refused."""
 
     application: str
     id: IndexId
@@ -53,7 +53,7 @@ Found = Applications | Indexes | IndexContents
 
 
 class Crawler:
-    """A walk, round after round, over what the rules may want and what the configuration names."""
+    """Lists what the filters may match, and the indexes of the data sources that the configuration names."""
 
     def __init__(
         self, provider: Provider, filters: SourceFilters | None, named: Sequence[SourceId], failures: DiscoveryFailures
@@ -63,56 +63,60 @@ class Crawler:
         self._named = named
         self._failures = failures
         self.matched: set[str] = set()
+        """The names of the filters that have matched an application or an index."""
 
     def crawl(self) -> Iterator[Found]:
-        """Yield what there is to see."""
+        """Yield each listing; the next one is requested when the iterator advances."""
         names: Mapping[str, str] = {}
         if self._filters is not None:
             listing = self._provider.applications()
-            self._failures.warn("the list of applications", listing.warnings)
-            names = {id_: name for id_, name in listing.items.items() if self._may_want(self._filters, Candidate(name))}
+            self._failures.add_warnings("the list of applications", listing.warnings)
+            listed = listing.items.items()
+            names = {id_: name for id_, name in listed if self._may_match(self._filters, Candidate(name))}
             yield Applications(names, listing)
         for identifier in dict.fromkeys((*names, *(source.application_id for source in self._named))):
             name = names.get(identifier, "")
-            with self._failures.isolate(f"application {called(name, identifier)}"):
+            with self._failures.isolate(f"application {name_and_id(name, identifier)}"):
                 yield from self._application(identifier, name, is_listed=identifier in names)
 
     def _application(self, identifier: str, name: str, *, is_listed: bool) -> Iterator[Found]:
         names = {source.index: "" for source in self._named if source.application_id == identifier}
         if self._filters is not None and is_listed:
             listing = self._provider.indexes(identifier)
-            self._failures.warn(f"the list of indexes of application {called(name, identifier)}", listing.warnings)
+            resource = f"the list of indexes of application {name_and_id(name, identifier)}"
+            self._failures.add_warnings(resource, listing.warnings)
             for index, index_name in listing.items.items():
-                if self._may_want(self._filters, Candidate(name, index_name)):
+                if self._may_match(self._filters, Candidate(name, index_name)):
                     names[IndexId(identifier, index)] = index_name
             yield Indexes(identifier, frozenset(names), listing)
         for index_id, index_name in names.items():
             yield self._contents(name, index_id, index_name)
 
     def _contents(self, application: str, index: IndexId, name: str) -> IndexContents:
-        where = f"index {called(name, index.index_id)} of application {called(application, index.application_id)}"
-        facts = self._facts(index, where)
+        application_text = name_and_id(application, index.application_id)
+        resource = f"index {name_and_id(name, index.index_id)} of application {application_text}"
+        facts = self._facts(index, resource)
         return IndexContents(
-            application, index, name or (facts.name if facts else ""), facts, self._listing(index, where)
+            application, index, name or (facts.name if facts else ""), facts, self._listing(index, resource)
         )
 
-    def _facts(self, index: IndexId, where: str) -> IndexFacts | None:
-        with self._failures.isolate(f"figures of {where}", refusals_only=True):
+    def _facts(self, index: IndexId, resource: str) -> IndexFacts | None:
+        with self._failures.isolate(f"figures of {resource}", refusals_only=True):
             return self._provider.index(index)
         return None
 
-    def _listing(self, index: IndexId, where: str) -> Listing[Description] | None:
-        with self._failures.isolate(f"data sources of {where}", refusals_only=True):
+    def _listing(self, index: IndexId, resource: str) -> Listing[Description] | None:
+        with self._failures.isolate(f"data sources of {resource}", refusals_only=True):
             listing = self._provider.data_sources(index)
-            self._failures.warn(f"the list of data sources of {where}", listing.warnings)
+            self._failures.add_warnings(f"the list of data sources of {resource}", listing.warnings)
             return listing
         return None
 
-    def _may_want(self, filters: SourceFilters, candidate: Candidate) -> bool:
-        self.matched |= filters.matching(candidate, surely=True)
+    def _may_match(self, filters: SourceFilters, candidate: Candidate) -> bool:
+        self.matched |= filters.matching(candidate, include_unknown=False)
         return filters.match(candidate) is not False
 
 
-def called(name: str, identifier: str) -> str:
-    """Write of what the talk is: a name where there is one, and the id."""
+def name_and_id(name: str, identifier: str) -> str:
+    """Return a name with its id, for logs; the id alone if the name is not known."""
     return f"{name} ({identifier})" if name else identifier

@@ -1,4 +1,4 @@
-"""What went wrong while looking round: each thing is said when it begins, and when it is over."""
+"""Logs the failures of discovery once when they start, and once when they end."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ if TYPE_CHECKING:
 
     from exporter.target.context import CredentialStatus
 
+WHOLE_TARGET = "the whole target"
+
 logger = structlog.get_logger()
 
 
 class DiscoveryFailures:
-    """The troubles of one target's rounds, by the resource that they are with."""
+    """The failures of one target's discovery runs, by resource."""
 
     def __init__(self, target: str, credentials: CredentialStatus) -> None:
         self._target = target
         self._credentials = credentials
-        self._open: dict[str, tuple[str, Reason]] = {}
+        self._failing: dict[str, tuple[str, Reason]] = {}
         self._tried: set[str] = set()
         self.failed: dict[str, ProviderError] = {}
-        """What went wrong in this round, by resource."""
+        """The failures of the current run, by resource."""
 
-    def begin(self) -> None:
-        """Begin a round."""
+    def start_run(self) -> None:
+        """Start a run without failures."""
         self._tried, self.failed = set(), {}
 
-    def conclude(self) -> None:
-        """Say of what was tried in this round, and did not work before, that it does."""
-        for resource in [tried for tried in self._open if tried in self._tried and tried not in self.failed]:
-            operation, reason = self._open.pop(resource)
+    def end_run(self) -> None:
+        """Log each resource that failed in an earlier run and has succeeded in this one."""
+        for resource in [tried for tried in self._failing if tried in self._tried and tried not in self.failed]:
+            operation, reason = self._failing.pop(resource)
             logger.info(
                 "discovery works again", target=self._target, resource=resource, operation=operation, after=str(reason)
             )
 
     @contextmanager
     def isolate(self, resource: str, *, refusals_only: bool = False) -> Iterator[None]:
-        """Let what goes wrong with a resource stay with it, but for what is wrong with all: the credentials.
+        """Record a failure of a resource, and continue; raise it if the credentials failed.
 
-        With `refusals_only` only what will not change by asking again stays; for the rest the next best has to do.
+        With `refusals_only`, raise every failure that may end without a change in AWS, for example a timeout. Then an
+        enclosing `isolate` records it, and the crawl skips the rest of that resource.
         """
         self._tried.add(resource)
         try:
@@ -52,32 +55,31 @@ class DiscoveryFailures:
         except ProviderError as error:
             if error.reason is Reason.CREDENTIALS or (refusals_only and not error.is_refusal):
                 raise
-            self._note(resource, error)
+            self._record(resource, error)
 
     @contextmanager
     def isolate_run(self) -> Iterator[None]:
-        """Let a whole round fail, for want of credentials or of the very first answer, and nothing else with it."""
-        everything = "the whole target"
-        self._tried.add(everything)
+        """Record a failure of a whole run: of the credentials, or of its first request."""
+        self._tried.add(WHOLE_TARGET)
         try:
             yield
         except ProviderError as error:
             if error.reason is Reason.CREDENTIALS:
-                self.failed[everything] = error
+                self.failed[WHOLE_TARGET] = error
                 self._credentials.report_failure(error)
             else:
-                self._note(everything, error)
+                self._record(WHOLE_TARGET, error)
 
-    def warn(self, resource: str, warnings: Iterable[str]) -> None:
-        """Take note of what was left out of an answer."""
+    def add_warnings(self, resource: str, warnings: Iterable[str]) -> None:
+        """Record each unusable entry of a response as a failure of its resource."""
         for warning in warnings:
-            self._note(resource, ProviderError(Reason.MALFORMED_RESPONSE, warning))
+            self._record(resource, ProviderError(Reason.MALFORMED_RESPONSE, warning))
 
-    def _note(self, resource: str, error: ProviderError) -> None:
+    def _record(self, resource: str, error: ProviderError) -> None:
         self.failed[resource] = error
-        what = (error.operation, error.reason)
-        if self._open.get(resource) != what:
-            self._open[resource] = what
+        cause = (error.operation, error.reason)
+        if self._failing.get(resource) != cause:
+            self._failing[resource] = cause
             logger.warning(
                 "discovery failing", target=self._target, resource=resource, reason=str(error.reason), error=str(error)
             )

@@ -1,7 +1,9 @@
-"""Which of the data sources that are found are wanted. Pure: it is told what is known, and never asks.
+"""The filters of discovery, as pure functions of the known properties of a data source.
 
-What is not known yet may matter or not, so an answer is yes, no, or None for "it depends": before a listing is asked
-for, and before tags are.
+Properties become known step by step: a listing of applications has only the name of the application, and tags need a
+request of their own. So each result is True, False, or None if it depends on a property that is not known yet. For
+example, `include: [{application: "intranet*", tags: {team: hr}}]` returns False for the application `support`, whose
+indexes are then not listed, and None for `intranet`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ GLOBS = ("application", "index", "data_source", "type")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is known of a data source that may be wanted; None is not known."""
+    """The known properties of a data source, or of all data sources of an application or index; None is unknown."""
 
     application: str
     index: str | None = None
@@ -40,24 +42,24 @@ class SourceFilters:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Give every filter as a person would write it."""
+        """All filters by name, for example `include[0] application: intranet*`."""
         return (*self._include, *self._exclude)
 
     def match(self, candidate: Candidate) -> bool | None:
-        """Tell whether a data source is wanted: included by one filter, or there is none, and excluded by none."""
+        """Return whether any include filter matches, or none is configured, and no exclude filter matches."""
         included = _any(matches(matcher, candidate) for matcher in self._include.values()) if self._include else True
         excluded = _any(matches(matcher, candidate) for matcher in self._exclude.values())
         if included is False or excluded is True:
             return False
         return None if included is None or excluded is None else True
 
-    def matching(self, candidate: Candidate, *, surely: bool) -> set[str]:
-        """Give the filters that match a candidate, with those that may."""
-        verdicts = {name: matches(matcher, candidate) for name, matcher in {**self._include, **self._exclude}.items()}
-        return {name for name, verdict in verdicts.items() if verdict or (verdict is None and not surely)}
+    def matching(self, candidate: Candidate, *, include_unknown: bool) -> set[str]:
+        """Return the names of the filters that match; with `include_unknown` also of those that may match."""
+        results = {name: matches(matcher, candidate) for name, matcher in {**self._include, **self._exclude}.items()}
+        return {name for name, result in results.items() if result or (result is None and include_unknown)}
 
-    def relevant(self, tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        """Give those tags that a filter or a label looks at; nobody needs the others."""
+    def used_tags(self, tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return the tags that a filter or a label uses. No other tag is stored."""
         return tuple(sorted((key, value) for key, value in tags.items() if key in self._tags or key in self.tag_labels))
 
     def label_tags(self, tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -66,22 +68,22 @@ class SourceFilters:
 
 
 def matches(matcher: Matcher, candidate: Candidate) -> bool | None:
-    """Tell whether all that a filter gives matches."""
-    verdicts = [_glob(getattr(matcher, name), getattr(candidate, name)) for name in GLOBS]
+    """Return whether all globs of a filter match."""
+    results = [_glob(getattr(matcher, name), getattr(candidate, name)) for name in GLOBS]
     for key, pattern in matcher.tags.items():
-        verdicts.append(
+        results.append(
             None if candidate.tags is None else _glob(pattern, candidate.tags.get(key, "")) and key in candidate.tags
         )
-    if False in verdicts:
+    if False in results:
         return False
-    return None if None in verdicts else True
+    return None if None in results else True
 
 
 def describe(matcher: Matcher) -> str:
-    """Write a filter as its author did."""
-    given = {name: getattr(matcher, name) for name in GLOBS if getattr(matcher, name) is not None}
-    given |= {f"tags.{key}": pattern for key, pattern in matcher.tags.items()}
-    return ", ".join(f"{name}: {pattern}" for name, pattern in given.items())
+    """Return a filter in the notation of the configuration, for example `application: x*, tags.team: hr`."""
+    globs = {name: getattr(matcher, name) for name in GLOBS if getattr(matcher, name) is not None}
+    globs |= {f"tags.{key}": pattern for key, pattern in matcher.tags.items()}
+    return ", ".join(f"{name}: {pattern}" for name, pattern in globs.items())
 
 
 def _glob(pattern: str | None, text: str | None) -> bool | None:
@@ -90,8 +92,8 @@ def _glob(pattern: str | None, text: str | None) -> bool | None:
     return None if text is None else fnmatchcase(text, pattern)
 
 
-def _any(verdicts: Iterable[bool | None]) -> bool | None:
-    verdicts = list(verdicts)
-    if True in verdicts:
+def _any(results: Iterable[bool | None]) -> bool | None:
+    results = list(results)
+    if True in results:
         return True
-    return None if None in verdicts else False
+    return None if None in results else False

@@ -49,7 +49,7 @@ class Inventory:
         elif self._polled_by.get(source.id) != other:
             self._polled_by[source.id] = other
             logger.warning(
-                "data source is seen by two targets: the first polls it",
+                "data source found by two targets, polled by one",
                 target=self._context.target,
                 polled_by=other,
                 data_source=source.name,
@@ -58,7 +58,7 @@ class Inventory:
 
     def remove(self, source: SourceId) -> None:
         """Remove a source."""
-        self._tags.forget(source)
+        self._tags.remove(source)
         self._observer.source_removed(self.sources.pop(source))
 
     def publish_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:

@@ -1,4 +1,4 @@
-"""When to look round: at an interval, sooner where a part could not be looked into, and soon where nothing could."""
+"""Runs discovery at an interval, and retries it earlier if a run has failed."""
 
 from __future__ import annotations
 
@@ -18,90 +18,94 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 NAMED_ONLY_INTERVAL = 900.0  # seconds between runs of a target that names its data sources and discovers none
-PARTLY = 900.0  # seconds until the first other try where some of it worked: the default interval
-NOTHING = RunResult(complete=False, reached=False)
+PARTIAL_RETRY_DELAY = 900.0  # seconds until the first retry after a run that succeeded in part: the default interval
+FAILED = RunResult(complete=False, reached_aws=False)
 
 
 class DiscoveryLoop:
-    """Goes round one target, again and again, until stopped."""
+    """Runs the discovery of one target in a thread until it is stopped."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it runs, how often, and on what)
         self,
         run: Callable[[], RunResult],
         interval: float,
-        retry: float,
+        retry_delay: float,
         host: Host,
         random: Random,
         stopping: Event,
     ) -> None:
-        """`retry` are the seconds until the first retry if nothing could be reached; `stopping` ends the loop."""
+        """Create the loop; `retry_delay` is in seconds, for the first retry if AWS cannot be reached at all."""
         self._run_once = run
         self._interval = interval
-        self._retry = retry
+        self._retry_delay = retry_delay
         self._host = host
         self._random = random
         self._stopping = stopping
-        self._first_round = host.event()
-        self._has_reached = False
-        self._last = NOTHING
-        self._alike = 0  # rounds in a row that went like the last
-        self._defect = ""
+        self._first_run_ended = host.event()
+        self._has_reached_aws = False
+        self._last = FAILED
+        self._failures_in_a_row = 0  # of the same kind
+        self._last_exception = ""
         self._thread = host.thread("discovery", self._run)
 
     def start(self) -> None:
-        """Begin with the first round."""
+        """Start with the first run."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further round; returns at once."""
+        """Start no further run; return at once."""
         self._stopping.set()
 
     def join(self, deadline: float) -> None:
-        """Wait for the round under way until a moment of the monotonic clock."""
+        """Wait for the run in progress until a time on the monotonic clock."""
         if self._thread.ident is not None:
             self._thread.join(max(0.0, deadline - self._host.monotonic()))
 
     def unhealthy(self) -> str | None:
-        """Say that looking round has died; None when it has not."""
+        """Return that the thread has died; None if it has not."""
         died = self._thread.ident is not None and not self._thread.is_alive()
         return "discovery has died" if died and not self._stopping.is_set() else None
 
     def unready(self) -> str | None:
-        """Say that the first round has not ended; None when it has."""
-        return None if self._first_round.is_set() else "data sources are being looked for"
+        """Return that the first run has not ended; None once it has."""
+        return None if self._first_run_ended.is_set() else "the first discovery run is in progress"
 
     @property
-    def has_reached(self) -> bool:
-        """Tell whether any round ever reached anything."""
-        return self._has_reached
+    def has_reached_aws(self) -> bool:
+        """Whether any run has reached AWS."""
+        return self._has_reached_aws
 
-    def pause(self, began: float, now: float, how: RunResult) -> float:
-        """Give the seconds to the next round, given when the last began and how it went."""
-        if how != self._last:
-            self._last, self._alike = how, 0
-        if how.complete:
-            return max(0.0, began + self._interval - now)
-        self._alike += 1
-        first = PARTLY if how.reached else self._retry
-        delay: float = min(self._interval, first * 2.0 ** min(self._alike - 1, 30))
-        return max(0.0, began + delay - now) if how.reached else delay * self._random.uniform(0.5, 1.0)
+    def delay(self, started: float, now: float, result: RunResult) -> float:
+        """Return the seconds until the next run; `started` and `result` are those of the last one.
+
+        Retries back off exponentially up to the interval. A run that succeeded in part counts from its start, as a
+        successful one does. After a run that did not reach AWS, jitter prevents many targets from retrying together.
+        """
+        if result != self._last:
+            self._last, self._failures_in_a_row = result, 0
+        if result.complete:
+            return max(0.0, started + self._interval - now)
+        self._failures_in_a_row += 1
+        first = PARTIAL_RETRY_DELAY if result.reached_aws else self._retry_delay
+        delay: float = min(self._interval, first * 2.0 ** min(self._failures_in_a_row - 1, 30))
+        return max(0.0, started + delay - now) if result.reached_aws else delay * self._random.uniform(0.5, 1.0)
 
     def _run(self) -> None:
         try:
-            self._go_rounds()
+            self._run_until_stopped()
         except StoppedError:
             self.stop()
 
-    def _go_rounds(self) -> None:
+    def _run_until_stopped(self) -> None:
         while not self._stopping.is_set():
-            began, how = self._host.monotonic(), NOTHING
+            started, result = self._host.monotonic(), FAILED
             try:
-                how = self._run_once()
+                result = self._run_once()
             except Exception as error:
-                # A defect of ours must not be the end of discovery.
-                if repr(error) != self._defect:
-                    self._defect = repr(error)
-                    logger.exception("discovery failed for a reason that is a defect of this program")
-            self._has_reached |= how.reached
-            self._first_round.set()
-            self._stopping.wait(self.pause(began, self._host.monotonic(), how))
+                # A bug must not end discovery. It is logged once, not in each run.
+                if repr(error) != self._last_exception:
+                    self._last_exception = repr(error)
+                    logger.exception("discovery failed with an unexpected exception")
+            self._has_reached_aws |= result.reached_aws
+            self._first_run_ended.set()
+            self._stopping.wait(self.delay(started, self._host.monotonic(), result))

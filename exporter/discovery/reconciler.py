@@ -1,7 +1,7 @@
-"""One round of discovery: what a target has is looked through, and whoever watches is told what changed.
+"""Reconciles the data sources of a target with what the crawler lists.
 
-A round that partly fails loses nothing. A source goes only when a successful listing no longer has it, or no longer
-has its index or its application; whatever could not be asked stays as it was.
+A run that fails in part removes nothing by mistake. A source is removed only if a successful listing does not contain
+it, its index or its application, or if the filters no longer match it. What cannot be listed stays as it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from exporter.discovery.crawler import Applications, Crawler, IndexContents, Indexes, called
+from exporter.discovery.crawler import Applications, Crawler, IndexContents, Indexes, name_and_id
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
 from exporter.discovery.selector import SourceSelector
@@ -34,7 +34,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to look for: what the rules of discovery want, and what the configuration names."""
+    """The filters of discovery, None if it is disabled, and the data sources that the configuration names."""
 
     filters: SourceFilters | None
     named: tuple[DataSource, ...]
@@ -42,14 +42,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a round went: whether all of it worked, and whether anything of it did."""
+    """The result of a run: whether every part of it succeeded, and whether AWS could be reached."""
 
     complete: bool
-    reached: bool
+    reached_aws: bool
 
 
 class Reconciler:
-    """Looks round one target."""
+    """Reconciles one target."""
 
     def __init__(self, context: TargetContext, observer: DiscoveryObserver, scope: Scope, tags: TagCache) -> None:
         self._context = context
@@ -60,12 +60,12 @@ class Reconciler:
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
         self._selector = SourceSelector(scope.filters, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.index for source in self._named))
-        self._has_reached = False
+        self._has_reached_aws = False
 
     def resume(self, before: Reconciler | None = None) -> None:
-        """Go on with the sources that were found before and are still wanted, however AWS fares now.
+        """Continue with the sources that were saved and that the filters still match, without a request to AWS.
 
-        Without another surveyor to go on from, before is before a restart.
+        After a reload, `before` is the reconciler that this one replaces. After a start there is none.
         """
         if before:
             self._inventory.published |= before.published()
@@ -78,49 +78,50 @@ class Reconciler:
                 self._inventory.add(replace(saved.source, labels=()), since, saved)
         count = len(self._inventory.sources)
         if count and not before:
-            logger.info("going on with data sources known before", target=self._context.target, count=count)
+            logger.info("continuing with saved data sources", target=self._context.target, count=count)
 
     def published(self) -> set[IndexId]:
-        """Return the indexes that are exposed."""
+        """Return the published indexes."""
         return set(self._inventory.published)
 
     def reconcile(self) -> RunResult:
-        """Go round once."""
-        before, reached = set(self._inventory.sources), False
-        self._failures.begin()
+        """Run once."""
+        before, reached_aws = set(self._inventory.sources), False
+        self._failures.start_run()
         with self._failures.isolate_run():
             for found in self._crawler.crawl():
-                reached = True
+                reached_aws = True
                 self._context.credentials.report_success()
                 if self._observer.stopping:
                     break
                 self._reconcile_found(found)
-        self._failures.conclude()
+        self._failures.end_run()
         self._log_added(before)
-        if reached and not self._has_reached:
+        if reached_aws and not self._has_reached_aws:
             self._log_unmatched_filters()
-        self._has_reached |= reached
-        return RunResult(not self._failures.failed and not self._observer.stopping, reached)
+        self._has_reached_aws |= reached_aws
+        return RunResult(not self._failures.failed and not self._observer.stopping, reached_aws)
 
     def _reconcile_found(self, found: Applications | Indexes | IndexContents) -> None:
         match found:
-            case Applications(wanted, listing):
-                self._begin_watch()
+            case Applications(selected, listing):
+                self._save_watched_since()
                 known = self._inventory.indexes()
-                missing = {index.application_id for index in known} - wanted.keys()
+                missing = {index.application_id for index in known} - selected.keys()
                 applications = _confirm_missing(missing, listing, self._context.provider.applications)
                 self._inventory.remove_indexes({index for index in known if index.application_id in applications})
-            case Indexes(application_id, wanted, listing):
-                known = self._inventory.indexes() - wanted
+            case Indexes(application_id, selected, listing):
+                known = self._inventory.indexes() - selected
                 missing = {index.index_id for index in known if index.application_id == application_id}
                 with self._failures.isolate(f"indexes of application {application_id}"):
                     indexes = _confirm_missing(missing, listing, lambda: self._context.provider.indexes(application_id))
                     self._inventory.remove_indexes({IndexId(application_id, index_id) for index_id in indexes})
             case IndexContents():
-                with self._failures.isolate(f"names of index {called(found.name, found.id.index_id)}"):
+                with self._failures.isolate(f"names of index {name_and_id(found.name, found.id.index_id)}"):
                     self._reconcile_index(found)
 
-    def _begin_watch(self) -> None:
+    def _save_watched_since(self) -> None:
+        # AWS's clock has a resolution of one second. Without the addition, a job that ended before could count.
         if self._context.store.watched_since(self._context.target) is None:
             now = self._context.provider.clock.now()
             self._context.store.save_watched_since(self._context.target, now + DATE_RESOLUTION)
@@ -141,10 +142,10 @@ class Reconciler:
 
     def _application_name(self, contents: IndexContents) -> str:
         configured = (s.application for s in self._named.values() if s.id.application_id == contents.id.application_id)
-        given = next((name for name in configured if name), None)
-        ask = self._context.provider.application_name
+        name = next((name for name in configured if name), None)
+        request = self._context.provider.application_name
         identifier = contents.id.application_id
-        return given or self._context.names.application(identifier, lambda: contents.application or ask(identifier))
+        return name or self._context.names.application(identifier, lambda: contents.application or request(identifier))
 
     def _index_name(self, contents: IndexContents) -> str:
         return self._context.names.index(
@@ -163,7 +164,7 @@ class Reconciler:
     def _remove_missing(
         self, contents: IndexContents, listing: Listing[Description], selected: Container[SourceId]
     ) -> None:
-        """Let go of the sources that an index no longer has, or that are no longer wanted."""
+        """Remove the sources that an index no longer contains, or that are no longer selected."""
         known = (source for source in self._inventory.sources if source.index == contents.id)
         missing = {source.data_source_id for source in known if source not in selected}
         for removed in sorted(
@@ -174,7 +175,7 @@ class Reconciler:
     def _log_added(self, before: set[SourceId]) -> None:
         log = logger.bind(target=self._context.target)
         added = [source for identifier, source in self._inventory.sources.items() if identifier not in before]
-        if before or self._has_reached:
+        if before or self._has_reached_aws:
             for source in added:
                 log.info("data source found", **source_fields(source))
         elif added:
@@ -186,16 +187,17 @@ class Reconciler:
                 "discovery filter matches nothing",
                 target=self._context.target,
                 filter=name,
-                all_was_seen=not self._failures.failed,
+                discovery_complete=not self._failures.failed,
             )
 
 
 def _confirm_missing(missing: set[str], listing: Listing[Any], list_again: Callable[[], Listing[Any]]) -> set[str]:
-    """Give those of the missing that have gone: they are listed and no longer wanted, or listed no more.
+    """Return the missing ids that are certainly not listed, or listed and not selected.
 
-    Pages may shift under the reader and pass one over, so a listing of several is looked at again; and where an entry
-    has no id, nobody can tell whose it is.
+    If entries are added or removed while pages are read, an entry can move to a page that was read already, and no page
+    contains it. So a listing of several pages is requested again before anything is removed. An entry without an id
+    may be any of the unlisted ones, so none of them is removed.
     """
     unlisted = missing - listing.items.keys()
-    looks = [listing, list_again()] if unlisted and listing.pages > 1 else [listing]
-    return missing - {id_ for id_ in unlisted if any(look.warnings or id_ in look.items for look in looks)}
+    listings = [listing, list_again()] if unlisted and listing.pages > 1 else [listing]
+    return missing - {id_ for id_ in unlisted if any(each.warnings or id_ in each.items for each in listings)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.discovery.crawler import called
+from exporter.discovery.crawler import name_and_id
 from exporter.discovery.filters import Candidate
 from exporter.domain.model import SourceId
 
@@ -44,23 +44,32 @@ class SourceSelector:
             return selected
         for identifier, listed in (contents.listing.items if contents.listing else {}).items():
             source = SourceId(contents.id.application_id, contents.id.index_id, identifier)
-            if source in self._named:
-                continue
-            candidate = Candidate(contents.application, contents.name, listed.name, listed.type)
-            verdict = self._filters.match(candidate)
-            description: Description | None = listed
-            if verdict is None or (verdict and self._filters.tag_labels):
-                tags = self._request_tags(contents, source, listed)
-                candidate = replace(candidate, tags=tags)
-                verdict = self._filters.match(candidate)
-                description = None if tags is None else replace(listed, tags=self._filters.relevant(tags))
-            self._matched |= self._filters.matching(candidate, surely=False)
-            if verdict is not False:
-                selected[source] = description
+            if source not in self._named:
+                is_selected, description = self._match(self._filters, contents, source, listed)
+                if is_selected:
+                    selected[source] = description
         return selected
 
+    def _match(
+        self, filters: SourceFilters, contents: IndexContents, source: SourceId, listed: Description
+    ) -> tuple[bool, Description | None]:
+        """Match a source, and request its tags only if a filter or a label needs them.
+
+        A source whose tags are needed and unknown is selected without a description: it stays as it is, watched or not.
+        """
+        candidate = Candidate(contents.application, contents.name, listed.name, listed.type)
+        description: Description | None = listed
+        matched = filters.match(candidate)
+        if matched is None or (matched and filters.tag_labels):
+            tags = self._request_tags(contents, source, listed)
+            candidate = replace(candidate, tags=tags)
+            matched = filters.match(candidate)
+            description = None if tags is None else replace(listed, tags=filters.used_tags(tags))
+        self._matched |= filters.matching(candidate, include_unknown=True)
+        return matched is not False, description
+
     def selects(self, saved: SavedSource) -> bool:
-        """Return whether a source is selected by what was known of it before a restart or reload."""
+        """Return whether the filters match the saved properties of a source."""
         source, description = saved.source, saved.description
         if self._filters is None or source.id in self._named:
             return False
@@ -68,11 +77,11 @@ class SourceSelector:
         return bool(self._filters.match(Candidate(*names, description.type, dict(description.tags))))
 
     def describe_named(self, contents: IndexContents, source: SourceId) -> Description | None:
-        """Return what a listing reports of a source that the configuration names, with its tags if they are labels."""
+        """Return what a listing reports of a named source, with its tags if they are published as labels."""
         listed = contents.listing.items.get(source.data_source_id) if contents.listing else None
         if listed is None or self._filters is None or not self._filters.tag_labels:
             return listed
-        return replace(listed, tags=self._filters.relevant(self._request_tags(contents, source, listed) or {}))
+        return replace(listed, tags=self._filters.used_tags(self._request_tags(contents, source, listed) or {}))
 
     def unmatched_filters(self, matched_by_crawler: set[str]) -> list[str]:
         """Return the filters that have matched nothing so far, neither here nor in the crawler."""
@@ -80,7 +89,9 @@ class SourceSelector:
 
     def _request_tags(self, contents: IndexContents, source: SourceId, listed: Description) -> Mapping[str, str] | None:
         if contents.facts is None or not contents.facts.arn:
-            return self._tags.last(source)
-        with self._failures.isolate(f"tags of data sources of index {called(contents.name, contents.id.index_id)}"):
-            return self._tags.of(source, f"{contents.facts.arn}/data-source/{source.data_source_id}", listed.updated)
-        return self._tags.last(source)
+            return self._tags.last_known(source)
+        with self._failures.isolate(
+            f"tags of data sources of index {name_and_id(contents.name, contents.id.index_id)}"
+        ):
+            return self._tags.get(source, f"{contents.facts.arn}/data-source/{source.data_source_id}", listed.updated)
+        return self._tags.last_known(source)

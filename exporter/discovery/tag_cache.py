@@ -1,4 +1,4 @@
-"""Tags of data sources: one request each, so they are asked for no oftener than the request budget bears."""
+"""The tags of data sources, cached because each source needs a request of its own."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ if TYPE_CHECKING:
     from exporter.providers import Provider
     from exporter.runtime import Clock
 
-SHARE = 0.1  # of the request budget, at most, goes into asking anew
+REQUEST_SHARE = 0.1  # of the rate limit: the most that refreshing tags uses
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedTags:
     tags: Mapping[str, str]
     version: float | None
-    until: float
+    expires_at: float
 
 
 class TagCache:
-    """The tags of one target's data sources, kept until the source is updated or a time is over."""
+    """Caches tags until their source is updated, or an interval that respects the rate limit has passed."""
 
     def __init__(self, provider: Provider, clock: Clock, interval: float, requests_per_second: float) -> None:
         self._provider = provider
         self._clock = clock
         self._interval = interval
-        self._rate = requests_per_second * SHARE
-        self._kept: dict[SourceId, _Kept] = {}
+        self._rate = requests_per_second * REQUEST_SHARE
+        self._cached: dict[SourceId, _CachedTags] = {}
 
     def adopt(self, before: TagCache) -> None:
-        """Go on with what is known already."""
-        self._kept = dict(before._kept)
+        """Continue with the entries of another cache."""
+        self._cached = dict(before._cached)
 
-    def of(self, source: SourceId, arn: str, version: float | None) -> Mapping[str, str]:
-        """Give a source's tags; `version` is its updatedAt. Raises ProviderError."""
+    def get(self, source: SourceId, arn: str, version: float | None) -> Mapping[str, str]:
+        """Return the tags of a source whose `updatedAt` is `version`; raise ProviderError if a request fails."""
         now = self._clock.monotonic()
-        kept = self._kept.get(source)
-        if kept and kept.version == version and now < kept.until:
-            return kept.tags
+        cached = self._cached.get(source)
+        if cached and cached.version == version and now < cached.expires_at:
+            return cached.tags
         tags = self._provider.tags(arn)
-        # A little less than the interval: a round that begins a moment early asks anew all the same.
-        period = max(0.9 * self._interval, len(self._kept) / self._rate)
-        self._kept[source] = _Kept(tags, version, now + period)
+        # Less than the interval: otherwise a run that starts a little early would use the tags for one more interval.
+        lifetime = max(0.9 * self._interval, len(self._cached) / self._rate)
+        self._cached[source] = _CachedTags(tags, version, now + lifetime)
         return tags
 
-    def last(self, source: SourceId) -> Mapping[str, str] | None:
-        """Give the tags that a source was last known to have."""
-        kept = self._kept.get(source)
-        return kept.tags if kept else None
+    def last_known(self, source: SourceId) -> Mapping[str, str] | None:
+        """Return the tags of the last successful request, even if they have expired."""
+        cached = self._cached.get(source)
+        return cached.tags if cached else None
 
-    def forget(self, source: SourceId) -> None:
-        """Let go of a source."""
-        self._kept.pop(source, None)
+    def remove(self, source: SourceId) -> None:
+        """Remove the tags of a source."""
+        self._cached.pop(source, None)

@@ -201,7 +201,7 @@ def test_two_targets_that_see_the_same_poll_it_once(tmp_path: Path) -> None:
         own = {"AWS_CONFIG_FILE": str(tmp_path / "aws")}
         with serve(tmp_path, config(":memory:", *twins), **own) as program:
             program.until_ready()
-            eventually(lambda: len(log_lines(program, "seen by two targets")) == 2)
+            eventually(lambda: len(log_lines(program, "found by two targets")) == 2)
             scrape = program.scrape()
             counts = [scrape.value("qbusiness_exporter_data_sources", target=name) for name in ("first", "second")]
             assert sorted(count or 0 for count in counts) in ([0, 2], [1, 1])

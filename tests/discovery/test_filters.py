@@ -1,4 +1,4 @@
-"""Which data sources are wanted: three answers, and none that a later one contradicts."""
+"""Filters match or not, or depend on properties that are not known yet."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from exporter.discovery.filters import Candidate, SourceFilters
 HR = Candidate("intranet", "main", "hr-sharepoint", "SHAREPOINTV2", {"team": "hr"})
 
 
-def rules(**discovery: object) -> SourceFilters:
-    """Make rules as a configuration has them."""
+def make_filters(**discovery: object) -> SourceFilters:
+    """Build filters from keys of the configuration."""
     return SourceFilters(DiscoveryConfig.model_validate(discovery))
 
 
 @pytest.mark.parametrize(
-    ("include", "exclude", "wanted"),
+    ("include", "exclude", "expected"),
     [
         ([], [], True),
         ([{"application": "intranet"}], [], True),
@@ -40,15 +40,15 @@ def rules(**discovery: object) -> SourceFilters:
         ([], [{"tags": {"stage": "*"}}], True),
     ],
 )
-def test_what_is_included_and_not_excluded_is_wanted(
-    include: list[object], exclude: list[object], *, wanted: bool
+def test_a_source_matches_if_it_is_included_and_not_excluded(
+    include: list[object], exclude: list[object], *, expected: bool
 ) -> None:
-    """Globs are held against whole names, as they are spelled; all that a filter gives must match."""
-    assert rules(include=include, exclude=exclude).match(HR) is wanted
+    """Globs match whole names and are case-sensitive, and all globs of a filter must match."""
+    assert make_filters(include=include, exclude=exclude).match(HR) is expected
 
 
 @pytest.mark.parametrize(
-    ("known", "answer"),
+    ("known", "expected"),
     [
         (Candidate("intranet"), None),
         (Candidate("support"), False),
@@ -58,10 +58,10 @@ def test_what_is_included_and_not_excluded_is_wanted(
         (Candidate("intranet", "main", "hr", "S3", {}), False),
     ],
 )
-def test_what_is_not_known_yet_may_matter(known: Candidate, answer: bool | None) -> None:  # noqa: FBT001 (a table)
-    """So an application that cannot match is not even looked into, and tags are asked for only where they decide."""
-    some = rules(include=[{"application": "intranet", "tags": {"team": "hr"}}], exclude=[{"index": "test"}])
-    assert some.match(known) is answer
+def test_a_result_may_depend_on_unknown_properties(known: Candidate, expected: bool | None) -> None:  # noqa: FBT001 (a table)
+    """The result is None then, and False as soon as one known property does not match."""
+    filters = make_filters(include=[{"application": "intranet", "tags": {"team": "hr"}}], exclude=[{"index": "test"}])
+    assert filters.match(known) is expected
 
 
 words = st.sampled_from(["a", "b", "ab"])
@@ -78,30 +78,32 @@ candidates = st.builds(Candidate, words, words, words, words, tags)
 
 
 @given(st.lists(matchers, max_size=3), st.lists(matchers, max_size=3), candidates)
-def test_an_early_answer_holds(include: list[object], exclude: list[object], whole: Candidate) -> None:
-    """Whatever is said before all is known is what will be said then."""
-    some = rules(include=include, exclude=exclude)
-    final = some.match(whole)
+def test_more_properties_do_not_change_a_certain_result(
+    include: list[object], exclude: list[object], complete: Candidate
+) -> None:
+    """A result for some of the properties is None, or the result for all of them."""
+    filters = make_filters(include=include, exclude=exclude)
+    final, matching = filters.match(complete), filters.matching(complete, include_unknown=False)
     assert final is not None
     for known in (
-        replace(whole, tags=None),
-        Candidate(whole.application, whole.index),
-        Candidate(whole.application),
+        replace(complete, tags=None),
+        Candidate(complete.application, complete.index),
+        Candidate(complete.application),
     ):
-        assert some.match(known) in {None, final}
-        assert some.matching(known, surely=True) <= some.matching(whole, surely=True)
-        assert some.matching(known, surely=False) >= some.matching(whole, surely=True)
+        assert filters.match(known) in {None, final}
+        assert filters.matching(known, include_unknown=False) <= matching
+        assert filters.matching(known, include_unknown=True) >= matching
 
 
-def test_a_filter_is_named_as_it_was_written() -> None:
-    """For the warning that it matches nothing."""
-    some = rules(include=[{"application": "x*", "tags": {"team": "hr"}}], exclude=[{"type": "S3"}])
-    assert some.names == ("include[0] application: x*, tags.team: hr", "exclude[0] type: S3")
+def test_the_name_of_a_filter_is_its_notation_in_the_configuration() -> None:
+    """The log names a filter that matches nothing in this way."""
+    filters = make_filters(include=[{"application": "x*", "tags": {"team": "hr"}}], exclude=[{"type": "S3"}])
+    assert filters.names == ("include[0] application: x*, tags.team: hr", "exclude[0] type: S3")
 
 
-def test_only_tags_that_somebody_looks_at_are_kept() -> None:
-    """A tag may hold what nobody meant for a state file; one that filters is not shown."""
-    some = rules(include=[{"tags": {"stage": "*"}}], tag_labels=["team"])
-    kept = some.relevant({"team": "hr", "stage": "prod", "secret": "x"})
-    assert kept == (("stage", "prod"), ("team", "hr"))
-    assert some.label_tags(kept) == (("team", "hr"),)
+def test_only_tags_that_filters_or_labels_use_are_stored() -> None:
+    """Other tags may be confidential. A tag that only a filter uses is stored, and not published."""
+    filters = make_filters(include=[{"tags": {"stage": "*"}}], tag_labels=["team"])
+    used = filters.used_tags({"team": "hr", "stage": "prod", "secret": "x"})
+    assert used == (("stage", "prod"), ("team", "hr"))
+    assert filters.label_tags(used) == (("team", "hr"),)

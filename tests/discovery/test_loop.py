@@ -1,4 +1,4 @@
-"""When discovery goes round: at its interval, sooner while nothing can be reached, and on whatever happens."""
+"""The intervals of discovery runs, retries after failures, and unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -8,72 +8,73 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
-from exporter.discovery.loop import NOTHING, DiscoveryLoop
-from exporter.discovery.reconciler import RunResult
+from exporter.discovery.loop import FAILED, DiscoveryLoop
 from exporter.runtime import System
+from tests.support.simulated_discovery import COMPLETE, PARTIAL
 
 if TYPE_CHECKING:
+    from exporter.discovery.reconciler import RunResult
     from tests.support.builders import FakeClock
 
-PATIENCE = 10.0
+TIMEOUT = 30.0  # seconds
 
 
-WHOLE, PARTLY = RunResult(complete=True, reached=True), RunResult(complete=False, reached=True)
+def make_loop(clock: FakeClock, interval: float = 900.0) -> DiscoveryLoop:
+    """Build a loop that first retries after 15 seconds."""
+    return DiscoveryLoop(lambda: COMPLETE, interval, 15.0, clock, random.Random(1), clock.event())
 
 
-def loop(clock: FakeClock, interval: float = 900.0) -> DiscoveryLoop:
-    """Make one that looks round every quarter of an hour."""
-    return DiscoveryLoop(lambda: WHOLE, interval, 15.0, clock, random.Random(1), clock.event())
+def test_runs_start_at_their_interval(clock: FakeClock) -> None:
+    """The interval counts from the start of a run. After a longer run the next one follows at once."""
+    assert make_loop(clock).delay(100.0, 160.0, COMPLETE) == 840.0
+    assert make_loop(clock).delay(100.0, 1100.0, COMPLETE) == 0.0
 
 
-def test_rounds_begin_at_their_interval(clock: FakeClock) -> None:
-    """However long one takes; one that takes longer is followed at once."""
-    assert loop(clock).pause(100.0, 160.0, WHOLE) == 840.0
-    assert loop(clock).pause(100.0, 1100.0, WHOLE) == 0.0
+def test_retries_back_off_with_jitter_while_aws_cannot_be_reached(clock: FakeClock) -> None:
+    """The delay doubles up to the interval, and a successful run resets it."""
+    loop = make_loop(clock)
+    delays = [loop.delay(0.0, 0.0, FAILED) for _ in range(10)]
+    for delay, longest in zip(delays, (15, 30, 60, 120, 240, 480, 900, 900, 900, 900), strict=True):
+        assert longest / 2 <= delay <= longest
+    loop.delay(0.0, 0.0, COMPLETE)
+    assert loop.delay(0.0, 0.0, FAILED) <= 15
 
 
-def test_what_cannot_be_reached_is_tried_again_soon_and_then_more_rarely(clock: FakeClock) -> None:
-    """With jitter, never more rarely than at the interval; a success begins anew."""
-    one = loop(clock)
-    pauses = [one.pause(0.0, 0.0, NOTHING) for _ in range(10)]
-    for pause, most in zip(pauses, (15, 30, 60, 120, 240, 480, 900, 900, 900, 900), strict=True):
-        assert most / 2 <= pause <= most
-    one.pause(0.0, 0.0, WHOLE)
-    assert one.pause(0.0, 0.0, NOTHING) <= 15
+def test_a_partial_run_is_retried_before_a_long_interval_ends(clock: FakeClock) -> None:
+    """One failed request is retried after 15 minutes, not after the interval of six hours.
+
+    Further retries back off, so that an operation that AWS always refuses does not cost a run every 15 minutes.
+    """
+    loop = make_loop(clock, interval=6 * 3600.0)
+    delays = [loop.delay(100.0, 160.0, PARTIAL) for _ in range(7)]
+    assert delays == [840.0, 1740.0, 3540.0, 7140.0, 14340.0, 21540.0, 21540.0]
+    for other in (COMPLETE, FAILED):
+        loop.delay(100.0, 160.0, other)
+        assert loop.delay(100.0, 160.0, PARTIAL) == 840.0
+    assert loop.delay(100.0, 160.0, COMPLETE) == 21540.0
 
 
-def test_what_failed_in_part_does_not_wait_for_hours(clock: FakeClock) -> None:
-    """One request that fails must not mean a failing discovery for six hours, nor one refused rounds without end."""
-    one = loop(clock, interval=6 * 3600.0)
-    pauses = [one.pause(100.0, 160.0, PARTLY) for _ in range(7)]
-    assert pauses == [840.0, 1740.0, 3540.0, 7140.0, 14340.0, 21540.0, 21540.0]
-    for other in (WHOLE, NOTHING):
-        one.pause(100.0, 160.0, other)
-        assert one.pause(100.0, 160.0, PARTLY) == 840.0
-    assert one.pause(100.0, 160.0, WHOLE) == 21540.0
+def test_an_unexpected_exception_does_not_end_discovery() -> None:
+    """It is logged, and the next run starts."""
+    runs = 0
+    second_run = threading.Event()
 
+    def run() -> RunResult:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise RuntimeError("a bug")
+        second_run.set()
+        return COMPLETE
 
-def test_a_defect_is_not_the_end_of_discovery() -> None:
-    """It is logged, and the next round comes."""
-    rounds = 0
-    enough = threading.Event()
-
-    def go_round() -> RunResult:
-        nonlocal rounds
-        rounds += 1
-        if rounds == 1:
-            raise RuntimeError("a defect")
-        enough.set()
-        return WHOLE
-
-    clock = System()
-    one = DiscoveryLoop(go_round, 0.01, 0.01, clock, random.Random(1), clock.event())
-    assert one.unready() == "data sources are being looked for"
+    host = System()
+    loop = DiscoveryLoop(run, 0.01, 0.01, host, random.Random(1), host.event())
+    assert loop.unready() == "the first discovery run is in progress"
     with capture_logs() as logs:
-        one.start()
-        assert enough.wait(PATIENCE)
-        assert one.unhealthy() is None
-        one.stop()
-        one.join(clock.monotonic() + PATIENCE)
-    assert logs[0]["event"] == "discovery failed for a reason that is a defect of this program"
-    assert (one.unready(), one.unhealthy(), one.has_reached) == (None, None, True)
+        loop.start()
+        assert second_run.wait(TIMEOUT)
+        assert loop.unhealthy() is None
+        loop.stop()
+        loop.join(host.monotonic() + TIMEOUT)
+    assert logs[0]["event"] == "discovery failed with an unexpected exception"
+    assert (loop.unready(), loop.unhealthy(), loop.has_reached_aws) == (None, None, True)

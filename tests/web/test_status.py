@@ -210,10 +210,10 @@ def test_links_to_other_pages_keep_the_filters(server: StatusSite) -> None:
 def test_an_empty_list_has_a_reason() -> None:
     """The texts differ before the first pass, without data sources, and while AWS is unreachable."""
     waiting = StatusFixture.of()
-    waiting.health = replace(HEALTH, unready="data sources are being looked for")
+    waiting.health = replace(HEALTH, unready="the first discovery run is in progress")
     page = page_of(waiting)
     assert "Looking for data sources" in page
-    assert "The first pass has not ended: data sources are being looked for." in page
+    assert "The first pass has not ended: the first discovery run is in progress." in page
     assert "No data sources" in page_of(StatusFixture.of())
     refused = StatusFixture.of()
     down = replace(TARGET, is_up=False, trouble="ListApplications: AccessDeniedException", discovery_succeeded=False)

@@ -1,0 +1,124 @@
+"""A reconciler in front of a simulated Amazon Q Business over HTTP, with an observer that records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.aws import AwsClient
+from exporter.config import DiscoveryConfig, PollingConfig, TargetConfig
+from exporter.discovery.filters import SourceFilters
+from exporter.discovery.reconciler import Reconciler, RunResult, Scope
+from exporter.discovery.tag_cache import TagCache
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.runtime import System
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+from exporter.simulator.server import SimulatedQBusiness
+from exporter.store import MEMORY, Store
+from tests.support.builders import NOON, FakeClock
+from tests.support.contexts import RecordingPublisher, make_context
+from tests.support.manual_clock import ManualClock
+from tests.support.simulated_target import RecordingObserver, timeout_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.domain.model import DataSource, Description
+    from exporter.domain.snapshots import SavedSource
+
+COMPLETE = RunResult(complete=True, reached_aws=True)
+PARTIAL = RunResult(complete=False, reached_aws=True)
+
+
+class RecordingDiscoveryObserver:
+    """Records the sources that it is notified of; those in `polled_elsewhere` belong to another target."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, float] = {}
+        self.described: dict[str, tuple[str, Description | None]] = {}
+        self.polled_elsewhere: set[str] = set()
+        self.stopping = False
+
+    def source_added(self, source: DataSource, since: float, saved: SavedSource | None) -> str | None:  # noqa: ARG002 (the protocol's)
+        """Record the source, or return the target that polls it."""
+        if source.name in self.polled_elsewhere:
+            return "other"
+        self.sources[str(source.name)] = since
+        return None
+
+    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
+        """Record the description."""
+        self.described[str(source.name)] = (index, listed)
+
+    def source_removed(self, source: DataSource) -> None:
+        """Remove the source."""
+        del self.sources[str(source.name)]
+
+
+def two_applications() -> Fleet:
+    """Build 17 sources in two applications; the first index has two pages of sources."""
+    many = SimulatedIndex(
+        "main", [SimulatedDataSource(f"doc-{number:02}", tags={"team": "hr"}) for number in range(14)]
+    )
+    few = SimulatedIndex(
+        "archive", [SimulatedDataSource("old-s3", "S3"), SimulatedDataSource("old-wiki", "CONFLUENCEV2", "UPDATING")]
+    )
+    other = SimulatedIndex("knowledge", [SimulatedDataSource("faq", "WEBCRAWLERV2", tags={"team": "support"})])
+    return Fleet([SimulatedApplication("intranet", [many, few]), SimulatedApplication("support", [other])])
+
+
+class SimulatedDiscovery:
+    """A reconciler in front of a simulated service.
+
+    `kind` is the fault that a test injects, which decides the timeout. `discovery` are keys of the configuration; None
+    disables discovery.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet | None = None,
+        discovery: dict[str, Any] | None = None,
+        *,
+        named: tuple[DataSource, ...] = (),
+        store: Store | None = None,
+        kind: str = "",
+    ) -> None:
+        self.fleet = fleet or two_applications()
+        self.service = SimulatedQBusiness(self.fleet, ManualClock(NOON))
+        self.clock = FakeClock()
+        self.store = store or Store(MEMORY, lambda: None)
+        self.observer = RecordingDiscoveryObserver()
+        self.publisher = RecordingPublisher()
+        target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url})
+        polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
+        provider = QBusiness(AwsClient(target, polling, RecordingObserver(), System()))
+        context = make_context(provider, self.store, self.clock, self.publisher)
+        filters = None if discovery is None else SourceFilters(DiscoveryConfig.model_validate(discovery))
+        tags = TagCache(provider, self.clock, 900.0, 5.0)
+        self.reconciler = Reconciler(context, self.observer, Scope(filters, named), tags)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the watched sources."""
+        return set(self.observer.sources)
+
+    def run(self) -> RunResult:
+        """Run discovery once."""
+        return self.reconciler.reconcile()
+
+    def operations(self) -> dict[str, int]:
+        """Return the number of requests by operation since the last call."""
+        counts = Counter(logged.call.operation for logged in self.service.requests)
+        self.service.requests.clear()
+        return dict(counts)
+
+
+@pytest.fixture
+def discovery(request: pytest.FixtureRequest) -> Iterator[SimulatedDiscovery]:
+    """Yield a discovery of all sources, with a timeout that suits the parameter `kind` of the test."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    simulated = SimulatedDiscovery(discovery={}, kind=parameters.get("kind", ""))
+    with simulated.service:
+        yield simulated
