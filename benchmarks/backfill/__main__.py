@@ -1,4 +1,4 @@
-"""Measures `backfill` over a simulated organisation, and the creation of blocks from its output.
+"""Measures `backfill` over a simulated fleet, and the creation of blocks from its output.
 
 `python -m benchmarks.backfill [SOURCES/DAYS ...]`; without arguments, it writes the results into benchmarks/README.md.
 The output needs half a gigabyte of disk space for each data source and 90 days.
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from benchmarks.polling.organisation import Source, organisation
+from benchmarks.polling.fleet import Source, make_fleet
 from benchmarks.report import environment, table, write_section
+from exporter.domain.units import DAY
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RUNS = ("10/90", "100/9")
-DAY, GB, MB = 86400.0, 1e9, 1e6
+GB, MB = 1e9, 1e6
 DEFAULT_RATE = 5.0  # requests per second
 BLOCK = "744h"  # the longest blocks that Prometheus creates itself
 LABELS = ("--label=job=qbusiness", "--label=instance=localhost:10142")
@@ -71,7 +72,7 @@ def main(runs: list[str]) -> int:
 
 def _measure(size: int, days: int) -> list[str]:
     now = time.time()
-    sources = [_simulated(source) for source in organisation(size, now - days * DAY, now)]
+    sources = [_simulated(source) for source in make_fleet(size, now - days * DAY, now)]
     fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", sources)])])
     with tempfile.TemporaryDirectory() as name, SimulatedQBusiness(fleet) as service:
         folder = Path(name)

@@ -1,6 +1,7 @@
-"""What a poll of a quiet source costs in CPU, as a ratio to a bare boto3 paginator call in the same run.
+"""Compares the CPU time of a poll of a quiet data source with a bare call of boto3.
 
-Both ask the same simulated service over HTTP for the same page, by turns; the service runs in a process of its own.
+`python -m benchmarks.poller [--profile]`; without `--profile`, the results are written into benchmarks/README.md. The
+two alternate, and request the same page over HTTP from a simulated service in a separate process.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config as BotoConfig
 
+from benchmarks.report import environment, table, write_section
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig
 from exporter.domain.history import CountingPolicy
 from exporter.domain.model import DataSource, Location, SourceId
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.exposition import ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.polling.lookback import watermark
@@ -46,15 +49,16 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.errors import Reason
 
-ROUNDS, POLLS = 15, 100
-JOBS = 30  # of the last month, one a day: what a daily source has
+REPETITIONS, POLLS = 15, 100
+JOBS = 30  # of a data source that syncs daily, in a month
+COLUMNS = ("poll, CPU", "bare call, CPU", "ratio")
 
 
 def serve(pipe: Pipe) -> None:
-    """Run the simulated service until told to stop."""
+    """Run the simulated service until a message arrives."""
     now = time.time()
     jobs = [
-        PlannedJob(simulated.make_id(day), now - day * 86400 - 3600, 900, 60, documents={"scanned": 999, "added": 3})
+        PlannedJob(simulated.make_id(day), now - day * DAY - HOUR, 900, 60, documents={"scanned": 999, "added": 3})
         for day in range(JOBS)
     ]
     source = simulated.SimulatedDataSource("hr", schedule="cron(0 3 * * ? *)", jobs=jobs)
@@ -68,32 +72,32 @@ class SilentObserver:
     """Observes requests and polls, and records nothing."""
 
     def polled(self) -> None:
-        """Let it go."""
+        """Ignore a successful poll."""
 
     def failed(self, reason: Reason) -> None:
-        """Fail: nothing may go wrong here."""
+        """Raise AssertionError: no poll fails in this benchmark."""
         raise AssertionError(reason)
 
     def ended(self, job: SyncJob) -> None:
-        """Let it go."""
+        """Ignore the end of a job."""
 
     def acquire(self) -> None:
-        """Let it pass."""
+        """Return at once: there is no rate limit."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
-        """Let it go."""
+        """Ignore a response."""
 
 
-def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
-    """Make the poll as the program does it, store, page and all, and give the time from which it asks."""
+def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
+    """Return a complete poll, with state and exposition, and the time since when it lists jobs."""
     clock = System()
     target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
     observer = SilentObserver()
-    connection = AwsClient(target, PollingConfig(), observer, clock)
-    provider, store = QBusiness(connection), Store(MEMORY, lambda: None)
+    client = AwsClient(target, PollingConfig(), observer, clock)
+    provider, store = QBusiness(client), Store(MEMORY, lambda: None)
     location = TargetLocation("bench", "us-east-1", store)
     location.current = Location("111122223333", "us-east-1")
-    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(86400.0), clock)
+    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), clock)
     indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), clock)
     context = TargetContext(
         target="bench",
@@ -105,7 +109,7 @@ def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
         location=location,
         publisher=CachePublisher(sources, indexes, provider.clock),
     )
-    policy = CountingPolicy(86400.0, (60.0, 3600.0))
+    policy = CountingPolicy(DAY, (MINUTE, HOUR))
     watched = WatchedSources(context, policy)
     poller = Poller(context, watched, observer, policy)
     source = DataSource("bench", ids, "intranet", "hr")
@@ -118,7 +122,7 @@ def our_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
 
 
 def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
-    """Make a bare paginator call for the same page."""
+    """Return a bare call of the paginator for the same page."""
     client = boto3.client(
         "qbusiness",
         region_name="us-east-1",
@@ -136,34 +140,47 @@ def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
 
 
 def cpu_of(call: Callable[[], object]) -> float:
-    """Give the milliseconds of CPU that a call takes."""
-    began = time.process_time()
+    """Return the CPU time of a call in milliseconds."""
+    started = time.process_time()
     for _ in range(POLLS):
         call()
-    return (time.process_time() - began) / POLLS * 1000
+    return (time.process_time() - started) / POLLS * 1000
 
 
-def main() -> int:
-    """Measure, and print a line for benchmarks/README.md."""
+def main(arguments: list[str]) -> int:
+    """Measure, print the results, and write them into the page unless they are profiled."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("fork").Process(target=serve, args=(theirs,))
+    pipe, remote_end = multiprocessing.Pipe()
+    server = multiprocessing.get_context("fork").Process(target=serve, args=(remote_end,))
     server.start()
-    url, *ids = ours.recv()
-    poll, since = our_poll(url, SourceId(*ids))
+    url, *ids = pipe.recv()
+    poll, since = exporter_poll(url, SourceId(*ids))
     bare = bare_call(url, SourceId(*ids), since)
-    pairs = [(cpu_of(poll), cpu_of(bare)) for _ in range(ROUNDS)]
-    if "--profile" in sys.argv:
-        with cProfile.Profile() as profile:
-            cpu_of(poll)
-        pstats.Stats(profile).sort_stats("cumulative").print_stats(70)
-    ours.send(None)
+    pairs = [(cpu_of(poll), cpu_of(bare)) for _ in range(REPETITIONS)]
+    results = f"{environment()}\n\n{table(COLUMNS, [_cells(pairs)])}"
+    print(results)
+    if "--profile" in arguments:
+        print_profile(poll)
+    else:
+        write_section("poller", results)
+    pipe.send(None)
     server.join()
-    polls, bares = zip(*pairs, strict=True)
-    ratio = statistics.median(poll / bare for poll, bare in pairs)
-    print(f"poll {statistics.median(polls):.2f} ms, bare {statistics.median(bares):.2f} ms of CPU; ratio {ratio:.2f}")
     return 0
 
 
+def print_profile(poll: Callable[[], object]) -> None:
+    """Print the functions in which polls spend most time."""
+    with cProfile.Profile() as profile:
+        cpu_of(poll)
+    pstats.Stats(profile).sort_stats("cumulative").print_stats(70)
+
+
+def _cells(pairs: list[tuple[float, float]]) -> list[str]:
+    """Return the medians of both, and the median of the ratios of pairs."""
+    polls, bares = zip(*pairs, strict=True)
+    ratio = statistics.median(poll / bare for poll, bare in pairs)
+    return [f"{statistics.median(polls):.2f} ms", f"{statistics.median(bares):.2f} ms", f"{ratio:.2f}"]
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,79 +1,86 @@
-"""How late a job's end is counted, for how many requests: ours beside pollers at a fixed interval, over a virtual day.
+"""Compares the delays and requests of the exporter with those of pollers with a fixed interval, over a virtual day.
 
-`python -m benchmarks.polling [SIZE ...]`; without sizes all of the table in benchmarks/README.md.
+`python -m benchmarks.polling [SIZE ...]`; without sizes, the results are written into benchmarks/README.md.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
-from benchmarks.polling.organisation import Source, organisation
-from benchmarks.polling.rivals import fixed
+from benchmarks.polling.fixed_interval import poll_at_fixed_interval
+from benchmarks.polling.fleet import make_fleet
 from benchmarks.polling.simulation import Simulation
+from benchmarks.report import table, write_section
+from exporter.cli import logs
+from exporter.domain.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterator
 
-from exporter.cli import logs
+    from benchmarks.polling.fleet import Source
 
 START = 1_795_478_400.0  # a Monday, 00:00 UTC
-DAY, HOUR = 86400.0, 3600.0
-BUDGET = 5.0
+RATE = 5.0  # requests per second, the exporter's default
 SIZES = (50, 500, 2_500, 10_000)
-HEAD = ("sources", "poller", "requests/h", "busiest minute, 1/s", "median", "99th", "worst", "by hand, 99th")
+COLUMNS = (
+    "sources",
+    "poller",
+    "requests/h",
+    "busiest minute, 1/s",
+    "median",
+    "99th",
+    "worst",
+    "manual, 99th",
+    "discovery, requests/h",
+)
 
 
 def main(sizes: list[int]) -> int:
-    """Print the table."""
+    """Simulate each size, print the table, and write it into the page if no sizes are given."""
     logs.configure("error", "logfmt")
-    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
-    for size in sizes:
-        began = time.process_time()
-        # The first pass is not measured: a poller runs for months.
-        warm_up = HOUR + size * 1.2
-        start, end = START, START + warm_up + DAY
-        sources = organisation(size, start, end + 4 * HOUR)
-        ours = Simulation(sources, start, BUDGET)
-        ours.run(end + 4 * HOUR)
-        spent = time.process_time() - began
-        measured = (start + warm_up, end)
-        report(size, "ours", sources, measured, (ours.service.polls, ours.store.counted))
-        report(size, "(a) fixed, rereads", sources, measured, fixed(sources, *measured, rereads=True))
-        report(size, "(b) fixed, watermark", sources, measured, fixed(sources, *measured, rereads=False))
-        hours = (end + 4 * HOUR - start) / HOUR
-        listings = sum(ours.service.listings.values()) / hours
-        line = f"{size} sources: {listings:.0f} requests/h for discovery; {spent:.0f} s of CPU for {hours:.0f} hours"
-        print(line, file=sys.stderr)
+    results = table(COLUMNS, [row for size in sizes or SIZES for row in _rows(size)])
+    print(results)
+    if not sizes:
+        write_section("polling", results)
     return 0
 
 
-def report(
-    size: int,
-    poller: str,
-    sources: list[Source],
-    measured: tuple[float, float],
-    result: tuple[Counter[int], dict[str, float]],
-) -> None:
-    """Print one line: what was sent within the measured time, and how late what ended then was counted."""
-    requests, counted = result
-    start, end = measured
-    sent = {minute: count for minute, count in requests.items() if start <= minute * 60 < end - 60}
-    peak = max(sent.values()) / 60
+def _rows(size: int) -> Iterator[list[str]]:
+    """Yield a row for each poller."""
+    warm_up = HOUR + size * 1.2  # the initial polls are not measured: an exporter runs for months
+    measured = (START + warm_up, START + warm_up + DAY)
+    end = measured[1] + 4 * HOUR
+    fleet = make_fleet(size, START, end)
+    exporter = Simulation(fleet, START, RATE)
+    exporter.run(end)
+    discovery = f"{exporter.service.listings.total() / (end - START) * HOUR:,.0f}"
+    results = {
+        "exporter": (exporter.service.polls, exporter.store.counted),
+        "(a) fixed, rereads": poll_at_fixed_interval(fleet, *measured, rereads=True),
+        "(b) fixed, watermark": poll_at_fixed_interval(fleet, *measured, rereads=False),
+    }
+    for poller, (requests, counted) in results.items():
+        figures = [*_request_cells(requests, *measured), *_delay_cells(fleet, counted, *measured)]
+        yield [f"{size:,}", poller, *figures, discovery if poller == "exporter" else ""]
+
+
+def _request_cells(requests: Counter[int], start: float, end: float) -> list[str]:
+    """Return the requests per hour, and those per second in the busiest minute."""
+    sent = [count for minute, count in requests.items() if start <= minute * MINUTE < end - MINUTE]
+    return [f"{sum(sent) / len(sent) * HOUR / MINUTE:,.0f}", f"{max(sent) / MINUTE:.1f}"]
+
+
+def _delay_cells(fleet: list[Source], counted: dict[str, float], start: float, end: float) -> list[str]:
+    """Return how long after their end jobs were counted, for scheduled and for manual syncs."""
     delays: dict[bool, list[float]] = {True: [], False: []}
-    for source in sources:
-        delays[bool(source.schedule)] += [
-            counted.get(job.id, float("inf")) - job.ended for job in source.jobs if start <= job.ended < end
-        ]
-    scheduled, by_hand = (sorted(delays[kind]) for kind in (True, False))
-    figures = [
-        f"{sum(sent.values()) / len(sent) * 60:,.0f}",
-        f"{peak:.1f}",
-        *(f"{_quantile(scheduled, share):.1f} s" for share in (0.5, 0.99, 1.0)),
-        f"{_quantile(by_hand, 0.99):.1f} s",
-    ]
-    print(f"| {size:,} | {poller} | {' | '.join(figures)} |", flush=True)
+    for source in fleet:
+        ended = [job for job in source.jobs if start <= job.ended < end]
+        delays[bool(source.schedule)] += [counted.get(job.id, float("inf")) - job.ended for job in ended]
+    scheduled, manual = (sorted(delays[is_scheduled]) for is_scheduled in (True, False))
+    quantiles = [*(_quantile(scheduled, share) for share in (0.5, 0.99, 1.0)), _quantile(manual, 0.99)]
+    return [f"{seconds:,.1f} s" for seconds in quantiles]
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -81,4 +88,4 @@ def _quantile(values: list[float], share: float) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main([int(size) for size in sys.argv[1:]] or list(SIZES)))
+    sys.exit(main([int(size) for size in sys.argv[1:]]))

@@ -1,4 +1,4 @@
-"""The real agenda, pace, poller and fold on virtual time: hours pass in seconds, and nothing sleeps."""
+"""The exporter's own queue, rate limiter, poller and job counting on virtual time, where a day takes seconds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from exporter.aws.rate_limiter import AdaptiveRate
 from exporter.domain.history import CountingPolicy, newly_ended
 from exporter.domain.model import DataSource, Description
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.polling.poller import Poller
 from exporter.polling.queue import Intervals, PollQueue
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage
+from exporter.providers.registry import PAGE_SIZE
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
 from exporter.target.context import CredentialStatus, TargetContext
@@ -25,92 +27,91 @@ from exporter.target.location import TargetLocation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.polling.organisation import Source
+    from benchmarks.polling.fleet import Source
     from exporter.domain.model import IndexId, SourceId, SyncJob
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
-PAGE = 10
-LATENCY = 0.08  # seconds that an answer takes
+LATENCY = 0.08  # seconds from a request to its response
 WORKERS = 8
-DISCOVERY = 900.0
-DAY = 86400.0
+INTERVALS = Intervals(MINUTE, 5 * MINUTE)
+DISCOVERY_INTERVAL = 15 * MINUTE
+SOURCES_PER_APPLICATION, SOURCES_PER_INDEX = 50, 25
 
 
 @dataclass(slots=True)
-class BenchmarkClock:
-    """Everybody's time: AWS's, the host's, and the one that never steps."""
+class VirtualClock:
+    """One time for AWS, the host and intervals, which only the simulation changes."""
 
     at: float
 
     def now(self) -> float:
-        """Give seconds since the epoch."""
+        """Return seconds since the epoch."""
         return self.at
 
     monotonic = time = now
 
     def note(self, _date: str) -> float:
-        """Learn nothing."""
+        """Ignore the date of a response, and return the time."""
         return self.at
 
 
 @dataclass(slots=True)
-class Service:
-    """Amazon Q Business, as far as polls ask it; each request waits for its moment."""
+class SimulatedService:
+    """The part of Amazon Q Business that polls use. Each request waits for the rate limiter."""
 
-    clock: Any
-    pace: AdaptiveRate
+    clock: VirtualClock
+    rate: AdaptiveRate
     sources: Mapping[SourceId, Source]
     polls: Counter[int] = field(default_factory=Counter)
+    """The requests of polls in each minute."""
     listings: Counter[int] = field(default_factory=Counter)
+    """The requests of discovery in each minute."""
 
-    def ask(self) -> None:
-        """Send one request of a poll and wait for its answer."""
-        self._send(self.polls)
-
-    def list(self) -> None:
-        """Send one request of discovery and wait for its answer."""
+    def send_discovery_request(self) -> None:
+        """Send one request of discovery and wait for its response."""
         self._send(self.listings)
-
-    def _send(self, counts: Counter[int]) -> None:
-        moment = self.pace.reserve(self.clock.at)
-        counts[int(moment // 60)] += 1
-        self.clock.at = moment + LATENCY
 
     def sync_jobs(
         self, source: SourceId, *, since: float | None = None, status: str | None = None
     ) -> Iterator[JobPage]:
-        """Yield pages, newest first; the filter goes by a job's start."""
-        self.ask()
+        """Yield the pages of a listing, newest first. `since` is compared with the start of a job."""
+        self._send(self.polls)
         now = self.clock.at
-        jobs = (life.at(now) for life in self.sources[source].begun(now) if since is None or life.started >= since)
-        found = [job for job in jobs if status in {None, job.status}]
-        for at in range(0, max(1, len(found)), PAGE):
+        jobs = self.sources[source].started_jobs(now)
+        listed = [job.at(now) for job in jobs if since is None or job.started >= since]
+        found = [job for job in listed if status in {None, job.status}]
+        for at in range(0, max(1, len(found)), PAGE_SIZE):
             if at:
-                self.ask()
-            yield JobPage(tuple(found[at : at + PAGE]), self.clock.at, has_more=at + PAGE < len(found))
+                self._send(self.polls)
+            yield JobPage(tuple(found[at : at + PAGE_SIZE]), self.clock.at, has_more=at + PAGE_SIZE < len(found))
 
     def data_source(self, source: SourceId) -> Description:
-        """Give the schedule."""
-        self.ask()
+        """Return the description with the schedule."""
+        self._send(self.polls)
         return Description("", "S3", "ACTIVE", updated=1.0, schedule=self.sources[source].schedule)
+
+    def _send(self, counts: Counter[int]) -> None:
+        sent = self.rate.reserve(self.clock.at)
+        counts[int(sent // MINUTE)] += 1
+        self.clock.at = sent + LATENCY
 
 
 @dataclass(slots=True)
 class StateStore:
-    """What is remembered, and when each job's end was counted."""
+    """State in memory, with the time when each job was counted."""
 
-    clock: BenchmarkClock
+    clock: VirtualClock
     counted: dict[str, float] = field(default_factory=dict)
     _histories: dict[str, SourceHistory] = field(default_factory=dict)
 
     def history(self, key: str) -> SourceHistory | None:
-        """Give a history."""
+        """Return the history of a source."""
         return self._histories.get(key)
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
-        """Take note of what was counted."""
+        """Store histories, and record the jobs that they count for the first time."""
         for key, history in histories.items():
             before = self._histories.get(key)
             if before is not history:
@@ -118,109 +119,115 @@ class StateStore:
                 for job in newly_ended(before, history):
                     self.counted[job.execution_id] = self.clock.at
 
-    def save_source(self, key: str, known: object) -> None:
-        """Forget it."""
+    def save_source(self, key: str, saved: object) -> None:
+        """Ignore how a source was found."""
 
 
-class Nobody:
-    """Whom polls report to."""
+class SilentObserver:
+    """Observes polls and receives snapshots, and keeps nothing."""
 
     def polled(self) -> None:
-        """Let it go."""
+        """Ignore a successful poll."""
 
     def failed(self, reason: Reason) -> None:
-        """Fail: nothing may go wrong here."""
+        """Raise AssertionError: no poll fails in this benchmark."""
         raise AssertionError(reason)
 
     def ended(self, job: SyncJob) -> None:
-        """Let it go."""
+        """Ignore the end of a job."""
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
-        """Drop it: rendering is measured elsewhere."""
+        """Ignore a snapshot: another benchmark measures rendering."""
 
     def remove_source(self, source: SourceId) -> None:
-        """Never happens here."""
+        """Ignore a source that is removed."""
 
     def publish_index(self, snapshot: IndexSnapshot) -> None:
-        """Never happens here."""
+        """Ignore a snapshot of an index."""
 
     def remove_index(self, index: IndexId) -> None:
-        """Never happens here."""
+        """Ignore an index that is removed."""
 
 
 class Simulation:
-    """One target from its start on."""
+    """One target, from its start."""
 
-    def __init__(self, sources: list[Source], start: float, requests_per_second: float) -> None:
-        self.clock = BenchmarkClock(start)
+    def __init__(self, fleet: list[Source], start: float, requests_per_second: float) -> None:
+        self.clock = VirtualClock(start)
         self.store = StateStore(self.clock)
-        self.service = Service(
-            self.clock, AdaptiveRate(requests_per_second, start), {source.id: source for source in sources}
-        )
-        self.queue = PollQueue(Intervals(60.0, 300.0), 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
-        store: Any = self.store
-        provider: Any = self.service
-        kept = Store(MEMORY, lambda: None)
-        context = TargetContext(
-            target="simulated",
-            provider=provider,
-            store=store,
-            names=DisplayNames(kept, System()),
-            credentials=CredentialStatus("simulated"),
-            clock=self.clock,
-            location=TargetLocation("simulated", "us-east-1", kept),
-            publisher=Nobody(),
-        )
-        policy = CountingPolicy(DAY, (60.0, 3600.0))
+        rate = AdaptiveRate(requests_per_second, start)
+        self.service = SimulatedService(self.clock, rate, {source.id: source for source in fleet})
+        self.queue = PollQueue(INTERVALS, 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
+        policy = CountingPolicy(DAY, (MINUTE, HOUR))
+        context = self._context()
         watched = WatchedSources(context, policy)
-        self._poller = Poller(context, watched, Nobody(), policy)
+        self._poller = Poller(context, watched, SilentObserver(), policy)
         self._events: list[tuple[float, int, Any]] = []
         self._order = count()
-        self._idle = WORKERS
-        for source in sources:
+        self._idle_workers = WORKERS
+        for source in fleet:
             data_source = DataSource("simulated", source.id, "application", source.kind)
             watched.watch(data_source, since=start)
             self.queue.add(data_source, start)
-        size = len(sources)
-        # Applications of 50 sources, indexes of 25: their lists, the indexes' figures, and pages of ten sources.
-        self._listing = 1 + -(-size // 50) + 2 * -(-size // 25) + -(-size // PAGE)
-        self._at(start, self._discover)
+        self._discovery_requests = _discovery_requests(len(fleet))
+        self._schedule(start, self._discover)
 
     def run(self, until: float) -> None:
-        """Let time pass."""
+        """Run all polls and discovery until a time."""
         now = self.clock.at
         while now < until:
-            while self._idle and (source := self.queue.pop(now)) is not None:
-                self._begin(source, now)
-            due = self.queue.next_delay(now) if self._idle else None
-            moments = [until, self._events[0][0] if self._events else until]
-            now = min([*moments, now + due] if due is not None else moments)
+            while self._idle_workers and (source := self.queue.pop(now)) is not None:
+                self._poll(source, now)
+            delay = self.queue.next_delay(now) if self._idle_workers else None
+            times = [until, self._events[0][0] if self._events else until]
+            now = min([*times, now + delay] if delay is not None else times)
             while self._events and self._events[0][0] <= now:
-                _, _, happen = heapq.heappop(self._events)
-                happen(now)
+                _, _, handle = heapq.heappop(self._events)
+                handle(now)
         self.clock.at = until
 
-    def _at(self, moment: float, happen: Any) -> None:  # noqa: ANN401 (a function of the time)
-        heapq.heappush(self._events, (moment, next(self._order), happen))
+    def _context(self) -> TargetContext:
+        store: Any = self.store
+        provider: Any = self.service
+        saved = Store(MEMORY, lambda: None)  # of names and the location, which polls do not change here
+        return TargetContext(
+            target="simulated",
+            provider=provider,
+            store=store,
+            names=DisplayNames(saved, System()),
+            credentials=CredentialStatus("simulated"),
+            clock=self.clock,
+            location=TargetLocation("simulated", "us-east-1", saved),
+            publisher=SilentObserver(),
+        )
 
-    def _begin(self, source: DataSource, now: float) -> None:
-        self._idle -= 1
+    def _schedule(self, time: float, handle: Any) -> None:  # noqa: ANN401 (a function of the time)
+        heapq.heappush(self._events, (time, next(self._order), handle))
+
+    def _poll(self, source: DataSource, now: float) -> None:
+        """Poll with one worker, which is idle again at the time of the last response."""
+        self._idle_workers -= 1
         self.clock.at = now
         outcome = self._poller.poll(source)
-        ended = self.clock.at
 
-        def complete(moment: float) -> None:
-            self._idle += 1
-            self.queue.complete(source, outcome, moment)
+        def complete(ended: float) -> None:
+            self._idle_workers += 1
+            self.queue.complete(source, outcome, ended)
 
-        self._at(ended, complete)
+        self._schedule(self.clock.at, complete)
 
-    def _discover(self, now: float, left: int | None = None, began: float | None = None) -> None:
-        """Send a round's requests one after the other, as one thread does."""
-        began, left = began or now, self._listing if left is None else left
+    def _discover(self, now: float, left: int | None = None, started: float | None = None) -> None:
+        """Send the requests of a discovery run one after the other, as its thread does."""
+        started, left = started or now, self._discovery_requests if left is None else left
         if not left:
-            self._at(max(now, began + DISCOVERY), self._discover)
+            self._schedule(max(now, started + DISCOVERY_INTERVAL), self._discover)
             return
         self.clock.at = now
-        self.service.list()
-        self._at(self.clock.at, lambda moment: self._discover(moment, left - 1, began))
+        self.service.send_discovery_request()
+        self._schedule(self.clock.at, lambda time: self._discover(time, left - 1, started))
+
+
+def _discovery_requests(size: int) -> int:
+    """Return the requests of a discovery run: listings, one GetIndex per index, and pages of data sources."""
+    applications, indexes = -(-size // SOURCES_PER_APPLICATION), -(-size // SOURCES_PER_INDEX)
+    return 1 + applications + 2 * indexes + -(-size // PAGE_SIZE)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import environment, table, write_section
 from benchmarks.scrape.exporter import FULL_RATE, STILL, exporter, fill_state
-from benchmarks.scrape.organisation import Organisation
+from benchmarks.scrape.fleet import FleetProcess
 from benchmarks.scrape.scraper import ENCODINGS, FORMATS, Latency, fetch, scrape
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ MEMORY_COLUMNS = ("sources", "series", "resident", "most ever resident", "respon
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The results for an organisation of some size."""
+    """The results for an fleet of some size."""
 
     size: int
     idle: Mapping[Kind, Latency]
@@ -99,24 +99,24 @@ def main(sizes: list[int]) -> int:
 
 def _measure(size: int) -> Measurement:
     with tempfile.TemporaryDirectory() as folder:
-        organisation = Organisation(size)
+        fleet = FleetProcess(size)
         try:
-            fill_state(Path(folder), size, organisation)
-            return _measure_in(Path(folder), size, organisation)
+            fill_state(Path(folder), size, fleet)
+            return _measure_in(Path(folder), size, fleet)
         finally:
-            organisation.stop()
+            fleet.stop()
 
 
-def _measure_in(folder: Path, size: int, organisation: Organisation) -> Measurement:
-    with exporter(folder, organisation.url, STILL) as (port, _), _reference(folder, port) as reference_port:
+def _measure_in(folder: Path, size: int, fleet: FleetProcess) -> Measurement:
+    with exporter(folder, fleet.url, STILL) as (port, _), _reference(folder, port) as reference_port:
         idle = {kind: Latency.of([scrape(port, *kind) for _ in range(SCRAPES)]) for kind in KINDS}
         reference = {
             kind: Latency.of([scrape(reference_port, *kind) for _ in range(REFERENCE_SCRAPES)]) for kind in KINDS
         }
-    with exporter(folder, organisation.url, FULL_RATE) as (port, process):
+    with exporter(folder, fleet.url, FULL_RATE) as (port, process):
         time.sleep(WARM_UP)
         polling = {kind: Latency.of(list(_scrapes_between_polls(port, kind))) for kind in KINDS}
-        visible = _seconds_until_visible(port, organisation)
+        visible = _seconds_until_visible(port, fleet)
         exposition = fetch(port)
         resident, peak = (_memory(process, name) for name in ("VmRSS", "VmHWM"))
     return Measurement(size, idle, polling, reference, exposition, resident, peak, visible)
@@ -128,10 +128,10 @@ def _scrapes_between_polls(port: int, kind: Kind) -> Iterator[float]:
         yield scrape(port, *kind)
 
 
-def _seconds_until_visible(port: int, organisation: Organisation) -> list[float]:
+def _seconds_until_visible(port: int, fleet: FleetProcess) -> list[float]:
     """Return the seconds from AWS's response with new data to the end of the first scrape that has them."""
     before = _failed_jobs(fetch(port))
-    sources = organisation.add_failed_jobs(CHANGED_SOURCES)
+    sources = fleet.add_failed_jobs(CHANGED_SOURCES)
     visible_at: dict[str, float] = {}
     deadline = time.monotonic() + VISIBLE_TIMEOUT
     while len(visible_at) < len(sources) and time.monotonic() < deadline:
@@ -140,7 +140,7 @@ def _seconds_until_visible(port: int, organisation: Organisation) -> list[float]
         for source in sources:
             if failed.get(source, 0) > before.get(source, 0):
                 visible_at.setdefault(source, now)
-    responses = organisation.first_responses(sources)
+    responses = fleet.first_responses(sources)
     return [visible_at[source] - responses[source] for source in visible_at]
 
 

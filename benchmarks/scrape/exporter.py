@@ -1,4 +1,4 @@
-"""The exporter as a separate process, with a simulated organisation that it has polled."""
+"""The exporter as a separate process, with a simulated fleet that it has polled."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from benchmarks.scrape.organisation import Organisation
+    from benchmarks.scrape.fleet import FleetProcess
 
 FAST = {"requests_per_second": 1000, "concurrency": 8, "interval": "10s", "idle_interval": "10s"}
 STILL = {"requests_per_second": 0.01}
-FULL_RATE: Mapping[str, object] = {}  # the defaults: these organisations use the whole rate of 5 requests per second
+FULL_RATE: Mapping[str, object] = {}  # the defaults: these fleets use the whole rate of 5 requests per second
 TIMEOUT = 600.0  # seconds
 
 
-def fill_state(folder: Path, size: int, organisation: Organisation) -> None:
+def fill_state(folder: Path, size: int, fleet: FleetProcess) -> None:
     """Run an exporter until it has counted a sync of every source, so that the state file has all counters."""
-    with exporter(folder, organisation.url, FAST) as (port, _):
+    with exporter(folder, fleet.url, FAST) as (port, _):
         await_series(port, r"^qbusiness_poll_success\{.* 1\.0$", size)
-        organisation.end_first_syncs()
+        fleet.end_first_syncs()
         await_series(port, r'^qbusiness_sync_jobs_completed_total\{.*status="SUCCEEDED".* 1\.0$', size)
         await_series(port, r"^qbusiness_sync_running\{.* 1\.0$", -(-size // 10))
 

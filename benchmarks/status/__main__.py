@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import environment, table, write_section
 from benchmarks.scrape.exporter import FULL_RATE, exporter, fill_state
-from benchmarks.scrape.organisation import Organisation
+from benchmarks.scrape.fleet import FleetProcess
 from benchmarks.scrape.scraper import Latency, scrape
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ def main(sizes: list[int]) -> int:
 
 def _measure(size: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        organisation = Organisation(size)
+        fleet = FleetProcess(size)
         try:
-            fill_state(Path(folder), size, organisation)
-            return _measure_in(Path(folder), size, organisation)
+            fill_state(Path(folder), size, fleet)
+            return _measure_in(Path(folder), size, fleet)
         finally:
-            organisation.stop()
+            fleet.stop()
 
 
-def _measure_in(folder: Path, size: int, organisation: Organisation) -> list[str]:
-    with exporter(folder, organisation.url, FULL_RATE) as (port, _):
+def _measure_in(folder: Path, size: int, fleet: FleetProcess) -> list[str]:
+    with exporter(folder, fleet.url, FULL_RATE) as (port, _):
         time.sleep(WARM_UP)
         first_page = _request(port, "/")
         pages = [Latency.of([_request(port, path) for _ in range(REQUESTS)]) for path in PAGES.values()]

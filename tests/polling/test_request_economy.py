@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.polling.organisation import organisation
-from benchmarks.polling.rivals import fixed
+from benchmarks.polling.fixed_interval import poll_at_fixed_interval
+from benchmarks.polling.fleet import make_fleet
 from benchmarks.polling.simulation import Simulation
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
@@ -32,11 +32,11 @@ def worst_of(counts: Counter[int], seconds: int) -> int:
 def test_a_virtual_day_costs_a_fraction_of_a_fixed_intervals_and_is_as_prompt() -> None:
     """A hundred sources: under a quarter of the requests, every job counted, and scheduled ones within a minute."""
     end = MONDAY + 2 * HOUR + DAY
-    sources = organisation(100, MONDAY, end + HOUR)
+    sources = make_fleet(100, MONDAY, end + HOUR)
     ours = Simulation(sources, MONDAY, 5.0)
     ours.run(end + HOUR)
     measured = (MONDAY + 2 * HOUR, end)
-    requests, _ = fixed(sources, *measured, rereads=True)
+    requests, _ = poll_at_fixed_interval(sources, *measured, rereads=True)
     polls = sum(count for minute, count in ours.service.polls.items() if measured[0] <= minute * 60 < measured[1])
     assert polls < sum(requests.values()) / 4
     ended = [(source, job) for source in sources for job in source.jobs if measured[0] <= job.ended < measured[1]]
@@ -54,7 +54,7 @@ def test_a_virtual_day_costs_a_fraction_of_a_fixed_intervals_and_is_as_prompt() 
 def test_under_a_budget_that_is_too_small_what_is_scheduled_stays_prompt() -> None:
     """A tenth of the requests that the quiet sources alone would want: those are late, and nobody starves."""
     end = MONDAY + 12 * HOUR
-    sources = organisation(150, MONDAY, end)
+    sources = make_fleet(150, MONDAY, end)
     ours = Simulation(sources, MONDAY, 0.1)
     ours.run(end)
     since = MONDAY + 4 * HOUR

@@ -1,4 +1,4 @@
-"""A simulated organisation in a separate process that receives commands over a pipe."""
+"""A simulated fleet in a separate process that receives commands over a pipe."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from typing import TYPE_CHECKING, Any
 
+from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -13,13 +14,12 @@ from exporter.simulator.server import SimulatedQBusiness
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-HOUR, DAY = 3600.0, 86400.0
 SYNCING = 10  # one in ten sources is syncing all the time
 JOBS = 20  # of each source
 SOURCES_PER_INDEX, INDEXES_PER_APPLICATION = 25, 4
 
 
-class Organisation:
+class FleetProcess:
     """Starts the process, and sends commands to it."""
 
     def __init__(self, size: int) -> None:
