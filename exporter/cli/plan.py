@@ -12,6 +12,8 @@ from exporter.config import format_duration
 from exporter.discovery.crawler import Applications, Crawler, IndexContents
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
+from exporter.discovery.loop import NAMED_ONLY_INTERVAL
+from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.domain.model import SourceId
 from exporter.domain.units import HOUR
 from exporter.metrics import series_per_index, series_per_source
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from exporter.config import PollingConfig, TargetConfig
 
-DESCRIBED_EVERY = 900.0  # seconds, where nothing is discovered
 SYNCING_SHARE = 0.1  # assumed share of the time that a data source is syncing or due to sync
 REREAD_REQUESTS = 2  # pages of a polling window of one day
 OWN_SERIES = 130  # series about the exporter itself
@@ -104,7 +105,7 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
         f"{size.sources} x {rereads:.2f} (every {format_duration(FULL_REREAD_INTERVAL)}) x {REREAD_REQUESTS}",
         size.sources * rereads * REREAD_REQUESTS,
     )
-    runs = HOUR / (target.discovery.interval if target.discovery else DESCRIBED_EVERY)
+    runs = HOUR / (target.discovery.interval if target.discovery else NAMED_ONLY_INTERVAL)
     listings = (1 + size.applications if target.discovery else 0) + size.indexes + size.pages
     yield Load(
         "discovery",
@@ -112,7 +113,7 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
         runs * listings,
     )
     if size.tagged:
-        at_most = polling.requests_per_second * HOUR / 10
+        at_most = polling.requests_per_second * HOUR * REQUEST_SHARE
         tags = min(runs * size.tagged, at_most)
         yield Load("tags", f"{size.tagged} x {runs:g}, at most a tenth of the rate limit", tags)
 
