@@ -1,6 +1,6 @@
-"""Runs the program for hours of virtual time: `python -m suites.soak FOLDER --sources 2500 --hours 24`.
+"""Runs one soak: `python -m tests.suites.soak FOLDER --sources 2500 --hours 24 --samples 48`.
 
-Prints what it took as it goes, a JSON object a line; fails where totals are not the truth in the end.
+Prints each sample of the resource usage as a line of JSON. Fails if the totals at the end are wrong.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.suites.soak.program import Soak
 
 
 def main() -> int:
-    """Run it."""
+    """Run a soak and return the exit code."""
     parser = ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sources", type=int, required=True)
     parser.add_argument("--hours", type=float, required=True)
-    parser.add_argument("--looks", type=int, required=True)
+    parser.add_argument("--samples", type=int, required=True)
     parser.add_argument("--over-http", action="store_true")
     parser.add_argument("--leak", action="append", default=[])
     arguments = parser.parse_args()
@@ -34,25 +34,25 @@ def main() -> int:
     logs.configure("info", "logfmt")
     with Soak(arguments.folder, arguments.sources, arguments.hours, over_http=arguments.over_http) as soak:
         print(json.dumps({"resident_before": soak.resident_before}), flush=True)
-        for vitals in soak.run(arguments.looks):
-            print(json.dumps(asdict(vitals)), flush=True)
-        soak.settle()
-        check(soak)
+        for usage in soak.run(arguments.samples):
+            print(json.dumps(asdict(usage)), flush=True)
+        soak.finish_jobs()
+        check_totals(soak)
     return 0
 
 
-def check(soak: Soak) -> None:
-    """Hold the totals against the truth; raises AssertionError where they are not."""
-    page = ParsedPage.parse(gzip.decompress(soak.page()).decode())
-    truth = soak.organisation.expected_totals(soak.timeline.now)
-    assert sum(sum(totals.completed.values()) for totals in truth.values()) > len(truth), "hardly a job has ended"
-    for source, totals in truth.items():
-        shown = page.by_source[source]
-        completed = shown["qbusiness_sync_jobs_completed_total"]
+def check_totals(soak: Soak) -> None:
+    """Raise AssertionError if the totals of a data source are wrong."""
+    page = ParsedPage.parse(gzip.decompress(soak.get()).decode())
+    expected = soak.account.expected_totals(soak.clock.now)
+    assert sum(sum(totals.completed.values()) for totals in expected.values()) > len(expected), "too few jobs ended"
+    for source, totals in expected.items():
+        families = page.by_source[source]
+        completed = families["qbusiness_sync_jobs_completed_total"]
         assert {status: completed[("status", status),] for status in totals.completed} == totals.completed, source
-        documents = {kind: shown[f"qbusiness_documents_{kind}_total"][()] for kind in totals.documents}
+        documents = {kind: families[f"qbusiness_documents_{kind}_total"][()] for kind in totals.documents}
         assert documents == totals.documents, source
-        seconds = sum(shown["qbusiness_sync_job_duration_seconds_sum"].values())
+        seconds = sum(families["qbusiness_sync_job_duration_seconds_sum"].values())
         assert math.isclose(seconds, sum(totals.seconds.values()), abs_tol=0.01), source
 
 

@@ -1,4 +1,4 @@
-"""Small leaks, put into the program one at a time to see that they are found."""
+"""Small leaks that the tests plant into the exporter, to prove that the soak finds them."""
 
 from __future__ import annotations
 
@@ -19,99 +19,101 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-KEPT: list[Any] = []
+SCRAPES_PER_DESCRIPTOR = 1000
+
+LEAKED: list[Any] = []
 
 
-def keeps_something_of_each_poll() -> None:
-    """Keep one small object for every poll."""
-    _after(Poller, "poll", lambda: KEPT.append(object()))
+def leaks_an_object_per_poll() -> None:
+    """Keep a small object for each poll."""
+    _call_after(Poller, "poll", lambda: LEAKED.append(object()))
 
 
-def keeps_something_of_each_scrape() -> None:
-    """Keep a kilobyte for every scrape."""
-    _after(Exposition, "render", lambda: KEPT.append(bytes(1024)))
+def leaks_a_kilobyte_per_scrape() -> None:
+    """Keep a kilobyte for each scrape."""
+    _call_after(Exposition, "render", lambda: LEAKED.append(bytes(1024)))
 
 
-def keeps_what_it_was_answered() -> None:
-    """Keep the bytes of every answer."""
-    real = RequestHooks._before_parse
+def leaks_response_bodies() -> None:
+    """Keep the body of each response."""
+    original = RequestHooks._before_parse
 
     def before_parse(self: Any, operation_model: Any, response_dict: Any, **rest: Any) -> None:
-        KEPT.append(response_dict["body"])
-        real(self, operation_model, response_dict, **rest)
+        LEAKED.append(response_dict["body"])
+        original(self, operation_model, response_dict, **rest)
 
-    RequestHooks._before_parse = before_parse  # type: ignore[method-assign]
+    _replace(RequestHooks, "_before_parse", before_parse)
 
 
-def leaves_a_file_open_now_and_then() -> None:
-    """Leave a descriptor open every thousand scrapes."""
-    numbers = count(1)
+def leaks_file_descriptors() -> None:
+    """Leave a file descriptor open every thousand scrapes."""
+    scrapes = count(1)
 
-    def leave() -> None:
-        if next(numbers) % 1000 == 0:
+    def open_file() -> None:
+        if next(scrapes) % SCRAPES_PER_DESCRIPTOR == 0:
             os.open(os.devnull, os.O_RDONLY)
 
-    _after(Exposition, "render", leave)
+    _call_after(Exposition, "render", open_file)
 
 
-def leaves_a_thread_behind() -> None:
-    """Begin a thread for every look at the organisation, and never end it."""
-    _after(Reconciler, "reconcile", lambda: threading.Thread(target=threading.Event().wait, daemon=True).start())
+def leaks_a_thread_per_discovery_run() -> None:
+    """Start a thread that never ends for each discovery run."""
+    _call_after(Reconciler, "reconcile", lambda: threading.Thread(target=threading.Event().wait, daemon=True).start())
 
 
-def forgets_no_job() -> None:
-    """Remember every job that ended."""
-    _put(history, "evict", lambda kept, _retention, _keep: kept)
+def evicts_no_jobs() -> None:
+    """Keep every job that ended."""
+    _replace(history, "evict", lambda history, _retention, _keep: history)
 
 
-def lets_turns_pile_up() -> None:
-    """Keep the turns of the agenda that were taken elsewhere until they would have been due."""
+def keeps_invalid_queue_entries() -> None:
+    """Keep each invalid entry of the poll queue until its due time."""
 
     def put(self: Any, due: float, source: Any) -> None:
         self._entries.append((due, self._tickets[str(source.id)], source))
         self._entries.sort()
 
-    _TicketQueue.put = put  # type: ignore[method-assign]
+    _replace(_TicketQueue, "put", put)
 
 
-def deletes_nothing_on_the_disk() -> None:
-    """Leave in the state file the jobs that are forgotten."""
-    _connected(
+def keeps_evicted_jobs_on_disk() -> None:
+    """Delete no evicted job from the state file."""
+    _call_on_connect(
         lambda db: db.execute("CREATE TEMP TRIGGER keep BEFORE DELETE ON main.job BEGIN SELECT RAISE(IGNORE); END")
     )
 
 
-def folds_no_log_in() -> None:
-    """Let the write-ahead log of the state file grow."""
-    _connected(lambda db: db.execute("PRAGMA wal_autocheckpoint = 0"))
+def never_checkpoints() -> None:
+    """Disable checkpoints, so that the write-ahead log of the state file grows."""
+    _call_on_connect(lambda db: db.execute("PRAGMA wal_autocheckpoint = 0"))
 
 
-def _after(kind: type, name: str, happen: Callable[[], object]) -> None:
-    """Have something happen after each call of a method."""
-    real = getattr(kind, name)
+def _call_after(kind: type, name: str, callback: Callable[[], object]) -> None:
+    """Patch a method so that each call of it is followed by the callback."""
+    original = getattr(kind, name)
 
-    def method(*arguments: Any, **named: Any) -> Any:
+    def method(*arguments: Any, **keywords: Any) -> Any:
         try:
-            return real(*arguments, **named)
+            return original(*arguments, **keywords)
         finally:
-            happen()
+            callback()
 
-    setattr(kind, name, method)
+    _replace(kind, name, method)
 
 
-def _connected(change: Callable[[Any], object]) -> None:
-    """Have something done to the state file as soon as it is open."""
-    real = getattr(sqlite, "connect")  # noqa: B009 (the module does not export it)
+def _call_on_connect(callback: Callable[[Any], object]) -> None:
+    """Patch the store so that it passes each new database connection to the callback."""
+    original = getattr(sqlite, "connect")  # noqa: B009 (the module does not export it)
 
     def connect(path: str) -> Any:
-        db = real(path)
-        change(db)
+        db = original(path)
+        callback(db)
         return db
 
-    _put(sqlite, "connect", connect)
+    _replace(sqlite, "connect", connect)
 
 
-def _put(module: ModuleType, name: str, function: Callable[..., Any]) -> None:
-    """Replace a function that the module calls by this name; raise AttributeError if it has none."""
-    getattr(module, name)  # after a rename, the replacement would change nothing, and the leak would not exist
-    setattr(module, name, function)
+def _replace(owner: type | ModuleType, name: str, function: Callable[..., Any]) -> None:
+    """Replace a function of a class or module; raise AttributeError if it has no function of this name."""
+    getattr(owner, name)  # after a rename, the replacement would have no effect, and nothing would leak
+    setattr(owner, name, function)

@@ -1,7 +1,7 @@
-"""The program on a time of its own: `serve`'s assembly with its web server, in front of an organisation over real HTTP.
+"""The exporter on virtual time, with its web server, its state file and a simulated account.
 
-Its clocks and its workers are the simulation's, and nothing else: boto3, sockets, the state file and whoever scrapes
-are real. Time stands still while something is asked, so hours pass in as long as their requests take.
+Only its clock and its threads are simulated: boto3, sockets, the state file and the scrapes are real. Virtual time
+does not advance during a request, so that hours of it pass in the time that their requests take.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from exporter.config import Config
 from exporter.domain.units import HOUR, MINUTE
 from exporter.metrics.telemetry import Telemetry
 from simulation.aws_client import VirtualAwsClient
-from simulation.virtual_clock import VirtualClock, VirtualHost, VirtualThread
-from tests.suites.soak.organisation import CONTEXT, AtHand, Organisation, Plan
-from tests.suites.soak.resource_usage import Vitals, descriptors, settled_memory, size_of_state, threads
-from tests.suites.soak.scrapers import OPENMETRICS, TEXT, what_is_missing
+from simulation.virtual_clock import VirtualClock, VirtualHost
+from tests.suites.soak.account import CONTEXT, AccountProcess, InProcessAccount
+from tests.suites.soak.fleet import FleetPlan
+from tests.suites.soak.resource_usage import ResourceUsage, descriptors, memory_after_collection, state_size, threads
+from tests.suites.soak.scrapers import OPENMETRICS, TEXT, page_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,28 +33,28 @@ if TYPE_CHECKING:
 
 BEGIN = 1_795_478_400.0  # a Monday, 00:00 UTC
 TARGET = "soak"
-SCRAPED_EVERY = 15.0
-READ_WHOLE = 10  # of so many scrapes one is looked at closely
-LOOKED_AT = 50  # once in so many scrapes somebody looks at the status page
-FIRST_LOOK = 3.0  # seconds for each data source, and two minutes: the first pass is over by then
-LAST_LOOK = 0.6  # seconds for each data source, and an hour: by then the last job has ended, and has been read
+SCRAPE_INTERVAL = 15.0
+SCRAPES_PER_CHECK = 10  # the soak checks whether pages are complete in two scrapes out of this number
+SCRAPES_PER_STATUS_PAGE = 50
+FIRST_PASS_SECONDS = 3.0  # for each data source, in addition to two minutes
+LAST_JOB_SECONDS = 0.6  # for each data source, in addition to an hour: until the exporter has read the last job's end
 
 
-def first_look(sources: int) -> float:
-    """Give the hours in which the first pass is over."""
-    return (sources * FIRST_LOOK + 2 * MINUTE) / HOUR
+def first_pass_hours(sources: int) -> float:
+    """Return the hours after which the exporter has polled each data source once."""
+    return (sources * FIRST_PASS_SECONDS + 2 * MINUTE) / HOUR
 
 
-class SharedTimeline(VirtualClock):
-    """A timeline that other processes can read."""
+class SharedClock(VirtualClock):
+    """A virtual clock that other processes can read."""
 
-    def __init__(self, start: float, dice: random.Random) -> None:
+    def __init__(self, start: float, rng: random.Random) -> None:
         self.shared = CONTEXT.RawValue("d", start)
-        super().__init__(start, dice)
+        super().__init__(start, rng)
 
     @property
     def now(self) -> float:
-        """Give seconds since the epoch."""
+        """Return seconds since the epoch."""
         return float(self.shared.value)
 
     @now.setter
@@ -61,43 +62,33 @@ class SharedTimeline(VirtualClock):
         self.shared.value = moment
 
 
-class Host(VirtualHost):
-    """A host that knows how many threads it has."""
+class CountingHost(VirtualHost):
+    """A virtual host that counts its threads."""
 
-    def __init__(self, timeline: VirtualClock) -> None:
-        super().__init__(timeline)
-        self._made: list[VirtualThread] = []
-
-    def thread(self, name: str, work: Callable[[], None]) -> VirtualThread:
-        """Make a thread."""
-        thread = super().thread(name, work)
-        self._made.append(thread)
-        return thread
-
-    def alive(self) -> int:
-        """Count the threads that have not ended."""
-        return sum(thread.is_alive() for thread in self._made)
+    def alive_threads(self) -> int:
+        """Return the number of threads that have started and have not ended."""
+        return sum(thread.is_alive() for thread in self._threads)
 
 
 class Soak:
-    """A program that watches so many data sources for so many hours, and is scraped all the time."""
+    """An exporter that watches data sources for hours, while it is scraped at the usual interval."""
 
     def __init__(self, folder: Path, sources: int, hours: float, *, over_http: bool) -> None:
-        self.plan = Plan(sources, BEGIN, BEGIN + first_look(sources) * HOUR, BEGIN + hours * HOUR)
-        self.timeline = SharedTimeline(BEGIN, random.Random(1))
-        self.host = Host(self.timeline)
-        self.organisation: AtHand | Organisation
+        self.plan = FleetPlan(sources, BEGIN, BEGIN + first_pass_hours(sources) * HOUR, BEGIN + hours * HOUR)
+        self.clock = SharedClock(BEGIN, random.Random(1))
+        self.host = CountingHost(self.clock)
+        self.account: InProcessAccount | AccountProcess
         connect: Callable[..., AwsClient]
         if over_http:
-            self.organisation, connect = Organisation(self.plan, self.timeline.shared), AwsClient
-            os.environ["AWS_ENDPOINT_URL_STS"] = self.organisation.url
+            self.account, connect = AccountProcess(self.plan, self.clock.shared), AwsClient
+            os.environ["AWS_ENDPOINT_URL_STS"] = self.account.url
         else:
-            self.organisation = at_hand = AtHand(self.plan, self.timeline)
-            connect = partial(VirtualAwsClient, lambda _: at_hand)
+            self.account = network = InProcessAccount(self.plan, self.clock)
+            connect = partial(VirtualAwsClient, lambda _: network)
         self._state = folder / "state.db"
-        target: dict[str, Any] = {"name": TARGET, "region": "us-east-1", "endpoint_url": self.organisation.url}
+        target: dict[str, Any] = {"name": TARGET, "region": "us-east-1", "endpoint_url": self.account.url}
         config = Config.model_validate({"targets": [target], "state": {"path": str(self._state)}})
-        self.resident_before = settled_memory()[1]  # the simulation's own
+        self.resident_before = memory_after_collection()[1]  # of the simulation alone
         self._telemetry = Telemetry()
         overrides = Overrides(host=self.host, connect=connect, random=random.Random(1))
         self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, overrides=overrides)
@@ -105,62 +96,62 @@ class Soak:
         self._kept_alive = HTTPConnection(*self.exporter.web.addresses[0])
         self._formats = cycle((TEXT, OPENMETRICS))
         self.scrapes = 0
-        self.timeline.at(BEGIN + SCRAPED_EVERY, self._scrape)
+        self.clock.at(BEGIN + SCRAPE_INTERVAL, self._scrape)
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return the running soak."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Make an end of all of it."""
+        """Stop the exporter and the account."""
         self.host.kill()
         self._kept_alive.close()
         self.exporter.web.stop()
-        self.organisation.stop()
+        self.account.stop()
 
-    def run(self, looks: int) -> Iterator[Vitals]:
-        """Let all the time pass in which jobs begin, and give what was found at so many moments of it."""
-        length = self.plan.ends - BEGIN
-        for look in range(1, looks + 1):
-            self.timeline.run(BEGIN + length * look / looks)
-            if self.timeline.now >= self.plan.begins:
-                assert not self.exporter.unready(), f"jobs begin already, and {self.exporter.unready()}"
-            yield self._vitals()
+    def run(self, samples: int) -> Iterator[ResourceUsage]:
+        """Run until the last jobs start, and yield this number of samples at regular intervals."""
+        length = self.plan.last_start - BEGIN
+        for number in range(1, samples + 1):
+            self.clock.run(BEGIN + length * number / samples)
+            if self.clock.now >= self.plan.first_start:
+                assert not self.exporter.unready(), f"not ready when the first jobs start: {self.exporter.unready()}"
+            yield self._sample()
 
-    def settle(self) -> None:
-        """Let the last jobs end and be read."""
-        self.timeline.run(self.plan.ends + HOUR + self.plan.sources * LAST_LOOK)
+    def finish_jobs(self) -> None:
+        """Run until the last jobs have ended and the exporter has read them."""
+        self.clock.run(self.plan.last_start + HOUR + self.plan.sources * LAST_JOB_SECONDS)
 
-    def page(self, accept: str = TEXT, *, afresh: bool = True, path: str = "/metrics") -> bytes:
-        """Ask for a page, on a connection of its own or on the one that is kept."""
-        connection = HTTPConnection(*self.exporter.web.addresses[0]) if afresh else self._kept_alive
-        headers = {"Accept": accept, "Accept-Encoding": "gzip", "Connection": "close" if afresh else "keep-alive"}
+    def get(self, path: str = "/metrics", accept: str = TEXT, *, keep_alive: bool = False) -> bytes:
+        """Send a GET request on a new or on the persistent connection; return the body."""
+        connection = self._kept_alive if keep_alive else HTTPConnection(*self.exporter.web.addresses[0])
+        headers = {"Accept": accept, "Accept-Encoding": "gzip", "Connection": "keep-alive" if keep_alive else "close"}
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         body = response.read()
-        if afresh:
+        if not keep_alive:
             connection.close()
         assert response.status == 200, body
         return body
 
     def _scrape(self) -> None:
-        self.timeline.at(self.timeline.now + SCRAPED_EVERY, self._scrape)
+        self.clock.at(self.clock.now + SCRAPE_INTERVAL, self._scrape)
         self.scrapes += 1
-        wanted = next(self._formats)
-        body = self.page(wanted, afresh=self.scrapes % 4 < 2)  # both formats on both kinds of connection
-        if self.scrapes % READ_WHOLE < 2:
-            missing = what_is_missing(gzip.decompress(body), self.plan.sources, wanted)
-            assert missing is None or self.timeline.now < self.plan.begins, missing
-        if self.scrapes % LOOKED_AT == 0:
-            assert self.page(path="/"), "the status page is empty"
+        accept = next(self._formats)
+        body = self.get(accept=accept, keep_alive=self.scrapes % 4 >= 2)  # each format on each kind of connection
+        if self.scrapes % SCRAPES_PER_CHECK < 2:  # once in each format
+            problem = page_problem(gzip.decompress(body), self.plan.sources, accept)
+            assert problem is None or self.clock.now < self.plan.first_start, problem
+        if self.scrapes % SCRAPES_PER_STATUS_PAGE == 0:
+            assert self.get("/"), "the status page is empty"
 
-    def _vitals(self) -> Vitals:
+    def _sample(self) -> ResourceUsage:
         polls, failed = self._telemetry.poll_counts(TARGET)
-        assert not failed, f"{failed} of {polls} polls failed, and nothing was wrong"
-        series = gzip.decompress(self.page()).count(b"\n")
-        blocks, resident = settled_memory()
-        return Vitals(
-            hours=(self.timeline.now - BEGIN) / HOUR,
+        assert not failed, f"{failed} of {polls} polls failed, although the account has no faults"
+        series = gzip.decompress(self.get()).count(b"\n")
+        blocks, resident = memory_after_collection()
+        return ResourceUsage(
+            hours=(self.clock.now - BEGIN) / HOUR,
             requests=self._requests(),
             polls=polls,
             scrapes=self.scrapes,
@@ -169,8 +160,8 @@ class Soak:
             blocks=blocks,
             resident=resident,
             descriptors=descriptors("self"),
-            threads=threads("self") + self.host.alive(),
-            state=size_of_state(self._state),
+            threads=threads("self") + self.host.alive_threads(),
+            state=state_size(self._state),
         )
 
     def _requests(self) -> int:

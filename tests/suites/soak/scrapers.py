@@ -1,4 +1,4 @@
-"""Many who scrape one program at once, and look closely at what they get."""
+"""Concurrent scrapers that check every page that they receive."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 
 TEXT, OPENMETRICS = "text/plain;version=0.0.4", "application/openmetrics-text;version=1.0.0"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 def fetch(address: tuple[str, int], accept: str = TEXT, encoding: str = "gzip") -> bytes:
-    """Give the page as it was before compression; raises OSError or HTTPException where it is not answered whole."""
-    connection = HTTPConnection(*address, timeout=PATIENCE)
+    """Return the decompressed page; raise OSError or HTTPException for an incomplete response."""
+    connection = HTTPConnection(*address, timeout=TIMEOUT)
     try:
         connection.request("GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": encoding})
         response = connection.getresponse()
@@ -24,32 +24,32 @@ def fetch(address: tuple[str, int], accept: str = TEXT, encoding: str = "gzip") 
         connection.close()
 
 
-def what_is_missing(page: bytes, sources: int, accept: str = TEXT) -> str | None:
-    """Say what a page has not that it must have, or None."""
+def page_problem(page: bytes, sources: int, accept: str = TEXT) -> str | None:
+    """Return what a page lacks, or None for a complete page."""
     if page.endswith(b"# EOF\n") is not (accept is OPENMETRICS):
         return f"it ends with {page[-80:]!r}"
-    shown = page.count(b"\nqbusiness_data_source_info{")
-    return None if shown == sources else f"it shows {shown} of {sources} data sources"
+    exposed = page.count(b"\nqbusiness_data_source_info{")
+    return None if exposed == sources else f"it has {exposed} of {sources} data sources"
 
 
-class Counters:
-    """The lines of all counters of a page, family by family; what is the same on many pages is kept once."""
+class CounterParser:
+    """A parser of the counters of many pages. It stores text that is equal on several pages once."""
 
     def __init__(self) -> None:
-        self._kept: dict[bytes, bytes] = {}
+        self._interned: dict[bytes, bytes] = {}
 
-    def of(self, page: bytes) -> dict[bytes, bytes]:
-        """Give the lines of each counter."""
+    def parse(self, page: bytes) -> dict[bytes, bytes]:
+        """Return the lines of each counter family by its name."""
         families = {}
         for family in page.split(b"# HELP ")[1:]:
-            name, kind = family[: family.index(b" ")], family[: family.index(b"\n", family.index(b"\n") + 1)]
-            if kind.endswith(b" counter"):
-                families[name] = self._kept.setdefault(family, family)
+            name, header = family[: family.index(b" ")], family[: family.index(b"\n", family.index(b"\n") + 1)]
+            if header.endswith(b" counter"):
+                families[name] = self._interned.setdefault(family, family)
         return families
 
 
-def fallen(before: dict[bytes, bytes], after: dict[bytes, bytes]) -> list[bytes]:
-    """Give the series of counters that are less than they were, or gone."""
+def decreased(before: dict[bytes, bytes], after: dict[bytes, bytes]) -> list[bytes]:
+    """Return the series of counters that have decreased or disappeared."""
     changed = [name for name, lines in before.items() if after.get(name) is not lines]
     found = []
     for family in changed:
@@ -65,18 +65,21 @@ def _values(lines: bytes) -> dict[bytes, float]:
 
 @dataclass
 class Scraper:
-    """One that scrapes until it is told to stop, and says what was wrong."""
+    """A thread that scrapes without pause until `stop` is set, and records errors.
+
+    The number of the scraper selects its format and compression.
+    """
 
     address: tuple[str, int]
     sources: int
-    counters: Counters
-    over: threading.Event
+    counters: CounterParser
+    stop: threading.Event
     number: int
     pages: int = 0
-    wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self.thread = threading.Thread(target=self._scrape, daemon=True)
         self.thread.start()
 
@@ -84,14 +87,17 @@ class Scraper:
         accept = (TEXT, OPENMETRICS)[self.number % 2]
         encoding = "identity" if self.number % 10 == 0 else "gzip"
         before: dict[bytes, bytes] = {}
-        while not (self.over.is_set() and self.pages > 1):
+        while not (self.stop.is_set() and self.pages > 1):
             try:
                 page = fetch(self.address, accept, encoding)
             except (OSError, HTTPException, AssertionError) as error:
-                self.wrong.append(f"{type(error).__name__}: {error}")
+                self.errors.append(f"{type(error).__name__}: {error}")
                 return
             self.pages += 1
-            missing, now = what_is_missing(page, self.sources, accept), self.counters.of(page)
-            fell = fallen(before, now)
-            self.wrong += [*([missing] if missing else []), *([f"counters fell: {fell[:3]}"] if fell else [])]
+            problem, now = page_problem(page, self.sources, accept), self.counters.parse(page)
+            fallen = decreased(before, now)
+            self.errors += [
+                *([problem] if problem else []),
+                *([f"counters decreased: {fallen[:3]}"] if fallen else []),
+            ]
             before = now

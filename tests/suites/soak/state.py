@@ -1,4 +1,4 @@
-"""The state of an exporter that has watched an organisation for a month, written without asking anybody."""
+"""The state file of an exporter that has watched a fleet for a month, written without any requests."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from exporter.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.simulator import fleet
+    from exporter.simulator.fleet import Fleet, SimulatedDataSource
 
 WATCHED = 30 * DAY
 
 
-def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> None:
-    """Write down that all jobs of the last month were counted, and how each data source was found."""
+def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
+    """Write a state file in which every job of the last month is counted and every data source is known."""
     store = Store(str(path), lambda: None)
     histories = {}
     defaults = Config()
     policy = CountingPolicy(defaults.polling.window, defaults.metrics.duration_buckets)
     store.save_watched_since(target, now - WATCHED)
-    store.save_account(target, account.account)
-    for application, index, source in account.data_sources():
+    store.save_account(target, fleet.account)
+    for application, index, source in fleet.data_sources():
         identifier = SourceId(application.id, index.id, source.id)
         key = str(identifier)
         histories[key] = _history(source, now, policy)
@@ -39,14 +39,14 @@ def fill_state(path: Path, account: fleet.Fleet, target: str, now: float) -> Non
         description = Description(
             source.name, source.kind, source.status, source.created, source.updated, source.schedule
         )
-        found = DataSource(target, identifier, application.name, source.name)
-        store.save_source(key, SavedSource(found, index.name, description))
+        saved = DataSource(target, identifier, application.name, source.name)
+        store.save_source(key, SavedSource(saved, index.name, description))
     store.commit(histories)
     store.close()
 
 
-def _history(source: fleet.SimulatedDataSource, now: float, policy: CountingPolicy) -> SourceHistory:
-    begun = (parse_job(job.to_json(now) or {}, now, []) for job in source.listed_jobs(now))
-    watched = now - WATCHED
-    reading = PollData(tuple(job for job in begun if job), now, now)
-    return fold(SourceHistory(watched, watched), reading, policy)
+def _history(source: SimulatedDataSource, now: float, policy: CountingPolicy) -> SourceHistory:
+    jobs = (parse_job(job.to_json(now) or {}, now, []) for job in source.listed_jobs(now))
+    watched_since = now - WATCHED
+    poll = PollData(tuple(job for job in jobs if job), now, now)
+    return fold(SourceHistory(watched_since, watched_since), poll, policy)

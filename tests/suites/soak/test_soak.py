@@ -1,4 +1,4 @@
-"""The program for hours of virtual time: what it takes levels off, and every leak that is put in is found."""
+"""The exporter for hours of virtual time: its resource usage levels off, and the soak finds planted leaks."""
 
 from __future__ import annotations
 
@@ -7,50 +7,53 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.suites.soak import leaks
-from tests.suites.soak.program import first_look
-from tests.suites.soak.thresholds import what_grows
+from tests.suites.soak.program import first_pass_hours
+from tests.suites.soak.thresholds import find_growth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.suites.soak.resource_usage import Vitals
+    from tests.suites.soak.resource_usage import ResourceUsage
 
 SOURCES, HOURS = 40, 14.0
-# Each leak with what it makes grow; those of one run are told from each other by that.
+# Each leak and the resource that it increases. The leaks of one run increase different resources.
 LEAKS = (
     {
-        leaks.keeps_something_of_each_poll: "blocks",
-        leaks.leaves_a_file_open_now_and_then: "descriptors",
-        leaks.leaves_a_thread_behind: "threads",
-        leaks.deletes_nothing_on_the_disk: "state",
+        leaks.leaks_an_object_per_poll: "blocks",
+        leaks.leaks_file_descriptors: "descriptors",
+        leaks.leaks_a_thread_per_discovery_run: "threads",
+        leaks.keeps_evicted_jobs_on_disk: "state",
     },
     {
-        leaks.lets_turns_pile_up: "blocks",
-        leaks.keeps_something_of_each_scrape: "resident",
-        leaks.folds_no_log_in: "state",
+        leaks.keeps_invalid_queue_entries: "blocks",
+        leaks.leaks_a_kilobyte_per_scrape: "resident",
+        leaks.never_checkpoints: "state",
     },
     {
-        leaks.keeps_what_it_was_answered: "resident",
-        leaks.forgets_no_job: "state",
+        leaks.leaks_response_bodies: "resident",
+        leaks.evicts_no_jobs: "state",
     },
 )
 
 
-def test_it_levels_off(request: pytest.FixtureRequest, soak: Callable[..., list[Vitals]]) -> None:
-    """Memory, descriptors, threads and the state file, while jobs come and go; in the end all of them are counted."""
+def test_resource_usage_levels_off(request: pytest.FixtureRequest, soak: Callable[..., list[ResourceUsage]]) -> None:
+    """Memory, descriptors, threads and the state file stop growing, and the totals count every job."""
     sources, hours = request.config.getoption("--sources"), request.config.getoption("--hours")
-    course = soak(sources, hours)
-    assert not what_grows(course, first_look(sources))
+    samples = soak(sources, hours)
+    assert not find_growth(samples, first_pass_hours(sources))
 
 
-def test_it_leaves_no_socket_open(soak: Callable[..., list[Vitals]]) -> None:
-    """The same with boto3's own connections over real HTTP, but for the state, of which so few write little."""
-    grows = what_grows(soak(10, HOURS, "--over-http"), first_look(10))
-    assert not grows.keys() & {"descriptors", "threads", "resident"}, grows
+def test_real_connections_leak_nothing(soak: Callable[..., list[ResourceUsage]]) -> None:
+    """With boto3 over real HTTP, descriptors, threads and resident memory stop growing."""
+    # Ten data sources end too few jobs for the limits of blocks and of the state file.
+    growth = find_growth(soak(10, HOURS, "--over-http"), first_pass_hours(10))
+    assert not growth.keys() & {"descriptors", "threads", "resident"}, growth
 
 
 @pytest.mark.parametrize("planted", LEAKS, ids=lambda planted: "-".join(leak.__name__ for leak in planted))
-def test_leaks_are_found(planted: dict[Callable[[], None], str], soak: Callable[..., list[Vitals]]) -> None:
-    """Each of those that are put in, by what it makes grow: a criterion that cannot fail would be none."""
-    course = soak(SOURCES, HOURS, *(f"--leak={leak.__name__}" for leak in planted))
-    assert what_grows(course, first_look(SOURCES)).keys() >= set(planted.values())
+def test_planted_leaks_are_found(
+    planted: dict[Callable[[], None], str], soak: Callable[..., list[ResourceUsage]]
+) -> None:
+    """Each planted leak makes the usage of its resource exceed the limit."""
+    samples = soak(SOURCES, HOURS, *(f"--leak={leak.__name__}" for leak in planted))
+    assert find_growth(samples, first_pass_hours(SOURCES)).keys() >= set(planted.values())

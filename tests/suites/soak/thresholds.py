@@ -1,4 +1,4 @@
-"""Whether what a program takes has levelled off: the criterion that every soak is held to."""
+"""The criterion of every soak: how much resource usage may increase."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.suites.soak.resource_usage import Vitals
+    from tests.suites.soak.resource_usage import ResourceUsage
 
-FULL_REREAD_INTERVAL = 7.0  # hours: after six everything is read back once, and what that needs stays
+FULL_REREAD_HOURS = 7.0  # after six hours the exporter rereads everything once, and keeps the memory that this takes
 BLOCKS_PER_POLL = 0.3
 RESIDENT_SHARE = 0.01
-BYTES_PER_SERIES = 700.0  # what one takes: there are more once a data source's job ends as none of its jobs had before
-BYTES_PER_JOB = 50.0  # of the state file; what a job that is kept takes there is ten times as much
-PAGES = 4 * 4096.0  # bytes by which it may grow since pages are not filled alike
+BYTES_PER_SERIES = 700.0  # a source gets new series when one of its jobs has a terminal status for the first time
+BYTES_PER_JOB = 50.0  # of the state file; a job that is kept takes ten times as much
+STATE_PAGES = 4 * 4096.0  # bytes; pages of the state file are not filled evenly
 
 
-def what_grows(course: Sequence[Vitals], warm_up: float) -> dict[str, str]:
-    """Say what goes on growing once all has been read back for the first time, from one half of the time to the next.
+def find_growth(samples: Sequence[ResourceUsage], warm_up: float) -> dict[str, str]:
+    """Return a message for each resource whose usage increases beyond its limit.
 
-    `warm_up` are the hours that the first pass takes. Blocks of memory may not rise by as much as one for three polls,
-    resident memory by a hundredth and what new series take, the state file by a tenth of what jobs take that are not
-    forgotten. Descriptors and threads may not become more at all.
+    Compares the two halves of the time after the first full reread. `warm_up` is the duration of the first pass in
+    hours. Memory blocks may increase by less than one for three polls, resident memory by 1 % and the size of new
+    series, and the state file by a tenth of the size of the ended jobs. File descriptors and threads may not increase.
     """
-    settled = [each for each in course if each.hours >= FULL_REREAD_INTERVAL + warm_up]
-    half = len(settled) // 2
-    assert half > 2, f"{len(settled)} looks after the warm-up say nothing"
-    early, late = settled[:half], settled[-half:]
+    warm = [sample for sample in samples if sample.hours >= FULL_REREAD_HOURS + warm_up]
+    half = len(warm) // 2
+    assert half > 2, f"{len(warm)} samples after the warm-up are not enough"
+    early, late = warm[:half], warm[-half:]
 
-    def mean(name: str, part: Sequence[Vitals]) -> float:
-        return fmean(getattr(each, name) for each in part)
+    def mean(name: str, part: Sequence[ResourceUsage]) -> float:
+        return fmean(getattr(sample, name) for sample in part)
 
-    def rise(name: str) -> float:
+    def increase(name: str) -> float:
         return mean(name, late) - mean(name, early)
 
-    allowed = {
-        "blocks": BLOCKS_PER_POLL * rise("polls"),
-        "resident": RESIDENT_SHARE * mean("resident", early) + BYTES_PER_SERIES * max(0.0, rise("series")),
-        "state": PAGES + BYTES_PER_JOB * rise("ended"),
+    limits = {
+        "blocks": BLOCKS_PER_POLL * increase("polls"),
+        "resident": RESIDENT_SHARE * mean("resident", early) + BYTES_PER_SERIES * max(0.0, increase("series")),
+        "state": STATE_PAGES + BYTES_PER_JOB * increase("ended"),
     }
-    grows = {
-        name: f"{mean(name, early):,.0f} {name} became {mean(name, late):,.0f}, and {limit:,.0f} more are allowed"
-        for name, limit in allowed.items()
-        if rise(name) >= limit
+    growth = {
+        name: f"{name} increased from {mean(name, early):,.0f} to {mean(name, late):,.0f}, limit +{limit:,.0f}"
+        for name, limit in limits.items()
+        if increase(name) >= limit
     }
     for name in ("descriptors", "threads"):
-        before, after = (max(getattr(each, name) for each in part) for part in (early, late))
+        before, after = (max(getattr(sample, name) for sample in part) for part in (early, late))
         if after > before:
-            grows[name] = f"{before} {name} became {after}"
-    return grows
+            growth[name] = f"{name} increased from {before} to {after}"
+    return growth
