@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, and what a cluster would say to that."""
+"""The chart as Helm renders it, and validation of its objects without a cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WEB = {
         "key_file": "/etc/qbusiness-exporter-tls/tls.key",
     }
 }
-EVERYTHING: Manifest = {
+ALL_VALUES: Manifest = {
     "image": {"repository": "registry.example.com/qbusiness-exporter", "digest": "sha256:" + "0" * 64},
     "imagePullSecrets": [{"name": "registry"}],
     "commonLabels": {"team": "search"},
@@ -79,55 +79,57 @@ EVERYTHING: Manifest = {
     "runbookUrl": "https://wiki.example.com/qbusiness/",
     "dashboards": {"enabled": True, "exporterUrl": "https://qbusiness.example.com"},
 }
-"""A value for whatever can be set."""
+"""A value for each key of the chart."""
 
 
 def render(values: Mapping[str, Any] | None = None, name: str = NAME, path: Path | str = CHART) -> list[Manifest]:
-    """Render the chart as an installation would, and give its objects."""
-    return list(parse(sources(values, name, path).values()))
+    """Render the chart as for an installation; return its objects."""
+    return list(parse(render_templates(values, name, path).values()))
 
 
-def sources(values: Mapping[str, Any] | None = None, name: str = NAME, path: Path | str = CHART) -> dict[str, str]:
-    """Render the chart, and give the text of each template; without the notes."""
+def render_templates(
+    values: Mapping[str, Any] | None = None, name: str = NAME, path: Path | str = CHART
+) -> dict[str, str]:
+    """Render the chart; return the text of each template, without the notes."""
     with Chart.load(path) as chart:
         texts = chart.render(dict(values or {}), name=name, namespace=NAMESPACE)
     return {Path(file).name: text for file, text in texts.items() if file.endswith(".yaml") and text.strip()}
 
 
-def notes(values: Mapping[str, Any] | None = None) -> str:
-    """Render what is said after an installation."""
+def render_notes(values: Mapping[str, Any] | None = None) -> str:
+    """Render the notes that Helm prints after an installation."""
     with Chart.load(CHART) as chart:
         texts = chart.render(dict(values or {}), name=NAME, namespace=NAMESPACE)
     return "".join(text for file, text in texts.items() if file.endswith("NOTES.txt"))
 
 
 def parse(texts: Iterable[str]) -> Iterator[Manifest]:
-    """Read objects from YAML."""
+    """Yield the objects of YAML texts."""
     for text in texts:
         yield from (document for document in yaml.safe_load_all(text) if document)
 
 
 def only(manifests: Iterable[Manifest], kind: str) -> Manifest:
-    """Give the one object of a kind."""
+    """Return the only object of a kind."""
     (found,) = (manifest for manifest in manifests if manifest["kind"] == kind)
     return found
 
 
 def pod_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Give the template of the exporter's pods."""
+    """Return the template of the exporter's pods."""
     template: Manifest = only(manifests, "StatefulSet")["spec"]["template"]
     return template
 
 
 def container_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Give the exporter's container."""
+    """Return the exporter's container."""
     (container,) = pod_of(manifests)["spec"]["containers"]
     found: Manifest = container
     return found
 
 
 def config_of(manifests: Iterable[Manifest]) -> str:
-    """Give the configuration that reaches the exporter's pods."""
+    """Return the configuration that is mounted into the exporter's pods."""
     manifests = list(manifests)
     volumes = {volume["name"]: volume for volume in pod_of(manifests)["spec"]["volumes"]}
     name = volumes["config"]["configMap"]["name"]
@@ -136,10 +138,10 @@ def config_of(manifests: Iterable[Manifest]) -> str:
     return text
 
 
-def accepted(manifest: Manifest, version: str) -> None:
-    """Fail where a cluster of a version would refuse an object, or drop a part of it in silence."""
+def validate(manifest: Manifest, version: str) -> None:
+    """Raise an error if a cluster of a version would reject an object, or silently drop a part of it."""
     if model := OPERATORS.get(manifest["kind"]):
-        read = model.model_validate(manifest).model_dump(mode="json", by_alias=True, exclude_none=True)
-        assert {key: read[key] for key in manifest} == manifest
+        validated = model.model_validate(manifest).model_dump(mode="json", by_alias=True, exclude_none=True)
+        assert {key: validated[key] for key in manifest} == manifest
     else:
         kubernetes_validate.validate(manifest, version, strict=True)

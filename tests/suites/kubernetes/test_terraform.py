@@ -1,6 +1,6 @@
-"""The Terraform modules, as far as they can be known without Terraform: parsed, scanned, and held against deploy/iam/.
+"""The Terraform modules are parsed, scanned, and compared with deploy/iam/.
 
-Neither terraform nor its provider can be had here, so `terraform validate` has not been run on them.
+Terraform and its provider are not available here, so that no test runs `terraform validate`.
 """
 
 from __future__ import annotations
@@ -23,88 +23,93 @@ MODULES = sorted(path.parent for path in (ROOT / "deploy" / "terraform").glob("*
 IAM = ROOT / "deploy" / "iam"
 
 
-def plain(part: Any) -> Any:
-    """Take what the parser adds off: quotes, and marks of its own."""
+def remove_markup(part: Any) -> Any:
+    """Return a part without what the parser adds: quotes, and keys with underscores."""
     if isinstance(part, dict):
-        return {key.strip('"'): plain(value) for key, value in part.items() if not key.startswith("__")}
+        return {key.strip('"'): remove_markup(value) for key, value in part.items() if not key.startswith("__")}
     if isinstance(part, list):
-        return [plain(item) for item in part]
+        return [remove_markup(item) for item in part]
     return part.strip('"') if isinstance(part, str) else part
 
 
 def read(module: Path) -> dict[str, list[Any]]:
-    """Read all files of a module as one."""
-    whole: dict[str, list[Any]] = {}
+    """Return the blocks of all files of a module by type."""
+    blocks_by_type: dict[str, list[Any]] = {}
     for path in sorted(module.glob("*.tf")):
-        for kind, blocks in plain(hcl2.loads(path.read_text())).items():
-            whole.setdefault(kind, []).extend(blocks)
-    return whole
+        for block_type, blocks in remove_markup(hcl2.loads(path.read_text())).items():
+            blocks_by_type.setdefault(block_type, []).extend(blocks)
+    return blocks_by_type
 
 
-def policy(module: dict[str, list[Any]], name: str) -> list[dict[str, Any]]:
-    """Give the statements of a policy document."""
+def policy_statements(module: dict[str, list[Any]], name: str) -> list[dict[str, Any]]:
+    """Return the statements of a policy document of a module."""
     documents = [data["aws_iam_policy_document"] for data in module["data"] if "aws_iam_policy_document" in data]
     found: list[dict[str, Any]] = next(document[name] for document in documents if name in document)["statement"]
     return found
 
 
-def statements(name: str) -> list[dict[str, Any]]:
-    """Give the statements of a file of deploy/iam/."""
+def iam_statements(name: str) -> list[dict[str, Any]]:
+    """Return the statements of a file of deploy/iam/."""
     found: list[dict[str, Any]] = json.loads((IAM / name).read_text())["Statement"]
     return found
 
 
 def declared(module: dict[str, list[Any]]) -> Iterator[str]:
-    """Walk through what expressions may refer to."""
+    """Yield the names that expressions may refer to."""
     for variable in module["variable"]:
         yield from (f"var.{name}" for name in variable)
-    for prefix, kind in (("data.", "data"), ("", "resource")):
-        for block in module[kind]:
+    for prefix, block_type in (("data.", "data"), ("", "resource")):
+        for block in module[block_type]:
             yield from (f"{prefix}{type_}.{name}" for type_, named in block.items() for name in named)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
-def test_whatever_is_referred_to_is_declared(module: Path) -> None:
-    """And whatever is declared is used."""
-    whole = read(module)
+def test_references_are_declared(module: Path) -> None:
+    """Every variable and data block is also used, and variables and outputs have descriptions."""
+    blocks = read(module)
     text = "".join(re.sub(r"#.*", "", path.read_text()) for path in module.glob("*.tf"))
     used = set(re.findall(r"\b(var\.\w+|data\.aws_\w+\.\w+|(?<!data\.)\baws_\w+\.\w+)\b", text))
-    resources = {name for name in declared(whole) if name.startswith("aws_")}
-    assert used <= set(declared(whole))
-    assert set(declared(whole)) - resources <= used
-    assert all(block["description"] for kind in ("variable", "output") for v in whole[kind] for block in v.values())
+    resources = {name for name in declared(blocks) if name.startswith("aws_")}
+    assert used <= set(declared(blocks))
+    assert set(declared(blocks)) - resources <= used
+    documented = [
+        block for block_type in ("variable", "output") for named in blocks[block_type] for block in named.values()
+    ]
+    assert all(block["description"] for block in documented)
 
 
-def test_the_role_may_do_what_policy_prints() -> None:
-    """No more, on no more, and for whoever shows the external id alone."""
-    whole = read(ROOT / "deploy" / "terraform" / "cross-account-role")
-    printed = statements("discovery-with-tags.json")
-    assert [(s["sid"], s["actions"]) for s in policy(whole, "read")] == [(s["Sid"], s["Action"]) for s in printed]
-    everything, sources = policy(whole, "read")
-    assert everything["resources"] == ["*"]
-    assert sources["resources"].endswith(printed[1]["Resource"][0].rpartition(":")[2] + '"]}')
-    (trust,) = policy(whole, "trust")
-    (printed_trust,) = statements("trust-other-account.json")
-    assert trust["actions"] == [printed_trust["Action"]]
+def test_the_cross_account_role_has_the_documented_permissions() -> None:
+    """It has the same actions on the same resources, and its trust policy requires the external id."""
+    module = read(ROOT / "deploy" / "terraform" / "cross-account-role")
+    documented = iam_statements("discovery-with-tags.json")
+    assert [(s["sid"], s["actions"]) for s in policy_statements(module, "read")] == [
+        (s["Sid"], s["Action"]) for s in documented
+    ]
+    all_resources, sources = policy_statements(module, "read")
+    assert all_resources["resources"] == ["*"]
+    assert sources["resources"].endswith(documented[1]["Resource"][0].rpartition(":")[2] + '"]}')
+    (trust,) = policy_statements(module, "trust")
+    (documented_trust,) = iam_statements("trust-other-account.json")
+    assert trust["actions"] == [documented_trust["Action"]]
     assert [condition["variable"] for condition in trust["condition"]] == ["sts:ExternalId"]
 
 
-def test_the_exporters_role_may_assume_and_nothing_else() -> None:
-    """The roles that it is given; it is assumed by pods."""
-    whole = read(ROOT / "deploy" / "terraform" / "exporter-role")
-    (assume,) = policy(whole, "assume")
+def test_the_exporter_role_may_only_assume_roles() -> None:
+    """It may assume the roles of `role_arns`, and pods may assume it."""
+    module = read(ROOT / "deploy" / "terraform" / "exporter-role")
+    (assume,) = policy_statements(module, "assume")
     assert (assume["actions"], assume["resources"]) == (
-        statements("assume-other-account.json")[0]["Action"],
+        iam_statements("assume-other-account.json")[0]["Action"],
         "${var.role_arns}",
     )
-    (trust,) = policy(whole, "trust")
-    (printed,) = statements("trust-pod-identity.json")
-    assert trust["actions"] == printed["Action"]
-    assert trust["principals"][0]["identifiers"] == [printed["Principal"]["Service"]]
+    (trust,) = policy_statements(module, "trust")
+    (documented,) = iam_statements("trust-pod-identity.json")
+    assert trust["actions"] == documented["Action"]
+    assert trust["principals"][0]["identifiers"] == [documented["Principal"]["Service"]]
 
 
 def test_checkov_finds_nothing() -> None:
-    """Its checks of Terraform, offline."""
+    """None of the checks of Terraform fails; they need no network."""
     folder = str(ROOT / "deploy" / "terraform")
     scan = ["checkov", "--directory", folder, "--framework", "terraform", "--skip-download", "--output", "json"]
     scanned = json.loads(subprocess.run(scan, capture_output=True, check=False).stdout)

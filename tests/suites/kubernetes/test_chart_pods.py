@@ -1,0 +1,152 @@
+"""The pods of the chart: their security, configuration, credentials, network, state and probes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from exporter import __version__
+from exporter.cli.arguments import parse as parse_arguments
+from exporter.config import load
+from tests.suites.kubernetes.chart import (
+    ALL_VALUES,
+    ROLE,
+    ROOT,
+    WEB,
+    config_of,
+    container_of,
+    only,
+    pod_of,
+    render,
+    render_notes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_pods_have_no_privileges() -> None:
+    """They meet the restricted pod security standard, with a read-only root and no token for the Kubernetes API."""
+    manifests = render()
+    pod, container = pod_of(manifests)["spec"], container_of(manifests)
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert pod["automountServiceAccountToken"] is False
+    assert only(manifests, "ServiceAccount")["automountServiceAccountToken"] is False
+    assert container["resources"]["limits"]["memory"]
+
+
+def test_chart_and_image_agree() -> None:
+    """The chart has the user, port, directories and version of the Dockerfile."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    manifests = render()
+    pod, container = pod_of(manifests)["spec"], container_of(manifests)
+    security = pod["securityContext"]
+    assert f"\nUSER {security['runAsUser']}:{security['runAsGroup']}\n" in dockerfile
+    assert f"\nEXPOSE {container['ports'][0]['containerPort']}\n" in dockerfile
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert f"\nWORKDIR {mounts['state']}\n" in dockerfile
+    assert f'--config.file={mounts["config"]}/config.yaml"]\n' in dockerfile
+    assert container["image"] == f"example/qbusiness-exporter:{__version__}"
+
+
+@pytest.mark.parametrize("values", [{}, ALL_VALUES], ids=["defaults", "all values"])
+def test_the_exporter_accepts_its_arguments_and_configuration(values: dict[str, Any], tmp_path: Path) -> None:
+    """It parses the command line, and loads the configuration of the values."""
+    manifests = render(values)
+    config = tmp_path / "config.yaml"
+    config.write_text(config_of(manifests))
+    parsed = parse_arguments([f"--config.file={config}", *container_of(manifests)["args"]])
+    assert parsed.log_format == values.get("log", {}).get("format", "logfmt")
+    expected = tmp_path / "expected.yaml"
+    expected.write_text(yaml.safe_dump(values.get("config", {})))
+    assert load(config) == load(expected)
+
+
+def test_a_changed_configuration_restarts_the_pods() -> None:
+    """The web config does not restart them, because the exporter rereads it."""
+
+    def annotations(values: dict[str, Any]) -> object:
+        return pod_of(render(values))["metadata"]["annotations"]
+
+    changed = {"config": {"polling": {"interval": "2m"}}}
+    assert annotations({}) != annotations(changed)
+    assert annotations(changed) == annotations({**changed, "webConfig": {"content": WEB}})
+
+
+def test_pods_get_their_role_from_irsa_or_pod_identity() -> None:
+    """IRSA needs an annotation. Pod Identity needs none, but the network policy must allow its agent."""
+    annotated = only(render({"serviceAccount": {"roleArn": ROLE}}), "ServiceAccount")["metadata"]["annotations"]
+    assert annotated == {"eks.amazonaws.com/role-arn": ROLE}
+    manifests = render({"aws": {"region": "eu-west-1"}})
+    assert "annotations" not in only(manifests, "ServiceAccount")["metadata"]
+    assert container_of(manifests)["env"] == [{"name": "AWS_REGION", "value": "eu-west-1"}]
+    agent = {"ipBlock": {"cidr": "169.254.170.23/32"}}
+    assert any(agent in rule.get("to", []) for rule in only(manifests, "NetworkPolicy")["spec"]["egress"])
+
+
+def test_the_network_policy_allows_only_necessary_traffic() -> None:
+    """It allows ingress to the metrics port, and egress to DNS, AWS and the agent of Pod Identity."""
+    policy = only(render(), "NetworkPolicy")["spec"]
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["metrics"]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5353, 5353, 443, 80]
+    restricted = only(render(ALL_VALUES), "NetworkPolicy")["spec"]
+    assert restricted["ingress"][0]["from"] == ALL_VALUES["networkPolicy"]["ingressFrom"]
+    assert restricted["egress"][1]["to"] == ALL_VALUES["networkPolicy"]["egressTo"]
+
+
+def test_each_replica_has_its_own_state() -> None:
+    """A replica that does not become ready does not delay the others."""
+    spec = only(render({"replicas": 2}), "StatefulSet")["spec"]
+    (claim,) = spec["volumeClaimTemplates"]
+    assert (claim["kind"], claim["metadata"]["name"]) == ("PersistentVolumeClaim", "state")
+    assert spec["podManagementPolicy"] == "Parallel"
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    assert "times as many requests" not in render_notes()
+    assert "AWS receives 2 times as many requests" in render_notes({"replicas": 2})
+
+
+def test_an_upgrade_changes_no_immutable_fields() -> None:
+    """The immutable fields of the StatefulSet depend neither on the version nor on values except `persistence`."""
+
+    def immutable_fields(values: dict[str, Any]) -> dict[str, Any]:
+        spec = only(render(values), "StatefulSet")["spec"]
+        return {key: spec[key] for key in ("serviceName", "selector", "podManagementPolicy", "volumeClaimTemplates")}
+
+    values = {key: value for key, value in ALL_VALUES.items() if key != "persistence"}
+    assert immutable_fields({}) == immutable_fields(values)
+    assert __version__ not in str(immutable_fields({}))
+
+
+@pytest.mark.parametrize(
+    ("web", "scheme"),
+    [
+        ({"content": WEB}, "https"),
+        ({"existingSecret": "web", "tls": True}, "https"),
+        ({"content": {"basic_auth_users": {"a": "b"}}}, None),
+        ({"existingSecret": "web"}, None),
+        ({}, None),
+    ],
+)
+def test_probes_and_scrapes_work_with_a_web_config(web: dict[str, Any], scheme: str | None) -> None:
+    """Prometheus uses the right scheme. Probes run inside the container, because the kubelet has no password."""
+    manifests = render({"webConfig": web, "serviceMonitor": {"enabled": True}})
+    assert only(manifests, "ServiceMonitor")["spec"]["endpoints"][0].get("scheme") == scheme
+    container = container_of(manifests)
+    probes = {name: container[name] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
+    flag = "--web.config.file=/etc/qbusiness-exporter-web/web.yaml"
+    assert (flag in container["args"]) is bool(web)
+    for name, probe in probes.items():
+        path = "/-/ready" if name == "readinessProbe" else "/-/healthy"
+        if web:
+            assert probe["exec"]["command"] == ["healthcheck", path]
+        else:
+            assert probe["httpGet"] == {"path": path, "port": "metrics"}
