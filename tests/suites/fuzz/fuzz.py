@@ -1,19 +1,19 @@
-"""Fuzzes one target: `python fuzz.py TARGET CORPUS [libFuzzer's options]`; exits with 0 if nothing broke."""
+"""Fuzzes one target: `python fuzz.py TARGET CORPUS [libFuzzer's options]`. Exits with 0 if no input failed."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import atheris  # type: ignore[import-untyped] # in an environment of its own
+import atheris  # type: ignore[import-untyped] # installed in the environment of this suite only
 import structlog
 
 with atheris.instrument_imports(include=["exporter", "yaml", "aws_croniter", "h11"]):
-    from targets import TARGETS  # type: ignore[import-not-found] # beside this file
+    from tests.suites.fuzz.targets import TARGETS
 
 
 def main() -> None:
-    """Write the seeds, which come from the code, and begin."""
+    """Write the target's seeds into the corpus and run the fuzzer."""
     name, corpus, *options = sys.argv[1:]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     target = TARGETS[name]()
