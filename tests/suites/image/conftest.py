@@ -1,4 +1,4 @@
-"""The image, built once for the whole suite from the Dockerfile as it is."""
+"""The image, built from the Dockerfile once for the whole suite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suites.image.containers import BASE, IMAGE, PODMAN, REVISION, WHEELS, Contained
+from tests.suites.image.containers import BASE, IMAGE, PODMAN, REVISION, WHEELS, ContainerProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,36 +20,36 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fetch what the image installs: the build itself has no network."""
+    """Download the packages that the image installs, because the build has no network; return their folder."""
     folder = tmp_path_factory.mktemp("wheels")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    requirements = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
     download = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder)]
-    subprocess.run([*download, *constraints, *wanted], check=True)
+    subprocess.run([*download, *constraints, *requirements], check=True)
     return folder
 
 
 @pytest.fixture(scope="session")
 def base() -> str:
-    """Give the base image; where it cannot be pulled, Debian with its own Python takes its place."""
+    """Return the base image. If it has not been pulled, build a replacement from Debian with its Python."""
     if subprocess.run(["podman", "image", "exists", BASE], check=False).returncode:
         bootstrap(BASE)
     return BASE
 
 
 def bootstrap(image: str, *packages: str) -> None:
-    """Make an image of Debian with its own Python, and further packages."""
+    """Build an image of Debian with its Python and further packages."""
     include = ",".join(("python3-minimal", "ca-certificates", "python3-venv", *packages))
     command = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={include}", "bookworm", "-"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as making:
-        subprocess.run(["podman", "import", "--quiet", "-", image], stdin=making.stdout, check=True)
-    assert making.returncode == 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as mmdebstrap:
+        subprocess.run(["podman", "import", "--quiet", "-", image], stdin=mmdebstrap.stdout, check=True)
+    assert mmdebstrap.returncode == 0
 
 
 @pytest.fixture(scope="session")
 def image(base: str, wheels: Path) -> Iterator[str]:
-    """Build the image without a network and without a cache of former builds; it is removed in the end."""
+    """Build the image without network and build cache; remove it at the end."""
     arguments = {
         "PYTHON_IMAGE": base,
         "PIP_NO_INDEX": "1",
@@ -76,22 +76,22 @@ def image(base: str, wheels: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def contain(image: str) -> Iterator[Callable[..., Contained]]:
-    """Give what runs containers, and removes them in the end."""
-    started: list[Contained] = []
+def run_container(image: str) -> Iterator[Callable[..., ContainerProgram]]:
+    """Yield a function that returns a container; remove the containers at the end."""
+    containers: list[ContainerProgram] = []
 
-    def run(*arguments: str, options: tuple[str, ...] = ()) -> Contained:
-        started.append(Contained(list(arguments), image=image, options=options))
-        return started[-1]
+    def run(*arguments: str, options: tuple[str, ...] = ()) -> ContainerProgram:
+        containers.append(ContainerProgram(list(arguments), image=image, options=options))
+        return containers[-1]
 
     yield run
-    for container in started:
+    for container in containers:
         container.kill()
 
 
 @pytest.fixture
 def volume() -> Iterator[str]:
-    """Give an empty named volume."""
+    """Yield an empty named volume."""
     name = subprocess.run([*PODMAN, "volume", "create"], capture_output=True, text=True, check=True).stdout.strip()
     yield name
     subprocess.run([*PODMAN, "volume", "rm", "--force", name], capture_output=True, check=True)

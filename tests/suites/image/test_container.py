@@ -1,4 +1,4 @@
-"""The image in use: hardened, stopped, started again on its volume, and asked whether it is healthy."""
+"""Containers of the image: restricted, restarted on their volume, and checked for health."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.suites.image.containers import Contained
+    from tests.suites.image.containers import ContainerProgram
 
-    Contain = Callable[..., Contained]
+    RunContainer = Callable[..., ContainerProgram]
 
 
-def mounted(folder: Path, config: object) -> str:
-    """Give the option that mounts a configuration where the image looks for it."""
+def mount_config(folder: Path, config: object) -> str:
+    """Write a configuration; return the option that mounts it at the default path of the image."""
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(config))
     file.chmod(0o644)
     return f"--volume={file}:{CONFIG}:ro"
 
 
-def test_the_demo_runs_with_nothing_but_a_network(contain: Contain) -> None:
-    """As nobody, without a capability, a writable file or a mount of its own; and it says which build it is."""
-    with contain("demo") as container:
+def test_the_demo_needs_only_a_network(run_container: RunContainer) -> None:
+    """It runs as an unprivileged user, without capabilities, writable files or mounts, and exposes its revision."""
+    with run_container("demo") as container:
         container.until_ready()
         scrape = container.scrape()
         assert scrape.value("qbusiness_exporter_data_sources") == 12
@@ -48,19 +48,23 @@ def test_the_demo_runs_with_nothing_but_a_network(contain: Contain) -> None:
         assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
         assert status["NoNewPrivs"] == "1"
         assert "exporter" in container.exec("cat", "/proc/1/cmdline").stdout
-        for place in ("/", "/tmp", "/opt/qbusiness-exporter", "/etc/qbusiness-exporter"):  # noqa: S108 (must not be writable)
-            assert container.exec("touch", f"{place}/file").returncode != 0
+        for directory in ("/", "/tmp", "/opt/qbusiness-exporter", "/etc/qbusiness-exporter"):  # noqa: S108 (must not be writable)
+            assert container.exec("touch", f"{directory}/file").returncode != 0
         assert container.stop() == 0
 
 
-def test_it_goes_on_counting_on_the_same_volume(contain: Contain, tmp_path: Path, volume: str) -> None:
-    """Stopped within five seconds with its state saved, and what ended meanwhile is counted when it is back."""
+def test_counting_continues_on_the_same_volume(run_container: RunContainer, tmp_path: Path, volume: str) -> None:
+    """The exporter stops within five seconds. After the restart it counts the jobs that ended meanwhile."""
     clock = ManualClock(time.time())
     source = SimulatedDataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR)])
     with SimulatedQBusiness(fleet_of(source), clock) as service:
         config = config_for(service, "state.db")
-        options = (mounted(tmp_path, config), f"--volume={volume}:{STATE}", f"--env=AWS_ENDPOINT_URL_STS={service.url}")
-        with contain("serve", options=options) as container:
+        options = (
+            mount_config(tmp_path, config),
+            f"--volume={volume}:{STATE}",
+            f"--env=AWS_ENDPOINT_URL_STS={service.url}",
+        )
+        with run_container("serve", options=options) as container:
             container.until_ready()
             assert container.exec("ls", STATE).stdout.split()[0] == "state.db"
             began = time.monotonic()
@@ -68,41 +72,41 @@ def test_it_goes_on_counting_on_the_same_volume(contain: Contain, tmp_path: Path
             assert time.monotonic() - began < 5
         source.jobs += [PlannedJob(make_id(n), clock.now() + n * HOUR, documents={"added": 2}) for n in range(1, 8)]
         clock.advance(20 * HOUR)
-        with contain("serve", options=options) as container:
+        with run_container("serve", options=options) as container:
             container.until_ready()
             assert container.scrape().value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 7
             container.send(signal.SIGHUP)
             eventually(lambda: any("configuration applied" in line for line in container.log))
             assert container.stop() == 0
-        with contain("serve", options=options) as container:
+        with run_container("serve", options=options) as container:
             assert container.scrape().value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 7
 
 
-def test_a_role_is_assumed_in_the_image(contain: Contain, tmp_path: Path) -> None:
-    """What botocore knows of other services is left out of the image: STS must not be."""
+def test_a_role_is_assumed_in_the_image(run_container: RunContainer, tmp_path: Path) -> None:
+    """The image omits botocore's data of other services, but has that of STS."""
     with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, ":memory:")
         config["targets"][0]["role_arn"] = "arn:aws:iam::111122223333:role/qbusiness-exporter"
-        options = (mounted(tmp_path, config), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
-        with contain("serve", options=options) as container:
+        options = (mount_config(tmp_path, config), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
+        with run_container("serve", options=options) as container:
             container.until_ready()
             assert container.scrape().value("qbusiness_target_up", aws_account_id="111122223333") == 1
 
 
 @pytest.mark.parametrize("service", ["sso", "sso-oidc", "signin", "sts", "qbusiness"])
-def test_whatever_gives_credentials_is_in_the_image(image: str, service: str) -> None:
-    """Every service that botocore's own providers of credentials ask."""
+def test_services_for_credentials_are_in_the_image(image: str, service: str) -> None:
+    """The image has the data of each service that a credential provider of botocore calls."""
     code = f"import boto3; print(boto3.client('{service}', region_name='us-east-1').meta.service_model.service_name)"
     run = run_once(image, "-c", code, options=("--entrypoint=python",))
     assert run.stdout.strip() == service, run.stderr
 
 
-def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path) -> None:
-    """It succeeds where the exporter says that it is healthy, at whatever address, and else fails with the reason."""
+def test_the_health_check_reports_the_state_of_the_exporter(run_container: RunContainer, tmp_path: Path) -> None:
+    """It finds the address of the exporter. It succeeds while the exporter is healthy, and fails with the reason."""
     with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         service.faults.add("denied", operation="ListDataSourceSyncJobs")
-        options = (mounted(tmp_path, config_for(service, ":memory:")), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
-        with contain("serve", options=options) as container:
+        options = (mount_config(tmp_path, config_for(service, ":memory:")), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
+        with run_container("serve", options=options) as container:
             healthy = container.exec("healthcheck")
             assert (healthy.returncode, healthy.stdout) == (0, "200: Healthy\n")
             ready = container.exec("healthcheck", "/-/ready")
@@ -120,14 +124,16 @@ def test_the_health_check_follows_the_exporter(contain: Contain, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("client_certificates", "says"),
+    ("client_certificates", "output"),
     [
         (False, "200: Healthy"),
         (True, "listening, but requires a client certificate: health unknown"),
     ],
 )
-def test_the_health_check_speaks_tls(contain: Contain, tmp_path: Path, *, client_certificates: bool, says: str) -> None:
-    """With the exporter's own certificate, whoever issued it; it has no client certificate to show, and says so."""
+def test_the_health_check_supports_tls(
+    run_container: RunContainer, tmp_path: Path, *, client_certificates: bool, output: str
+) -> None:
+    """It accepts any server certificate. It reports that it has no client certificate if one is required."""
     Certificates(tmp_path)
     (tmp_path / "server.key").chmod(0o644)
     tls = {"cert_file": "server.crt", "key_file": "server.key"}
@@ -136,20 +142,20 @@ def test_the_health_check_speaks_tls(contain: Contain, tmp_path: Path, *, client
     (tmp_path / "web.yaml").write_text(yaml.safe_dump({"tls_server_config": tls}))
     tmp_path.chmod(0o755)
     options = (f"--volume={tmp_path}:/etc/qbusiness-exporter-web:ro",)
-    with contain("demo", "--web.config.file=/etc/qbusiness-exporter-web/web.yaml", options=options) as container:
+    with run_container("demo", "--web.config.file=/etc/qbusiness-exporter-web/web.yaml", options=options) as container:
         healthy = container.exec("healthcheck")
-        assert (healthy.returncode, healthy.stdout) == (0, f"{says}\n")
+        assert (healthy.returncode, healthy.stdout) == (0, f"{output}\n")
 
 
 @pytest.mark.parametrize("command", ["check", "policy", "plan"])
 def test_every_command_reads_the_mounted_configuration(image: str, tmp_path: Path, command: str) -> None:
-    """And not the defaults, silently: a problem is named with its place."""
-    run = run_once(image, command, options=(mounted(tmp_path, {"pollling": {}}),))
+    """A problem is reported with the path and position, so that no command uses the defaults instead."""
+    run = run_once(image, command, options=(mount_config(tmp_path, {"pollling": {}}),))
     assert run.returncode == 1
     assert run.stderr.startswith(f"{CONFIG}:1:1: ")
 
 
 def test_the_configuration_in_the_image_is_all_defaults(image: str) -> None:
-    """So that it runs where it is merely given a region and credentials."""
+    """The image needs only a region and credentials."""
     run = run_once(image, "check", options=("--env=AWS_REGION=us-east-1",))
     assert (run.returncode, run.stderr) == (0, "")

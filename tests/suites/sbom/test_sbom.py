@@ -1,4 +1,4 @@
-"""The bill of materials: everything that is needed to run, in the versions that were tested, and nothing else."""
+"""The bill of materials has exactly the runtime dependencies, in the versions that the tests use."""
 
 from __future__ import annotations
 
@@ -15,41 +15,45 @@ from exporter import __version__
 ROOT = Path(__file__).parents[3]
 
 
-def normal(name: str) -> str:
-    """Give a distribution's name as indexes compare it."""
+def normalize(name: str) -> str:
+    """Return the normalized name of a requirement, as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", name.strip())[0]).lower()
 
 
 @pytest.fixture(scope="module")
 def bill() -> dict[str, Any]:
-    """Give what deploy/sbom wrote, and found valid by CycloneDX's schema."""
-    found: dict[str, Any] = json.loads((ROOT / "sbom.cdx.json").read_text())
-    return found
+    """Return the bill of materials, which deploy/sbom has validated against the schema of CycloneDX."""
+    loaded: dict[str, Any] = json.loads((ROOT / "sbom.cdx.json").read_text())
+    return loaded
 
 
-def test_it_is_of_this_program(bill: dict[str, Any]) -> None:
-    """By name, version and licence."""
+def test_the_bill_describes_the_exporter(bill: dict[str, Any]) -> None:
+    """It has the name, version and license of the exporter."""
     component = bill["metadata"]["component"]
     assert (bill["bomFormat"], component["type"]) == ("CycloneDX", "application")
     assert (component["name"], component["version"]) == ("qbusiness-exporter", __version__)
     assert component["licenses"]
 
 
-def test_it_names_what_is_needed_to_run(bill: dict[str, Any]) -> None:
-    """Every dependency that pyproject.toml has, in the version that is tested, and no tool of tests or of pip."""
+def test_the_components_are_the_runtime_dependencies(bill: dict[str, Any]) -> None:
+    """Each dependency of pyproject.toml has the tested version. Development tools and pip are not included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
-    tested = {normal(name): version for name, version in (line.split("==") for line in lines)}
-    found = {normal(component["name"]): component["version"] for component in bill["components"]}
-    assert {normal(name) for name in project["dependencies"]} <= found.keys()
+    tested = {normalize(name): version for name, version in (line.split("==") for line in lines)}
+    found = {normalize(component["name"]): component["version"] for component in bill["components"]}
+    assert {normalize(name) for name in project["dependencies"]} <= found.keys()
     assert found == {name: tested[name] for name in found}
     assert all(component["purl"].startswith("pkg:pypi/") for component in bill["components"])
-    tools = {normal(name) for name in project["optional-dependencies"]["dev"]} | {"pip", "setuptools", "cyclonedx-bom"}
+    tools = {normalize(name) for name in project["optional-dependencies"]["dev"]} | {
+        "pip",
+        "setuptools",
+        "cyclonedx-bom",
+    }
     assert not tools & found.keys()
 
 
-def test_every_part_says_what_it_depends_on(bill: dict[str, Any]) -> None:
-    """The program on its dependencies, and each of these on what the bill has too."""
+def test_every_component_has_its_dependencies(bill: dict[str, Any]) -> None:
+    """Each dependency of the exporter and of a component is a component of the bill."""
     known = {component["bom-ref"] for component in bill["components"]} | {bill["metadata"]["component"]["bom-ref"]}
     depends = {entry["ref"]: set(entry.get("dependsOn", ())) for entry in bill["dependencies"]}
     assert depends.keys() == known
