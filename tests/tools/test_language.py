@@ -182,7 +182,10 @@ def test_findings_fail_the_check(result: subprocess.CompletedProcess[str]) -> No
 
 
 def test_named_files_and_directories_are_read_instead(tree: Path) -> None:
-    """A directory is searched; what it has of other kinds is skipped."""
+    """In a directory, files of other kinds, hidden files and installed Node.js packages are skipped."""
+    for skipped in (".hidden", "node_modules"):
+        (tree / "tests" / skipped).mkdir()
+        (tree / "tests" / skipped / "readme.md").write_text("It gives.\n", encoding="utf-8")
     good = run(tree, "tests", "good.md")
     assert (good.returncode, good.stdout, good.stderr) == (0, "", "3 files, 0 findings, 0 waivers\n")
     bad = run(tree, "untracked.md")

@@ -13,6 +13,8 @@ from tools.language.check import check_file, kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+NODE_PACKAGES = "node_modules"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check files and return the exit status."""
@@ -37,11 +39,11 @@ def _tracked() -> list[Path]:
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files to check. In directories, hidden ones are skipped."""
+    """Yield the files to check. In directories, hidden files and installed Node.js packages are skipped."""
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if file.is_file() and kind_of(file) and not is_hidden:
+            is_skipped = any(part.startswith(".") or part == NODE_PACKAGES for part in file.relative_to(path).parts)
+            if file.is_file() and kind_of(file) and not is_skipped:
                 yield file
 
 
