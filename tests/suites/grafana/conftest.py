@@ -1,4 +1,4 @@
-"""The demo, watched by a Prometheus with the rules, once for the whole suite; and a browser to draw in."""
+"""A demo with a Prometheus that scrapes it, shared by the whole suite, and a browser that renders dashboards."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.suites.grafana.asking import View
-from tests.suites.grafana.drawing import browser, bundle, picture
+from tests.suites.grafana.panel_queries import View
+from tests.suites.grafana.rendering import bundle, launch_browser, save_screenshot
 from tests.support.alert_rules import RULE_FILES
 from tests.support.harness import Program, eventually
 from tests.support.prometheus_server import Prometheus, prometheus, scraping
@@ -19,71 +19,71 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-SCRAPED_EVERY = 2.0
-HAPPENED = (
+SCRAPE_INTERVAL = 2.0
+DEMO_EVENTS = (
     'sum(increase(qbusiness_sync_jobs_completed_total{status="SUCCEEDED", data_source="servicenow"}[2m])) > 1',
     "sum(increase(qbusiness_sync_job_failures_total[2m])) > 1",
     'ALERTS{alertname="QBusinessSyncFailingRepeatedly"}',
 )
-"""What the demo does within two minutes, and what the dashboards are about."""
+"""Queries for events of the demo's first two minutes that the dashboards show."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the switch that keeps the pictures."""
-    parser.addoption("--pictures", type=float, default=0, help="watch for so many minutes, then rewrite docs/images")
+    """Add the option that saves screenshots."""
+    parser.addoption("--screenshots", type=float, default=0, help="scrape for this many minutes, update docs/images")
 
 
 @pytest.fixture(scope="session")
-def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Give a Prometheus that has scraped the demo until there is something to see, with the rules as shipped."""
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Yield a Prometheus with the shipped rules that has scraped the demo until its events occurred."""
     folder = tmp_path_factory.mktemp("prometheus")
     with Program(["demo"]) as program:
         program.until_ready()
-        config = scraping("{}:{}".format(*program.address), interval=f"{SCRAPED_EVERY:.0f}s")
+        config = scraping("{}:{}".format(*program.address), interval=f"{SCRAPE_INTERVAL:.0f}s")
         config["global"]["evaluation_interval"] = config["global"]["scrape_interval"]
         config["rule_files"] = [str(file) for file in RULE_FILES]
         with prometheus(folder, config) as server:
             began = time.monotonic()
-            for query in HAPPENED:
+            for query in DEMO_EVENTS:
                 eventually(lambda query=query: server.get("query", query=query)["result"], 180)  # type: ignore[misc] # mypy cannot infer lambdas with defaults
-            minutes = request.config.getoption("--pictures")
+            minutes = request.config.getoption("--screenshots")
             time.sleep(max(0.0, 60 * minutes - (time.monotonic() - began)))
             yield server
 
 
 @pytest.fixture
-def look(request: pytest.FixtureRequest) -> Callable[..., View]:
-    """Look at the demo's last minutes, with these values of variables."""
-    minutes = max(2.0, request.config.getoption("--pictures"))
+def make_view(request: pytest.FixtureRequest) -> Callable[..., View]:
+    """Return a function that returns a view of the demo's last minutes with values of variables."""
+    minutes = max(2.0, request.config.getoption("--screenshots"))
 
     def view(**variables: str) -> View:
         values = {f"${name}": value for name, value in variables.items()}
-        return View(time.time() - 60 * minutes, time.time(), SCRAPED_EVERY, values)
+        return View(time.time() - 60 * minutes, time.time(), SCRAPE_INTERVAL, values)
 
     return view
 
 
 @pytest.fixture(scope="session")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder with the page that draws."""
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with the page that renders dashboards."""
     folder = tmp_path_factory.mktemp("page")
     bundle(folder)
     return folder
 
 
 @pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Keep the picture of a dashboard, if that is asked for."""
+def screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Return a function that saves a screenshot of a dashboard with --screenshots, and does nothing without it."""
 
-    def kept(page: Page, file: str) -> None:
-        if request.config.getoption("--pictures"):
-            picture(page, file)
+    def save(page: Page, file: str) -> None:
+        if request.config.getoption("--screenshots"):
+            save_screenshot(page, file)
 
-    return kept
+    return save
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Give the browser."""
-    with browser() as started:
-        yield started
+def browser() -> Iterator[Browser]:
+    """Yield a browser."""
+    with launch_browser() as browser:
+        yield browser

@@ -1,4 +1,4 @@
-"""Dashboards held against Grafana's own types: the SDK that makes them validates nothing."""
+"""The dashboards match Grafana's own types. The SDK that generates them validates nothing."""
 
 from __future__ import annotations
 
@@ -9,72 +9,73 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft7Validator
 
-from tests.suites.grafana.drawing import HERE, MODULES
+from tests.suites.grafana.rendering import HERE, MODULES
 from tests.support.dashboards import FILES, load, panels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Wrong = Callable[[object, str, str], list[str]]
+    Validate = Callable[..., list[str]]
 
-HAVE_FIELDS = ("timeseries", "table", "state-timeline")
-"""Kinds of panels whose fields have options of their own."""
-OF_PROMETHEUS = {"expr", "step", "tagKeys", "textFormat", "titleFormat", "useValueForTime"}
-"""What the Prometheus plugin reads of an annotation: the plugin's own, which the schema knows nothing of."""
-OF_FIELDS = {"unit", "decimals", "mappings", "thresholds", "links", "color", "noValue"}
+WITH_CUSTOM_FIELDS = ("timeseries", "table", "state-timeline")
+"""Panel types whose fields have options of their own."""
+PLUGIN_KEYS = {"expr", "step", "tagKeys", "textFormat", "titleFormat", "useValueForTime"}
+"""Keys of an annotation that the Prometheus plugin defines, so that the schema does not have them."""
+STANDARD_FIELDS = {"unit", "decimals", "mappings", "thresholds", "links", "color", "noValue"}
 
 
 @pytest.fixture(scope="module")
-def wrong() -> Wrong:
-    """Hold a value against a part of a type, and say what is wrong and where."""
+def validate() -> Validate:
+    """Return a function that validates a value against a part of Grafana's types, and returns the errors."""
     command = [
         str(MODULES / ".bin" / "ts-json-schema-generator"),
         "--no-type-check",
         "--expose",
         "none",
         "--type",
-        "Held",
+        "Schema",
     ]
-    made = subprocess.run([*command, "--path", "draw/types.ts"], cwd=HERE, capture_output=True, text=True, check=True)
-    held = json.loads(made.stdout)["definitions"]["Held"]["properties"]
+    generate = [*command, "--path", "renderer/types.ts"]
+    generated = subprocess.run(generate, cwd=HERE, capture_output=True, text=True, check=True)
+    parts = json.loads(generated.stdout)["definitions"]["Schema"]["properties"]
 
-    def hold(value: object, part: str, kind: str = "") -> list[str]:
-        schema = held[part]["properties"][kind] if kind else held[part]
+    def errors(value: object, part: str, panel_type: str = "") -> list[str]:
+        schema = parts[part]["properties"][panel_type] if panel_type else parts[part]
         return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(value)]
 
-    return hold
+    return errors
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_dashboard_is_one(wrong: Wrong, file: str) -> None:
-    """By the type Dashboard, which has no room for unknown keys."""
-    board: dict[str, Any] = load(file)
-    for annotation in board.get("annotations", {}).get("list", []):
-        assert annotation.keys() >= OF_PROMETHEUS
-        for name in OF_PROMETHEUS:
+def test_a_dashboard_matches_the_type(validate: Validate, file: str) -> None:
+    """The type Dashboard allows no unknown keys."""
+    dashboard: dict[str, Any] = load(file)
+    for annotation in dashboard.get("annotations", {}).get("list", []):
+        assert annotation.keys() >= PLUGIN_KEYS
+        for name in PLUGIN_KEYS:
             del annotation[name]
-    assert wrong(board, "dashboard", "") == []
+    assert validate(dashboard, "dashboard") == []
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_panels_have_options_that_their_kind_knows(wrong: Wrong, file: str) -> None:
-    """Options, those of fields, and those that single fields have instead."""
+def test_the_options_of_panels_match_their_type(validate: Validate, file: str) -> None:
+    """This includes the options of fields, and their overrides."""
     for panel in panels(file):
-        kind, defaults = panel["type"], panel["fieldConfig"]["defaults"]
-        assert wrong(panel["options"], "options", kind) == [], panel["title"]
-        if kind in HAVE_FIELDS:
-            assert wrong(defaults["custom"], "fields", kind) == [], panel["title"]
+        panel_type, defaults = panel["type"], panel["fieldConfig"]["defaults"]
+        assert validate(panel["options"], "options", panel_type) == [], panel["title"]
+        if panel_type in WITH_CUSTOM_FIELDS:
+            assert validate(defaults["custom"], "fields", panel_type) == [], panel["title"]
         for override in panel["fieldConfig"]["overrides"]:
-            given = {one["id"]: one["value"] for one in override["properties"]}
-            custom = {name[7:]: value for name, value in given.items() if name.startswith("custom.")}
-            assert given.keys() - OF_FIELDS == {f"custom.{name}" for name in custom}, panel["title"]
+            properties = {each["id"]: each["value"] for each in override["properties"]}
+            custom = {name[7:]: value for name, value in properties.items() if name.startswith("custom.")}
+            assert properties.keys() - STANDARD_FIELDS == {f"custom.{name}" for name in custom}, panel["title"]
             if custom:
-                assert wrong({**defaults["custom"], **custom}, "fields", kind) == [], panel["title"]
+                assert validate({**defaults["custom"], **custom}, "fields", panel_type) == [], panel["title"]
 
 
-def test_what_is_wrong_would_be_told(wrong: Wrong) -> None:
-    """An unknown key, and a value of the wrong type, are found."""
-    board = load("overview.json")
-    board["panels"][0]["gridPos"]["h"] = "4"
-    assert wrong(board, "dashboard", "")
-    assert wrong({**load("overview.json"), "placement": "inControlsMenu"}, "dashboard", "")
+def test_invalid_dashboards_are_found(validate: Validate) -> None:
+    """A value of the wrong type and an unknown key each cause an error."""
+    dashboard = load("overview.json")
+    dashboard["panels"][0]["gridPos"]["h"] = "4"
+    assert validate(dashboard, "dashboard")
+    assert validate({**load("overview.json"), "placement": "inControlsMenu"}, "dashboard")

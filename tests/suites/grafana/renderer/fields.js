@@ -1,29 +1,33 @@
-// What Grafana does between a query's answer and a panel: transformations, then the field configuration with its overrides.
+// The steps between a query's data frames and a panel: transformations, then the field configuration with its overrides.
 import { applyFieldOverrides, cacheFieldDisplayNames, getFieldDisplayValuesProxy, standardTransformers, standardTransformersRegistry, transformDataFrame } from '@grafana/data';
 import { lastValueFrom } from 'rxjs';
 
-const STANDARD = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'color', 'mappings', 'thresholds', 'links', 'description'];
+const STANDARD_FIELDS = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'color', 'mappings', 'thresholds', 'links', 'description'];
 
 standardTransformersRegistry.setInit(() =>
-  [...new Set(Object.values(standardTransformers))].map((made) => ({ id: made.id, name: made.name, transformation: () => Promise.resolve(made) }))
+  [...new Set(Object.values(standardTransformers))].map((transformer) => ({
+    id: transformer.id,
+    name: transformer.name,
+    transformation: () => Promise.resolve(transformer),
+  }))
 );
 
-export async function prepared(panel, frames, theme, variables) {
+export async function applyFieldConfig(panel, frames, theme, variables) {
   const context = { interpolate: (text) => text };
   const data = await lastValueFrom(transformDataFrame(panel.transformations ?? [], frames, context));
-  const shown = applyFieldOverrides({
+  const fields = applyFieldOverrides({
     data,
     fieldConfig: panel.fieldConfig,
     fieldConfigRegistry: registry(panel),
-    replaceVariables: (text, scoped) => filledIn(text, scoped, variables),
+    replaceVariables: (text, scoped) => interpolate(text, scoped, variables),
     theme,
     timeZone: 'utc',
   });
-  cacheFieldDisplayNames(shown);
-  return shown;
+  cacheFieldDisplayNames(fields);
+  return fields;
 }
 
-// The app registers each option with an editor; only where it goes matters here.
+// Grafana registers each option with an editor. Rendering needs only its path.
 function registry(panel) {
   const item = (id) => ({
     id,
@@ -34,10 +38,10 @@ function registry(panel) {
     settings: {},
   });
   const custom = Object.keys(panel.fieldConfig.defaults.custom ?? {}).map((name) => `custom.${name}`);
-  return { getIfExists: item, list: () => [...STANDARD, ...custom].map(item) };
+  return { getIfExists: item, list: () => [...STANDARD_FIELDS, ...custom].map(item) };
 }
 
-function filledIn(text, scoped, variables) {
+function interpolate(text, scoped, variables) {
   const cell = scoped?.__dataContext?.value;
   const row = cell && getFieldDisplayValuesProxy({ frame: cell.frame, rowIndex: cell.rowIndex });
   return text

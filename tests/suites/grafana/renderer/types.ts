@@ -1,4 +1,4 @@
-// Every type of Grafana's that a dashboard of ours is held against, so that one run makes the schema of all.
+// All types of Grafana that the tests validate dashboards against, in one interface, so that one run generates their schemas.
 import type { Dashboard as dashboard } from '../node_modules/@grafana/schema/dist/types/raw/dashboard/x/types.gen';
 import type * as bargauge from '../node_modules/@grafana/schema/dist/types/raw/composable/bargauge/panelcfg/x/types.gen';
 import type * as stat from '../node_modules/@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/types.gen';
@@ -6,7 +6,7 @@ import type * as statetimeline from '../node_modules/@grafana/schema/dist/types/
 import type * as table from '../node_modules/@grafana/schema/dist/types/raw/composable/table/panelcfg/x/types.gen';
 import type * as timeseries from '../node_modules/@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/types.gen';
 
-export interface Held {
+export interface Schema {
   dashboard: dashboard;
   options: {
     bargauge: bargauge.Options;

@@ -1,26 +1,32 @@
-// One component for each kind of panel, each drawn by the one that Grafana draws it with.
+// A component for each panel type, which wraps the component that Grafana renders it with.
 import { getFieldDisplayValues, getFieldDisplayName, VizOrientation } from '@grafana/data';
 import { BarGauge, BigValue, TimeSeries, VizRepeater, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 
-export const KINDS = { stat: Stat, bargauge: Bars, timeseries: Lines, table: Table, 'state-timeline': Strips };
+export const PANEL_TYPES = {
+  stat: StatPanel,
+  bargauge: BarGaugePanel,
+  timeseries: TimeSeriesPanel,
+  table: TablePanel,
+  'state-timeline': StateTimelinePanel,
+};
 
-function displays(panel, data, theme) {
+function displayValues(panel, data, theme) {
   const { reduceOptions } = panel.options;
   return getFieldDisplayValues({ fieldConfig: panel.fieldConfig, reduceOptions, replaceVariables: (text) => text, theme, data, timeZone: 'utc' });
 }
 
-function Stat({ panel, data, width, height }) {
+function StatPanel({ panel, data, width, height }) {
   const theme = useTheme2();
   const { colorMode, graphMode, justifyMode, textMode } = panel.options;
-  const [{ display }] = displays(panel, data, theme);
+  const [{ display }] = displayValues(panel, data, theme);
   return <BigValue {...{ width, height, theme, colorMode, graphMode, justifyMode, textMode }} value={display} />;
 }
 
-function Bars({ panel, data, width, height }) {
+function BarGaugePanel({ panel, data, width, height }) {
   const theme = useTheme2();
   const { displayMode, valueMode, namePlacement, showUnfilled, minVizWidth, minVizHeight, maxVizHeight, text } = panel.options;
-  const draw = ({ value, width, height, orientation }) => (
+  const renderBar = ({ value, width, height, orientation }) => (
     <BarGauge
       {...{ width, height, orientation, theme, displayMode, namePlacement, showUnfilled, text }}
       valueDisplayMode={valueMode}
@@ -35,52 +41,52 @@ function Bars({ panel, data, width, height }) {
       source={data}
       renderCounter={0}
       orientation={VizOrientation.Horizontal}
-      getValues={() => displays(panel, data, theme)}
-      renderValue={draw}
+      getValues={() => displayValues(panel, data, theme)}
+      renderValue={renderBar}
     />
   );
 }
 
-function Lines({ panel, data, width, height, range }) {
+function TimeSeriesPanel({ panel, data, width, height, range }) {
   if (data.length === 0) {
     return <NoData panel={panel} />;
   }
   return <TimeSeries frames={data} timeRange={range} timeZone="utc" legend={panel.options.legend} {...{ width, height }} />;
 }
 
-function Table({ panel, data, width, height }) {
+function TablePanel({ panel, data, width, height }) {
   if (!data[0]?.length) {
     return <NoData panel={panel} />;
   }
   return <TableNG data={data[0]} fieldConfig={panel.fieldConfig} cellHeight={panel.options.cellHeight} {...{ width, height }} />;
 }
 
-// Not Grafana's own: its state timeline is not among the components that it publishes. Colours and words are.
-function Strips({ data, width, height, range }) {
+// Grafana does not publish its state timeline component. This one has the same colors and texts.
+function StateTimelinePanel({ data, width, height, range }) {
   const theme = useTheme2();
   const left = 230, axis = 22, row = (height - axis) / Math.max(data.length, 1);
   const [from, to] = [range.from.valueOf(), range.to.valueOf()];
-  const x = (at) => left + ((at - from) / (to - from)) * (width - left);
-  const shown = new Map();
-  const strips = data.flatMap((frame, index) => {
+  const x = (time) => left + ((time - from) / (to - from)) * (width - left);
+  const legend = new Map();
+  const regions = data.flatMap((frame, index) => {
     const [time, value] = frame.fields;
-    return time.values.map((at, point) => {
+    return time.values.map((start, point) => {
       const { text, color } = value.display(value.values[point]);
-      shown.set(text, color);
-      const end = Math.min(at + time.config.interval + 500, to);
-      return <rect key={`${index}/${point}`} x={x(at)} y={index * row + 2} width={Math.max(0, x(end) - x(at))} height={row - 4} fill={color} opacity={0.85} />;
+      legend.set(text, color);
+      const end = Math.min(start + time.config.interval + 500, to);
+      return <rect key={`${index}/${point}`} x={x(start)} y={index * row + 2} width={Math.max(0, x(end) - x(start))} height={row - 4} fill={color} opacity={0.85} />;
     });
   });
   const ink = { fill: theme.colors.text.primary, fontSize: 12 };
   return (
-    <svg width={width} height={height} data-strips={data.length}>
+    <svg width={width} height={height} data-regions={data.length}>
       {data.map((frame, index) => (
         <text key={index} x={left - 8} y={(index + 0.5) * row + 4} textAnchor="end" {...ink}>
           {getFieldDisplayName(frame.fields[1], frame)}
         </text>
       ))}
-      {strips}
-      {[...shown].map(([text, color], index) => (
+      {regions}
+      {[...legend].map(([text, color], index) => (
         <g key={text} transform={`translate(${left + index * 150}, ${height - 14})`}>
           <rect width={14} height={4} y={4} fill={color} />
           <text x={20} y={10} {...ink}>{text}</text>
