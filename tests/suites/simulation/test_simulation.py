@@ -11,11 +11,12 @@ import pytest
 from simulation.runner import run_many
 from simulation.trace import DefectError
 from simulation.world import run
-from tests.suites.simulation.defects import DEFECTS
+from tests.suites.simulation.defects import counting, exposition, polling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DEFECTS = (*counting.DEFECTS, *polling.DEFECTS, *exposition.DEFECTS)
 SEEDS = range(1, 1001)
 MAX_SEEDS = 100  # seeds that may run until one finds a defect
 FREQUENT_EVENTS = ("crash", "stop", "reload", "fault", "wrong data", "stale replica", "disk full")
@@ -49,7 +50,8 @@ def test_an_invariant_finds_the_defect(defect: str, finders: dict[str, int | str
 def find(defect: Callable[[pytest.MonkeyPatch], None]) -> int | str:
     """Plant a defect and run one seed after another; return the first that an invariant fails, or what went wrong.
 
-    An exception in the program is no finding: the patch does not fit the program any more.
+    A defect replaces a function or a constant of the program by a wrong one. Most of these are private, so a rename
+    breaks the patch. Then `setattr` raises an error, or the program raises an exception, which is not a finding.
     """
     with pytest.MonkeyPatch.context() as patch:
         defect(patch)
