@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.faults.matrix import CONNECTION_FAULTS, FAULTS, OPERATIONS, applies, cells
+from tests.support.faults.cases import CONNECTION_FAULTS, FAULTS
+from tests.support.faults.matrix import applies, cells
+from tests.support.faults.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.support.faults.matrix import ConnectionFault, FaultCase, Operation
+    from tests.support.faults.cases import ConnectionFault, FaultCase
+    from tests.support.faults.operations import Operation
 
 _INTRODUCTION = """\
 # Faults
 
-Written by `make generate` from `tests/support/faults/matrix.py`. `make test-faults` runs every cell of the matrix. A
+Written by `make generate` from `tests/support/faults/`. `make test-faults` runs every cell of the matrix. A
 run is the whole program, including boto3, on virtual time, with real HTTP requests to the simulated service.
 
 A cell is one fault of one operation. The fault affects the first page or a later one. It affects one data source, one

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.faults import FAULT_KINDS
-from tests.support.faults.matrix import CONNECTION_FAULTS, FAULTS, OPERATIONS, Cell, cells
+from tests.support.faults.cases import CONNECTION_FAULTS, FAULTS
+from tests.support.faults.matrix import Cell, cells
+from tests.support.faults.operations import OPERATIONS
 from tests.support.faults.runner import EnvironmentPool, run_cell
 
 POOL = EnvironmentPool()

@@ -13,13 +13,13 @@ from exporter.providers import Listing
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.simulator.api import SECRET_MARKER
 from tests.support.builders import NOON
-from tests.support.faults import matrix
+from tests.support.faults import cases, matrix, operations
 from tests.support.simulated_target import HANGING, SimulatedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FAULTS = {fault.kind: fault for fault in matrix.FAULTS if fault.reason}
+FAULTS = {fault.kind: fault for fault in cases.FAULTS if fault.reason}
 OPERATIONS: dict[str, Callable[[SimulatedTarget], object]] = {
     "ListApplications": lambda target: target.provider.applications(),
     "ListIndices": lambda target: target.provider.indexes(target.id.application_id),
@@ -145,7 +145,7 @@ def test_a_fault_of_any_operation_is_an_error_of_that_operation(
     """No fault is an empty response, or an exception other than ProviderError."""
     target = shared_targets[kind in HANGING]
     call = OPERATIONS[operation]
-    (tested,) = (each for each in matrix.OPERATIONS if each.name == operation)
+    (tested,) = (each for each in operations.OPERATIONS if each.name == operation)
     target.service.faults.add(kind, operation=operation)
     try:
         if not matrix.applies(FAULTS[kind], tested):

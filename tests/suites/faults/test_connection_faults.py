@@ -13,8 +13,8 @@ import trustme
 
 from exporter.domain.units import HOUR, MINUTE
 from exporter.simulator.server import SimulatedQBusiness
+from tests.support.faults.cases import CONNECTION_FAULTS, ConnectionFault
 from tests.support.faults.environment import HOST, Environment
-from tests.support.faults.matrix import CONNECTION_FAULTS, ConnectionFault
 from tests.support.faults.page import changed_families
 from tests.support.faults.runner import DISCOVERY_RECOVERY
 from tests.support.faults.sdk import patch_sdk
