@@ -1,4 +1,4 @@
-"""Every output under names, tags and error texts that mean harm, searched for secrets that nobody may see."""
+"""Hostile names, tags and error texts in every output, and a search of all outputs for secrets."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ HOSTILE = {
     "a comment of exposition": "\n# EOF\n# HELP forged x",
     "backslashes": '\\n\\"\\\\',
     "a log line": 'x" level=error msg="forged\nts=2026-01-01T00:00:00Z level=error msg=forged',
-    "a terminal's commands": "\x1b[2J\x1b]0;forged\x07\r\b\x00\x9b31m",
+    "terminal control sequences": "\x1b[2J\x1b]0;forged\x07\r\b\x00\x9b31m",
     "markup": "</td></table><script>alert(1)</script><img src=x onerror=alert(1)>\"' onmouseover=alert(1)",
     "a template": "{{ 7 * 7 }}{% raw %}${7*7}#{7*7}%s%(x)s{0}",
     "YAML": "x: {}\n- &a *b !!python/object:os.system\t#\u0085\u2028\ufeff",
-    "what turns the text around": "\u202eforged\u2066\u200f",
-    "half characters": "\ud800 \udfff",
+    "bidirectional controls": "\u202eforged\u2066\u200f",
+    "lone surrogates": "\ud800 \udfff",
     "a path": "../../../../etc/passwd\x00.png",
     "a flag": "--output=/etc/passwd",
     "length": "x" * 900 + "\U0001f4a9",
 }
-CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
+CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def application(name: str, text: str) -> SimulatedApplication:
-    """Build an application in which everything is called by a text, and a job failed with it."""
+    """Build an application that uses a text for every name, tag and error."""
     error = {"error_code": text, "error_message": f"[{text}] {text}", "source_error": text}
-    job = PlannedJob(make_id(name), time.time() - 900, 60, 30, "FAILED", **error)  # type: ignore[arg-type]  # those of errors are text
+    job = PlannedJob(make_id(name), time.time() - 900, 60, 30, "FAILED", **error)  # type: ignore[arg-type]  # the keys of errors are strings
     source = SimulatedDataSource(text, kind=text, schedule=text, id=make_id(name), jobs=[job])
     source.tags, source.error = {"team": text, text[:128]: "x"}, {"errorCode": text, "errorMessage": text}
     return SimulatedApplication(
@@ -70,7 +70,7 @@ def application(name: str, text: str) -> SimulatedApplication:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[SimulatedQBusiness]:
-    """Serve them."""
+    """Yield a service with one application for each text."""
     fleet = Fleet([application(name, text) for name, text in HOSTILE.items()])
     with SimulatedQBusiness(fleet) as service:
         service.api.sts.external_id = EXTERNAL_ID
@@ -84,33 +84,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory, service: SimulatedQBusiness
     role = {"role_arn": "arn:aws:iam::111122223333:role/reader", "external_id": EXTERNAL_ID}
     discovery = {"tag_labels": ["team"], "interval": "200ms"}
     target = {"name": "t", "region": "us-east-1", "endpoint_url": service.url, **role, "discovery": discovery}
-    pace = {"interval": "200ms", "idle_interval": "200ms", "requests_per_second": 500}
+    polling = {"interval": "200ms", "idle_interval": "200ms", "requests_per_second": 500}
     for name, state in (("served.yaml", str(folder / "state.db")), ("config.yaml", ":memory:")):
-        text = yaml.safe_dump({"targets": [target], "polling": pace, "state": {"path": state}})
+        text = yaml.safe_dump({"targets": [target], "polling": polling, "state": {"path": state}})
         (folder / name).write_text(text)
     (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH}}))
     return folder
 
 
 def environment(service: SimulatedQBusiness) -> dict[str, str]:
-    """Give the environment of a process that has credentials."""
+    """Return the environment of a process that has the planted credentials."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**clean, **CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL_STS": service.url}
 
 
-def run(service: SimulatedQBusiness, folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command in the folder, logging all it can."""
-    command = [sys.executable, "-m", "exporter", *words, "--log.level=debug"]
+def run(service: SimulatedQBusiness, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in the folder, with debug logs."""
+    command = [sys.executable, "-m", "exporter", *arguments, "--log.level=debug"]
     return subprocess.run(command, cwd=folder, env=environment(service), capture_output=True, check=False, timeout=90)
 
 
-def check_log(lines: list[str], form: str) -> None:
-    """Hold a log to its form: one event a line, none forged, and nothing that a terminal would obey."""
+def check_log(lines: list[str], log_format: str) -> None:
+    """Assert that each line is one event in the format, none is forged, and none has control characters."""
     assert lines
     for line in lines:
-        assert not any(unicodedata.category(character) in CONTROLS for character in line), ascii(line)
+        assert not any(unicodedata.category(character) in CONTROL_CATEGORIES for character in line), ascii(line)
         assert not set(line) & set("\u202e\u2066\u200f"), ascii(line)
-        if form == "json":
+        if log_format == "json":
             assert json.loads(line)["msg"]
         else:
             assert re.match(r'ts=\S+Z level=(debug|info|warn|error) msg=("[^"]+"|\w+)( |$)', line), ascii(line)
@@ -118,7 +118,7 @@ def check_log(lines: list[str], form: str) -> None:
 
 
 def check_secrets(*outputs: str | bytes) -> None:
-    """Search outputs for anything planted."""
+    """Assert that no output contains a planted secret."""
     for output in outputs:
         text = output if isinstance(output, str) else output.decode(errors="replace")
         found = [secret for secret in SECRETS if secret in text]
@@ -126,47 +126,47 @@ def check_secrets(*outputs: str | bytes) -> None:
 
 
 class Elements(HTMLParser):
-    """The elements of a page, and what its text says."""
+    """The elements of a page, their attributes, and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.attributes: set[str] = set()
-        self.words = ""
+        self.text = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Record an element."""
         self.tags.append(tag)
         self.attributes |= {name for name, _ in attrs}
         assert not any((value or "").strip().lower().startswith("javascript:") for _, value in attrs)
 
     def handle_data(self, data: str) -> None:
-        """Note text."""
-        self.words += data
+        """Record text."""
+        self.text += data
 
 
-def whole(text: str) -> str:
-    """Give a text without the half characters that UTF-8 cannot write."""
+def encodable(text: str) -> str:
+    """Return a text with its lone surrogates replaced, which UTF-8 cannot encode."""
     return text.encode(errors="replace").decode()
 
 
 def visible_parts(text: str) -> list[str]:
-    """Give what lies between the characters of a text that cannot be seen, which a page may mark."""
-    unseen = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    return "".join("\n" if unicodedata.category(each) in unseen else each for each in text).split("\n")
+    """Return the parts of a text between its invisible characters, for which a page may show placeholders."""
+    invisible = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join("\n" if unicodedata.category(each) in invisible else each for each in text).split("\n")
 
 
 def names_in(families: Any) -> set[str]:
-    """Give the names of all data sources on a page of metrics."""
+    """Return the names of all data sources in an exposition, and assert that no family is forged."""
     samples = [sample for family in families for sample in family.samples]
     assert not [sample for sample in samples if "forged" in sample.name]
     return {sample.labels["data_source"] for sample in samples if sample.name == "qbusiness_poll_success"}
 
 
-@pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_what_is_served_and_logged(service: SimulatedQBusiness, folder: Path, form: str) -> None:
-    """Each text arrives as what it is, in the form of each output; nothing planted arrives at all."""
+@pytest.mark.parametrize("log_format", ["logfmt", "json"])
+def test_served_pages_and_logs(service: SimulatedQBusiness, folder: Path, log_format: str) -> None:
+    """Every text is escaped as each output requires, and no output contains a secret."""
     flags = [
         "--config.file",
         "config.yaml",
@@ -175,10 +175,10 @@ def test_what_is_served_and_logged(service: SimulatedQBusiness, folder: Path, fo
         "--log.level",
         "debug",
         "--log.format",
-        form,
+        log_format,
     ]
     environ = {**CREDENTIALS, "AWS_ENDPOINT_URL_STS": service.url}
-    expected = {whole(text) for text in HOSTILE.values()}
+    expected = {encodable(text) for text in HOSTILE.values()}
     with Program(["serve", *flags], environ, folder=folder, credentials={"Authorization": AUTHORIZATION}) as program:
         program.until_ready()
         eventually(lambda: names_in(parse_text(program.get("/metrics")[1])) == expected)
@@ -194,52 +194,61 @@ def test_what_is_served_and_logged(service: SimulatedQBusiness, folder: Path, fo
             assert elements.tags.count("script") == Elements(pages["/?q=forged"][1]).tags.count("script")
             assert not elements.attributes & {"onerror", "onmouseover", "onload"}
             assert "img" not in elements.tags
-            assert all(part in elements.words for part in visible_parts(text)), name
-            assert not {each for each in elements.words if unicodedata.category(each) in CONTROLS} - set("\t\n"), name
+            assert all(part in elements.text for part in visible_parts(text)), name
+            assert not {each for each in elements.text if unicodedata.category(each) in CONTROL_CATEGORIES} - set(
+                "\t\n"
+            ), name
         found = json.loads(pages["/api/v1/data-sources"][1])["data_sources"]
         assert {source["data_source"] for source in found} == expected
         refused = program.request("GET", "/metrics", Authorization="Basic " + b64encode(b"prometheus:wrong").decode())
-        nowhere = program.request("GET", "/%0d%0aX-Forged:%201/<script>")
-        assert (refused[0], nowhere[0]) == (401, 404)
-        assert "script" not in nowhere[1]
+        not_found = program.request("GET", "/%0d%0aX-Forged:%201/<script>")
+        assert (refused[0], not_found[0]) == (401, 404)
+        assert "script" not in not_found[1]
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH, "other": PASSWORD}}))
-        eventually(lambda: any("web config reload failed" in line for line in program.log))
+        eventually(lambda: program.log_lines("web config reload failed"))
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH}}))
         program.request("POST", "/-/reload")
         assert program.stop() == 0
-    check_log([line.removesuffix("\n") for line in program.log], form)
+    check_log([line.removesuffix("\n") for line in program.log], log_format)
     check_secrets(
-        *program.log, *program.output, refused[1], nowhere[1], openmetrics, *(text for _, text in pages.values())
+        *program.log, *program.output, refused[1], not_found[1], openmetrics, *(text for _, text in pages.values())
     )
     check_secrets(*(path.read_bytes() for path in folder.glob("state.db*")))
 
 
-def test_discover_writes_what_reads_back(service: SimulatedQBusiness, folder: Path) -> None:
-    """A configuration with the same names and no more."""
+def test_discover_writes_a_valid_configuration(service: SimulatedQBusiness, folder: Path) -> None:
+    """It contains every data source under its name, and no secret but the external id of the configuration."""
     done = run(service, folder, "discover")
     assert done.returncode == 0, done.stderr
     loaded = config.parse(done.stdout.decode(), "found").config
     names = {source.data_source_id: source.name for target in loaded.targets for source in target.data_sources}
     assert names.keys() == {make_id(name) for name in HOSTILE}
-    # The external id stands in the configuration that discover was given, and goes on in what it writes.
+    # `discover` copies the settings of the target, so its output contains the external id.
     check_secrets(done.stdout.replace(f"external_id: {EXTERNAL_ID}\n".encode(), b""), done.stderr)
 
 
-def test_what_commands_print(service: SimulatedQBusiness, folder: Path) -> None:
-    """Metrics are metrics, JSON is JSON, and every line of the log is one event."""
+def test_output_of_commands(service: SimulatedQBusiness, folder: Path) -> None:
+    """Metrics and JSON can be parsed, and every line of the log is one event."""
     exported = run(service, folder, "export")
     assert exported.returncode == 0, exported.stderr
-    assert names_in(parse_text(exported.stdout.decode())) == {whole(text) for text in HOSTILE.values()}
-    past = run(service, folder, "backfill", "--log.format=json")
-    assert past.returncode == 0, past.stderr
+    assert names_in(parse_text(exported.stdout.decode())) == {encodable(text) for text in HOSTILE.values()}
+    backfill = run(service, folder, "backfill", "--log.format=json")
+    assert backfill.returncode == 0, backfill.stderr
     check_log(exported.stderr.decode().split("\n")[:-1], "logfmt")
-    check_log(past.stderr.decode().split("\n")[:-1], "json")
-    (folder / "past.om").write_bytes(past.stdout)
-    blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "past.om"), str(folder / "past")]
+    check_log(backfill.stderr.decode().split("\n")[:-1], "json")
+    (folder / "backfill.om").write_bytes(backfill.stdout)
+    blocks = [
+        "promtool",
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        str(folder / "backfill.om"),
+        str(folder / "blocks"),
+    ]
     subprocess.run(blocks, check=True, capture_output=True)
-    policy, plan, probe = (run(service, folder, *words) for words in (["policy"], ["plan"], ["check", "--probe"]))
+    policy, plan, probe = (run(service, folder, *command) for command in (["policy"], ["plan"], ["check", "--probe"]))
     assert json.loads(policy.stdout)["Statement"]
-    for done in (exported, past, policy, plan, probe):
+    for done in (exported, backfill, policy, plan, probe):
         check_secrets(done.stdout, done.stderr)
     for done in (policy, plan, probe):
-        assert not {each for each in done.stdout.decode() if unicodedata.category(each) in CONTROLS} - {"\n"}
+        assert not {each for each in done.stdout.decode() if unicodedata.category(each) in CONTROL_CATEGORIES} - {"\n"}

@@ -1,4 +1,4 @@
-"""The running program against whole organisations: accounts, troubles in parts of them, and what comes and goes."""
+"""The running program with several accounts: partial failures, added and removed sources, restarts in an outage."""
 
 from __future__ import annotations
 
@@ -22,57 +22,53 @@ INFO = "qbusiness_data_source_info"
 
 
 def account_fleet(account: str, applications: int, indexes: int, sources: int) -> Fleet:
-    """Build an account with so many applications and indexes in all, and data sources spread over them."""
+    """Build an account with these numbers of applications, indexes and data sources, evenly distributed."""
     fleet = Fleet([SimulatedApplication(f"app-{account[0]}-{n}") for n in range(applications)], account=account)
-    places = [SimulatedIndex(f"index-{account[0]}-{n}") for n in range(indexes)]
-    for number, index in enumerate(places):
+    simulated_indexes = [SimulatedIndex(f"index-{account[0]}-{n}") for n in range(indexes)]
+    for number, index in enumerate(simulated_indexes):
         fleet.applications[number % applications].indexes.append(index)
     for number in range(sources):
         name = f"source-{account[0]}-{number}"
         job = PlannedJob(make_id("job", name), time.time() - 3600, 60, 30, documents={"added": number})
         schedule = "cron(0 3 * * ? *)" if number % 2 else ""
-        places[number % indexes].data_sources.append(SimulatedDataSource(name, schedule=schedule, jobs=[job]))
+        source = SimulatedDataSource(name, schedule=schedule, jobs=[job])
+        simulated_indexes[number % indexes].data_sources.append(source)
     return fleet
 
 
 def config(state: Path | str, *targets: dict[str, Any], **polling: object) -> dict[str, Any]:
-    """Build a configuration that looks round fast."""
-    pace = {"interval": "100ms", "idle_interval": "2s", "requests_per_second": 500, "timeout": "2s"}
-    return {"targets": list(targets), "polling": {**pace, **polling}, "state": {"path": str(state)}}
+    """Build a configuration with short intervals."""
+    fast = {"interval": "100ms", "idle_interval": "2s", "requests_per_second": 500, "timeout": "2s"}
+    return {"targets": list(targets), "polling": {**fast, **polling}, "state": {"path": str(state)}}
 
 
 def target(service: SimulatedQBusiness, interval: str = "200ms", **more: Any) -> dict[str, Any]:
-    """Build a target that finds what a simulated service has."""
+    """Build a target that discovers the sources of a simulated service."""
     discovery = {"interval": interval, **more.pop("discovery", {})}
     return {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "discovery": discovery, **more}
 
 
 def small_fleet(*sources: SimulatedDataSource) -> Fleet:
-    """Put data sources into one index of one application."""
+    """Build a fleet with data sources in one index of one application."""
     return Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", list(sources))])])
 
 
-def shown(program: Program, **labels: str) -> float:
-    """Count the data sources that are shown and have been polled."""
-    return program.scrape().value("qbusiness_poll_success", **labels) or 0.0
-
-
-def log_lines(program: Program, *words: str) -> list[str]:
-    """Give the lines of the log that have all of these words."""
-    return [line for line in list(program.log) if all(word in line for word in words)]
+def polled(program: Program) -> float:
+    """Return the number of data sources whose last poll succeeded."""
+    return program.scrape().value("qbusiness_poll_success") or 0.0
 
 
 @pytest.mark.trial
-def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -> None:
-    """3 accounts, 12 applications, 40 indexes, 600 sources: one application denied, one account's credentials expired.
+def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_path: Path) -> None:
+    """One of 12 applications is denied, and the credentials of one of three accounts have expired.
 
-    Everything else is monitored, both troubles are in the metrics and once in the log, and a steady round asks for no
-    source by itself.
+    All other sources of the 600 are polled. The metrics report both failures, and the log has one line for each. Later
+    discovery runs send no request for a single source.
     """
     shapes = ((4, 14, 200), (4, 13, 200), (4, 13, 200))
     fleets = [account_fleet(account, *shape) for account, shape in zip(ACCOUNTS, shapes, strict=True)]
     denied = fleets[0].applications[2]
-    lost = sum(len(index.data_sources) for index in denied.indexes)
+    denied_sources = sum(len(index.data_sources) for index in denied.indexes)
     with ExitStack() as stack:
         services = [stack.enter_context(SimulatedQBusiness(fleet)) for fleet in fleets]
         services[0].faults.add("denied", application_id=denied.id)
@@ -82,7 +78,7 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
             for n, (service, account) in enumerate(zip(services, ACCOUNTS, strict=True), start=1)
         ]
         program = stack.enter_context(serve(tmp_path, config(tmp_path / "state.db", *targets, idle_interval="30s")))
-        eventually(lambda: shown(program) == 400 - lost, timeout=60)
+        eventually(lambda: polled(program) == 400 - denied_sources, timeout=60)
         program.until_ready()
         eventually(
             lambda: program.scrape().value(
@@ -90,9 +86,9 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
             )
         )
         scrape = program.scrape()
-        assert scrape.value(INFO) == 400 - lost
+        assert scrape.value(INFO) == 400 - denied_sources
         assert scrape.value(INFO, aws_account_id=ACCOUNTS[1]) == 200
-        assert scrape.value("qbusiness_sync_jobs", status="SUCCEEDED") == 400 - lost
+        assert scrape.value("qbusiness_sync_jobs", status="SUCCEEDED") == 400 - denied_sources
         assert scrape.value("qbusiness_index_info") == 27 - len(denied.indexes)
         health = {
             name: [scrape.value(name, target=f"account-{n}") for n in (1, 2, 3)]
@@ -100,47 +96,49 @@ def test_an_organisation_is_watched_but_for_what_is_in_trouble(tmp_path: Path) -
         }
         assert health == {
             "qbusiness_exporter_discovery_success": [0, 1, 0],
-            "qbusiness_exporter_data_sources": [200 - lost, 200, 0],
+            "qbusiness_exporter_data_sources": [200 - denied_sources, 200, 0],
         }
         assert scrape.value("qbusiness_target_up", target="account-2", aws_account_id=ACCOUNTS[1]) == 1
         assert scrape.value("qbusiness_target_up", target="account-3", aws_account_id=ACCOUNTS[2]) == 0
-        # Several rounds and polls later nothing has been asked again, and nothing said again.
-        rounds = len(services[1].logged("ListApplications"))
+        # Further runs and polls request no description again, and log nothing again.
+        runs = len(services[1].logged("ListApplications"))
         descriptions = [len(service.logged("GetDataSource")) for service in services]
-        eventually(lambda: len(services[1].logged("ListApplications")) >= rounds + 3)
-        assert [len(service.logged("GetDataSource")) for service in services] == descriptions == [200 - lost, 200, 0]
-        assert len(log_lines(program, "account-1", "level=warn")) == 1
-        assert len(log_lines(program, "account-1", denied.id, "AccessDeniedException")) == 1
-        assert len(log_lines(program, "account-3", "level=warn")) == 1
-        assert len(log_lines(program, "account-3", "ExpiredTokenException")) == 1
-        # Both are over at some time.
+        eventually(lambda: len(services[1].logged("ListApplications")) >= runs + 3)
+        assert (
+            [len(service.logged("GetDataSource")) for service in services]
+            == descriptions
+            == [200 - denied_sources, 200, 0]
+        )
+        assert len(program.log_lines("account-1", "level=warn")) == 1
+        assert len(program.log_lines("account-1", denied.id, "AccessDeniedException")) == 1
+        assert len(program.log_lines("account-3", "level=warn")) == 1
+        assert len(program.log_lines("account-3", "ExpiredTokenException")) == 1
         for service in services:
             service.faults.clear()
-        eventually(lambda: shown(program) == 600, timeout=60)
+        eventually(lambda: polled(program) == 600, timeout=60)
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 3)
         assert SECRET_MARKER not in program.get("/metrics")[1] + "".join(program.log)
         assert program.stop() == 0
         assert SECRET_MARKER.encode() not in (tmp_path / "state.db").read_bytes()
 
 
-def test_a_new_source_appears_and_its_jobs_since_the_beginning_count(tmp_path: Path) -> None:
-    """Within an interval; a source that is no longer listed goes, and no error makes one go."""
+def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> None:
+    """Its jobs count since the target was first watched. An error removes no source, a listing without it does."""
     fleet = small_fleet(SimulatedDataSource("old"))
     with SimulatedQBusiness(fleet) as service, serve(tmp_path, config(":memory:", target(service))) as program:
-        eventually(lambda: shown(program) == 1)
-        time.sleep(
-            2.5
-        )  # AWS's clock is good to a second, and to be sure counting begins a second after the first answer
+        eventually(lambda: polled(program) == 1)
+        # AWS's clock has a resolution of one second, so jobs count from one second after the first response.
+        time.sleep(2.5)
         ended = PlannedJob(make_id("job"), time.time() - 0.2, 0.05, 0.05, documents={"added": 3})
         fleet.applications[0].indexes[0].data_sources.append(SimulatedDataSource("new", jobs=[ended]))
-        eventually(lambda: shown(program) == 2)
+        eventually(lambda: polled(program) == 2)
         scrape = program.scrape()
         assert scrape.value("qbusiness_sync_jobs_completed_total", data_source="new", status="SUCCEEDED") == 1
         assert scrape.value("qbusiness_documents_added_total", data_source="new") == 3
-        assert log_lines(program, "data source found", "data_source=new")
+        assert program.log_lines("data source found", "data_source=new")
         service.faults.add("server_error")
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 0)
-        eventually(lambda: shown(program) == 0)
+        eventually(lambda: polled(program) == 0)
         assert program.scrape().value(INFO) == 2
         service.faults.clear()
         del fleet.applications[0].indexes[0].data_sources[0]
@@ -148,11 +146,11 @@ def test_a_new_source_appears_and_its_jobs_since_the_beginning_count(tmp_path: P
         body = program.get("/metrics")[1]
         assert 'data_source="old"' not in body
         assert program.scrape().value("qbusiness_exporter_data_sources") == 1
-        assert log_lines(program, "data source removed", "data_source=old")
+        assert program.log_lines("data source removed", "data_source=old")
 
 
 def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
-    """What was found is remembered, and shown as stale; nothing is asked again when the outage is over."""
+    """Saved sources are exposed as failing. After the outage no description is requested again."""
     fleet = small_fleet(
         SimulatedDataSource("hr", schedule="cron(0 3 * * ? *)"), SimulatedDataSource("wiki", tags={"team": "it"})
     )
@@ -167,22 +165,22 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
             eventually(lambda: program.scrape().value(INFO, tag_team="it", aws_account_id="111122223333") == 1)
             scrape = program.scrape()
             assert scrape.value("qbusiness_data_source_schedule_valid") == 1
-            eventually(lambda: shown(program) == 0)
+            eventually(lambda: polled(program) == 0)
             assert program.get("/-/ready")[0] == 503
             service.faults.clear()
-            eventually(lambda: shown(program) == 2)
+            eventually(lambda: polled(program) == 2)
             program.until_ready()
         assert len(service.logged("GetDataSource")) == described
 
 
-def test_the_first_scrape_after_a_restart_has_everything(tmp_path: Path) -> None:
-    """As it was, and as old as it is, before AWS was asked anything: no alert begins anew, no series has a gap."""
+def test_the_first_scrape_after_a_restart_is_complete(tmp_path: Path) -> None:
+    """It has the saved values. So no alert is reset, and no series has a gap."""
     with SimulatedQBusiness(small_fleet(*(SimulatedDataSource(f"hr-{number}") for number in range(20)))) as service:
         ended = PlannedJob("e" * 36, time.time() - 300, 100, 100, documents={"added": 7})
         for _, _, source in service.fleet.data_sources():
             source.jobs = [ended]
         with serve(tmp_path, config(tmp_path / "state.db", target(service))) as program:
-            eventually(lambda: shown(program) == 20)
+            eventually(lambda: polled(program) == 20)
             program.stop()
         slow = {**config(tmp_path / "state.db", target(service)), "polling": {"requests_per_second": 0.01}}
         with serve(tmp_path, slow) as program:
@@ -193,37 +191,37 @@ def test_the_first_scrape_after_a_restart_has_everything(tmp_path: Path) -> None
             assert scrape.value("qbusiness_poll_success") in {None, 1}
 
 
-def test_two_targets_that_see_the_same_poll_it_once(tmp_path: Path) -> None:
-    """With a warning, by the first of them."""
+def test_a_source_of_two_targets_is_polled_by_one(tmp_path: Path) -> None:
+    """A warning names each such source."""
     with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as service:
-        twins = [target(service, name="first"), target(service, name="second", profile="other")]
+        targets = [target(service, name="first"), target(service, name="second", profile="other")]
         (tmp_path / "aws").write_text("[profile other]\naws_access_key_id = x\naws_secret_access_key = y\n")
-        own = {"AWS_CONFIG_FILE": str(tmp_path / "aws")}
-        with serve(tmp_path, config(":memory:", *twins), **own) as program:
+        env = {"AWS_CONFIG_FILE": str(tmp_path / "aws")}
+        with serve(tmp_path, config(":memory:", *targets), **env) as program:
             program.until_ready()
-            eventually(lambda: len(log_lines(program, "found by two targets")) == 2)
+            eventually(lambda: len(program.log_lines("found by two targets")) == 2)
             scrape = program.scrape()
             counts = [scrape.value("qbusiness_exporter_data_sources", target=name) for name in ("first", "second")]
             assert sorted(count or 0 for count in counts) in ([0, 2], [1, 1])
             assert scrape.value(INFO) == 2
 
 
-def test_a_target_that_cannot_be_reached_touches_no_other(tmp_path: Path) -> None:
-    """A wrong region, as a name that nobody knows."""
+def test_an_unreachable_target_does_not_affect_others(tmp_path: Path) -> None:
+    """The host name of its endpoint cannot be resolved."""
     with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
-        lost = {"name": "lost", "region": "us-west-2", "endpoint_url": "http://qbusiness.nowhere.invalid"}
-        with serve(tmp_path, config(":memory:", target(service), lost, timeout="500ms")) as program:
-            eventually(lambda: shown(program) == 1)
+        unreachable = {"name": "unreachable", "region": "us-west-2", "endpoint_url": "http://qbusiness.nowhere.invalid"}
+        with serve(tmp_path, config(":memory:", target(service), unreachable, timeout="500ms")) as program:
+            eventually(lambda: polled(program) == 1)
             program.until_ready()
-            eventually(lambda: program.scrape().value("qbusiness_target_up", target="lost") == 0)
+            eventually(lambda: program.scrape().value("qbusiness_target_up", target="unreachable") == 0)
             scrape = program.scrape()
             assert scrape.value("qbusiness_target_up", target="test") == 1
-            assert scrape.value("qbusiness_exporter_discovery_success", target="lost") == 0
-            assert len(log_lines(program, "target=lost", "level=warn")) == 1
+            assert scrape.value("qbusiness_exporter_discovery_success", target="unreachable") == 0
+            assert len(program.log_lines("target=unreachable", "level=warn")) == 1
 
 
-def test_named_sources_are_described_and_keep_their_names(tmp_path: Path) -> None:
-    """Beside what is found: a configured name and labels win, the type and schedule are AWS's."""
+def test_a_named_source_has_its_configured_name_and_labels(tmp_path: Path) -> None:
+    """Its type and schedule are those of AWS. Discovery finds the other sources."""
     source = SimulatedDataSource("hr", "SHAREPOINTV2", schedule="cron(0 3 * * ? *)")
     fleet = small_fleet(source, SimulatedDataSource("found"))
     with SimulatedQBusiness(fleet) as service:
@@ -238,16 +236,16 @@ def test_named_sources_are_described_and_keep_their_names(tmp_path: Path) -> Non
             assert scrape.value("qbusiness_data_source_schedule_valid") == 1
 
 
-def test_an_empty_account_is_ready_and_says_so(tmp_path: Path) -> None:
-    """Nothing to watch is not a failure."""
+def test_an_empty_account_is_ready(tmp_path: Path) -> None:
+    """The metrics report a successful discovery of no data source."""
     with SimulatedQBusiness(Fleet([])) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         program.until_ready()
         assert program.scrape().value("qbusiness_exporter_data_sources") == 0
         assert program.scrape().value("qbusiness_exporter_discovery_success") == 1
 
 
-def test_it_runs_without_any_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's own region, credentials and endpoint; what is there is found."""
+def test_the_program_runs_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK provides the region, the credentials and the endpoint, and discovery finds the sources."""
     monkeypatch.chdir(tmp_path)
     with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
         env = {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": service.url}

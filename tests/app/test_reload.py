@@ -1,4 +1,4 @@
-"""A changed configuration applied to the running program: what it does not change goes on as if nothing were."""
+"""Reloads of the running program: what a new configuration does not change continues without an interruption."""
 
 from __future__ import annotations
 
@@ -24,36 +24,31 @@ if TYPE_CHECKING:
 Series = tuple[str, frozenset[tuple[str, str]]]
 RELOADED = "qbusiness_exporter_config_last_reload_successful"
 COMPLETED = "qbusiness_sync_jobs_completed_total"
-COUNTED = ("qbusiness_sync_job", "qbusiness_documents_")
+COUNTER_PREFIXES = ("qbusiness_sync_job", "qbusiness_documents_")
 VARIANTS: tuple[dict[str, object], ...] = ({"window": "25h"}, {"concurrency": 3}, {"interval": "150ms"}, {})
 POLLED = "qbusiness_last_successful_poll_timestamp_seconds"
 
 
 def rewrite(program: Program, text: str) -> None:
-    """Change the program's configuration file."""
+    """Write the configuration file of the program."""
     Path(program.arguments[2]).write_text(text)
 
 
 def post(program: Program, method: str = "POST") -> tuple[int, str]:
-    """Ask for a reload."""
+    """Request a reload."""
     return program.request(method, "/-/reload")
 
 
 def reload(program: Program, config: dict[str, Any]) -> None:
-    """Apply a configuration that is right."""
+    """Reload with a valid configuration."""
     rewrite(program, yaml.safe_dump(config))
     assert post(program) == (200, "Configuration reloaded.\n")
 
 
-def lines(program: Program, *words: str) -> list[str]:
-    """Give the lines of the log that have all of these words."""
-    return [line for line in list(program.log) if all(word in line for word in words)]
-
-
-def naming(config: dict[str, Any], *places: int, **polling: object) -> dict[str, Any]:
-    """Give a configuration with some of its data sources alone."""
+def with_sources(config: dict[str, Any], *numbers: int, **polling: object) -> dict[str, Any]:
+    """Return a configuration with only these of its data sources, and with other polling settings."""
     (target,) = config["targets"]
-    sources = [target["data_sources"][place] for place in places]
+    sources = [target["data_sources"][number] for number in numbers]
     return {
         **config,
         "targets": [{**target, "data_sources": sources}],
@@ -63,7 +58,7 @@ def naming(config: dict[str, Any], *places: int, **polling: object) -> dict[str,
 
 @pytest.fixture
 def service() -> Iterator[SimulatedQBusiness]:
-    """Serve three data sources with an ended job each."""
+    """Yield a service with three data sources, each with one ended job."""
     sources = [
         SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)])
         for name in ("hr", "it", "law")
@@ -72,31 +67,31 @@ def service() -> Iterator[SimulatedQBusiness]:
         yield service
 
 
-def test_sources_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """What goes is no longer shown, what comes is polled, and what stays is neither asked anew nor ever missing."""
+def test_a_reload_adds_and_removes_named_sources(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The unchanged source stays exposed without another poll."""
     config = config_for(service, tmp_path / "state.db", interval="1h", idle_interval="1h")
     ids = [source.id for _, _, source in service.fleet.data_sources()]
-    with serve(tmp_path, naming(config, 0, 1)) as program:
+    with serve(tmp_path, with_sources(config, 0, 1)) as program:
         program.until_ready()
-        asked = len(service.logged("ListDataSourceSyncJobs", ids[0]))
-        reload(program, naming(config, 0, 2))
+        requests_before = len(service.logged("ListDataSourceSyncJobs", ids[0]))
+        reload(program, with_sources(config, 0, 2))
         scrape = program.scrape()
         assert scrape.value(POLLED, data_source_id=ids[0]) is not None
         assert scrape.value("qbusiness_poll_success", data_source_id=ids[0]) == 1
         assert scrape.value(POLLED, data_source_id=ids[1]) is None
         eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=ids[2]) == 1)
-        assert len(service.logged("ListDataSourceSyncJobs", ids[0])) == asked
+        assert len(service.logged("ListDataSourceSyncJobs", ids[0])) == requests_before
         assert program.scrape().value("qbusiness_exporter_data_sources") == 2
         assert program.get("/-/ready")[0] == 200
-        eventually(lambda: lines(program, "data source added", f"data_source_id={ids[2]}"))
-        eventually(lambda: lines(program, "data source removed", f"data_source_id={ids[1]}"))
-        eventually(lambda: lines(program, "configuration applied", "changed=['test']"))
+        eventually(lambda: program.log_lines("data source added", f"data_source_id={ids[2]}"))
+        eventually(lambda: program.log_lines("data source removed", f"data_source_id={ids[1]}"))
+        eventually(lambda: program.log_lines("configuration applied", "changed=['test']"))
 
 
-def test_a_hangup_reloads_too(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """As daemons do."""
+def test_sighup_reloads(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The signal has the effect of a request to `/-/reload`."""
     config = config_for(service, tmp_path / "state.db")
-    with serve(tmp_path, naming(config, 0)) as program:
+    with serve(tmp_path, with_sources(config, 0)) as program:
         program.until_ready()
         rewrite(program, yaml.safe_dump(config))
         program.process.send_signal(signal.SIGHUP)
@@ -104,8 +99,8 @@ def test_a_hangup_reloads_too(service: SimulatedQBusiness, tmp_path: Path) -> No
         assert program.stop() == 0
 
 
-def test_a_bad_file_changes_nothing_and_is_visible(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """Each problem with its place, in the answer and the log; the metric says so until the file is right."""
+def test_an_invalid_file_changes_nothing_and_is_reported(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The response and the log have each problem with its position. The metric is 0 until a valid reload."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
         program.until_ready()
@@ -115,7 +110,7 @@ def test_a_bad_file_changes_nothing_and_is_visible(service: SimulatedQBusiness, 
         assert status == 500
         assert "config.yaml:2:1: poling: no such key; did you mean polling?" in text
         assert "keeping the previous one" in text
-        eventually(lambda: lines(program, "configuration reload failed", "poling: no such key"))
+        eventually(lambda: program.log_lines("configuration reload failed", "poling: no such key"))
         scrape = program.scrape()
         assert scrape.value(RELOADED) == 0
         assert scrape.value("qbusiness_exporter_config_last_reload_success_timestamp_seconds") == before
@@ -128,20 +123,18 @@ def test_a_bad_file_changes_nothing_and_is_visible(service: SimulatedQBusiness, 
             assert post(program, method)[0] == 405
 
 
-def test_intervals_apply_to_what_waits(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """A source that was due in an hour is polled soon when the interval becomes short."""
+def test_a_shorter_interval_applies_at_once(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """A source that was due in an hour is polled soon after the reload."""
     config = config_for(service, tmp_path / "state.db")
-    with serve(tmp_path, naming(config, 0, interval="1h", idle_interval="1h")) as program:
+    with serve(tmp_path, with_sources(config, 0, interval="1h", idle_interval="1h")) as program:
         program.until_ready()
-        asked = len(service.requests)
-        time.sleep(0.5)
-        assert len(service.requests) - asked <= 3
-        reload(program, naming(config, 0))
-        eventually(lambda: len(service.requests) > asked + 10)
+        requests_before = len(service.requests)
+        reload(program, with_sources(config, 0))
+        eventually(lambda: len(service.requests) > requests_before + 10)
 
 
-def test_targets_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """With all of their series; another target goes on untouched."""
+def test_a_reload_adds_and_removes_targets(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """A removed target disappears with all its series, and the other target is unaffected."""
     other = Fleet(
         [SimulatedApplication("support", [SimulatedIndex("faq", [SimulatedDataSource("zendesk")])])], region="eu-west-1"
     )
@@ -160,16 +153,16 @@ def test_targets_come_and_go(service: SimulatedQBusiness, tmp_path: Path) -> Non
             for name in ("qbusiness_target_up", "qbusiness_exporter_polls_total", "qbusiness_exporter_data_sources"):
                 assert scrape.value(name, target="emea") is None
                 assert scrape.value(name, target="test") is not None
-            asked = len(second.requests)
+            requests_before = len(second.requests)
             reload(program, both)
             eventually(lambda: program.scrape().value("qbusiness_poll_success") == 4)
-            assert len(second.requests) > asked
-            eventually(lambda: lines(program, "configuration applied", "removed=['emea']"))
-            eventually(lambda: lines(program, "configuration applied", "added=['emea']"))
+            assert len(second.requests) > requests_before
+            eventually(lambda: program.log_lines("configuration applied", "removed=['emea']"))
+            eventually(lambda: program.log_lines("configuration applied", "added=['emea']"))
 
 
-def test_an_index_that_another_target_shows_stays(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """Where two targets see the same, one of them that goes takes nothing with it."""
+def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The other target still publishes the index."""
     one = {"region": "us-east-1", "endpoint_url": service.url, "discovery": {"interval": "1h"}}
     config = config_for(service, tmp_path / "state.db")
     both = {**config, "targets": [{**one, "name": "one"}, {**one, "name": "two"}]}
@@ -181,8 +174,8 @@ def test_an_index_that_another_target_shows_stays(service: SimulatedQBusiness, t
         assert program.scrape().value("qbusiness_index_documents") is not None
 
 
-def test_filters_change(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """What is no longer wanted goes at once; what is wanted again has its count."""
+def test_a_reload_applies_changed_filters(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """A source that is excluded is removed at once. Included again, it continues with its counters."""
     target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url}
     config = config_for(service, tmp_path / "state.db")
 
@@ -201,33 +194,33 @@ def test_filters_change(service: SimulatedQBusiness, tmp_path: Path) -> None:
         assert scrape.value(COMPLETED, data_source="hr") is None
         assert scrape.value("qbusiness_data_source_info") == 2
         assert scrape.value("qbusiness_index_documents") is not None
-        eventually(lambda: lines(program, "data source removed", "data_source=hr"))
+        eventually(lambda: program.log_lines("data source removed", "data_source=hr"))
         reload(program, filtered())
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
-        eventually(lambda: lines(program, "data source found", "data_source=hr"))
+        eventually(lambda: program.log_lines("data source found", "data_source=hr"))
         assert len(service.logged("GetDataSource")) == described + 1
 
 
-def test_what_needs_a_restart_says_so(service: SimulatedQBusiness, tmp_path: Path) -> None:
-    """The state file stays the one that is open."""
+def test_a_changed_state_path_is_logged_and_not_applied(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The program continues with the state file that it has opened."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
         program.until_ready()
         reload(program, {**config, "state": {"path": str(tmp_path / "other.db")}})
-        eventually(lambda: lines(program, "state.path not applied"))
+        eventually(lambda: program.log_lines("state.path not applied"))
         assert not (tmp_path / "other.db").exists()
 
 
-def counted(program: Program) -> dict[Series, float]:
-    """Give the counters of jobs and documents as they are scraped."""
-    kinds = ("_total", "_count", "_sum")
+def scrape_counters(program: Program) -> dict[Series, float]:
+    """Return the scraped counters of jobs and documents."""
+    suffixes = ("_total", "_count", "_sum")
     samples = program.scrape().samples.items()
-    return {key: value for key, value in samples if key[0].startswith(COUNTED) and key[0].endswith(kinds)}
+    return {key: value for key, value in samples if key[0].startswith(COUNTER_PREFIXES) and key[0].endswith(suffixes)}
 
 
 @pytest.mark.trial
-def test_every_job_counts_once_however_often_it_reloads(tmp_path: Path) -> None:
-    """While jobs come and go and polls are under way: totals are the truth, and no counter was ever seen to fall."""
+def test_every_job_counts_once_over_many_reloads(tmp_path: Path) -> None:
+    """Jobs and polls are in progress during the reloads. The totals are correct, and no counter falls."""
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{number}") for number in range(4)]
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
@@ -240,14 +233,14 @@ def test_every_job_counts_once_however_often_it_reloads(tmp_path: Path) -> None:
             variants = itertools.cycle(VARIANTS)
             deadline = time.monotonic() + 8
             reloads = 0
-            while time.monotonic() < deadline or reloads < 11:  # however slow this machine is
-                reload(program, naming(config, *range(4), **next(variants)))
+            while time.monotonic() < deadline or reloads < 11:  # also on a slow machine
+                reload(program, with_sources(config, *range(4), **next(variants)))
                 reloads += 1
-                counters = counted(program)
+                counters = scrape_counters(program)
                 assert before.keys() <= counters.keys()
                 assert all(counters[key] >= value for key, value in before.items())
                 before = counters
             assert finish_jobs(program, sources, clock) > 10
             scrape = program.scrape()
             assert all(totals_match(scrape, source, expected_totals(source, 0.0, clock.now())) for source in sources)
-            eventually(lambda: len(lines(program, "configuration applied")) == reloads)
+            eventually(lambda: len(program.log_lines("configuration applied")) == reloads)

@@ -169,6 +169,10 @@ class Program:
         samples = (sample for family in families for sample in family.samples)
         return Scrape({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})
 
+    def log_lines(self, *texts: str) -> list[str]:
+        """Return the lines of the log that contain all of these texts."""
+        return [line for line in list(self.log) if all(text in line for text in texts)]
+
     def until_ready(self) -> None:
         """Wait until the first pass has ended."""
         eventually(lambda: self.get("/-/ready")[0] == 200)
