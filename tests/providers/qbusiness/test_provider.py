@@ -124,7 +124,7 @@ def test_a_fault_of_a_page_is_an_error_with_its_reason(target: SimulatedTarget, 
 
 @pytest.fixture(scope="module")
 def shared_targets() -> Iterator[list[SimulatedTarget]]:
-    """Yield targets with a long and a short timeout, for all cells: a client takes a tenth of a second to create."""
+    """Yield targets with a long and a short timeout, which all cells share: creating a client takes 0.1 s."""
     targets = [SimulatedTarget(), SimulatedTarget(HANGING[0])]
     with targets[0].service, targets[1].service:
         yield targets
