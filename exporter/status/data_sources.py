@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
 from exporter.domain.source_view import SourceView
-from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, missed_firing
+from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems
+from exporter.status.timing import missed_firing
 
 if TYPE_CHECKING:
     from exporter.domain.model import SyncJob

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import INDEXED, SyncJobStatus
-from exporter.domain.units import DAY, SCHEDULE_RESOLUTION
+from exporter.domain.model import SyncJobStatus
+from exporter.domain.units import DAY
 from exporter.status.formatting import format_duration, format_time, percentage
 from exporter.status.ratios import deleted_ratio, failed_ratio
+from exporter.status.timing import age_of, average_duration, missed_firing, running_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,6 @@ NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3
 HALF_HOUR = 1800.0
-MIN_SYNCS_FOR_AVERAGE = 5
 SLOW_FACTOR = 3  # a sync is slow when it takes longer than this many times the average,
 MIN_SLOW_SECONDS = 3600.0  # and longer than this
 MIN_BULK_DELETION = 100  # documents
@@ -86,7 +86,7 @@ def _error_codes(view: SourceView) -> str:
 
 def _no_success(view: SourceView) -> str | None:
     indexed, allowed = view.history.last_indexed if view.history else None, _max_success_age(view)
-    age = _age(view, indexed)
+    age = age_of(view, indexed)
     if age is None or view.last_completed is None or age <= allowed or _is_delayed_only(view, age):
         return None
     since = "" if indexed is not None else " (since its creation)"
@@ -99,7 +99,7 @@ def _longer_than(objective: float) -> str:
 
 def _is_delayed_only(view: SourceView, age: float) -> bool:
     """Return whether a sync that started in time may still index content: index maintenance can delay it for a day."""
-    running = _running_for(view)
+    running = running_for(view)
     return running is not None and age - running <= _max_success_age(view) and running <= view.objectives.max_duration
 
 
@@ -107,7 +107,7 @@ def _only_incomplete(view: SourceView) -> str | None:
     history, allowed = view.history, _max_success_age(view)
     if history is None or history.last_indexed is None:
         return None
-    age, indexed_age = _age(view, history.last_succeeded), _age(view, history.last_indexed)
+    age, indexed_age = age_of(view, history.last_succeeded), age_of(view, history.last_indexed)
     if age is None or indexed_age is None or age <= allowed or indexed_age > allowed:
         return None
     return f"No complete sync for {format_duration(age)}: syncs reach the index, but end INCOMPLETE."
@@ -121,7 +121,7 @@ def _overdue(view: SourceView) -> str | None:
 
 
 def _never_synced(view: SourceView) -> str | None:
-    age = _age(view, None)
+    age = age_of(view, None)
     is_expected = view.has_schedule or view.objectives.max_success_age is not None
     if not is_expected or view.jobs or age is None or age <= DAY:
         return None
@@ -129,14 +129,14 @@ def _never_synced(view: SourceView) -> str | None:
 
 
 def _running_too_long(view: SourceView) -> str | None:
-    age, allowed = _running_for(view), view.objectives.max_duration
+    age, allowed = running_for(view), view.objectives.max_duration
     if age is None or age <= allowed:
         return None
     return f"A sync has been running for {format_duration(age)}, {_longer_than(allowed)}."
 
 
 def _slower_than_usual(view: SourceView) -> str | None:
-    age, average = _running_for(view), _average_duration(view)
+    age, average = running_for(view), average_duration(view)
     if age is None or average is None or age <= max(SLOW_FACTOR * average, MIN_SLOW_SECONDS):
         return None
     return f"A sync has been running for {format_duration(age)}; the average is {format_duration(average)}."
@@ -212,46 +212,12 @@ RULES = (
 )
 
 
-def missed_firing(view: SourceView) -> float | None:
-    """Return the first firing of the schedule after the last completed sync, if no sync has started since.
-
-    None too if that is not certain: no successful poll has looked for a sync since the schedule fired.
-    """
-    fired = view.schedule.previous(view.now) if view.schedule else None
-    last, as_of = view.last_completed, view.snapshot.polled_at
-    if fired is None or view.schedule is None or last is None or as_of is None or view.running:
-        return None
-    since = SCHEDULE_RESOLUTION + last.end_or_start
-    is_certain = as_of >= fired or view.snapshot.poll_succeeded
-    return view.schedule.next(since) if is_certain and fired > since else None
-
-
 def _last_ended(view: SourceView, status: SyncJobStatus) -> SyncJob | None:
     """Return the last completed job if it has this status."""
     last = view.last_completed
     return last if last is not None and last.status == status else None
 
 
-def _age(view: SourceView, happened_at: float | None) -> float | None:
-    """Return the age of an event at the last successful poll; without an event, the age of the source."""
-    since = (view.description.created if view.description else None) if happened_at is None else happened_at
-    as_of = view.snapshot.polled_at
-    return None if since is None or as_of is None else as_of - since
-
-
 def _max_success_age(view: SourceView) -> float:
     age = view.objectives.max_success_age
     return float("inf") if age is None else age
-
-
-def _running_for(view: SourceView) -> float | None:
-    as_of = view.snapshot.polled_at
-    return None if as_of is None or view.oldest_running is None else as_of - view.oldest_running.started
-
-
-def _average_duration(view: SourceView) -> float | None:
-    """Return the average duration of the syncs that reached the index; None after only a few."""
-    durations = view.history.durations if view.history else {}
-    indexed = [histogram for status, histogram in durations.items() if status in INDEXED]
-    count = sum(sum(histogram.counts) for histogram in indexed)
-    return sum(histogram.sum for histogram in indexed) / count if count >= MIN_SYNCS_FOR_AVERAGE else None

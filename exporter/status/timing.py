@@ -1,0 +1,48 @@
+"""Ages, durations and missed firings of a data source, as of its last successful poll."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.domain.model import INDEXED
+from exporter.domain.units import SCHEDULE_RESOLUTION
+
+if TYPE_CHECKING:
+    from exporter.domain.source_view import SourceView
+
+MIN_SYNCS_FOR_AVERAGE = 5  # as in the alert QBusinessSyncSlowerThanUsual
+
+
+def age_of(view: SourceView, happened_at: float | None) -> float | None:
+    """Return the age of an event at the last successful poll; without an event, the age of the source."""
+    since = (view.description.created if view.description else None) if happened_at is None else happened_at
+    as_of = view.snapshot.polled_at
+    return None if since is None or as_of is None else as_of - since
+
+
+def running_for(view: SourceView) -> float | None:
+    """Return how long the oldest sync in progress has been running."""
+    as_of = view.snapshot.polled_at
+    return None if as_of is None or view.oldest_running is None else as_of - view.oldest_running.started
+
+
+def average_duration(view: SourceView) -> float | None:
+    """Return the average duration of the syncs that reached the index; None after only a few."""
+    durations = view.history.durations if view.history else {}
+    indexed = [histogram for status, histogram in durations.items() if status in INDEXED]
+    count = sum(sum(histogram.counts) for histogram in indexed)
+    return sum(histogram.sum for histogram in indexed) / count if count >= MIN_SYNCS_FOR_AVERAGE else None
+
+
+def missed_firing(view: SourceView) -> float | None:
+    """Return the first firing of the schedule after the last completed sync, if no sync has started since.
+
+    None too if that is not certain: no successful poll has looked for a sync since the schedule fired.
+    """
+    fired = view.schedule.previous(view.now) if view.schedule else None
+    last, as_of = view.last_completed, view.snapshot.polled_at
+    if fired is None or view.schedule is None or last is None or as_of is None or view.running:
+        return None
+    since = SCHEDULE_RESOLUTION + last.end_or_start
+    is_certain = as_of >= fired or view.snapshot.poll_succeeded
+    return view.schedule.next(since) if is_certain and fired > since else None
