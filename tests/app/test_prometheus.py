@@ -14,7 +14,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import expected_totals
-from tests.support.prometheus_server import prometheus, scraping
+from tests.support.prometheus_server import prometheus, scrape_config
 
 
 def test_queries_return_the_totals_of_the_simulated_service(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_queries_return_the_totals_of_the_simulated_service(tmp_path: Path) -> N
         serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
     ):
         program.until_ready()
-        with prometheus(tmp_path, scraping("{}:{}".format(*program.address))) as server:
+        with prometheus(tmp_path, scrape_config("{}:{}".format(*program.address))) as server:
             eventually(lambda: server.value("sum(qbusiness_sync_jobs_completed_total)") == 0)
             began = clock.now() + 1
             for source in sources:
@@ -82,7 +82,7 @@ def test_the_documented_queries_find_never_synced_and_overdue_sources(tmp_path: 
     ):
         program.until_ready()
         eventually(lambda: program.scrape().value("qbusiness_data_source_schedule_valid") == 4)
-        with prometheus(tmp_path, scraping("{}:{}".format(*program.address))) as server:
+        with prometheus(tmp_path, scrape_config("{}:{}".format(*program.address))) as server:
 
             def found(query: str) -> list[str]:
                 return [result["metric"]["data_source"] for result in server.get("query", query=query)["result"]]

@@ -16,7 +16,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import expected_totals
-from tests.support.prometheus_server import Prometheus, prometheus, scraping
+from tests.support.prometheus_server import Prometheus, prometheus, scrape_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,14 +61,14 @@ def test_backfilled_and_scraped_samples_count_each_job_once(tmp_path: Path) -> N
     ):
         program.until_ready()
         target = "{}:{}".format(*program.address)
-        with prometheus(tmp_path, scraping(target)) as server:
+        with prometheus(tmp_path, scrape_config(target)) as server:
             eventually(lambda: server.value(f"sum({COMPLETED})") == 0)
             for source in sources:
                 end_and_add_jobs(source)
             eventually(lambda: server.value(f"sum({COMPLETED})") == 10)
         output = run_backfill(service, tmp_path, f"--label=instance={target}", "--label=job=qbusiness", "--step=1m")
         create_blocks(output, tmp_path / "data")
-        with prometheus(tmp_path, scraping(target)) as server:
+        with prometheus(tmp_path, scrape_config(target)) as server:
             check_backfilled(server, sources, started)
             check_across_boundary(server, sources, time.time())
 

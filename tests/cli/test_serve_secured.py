@@ -14,9 +14,9 @@ import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.certificates import Certificates, trusting
+from tests.support.certificates import Certificates, client_context
 from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of
-from tests.support.prometheus_server import prometheus, scraping
+from tests.support.prometheus_server import prometheus, scrape_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
         with Program(
             ["serve", *files, "--log.level", "debug"],
             {"AWS_ENDPOINT_URL_STS": service.url},
-            tls=trusting(tmp_path, tmp_path / "client.pem"),
+            tls=client_context(tmp_path, tmp_path / "client.pem"),
             credentials={"Authorization": f"Basic {b64encode(b'prometheus:tangerine').decode()}"},
         ) as program:
             program.until_ready()
@@ -65,7 +65,7 @@ def test_prometheus_scrapes_after_certificates_and_password_change(program: Prog
     """The exporter applies new files without a restart, and logs neither passwords nor hashes."""
     (tmp_path / "password").write_text("tangerine")
     pem = str(tmp_path / "client.pem")
-    config = scraping("{}:{}".format(*program.address))
+    config = scrape_config("{}:{}".format(*program.address))
     config["scrape_configs"][0] |= {
         "scheme": "https",
         "tls_config": {"ca_file": str(tmp_path / "ca.crt"), "cert_file": pem, "key_file": pem},
@@ -78,7 +78,7 @@ def test_prometheus_scrapes_after_certificates_and_password_change(program: Prog
         (tmp_path / "password").write_text("marmalade")
         write_web_config(tmp_path, "marmalade")
         eventually(lambda: any("web config reloaded" in line and "basic_auth_users" in line for line in program.log))
-        program.tls = trusting(tmp_path, tmp_path / "client.pem")
+        program.tls = client_context(tmp_path, tmp_path / "client.pem")
         program.credentials = {}
         assert program.get("/metrics")[0] == 401
         server.reload()
@@ -164,7 +164,7 @@ def test_the_demo_accepts_a_web_config(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_text(yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"a": slow}}))
     # An empty name means no file, and the last flag wins.
     with Program(
-        ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=trusting(tmp_path)
+        ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=client_context(tmp_path)
     ) as program:
         assert program.get("/-/healthy")[0] == 200
         assert any("configuration warning" in line and "at cost 17" in line for line in program.log)

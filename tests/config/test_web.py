@@ -20,7 +20,7 @@ from exporter.config.web import HeadersConfig, HttpConfig
 from exporter.config.web_types import CURVES, IF_GIVEN, NO_CLIENT, SUITES, UNSUPPORTED_AUTH, VERIFIED, VERSIONS
 from exporter.errors import ConfigError
 from exporter.web.web_config import WebConfigReloader
-from tests.support.certificates import Certificates, trusting
+from tests.support.certificates import Certificates, client_context
 from tests.support.invalid_configs import invalid_configs
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_tls_versions_and_cipher_suites_are_configurable(
 ) -> None:
     """The server selects in its own order, unless the file prefers the order of the client."""
     reloader = load(f"tls_server_config: {{cert_file: server.crt, key_file: server.key, {text}}}")
-    client = trusting(folder)
+    client = client_context(folder)
     client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384")
     error, client_side = handshake(reloader, client)
     assert error is None
@@ -188,7 +188,7 @@ def test_the_curve_is_configurable(
     reloader = load(
         "tls_server_config: {cert_file: server.crt, key_file: server.key, curve_preferences: [CurveP256]}",
     )
-    client = trusting(folder)
+    client = client_context(folder)
     client.set_ecdh_curve(curve)
     assert (handshake(reloader, client)[0] is None) is accepted
 
@@ -197,8 +197,8 @@ def test_inline_certificates_equal_files(load: Callable[[str], WebConfigReloader
     """The server accepts the client certificate, and requires one."""
     inline = {key: (folder / file).read_text() for key, file in INLINE.items()}
     reloader = load(yaml.safe_dump({"tls_server_config": {**inline, "client_auth_type": "RequireAndVerifyClientCert"}}))
-    assert handshake(reloader, trusting(folder, folder / "client.pem"))[0] is None
-    assert isinstance(handshake(reloader, trusting(folder))[0], ssl.SSLError)
+    assert handshake(reloader, client_context(folder, folder / "client.pem"))[0] is None
+    assert isinstance(handshake(reloader, client_context(folder))[0], ssl.SSLError)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_the_policy_decides_which_clients_are_accepted(  # noqa: PLR0913 (each i
     )
     other = Certificates(tmp_path).client("prometheus.example.com")
     clients = (None, folder / "client.pem", other)
-    accepted = [handshake(reloader, trusting(folder, client))[0] is None for client in clients]
+    accepted = [handshake(reloader, client_context(folder, client))[0] is None for client in clients]
     assert accepted == [no_certificate, trusted, untrusted]
 
 
@@ -252,7 +252,7 @@ def test_the_certificate_of_a_client_needs_an_allowed_name(
         "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, "
         f"client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: {sans}}}"
     )
-    assert (handshake(reloader, trusting(folder, folder / "client.pem"))[0] is None) is accepted
+    assert (handshake(reloader, client_context(folder, folder / "client.pem"))[0] is None) is accepted
 
 
 def test_the_docs_have_every_key_and_every_value() -> None:

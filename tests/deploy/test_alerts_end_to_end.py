@@ -21,7 +21,7 @@ from tests.support.alert_rules import PROMETHEUS, RULE_FILES, RUNBOOKS, alerts, 
 from tests.support.alertmanager_server import Receiver, alertmanager
 from tests.support.broken_account import STUCK_AT, USUAL, BrokenAccount
 from tests.support.harness import eventually
-from tests.support.prometheus_server import prometheus, scraping
+from tests.support.prometheus_server import prometheus, scrape_config
 from tests.support.replicas import Replicas
 from tests.support.time_scaling import SPEEDUP, scale, scale_duration, write_scaled
 
@@ -182,7 +182,7 @@ def queries_for(labels: Mapping[str, str]) -> list[str]:
 @contextmanager
 def monitoring(folder: Path, replicas: Replicas, receiver: Receiver) -> Iterator[Prometheus]:
     """Run Prometheus with the rules, and Alertmanager with the routes, all durations divided."""
-    config = scraping(interval=INTERVAL)
+    config = scrape_config(interval=INTERVAL)
     config["global"]["evaluation_interval"] = INTERVAL
     config["scrape_configs"][0]["static_configs"] = replicas.targets()
     config["rule_files"] = [str(write_scaled(file, folder)) for file in RULE_FILES]

@@ -23,7 +23,7 @@ from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
 from tests.support.harness import eventually
-from tests.support.prometheus_server import Prometheus, prometheus, scraping
+from tests.support.prometheus_server import Prometheus, prometheus, scrape_config
 from tests.support.status_fixtures import StatusFixture
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def addresses(pages: Mapping[int, Exposition]) -> Iterator[dict[int, str]]:
 @pytest.fixture(scope="module")
 def server(addresses: Mapping[int, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes all expositions. Prometheus starts to scrape 5 s after it was started."""
-    with prometheus(tmp_path_factory.mktemp("prometheus"), scraping(*addresses.values(), interval="1s")) as server:
+    with prometheus(tmp_path_factory.mktemp("prometheus"), scrape_config(*addresses.values(), interval="1s")) as server:
         yield server
 
 

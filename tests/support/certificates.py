@@ -46,7 +46,7 @@ class Certificates:
         (self.folder / file).write_bytes(key.private_bytes(*form))
 
 
-def trusting(folder: Path, client: Path | None = None) -> ssl.SSLContext:
+def client_context(folder: Path, client: Path | None = None) -> ssl.SSLContext:
     """Return a client's TLS settings: it trusts the authority of a directory, and may have a certificate."""
     context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     if client:

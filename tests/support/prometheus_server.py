@@ -42,7 +42,7 @@ class Prometheus:
         return float(result[0]["value"][1]) if result else None
 
 
-def scraping(*targets: str, interval: str = "200ms") -> dict[str, Any]:
+def scrape_config(*targets: str, interval: str = "200ms") -> dict[str, Any]:
     """Return a configuration that scrapes exporters."""
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": interval},

@@ -25,7 +25,7 @@ from exporter.errors import ConfigError
 from exporter.web.basic_auth import MAX_WAITING_PER_ADDRESS
 from exporter.web.server.server import WebServer
 from exporter.web.web_config import WebConfigReloader
-from tests.support.certificates import Certificates, trusting
+from tests.support.certificates import Certificates, client_context
 from tests.support.harness import eventually
 from tests.support.web_app import make_app
 
@@ -85,7 +85,7 @@ class SecuredServer:
         host, port = self.server.addresses[0]
         if self.web_config.ssl_context is None:
             return http.client.HTTPConnection(host, port, timeout=10)
-        return http.client.HTTPSConnection(host, port, timeout=10, context=trusting(self.folder, client))
+        return http.client.HTTPSConnection(host, port, timeout=10, context=client_context(self.folder, client))
 
     def get(
         self,

@@ -11,7 +11,7 @@ from tests.suites.grafana.panel_queries import View
 from tests.suites.grafana.rendering import bundle, launch_browser, save_screenshot
 from tests.support.alert_rules import RULE_FILES
 from tests.support.harness import Program, eventually
-from tests.support.prometheus_server import Prometheus, prometheus, scraping
+from tests.support.prometheus_server import Prometheus, prometheus, scrape_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("prometheus")
     with Program(["demo"]) as program:
         program.until_ready()
-        config = scraping("{}:{}".format(*program.address), interval=f"{SCRAPE_INTERVAL:.0f}s")
+        config = scrape_config("{}:{}".format(*program.address), interval=f"{SCRAPE_INTERVAL:.0f}s")
         config["global"]["evaluation_interval"] = config["global"]["scrape_interval"]
         config["rule_files"] = [str(file) for file in RULE_FILES]
         with prometheus(folder, config) as server:

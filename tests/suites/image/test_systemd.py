@@ -16,7 +16,7 @@ from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.suites.image.conftest import ROOT, bootstrap
 from tests.suites.image.containers import CREDENTIALS, PODMAN
-from tests.support.certificates import Certificates, trusting
+from tests.support.certificates import Certificates, client_context
 from tests.support.harness import Program, config_for, eventually, fleet_of, free_port
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def test_systemd_passes_certificates_that_only_root_can_read(
     drop_in = UNITS / "web-config.conf"
     host.copy(drop_in, f"/etc/systemd/system/{UNIT}.d/web-config.conf")
     listen_at(host, tmp_path, program.listen, drop_in)
-    program.tls = trusting(tmp_path)
+    program.tls = client_context(tmp_path)
     host.run("systemctl", "start", UNIT)
     eventually(lambda: is_ready(program))
     assert program.get("/-/healthy")[0] == 200

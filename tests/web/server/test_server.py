@@ -21,7 +21,7 @@ from exporter.errors import StartupError
 from exporter.web.server.addresses import Address, parse_address
 from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
-from tests.support.certificates import Certificates, trusting
+from tests.support.certificates import Certificates, client_context
 from tests.support.slow_clients import HALF_A_REQUEST, REQUEST, is_dropped, seconds_until_dropped
 from tests.support.web_app import METRICS, FakeExposition, make_app
 
@@ -465,7 +465,7 @@ def test_stalled_tls_clients_do_not_prevent_scrapes(
     certificates: Path,
 ) -> None:
     """More clients than there may be connections stall at different stages, and are dropped in time."""
-    ours, theirs = tls_context(certificates), trusting(certificates)
+    ours, theirs = tls_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, limits=Limits(request=1.5, response=1.5, idle=1))
     hello = client_hello(theirs)
     clients = [connect(server, sent) for sent in (b"", b"\x16\x03\x01", hello[:100], hello) for _ in range(150)]
@@ -484,7 +484,7 @@ def test_stalled_tls_clients_do_not_prevent_scrapes(
 @pytest.mark.parametrize("size", [1000, 100_000])
 def test_tls_scrapes_have_no_delayed_packets(start: Callable[..., WebServer], certificates: Path, size: int) -> None:
     """No packet waits for the acknowledgement of the one before, which would take 40 ms."""
-    ours, theirs = tls_context(certificates), trusting(certificates)
+    ours, theirs = tls_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, exposition=FakeExposition([b"x" * size]))
     latencies = []
     for _ in range(7):
@@ -500,7 +500,7 @@ def test_slow_readers_over_tls_are_dropped(
     certificates: Path,
 ) -> None:
     """The server detects unread responses under TLS too."""
-    ours, theirs = tls_context(certificates), trusting(certificates)
+    ours, theirs = tls_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, exposition=FakeExposition([b"x" * LARGE]), limits=Limits(response=0.5))
     with theirs.wrap_socket(connect(server, receive_buffer=4096), server_hostname="localhost") as client:
         client.sendall(REQUEST)
@@ -514,7 +514,7 @@ def test_tls_clients_do_not_delay_a_stop(
     certificates: Path,
 ) -> None:
     """This holds for handshakes in progress, and for clients that do not confirm the end of the connection."""
-    ours, theirs = tls_context(certificates), trusting(certificates)
+    ours, theirs = tls_context(certificates), client_context(certificates)
     server = start(ssl_context=ours)
     clients = [connect(server) for _ in range(3)]
     with theirs.wrap_socket(connect(server), server_hostname="localhost") as idle:
