@@ -1,4 +1,4 @@
-"""A certificate for the servers, and a web configuration that names it."""
+"""A certificate for the servers, and a web config that names it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from benchmarks.servers.contenders import WEB_CONFIG
+from benchmarks.servers.candidates import CERTIFICATE, KEY, WEB_CONFIG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def issue(folder: Path) -> Path:
     """Write a new certificate and key into a folder, and return the folder."""
     issued = trustme.CA().issue_cert("localhost", "127.0.0.1")
-    (folder / "server.crt").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
-    issued.private_key_pem.write_to_path(str(folder / "server.key"))
-    (folder / WEB_CONFIG).write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    (folder / CERTIFICATE).write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(str(folder / KEY))
+    (folder / WEB_CONFIG).write_text(f"tls_server_config: {{cert_file: {CERTIFICATE}, key_file: {KEY}}}\n")
     return folder

@@ -1,4 +1,4 @@
-"""Clients: one that scrapes, and many that stall."""
+"""Clients of the servers: one that scrapes, and many that stall."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ import time
 from contextlib import suppress
 from typing import Self
 
-HOST = "127.0.0.1"
+from benchmarks.servers.candidates import HOST
+
 TIMEOUT = 10.0  # seconds for a scrape, as in Prometheus by default
-CONNECT_SECONDS = 5.0  # for all clients that stall together
+CONNECT_SECONDS = 5.0  # for all stalled clients together
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Half: "
 _BUFFER = bytearray(1 << 20)
 
 
 class Scraper:
-    """A connection that scrapes again and again, as Prometheus does."""
+    """A persistent connection for scrapes, as Prometheus has one."""
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None, encoding: str = "gzip") -> None:
-        """Connect, and shake hands where TLS is given."""
+        """Connect, with TLS if a context is passed."""
         connection = socket.create_connection((HOST, port), TIMEOUT)
         self.socket = tls.wrap_socket(connection, server_hostname="localhost") if tls else connection
         header = f"\r\nAccept-Encoding: {encoding}\r\n\r\n".encode()
         self._request = REQUEST.removesuffix(b"\r\n\r\n") + header
 
     def scrape(self) -> int:
-        """Request the page, read all of it, and return the length of the body. Raise OSError when it is not whole."""
+        """Read a whole response and return the length of its body; raise OSError if it is not complete."""
         self.socket.sendall(self._request)
         head = b""
         while b"\r\n\r\n" not in head:
             head += self._read(65536)
-        head, _, begun = head.partition(b"\r\n\r\n")
+        head, _, start = head.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200 "):
             raise ConnectionError(head.partition(b"\r\n")[0].decode("latin-1"))
         length = _content_length(head)
-        missing = length - len(begun)
+        missing = length - len(start)
         while missing > 0:
             if not (count := self.socket.recv_into(_BUFFER, min(missing, len(_BUFFER)))):
                 raise ConnectionError("the response is incomplete")
@@ -59,11 +60,11 @@ class Scraper:
 
 
 def scrape_once(port: int, tls: ssl.SSLContext | None = None) -> float:
-    """Scrape on a new connection and return the seconds from connecting to the last byte."""
-    began = time.perf_counter()
+    """Scrape on a new connection; return the seconds from connecting to the last byte."""
+    started = time.perf_counter()
     with Scraper(port, tls) as scraper:
         scraper.scrape()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def _content_length(head: bytes) -> int:
@@ -78,13 +79,13 @@ class StalledClients:
     """Clients that connect all at once, send the same few bytes, and read nothing."""
 
     def __init__(self, port: int, number: int, sent: bytes = b"") -> None:
-        """Connect. Clients that are not accepted in time stay, as they would outside."""
+        """Connect. Clients that are not accepted in time keep trying."""
         self.sockets: list[socket.socket] = []
         waiting = {}
         poll = select.poll()
         for _ in range(number):
             client = socket.socket()
-            client.setblocking(False)  # noqa: FBT003 (socket has it so)
+            client.setblocking(False)  # noqa: FBT003 (the interface of socket)
             client.connect_ex((HOST, port))
             self.sockets.append(client)
             waiting[client.fileno()] = client
@@ -96,13 +97,13 @@ class StalledClients:
                 with suppress(OSError):  # the server may have reset it
                     waiting.pop(descriptor).send(sent)
 
-    def drip(self) -> None:
+    def send_byte(self) -> None:
         """Send one more byte on each connection."""
         for client in self.sockets:
             with suppress(OSError):
                 client.send(b"x")
 
-    def still_open(self) -> int:
+    def count_open(self) -> int:
         """Count the connections that the server has not ended, without reading from them."""
         poll = select.poll()
         for client in self.sockets:

@@ -1,28 +1,26 @@
-"""One server in a process of its own: `python -m benchmarks.servers.serve SERVER PAGE TLS ADDRESS ...`.
+"""Runs one server in a process of its own: `python -m benchmarks.servers.serve SERVER PAGE TLS`.
 
-TLS is a folder, or `-` for plain HTTP.
+TLS is a folder with a certificate, or `-` for plain HTTP.
 """
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 from pathlib import Path
 
-from benchmarks.servers.contenders import CONTENDERS, Options
-from exporter.errors import StartupError
+from benchmarks.servers.candidates import CANDIDATES, Options
 
 DESCRIPTORS = 1024  # the usual soft limit, for example of systemd; a server may raise it up to the hard limit
 
 
-def main(name: str, page: str, tls: str, *addresses: str) -> None:
+def main(name: str, page: str, tls: str) -> None:
     """Serve until SIGTERM."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
-    try:
-        CONTENDERS[name](Options(page, addresses, None if tls == "-" else Path(tls)))
-    except StartupError as error:  # as the exporter's commands do
-        sys.exit(str(error))
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a million lines of log would be part of the cost
+    CANDIDATES[name](Options(page, None if tls == "-" else Path(tls)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time and CPU of a normal scrape, on a connection that is kept. The servers take turns in batches."""
+"""Time and CPU of a normal scrape on a persistent connection. Batches of scrapes alternate between the servers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from benchmarks.servers.candidates import CANDIDATES
 from benchmarks.servers.clients import Scraper, untrusting
-from benchmarks.servers.contenders import CONTENDERS
 from benchmarks.servers.process import running
-from benchmarks.servers.table import row_of
+from benchmarks.servers.rows import row_of
 
 if TYPE_CHECKING:
     import ssl
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.servers.process import Server
-    from benchmarks.servers.table import Row
+    from benchmarks.servers.rows import Row
 
 BATCHES = 6
 SCRAPES = {"small": 200, "large": 15}  # in a batch: enough CPU time to count in hundredths of a second
@@ -33,11 +33,11 @@ def rows(certificates: Path) -> Iterator[Row]:
 
 
 def _compare(page: str, encoding: str, certificates: Path | None) -> Iterator[Row]:
-    times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    costs: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    times: dict[str, list[float]] = {name: [] for name in CANDIDATES}
+    costs: dict[str, list[float]] = {name: [] for name in CANDIDATES}
     tls = untrusting() if certificates else None
     with ExitStack() as stack:
-        servers = [stack.enter_context(running(name, page=page, tls=certificates)) for name in CONTENDERS]
+        servers = [stack.enter_context(running(name, page=page, tls=certificates)) for name in CANDIDATES]
         for server in servers:
             _batch(server, encoding, 2, tls)  # warms up
         for _ in range(BATCHES):
@@ -45,9 +45,9 @@ def _compare(page: str, encoding: str, certificates: Path | None) -> Iterator[Ro
                 latencies, cost = _batch(server, encoding, SCRAPES[page], tls)
                 times[server.name] += latencies
                 costs[server.name].append(cost)
-    what = f"{page} page, {encoding}{', TLS' if tls else ''}"
-    yield row_of(f"{what}: time", times, "ms", 1000)
-    yield row_of(f"{what}: CPU", costs, "ms", 1000)
+    title = f"{page} page, {encoding}{', TLS' if tls else ''}"
+    yield row_of(f"{title}: time", times, "ms", 1000)
+    yield row_of(f"{title}: CPU", costs, "ms", 1000)
 
 
 def _batch(server: Server, encoding: str, number: int, tls: ssl.SSLContext | None) -> tuple[list[float], float]:
@@ -55,7 +55,7 @@ def _batch(server: Server, encoding: str, number: int, tls: ssl.SSLContext | Non
     before = server.cpu_seconds()
     with Scraper(server.port, tls, encoding) as scraper:
         for _ in range(number):
-            began = time.perf_counter()
+            started = time.perf_counter()
             scraper.scrape()
-            latencies.append(time.perf_counter() - began)
+            latencies.append(time.perf_counter() - started)
     return latencies, (server.cpu_seconds() - before) / number

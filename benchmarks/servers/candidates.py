@@ -1,14 +1,13 @@
-"""The servers that are compared. Each serves the same ASGI application until SIGTERM.
+"""The servers that are compared. Each serves the same ASGI application until SIGTERM, and prints its port.
 
-`ours` is the exporter's own server, configured as the exporter configures it. The other two have only settings of their
-own, chosen as close to the exporter's limits as their settings allow, and no code of ours.
+The exporter's own server has the configuration of the exporter. The other two have only settings of their own, which
+are as close to the exporter's limits as possible, and no code of the exporter.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import signal
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,27 +16,26 @@ import uvicorn
 
 from benchmarks.servers.exposition import SIZES, SyntheticExposition
 from exporter.web.application import AppServices, create_app
-from exporter.web.server.addresses import parse_address
 from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
 from exporter.web.web_config import WebConfigReloader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.types import ASGIApp
 
+HOST = "127.0.0.1"
 LIMITS = Limits()
 REQUEST_SECONDS = int(LIMITS.request)
-WEB_CONFIG = "web.yml"
+CERTIFICATE, KEY, WEB_CONFIG = "server.crt", "server.key", "web.yml"
 
 
 class Options(NamedTuple):
-    """What a server is asked to do. `tls` is a folder with `server.crt`, `server.key` and `web.yml`."""
+    """The page that a server serves, and for TLS the folder with the certificate, the key and the web config."""
 
     page: str
-    addresses: Sequence[str]
     tls: Path | None
 
 
@@ -47,22 +45,20 @@ def make_app(page: str) -> ASGIApp:
     return create_app(AppServices(SyntheticExposition(SIZES[page]), status_document, lambda: None, lambda: None))
 
 
-def announce(ports: Sequence[int]) -> None:
-    """Report the ports to the benchmark, which reads them from the standard output."""
-    print(json.dumps(list(ports)), flush=True)
+def report_port(port: int) -> None:
+    """Report the port to the benchmark, which reads it from the standard output."""
+    print(port, flush=True)
 
 
-def serve_ours(options: Options) -> None:
+def serve_exporter(options: Options) -> None:
     """Serve with the exporter's server."""
     web_config = WebConfigReloader(options.tls / WEB_CONFIG) if options.tls else None
     context = web_config.ssl_context if web_config else None
-    server = WebServer(make_app(options.page), options.addresses, ssl_context=context)
+    server = WebServer(make_app(options.page), [f"{HOST}:0"], ssl_context=context)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     server.start()
-    if web_config:
-        web_config.watch(server.renew_connections, lambda: None, lambda: None)
-    announce([port for _, port in server.addresses])
+    report_port(server.addresses[0][1])
     stopping.wait()
     server.stop()
 
@@ -70,11 +66,11 @@ def serve_ours(options: Options) -> None:
 def serve_hypercorn(options: Options) -> None:
     """Serve with hypercorn."""
     config = importlib.import_module("hypercorn.config").Config()
-    config.bind = options.addresses
+    config.bind = [f"{HOST}:0"]
     if options.tls:
-        config.certfile, config.keyfile = str(options.tls / "server.crt"), str(options.tls / "server.key")
-    # One setting is both the deadline for a request's head and the time that an idle connection is kept. The shorter
-    # of the two demands is chosen, because it is the one that protects.
+        config.certfile, config.keyfile = str(options.tls / CERTIFICATE), str(options.tls / KEY)
+    # One setting is both the deadline for the head of a request and the time for which an idle connection is kept. The
+    # exporter has a shorter limit for the first. It is chosen, because it protects against slow clients.
     config.keep_alive_timeout = REQUEST_SECONDS
     config.ssl_handshake_timeout = REQUEST_SECONDS
     config.backlog = 1024  # as the exporter's; 100 is the default
@@ -82,15 +78,14 @@ def serve_hypercorn(options: Options) -> None:
     config.graceful_timeout = 1
     config.include_server_header = False
     config.errorlog = None
-    # Its servers open their sockets inside `serve`, and only the log names the ports. A wrapper reads them.
+    # hypercorn opens its sockets inside `serve`, and only its log has the port. A wrapper reads it from the socket.
     open_sockets = config.create_sockets
 
     def create_sockets() -> Any:  # noqa: ANN401 (hypercorn is not installed where types are checked)
         sockets = open_sockets()
-        opened = sockets.secure_sockets + sockets.insecure_sockets
-        for listener in opened:
-            listener.listen()  # `serve` does it in a moment, and the ports are announced now
-        announce([listener.getsockname()[1] for listener in opened])
+        (listener,) = sockets.secure_sockets + sockets.insecure_sockets
+        listener.listen()  # `serve` does it later, but clients may connect as soon as the port is reported
+        report_port(listener.getsockname()[1])
         return sockets
 
     config.create_sockets = create_sockets
@@ -99,35 +94,34 @@ def serve_hypercorn(options: Options) -> None:
 
 
 def serve_uvicorn(options: Options) -> None:
-    """Serve with uvicorn and its h11 protocol."""
+    """Serve with uvicorn and its h11 protocol, on which the exporter's server is based."""
 
-    class AnnouncingServer(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 (uvicorn's)
+    class ReportingServer(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 (the interface of uvicorn)
             await super().startup(sockets)
-            announce([listener.getsockname()[1] for server in self.servers for listener in server.sockets])
+            report_port(self.servers[0].sockets[0].getsockname()[1])
 
-    (address,) = map(parse_address, options.addresses)  # uvicorn listens on one address
     config = uvicorn.Config(
         make_app(options.page),
-        host=address.host,
-        port=address.port,
+        host=HOST,
+        port=0,
         http="h11",
         ws="none",
         lifespan="off",
         access_log=False,
-        log_level="error",
+        log_level="critical",
         server_header=False,
         timeout_keep_alive=LIMITS.idle,
         timeout_graceful_shutdown=1,
-        ssl_certfile=options.tls / "server.crt" if options.tls else None,
-        ssl_keyfile=options.tls / "server.key" if options.tls else None,
+        ssl_certfile=options.tls / CERTIFICATE if options.tls else None,
+        ssl_keyfile=options.tls / KEY if options.tls else None,
     )
-    AnnouncingServer(config).run()
+    ReportingServer(config).run()
 
 
-CONTENDERS: dict[str, Callable[[Options], None]] = {
-    "ours": serve_ours,
+CANDIDATES: dict[str, Callable[[Options], None]] = {
+    "exporter": serve_exporter,
     "hypercorn": serve_hypercorn,
-    "uvicorn alone": serve_uvicorn,
+    "uvicorn": serve_uvicorn,
 }
-OURS, HYPERCORN, UVICORN = CONTENDERS
+EXPORTER, HYPERCORN, UVICORN = CANDIDATES
