@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from exporter.domain.history import CountingPolicy
+from exporter.domain.units import MINUTE
 from exporter.metrics import SourceFamilies
 from exporter.status import AssessmentSettings
 
 if TYPE_CHECKING:
     from exporter.config import Config, PollingConfig, TargetConfig
 
-STALE_AFTER = 1800.0  # seconds, as in the alert QBusinessDataStale; or two polls, if those are further apart
+STALE_AFTER = 30 * MINUTE  # as in the alert QBusinessDataStale; or two polls, if those are further apart
 
 
 @dataclass(frozen=True, slots=True)

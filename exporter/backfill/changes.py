@@ -6,6 +6,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.backfill.families import ABSENT, FROM_SCHEDULE
+from exporter.domain.units import TIME_ROUNDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.metrics import SourceFamilies
-
-ROUNDING = 0.001  # seconds: this close to a change, rounding decides whether it is visible
 
 
 class FamilyChange(NamedTuple):
@@ -55,7 +54,7 @@ class ChangeCollector:
         # A change may fall on the time itself, and rounding then decides whether the part has changed yet. So a change
         # within the rounding error is looked for before this time, and the part is collected again one step later.
         now = self._times[index]
-        change = self._families.next_change(snapshot, now - ROUNDING, part)
-        if change is not None and change <= now + ROUNDING:
+        change = self._families.next_change(snapshot, now - TIME_ROUNDING, part)
+        if change is not None and change <= now + TIME_ROUNDING:
             return index + 1
         return len(self._times) if change is None else bisect_left(self._times, change)

@@ -20,6 +20,7 @@ from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
 from exporter.domain.history import CountingPolicy
 from exporter.domain.merged_job import recency_key
+from exporter.domain.units import HOUR
 from exporter.errors import ProviderError
 from exporter.metrics import SourceFamilies
 from exporter.metrics.telemetry import Telemetry
@@ -41,7 +42,7 @@ MAX_PAGES = 20_000  # of jobs of one data source: enough for a job every quarter
 PROMETHEUS_LOOKBACK = 300.0  # seconds: Prometheus uses a sample for this long where no other follows
 CLOCK_TOLERANCE = 5.0  # seconds between AWS's clock and the host's
 # Prometheus keeps the last three hours in memory. After a restart, it drops those older than its newest block.
-PROMETHEUS_HEAD = 3 * 3600.0  # seconds
+PROMETHEUS_HEAD = 3 * HOUR
 
 _PROGRESS_BAR: Any = {"disable": None, "leave": False}  # None: only where stderr is a terminal
 

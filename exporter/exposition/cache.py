@@ -28,6 +28,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
+from exporter.domain.units import TIME_ROUNDING
 from exporter.exposition.chunks import RenderedChunks
 from exporter.exposition.formats import FORMATS, render_families
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from exporter.exposition.gzip import CompressedBlock
     from exporter.runtime import Clock, ServiceClock
 
-_ROUNDING = 0.001  # seconds: this long after a change, rounding can no longer hide it
 _CLOCK_TOLERANCE = 5.0  # seconds: the offset of the service's clock is known to a second or two
 
 T = TypeVar("T")
@@ -153,7 +153,7 @@ class ExpositionCache(Generic[T]):
         for entry in entries:
             for number, part in enumerate(entry.parts):
                 if part.expires_at < deadline and part.successor is None:
-                    moment = part.expires_at + _ROUNDING
+                    moment = part.expires_at + TIME_ROUNDING
                     part.successor = _render(part.inputs, entry.snapshot, part.clock_offset, moment, number)
                     yield
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+from exporter.domain.units import DAY, HOUR, MINUTE
+
+_UNITS = ((int(DAY), "d"), (int(HOUR), "h"), (int(MINUTE), "min"), (1, "s"))
 
 
 def format_duration(seconds: float) -> str:

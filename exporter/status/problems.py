@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import SyncJobStatus
-from exporter.domain.units import DAY
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.status.formatting import format_duration, format_time, percentage
 from exporter.status.ratios import deleted_ratio, failed_ratio
 from exporter.status.timing import age_of, average_duration, missed_firing, running_for
@@ -26,9 +26,9 @@ NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
 
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3
-HALF_HOUR = 1800.0
+HALF_HOUR = 30 * MINUTE
 SLOW_FACTOR = 3  # a sync is slow when it takes longer than this many times the average,
-MIN_SLOW_SECONDS = 3600.0  # and longer than this
+MIN_SLOW_SECONDS = HOUR  # and longer than this
 MIN_BULK_DELETION = 100  # documents
 MAX_DELETED_RATIO = 0.2
 
