@@ -28,8 +28,8 @@ _FOREIGN = ("process_", "python_")
 def metrics_page() -> str:
     """Return the text of docs/metrics.md, the reference of every metric."""
     telemetry = Telemetry()
-    telemetry.add_target("", lambda: 0.0, lambda: 0, lambda: 0.0)
-    telemetry.set_target_up("", Location("", ""), up=True)
+    telemetry.add_target("", lambda: 0.0, lambda: 0, lambda: 0, lambda: 0.0)
+    telemetry.set_target_info("", "", Location("", ""))
     telemetry.set_discovery("", lambda: True, 0.0)
     telemetry.count_request("", "", "", 0.0)
     own = (metric for metric in telemetry.registry.collect() if not metric.name.startswith(_FOREIGN))

@@ -140,7 +140,7 @@ class InvariantChecker:
             name = target["name"]
             named = {source["data_source_id"] for source in target.get("data_sources", ())}
             discovery = () if named & self._state.removed_sources else ("qbusiness_exporter_discovery_success",)
-            for family in ("qbusiness_target_up", *discovery):
+            for family in ("qbusiness_exporter_target_up", *discovery):
                 assert page.value(family, target=name) == 1, f"{family} of {name} is not 1 at the end"
             lag = page.value("qbusiness_exporter_poll_lag_seconds", target=name) or 0.0
             assert lag < 120, f"the polls of {name} are {lag:.0f} s late at the end"

@@ -6,19 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exporter.metrics.telemetry import Telemetry
-    from exporter.target.location import TargetLocation
 
 
 class Reachability:
     """The outcome of the target's last request; None before the first."""
 
-    def __init__(
-        self, target: str, telemetry: Telemetry, location: TargetLocation, before: Reachability | None
-    ) -> None:
+    def __init__(self, target: str, telemetry: Telemetry, before: Reachability | None) -> None:
         """Continue with the reachability `before`, if this target replaces another."""
         self._target = target
         self._telemetry = telemetry
-        self._location = location
         self.is_up: bool | None = before.is_up if before else None
         self.last_error = ""
 
@@ -31,9 +27,8 @@ class Reachability:
         self._update(is_up=False, error=error)
 
     def publish(self) -> None:
-        """Set the gauge of the target, once its location and the outcome of a request are known."""
-        if self._location.current and self.is_up is not None:
-            self._telemetry.set_target_up(self._target, self._location.current, up=self.is_up)
+        """Set the gauge of the target; it is 0 until the outcome of a request is known."""
+        self._telemetry.set_target_up(self._target, up=bool(self.is_up))
 
     def _update(self, *, is_up: bool, error: str) -> None:
         self.last_error = error

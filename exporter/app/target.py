@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.providers.registry import SERVICE
 from exporter.status import TargetHealth
 from exporter.target.source_log import source_fields
 
@@ -71,9 +72,16 @@ class Target:
                 logger.info("data source added", **source_fields(source))
             self.admission.admit(source, None, saved.get(source.id))
         self.reconciler.resume(self.replaces.reconciler if self.replaces else None)
-        workers, rate = self.workers, self.rate_limiter.allowed_rate
-        self.services.telemetry.add_target(self.name, workers.lag, workers.watched, rate)
+        workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate
+        self.services.telemetry.add_target(self.name, workers.lag, workers.watched, discovered, rate)
+        self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
+        self.reachability.publish()
         self.replaces = None
+
+    def publish_location(self) -> None:
+        """Publish a changed account in the target's own series and in those of its data sources."""
+        self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
+        self.sources.republish_all()
 
     def start(self) -> None:
         """Start polling and discovery."""

@@ -28,8 +28,6 @@ from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from exporter.app.dependencies import SharedServices
     from exporter.app.settings import TargetSettings
     from exporter.config import PollingConfig, TargetConfig
@@ -47,7 +45,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     host, random = overrides.host, overrides.random
     name, region = target_name(config), target_region(config)
     location = TargetLocation(name, region, services.store)
-    reachability = Reachability(name, services.telemetry, location, replaces.reachability if replaces else None)
+    reachability = Reachability(name, services.telemetry, replaces.reachability if replaces else None)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
     requests = RequestRecorder(name, limiter, services.telemetry, passes, reachability, heartbeat)
@@ -83,8 +81,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     tags = TagCache(provider, host, interval, polling.requests_per_second)
     reconciler = Reconciler(context, admission, Scope(filters, named), tags)
     discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping)
-    location.changed = lambda: _publish_location(reachability.publish, sources.republish_all)
-    return Target(
+    target = Target(
         name=name,
         settings=settings,
         services=services,
@@ -101,6 +98,8 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         discovery_loop=DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping),
         replaces=replaces,
     )
+    location.changed = target.publish_location
+    return target
 
 
 def _max_request_seconds(of_attempts: float, polling: PollingConfig) -> float:
@@ -115,11 +114,6 @@ def _log_pass(passes: PassLog, workers: PollWorkers, sources: WatchedSources, li
         lag_seconds=round(workers.lag(), 3),
         requests_per_second_allowed=round(limiter.allowed_rate(), 3),
     )
-
-
-def _publish_location(*publish: Callable[[], None]) -> None:
-    for each in publish:
-        each()
 
 
 def _named_sources(config: TargetConfig, target: str) -> tuple[DataSource, ...]:

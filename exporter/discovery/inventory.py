@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.domain.model import Location
 from exporter.domain.snapshots import IndexSnapshot
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Inventory:
         self.published.add(index)
         if self._observer.stopping:
             return
-        location = self._context.location.current or Location("", self._context.location.region)
+        location = self._context.location.labels
         self._context.publisher.publish_index(IndexSnapshot(index, application, name, facts, location))
 
     def remove_indexes(self, removed: set[IndexId]) -> None:

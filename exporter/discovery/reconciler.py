@@ -61,6 +61,9 @@ class Reconciler:
         self._selector = SourceSelector(scope.filters, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.index for source in self._named))
         self._has_reached_aws = False
+        self._listed = 0  # data sources in the listings of the run in progress
+        self._discovered = 0  # and of the last complete run
+        self._is_empty = False
 
     def resume(self, before: Reconciler | None = None) -> None:
         """Continue with the sources that were saved and that the filters still match, without a request to AWS.
@@ -70,6 +73,7 @@ class Reconciler:
         if before:
             self._inventory.published |= before.published()
             self.tags.adopt(before.tags)
+            self._discovered, self._is_empty = before.discovered(), before.is_empty
         since = self._context.store.watched_since(self._context.target)
         if since is None:
             return
@@ -84,9 +88,18 @@ class Reconciler:
         """Return the published indexes."""
         return set(self._inventory.published)
 
+    def discovered(self) -> int:
+        """Return the number of data sources that the last complete run listed, before filters on data sources."""
+        return self._discovered
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the last complete run has left the target without data sources."""
+        return self._is_empty
+
     def reconcile(self) -> RunResult:
         """Run once."""
-        before, reached_aws = set(self._inventory.sources), False
+        before, reached_aws, self._listed = set(self._inventory.sources), False, 0
         self._failures.start_run()
         with self._failures.isolate_run():
             for found in self._crawler.crawl():
@@ -100,7 +113,11 @@ class Reconciler:
         if reached_aws and not self._has_reached_aws:
             self._log_unmatched_filters()
         self._has_reached_aws |= reached_aws
-        return RunResult(not self._failures.failed and not self._observer.stopping, reached_aws)
+        is_complete = not self._failures.failed and not self._observer.stopping
+        if is_complete:
+            self._discovered = self._listed
+            self._log_emptiness()
+        return RunResult(is_complete, reached_aws)
 
     def _reconcile_found(self, found: Applications | Indexes | IndexContents) -> None:
         match found:
@@ -134,6 +151,7 @@ class Reconciler:
             if source.id.index == contents.id:
                 self._observer.describe(source, name, self._selector.describe_named(contents, source.id))
         if contents.listing is not None:
+            self._listed += len(contents.listing.items)
             selected = self._selector.select(contents)
             for identifier, description in selected.items():
                 if description is not None:
@@ -180,6 +198,20 @@ class Reconciler:
                 log.info("data source found", **source_fields(source))
         elif added:
             log.info("data sources found", count=len(added))
+
+    def _log_emptiness(self) -> None:
+        """Log a warning when the target has become empty: nothing fails, and nothing is monitored."""
+        was_empty, self._is_empty = self._is_empty, not self._inventory.sources and not self._named
+        if self._is_empty and not was_empty:
+            location = self._context.location.labels
+            logger.warning(
+                "no data sources to watch",
+                target=self._context.target,
+                account=location.account or "unknown",
+                region=location.region,
+                filters=self._selector.filters(),
+                listed=self._discovered,
+            )
 
     def _log_unmatched_filters(self) -> None:
         for name in self._selector.unmatched_filters(self._crawler.matched):

@@ -83,6 +83,10 @@ class SourceSelector:
             return listed
         return replace(listed, tags=self._filters.used_tags(self._request_tags(contents, source, listed) or {}))
 
+    def filters(self) -> list[str]:
+        """Return the names of the filters."""
+        return sorted(self._filters.names) if self._filters else []
+
     def unmatched_filters(self, matched_by_crawler: set[str]) -> list[str]:
         """Return the filters that have matched nothing so far, neither here nor in the crawler."""
         return sorted(set(self._filters.names) - self._matched - matched_by_crawler) if self._filters else []

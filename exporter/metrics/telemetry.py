@@ -40,9 +40,14 @@ class Telemetry:
             PlatformCollector(registry=self.registry)
             GCCollector(registry=self.registry)
         self._target_up = self._gauge(
-            "qbusiness_target_up",
-            "1 if AWS responded to the last request to the target and authorized it, else 0.",
-            ("target", "aws_account_id", "aws_region"),
+            "qbusiness_exporter_target_up",
+            "1 if AWS responded to the last request to the target and authorized it, else 0, also before the first.",
+            ("target",),
+        )
+        self._target_info = self._gauge(
+            "qbusiness_exporter_target_info",
+            "Always 1; service, account and region of the target. The account is empty until it is known.",
+            ("target", "service", "aws_account_id", "aws_region"),
         )
         self._requests = Counter(
             "qbusiness_exporter_api_requests",
@@ -80,6 +85,11 @@ class Telemetry:
             ("target",),
         )
         self._sources = self._gauge("qbusiness_exporter_data_sources", "Data sources watched.", ("target",))
+        self._discovered = self._gauge(
+            "qbusiness_exporter_discovered_data_sources",
+            "Data sources in the listings of the last complete discovery run, before filters on data sources.",
+            ("target",),
+        )
         self._discovery_success = self._gauge(
             "qbusiness_exporter_discovery_success",
             "1 if the last discovery run of the target succeeded in every part, 0 if data sources may be missing.",
@@ -92,13 +102,15 @@ class Telemetry:
         )
         self._target_gauges = (
             self._target_up,
+            self._target_info,
             self._lag,
             self._rate_limit,
             self._sources,
+            self._discovered,
             self._discovery_success,
             self._discovery_time,
         )
-        self._locations: dict[str, Location] = {}
+        self._target_info_labels: dict[str, tuple[str, ...]] = {}
         self._state_write_failures = Counter(
             "qbusiness_exporter_state_write_failures",
             "Failed writes of the state file. Values are kept in memory until a write succeeds.",
@@ -121,19 +133,26 @@ class Telemetry:
         ).labels(__version__, revision, platform.python_version()).set(1)
 
     def add_target(
-        self, target: str, lag: Callable[[], float], sources: Callable[[], int], rate_limit: Callable[[], float]
+        self,
+        target: str,
+        lag: Callable[[], float],
+        sources: Callable[[], int],
+        discovered: Callable[[], int],
+        rate_limit: Callable[[], float],
     ) -> None:
-        """Start a target's counters at 0, and call the functions at each scrape."""
+        """Start a target's counters and its `up` at 0, and call the functions at each scrape."""
+        self._target_up.labels(target)
         self._polls.labels(target)
         for reason in Reason:
             self._poll_failures.labels(target, reason)
         self._lag.labels(target).set_function(lag)
         self._sources.labels(target).set_function(sources)
+        self._discovered.labels(target).set_function(discovered)
         self._rate_limit.labels(target).set_function(rate_limit)
 
     def remove_target(self, target: str) -> None:
         """Remove all series of a target."""
-        self._locations.pop(target, None)
+        self._target_info_labels.pop(target, None)
         for metric in (*self._target_gauges, self._requests, self._polls, self._poll_failures):
             metric.remove_by_labels({"target": target})
 
@@ -142,13 +161,18 @@ class Telemetry:
         self._requests.labels(target, operation, code).inc()
         self._request_seconds.labels(operation).observe(seconds)
 
-    def set_target_up(self, target: str, location: Location, *, up: bool) -> None:
+    def set_target_up(self, target: str, *, up: bool) -> None:
         """Set whether AWS responded to the last request to a target and authorized it."""
-        before = self._locations.get(target, location)
-        if before != location:
-            self._target_up.remove(target, before.account, before.region)
-        self._locations[target] = location
-        self._target_up.labels(target, location.account, location.region).set(up)
+        self._target_up.labels(target).set(up)
+
+    def set_target_info(self, target: str, service: str, location: Location) -> None:
+        """Set the service and the location of a target, in place of the previous ones."""
+        labels = (target, service, location.account, location.region)
+        before = self._target_info_labels.get(target, labels)
+        if before != labels:
+            self._target_info.remove(*before)
+        self._target_info_labels[target] = labels
+        self._target_info.labels(*labels).set(1)
 
     def set_discovery(self, target: str, succeeded: Callable[[], bool], time: float | None) -> None:
         """Set the result of a discovery run; `time` is None if a part of it failed."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_MANAGED_POLICY",
     "PAGE_SIZE",
+    "SERVICE",
     "ArnScope",
     "Permission",
     "assume_role_statement",
@@ -28,6 +29,8 @@ __all__ = [
     "policy_statements",
     "required_permissions",
 ]
+
+SERVICE = "qbusiness"
 
 
 def make_provider(client: AwsClient, max_pages: int = MAX_PAGES) -> Provider:

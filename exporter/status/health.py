@@ -52,6 +52,11 @@ class TargetHealth:
                 "its data sources keep their last known values."
             )
             yield Problem("QBusinessTargetDown", Severity.CRITICAL, text)
+        if self.is_up and self.discovery_succeeded and self.data_sources == 0:
+            text = (
+                f"Target {self.name} has no data sources: nothing is monitored. Check its account, region and filters."
+            )
+            yield Problem("QBusinessNoDataSources", Severity.WARNING, text)
         if self.stalled:
             text = f"Target {self.name}: {self.stalled}. Its data sources keep their last known values."
             yield Problem(None, Severity.CRITICAL, text)

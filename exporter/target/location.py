@@ -38,6 +38,11 @@ class TargetLocation:
         """Called after the location has changed."""
 
     @property
+    def labels(self) -> Location:
+        """The location for labels: with an empty account while it is not known."""
+        return self.current or Location("", self.region)
+
+    @property
     def account(self) -> str | None:
         """The account of the target; None if it is not known."""
         return (self.current.account or None) if self.current else None

@@ -98,8 +98,10 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
             "qbusiness_exporter_discovery_success": [0, 1, 0],
             "qbusiness_exporter_data_sources": [200 - denied_sources, 200, 0],
         }
-        assert scrape.value("qbusiness_target_up", target="account-2", aws_account_id=ACCOUNTS[1]) == 1
-        assert scrape.value("qbusiness_target_up", target="account-3", aws_account_id=ACCOUNTS[2]) == 0
+        assert scrape.value("qbusiness_exporter_target_up", target="account-2") == 1
+        assert scrape.value("qbusiness_exporter_target_info", target="account-2", aws_account_id=ACCOUNTS[1]) == 1
+        assert scrape.value("qbusiness_exporter_target_up", target="account-3") == 0
+        assert scrape.value("qbusiness_exporter_target_info", target="account-3", aws_account_id=ACCOUNTS[2]) == 1
         # Further runs and polls request no description again, and log nothing again.
         runs = len(services[1].logged("ListApplications"))
         descriptions = [len(service.logged("GetDataSource")) for service in services]
@@ -213,9 +215,9 @@ def test_an_unreachable_target_does_not_affect_others(tmp_path: Path) -> None:
         with serve(tmp_path, config(":memory:", target(service), unreachable, timeout="500ms")) as program:
             eventually(lambda: polled(program) == 1)
             program.until_ready()
-            eventually(lambda: program.scrape().value("qbusiness_target_up", target="unreachable") == 0)
+            eventually(lambda: program.scrape().value("qbusiness_exporter_target_up", target="unreachable") == 0)
             scrape = program.scrape()
-            assert scrape.value("qbusiness_target_up", target="test") == 1
+            assert scrape.value("qbusiness_exporter_target_up", target="test") == 1
             assert scrape.value("qbusiness_exporter_discovery_success", target="unreachable") == 0
             assert len(program.log_lines("target=unreachable", "level=warn")) == 1
 

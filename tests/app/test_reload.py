@@ -144,13 +144,17 @@ def test_a_reload_adds_and_removes_targets(service: SimulatedQBusiness, tmp_path
         both = {**config, "targets": [*config["targets"], more]}
         with serve(tmp_path, both) as program:
             program.until_ready()
-            assert program.scrape().value("qbusiness_target_up") == 2
+            assert program.scrape().value("qbusiness_exporter_target_up") == 2
             assert program.scrape().value("qbusiness_index_documents", index="faq") is not None
             reload(program, config)
             scrape = program.scrape()
             assert scrape.value("qbusiness_poll_success") == 3
             assert scrape.value("qbusiness_index_documents", index="faq") is None
-            for name in ("qbusiness_target_up", "qbusiness_exporter_polls_total", "qbusiness_exporter_data_sources"):
+            for name in (
+                "qbusiness_exporter_target_up",
+                "qbusiness_exporter_polls_total",
+                "qbusiness_exporter_data_sources",
+            ):
                 assert scrape.value(name, target="emea") is None
                 assert scrape.value(name, target="test") is not None
             requests_before = len(second.requests)

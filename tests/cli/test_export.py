@@ -83,7 +83,7 @@ def test_the_metrics_of_one_pass_are_printed(service: SimulatedQBusiness, tmp_pa
     assert samples(done.stdout, "qbusiness_poll_success") == [1.0, 1.0]
     assert samples(done.stdout, "qbusiness_last_completed_sync_status", status="SUCCEEDED") == [1.0, 1.0]
     assert samples(done.stdout, "qbusiness_index_documents") == [992.0]
-    assert samples(done.stdout, "qbusiness_target_up") == [1.0]
+    assert samples(done.stdout, "qbusiness_exporter_target_up") == [1.0]
     assert samples(done.stdout, "qbusiness_exporter_data_sources") == [2.0]
     assert not any(line.startswith(("process_", "python_")) for line in done.stdout.splitlines())
     checked = subprocess.run(["promtool", "check", "metrics"], input=done.stdout, text=True, check=False)

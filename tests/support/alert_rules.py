@@ -26,6 +26,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 RUNBOOK_URL = f"{REPOSITORY}/blob/main/docs/runbooks/"
 PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
+TARGET_LABELS = ("target", "aws_account_id", "aws_region")
 PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # added by the scrape, or by external_labels
 _ROW = re.compile(r"\| `(\w+)` \| (\w+) \| (.*?) \|")
 _HISTOGRAM = ("_bucket", "_sum", "_count")
@@ -146,7 +147,8 @@ def _section_labels(section: str) -> set[str]:
 
 
 def _recorded_labels(rule: Rule) -> set[str]:
-    return set(INDEX_LABELS if rule.name.startswith("index:") else SOURCE_LABELS)
+    level = rule.name.partition(":")[0]
+    return set({"index": INDEX_LABELS, "instance_target": TARGET_LABELS}.get(level, SOURCE_LABELS))
 
 
 def _names_by_label(selector: VectorSelector) -> list[str]:

@@ -30,7 +30,7 @@ def dashboard() -> Dashboard:
     variables = [
         base.query_variable("job", "Job", f"label_values({build}, job)"),
         base.query_variable("instance", "Instance", f'label_values({build}{{job=~"$job"}}, instance)'),
-        base.query_variable("target", "Target", "label_values(qbusiness_target_up{" + SELECTED + "}, target)"),
+        base.query_variable("target", "Target", "label_values(qbusiness_exporter_target_up{" + SELECTED + "}, target)"),
     ]
     board = base.new_dashboard(EXPORTER, description, variables)
     for stat in _stats():
@@ -57,10 +57,10 @@ def _stats() -> Iterator[Stat]:
         "not scraped",
         thresholds=red,
     )
-    targets = f"max by (target) ({_last('qbusiness_target_up')})"
+    targets = f"max by (target) ({_last('qbusiness_exporter_target_up')})"
     yield panels.stat_panel(
         "Targets down",
-        "Targets whose last request failed or was denied on every replica, from qbusiness_target_up.",
+        "Targets whose last request failed or was denied on every replica, from qbusiness_exporter_target_up.",
         panels.instant_query(count_zeros(targets)),
         thresholds=red,
     )
@@ -153,7 +153,7 @@ def _replicas() -> Table:
 
 def _targets() -> Table:
     discovered = _last("qbusiness_exporter_last_successful_discovery_timestamp_seconds")
-    location = "target, aws_account_id, aws_region"
+    up = f"{_last('qbusiness_exporter_target_up')} * on (job, instance, target) {_located()}"
     return table_panel(
         "Targets",
         "Each target (an account and region): whether AWS accepted the last request, the number of watched data "
@@ -161,7 +161,7 @@ def _targets() -> Table:
         "empty if discovery is disabled.",
         TableContent(
             {
-                "up": f"max by ({location}) ({_last('qbusiness_target_up')})",
+                "up": f"max by (target, aws_account_id, aws_region) ({up})",
                 "sources": f"max by (target) ({_last('qbusiness_exporter_data_sources')})",
                 "found": f"1000 * max by (target) ({discovered})",
                 "limit": f"min by (target) ({_last('qbusiness_exporter_api_request_rate_limit')})",
@@ -180,3 +180,9 @@ def _targets() -> Table:
         height=6,
         width=12,
     )
+
+
+def _located() -> str:
+    """Return the right side of a match that adds the account and the region of a target; one series for each."""
+    info = _last("qbusiness_exporter_target_info")
+    return f"group_left (aws_account_id, aws_region) topk by (job, instance, target) (1, {info})"

@@ -90,7 +90,7 @@ def test_a_role_is_assumed_in_the_image(run_container: RunContainer, tmp_path: P
         options = (mount_config(tmp_path, config), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
         with run_container("serve", options=options) as container:
             container.until_ready()
-            assert container.scrape().value("qbusiness_target_up", aws_account_id="111122223333") == 1
+            assert container.scrape().value("qbusiness_exporter_target_info", aws_account_id="111122223333") == 1
 
 
 @pytest.mark.parametrize("service", ["sso", "sso-oidc", "signin", "sts", "qbusiness"])

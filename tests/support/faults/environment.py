@@ -194,8 +194,9 @@ class Environment:
             "data sources were not polled": all(int(polled) <= at for at in polls.values()),
             "discovery fails": page.total("qbusiness_exporter_discovery_success") == 1,
             "discovery did not run": discovered_at >= int(discovered),
-            "the target is down": page.total("qbusiness_target_up") == 1,
-            "the account id is unknown": page.total("qbusiness_target_up", 'aws_account_id="111122223333"') == 1,
+            "the target is down": page.total("qbusiness_exporter_target_up") == 1,
+            "the account id is unknown": page.total("qbusiness_exporter_target_info", 'aws_account_id="111122223333"')
+            == 1,
             "data sources have no description": page.total("qbusiness_data_source_info") == len(self.sources),
             "indexes are missing": len(page.select("qbusiness_index_info")) == self._watched_indexes,
         }
