@@ -50,9 +50,9 @@ _CONNECTION = """\
 ## Connection and credentials
 
 These faults affect every operation and all data sources, for 15 minutes and for one hour. Each of them sets
-`qbusiness_poll_success`, `qbusiness_exporter_target_up` and `qbusiness_exporter_discovery_success` to 0. No other series of data
-sources and indexes changes. After the fault ends, polls succeed within 15 minutes, and discovery succeeds with its next
-run.
+`qbusiness_poll_success`, `qbusiness_exporter_target_up` and `qbusiness_exporter_discovery_success` to 0. No other
+series of data sources and indexes changes. After the fault ends, polls succeed within 15 minutes, and discovery
+succeeds with its next run.
 """
 
 

@@ -238,12 +238,33 @@ def test_a_named_source_has_its_configured_name_and_labels(tmp_path: Path) -> No
             assert scrape.value("qbusiness_data_source_schedule_valid") == 1
 
 
-def test_an_empty_account_is_ready(tmp_path: Path) -> None:
-    """The metrics report a successful discovery of no data source."""
+def test_an_empty_account_is_ready_and_reported(tmp_path: Path) -> None:
+    """Discovery succeeds, and the log, the metrics and the status page report that nothing is monitored."""
     with SimulatedQBusiness(Fleet([])) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         program.until_ready()
-        assert program.scrape().value("qbusiness_exporter_data_sources") == 0
-        assert program.scrape().value("qbusiness_exporter_discovery_success") == 1
+        scrape = program.scrape()
+        assert scrape.value("qbusiness_exporter_data_sources") == 0
+        assert scrape.value("qbusiness_exporter_discovered_data_sources") == 0
+        assert scrape.value("qbusiness_exporter_discovery_success") == 1
+        assert scrape.value("qbusiness_exporter_target_up") == 1
+        (line,) = program.log_lines("no data sources to watch")
+        assert "account=111122223333" in line
+        assert "region=us-east-1" in line
+        assert "Target test has no data sources: nothing is monitored." in program.get("/")[1]
+
+
+def test_a_target_is_down_from_the_first_scrape_until_a_request_succeeds(tmp_path: Path) -> None:
+    """Its series do not appear or change their labels later, so an alert on them can fire."""
+    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
+        hang = service.faults.add("hang")
+        with serve(tmp_path, config(":memory:", target(service), timeout="60s")) as program:
+            scrape = program.scrape()
+            assert scrape.value("qbusiness_exporter_target_up", target="test") == 0
+            assert scrape.value("qbusiness_exporter_target_info", aws_region="us-east-1", service="qbusiness") == 1
+            service.faults.remove(hang)
+            service.drop_connections()
+            eventually(lambda: program.scrape().value("qbusiness_exporter_target_up", target="test") == 1)
+            assert program.scrape().value("qbusiness_exporter_target_info", target="test") == 1
 
 
 def test_the_program_runs_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,41 @@ def test_a_run_finds_all_sources_with_their_listed_properties(discovery: Simulat
     assert discovery.operations() == first
 
 
+def test_filters_that_exclude_every_source_are_a_warning_once() -> None:
+    """It names the account, the region and the filters, and is repeated after the target had sources again."""
+    discovery = SimulatedDiscovery(discovery={"include": [{"data_source": "absent*"}]})
+    with discovery.service, capture_logs() as logs:
+        assert discovery.run() == discovery.run() == COMPLETE
+        warnings = [line for line in logs if line["event"] == "no data sources to watch"]
+        assert warnings == [
+            {
+                "event": "no data sources to watch",
+                "log_level": "warning",
+                "target": "production",
+                "account": "unknown",
+                "region": "us-east-1",
+                "filters": ["include[0] data_source: absent*"],
+                "listed": 17,
+            }
+        ]
+        index = discovery.fleet.applications[1].indexes[0]
+        index.data_sources.append(SimulatedDataSource("absent-no-more"))
+        discovery.run()
+        assert discovery.names == {"absent-no-more"}
+        index.data_sources.pop()
+        discovery.run()
+    assert len([line for line in logs if line["event"] == "no data sources to watch"]) == 2
+    assert discovery.reconciler.discovered() == 17
+
+
+def test_a_partial_run_keeps_the_number_of_discovered_sources(discovery: SimulatedDiscovery) -> None:
+    """Only a complete run knows how many there are."""
+    discovery.run()
+    discovery.service.faults.add("denied", operation="ListDataSources")
+    assert discovery.run() == PARTIAL
+    assert discovery.reconciler.discovered() == 17
+
+
 def test_a_source_is_removed_when_it_is_no_longer_listed(discovery: SimulatedDiscovery) -> None:
     """An index that is no longer listed is removed with its sources, and an application with its indexes."""
     discovery.run()

@@ -332,6 +332,7 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
         lag=301.0,
         discovery_succeeded=False,
         data_sources=5,
+        polled=0,
     )
     fixture.health = replace(HEALTH, targets=(target,), state_is_written=False, config_is_current=False)
     document = fixture.status.document(Query())
@@ -347,6 +348,11 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
     assert "production" in problems[0]["text"]
     assert "AccessDeniedException" in problems[0]["text"]
     assert document["summary"]["unsettled"] == 5
+    empty = replace(TARGET, is_up=True, discovery_succeeded=True, data_sources=0)
+    fixture.health = replace(HEALTH, targets=(empty,))
+    (problem,) = fixture.status.document(Query())["exporter"]["problems"]
+    assert (problem["alert"], problem["severity"]) == ("QBusinessNoDataSources", "warning")
+    assert {problem["alert"]: problem["severity"]}.items() <= shipped_alerts().items()
     fixture.health = replace(HEALTH, targets=(replace(target, stalled="polling has stalled"),))
     assert {"alert": None, "severity": "critical"}.items() <= fixture.status.document(Query())["exporter"]["problems"][
         1
