@@ -1,4 +1,4 @@
-"""How far a poll reads: right under any order and either meaning of the filter, and one request when all is quiet."""
+"""How far one poll reads: correct under every order and filter, and one request if nothing changed."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 DAY = 24 * HOUR
 ORDERS = ("newest", "oldest", "shuffled")
-READINGS = ("start", "overlap")
+FILTERS = ("start", "overlap")
 
 
 @dataclass
 class Listing:
-    """A service's list of jobs, with the order and the meaning of startTime that it happens to have."""
+    """The sync jobs of a service, in one order and with one meaning of the `startTime` filter."""
 
     jobs: list[SyncJob]
     order: str = "newest"
-    reading: str = "start"
+    time_filter: str = "start"
     now: float = NOON
     unreadable: frozenset[str] = frozenset()
-    asked: list[dict[str, object]] = field(default_factory=list)
+    requests: list[dict[str, object]] = field(default_factory=list)
 
     def __call__(self, *, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
-        """Yield pages of ten, each counted when it is fetched."""
+        """Yield pages of ten, and record each of them as a request."""
         found = [job for job in self._ordered() if self._matches(job, since, status)]
         for at in range(0, max(1, len(found)), 10):
-            self.asked.append({"since": since, "status": status})
+            self.requests.append({"since": since, "status": status})
             page = found[at : at + 10]
             jobs = tuple(job for job in page if job.execution_id not in self.unreadable)
             yield JobPage(jobs, self.now, has_more=at + 10 < len(found), is_complete=len(jobs) == len(page))
@@ -49,7 +49,7 @@ class Listing:
         if self.order == "shuffled":
             return sorted(self.jobs, key=lambda job: zlib.crc32(job.execution_id.encode()))
         found = sorted(self.jobs, key=lambda job: job.started, reverse=self.order == "newest")
-        if self.order == "turned":  # the oldest page first, and the newest first on each
+        if self.order == "page-sorted":  # the oldest page first, the newest job first on each
             return [job for at in range(0, len(found), 10) for job in reversed(found[at : at + 10])]
         return found
 
@@ -58,7 +58,7 @@ class Listing:
             return False
         if since is None:
             return True
-        if self.reading == "start":
+        if self.time_filter == "start":
             return job.started >= since
         return not job.is_terminal or job.ended is None or job.ended >= since
 
@@ -68,25 +68,27 @@ def hourly(count: int, status: str = "SUCCEEDED") -> list[SyncJob]:
     return [make_job(f"h{n}", status, started=NOON - n * HOUR - 1800, lasted=600) for n in range(count)]
 
 
-def look(listing: Listing) -> SourceHistory:
-    """Have a first look."""
+def initial_poll(listing: Listing) -> SourceHistory:
+    """Return the history after the initial poll."""
     return fold(None, read_full(listing, POLICY.window), POLICY)
 
 
 def poll(listing: Listing, history: SourceHistory) -> SourceHistory:
-    """Poll once more."""
+    """Return the history after another poll."""
     return fold(history, read_incremental(listing, POLICY.window, history), POLICY)
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("reading", READINGS)
-def test_the_first_look_has_the_window_the_ten_latest_and_what_lies_deeper(order: str, reading: str) -> None:
-    """A day of failures every half hour hides neither the last success nor a job stuck for weeks."""
+@pytest.mark.parametrize("time_filter", FILTERS)
+def test_the_initial_poll_reads_the_window_the_latest_jobs_and_deeper_ones_by_status(
+    order: str, time_filter: str
+) -> None:
+    """Three days of failures hide neither the last success nor a job that is stuck for weeks."""
     failures = [make_job(f"f{n}", "FAILED", started=NOON - n * HOUR / 2 - 900, lasted=60) for n in range(150)]
     success = make_job("good", started=NOON - 20 * DAY)
     older = [make_job(f"g{n}", started=NOON - (21 + n) * DAY) for n in range(30)]
     stuck = make_job("stuck", "SYNCING", started=NOON - 19 * DAY, lasted=None)
-    history = look(Listing([*failures, success, *older, stuck], order, reading))
+    history = initial_poll(Listing([*failures, success, *older, stuck], order, time_filter))
     assert history.last_succeeded == success.ended
     assert [job.execution_id for job in history.jobs_in_progress()] == [stuck.execution_id]
     assert sum(job.started > NOON - DAY for job in history.jobs_newest_first()) == 48
@@ -94,105 +96,105 @@ def test_the_first_look_has_the_window_the_ten_latest_and_what_lies_deeper(order
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("reading", READINGS)
-def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched(order: str, reading: str) -> None:
-    """What went on then and ended since counts too, however long before it began; what had ended does not."""
+@pytest.mark.parametrize("time_filter", FILTERS)
+def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched(order: str, time_filter: str) -> None:
+    """A job that was in progress then counts if it has ended since; one that had ended does not."""
     since = NOON - 2 * DAY
     before = [make_job(f"b{n}", started=since - DAY / 2 - n * HOUR, lasted=600) for n in range(60)]
     long = make_job("long", started=since - 30 * HOUR, lasted=31 * HOUR)
     later = [make_job(f"l{n}", "FAILED", started=since + 60 + n * HOUR, lasted=600) for n in range(47)]
-    listing = Listing([*later, long, *before], order, reading)
+    listing = Listing([*later, long, *before], order, time_filter)
     watched = SourceHistory(watched_since=since, as_of=since)
     after = fold(watched, read_full(listing, POLICY.window, watched), POLICY)
     assert after.completed == {"FAILED": 47, "SUCCEEDED": 1}
     assert len(newly_ended(watched, after)) == 48
 
 
-def test_the_first_look_at_a_source_found_soon_goes_no_further_than_the_window() -> None:
-    """Every source is found a moment after its target was first watched."""
+def test_the_initial_poll_of_a_source_found_soon_reads_the_window_only() -> None:
+    """Discovery finds most sources within seconds after their target was first watched."""
     listing = Listing(hourly(24 * 365))
     watched = SourceHistory(watched_since=NOON - HOUR, as_of=NOON - HOUR)
     read_full(listing, POLICY.window, watched)
-    assert len(listing.asked) <= 3 + 3
+    assert len(listing.requests) <= 3 + 3
 
 
-def test_the_first_look_at_a_young_source_is_one_request() -> None:
-    """All its jobs are on the first page: nothing lies deeper."""
+def test_the_initial_poll_of_a_young_source_is_one_request() -> None:
+    """The first page has all of its jobs, so no search by status follows."""
     listing = Listing(hourly(10))
-    look(listing)
-    assert len(listing.asked) == 1
+    initial_poll(listing)
+    assert len(listing.requests) == 1
 
 
-def test_the_first_look_at_an_old_source_is_bounded() -> None:
-    """A year of hourly jobs costs the window, and a request for each status that a job in progress can have."""
+def test_the_initial_poll_of_an_old_source_is_bounded() -> None:
+    """A year of hourly jobs costs the pages of the window, and one request for each status in progress."""
     listing = Listing(hourly(24 * 365))
-    look(listing)
-    assert len(listing.asked) <= 3 + 3
+    initial_poll(listing)
+    assert len(listing.requests) <= 3 + 3
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("time_filter", FILTERS)
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 500])
-def test_a_quiet_source_costs_one_request(order: str, reading: str, count: int) -> None:
-    """However long its history is."""
-    listing = Listing(hourly(count), order, reading)
-    history = look(listing)
-    listing.asked.clear()
+def test_a_quiet_source_costs_one_request(order: str, time_filter: str, count: int) -> None:
+    """The length of its history makes no difference."""
+    listing = Listing(hourly(count), order, time_filter)
+    history = initial_poll(listing)
+    listing.requests.clear()
     poll(listing, history)
-    assert len(listing.asked) == 1
+    assert len(listing.requests) == 1
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("reading", READINGS)
-def test_a_stuck_job_does_not_make_every_poll_read_what_came_after_it(order: str, reading: str) -> None:
-    """It is asked for by its status: a page for what is new and a page for it; and its end is found."""
+@pytest.mark.parametrize("time_filter", FILTERS)
+def test_a_stuck_job_does_not_make_polls_read_all_later_jobs(order: str, time_filter: str) -> None:
+    """A poll reads one page of new jobs and one page by status; it finds the end of the job."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None, scanned=5)
-    listing = Listing([*hourly(450), stuck], order, reading)
-    history = look(listing)
-    listing.asked.clear()
+    listing = Listing([*hourly(450), stuck], order, time_filter)
+    history = initial_poll(listing)
+    listing.requests.clear()
     history = poll(listing, history)
-    assert len(listing.asked) <= (2 if reading == "start" else 1)
+    assert len(listing.requests) <= (2 if time_filter == "start" else 1)
     listing.jobs[-1] = make_job("stuck", "FAILED", started=NOON - 20 * DAY, lasted=20 * DAY + 60, scanned=9)
     listing.now = NOON + 120
     history = poll(listing, history)
     assert history.completed == {"FAILED": 1}
     assert history.documents == {"scanned": 4}
-    listing.asked.clear()
+    listing.requests.clear()
     poll(listing, history)
-    assert len(listing.asked) == 1
+    assert len(listing.requests) == 1
 
 
 @pytest.mark.parametrize("status", sorted(IN_PROGRESS))
 def test_a_job_that_changes_between_states_in_progress_is_followed(status: str) -> None:
-    """It disappears under one status and is found under the next."""
+    """The job is missing under its last status, and is found under another one."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None)
     listing = Listing([*hourly(100), stuck])
-    history = look(listing)
+    history = initial_poll(listing)
     listing.jobs[-1] = replace(stuck, status=status)
-    listing.asked.clear()
+    listing.requests.clear()
     history = poll(listing, history)
     assert [job.status for job in history.jobs_in_progress()] == [status]
-    assert len(listing.asked) <= 4
+    assert len(listing.requests) <= 4
 
 
-def test_a_job_that_aws_has_forgotten_no_longer_runs() -> None:
-    """Nobody is alerted for ever by a job that no longer exists."""
+def test_a_job_that_aws_no_longer_lists_is_not_in_progress() -> None:
+    """Otherwise it would alert permanently as a sync that takes too long."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None)
     listing = Listing([*hourly(30), stuck])
-    history = look(listing)
+    history = initial_poll(listing)
     listing.jobs.pop()
     history = poll(listing, history)
     assert history.jobs_in_progress() == []
-    listing.asked.clear()
+    listing.requests.clear()
     poll(listing, history)
-    assert len(listing.asked) == 1
+    assert len(listing.requests) == 1
 
 
-def test_a_job_that_cannot_be_read_for_a_while_has_not_vanished() -> None:
-    """It goes on as far as anyone knows, and its end counts, though it began long before the window."""
+def test_a_job_with_an_unreadable_entry_has_not_vanished() -> None:
+    """It stays in progress, and its end is counted later, although it started long before the window."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 9 * DAY, lasted=None)
     listing = Listing([*hourly(40), stuck])
-    history = look(listing)
+    history = initial_poll(listing)
     listing.unreadable = frozenset({stuck.execution_id})
     listing.now = NOON + 300
     history = poll(listing, history)
@@ -203,11 +205,11 @@ def test_a_job_that_cannot_be_read_for_a_while_has_not_vanished() -> None:
     assert poll(listing, history).completed == {"ABORTED": 1}
 
 
-def test_the_reread_looks_again_for_a_job_that_had_vanished() -> None:
-    """A listing that passed over it once, at its depth, must not lose its end for good; forgotten, it costs nothing."""
+def test_a_full_reread_searches_a_job_that_had_vanished() -> None:
+    """A job that one listing lacked is still counted when it ends; after a week it is evicted."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 9 * DAY, lasted=None)
     listing = Listing([*hourly(40), stuck])
-    history = look(listing)
+    history = initial_poll(listing)
     listing.jobs.remove(stuck)
     listing.now = NOON + 300
     history = poll(listing, history)
@@ -223,57 +225,59 @@ def test_the_reread_looks_again_for_a_job_that_had_vanished() -> None:
     assert stuck.execution_id not in history.jobs
 
 
-def test_a_job_out_of_sight_is_asked_for_by_its_last_status_first() -> None:
-    """The others follow in an order that is the same in every process, however it hashes."""
+def test_a_missing_job_is_searched_by_its_last_status_first() -> None:
+    """The other statuses follow in alphabetical order, which does not depend on hashing."""
     job = make_job("gone", "STOPPING", started=NOON - 9 * DAY, lasted=None)
     listing = Listing([*hourly(40), job])
-    history = look(listing)
+    history = initial_poll(listing)
     listing.jobs.remove(job)
-    listing.asked.clear()
+    listing.requests.clear()
     poll(listing, history)
-    assert [asked["status"] for asked in listing.asked if asked["status"]] == [
+    assert [request["status"] for request in listing.requests if request["status"]] == [
         "STOPPING",
         "SYNCING",
         "SYNCING_INDEXING",
     ]
 
 
-def test_a_job_dated_in_the_future_does_not_blind_the_polls() -> None:
-    """New jobs begin before it and are found all the same."""
+def test_a_job_that_starts_in_the_future_does_not_hide_new_jobs() -> None:
+    """New jobs start before it, and the next poll counts them."""
     listing = Listing([make_job("odd", started=NOON + 300 * DAY)])
-    history = look(listing)
+    history = initial_poll(listing)
     listing.jobs.append(make_job("new", started=NOON + 60, lasted=30))
     listing.now = NOON + 120
     assert poll(listing, history).completed == {"SUCCEEDED": 1}
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("reading", READINGS)
-def test_what_ended_while_nobody_looked_is_counted_afterwards(order: str, reading: str) -> None:
-    """Three days without a poll lose nothing."""
-    listing = Listing(hourly(40), order, reading)
-    history = look(listing)
+@pytest.mark.parametrize("time_filter", FILTERS)
+def test_jobs_that_ended_between_two_polls_are_counted(order: str, time_filter: str) -> None:
+    """No job is lost when no poll succeeds for three days."""
+    listing = Listing(hourly(40), order, time_filter)
+    history = initial_poll(listing)
     listing.jobs += [make_job(f"n{n}", "FAILED", started=NOON + n * HOUR, lasted=60) for n in range(70)]
     listing.now = NOON + 3 * DAY
     assert poll(listing, history).completed == {"FAILED": 70}
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("time_filter", FILTERS)
 @pytest.mark.parametrize("known", [0, 3, 40])
-def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(order: str, reading: str, known: int) -> None:
-    """Three days without an answer are longer than the window, and a reread is due by then: it loses nothing either."""
-    listing = Listing(hourly(known), order, reading)
-    history = look(listing)
+def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(
+    order: str, time_filter: str, known: int
+) -> None:
+    """Three days are longer than the window, and a full reread is due by then: it loses no job."""
+    listing = Listing(hourly(known), order, time_filter)
+    history = initial_poll(listing)
     listing.jobs += [make_job(f"n{n}", "ABORTED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]
     listing.now = NOON + 3 * DAY
     history = fold(history, read_full(listing, POLICY.window, history), POLICY)
     assert history.completed == {"ABORTED": 70}
 
 
-def test_a_reread_that_begins_with_what_is_old_reads_on() -> None:
-    """A first page that looks newest first, and has nothing as new as what is known, is not the end of it."""
-    listing = Listing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "turned")
+def test_a_reread_that_starts_with_old_jobs_does_not_stop_early() -> None:
+    """A first page that is sorted newest-first, but has no job as new as the tracked ones, is not sufficient."""
+    listing = Listing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "page-sorted")
     history = fold(None, read_full(listing, POLICY.window), POLICY)
     listing.jobs.append(make_job("new", started=NOON + HOUR, lasted=60))
     listing.now = NOON + 6 * HOUR
@@ -283,10 +287,10 @@ def test_a_reread_that_begins_with_what_is_old_reads_on() -> None:
     assert fold(history, read_full(listing, POLICY.window, history), POLICY).completed == {"SUCCEEDED": 2}
 
 
-def test_the_reread_finds_what_a_poll_missed() -> None:
-    """A job that was listed late, with a start long before the watermark, is counted by the next full reread."""
+def test_a_full_reread_finds_a_job_that_other_polls_missed() -> None:
+    """AWS lists the job late, with a start long before the watermark; the reread counts it."""
     listing = Listing(hourly(40))
-    history = look(listing)
+    history = initial_poll(listing)
     late = make_job("late", started=NOON - 5 * HOUR - 60, lasted=5 * HOUR + 120)
     listing.jobs.append(late)
     listing.now = NOON + 300
@@ -298,16 +302,16 @@ def test_the_reread_finds_what_a_poll_missed() -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("since", [None, NOON - 30 * DAY])
-def test_the_past_is_read_whatever_the_order(order: str, since: float | None) -> None:
-    """Every job since a moment, those of the week before it, and the last success before."""
+def test_a_backfill_reads_all_jobs_under_every_order(order: str, since: float | None) -> None:
+    """It reads each job since a time, those of the week before, and the last success before."""
     success = make_job("good", started=NOON - 50 * DAY)
     jobs = [*hourly(24 * 45, "FAILED"), success, make_job("older", started=NOON - 51 * DAY)]
     read = {job.execution_id for job in read_for_backfill(Listing(jobs, order), since, POLICY.window).jobs}
     assert {job.execution_id for job in (*jobs[: 24 * 45], success)} <= read
 
 
-def test_the_past_is_read_no_further_than_it_takes() -> None:
-    """Of ten years of hourly jobs: what is asked for, and a week."""
+def test_a_backfill_does_not_read_the_whole_listing() -> None:
+    """Of ten years of hourly jobs, it reads the requested 30 days and the week before."""
     listing = Listing(hourly(24 * 3650))
     read_for_backfill(listing, NOON - 30 * DAY, POLICY.window)
-    assert len(listing.asked) <= 24 * 37 / 10 + 2
+    assert len(listing.requests) <= 24 * 37 / 10 + 2

@@ -1,4 +1,4 @@
-"""Which source is polled next, told the time: no overlap, no neglect, and what matters first."""
+"""The order of polls: no overlap, no starvation, and active sources first."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FAILED = PollOutcome(succeeded=False, active=False)
 
 @pytest.fixture
 def queue() -> PollQueue:
-    """Give an agenda with jitter that repeats."""
+    """Return a queue with repeatable jitter."""
     return PollQueue(INTERVALS, 0.0, random.Random(1))
 
 
 def run(queue: PollQueue, outcome: PollOutcome, at: float, took: float = 1.0) -> DataSource:
-    """Poll whatever is due at a time."""
+    """Poll the source that is due first at a time."""
     source = queue.pop(at)
     assert source is not None
     queue.complete(source, outcome, at + took)
@@ -38,15 +38,17 @@ def run(queue: PollQueue, outcome: PollOutcome, at: float, took: float = 1.0) ->
 
 
 @pytest.mark.parametrize(("outcome", "interval"), [(QUIET, 300.0), (SYNCING, 60.0)])
-def test_the_interval_follows_what_the_source_is_doing(queue: PollQueue, outcome: PollOutcome, interval: float) -> None:
-    """It counts from the start of the poll, so that slow answers do not stretch it."""
+def test_the_interval_depends_on_whether_the_source_is_active(
+    queue: PollQueue, outcome: PollOutcome, interval: float
+) -> None:
+    """It counts from the start of the poll, so that slow responses do not extend it."""
     queue.add(make_source(), now=0.0)
     run(queue, outcome, at=0.0)
     assert queue.next_delay(1.0) == interval - 1.0
 
 
 def test_a_poll_longer_than_the_interval_is_followed_at_once(queue: PollQueue) -> None:
-    """And missed turns are not made up for."""
+    """Polls that were missed meanwhile are not repeated."""
     queue.add(make_source(), now=0.0)
     run(queue, SYNCING, at=0.0, took=200.0)
     assert queue.next_delay(200.0) == 0.0
@@ -54,16 +56,16 @@ def test_a_poll_longer_than_the_interval_is_followed_at_once(queue: PollQueue) -
     assert queue.next_delay(201.0) == 59.0
 
 
-def test_a_source_in_flight_is_not_handed_out_again(queue: PollQueue) -> None:
-    """One source never overlaps with itself."""
+def test_a_source_in_flight_is_not_polled_a_second_time(queue: PollQueue) -> None:
+    """Two polls of one source never overlap."""
     queue.add(make_source(), now=0.0)
     assert queue.pop(0.0) is not None
     assert queue.pop(1e9) is None
     assert queue.next_delay(1e9) is None
 
 
-def test_the_most_overdue_is_served_first_and_nobody_starves(queue: PollQueue) -> None:
-    """With more due than can be served, everyone gets a turn before anyone gets a second."""
+def test_the_most_overdue_source_is_polled_first_and_none_starves(queue: PollQueue) -> None:
+    """With more sources due than can be polled, each one is polled before any is polled again."""
     sources = [make_source(n) for n in range(5)]
     for source in sources:
         queue.add(source, now=0.0)
@@ -73,7 +75,7 @@ def test_the_most_overdue_is_served_first_and_nobody_starves(queue: PollQueue) -
 
 
 def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
-    """The first retry comes before the next regular poll; delays double, with jitter, up to a quarter of an hour."""
+    """The first retry comes before the next regular poll; delays double, with jitter, up to 15 minutes."""
     queue.add(make_source(), now=0.0)
     now, delays = 0.0, []
     for _ in range(12):
@@ -87,8 +89,8 @@ def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
     assert queue.next_delay(now) == 300.0
 
 
-def test_the_first_pass_ends_when_every_source_had_its_turn(queue: PollQueue) -> None:
-    """A turn that failed is a turn; success is told apart."""
+def test_the_first_pass_ends_when_every_source_was_polled(queue: PollQueue) -> None:
+    """A failed poll is sufficient for the pass, but not for `has_succeeded`."""
     for n in range(2):
         queue.add(make_source(n), now=0.0)
     run(queue, FAILED, at=0.0)
@@ -99,7 +101,7 @@ def test_the_first_pass_ends_when_every_source_had_its_turn(queue: PollQueue) ->
 
 
 def test_first_polls_are_spread_out() -> None:
-    """Sources that are found together are due one after the other, and none of them is late for it."""
+    """Sources that are added together are due one after the other, and none of them counts as late."""
     queue = PollQueue(INTERVALS, 0.5, random.Random(1))
     for number in range(4):
         queue.add(make_source(number), now=100.0)
@@ -110,23 +112,23 @@ def test_first_polls_are_spread_out() -> None:
     assert queue.pop(200.0) is not None
 
 
-def test_a_source_that_is_gone_is_not_polled_again(queue: PollQueue) -> None:
-    """Whether it waited or was in flight; it may come back."""
-    waiting, flying = make_source(1), make_source(2)
-    queue.add(flying, now=0.0)
+def test_a_removed_source_is_not_polled_again(queue: PollQueue) -> None:
+    """This holds for waiting sources and for sources in flight; both may be added again."""
+    waiting, in_flight = make_source(1), make_source(2)
+    queue.add(in_flight, now=0.0)
     queue.add(waiting, now=0.0)
-    assert queue.pop(0.0) is flying
+    assert queue.pop(0.0) is in_flight
     queue.remove(waiting)
-    queue.remove(flying)
+    queue.remove(in_flight)
     assert queue.unready is None
-    queue.complete(flying, QUIET, 1.0)
+    queue.complete(in_flight, QUIET, 1.0)
     assert (queue.next_delay(1.0), len(queue)) == (None, 0)
     queue.add(waiting, now=2.0)
     assert queue.pop(2.0) is waiting
 
 
-def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(queue: PollQueue) -> None:
-    """It goes on with its poll under way."""
+def test_a_source_that_is_added_again_while_in_flight_is_not_polled_twice_at_once(queue: PollQueue) -> None:
+    """It is queued when its poll in flight completes."""
     source = make_source()
     queue.add(source, now=0.0)
     queue.pop(0.0)
@@ -137,8 +139,8 @@ def test_a_source_that_comes_back_while_in_flight_is_never_polled_twice_at_once(
     assert queue.next_delay(5.0) == 295.0
 
 
-def test_what_is_syncing_is_served_before_what_is_quiet(queue: PollQueue) -> None:
-    """Though the quiet ones have waited longer; they keep a share of the turns."""
+def test_active_sources_are_polled_before_quiet_ones(queue: PollQueue) -> None:
+    """The quiet sources have been due for longer, but get only their share of the polls."""
     busy = [make_source(n) for n in range(20)]
     quiet = [make_source(n) for n in range(20, 40)]
     for source in busy + quiet:
@@ -152,8 +154,8 @@ def test_what_is_syncing_is_served_before_what_is_quiet(queue: PollQueue) -> Non
     assert queue.lag(1000.0) == 940.0
 
 
-def test_nobody_starves_under_any_load() -> None:
-    """With ten times as much due as can be served, quiet sources have their turn too."""
+def test_no_source_starves_under_overload() -> None:
+    """With ten times as many polls due as are possible, quiet sources are still polled."""
     queue = PollQueue(INTERVALS, 0.0, random.Random(1))
     sources = [make_source(n) for n in range(600)]
     for source in sources:
@@ -177,21 +179,23 @@ def test_nobody_starves_under_any_load() -> None:
         (PollOutcome(succeeded=True, active=True, fires_in=100.0), 60.0),
     ],
 )
-def test_a_sync_that_is_due_is_looked_for_at_the_shorter_interval(
+def test_a_source_with_a_due_sync_is_polled_at_the_active_interval(
     queue: PollQueue, outcome: PollOutcome, due: float
 ) -> None:
-    """From its firing on, whatever the idle interval would have been."""
+    """This holds from the firing of its schedule on, before the idle interval has passed."""
     queue.add(make_source(), now=0.0)
     run(queue, outcome, at=0.0)
     assert queue.next_delay(1.0) == due - 1.0
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["take", "done", "remove", "add"]), st.integers(0, 400))))
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["pop", "complete", "remove", "add"]), st.integers(0, 400)))
+)
 def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple[int, str, int]]) -> None:
-    """Each source is in one place: waiting, or in flight, or gone."""
+    """Each source is in exactly one place: waiting, in flight or removed."""
     queue = PollQueue(INTERVALS, 0.0, random.Random(1))
     sources = [make_source(n) for n in range(6)]
-    flying: set[DataSource] = set()
+    in_flight: set[DataSource] = set()
     watched: set[DataSource] = set()
     now = 0.0
     for number, step, later in steps:
@@ -202,14 +206,14 @@ def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple
         elif step == "remove" and source in watched:
             queue.remove(source)
             watched.discard(source)
-        elif step == "take" and (taken := queue.pop(now)):
-            assert taken not in flying
+        elif step == "pop" and (taken := queue.pop(now)):
+            assert taken not in in_flight
             assert taken in watched
-            flying.add(taken)
-        elif step == "done" and source in flying:
+            in_flight.add(taken)
+        elif step == "complete" and source in in_flight:
             queue.complete(source, QUIET, now)
-            flying.discard(source)
-    for source in flying:
+            in_flight.discard(source)
+    for source in in_flight:
         queue.complete(source, QUIET, now)
     waiting = set()
     while taken := queue.pop(now + 10_000):
@@ -218,35 +222,35 @@ def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple
 
 
 def handed_over(queue: PollQueue, now: float, intervals: Intervals = INTERVALS) -> PollQueue:
-    """Give another agenda that goes on with the two sources of one."""
-    heir = PollQueue(intervals, 0.0, random.Random(1))
+    """Return another queue that continues with the two sources of a queue."""
+    successor = PollQueue(intervals, 0.0, random.Random(1))
     entries = queue.entries(now)
     for number in (1, 2):
         source = make_source(number)
-        heir.add(source, now, entries.get(str(source.id)))
-    return heir
+        successor.add(source, now, entries.get(str(source.id)))
+    return successor
 
 
-def test_another_agenda_goes_on_where_this_one_is(queue: PollQueue) -> None:
-    """What was polled has its turn when it had; what was not is new, and what is in flight is due."""
+def test_another_queue_continues_with_the_entries_of_a_queue(queue: PollQueue) -> None:
+    """Polled sources keep their due times; unpolled ones are new there, and sources in flight are due at once."""
     queue.add(make_source(1), now=0.0)
     assert run(queue, QUIET, at=0.0) == make_source(1)
     queue.add(make_source(2), now=10.0)
-    heir = handed_over(queue, 100.0)
-    assert heir.unready == "1 data sources not polled yet"
-    assert run(heir, QUIET, at=100.0) == make_source(2)
-    assert heir.next_delay(100.0) == 200.0
-    assert run(heir, QUIET, at=300.0) == make_source(1)
+    successor = handed_over(queue, 100.0)
+    assert successor.unready == "1 data sources not polled yet"
+    assert run(successor, QUIET, at=100.0) == make_source(2)
+    assert successor.next_delay(100.0) == 200.0
+    assert run(successor, QUIET, at=300.0) == make_source(1)
     assert queue.pop(100.0) == make_source(2)
     queue.complete(make_source(2), QUIET, 101.0)
     assert queue.pop(300.0) == make_source(1)
-    heir = handed_over(queue, 301.0)
-    assert heir.unready is None
-    assert heir.pop(301.0) == make_source(1)
+    successor = handed_over(queue, 301.0)
+    assert successor.unready is None
+    assert successor.pop(301.0) == make_source(1)
 
 
 def test_a_pass_ends_when_every_source_was_polled_since_the_last(queue: PollQueue) -> None:
-    """However often some of them were; one that is gone is not waited for, and without sources there is no pass."""
+    """Repeated polls do not matter, a removed source is not waited for, and without sources there is no pass."""
     assert not queue.end_pass()
     for number in (1, 2, 3):
         queue.add(make_source(number), now=0.0)
@@ -264,8 +268,8 @@ def test_a_pass_ends_when_every_source_was_polled_since_the_last(queue: PollQueu
     assert not queue.end_pass()
 
 
-def test_shorter_intervals_apply_to_what_waits_already(queue: PollQueue) -> None:
-    """But a firing to come stays where it is, and one that fails keeps its distance."""
+def test_shorter_intervals_apply_to_waiting_sources(queue: PollQueue) -> None:
+    """The time of the next firing stays, and a failing source keeps its back-off."""
     queue.add(make_source(1), now=0.0)
     run(queue, PollOutcome(succeeded=True, active=False, fires_in=5000.0), at=0.0)
     queue.add(make_source(2), now=0.0)
@@ -273,24 +277,24 @@ def test_shorter_intervals_apply_to_what_waits_already(queue: PollQueue) -> None
         run(queue, FAILED, at=at)
     failing = queue.entries(300.0)[str(make_source(2).id)]
     assert (failing.failures, failing.active) == (4, None)
-    heir = handed_over(queue, 299.5, Intervals(active=1.0, idle=5.0))
-    (quiet, kept) = (heir.entries(299.5)[str(make_source(number).id)] for number in (1, 2))
+    successor = handed_over(queue, 299.5, Intervals(active=1.0, idle=5.0))
+    (quiet, kept) = (successor.entries(299.5)[str(make_source(number).id)] for number in (1, 2))
     assert (quiet.quiet, quiet.active) == (300.0, 5061.0)
     assert kept == failing
 
 
 @pytest.mark.parametrize(("outcome", "due"), [(SYNCING, 31.0), (QUIET, 35.0)])
 def test_a_source_waits_no_longer_than_the_new_interval(queue: PollQueue, outcome: PollOutcome, due: float) -> None:
-    """Each by its own."""
+    """An active source waits at most the active interval, a quiet one the idle interval."""
     queue.add(make_source(1), now=0.0)
     run(queue, outcome, at=0.0)
-    heir = handed_over(queue, 30.0, Intervals(active=1.0, idle=5.0))
-    assert heir.pop(30.0) == make_source(2)
-    assert heir.next_delay(30.0) == due - 30.0
+    successor = handed_over(queue, 30.0, Intervals(active=1.0, idle=5.0))
+    assert successor.pop(30.0) == make_source(2)
+    assert successor.next_delay(30.0) == due - 30.0
 
 
-def test_after_a_restart_what_was_syncing_is_polled_first() -> None:
-    """The first pass over a large fleet takes long, and those are the ones that may have ended."""
+def test_after_a_restart_sources_with_a_sync_in_progress_are_polled_first() -> None:
+    """Tsuccessor syncs may have ended, and the first pass over a large fleet takes long."""
     spaced = PollQueue(INTERVALS, 10.0, random.Random(1))
     for number in range(1, 9):
         spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})

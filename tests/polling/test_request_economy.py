@@ -1,4 +1,4 @@
-"""Requests are spent where syncs are running: on virtual time against fixed-interval pollers, and over the wire."""
+"""The requests that polling spends: on virtual time against fixed-interval pollers, and over HTTP."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ HOUR, DAY = 3600.0, 86400.0
 
 
 def worst_of(counts: Counter[int], seconds: int) -> int:
-    """Give the most requests in any so many seconds."""
+    """Return the largest number of requests within a number of seconds."""
     return max(sum(counts[moment + n] for n in range(seconds)) for moment in counts)
 
 
 @pytest.mark.trial
-def test_a_virtual_day_costs_a_fraction_of_a_fixed_intervals_and_is_as_prompt() -> None:
-    """A hundred sources: under a quarter of the requests, every job counted, and scheduled ones within a minute."""
+def test_a_virtual_day_costs_a_fraction_of_a_fixed_interval_and_is_as_prompt() -> None:
+    """For 100 sources: less than a quarter of the requests, and scheduled jobs counted within a minute."""
     end = MONDAY + 2 * HOUR + DAY
     sources = make_fleet(100, MONDAY, end + HOUR)
     ours = Simulation(sources, MONDAY, 5.0)
@@ -51,8 +51,8 @@ def test_a_virtual_day_costs_a_fraction_of_a_fixed_intervals_and_is_as_prompt() 
     assert max(delays[False]) < 301 + 60
 
 
-def test_under_a_budget_that_is_too_small_what_is_scheduled_stays_prompt() -> None:
-    """A tenth of the requests that the quiet sources alone would want: those are late, and nobody starves."""
+def test_scheduled_jobs_are_counted_promptly_under_a_rate_limit_that_is_too_low() -> None:
+    """The limit is a tenth of what quiet sources alone need: they are late, but none starves."""
     end = MONDAY + 12 * HOUR
     sources = make_fleet(150, MONDAY, end)
     ours = Simulation(sources, MONDAY, 0.1)
@@ -71,8 +71,8 @@ def test_under_a_budget_that_is_too_small_what_is_scheduled_stays_prompt() -> No
 
 
 @pytest.mark.trial
-def test_the_request_log_of_a_fleet_shows_what_is_syncing(tmp_path: Path) -> None:
-    """Nine in ten idle, one in ten syncing: the busy ones are asked at their interval, the idle ones at theirs."""
+def test_sources_with_a_sync_in_progress_are_polled_at_the_active_interval(tmp_path: Path) -> None:
+    """Of 20 sources, 18 are polled at the idle interval and two at the active one."""
     now = time.time()
     idle = [SimulatedDataSource(f"idle-{n}", jobs=[PlannedJob(make_id("i", n), now - HOUR, 60, 30)]) for n in range(18)]
     busy = [SimulatedDataSource(f"busy-{n}", jobs=[PlannedJob(make_id("b", n), now - 60, DAY, 30)]) for n in range(2)]
@@ -82,14 +82,14 @@ def test_the_request_log_of_a_fleet_shows_what_is_syncing(tmp_path: Path) -> Non
             program.until_ready()
             service.requests.clear()
             time.sleep(9)
-            asked = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
-    assert all(2 <= asked[source.id] <= 4 for source in idle)
-    assert all(20 <= asked[source.id] <= 31 for source in busy)
+            polled = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
+    assert all(2 <= polled[source.id] <= 4 for source in idle)
+    assert all(20 <= polled[source.id] <= 31 for source in busy)
 
 
 @pytest.mark.trial
-def test_a_due_sync_is_looked_for_at_the_shorter_interval(tmp_path: Path) -> None:
-    """From its firing on until it was seen to start; one that was never synced is not."""
+def test_a_source_with_a_due_sync_is_polled_at_the_active_interval(tmp_path: Path) -> None:
+    """This holds until a job has started; a source that was never synced is polled at the idle interval."""
     now = time.time()
     schedule = f"cron({time.gmtime(now).tm_min} {time.gmtime(now).tm_hour} * * ? *)"
     before = [PlannedJob(make_id("before"), now - DAY, 60, 30)]
@@ -105,15 +105,15 @@ def test_a_due_sync_is_looked_for_at_the_shorter_interval(tmp_path: Path) -> Non
             program.until_ready()
             service.requests.clear()
             time.sleep(4)
-            asked = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
-    assert asked[due.id] >= 8
-    assert asked[synced.id] <= 1
-    assert asked[never.id] <= 1
+            polled = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
+    assert polled[due.id] >= 8
+    assert polled[synced.id] <= 1
+    assert polled[never.id] <= 1
 
 
 @pytest.mark.trial
-def test_the_budget_holds_over_the_wire_and_halves_when_throttled(tmp_path: Path) -> None:
-    """Over any ten seconds, discovery, retries and the account's id included; the rate is a metric."""
+def test_the_rate_limit_holds_over_http_and_halves_when_throttled(tmp_path: Path) -> None:
+    """It holds over any ten seconds, and includes discovery, retries and STS; the rate is a metric."""
     sources = [
         SimulatedDataSource(f"s-{n}", jobs=[PlannedJob(make_id(n), time.time() - 60, DAY, 30)]) for n in range(30)
     ]

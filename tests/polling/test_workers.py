@@ -1,4 +1,4 @@
-"""When each source is polled: no overlap, no neglect, back-off for what fails, and a stop that does not wait."""
+"""The poll workers: no overlap, no delay by a slow source, and a stop that does not wait."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILED = PollOutcome(succeeded=False, active=False)
 
 
 class Polls:
-    """A poll function that holds some sources up until told otherwise."""
+    """A poll function that blocks for some sources until the test releases it."""
 
     def __init__(self, *stuck: DataSource) -> None:
         self.stuck = stuck
@@ -36,7 +36,7 @@ class Polls:
         self._now: set[DataSource] = set()
 
     def __call__(self, source: DataSource) -> PollOutcome:
-        """Poll."""
+        """Record the poll, and block if the source is one of the stuck ones."""
         self.overlaps += source in self._now
         self._now.add(source)
         self.seen.append(source)
@@ -49,7 +49,7 @@ class Polls:
 
 
 def test_a_source_that_hangs_delays_no_other() -> None:
-    """The others are polled at their intervals, and stopping does not wait for it."""
+    """The other sources are polled at their intervals, and `stop` does not wait for the poll."""
     hangs, *others = (make_source(n) for n in range(4))
     polls = Polls(hangs)
     clock = System()
@@ -70,8 +70,8 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     assert workers.join(clock.monotonic() + 5)
 
 
-def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> None:
-    """A poll that never ends is told from one that is slow but alive."""
+def test_workers_without_activity_are_unhealthy(clock: FakeClock) -> None:
+    """A poll that never ends is unhealthy, and a slow one that still makes requests is not."""
     source = make_source()
     polls = Polls(source)
     heartbeat = Heartbeat(clock)
@@ -101,8 +101,8 @@ def test_a_loop_that_gives_no_sign_of_life_is_unhealthy(clock: FakeClock) -> Non
 
 # Its death is the point of the test.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_died_is_unhealthy(clock: FakeClock) -> None:
-    """Should a defect ever end a worker, the health endpoint says so."""
+def test_a_dead_worker_is_unhealthy(clock: FakeClock) -> None:
+    """If a defect ends a worker thread, the health endpoint reports it."""
 
     def die(_: DataSource) -> PollOutcome:
         raise SystemExit

@@ -1,0 +1,223 @@
+"""The names and descriptions of watched sources, and how sources are detached, adopted and unwatched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.domain.model import Description
+from exporter.errors import ProviderError, Reason
+from exporter.polling.poller import DESCRIPTION_RETRY
+from exporter.polling.watched_sources import WatchedSources
+from exporter.providers import JobPage
+from tests.support.builders import HOUR, NOON, POLICY, make_job, make_source
+from tests.support.poller_rig import PollerRig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.builders import FakeClock
+
+
+@pytest.fixture
+def rig(clock: FakeClock) -> PollerRig:
+    """Return a poller on a clock that the test moves."""
+    return PollerRig(clock)
+
+
+def test_names_are_requested_once_and_survive_a_restart(rig: PollerRig, clock: FakeClock) -> None:
+    """So that the labels of the series do not change."""
+    published = rig.poll()
+    assert published
+    assert (published.names.application, published.names.data_source) == ("name-of-app", "name-of-src")
+    rig.poll()
+    restarted = PollerRig(clock, rig.store)
+    restarted.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
+    assert restarted.poll()
+    assert rig.provider.requests.count("application") == 1
+    assert restarted.publisher.sources[-1].names == published.names
+    assert "application" not in restarted.provider.requests
+
+
+def test_configured_names_have_precedence(clock: FakeClock) -> None:
+    """The poll does not request names from AWS."""
+    rig = PollerRig(clock)
+    rig.source = make_source(application="intranet", name="hr")
+    rig.sources.watch(rig.source)
+    published = rig.poll()
+    assert published
+    assert (published.names.application, published.names.data_source) == ("intranet", "hr")
+    assert "application" not in rig.provider.requests
+
+
+def test_the_id_replaces_a_name_that_aws_refuses(rig: PollerRig) -> None:
+    """A missing permission hides no source."""
+    rig.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "not authorised")
+    with capture_logs() as logs:
+        published = rig.poll()
+    assert published
+    assert published.names.data_source == rig.source.id.data_source_id
+    assert [line["event"] for line in logs] == ["display name not available, using the id"] * 2
+
+
+def test_a_source_is_not_published_before_its_names_are_resolved(rig: PollerRig) -> None:
+    """A name that AWS could not return is requested again, and no series starts under another name."""
+    rig.provider.name_error = ProviderError(Reason.TIMEOUT, "slow")
+    assert rig.poll() is None
+    assert rig.observer.failures == [Reason.TIMEOUT]
+    rig.provider.name_error = None
+    published = rig.poll()
+    assert published
+    assert published.names.application == "name-of-app"
+
+
+def test_changed_buckets_are_logged(rig: PollerRig) -> None:
+    """Histograms that start over look like a counter reset, and the log has the reason."""
+    rig.poll()
+    rig.provider.jobs = [make_job("a", started=NOON + 1, lasted=60)]
+    rig.provider.now = NOON + 120
+    rig.poll()
+    with capture_logs() as logs:
+        WatchedSources(rig.context, replace(POLICY, duration_buckets=(1.0,))).watch(rig.source)
+    assert [line["event"] for line in logs] == ["duration buckets changed, histograms start over"]
+
+
+def listed(**changes: Any) -> Description:
+    """Return what a listing reports: all but the schedule."""
+    return replace(Description("hr", "S3", "ACTIVE", created=NOON, updated=1.0), **changes)
+
+
+def test_a_source_is_described_once_and_again_after_an_update(rig: PollerRig) -> None:
+    """A listing without changes costs no request, and its status is still published."""
+    rig.sources.describe(rig.source.id, "main", listed())
+    published = rig.poll()
+    assert published
+    assert published.description
+    assert (published.index, published.description.schedule) == ("main", "cron(0 3 * * ? *)")
+    rig.sources.describe(rig.source.id, "main", listed(status="UPDATING"))
+    assert rig.publisher.sources[-1].description
+    assert rig.publisher.sources[-1].description.status == "UPDATING"
+    assert rig.publisher.sources[-1].description.schedule == "cron(0 3 * * ? *)"
+    rig.poll()
+    assert rig.provider.requests.count("data source") == 1
+    rig.provider.description = replace(rig.provider.description, schedule="", updated=2.0)
+    rig.sources.describe(rig.source.id, "main", listed(updated=2.0))
+    published = rig.poll()
+    assert published
+    assert published.description
+    assert published.description.schedule == ""
+    rig.poll()
+    assert rig.provider.requests.count("data source") == 2
+
+
+def test_a_source_is_not_described_before_its_index_is_known(rig: PollerRig) -> None:
+    """Otherwise the labels of its info metric would change while queries join it."""
+    published = rig.poll()
+    assert published
+    assert published.description is None
+    rig.sources.describe(rig.source.id, "main", None)
+    assert rig.publisher.sources[-1].description
+
+
+def test_a_refused_description_is_requested_every_15_minutes(rig: PollerRig, clock: FakeClock) -> None:
+    """Polls continue, the listing is published without a schedule, and `undescribed` reports the source."""
+    rig.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
+    rig.sources.describe(rig.source.id, "main", listed())
+    published = rig.poll()
+    assert published
+    assert published.description
+    assert (published.poll_succeeded, published.description.status, published.description.schedule) == (
+        True,
+        "ACTIVE",
+        None,
+    )
+    assert rig.sources.undescribed() == 1
+    rig.poll()
+    assert rig.provider.requests.count("data source") == 1
+    clock.advance(DESCRIPTION_RETRY)
+    rig.provider.name_error = None
+    published = rig.poll()
+    assert published
+    assert published.description
+    assert published.description.schedule == "cron(0 3 * * ? *)"
+    assert rig.sources.undescribed() == 0
+
+
+def test_a_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> None:
+    """It is not requested again, and is published before the first poll succeeds."""
+    rig.sources.describe(rig.source.id, "main", listed())
+    before = rig.poll()
+    restarted = PollerRig(clock, rig.store)
+    (saved,) = rig.store.saved_sources("production")
+    restarted.sources.watch(rig.source, saved=saved)
+    restarted.provider.error = ProviderError(Reason.CONNECTION, "down")
+    published = restarted.poll()
+    assert before
+    assert published
+    assert (published.index, published.description, published.names) == (before.index, before.description, before.names)
+    assert "data source" not in restarted.provider.requests
+
+
+def test_an_exception_of_the_publisher_does_not_stop_discovery(rig: PollerRig) -> None:
+    """Discovery describes the other sources, no matter what one listing contains."""
+    rig.poll()
+    rig.publisher.error = UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
+    with capture_logs() as logs:
+        rig.sources.describe(rig.source.id, "main", listed(type="S4"))
+        rig.sources.republish_all()
+    assert [line["log_level"] for line in logs] == ["error", "error"]
+
+
+def test_an_unwatched_source_is_not_published_any_more(rig: PollerRig) -> None:
+    """This also holds for a poll that was in flight."""
+    rig.poll()
+    published = len(rig.publisher.sources)
+    rig.provider.error = ProviderError(Reason.TIMEOUT, "slow")
+    rig.sources.unwatch(rig.source.id)
+    rig.poll()
+    rig.sources.republish_all()
+    assert len(rig.publisher.sources) == published
+    assert rig.store.saved_sources("production") == []
+
+
+def test_a_poll_in_flight_changes_nothing_after_its_source_was_adopted(rig: PollerRig, clock: FakeClock) -> None:
+    """Its response may be older than what the new owner has committed since."""
+    rig.provider.jobs = [make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=5)]
+    rig.poll()
+    successor = PollerRig(clock, rig.store)
+
+    def adopted_while_reading(*_: object, **__: object) -> Iterator[JobPage]:
+        (detached,) = rig.sources.detach()
+        successor.sources.adopt(rig.source, detached)
+        successor.provider.now = NOON + 600
+        successor.provider.jobs = [make_job("a", "SUCCEEDED", started=NOON + 1, lasted=500, added=9)]
+        successor.poll()
+        yield JobPage((make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=7),), NOON + 500, has_more=False)
+
+    published = len(rig.publisher.sources)
+    rig.provider.sync_jobs = adopted_while_reading  # type: ignore[method-assign] # for this one poll
+    rig.poll()
+    assert len(rig.publisher.sources) == published
+    saved = rig.store.history(str(rig.source.id))
+    assert saved
+    assert saved.completed["SUCCEEDED"] == 1
+    assert successor.publisher.sources[-1].history == saved
+    assert saved.documents["added"] == 4
+
+
+def test_a_wider_window_is_read_in_full_at_once(rig: PollerRig, clock: FakeClock) -> None:
+    """The same window is not read again before it is due."""
+    rig.provider.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    for window, since in ((POLICY.window, True), (POLICY.window * 2, False)):
+        successor = PollerRig(clock, rig.store)
+        successor.use_window(window)
+        (detached,) = rig.sources.detach()
+        successor.sources.adopt(rig.source, detached)
+        successor.provider.jobs = rig.provider.jobs
+        successor.poll()
+        assert ("since None" not in successor.provider.requests[0]) is since
+        rig = successor

@@ -1,0 +1,130 @@
+"""A poller with a provider whose responses a test sets, and a publisher and an observer that record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.aws import AwsClock
+from exporter.domain.model import Description
+from exporter.polling.poller import Poller
+from exporter.polling.watched_sources import WatchedSources
+from exporter.providers import JobPage, Listing
+from exporter.store import MEMORY, Store
+from tests.support.builders import NOON, POLICY, FakeClock, make_source
+from tests.support.contexts import RecordingPublisher, make_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.domain.model import IndexFacts, IndexId, SourceId, SyncJob
+    from exporter.domain.snapshots import SourceSnapshot
+    from exporter.errors import ProviderError, Reason
+
+
+class FakeProvider:
+    """A provider whose responses a test sets."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = AwsClock(clock)
+        self.jobs: list[SyncJob] = []
+        self.now = NOON
+        self.error: Exception | None = None
+        self.name_error: ProviderError | None = None
+        self.requests: list[str] = []
+        self.warnings: tuple[str, ...] = ()
+        self.description = Description("", "S3", "ACTIVE", created=NOON, updated=1.0, schedule="cron(0 3 * * ? *)")
+
+    def sync_jobs(
+        self,
+        source: SourceId,  # noqa: ARG002 (the protocol's)
+        *,
+        since: float | None = None,
+        status: str | None = None,
+    ) -> Iterator[JobPage]:
+        """Yield all jobs on one page."""
+        self.requests.append(f"jobs since {since} status {status}")
+        if self.error:
+            raise self.error
+        yield JobPage(tuple(self.jobs), self.now, has_more=False, warnings=self.warnings)
+
+    def application_name(self, application_id: str) -> str:
+        """Return a name that contains the id."""
+        self.requests.append("application")
+        if self.name_error:
+            raise self.name_error
+        return f"name-of-{application_id[:3]}"
+
+    def data_source(self, source: SourceId) -> Description:
+        """Return the description, with a name that contains the id."""
+        self.requests.append("data source")
+        if self.name_error:
+            raise self.name_error
+        return replace(self.description, name=f"name-of-{source.data_source_id[:3]}")
+
+    def applications(self) -> Listing[str]:
+        """Raise: polls do not use this operation."""
+        raise NotImplementedError
+
+    def indexes(self, application_id: str) -> Listing[str]:
+        """Raise: polls do not use this operation."""
+        raise NotImplementedError
+
+    def index(self, index: IndexId) -> IndexFacts:
+        """Raise: polls do not use this operation."""
+        raise NotImplementedError
+
+    def data_sources(self, index: IndexId) -> Listing[Description]:
+        """Raise: polls do not use this operation."""
+        raise NotImplementedError
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Raise: polls do not use this operation."""
+        raise NotImplementedError
+
+
+class RecordingObserver:
+    """Records what a poller reports."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+        self.failures: list[Reason] = []
+        self.ended_jobs: list[str] = []
+
+    def polled(self) -> None:
+        """Count the poll."""
+        self.polls += 1
+
+    def failed(self, reason: Reason) -> None:
+        """Record the reason."""
+        self.failures.append(reason)
+        assert self.polls >= len(self.failures), "more failures than polls"
+
+    def ended(self, job: SyncJob) -> None:
+        """Record the id of the job."""
+        self.ended_jobs.append(job.execution_id)
+
+
+class PollerRig:
+    """A poller of one source, with the objects that it uses."""
+
+    def __init__(self, clock: FakeClock, store: Store | None = None) -> None:
+        self.provider = FakeProvider(clock)
+        self.observer = RecordingObserver()
+        self.store = store or Store(MEMORY, lambda: None)
+        self.source = make_source()
+        self.publisher = RecordingPublisher()
+        self.context = make_context(self.provider, self.store, clock, self.publisher)
+        self.use_window(POLICY.window)
+        self.sources.watch(self.source)
+
+    def use_window(self, window: float) -> None:
+        """Replace the poller by one with another window, which watches no source."""
+        policy = replace(POLICY, window=window)
+        self.sources = WatchedSources(self.context, policy)
+        self.poller = Poller(self.context, self.sources, self.observer, policy)
+
+    def poll(self) -> SourceSnapshot | None:
+        """Poll once, and return the last snapshot that was published."""
+        self.poller.poll(self.source)
+        return self.publisher.sources[-1] if self.publisher.sources else None
