@@ -7,8 +7,8 @@ CONTAINER ?= docker
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# What the language check covers: a package joins the list once its text is plain.
-PLAIN := README.md CONTRIBUTING.md Makefile .ci benchmarks docs deploy exporter simulation tools $(filter-out tests/polling, $(wildcard tests/*))
+# What the language check covers.
+PLAIN := README.md CONTRIBUTING.md Makefile .ci benchmarks docs deploy exporter simulation tests tools
 GRAFANA := $(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
 
 unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server

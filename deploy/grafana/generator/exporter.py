@@ -183,6 +183,6 @@ def _targets() -> Table:
 
 
 def _located() -> str:
-    """Return the right side of a match that adds the account and the region of a target; one series for each."""
+    """Return the right side of a match that adds account and region; one series for each target."""
     info = _last("qbusiness_exporter_target_info")
     return f"group_left (aws_account_id, aws_region) topk by (job, instance, target) (1, {info})"
