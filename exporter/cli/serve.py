@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,6 +11,7 @@ from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.exporter import Exporter
 from exporter.cli.config_files import read
+from exporter.cli.signals import SignalReceiver
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def serve(
 
     `started` is called as soon as the web server listens.
     """
-    signals: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, _: signals.put(number))
+    signals = SignalReceiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     loaded.log_warnings()
     web_config = loaded.web_config
     exporter = Exporter(
@@ -61,7 +59,7 @@ def serve(
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             logger.info("listening", scheme=exporter.web.scheme, address=address)
         started(exporter.web)
-        while signals.get() == signal.SIGHUP:
+        while signals.wait() == signal.SIGHUP:
             reload(exporter, reread, web_config)
         logger.info("stopping")
     finally:
