@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli import logs
 from exporter.cli.arguments import parse
+from exporter.cli.output import ClosedStdoutError, flush_output
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
@@ -19,18 +20,28 @@ SIGNAL_EXIT_BASE = 128  # a program that a signal ends exits with this plus the 
 def main(argv: Sequence[str]) -> int:
     """Run a command and return the exit code.
 
-    0 is success or a graceful stop, 1 is an error. Wrong usage exits with 2.
+    0 is success or a graceful stop, 1 is an error, and wrong usage exits with 2. If the reader of stdout closes it, the
+    code is that of a program that SIGPIPE ends.
     """
-    arguments = parse(argv)
-    logs.configure(arguments.log_level, arguments.log_format)
     try:
-        return int(arguments.command(arguments))
+        return _run(argv)
+    except ClosedStdoutError:
+        return SIGNAL_EXIT_BASE + signal.SIGPIPE
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201 (no log event: an editor jumps to file:line:column)
     except ExporterError as error:
         print(f"qbusiness-exporter: {error}", file=sys.stderr)  # noqa: T201 (no log event: an error message for the terminal)
     return 1
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        arguments = parse(argv)
+    finally:
+        flush_output()  # argparse prints help and version
+    logs.configure(arguments.log_level, arguments.log_format)
+    return int(arguments.command(arguments))
 
 
 def run() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.cli.config_files import Configuration, read_web_config
+from exporter.cli.output import print_output
 from exporter.cli.serve import serve
 from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
 from exporter.simulator.clock import ScaledClock
@@ -68,7 +69,7 @@ def run(arguments: Namespace) -> int:
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
             url = f"{web.scheme}://localhost:{port}"
-            print(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path), flush=True)  # noqa: T201 (the welcome text is for the terminal)
+            print_output(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path))
 
         # A reload reads the web config only: the configuration of the demo is not a file.
         return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)

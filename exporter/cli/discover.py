@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
+from exporter.cli.output import print_output
 from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
 from exporter.discovery.crawler import Crawler, IndexContents
 from exporter.discovery.failures import DiscoveryFailures
@@ -57,7 +57,7 @@ def run(arguments: Namespace) -> int:
     """Print what is found; return 1 if no data source of a target could be listed."""
     loaded = read(arguments)
     searches = [_Search(OneShotTarget(target, loaded.config.polling)) for target in loaded.config.targets]
-    with tqdm(desc="data sources found", unit="", disable=None, file=sys.stderr) as bar:
+    with tqdm(desc="data sources found", unit="", disable=None) as bar:
         for search in searches:
             search.run(bar.update)
     heading = [
@@ -67,7 +67,7 @@ def run(arguments: Namespace) -> int:
         "Delete the data sources that the exporter must not watch. Without data_sources, it discovers new ones itself.",
     ]
     written: set[tuple[str, str, str]] = set()
-    print(write([search.found(written) for search in searches], heading), end="")  # noqa: T201 (the command's output)
+    print_output(write([search.found(written) for search in searches], heading), end="")
     return 0 if all(search.sources or not search.failures for search in searches) else 1
 
 

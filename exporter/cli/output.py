@@ -1,4 +1,4 @@
-"""Progress and output of the commands that poll once: `export` and `backfill`."""
+"""Progress and output of the commands that end by themselves."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ PROGRESS_INTERVAL = 0.1  # seconds
 FILE_MODE = 0o644  # another user reads the file: node_exporter, or the operator who runs promtool
 
 
+class ClosedStdoutError(Exception):
+    """The reader of stdout has closed it, as `head` does. It needs no more output, so this is not reported."""
+
+
 def wait_for_first_pass(exporter: Exporter) -> None:
     """Wait until every data source was polled, and print the progress if stderr is a terminal."""
     with tqdm(desc="polling", unit=" data sources", disable=None, leave=False) as progress:
@@ -35,6 +39,39 @@ def wait_for_first_pass(exporter: Exporter) -> None:
             time.sleep(PROGRESS_INTERVAL)
 
 
+def print_output(text: str, end: str = "\n") -> None:
+    """Print a text on stdout; raise StartupError or ClosedStdoutError if that fails."""
+    with _translated_errors():
+        print(text, end=end, flush=True)  # noqa: T201 (the output of a command)
+
+
+def flush_output() -> None:
+    """Write what a library has printed on stdout; raise StartupError or ClosedStdoutError if that fails."""
+    with _translated_errors():
+        sys.stdout.flush()
+
+
+def _write_output(pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        with _translated_errors():
+            sys.stdout.buffer.write(piece)
+    flush_output()
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        # The buffer keeps what was not written. At exit, Python would write it again, and fail or block again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise ClosedStdoutError from error
+        if isinstance(error, OSError):
+            raise StartupError(f"stdout: {error.strerror}") from error
+        raise
+
+
 @contextmanager
 def atomic_output(output: Path | None) -> Iterator[Writer]:
     """Yield a function that writes to stdout or to a file; raise StartupError if writing fails.
@@ -42,13 +79,7 @@ def atomic_output(output: Path | None) -> Iterator[Writer]:
     A file is replaced atomically at the end, so that no reader finds a part of it. After an error it stays unchanged.
     """
     if output is None:
-        try:
-            yield sys.stdout.buffer.writelines
-            sys.stdout.buffer.flush()
-        except BrokenPipeError as error:
-            # The reader has closed the pipe. Without this, closing stdout at exit would fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise StartupError("stdout was closed before everything was written") from error
+        yield _write_output
         return
     try:
         file = tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False)  # noqa: SIM115 (closed below)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
+from exporter.cli.output import print_output
 from exporter.config import format_duration
 from exporter.discovery.crawler import Applications, Crawler, IndexContents
 from exporter.discovery.failures import DiscoveryFailures
@@ -64,9 +65,9 @@ def run(arguments: Namespace) -> int:
         size, failures = _measure(one_shot)
         complete &= not failures
         for line in plan(one_shot.name, target, config.polling, size):
-            print(line)  # noqa: T201 (the command's output)
+            print_output(line)
         for resource, error in failures.items():
-            print(f"  not counted: {resource}: {error}")  # noqa: T201 (the same)
+            print_output(f"  not counted: {resource}: {error}")
     return 0 if complete else 1
 
 

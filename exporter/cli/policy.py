@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
+from exporter.cli.output import print_output
 from exporter.providers.registry import (
     MAX_MANAGED_POLICY,
     assume_role_statement,
@@ -31,7 +32,7 @@ def run(arguments: Namespace) -> int:
     document = policy(config, targets)
     for note in _notes(config, targets, document):
         print(f"qbusiness-exporter: {note}", file=sys.stderr)  # noqa: T201 (no log event: stdout is the policy)
-    print(json.dumps(document, indent=2))  # noqa: T201 (the command's output)
+    print_output(json.dumps(document, indent=2))
     return 0
 
 

@@ -1,0 +1,55 @@
+"""Every command that prints, with a stdout that its reader has closed, or that is full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.oneshot import environment, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.simulator.server import SimulatedQBusiness
+
+COMMANDS = [["policy"], ["plan"], ["export"], ["backfill"], ["discover"], ["check"], ["check", "--probe"], ["--help"]]
+
+
+def run(
+    service: SimulatedQBusiness, tmp_path: Path, command: list[str], stdout: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with a stdout that Python buffers, as it does by default."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    env = {name: value for name, value in environment(service).items() if name != "PYTHONUNBUFFERED"}
+    line = [sys.executable, "-m", "exporter", *command]
+    return subprocess.run(
+        line, cwd=tmp_path, env=env, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, timeout=90
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_reader_that_closes_stdout_ends_the_command_quietly(
+    service: SimulatedQBusiness, tmp_path: Path, command: list[str]
+) -> None:
+    """As in `policy | true`. The exit code is that of a program that SIGPIPE ends."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(service, tmp_path, command, writer)
+    os.close(writer)
+    assert done.returncode == 141
+    assert not [line for line in done.stderr.splitlines() if "level=info" not in line and "level=warn" not in line]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, command: list[str]) -> None:
+    """As in `export > /dev/full`. The log has the reason, and the exit code is 1."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    done = run(service, tmp_path, command, full)
+    os.close(full)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last == "qbusiness-exporter: stdout: No space left on device"
