@@ -39,7 +39,7 @@ COLUMNS = (
 
 def main(sizes: list[int]) -> int:
     """Simulate each size, print the table, and write it into the page if no sizes are given."""
-    logs.configure("error", "logfmt")
+    logs.configure(sys.stderr, "error")
     results = table(COLUMNS, [row for size in sizes or SIZES for row in _rows(size)])
     print(results)
     if not sizes:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import TYPE_CHECKING
+from contextlib import redirect_stderr
+from typing import TYPE_CHECKING, TextIO, cast
+
+import structlog
 
 from exporter.cli import logs
 from exporter.cli.arguments import parse
+from exporter.cli.log_sink import LogSink
 from exporter.cli.output import ClosedStdoutError, flush_output
+from exporter.cli.standard_streams import occupy_closed_streams, unbuffered
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SIGNAL_EXIT_BASE = 128  # a program that a signal ends exits with this plus the number of the signal
+
+logger = structlog.get_logger()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,29 +30,42 @@ def main(argv: Sequence[str]) -> int:
     0 is success or a graceful stop, 1 is an error, and wrong usage exits with 2. If the reader of stdout closes it, the
     code is that of a program that SIGPIPE ends.
     """
-    try:
-        return _run(argv)
-    except ClosedStdoutError:
-        return SIGNAL_EXIT_BASE + signal.SIGPIPE
-    except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 (no log event: an editor jumps to file:line:column)
-    except ExporterError as error:
-        print(f"qbusiness-exporter: {error}", file=sys.stderr)  # noqa: T201 (no log event: an error message for the terminal)
-    return 1
+    # Everything that the process writes to stderr goes through the sink, also progress bars and messages of libraries.
+    with LogSink(unbuffered(sys.stderr)) as sink, redirect_stderr(cast("TextIO", sink)):
+        logs.configure(sys.stderr)
+        try:
+            return _run(argv, sink)
+        except ClosedStdoutError:
+            return SIGNAL_EXIT_BASE + signal.SIGPIPE
+        except ExporterError as error:
+            _log_error(error)
+        except Exception:
+            logger.exception("command failed for a reason that is a defect of this program")
+        return 1
 
 
-def _run(argv: Sequence[str]) -> int:
+def _run(argv: Sequence[str], sink: LogSink) -> int:
     try:
         arguments = parse(argv)
     finally:
         flush_output()  # argparse prints help and version
-    logs.configure(arguments.log_level, arguments.log_format)
+    logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
+    arguments.log_sink = sink
     return int(arguments.command(arguments))
+
+
+def _log_error(error: ExporterError) -> None:
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            logger.error("configuration not valid", problem=str(problem))
+    else:
+        logger.error("command failed", error=str(error))
 
 
 def run() -> None:
     """Run as the console script `qbusiness-exporter`."""
+    occupy_closed_streams()
+    logs.log_uncaught_exceptions()
     # SIGTERM raises SystemExit, so that `finally` blocks remove the temporary file of --output and unlock the state.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(SIGNAL_EXIT_BASE + number))
     try:

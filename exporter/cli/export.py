@@ -23,7 +23,8 @@ def run(arguments: Namespace) -> int:
     loaded = read(arguments)
     loaded.log_warnings()
     # node_exporter, which reads the file, exposes process metrics of its own under the same names.
-    exporter = Exporter(loaded.config, [], telemetry=Telemetry(revision(), process_metrics=False))
+    telemetry = Telemetry(revision(), process_metrics=False, log_lines_dropped=arguments.log_sink.dropped)
+    exporter = Exporter(loaded.config, [], telemetry=telemetry)
     with atomic_output(arguments.output) as write:
         try:
             exporter.start_polling()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
 
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
     from exporter.providers.registry import ArnScope
 
 
+logger = structlog.get_logger()
+
+
 def run(arguments: Namespace) -> int:
-    """Print the policy on stdout and notes about its use on stderr."""
+    """Print the policy, and log notes about its use."""
     config = read(arguments).config
     targets = [OneShotTarget(target, config.polling) for target in config.targets]
     document = policy(config, targets)
     for note in _notes(config, targets, document):
-        print(f"qbusiness-exporter: {note}", file=sys.stderr)  # noqa: T201 (no log event: stdout is the policy)
+        logger.warning("policy needs attention", note=note)
     print_output(json.dumps(document, indent=2))
     return 0
 

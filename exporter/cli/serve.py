@@ -13,6 +13,7 @@ from exporter.app.exporter import Exporter
 from exporter.cli.config_files import read
 from exporter.cli.signals import SignalReceiver
 from exporter.errors import ConfigError, ExporterError
+from exporter.metrics.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -51,6 +52,7 @@ def serve(
         arguments.telemetry_path,
         lambda: reload(exporter, reread, web_config),
         web_config=web_config,
+        telemetry=Telemetry(revision(), log_lines_dropped=arguments.log_sink.dropped),
     )
     exporter.config_file = loaded.file
     try:

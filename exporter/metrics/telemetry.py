@@ -15,12 +15,14 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from exporter.domain.model import Location
 
@@ -30,7 +32,13 @@ _REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 class Telemetry:
     """The metrics of the exporter itself, in a registry of their own."""
 
-    def __init__(self, revision: str = "unknown", *, process_metrics: bool = True) -> None:
+    def __init__(
+        self,
+        revision: str = "unknown",
+        *,
+        process_metrics: bool = True,
+        log_lines_dropped: Callable[[], int] = lambda: 0,
+    ) -> None:
         """Register all metrics; `process_metrics` adds those of the process and the interpreter."""
         # A _created series is an ordinary extra series to Prometheus. A histogram would have one for each label set.
         disable_created_metrics()
@@ -115,6 +123,13 @@ class Telemetry:
             "qbusiness_exporter_state_write_failures",
             "Failed writes of the state file. Values are kept in memory until a write succeeds.",
             registry=self.registry,
+        )
+        self.registry.register(
+            _CallbackCounter(
+                "qbusiness_exporter_log_lines_dropped",
+                "Lines of the log that could not be written: stderr was closed or full, or its reader did not read.",
+                log_lines_dropped,
+            )
         )
         self._reload_success = self._gauge(
             "qbusiness_exporter_config_last_reload_successful",
@@ -211,6 +226,19 @@ class Telemetry:
 
     def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
+
+
+class _CallbackCounter(Collector):
+    """A counter whose value a function returns at each scrape."""
+
+    def __init__(self, name: str, documentation: str, value: Callable[[], int]) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._value = value
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counter."""
+        yield CounterMetricFamily(self._name, self._documentation, value=self._value())
 
 
 def _total(counter: Counter, target: str) -> int:

@@ -52,4 +52,5 @@ def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, 
     os.close(full)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
-    assert last == "qbusiness-exporter: stdout: No space left on device"
+    assert last.endswith('level=error msg="command failed" error="stdout: No space left on device"')
+    assert all(" level=" in line for line in done.stderr.splitlines())

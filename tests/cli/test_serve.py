@@ -298,9 +298,9 @@ def test_a_second_exporter_with_the_same_state_file_does_not_start(tmp_path: Pat
     ):
         done = run("--config.file", str(tmp_path / "config.yaml"))
         assert done.returncode == 1
-        assert done.stderr.splitlines()[-1] == (
-            f"qbusiness-exporter: state file {state} is in use by another exporter "
-            f"(process {program.process.pid}): set a different state.path"
+        assert done.stderr.splitlines()[-1].endswith(
+            f'level=error msg="command failed" error="state file {state} is in use by another exporter '
+            f'(process {program.process.pid}): set a different state.path"'
         )
 
 
@@ -342,9 +342,9 @@ def test_an_address_in_use_is_an_error(tmp_path: Path, state: Path) -> None:
         port = listener.getsockname()[1]
         done = run("--config.file", str(tmp_path / "config.yaml"), "--web.listen-address", f"127.0.0.1:{port}")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        f"qbusiness-exporter: cannot listen on 127.0.0.1:{port}: address already in use; "
-        "choose another with --web.listen-address"
+    assert done.stderr.splitlines()[-1].endswith(
+        f'level=error msg="command failed" error="cannot listen on 127.0.0.1:{port}: address already in use; '
+        'choose another with --web.listen-address"'
     )
 
 

@@ -127,17 +127,20 @@ def test_an_invalid_web_config_keeps_the_previous_one(program: Program, tmp_path
 
 
 def test_the_problems_of_both_files_are_reported_at_once(tmp_path: Path) -> None:
-    """`serve` and `check` exit with 1."""
+    """`check` prints them in the format of compilers, and `serve` logs them. Both exit with 1."""
     (tmp_path / "config.yaml").write_text("poling: {}\n")
     (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: nowhere.crt, key_file: nowhere.key}\n")
-    for command in ("serve", "check"):
-        done = run(command, "--config.file", tmp_path / "config.yaml", "--web.config.file", tmp_path / "web.yml")
-        assert done.returncode == 1
-        assert done.stderr.splitlines() == [
-            f"{tmp_path}/config.yaml:1:1: poling: no such key; did you mean polling?",
-            f"{tmp_path}/web.yml:1:32: cert_file: {tmp_path}/nowhere.crt cannot be read: No such file or directory",
-            f"{tmp_path}/web.yml:1:55: key_file: {tmp_path}/nowhere.key cannot be read: No such file or directory",
-        ]
+    problems = [
+        f"{tmp_path}/config.yaml:1:1: poling: no such key; did you mean polling?",
+        f"{tmp_path}/web.yml:1:32: cert_file: {tmp_path}/nowhere.crt cannot be read: No such file or directory",
+        f"{tmp_path}/web.yml:1:55: key_file: {tmp_path}/nowhere.key cannot be read: No such file or directory",
+    ]
+    files = ("--config.file", tmp_path / "config.yaml", "--web.config.file", tmp_path / "web.yml")
+    checked, served = run("check", *files), run("serve", *files)
+    assert (checked.returncode, checked.stderr.splitlines()) == (1, problems)
+    assert served.returncode == 1
+    events = [line.partition("Z ")[2] for line in served.stderr.splitlines()]
+    assert events == [f'level=error msg="configuration not valid" problem="{problem}"' for problem in problems]
 
 
 def test_check_summarizes_the_web_config(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ class Program:
     credentials: dict[str, str] = field(default_factory=dict)
     folder: Path | None = None
     start_timeout: float = TIMEOUT  # seconds until it must listen
+    stderr: int = subprocess.PIPE  # another descriptor leaves `log` empty, and needs a `listen` with a port
 
     def __enter__(self) -> Self:
         """Start the process and wait until it listens."""
@@ -106,16 +107,15 @@ class Program:
         self.process = subprocess.Popen(
             [*self.command, *self.arguments, "--web.listen-address", self.listen],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.stderr,
             text=True,
             cwd=self.folder,
             env={**clean, **own, **self.env},
         )
-        assert self.process.stdout
-        assert self.process.stderr
         self._readers = [
-            threading.Thread(target=self._drain, args=args, daemon=True)
-            for args in ((self.process.stderr, self.log), (self.process.stdout, self.output))
+            threading.Thread(target=self._drain, args=(pipe, lines), daemon=True)
+            for pipe, lines in ((self.process.stderr, self.log), (self.process.stdout, self.output))
+            if pipe
         ]
         for reader in self._readers:
             reader.start()
@@ -142,8 +142,7 @@ class Program:
         """Kill the process and close its pipes."""
         self.process.kill()
         self.wait()
-        for pipe in (self.process.stdout, self.process.stderr):
-            assert pipe
+        for pipe in filter(None, (self.process.stdout, self.process.stderr)):
             pipe.close()
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
@@ -178,6 +177,10 @@ class Program:
         eventually(lambda: self.get("/-/ready")[0] == 200)
 
     def _find_address(self) -> bool:
+        if self.stderr != subprocess.PIPE:
+            host, _, port = self.listen.rpartition(":")
+            self.address = (host, int(port))
+            return self._accepts_connections()
         for line in list(self.log):
             if "msg=listening" in line:
                 host, _, port = line.rpartition("address=")[2].strip().rpartition(":")
@@ -188,6 +191,10 @@ class Program:
                 self.address = (host, int(port))
                 return True
         return False
+
+    def _accepts_connections(self) -> bool:
+        with socket.socket() as connection:
+            return connection.connect_ex(self.address) == 0
 
     @staticmethod
     def _drain(pipe: Any, lines: list[str]) -> None:

@@ -31,7 +31,7 @@ def main() -> int:
     arguments = parser.parse_args()
     for name in arguments.leak:
         getattr(leaks, name)()
-    logs.configure("info", "logfmt")
+    logs.configure(sys.stderr)
     with Soak(arguments.folder, arguments.sources, arguments.hours, over_http=arguments.over_http) as soak:
         print(json.dumps({"resident_before": soak.resident_before}), flush=True)
         for usage in soak.run(arguments.samples):

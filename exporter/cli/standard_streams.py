@@ -1,0 +1,32 @@
+"""Stdout and stderr of the process, also where the caller has closed them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from io import BufferedIOBase, RawIOBase
+    from typing import TextIO
+
+STDERR = 2  # the last of the three standard descriptors
+
+
+def occupy_closed_streams() -> None:
+    """Occupy the standard descriptors that the caller has closed, and open sys.stdout and sys.stderr on them.
+
+    Otherwise the next file that the program opens gets such a number, for example the state file. Whatever a library
+    writes to stderr would then overwrite it. The descriptors are opened for reading: writing to them fails as it does
+    for a closed one, so that lost output is an error and a lost line is counted.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= STDERR:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 (its only form; credential helpers need all three too)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def unbuffered(stream: TextIO) -> RawIOBase | BufferedIOBase:
+    """Return the bytes stream below a text stream, without its buffer if there is one."""
+    return cast("RawIOBase | BufferedIOBase", getattr(stream.buffer, "raw", stream.buffer))
