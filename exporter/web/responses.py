@@ -2,8 +2,8 @@
 
 The server copies each chunk into the write buffer of the connection. It accepts the next chunk only when the client has
 read almost all of that buffer. The invariant: however large a response is, a client that does not read it holds at most
-one chunk and what the buffer had before (64 KiB, under TLS 512 KiB), besides the buffer of its socket. The pieces
-themselves are shared by all responses.
+one chunk and what the buffer had before (64 KiB), besides the buffer of its socket. Under TLS it holds twice as much,
+before and after encryption. The pieces themselves are shared by all responses.
 
 Example: 64 clients (`Limits.unread`) request 34 MB and do not read. Together they hold at most 16 MiB. With the body as
 one chunk, they would hold 2 GB, and copies of that size leave the heap fragmented after the clients are dropped.

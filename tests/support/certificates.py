@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -52,3 +53,18 @@ def client_context(folder: Path, client: Path | None = None) -> ssl.SSLContext:
     if client:
         context.load_cert_chain(client)
     return context
+
+
+def server_context(folder: Path) -> ssl.SSLContext:
+    """Return the TLS settings of the server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    return context
+
+
+def client_hello(client: ssl.SSLContext) -> bytes:
+    """Return the first message of a TLS client."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        client.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    return outgoing.read()

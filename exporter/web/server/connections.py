@@ -15,11 +15,12 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with a timeout of zero
 
@@ -33,6 +34,7 @@ class Limits:
     idle: int = 75  # between requests: longer than usual scrape intervals, so that Prometheus need not reconnect
     stop: float = 0.5  # for responses in progress when the server stops
     connections: int = 500
+    tls_sessions: int = 100  # each of them holds memory (`exporter.web.server.acceptor`)
     unread: int = 64  # responses that clients do not read: each of them holds memory (`exporter.web.responses`)
 
 
@@ -47,20 +49,16 @@ class Phase(Enum):
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """An accepted socket, and its transport after the handshake."""
+    """An accepted socket, the task that waits for its first message, and its transport after that."""
 
     socket: socket.socket
     phase_since: float
-    descriptor: int
     phase: Phase = Phase.REQUEST
     unread_since: float | None = None
+    opening: asyncio.Task[bool] | None = None
+    has_session: bool = False
     transport: asyncio.Transport | None = None
     closes_when_idle: bool = False
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the socket is closed. After a failed handshake, no protocol is notified of that."""
-        return self.socket.fileno() < 0
 
     @property
     def is_unread(self) -> bool:
@@ -78,9 +76,8 @@ class Connection:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         if self.transport is not None:
             self.transport.abort()
-        else:
-            with suppress(OSError):
-                self.socket.shutdown(socket.SHUT_RDWR)  # the event loop owns the socket, and closes it after this
+        elif self.opening is not None:
+            self.opening.cancel()  # and the acceptor closes the socket
 
 
 @dataclass(slots=True)
@@ -89,55 +86,56 @@ class Connections:
 
     limits: Limits
     clock: Callable[[], float] = time.monotonic
-    _by_age: OrderedDict[int, Connection] = field(default_factory=OrderedDict)
+    _by_age: OrderedDict[Connection, None] = field(default_factory=OrderedDict)
 
     def __len__(self) -> int:
         return len(self._by_age)
 
     def add(self, accepted: socket.socket) -> Connection:
         """Add a new connection, which replaces another one if there are too many."""
-        if len(self) >= self.limits.connections:
-            self._make_room()
-        connection = Connection(accepted, self.clock(), accepted.fileno())
-        self._by_age[connection.descriptor] = connection
+        self._make_room(list(self._by_age), self.limits.connections)
+        connection = Connection(accepted, self.clock())
+        self._by_age[connection] = None
         return connection
 
-    def attach(self, transport: asyncio.Transport) -> Connection | None:
-        """Attach a transport to its connection after the handshake; return None if the connection was dropped."""
-        connection = self._by_age.get(transport.get_extra_info("socket").fileno())
-        if connection is None:
+    def attach(self, connection: Connection, transport: asyncio.Transport) -> None:
+        """Attach a transport to its connection; abort it if the connection was dropped."""
+        connection.transport = transport
+        if connection not in self._by_age:
             transport.abort()
-        else:
-            connection.transport = transport
-        return connection
+
+    def start_session(self, connection: Connection, transport: asyncio.Transport) -> None:
+        """Attach the transport of a TLS session, which replaces another one if there are too many."""
+        self._make_room([each for each in self._by_age if each.has_session], self.limits.tls_sessions)
+        connection.has_session = True
+        self.attach(connection, transport)
 
     def set_phase(self, connection: Connection, phase: Phase) -> None:
         """Set the phase of a connection. Its time starts over only if the phase changes."""
-        if connection.phase is not phase and connection.descriptor in self._by_age:
+        if connection.phase is not phase and connection in self._by_age:
             connection.phase, connection.phase_since = phase, self.clock()
-            self._by_age.move_to_end(connection.descriptor)
+            self._by_age.move_to_end(connection)
             self._close_if_due(connection)
 
     def close_when_idle(self) -> None:
         """Close each present connection as soon as it is idle: it was accepted with settings that have changed."""
-        for connection in list(self._by_age.values()):
+        for connection in list(self._by_age):
             connection.closes_when_idle = True
             self._close_if_due(connection)
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
-        if self._by_age.get(connection.descriptor) is connection:
-            del self._by_age[connection.descriptor]
+        self._by_age.pop(connection, None)
+        connection.transport = None  # it refers to the TLS session, which refers to the connection
 
     def sweep(self) -> None:
         """Drop the connections that exceed a time limit, and the oldest unread responses beyond their number."""
-        self.remove_closed()
         now = self.clock()
-        for connection in list(self._by_age.values()):
+        for connection in list(self._by_age):
             connection.unread_since = (connection.unread_since or now) if connection.is_unread else None
             if connection.transport is not None and connection.transport.is_closing():
                 self.set_phase(connection, Phase.CLOSING)
-        for connection in [each for each in self._by_age.values() if self._is_overdue(each, now)]:
+        for connection in [each for each in self._by_age if self._is_overdue(each, now)]:
             self._drop(connection)
         self._limit_unread()
 
@@ -149,21 +147,17 @@ class Connections:
 
     def drop_all(self) -> None:
         """Drop all connections, without removing them: `len` reports those that are not closed yet."""
-        for connection in list(self._by_age.values()):
+        for connection in list(self._by_age):
             connection.drop()
-
-    def remove_closed(self) -> None:
-        """Remove connections whose handshake failed."""
-        for connection in [each for each in self._by_age.values() if each.is_closed]:
-            self.remove(connection)
 
     def _limit_unread(self) -> None:
         # By the start of the unread response, and not by age in the phase: a response that waited for its rendering
         # belongs to an old request, but is new.
-        unread = sorted((since, number) for number, each in self._by_age.items() if (since := each.unread_since))
-        for _, number in unread[: -self.limits.unread]:
-            if self._by_age[number].is_unread:  # the client may have read it since
-                self._drop(self._by_age[number])
+        unread = [(since, each) for each in self._by_age if (since := each.unread_since)]
+        unread.sort(key=itemgetter(0))
+        for _, connection in unread[: -self.limits.unread]:
+            if connection.is_unread:  # the client may have read it since
+                self._drop(connection)
 
     def _is_overdue(self, connection: Connection, now: float) -> bool:
         if connection.unread_since is not None and now - connection.unread_since >= self.limits.response:
@@ -171,13 +165,14 @@ class Connections:
         waits_for_client = connection.phase in {Phase.REQUEST, Phase.CLOSING}
         return waits_for_client and now - connection.phase_since >= self.limits.request
 
-    def _make_room(self) -> None:
-        """Drop the connection that has waited longest, if possible one without a response in progress."""
-        self.remove_closed()
-        by_age = self._by_age.values()
-        candidates = (each for each in by_age if each.phase is not Phase.RESPONSE and not each.is_unread)
-        while len(self) >= self.limits.connections:
-            self._drop(next(candidates, None) or next(iter(by_age)))
+    def _make_room(self, members: Sequence[Connection], limit: int) -> None:
+        """Make room for one more among these connections, which are in the order of their age.
+
+        The connection that has waited longest is dropped, if possible one without a response in progress.
+        """
+        if len(members) >= limit:
+            waiting = (each for each in members if each.phase is not Phase.RESPONSE and not each.is_unread)
+            self._drop(next(waiting, members[0]))
 
     @staticmethod
     def _close_if_due(connection: Connection) -> None:
@@ -185,5 +180,5 @@ class Connections:
             connection.transport.close()
 
     def _drop(self, connection: Connection) -> None:
-        self.remove(connection)
+        del self._by_age[connection]
         connection.drop()

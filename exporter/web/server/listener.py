@@ -1,4 +1,4 @@
-"""Listening sockets, which are opened before polling starts, and report each connection that they accept."""
+"""Listening sockets, which are opened before polling starts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 from exporter.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from exporter.web.server.addresses import Address
-
-    Accepted = Callable[[socket.socket], object]
 
 BACKLOG = 1024  # connections that the kernel queues until the server accepts them
 ADVICE = "choose another with --web.listen-address"
@@ -26,46 +24,27 @@ REASONS = {
 }
 
 
-class Listener(socket.socket):
-    """A listening socket that reports each connection as it is accepted, before any handshake."""
-
-    def __init__(self, family: int, accepted: Accepted) -> None:
-        # With the protocol, because asyncio disables Nagle's algorithm only for sockets that name it.
-        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._accepted = accepted
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        """Accept a connection and report it."""
-        connection, address = super().accept()
-        self._accepted(connection)
-        return connection, address
-
-    def listen(self, _backlog: int = BACKLOG, /) -> None:
-        """Listen with a backlog of its own: asyncio also limits the connections accepted in a row by its backlog."""
-        super().listen(BACKLOG)
-
-
-def listen(addresses: Sequence[Address], accepted: Accepted) -> list[Listener]:
+def listen(addresses: Sequence[Address]) -> list[socket.socket]:
     """Listen on all addresses; raise StartupError if one is not available, and close the others."""
     with ExitStack() as opened:
-        listeners = [opened.enter_context(_listen_or_explain(address, accepted)) for address in addresses]
+        listeners = [opened.enter_context(_listen_or_explain(address)) for address in addresses]
         opened.pop_all()
     return listeners
 
 
-def _listen_or_explain(address: Address, accepted: Accepted) -> Listener:
+def _listen_or_explain(address: Address) -> socket.socket:
     try:
-        return _listen(address, accepted)
+        return _listen(address)
     except OSError as error:
         raise StartupError(f"cannot listen on {address}: {_reason(error)}; {ADVICE}") from error
 
 
-def _listen(address: Address, accepted: Accepted) -> Listener:
+def _listen(address: Address) -> socket.socket:
     if not address.is_every_interface:
-        return _open(*_resolve(address), accepted)
+        return _open(*_resolve(address))
     if socket.has_dualstack_ipv6():
-        return _open(socket.AF_INET6, ("::", address.port), accepted)
-    return _open(socket.AF_INET, ("0.0.0.0", address.port), accepted)  # noqa: S104 (configured)  # nosec B104
+        return _open(socket.AF_INET6, ("::", address.port))
+    return _open(socket.AF_INET, ("0.0.0.0", address.port))  # noqa: S104 (configured)  # nosec B104
 
 
 def _resolve(address: Address) -> tuple[int, tuple[Any, ...]]:
@@ -75,14 +54,15 @@ def _resolve(address: Address) -> tuple[int, tuple[Any, ...]]:
     return family, sockaddr
 
 
-def _open(family: int, sockaddr: tuple[Any, ...], accepted: Accepted) -> Listener:
-    listener = Listener(family, accepted)
+def _open(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
+    # With the protocol, because asyncio disables Nagle's algorithm only for connections whose socket names it.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sockaddr[0] != "::"))
         listener.bind(sockaddr)
-        listener.listen()  # here, because Linux reports some addresses as in use only now
+        listener.listen(BACKLOG)  # here, because Linux reports some addresses as in use only now
     except OSError:
         listener.close()
         raise

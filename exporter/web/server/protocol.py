@@ -18,25 +18,30 @@ BAD_REQUEST = {
     "X-Content-Type-Options": "nosniff",
 }
 
+# A response pauses while more than this is unsent. It is the default of asyncio, which over TLS is eight times larger.
+WRITE_BUFFER_BYTES = 64 * 1024
+
 
 class TimeoutProtocol(H11Protocol):
     """Reports the phase of each connection, so that connections which exceed a limit are dropped."""
 
-    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:  # noqa: ANN401 (the interface of uvicorn)
+    def __init__(self, *args: Any, connections: Connections, connection: Connection, **kwargs: Any) -> None:  # noqa: ANN401 (the interface of uvicorn)
         super().__init__(*args, **kwargs)
         self._connections = connections
-        self._connection: Connection | None = None
+        self._connection = connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Start after the handshake."""
-        self._connection = self._connections.attach(transport)
+        self._connections.attach(self._connection, transport)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection."""
-        if self._connection is not None:
-            self._connections.remove(self._connection)
+        self._connections.remove(self._connection)
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()  # uvicorn keeps it after a reset, and with it the TLS session
 
     def data_received(self, data: bytes) -> None:
         """Process a piece of a request."""
@@ -51,8 +56,7 @@ class TimeoutProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Pause a response that the client reads too slowly."""
         super().pause_writing()
-        if self._connection is not None:
-            self._connections.mark_unread(self._connection)
+        self._connections.mark_unread(self._connection)
 
     def send_400_response(self, msg: str) -> None:
         """Reject what is not HTTP, unless a response has been sent in part."""
@@ -68,8 +72,7 @@ class TimeoutProtocol(H11Protocol):
         self.transport.close()
 
     def _report_phase(self) -> None:
-        if self._connection is not None:
-            self._connections.set_phase(self._connection, self._phase())
+        self._connections.set_phase(self._connection, self._phase())
 
     def _phase(self) -> Phase:
         partial_head, _ = self.conn.trailing_data

@@ -7,17 +7,18 @@ import resource
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 
 from exporter.errors import StartupError
+from exporter.web.server.acceptor import Acceptor
 from exporter.web.server.addresses import parse_address
-from exporter.web.server.connections import Connections, Limits
+from exporter.web.server.connections import Connection, Connections, Limits
 from exporter.web.server.listener import listen
 from exporter.web.server.protocol import TimeoutProtocol
+from exporter.web.server.tls_session import TlsSession
 
 if TYPE_CHECKING:
     import socket
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 MAX_HEAD_BYTES = 16 * 1024
-
-# asyncio accepts this many connections in a row before it reads from any. A small number, so that many new connections
-# do not use up the file descriptors, and do not replace the connection of a scrape before its request is read.
-MAX_ACCEPTS = 16
 START_TIMEOUT = 10  # seconds
 MAX_DESCRIPTORS = 65536
 
@@ -50,7 +47,7 @@ class WebServer:
     ) -> None:
         self._requested = [parse_address(address) for address in addresses]
         self._connections = Connections(limits or Limits())
-        self._server = _Server(_uvicorn_config(app, self._connections, ssl_context), self._connections)
+        self._server = _Server(_uvicorn_config(app, self._connections), self._connections, ssl_context)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._listeners: Sequence[socket.socket] = ()
         self._addresses: list[tuple[str, int]] = []
@@ -64,7 +61,7 @@ class WebServer:
     def start(self) -> None:
         """Listen on all addresses and start to serve; raise StartupError if that fails."""
         self._connections.limits = _within_descriptors(self._connections.limits)
-        self._listeners = listen(self._requested, self._connections.add)
+        self._listeners = listen(self._requested)
         self._addresses = [listener.getsockname()[:2] for listener in self._listeners]
         self._thread.start()
         self._server.startup_done.wait(START_TIMEOUT)
@@ -99,17 +96,20 @@ class WebServer:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that drops stalled clients while it runs and when it stops."""
+    """A uvicorn server that accepts connections itself, and drops stalled clients while it runs and when it stops."""
 
-    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections, ssl_context: ssl.SSLContext | None) -> None:
         super().__init__(config)
         self.startup_done = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._connections = connections
+        self._ssl_context = ssl_context
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
-        await super().startup(sockets)
+        await super().startup(sockets=[])  # uvicorn would start TLS for a client that has sent nothing
+        self._acceptors = [self._acceptor(listener) for listener in sockets or ()]
         self.startup_done.set()
 
     async def on_tick(self, counter: int) -> bool:
@@ -118,25 +118,37 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for acceptor in self._acceptors:
+            acceptor.close()
         loop = asyncio.get_running_loop()
         loop.call_later(self._connections.limits.stop, self._connections.drop_all)
         await super().shutdown(sockets)
         self._connections.drop_all()  # also those in their handshake, which uvicorn does not know
         deadline = loop.time() + self._connections.limits.stop
-        while self._connections and loop.time() < deadline:
+        while self._connections and loop.time() < deadline:  # noqa: ASYNC110 (a stop happens once)
             await asyncio.sleep(0.01)
-            self._connections.remove_closed()
+
+    def _acceptor(self, listener: socket.socket) -> Acceptor:
+        return Acceptor(listener, self._connections, self._create_protocol, tls=self._ssl_context is not None)
+
+    def _create_protocol(self, connection: Connection) -> asyncio.BaseProtocol:
+        http = TimeoutProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            connections=self._connections,
+            connection=connection,
+        )
+        if self._ssl_context is None:
+            return http
+        return TlsSession(http, self._ssl_context, self._connections, connection)
 
 
-def _uvicorn_config(
-    app: ASGIApp,
-    connections: Connections,
-    ssl_context: ssl.SSLContext | None,
-) -> uvicorn.Config:
+def _uvicorn_config(app: ASGIApp, connections: Connections) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http=cast("type[asyncio.Protocol]", partial(TimeoutProtocol, connections=connections)),
+        http=TimeoutProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -145,13 +157,11 @@ def _uvicorn_config(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=MAX_ACCEPTS,
         timeout_keep_alive=connections.limits.idle,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     config.load()
-    config.ssl = ssl_context  # set here, because uvicorn would create its own context from files
     return config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+class FakeTransport(asyncio.Transport):
+    """A transport without an event loop: it has no buffer, and closes its socket at once."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__()
+        self._socket = connected
+
+    def abort(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def is_closing(self) -> bool:
+        """Return whether the socket is closed."""
+        return self._socket.fileno() < 0
+
+    def get_write_buffer_size(self) -> int:
+        """Return 0: the kernel has all bytes."""
+        return 0
+
+
 @dataclass
 class ConnectionsFixture:
     """Connections with clients at their other ends, and a fake clock."""
@@ -24,16 +45,18 @@ class ConnectionsFixture:
     connections: Connections = field(init=False)
 
     def __post_init__(self) -> None:
-        limits = Limits(request=10, response=25, connections=3, unread=2)
+        limits = Limits(request=10, response=25, connections=3, tls_sessions=2, unread=2)
         self.connections = Connections(limits, clock=lambda: self.now)
 
-    def accept(self, phase: Phase = Phase.REQUEST, *, unread: bool = False) -> Connection:
+    def accept(self, phase: Phase = Phase.REQUEST, *, unread: bool = False, tls: bool = False) -> Connection:
         """Accept a connection, one second after the previous one."""
         self.now += 1
         server_end, client_end = socket.socketpair()
         for end in (server_end, client_end):
             self.stack.enter_context(end)
         connection = self.connections.add(server_end)
+        attach = self.connections.start_session if tls else self.connections.attach
+        attach(connection, FakeTransport(server_end))
         self.connections.set_phase(connection, phase)
         if unread:
             server_end.send(b"x")
@@ -48,12 +71,8 @@ def fixture() -> Iterator[ConnectionsFixture]:
 
 
 def is_dropped(connection: Connection) -> bool:
-    """Return whether the server's end was shut down: a read then returns the end of the stream at once."""
-    connection.socket.settimeout(0)
-    try:
-        return connection.socket.recv(1) == b""
-    except BlockingIOError:
-        return False
+    """Return whether the server has closed its end."""
+    return connection.socket.fileno() < 0
 
 
 def test_a_new_connection_replaces_the_oldest(fixture: ConnectionsFixture) -> None:
@@ -98,13 +117,36 @@ def test_a_pending_response_is_dropped_if_there_is_no_other(fixture: Connections
     assert [is_dropped(each) for each in (first, second, third, newcomer)] == [True, False, False, False]
 
 
-def test_closed_sockets_do_not_count(fixture: ConnectionsFixture) -> None:
-    """After a failed handshake, no other connection is dropped."""
+def test_connections_that_ended_do_not_count(fixture: ConnectionsFixture) -> None:
+    """After one has ended, a new connection replaces no other."""
     first, second, third = (fixture.accept() for _ in range(3))
-    third.socket.close()
+    fixture.connections.remove(third)
     fixture.accept()
     assert not is_dropped(first)
     assert not is_dropped(second)
+
+
+def test_a_new_tls_session_replaces_the_oldest_session(fixture: ConnectionsFixture) -> None:
+    """A connection that has no session yet stays open, although it is older: it holds less memory."""
+    silent, first, second = fixture.accept(), fixture.accept(tls=True), fixture.accept(tls=True)
+    fixture.connections.start_session(silent, FakeTransport(silent.socket))
+    assert [is_dropped(each) for each in (silent, first, second)] == [False, True, False]
+
+
+def test_a_tls_session_with_a_response_is_replaced_last(fixture: ConnectionsFixture) -> None:
+    """A scrape in progress survives new sessions."""
+    scrape, idle = fixture.accept(Phase.RESPONSE, tls=True), fixture.accept(Phase.IDLE, tls=True)
+    fixture.accept(tls=True)
+    assert [is_dropped(each) for each in (scrape, idle)] == [False, True]
+
+
+def test_a_transport_of_a_dropped_connection_is_aborted(fixture: ConnectionsFixture) -> None:
+    """A handshake may end in the same moment in which its connection is dropped."""
+    first, _, _, _ = (fixture.accept() for _ in range(4))
+    late, other = socket.socketpair()
+    with late, other:
+        fixture.connections.attach(first, FakeTransport(late))
+        assert late.fileno() < 0
 
 
 def test_a_sweep_drops_unfinished_requests(fixture: ConnectionsFixture) -> None:
@@ -156,13 +198,3 @@ def test_responses_that_have_been_read_do_not_count(fixture: ConnectionsFixture)
         fixture.now += 1
         fixture.connections.mark_unread(each)
     assert not any(is_dropped(each) for each in connections)
-
-
-def test_removing_a_connection_keeps_one_with_the_same_descriptor(fixture: ConnectionsFixture) -> None:
-    """The kernel reuses the numbers of closed descriptors."""
-    first = fixture.accept()
-    successor = fixture.connections.add(first.socket)
-    fixture.connections.remove(first)
-    assert len(fixture.connections) == 1
-    fixture.connections.remove(successor)
-    assert len(fixture.connections) == 0

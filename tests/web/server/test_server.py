@@ -8,7 +8,6 @@ import re
 import resource
 import signal
 import socket
-import ssl
 import statistics
 import threading
 import time
@@ -21,11 +20,12 @@ from exporter.errors import StartupError
 from exporter.web.server.addresses import Address, parse_address
 from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
-from tests.support.certificates import Certificates, client_context
+from tests.support.certificates import Certificates, client_context, client_hello, server_context
 from tests.support.slow_clients import HALF_A_REQUEST, REQUEST, is_dropped, seconds_until_dropped
 from tests.support.web_app import METRICS, FakeExposition, make_app
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -444,28 +444,13 @@ def test_a_malformed_body_ends_the_connection(
     assert not caplog.records
 
 
-def tls_context(certificates: Path) -> ssl.SSLContext:
-    """Return the TLS settings of the server."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
-    return context
-
-
-def client_hello(client: ssl.SSLContext) -> bytes:
-    """Return the first message of a TLS client."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    with suppress(ssl.SSLWantReadError):
-        client.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
-    return outgoing.read()
-
-
 def test_stalled_tls_clients_do_not_prevent_scrapes(
     start: Callable[..., WebServer],
     connect: Callable[..., socket.socket],
     certificates: Path,
 ) -> None:
     """More clients than there may be connections stall at different stages, and are dropped in time."""
-    ours, theirs = tls_context(certificates), client_context(certificates)
+    ours, theirs = server_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, limits=Limits(request=1.5, response=1.5, idle=1))
     hello = client_hello(theirs)
     clients = [connect(server, sent) for sent in (b"", b"\x16\x03\x01", hello[:100], hello) for _ in range(150)]
@@ -484,7 +469,7 @@ def test_stalled_tls_clients_do_not_prevent_scrapes(
 @pytest.mark.parametrize("size", [1000, 100_000])
 def test_tls_scrapes_have_no_delayed_packets(start: Callable[..., WebServer], certificates: Path, size: int) -> None:
     """No packet waits for the acknowledgement of the one before, which would take 40 ms."""
-    ours, theirs = tls_context(certificates), client_context(certificates)
+    ours, theirs = server_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, exposition=FakeExposition([b"x" * size]))
     latencies = []
     for _ in range(7):
@@ -500,7 +485,7 @@ def test_slow_readers_over_tls_are_dropped(
     certificates: Path,
 ) -> None:
     """The server detects unread responses under TLS too."""
-    ours, theirs = tls_context(certificates), client_context(certificates)
+    ours, theirs = server_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, exposition=FakeExposition([b"x" * LARGE]), limits=Limits(response=0.5))
     with theirs.wrap_socket(connect(server, receive_buffer=4096), server_hostname="localhost") as client:
         client.sendall(REQUEST)
@@ -514,7 +499,7 @@ def test_tls_clients_do_not_delay_a_stop(
     certificates: Path,
 ) -> None:
     """This holds for handshakes in progress, and for clients that do not confirm the end of the connection."""
-    ours, theirs = tls_context(certificates), client_context(certificates)
+    ours, theirs = server_context(certificates), client_context(certificates)
     server = start(ssl_context=ours)
     clients = [connect(server) for _ in range(3)]
     with theirs.wrap_socket(connect(server), server_hostname="localhost") as idle:

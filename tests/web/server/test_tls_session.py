@@ -1,0 +1,92 @@
+"""TLS sessions: their memory is released with the connection."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.web.server.connections import Limits
+from exporter.web.server.server import WebServer
+from exporter.web.server.tls_session import TlsSession
+from tests.support.certificates import Certificates, client_context, client_hello, server_context
+from tests.support.harness import eventually
+from tests.support.slow_clients import HALF_A_REQUEST, REQUEST
+from tests.support.web_app import make_app
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Client = Callable[[socket.socket, ssl.SSLContext], socket.socket]
+
+SESSIONS = 5
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Switch off the collection of reference cycles, which may happen long after a connection has ended."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def live_sessions() -> int:
+    """Return the number of sessions in memory."""
+    return sum(isinstance(each, TlsSession) for each in gc.get_objects())
+
+
+def only_client_hello(connected: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+    """Start a handshake, and do not continue it."""
+    connected.sendall(client_hello(tls))
+    return connected
+
+
+def invalid_client_hello(connected: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+    """Send a ClientHello that the server rejects."""
+    connected.sendall(client_hello(tls)[:-20] + b"x" * 20)
+    return connected
+
+
+def half_a_request(connected: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+    """Complete the handshake, and send half a request."""
+    client = tls.wrap_socket(connected, server_hostname="localhost")
+    client.sendall(HALF_A_REQUEST)
+    return client
+
+
+def idle(connected: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+    """Send a request and read the response."""
+    client = tls.wrap_socket(connected, server_hostname="localhost")
+    client.sendall(REQUEST)
+    assert client.recv(1)
+    return client
+
+
+@pytest.mark.parametrize("limit", [SESSIONS - 2, SESSIONS], ids=["replaced by others", "ended by the client"])
+@pytest.mark.parametrize("open_client", [only_client_hello, invalid_client_hello, half_a_request, idle])
+def test_a_session_is_released_with_its_connection(tmp_path: Path, open_client: Client, limit: int) -> None:
+    """No reference cycle keeps it, so a series of many clients costs no more memory than one."""
+    Certificates(tmp_path)
+    ours, theirs = server_context(tmp_path), client_context(tmp_path)
+    server = WebServer(make_app(), ["127.0.0.1:0"], ssl_context=ours, limits=Limits(tls_sessions=limit))
+    server.start()
+    try:
+        with no_garbage_collection():
+            clients = [
+                open_client(socket.create_connection(server.addresses[0], timeout=60), theirs) for _ in range(SESSIONS)
+            ]
+            eventually(lambda: live_sessions() == limit)
+            for client in clients:
+                with closing(client):
+                    pass
+            eventually(lambda: live_sessions() == 0)
+    finally:
+        server.stop()
