@@ -1,5 +1,17 @@
-"""Run as `python -m exporter`."""
+"""The start of the program, as `qbusiness-exporter` and as `python -m exporter`."""
 
-from exporter.cli import run
+import signal
 
-run()
+
+def run() -> None:
+    """Run the command line."""
+    # First, because the imports take longer than anything else at the start, and SIGHUP ends a process that does not
+    # handle it. The kernel keeps the signal until `serve` handles it, or another command lets it end the process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    from exporter.cli import run as run_command  # noqa: PLC0415 (see above)
+
+    run_command()
+
+
+if __name__ == "__main__":
+    run()

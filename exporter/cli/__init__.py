@@ -49,6 +49,8 @@ def _run(argv: Sequence[str], sink: LogSink) -> int:
         arguments = parse(argv)
     finally:
         flush_output()  # argparse prints help and version
+    if not arguments.reloads:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked by `exporter.__main__`
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
     arguments.log_sink = sink
     return int(arguments.command(arguments))

@@ -24,15 +24,18 @@ DEFAULT_ADDRESS = ":10142"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A function that runs a command and returns the exit code, and the help text of the command."""
+    """A function that runs a command and returns the exit code, the help text, and whether SIGHUP reloads."""
 
     run: Callable[[argparse.Namespace], int]
     help: str
+    reloads: bool = False
 
 
 COMMANDS = {
-    "serve": Command(serve.run, "poll and serve metrics until SIGTERM or SIGINT (the default)"),
-    "demo": Command(demo.run, "serve metrics of a simulated Amazon Q Business, without AWS account and configuration"),
+    "serve": Command(serve.run, "poll and serve metrics until SIGTERM or SIGINT (the default)", reloads=True),
+    "demo": Command(
+        demo.run, "serve metrics of a simulated Amazon Q Business, without AWS account and configuration", reloads=True
+    ),
     "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
     "discover": Command(
         discover.run, "print a configuration (YAML) with every data source that the credentials can list"
@@ -74,7 +77,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag, commands in COMMANDS_OF_FLAG.items():
         if getattr(arguments, flag.replace(".", "_")) and command not in commands:
             parser.error(f"--{flag} is a flag of {' and '.join(commands)}, not of {command}")
-    arguments.command = COMMANDS[command].run
+    arguments.command, arguments.reloads = COMMANDS[command].run, COMMANDS[command].reloads
     arguments.step = arguments.step or DEFAULT_STEP
     arguments.listen_address = arguments.listen_address or [DEFAULT_ADDRESS]
     return arguments

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import config
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, ConfigProblem
 from exporter.web.web_config import WebConfigReloader
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from exporter.errors import ConfigProblem
-
 DEFAULT_FILE = Path("config.yaml")
+EMPTIED = "empty, although it was not when it was last read; to apply the defaults, restart the exporter"
 
 logger = structlog.get_logger()
 
@@ -37,31 +36,52 @@ class Configuration:
             logger.warning("configuration warning", problem=str(warning))
 
 
+class ConfigReader:
+    """Reads the configuration and the web config that the command line names, at the start and for each reload.
+
+    A file that was there once must be there at a reload. Example: without `--config.file`, a deploy script deletes
+    or truncates `config.yaml` before it writes it again. The defaults are a valid configuration, but they would remove
+    every target and all of its series.
+    """
+
+    def __init__(self, arguments: Namespace) -> None:
+        self._arguments = arguments
+        self._file: Path | None = arguments.config_file
+        self._has_content = False
+
+    def read(self) -> Configuration:
+        """Read both files; raise ConfigError with every problem of both."""
+        problems = []
+        try:
+            web_config = read_web_config(self._arguments)
+        except ConfigError as error:
+            web_config, problems = None, error.problems
+        try:
+            loaded, file = self._read_config()
+        except ConfigError as error:
+            raise ConfigError([*error.problems, *problems]) from error
+        if problems:
+            raise ConfigError(problems)
+        self._file, self._has_content = file, not loaded.is_empty
+        warnings = (*loaded.warnings, *(web_config.warnings if web_config else ()))
+        return Configuration(loaded.config, warnings, str(file or "built-in defaults"), web_config)
+
+    def _read_config(self) -> tuple[config.Loaded, Path | None]:
+        """Read the named file. Without one, read config.yaml if it exists, or return the defaults."""
+        file = self._file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+        if file is None:
+            return config.Loaded(config.default(), (), is_empty=True), None
+        loaded = config.load(file)
+        if loaded.is_empty and self._has_content:
+            raise ConfigError([ConfigProblem(str(file), 1, 1, EMPTIED)])
+        return loaded, file
+
+
 def read(arguments: Namespace) -> Configuration:
-    """Read the configuration and the web config; raise ConfigError with every problem of both."""
-    problems = []
-    try:
-        web_config = read_web_config(arguments)
-    except ConfigError as error:
-        web_config, problems = None, error.problems
-    try:
-        loaded, file = _read_config(arguments.config_file)
-    except ConfigError as error:
-        raise ConfigError([*error.problems, *problems]) from error
-    if problems:
-        raise ConfigError(problems)
-    return Configuration(
-        loaded.config, (*loaded.warnings, *(web_config.warnings if web_config else ())), file, web_config
-    )
+    """Read the configuration and the web config once; raise ConfigError with every problem of both."""
+    return ConfigReader(arguments).read()
 
 
 def read_web_config(arguments: Namespace) -> WebConfigReloader | None:
     """Read the web config if the command line names one; raise ConfigError with every problem."""
     return WebConfigReloader(arguments.web_config_file) if arguments.web_config_file else None
-
-
-def _read_config(file: Path | None) -> tuple[config.Loaded, str]:
-    """Read the named file. Without one, read config.yaml if it exists, or return the defaults."""
-    if file is None and DEFAULT_FILE.exists():
-        file = DEFAULT_FILE
-    return (config.load(file), str(file)) if file else (config.Loaded(config.default(), ()), "built-in defaults")

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from exporter.cli.config_files import read
+from exporter.cli.config_files import DEFAULT_FILE, read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
 from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
 from exporter.discovery.crawler import Crawler, IndexContents
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import SourceFilters
+from exporter.errors import StartupError
 from exporter.target.context import CredentialStatus
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from exporter.errors import ProviderError
 
@@ -55,6 +60,7 @@ class _Search:
 
 def run(arguments: Namespace) -> int:
     """Print what is found; return 1 if no data source of a target could be listed."""
+    _check_stdout(arguments.config_file or DEFAULT_FILE)
     loaded = read(arguments)
     searches = [_Search(OneShotTarget(target, loaded.config.polling)) for target in loaded.config.targets]
     with tqdm(desc="data sources found", unit="", disable=None) as bar:
@@ -69,6 +75,15 @@ def run(arguments: Namespace) -> int:
     written: set[tuple[str, str, str]] = set()
     print_output(write([search.found(written) for search in searches], heading), end="")
     return 0 if all(search.sources or not search.failures for search in searches) else 1
+
+
+def _check_stdout(file: Path) -> None:
+    """Raise StartupError if stdout is the configuration file: the shell has emptied it, with the targets in it."""
+    with suppress(OSError):
+        if os.path.samestat(file.stat(), os.fstat(sys.stdout.fileno())):
+            raise StartupError(
+                f"discover reads {file} and must not write to it; write to another file, then replace it"
+            )
 
 
 def _sources(contents: IndexContents) -> Iterator[FoundSource]:

@@ -10,7 +10,7 @@ import structlog
 from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.exporter import Exporter
-from exporter.cli.config_files import read
+from exporter.cli.config_files import ConfigReader
 from exporter.cli.signals import SignalReceiver
 from exporter.errors import ConfigError, ExporterError
 from exporter.metrics.telemetry import Telemetry
@@ -28,9 +28,10 @@ logger = structlog.get_logger()
 
 def run(arguments: Namespace) -> int:
     """Serve the metrics of the configured targets."""
-    loaded = read(arguments)
+    reader = ConfigReader(arguments)
+    loaded = reader.read()
     logger.info("starting", version=__version__, revision=revision(), config=loaded.file)
-    return serve(loaded, arguments, lambda: read(arguments))
+    return serve(loaded, arguments, reader.read)
 
 
 def serve(
@@ -44,6 +45,7 @@ def serve(
     `started` is called as soon as the web server listens.
     """
     signals = SignalReceiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that arrived before is delivered now
     loaded.log_warnings()
     web_config = loaded.web_config
     exporter = Exporter(

@@ -32,6 +32,7 @@ class Loaded:
 
     config: Config
     warnings: tuple[ConfigProblem, ...]
+    is_empty: bool = False  # without any key
 
 
 def default() -> Config:
@@ -48,7 +49,8 @@ def parse(text: str, file: str) -> Loaded:
     """Parse a configuration; raise ConfigError with every problem in it."""
     source = read(text, file)
     config = validated(Config, source, cross_field_errors(source))
-    return Loaded(config, tuple(source.problem(path, message) for path, message in find_warnings(config)))
+    warnings = tuple(source.problem(path, message) for path, message in find_warnings(config))
+    return Loaded(config, warnings, is_empty=not source.data)
 
 
 def read_text(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes) -> str:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from exporter.errors import StartupError
 from exporter.web.basic_auth import BasicAuthMiddleware
+from exporter.web.cross_origin import is_cross_origin
 from exporter.web.middleware import SecurityMiddleware
 from exporter.web.page import StatusPage
 from exporter.web.responses import ChunkedResponse
@@ -37,6 +38,7 @@ SOURCES_PATH = "/api/v1/data-sources"
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
+CROSS_ORIGIN = "Reload refused: a page of another site sent this request.\n"
 
 # Renderings share one interpreter lock. More of them at a time are not faster, and each holds an exposition in memory.
 CONCURRENT_RENDERINGS = 4
@@ -126,7 +128,9 @@ def _health_endpoint(reason_against: Callable[[], str | None], word: str) -> End
 def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
     limiter = CapacityLimiter(1)  # every client can request reloads, and a large configuration takes CPU time to read
 
-    async def respond(_request: Request) -> Response:
+    async def respond(request: Request) -> Response:
+        if is_cross_origin(request.headers):
+            return PlainTextResponse(CROSS_ORIGIN, HTTPStatus.FORBIDDEN)
         problems = await to_thread.run_sync(reload, limiter=limiter)
         if not problems:
             return PlainTextResponse("Configuration reloaded.\n")

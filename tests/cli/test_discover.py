@@ -9,6 +9,8 @@ import sys
 import termios
 from typing import TYPE_CHECKING
 
+import pytest
+
 from exporter import config
 from exporter.simulator.api import SECRET_MARKER
 from tests.support.oneshot import ROLE, environment, run, settings
@@ -75,3 +77,29 @@ def test_progress_is_printed_on_a_terminal(service: SimulatedQBusiness, tmp_path
     os.close(leader)
     assert b"data sources found: 14" in progress
     assert len(config.parse(done.stdout.decode(), "found").config.targets[0].data_sources) == 14
+
+
+@pytest.mark.parametrize("arguments", [(), ("--config.file", "link.yaml")])
+@pytest.mark.parametrize("mode", ["w", "a"])
+def test_discover_does_not_write_to_the_file_that_it_reads(
+    service: SimulatedQBusiness, tmp_path: Path, arguments: tuple[str, ...], mode: str
+) -> None:
+    """This holds for any path to the file. No request is sent, and nothing is written."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    (tmp_path / "link.yaml").symlink_to("config.yaml")
+    command = [sys.executable, "-m", "exporter", "discover", *arguments]
+    with (tmp_path / "config.yaml").open(mode) as stdout:  # as the shell does for > and >>
+        before = (tmp_path / "config.yaml").read_text()
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment(service),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "must not write to it; write to another file" in done.stderr
+    assert (tmp_path / "config.yaml").read_text() == before
+    assert service.logged() == []

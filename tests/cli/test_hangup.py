@@ -1,0 +1,65 @@
+"""SIGHUP while the program starts, before it listens."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from exporter.simulator.fleet import SimulatedDataSource
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WITH_IMPORTS_LOGGED = [sys.executable, "-X", "importtime", "-m", "exporter"]
+EARLY, LATE = "structlog", "exporter.cli.serve"  # modules that are imported first and last
+
+
+@pytest.fixture
+def service() -> Iterator[SimulatedQBusiness]:
+    """Serve one data source."""
+    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+        yield service
+
+
+@pytest.mark.parametrize("module", [EARLY, LATE])
+def test_an_early_sighup_reloads_when_the_program_listens(
+    service: SimulatedQBusiness, tmp_path: Path, module: str
+) -> None:
+    """The signal arrives while the program imports its modules. It neither ends the process nor is lost."""
+    program: Program = serve(tmp_path, config_for(service, tmp_path / "state.db"))
+    program.command = WITH_IMPORTS_LOGGED
+
+    def send_early() -> None:
+        eventually(lambda: program.log_lines("import time:", module))
+        program.process.send_signal(signal.SIGHUP)
+
+    sender = threading.Thread(target=send_early)
+    sender.start()
+    with program:
+        sender.join(TIMEOUT)
+        eventually(lambda: program.log_lines("configuration applied"))
+        assert program.stop() == 0
+    assert not [
+        line for line in program.log[: program.log.index(program.log_lines("listening")[0])] if "applied" in line
+    ]
+
+
+def test_sighup_ends_a_command_that_does_not_reload(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """A command ends with its terminal, as other programs do, also if the signal arrives early."""
+    config = config_for(service, tmp_path / "state.db", requests_per_second=0.1)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    with subprocess.Popen([*WITH_IMPORTS_LOGGED, "export"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert any(EARLY in line for line in process.stderr)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=TIMEOUT)
+    assert process.returncode == -signal.SIGHUP
