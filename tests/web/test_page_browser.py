@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.support.builders import HOUR, NOON
-from tests.support.harness import Program
+from tests.support.harness import Program, eventually
 from tests.support.status_fixtures import (
     DAILY,
     HEALTH,
@@ -25,7 +25,7 @@ from tests.support.status_fixtures import (
 from tests.support.status_site import hostile_source, serve_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
@@ -347,12 +347,12 @@ def test_a_refresh_keeps_open_details_and_focus(browser: Browser) -> None:
         page.get_by_label("Refresh").check()
         context.set_offline(True)
         page.clock.run_for(16_000)
-        expect(page.locator("#offline")).to_have_text(
+        expect(page.locator("#notice")).to_have_text(
             "The exporter does not respond. This page is as of 2026-09-21 14:13:20 UTC."
         )
         context.set_offline(False)
         page.clock.run_for(16_000)
-        expect(page.locator("#offline")).to_be_hidden()
+        expect(page.locator("#notice")).to_be_hidden()
         context.close()
 
 
@@ -364,7 +364,64 @@ def test_a_refresh_with_a_later_time_shows_no_error(browser: Browser) -> None:
             fixture.health = replace(HEALTH, now=NOON + seconds)
             page.clock.run_for(16_000)
             expect(page.locator(".headline time")).to_have_text(f"2026-09-21 14:13:{20 + seconds} UTC")
-            expect(page.locator("#offline")).to_be_hidden()
+            expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_refreshes_and_filters_of_a_running_program_show_no_notice(browser: Browser) -> None:
+    """Each refresh shows a later time, also while the user types. The clocks of both programs run."""
+    with Program(["demo"]) as program:
+        program.until_ready()
+        page = browser.new_page(base_url="http://{}:{}".format(*program.address))
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.clock.install()  # the clock runs, and timers can be run early
+        page.goto("/")
+        as_of, search = page.locator(".headline time"), page.get_by_label("Search")
+        for letter in "s3":
+            before = as_of.inner_text()
+            search.press_sequentially(letter)
+            refresh_until(page, lambda before=before: as_of.inner_text() != before)  # type: ignore[misc]
+            assert page.locator("#notice").is_hidden()
+        assert search.input_value() == "s3"
+        assert page.url.endswith("/?q=s3")
+        assert all("s3" in name for name in names(page))
+        assert messages == []
+        page.close()
+
+
+def refresh_until(page: Page, condition: Callable[[], bool]) -> None:
+    """Run the refresh timer of the page until a condition holds."""
+
+    def refreshed() -> bool:
+        with page.expect_response("**"):
+            page.clock.run_for(16_000)
+        return condition()
+
+    eventually(refreshed)
+
+
+def test_an_error_of_the_script_is_not_an_outage(browser: Browser) -> None:
+    """The console has the error, the page asks for a reload, and the next refresh that succeeds removes the notice."""
+    fixture = StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))])
+    with serve_status(fixture) as site:
+        page = browser.new_page(base_url="http://{}:{}".format(*site.address))
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
+        page.clock.install(time=NOON)
+        page.goto("/")
+        page.evaluate("""() => {
+            window.parse = DOMParser.prototype.parseFromString;
+            DOMParser.prototype.parseFromString = () => { throw new Error("broken"); };
+        }""")
+        page.clock.run_for(16_000)
+        notice = page.locator("#notice")
+        expect(notice).to_have_text("This page could not be updated. Reload it to see the current data.")
+        assert "Error: broken" in messages[0]
+        page.evaluate("() => { DOMParser.prototype.parseFromString = window.parse; }")
+        page.clock.run_for(16_000)
+        expect(notice).to_be_hidden()
+        page.close()
 
 
 def test_the_demo_has_a_complete_page(browser: Browser) -> None:

@@ -2,10 +2,10 @@
 // The page works without this script. With it, filters apply while the user types, and the page refreshes itself.
 (() => {
   const form = document.getElementById("filter");
-  const offline = document.getElementById("offline");
+  const notice = document.getElementById("notice");
   const refreshLabel = document.getElementById("refreshing");
   const refresh = document.getElementById("refresh");
-  const REFRESH_MS = 15000, TYPING_PAUSE_MS = 150;
+  const REFRESH_MS = 15000, TIMEOUT_MS = 10000, TYPING_PAUSE_MS = 150;
   const asOf = () => document.querySelector(".headline time").textContent;
   let latestRequest = 0, typingTimer = 0, shownSearch = location.search;
 
@@ -26,35 +26,48 @@
     document.querySelector("link[rel=icon]").href = next.querySelector("link[rel=icon]").getAttribute("href");
   };
 
-  const showError = (error) => {
-    offline.hidden = !error;
-    if (error) offline.textContent = `${error} This page is as of ${asOf()}.`;
+  const showNotice = (text) => {
+    notice.hidden = !text;
+    notice.textContent = text;
   };
 
-  const fetchPage = async (address) => {
+  // Throws if the exporter does not respond, or responds with an error. Nothing else is an outage.
+  const fetchText = async (address) => {
     let response, text;
     try {
-      response = await fetch(address, { headers: { Accept: "text/html" } });
+      response = await fetch(address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
       text = await response.text();
     } catch {
       throw new Error("The exporter does not respond.");
     }
     if (!response.ok) throw new Error(`The exporter responds with HTTP status ${response.status}.`);
-    return new DOMParser().parseFromString(text, "text/html");
+    return text;
+  };
+
+  // Shows a new page. An error in here is one of this script, and not of the exporter.
+  const render = (text) => {
+    try {
+      const next = new DOMParser().parseFromString(text, "text/html");
+      if (!form !== !next.getElementById("filter")) return location.reload();
+      update(next);
+      showNotice("");
+    } catch (error) {
+      console.error(error);
+      showNotice("This page could not be updated. Reload it to see the current data.");
+    }
   };
 
   const load = async (address) => {
     const request = ++latestRequest;
-    let next = null, error = "";
+    let text, outage;
     try {
-      next = await fetchPage(address);
-    } catch (failure) {
-      error = failure.message;
+      text = await fetchText(address);
+    } catch (error) {
+      outage = error;
     }
     if (request !== latestRequest) return;
-    if (next && !form !== !next.getElementById("filter")) return location.reload();
-    if (next) update(next);
-    showError(error);
+    if (outage) showNotice(`${outage.message} This page is as of ${asOf()}.`);
+    else render(text);
   };
 
   const navigate = (address, push) => {
