@@ -48,5 +48,5 @@ class FallibleStore(Store):
         if self._disk.is_full() != self._was_full and not self._closed:
             self._was_full = self._disk.is_full()
             # Every write then fails, as on a full disk.
-            self._db.execute(f"PRAGMA query_only = {int(self._was_full)}")
+            self._database.connection.execute(f"PRAGMA query_only = {int(self._was_full)}")
         super()._flush()

@@ -18,6 +18,7 @@ class KvTable:
         self._parse = parse
         self._written: dict[str, str] = {}
         self._pending: dict[str, str | None] = {}
+        self._is_lost = False
 
     def load(self, db: sqlite3.Connection) -> None:
         """Load all rows; raises what `parse` raises."""
@@ -43,10 +44,12 @@ class KvTable:
     @property
     def has_pending(self) -> bool:
         """Whether there are changes that are not written yet."""
-        return bool(self._pending)
+        return bool(self._pending) or self._is_lost
 
     def write(self, db: sqlite3.Connection) -> None:
         """Write the pending changes within the caller's transaction."""
+        if self._is_lost:
+            db.execute(f"DELETE FROM {self._name}")  # noqa: S608 (a constant)  # nosec B608
         changed = [(key, text) for key, text in self._pending.items() if text is not None]
         deleted = [(key,) for key, text in self._pending.items() if text is None]
         db.executemany(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", changed)  # noqa: S608 (a constant)
@@ -59,4 +62,9 @@ class KvTable:
                 self._written.pop(key, None)
             else:
                 self._written[key] = text
-        self._pending = {}
+        self._pending, self._is_lost = {}, False
+
+    def mark_lost(self) -> None:
+        """Record that nothing is written any more: the next write replaces all rows of the file."""
+        self._is_lost = True
+        self._written, self._pending = {}, {**self._written, **self._pending}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,22 +17,24 @@ import structlog
 from exporter.domain.units import DAY
 from exporter.errors import StartupError
 from exporter.store import codec
+from exporter.store.history_table import HistoryTable
 from exporter.store.kv_table import KvTable
 from exporter.store.sqlite_file import (
     MEMORY,
     UnreadableError,
-    connect,
+    check_integrity,
     copy_to_memory,
-    lock_file,
     move_aside,
+    open_database,
     translate_error,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from exporter.domain.snapshots import SavedSource
-    from exporter.domain.source_history import SourceHistory, TrackedJob
+    from exporter.domain.source_history import SourceHistory
+    from exporter.store.sqlite_file import Database
 
 __all__ = ["MEMORY", "Store"]
 
@@ -54,17 +56,11 @@ class Store:
         self._mutex = threading.Lock()
         self._failing = False
         self._closed = False
-        self._pending: dict[str, SourceHistory] = {}
+        self._histories = HistoryTable()
         self._names, self._targets = KvTable("name"), KvTable("target")
         self._sources = KvTable("data_source", codec.load_saved_source)
-        self._tables = (self._names, self._targets, self._sources)
-        self._is_copy = as_copy
-        self._lock = None if as_copy else lock_file(path)
-        try:
-            self._open_or_replace()
-        except StartupError:
-            self._unlock()
-            raise
+        self._tables = (self._histories, self._names, self._targets, self._sources)
+        self._database = self._open_copy() if as_copy else self._open_or_replace()
 
     @property
     def is_written(self) -> bool:
@@ -73,12 +69,12 @@ class Store:
 
     def has_unwritten(self) -> bool:
         """Return whether there is state in memory that is not written to disk."""
-        return bool(self._pending or any(table.has_pending for table in self._tables))
+        return any(table.has_pending for table in self._tables)
 
     def history(self, key: str) -> SourceHistory | None:
         """Return a source's history."""
         with self._mutex:
-            return self._pending.get(key) or self._written.get(key)
+            return self._histories.get(key)
 
     def name(self, key: str) -> str | None:
         """Return a resolved name."""
@@ -122,27 +118,23 @@ class Store:
         """Write histories, by source. A failed write is counted, logged once, and retried with the next write."""
         with self._mutex:
             for key, history in histories.items():
-                if (self._pending.get(key) or self._written.get(key)) is not history:
-                    self._pending[key] = history
+                self._histories.put(key, history)
             self._flush()
 
     def remove_unwatched(self, watched: set[str], now: float) -> None:
         """Remove the sources that are not in `watched`, and were not polled within UNWATCHED_RETENTION."""
         with self._mutex:
-            oldest = now - UNWATCHED_RETENTION
-            removed = [k for k, h in self._written.items() if k not in watched and h.as_of < oldest]
+            removed = self._histories.unwatched_since(now - UNWATCHED_RETENTION, watched)
             try:
-                with self._db as db:
+                with self._database.connection as db:
                     db.execute("BEGIN IMMEDIATE")
-                    db.executemany("DELETE FROM job WHERE source = ?", ((key,) for key in removed))
-                    db.executemany("DELETE FROM source WHERE key = ?", ((key,) for key in removed))
+                    self._histories.delete(db, removed)
             except sqlite3.Error as error:
                 self._handle_failure(error)
                 return  # the next start tries again
-            for key in removed:
-                del self._written[key]
+            self._histories.mark_deleted(removed)
             for key, _ in list(self._sources.items()):
-                if key not in watched and key not in self._written:
+                if key not in watched and self._histories.get(key) is None:
                     self._sources.put(key, None)
             self._flush()
         if removed:
@@ -155,90 +147,74 @@ class Store:
                 return
             self._flush()
             self._closed = True
-            self._db.close()
-        self._unlock()
+            self._database.close()
 
     def _save(self, table: KvTable, key: str, text: str | None) -> None:
         with self._mutex:
             table.put(key, text)
             self._flush()
 
-    def _unlock(self) -> None:
-        if self._lock:
-            self._lock.close()
-
-    def _open_or_replace(self) -> None:
+    def _open_copy(self) -> Database:
         try:
-            self._open()
+            return self._load(copy_to_memory(self._path))
         except UnreadableError as error:
-            if self._is_copy:
-                raise StartupError(f"state file {self._path} cannot be read: {error}") from error
+            raise StartupError(f"state file {self._path} cannot be read: {error}") from error
+
+    def _open_or_replace(self) -> Database:
+        try:
+            return self._load(open_database(self._path))
+        except UnreadableError as error:
             moved_to = move_aside(self._path)
             message = "state file unreadable, starting with an empty one"
             logger.warning(message, path=self._path, moved_to=moved_to, error=str(error))
-            self._open()
+            return self._load(open_database(self._path))
 
-    def _open(self) -> None:
-        self._db = copy_to_memory(self._path) if self._is_copy else connect(self._path)
+    def _load(self, database: Database) -> Database:
+        """Load all tables; close the database if that fails."""
         try:
-            self._written = _load(self._path, self._db, self._tables)
-        except (UnreadableError, StartupError):
-            self._db.close()
-            raise
+            check_integrity(database.connection)
+            for table in self._tables:
+                table.load(database.connection)
+        except (sqlite3.Error, *codec.UNREADABLE) as error:
+            database.close()
+            raise translate_error(self._path, error) from error
+        return database
 
     def _flush(self) -> None:
         """Write everything that is pending in one transaction; the caller holds the mutex."""
-        if self._closed or not self.has_unwritten():
+        if self._closed or not (self._database.is_in_place() or self._reopen()) or not self.has_unwritten():
             return
         try:
-            with self._db as db:
+            with self._database.connection as db:
                 db.execute("BEGIN IMMEDIATE")
-                for key, history in self._pending.items():
-                    _write(db, key, self._written.get(key), history)
                 for table in self._tables:
                     table.write(db)
         except sqlite3.Error as error:
             self._handle_failure(error)
             return
-        self._written |= self._pending
-        self._pending = {}
         for table in self._tables:
             table.mark_written()
         if self._failing:
             self._failing = False
             logger.info("state write works again", path=self._path)
 
-    def _handle_failure(self, error: sqlite3.Error) -> None:
+    def _reopen(self) -> bool:
+        """Continue in a new file after the old one was removed or replaced; return False if it cannot be opened.
+
+        The state is what is in memory, so the next write includes all of it. Without this, SQLite would continue to
+        write into the removed file, and a restart would find none of it.
+        """
+        self._handle_failure("the file was removed or replaced")
+        self._database.close()
+        for table in self._tables:
+            table.mark_lost()
+        with suppress(StartupError, UnreadableError):
+            self._database = open_database(self._path)
+            return True
+        return False
+
+    def _handle_failure(self, error: object) -> None:
         self._on_write_failure()
         if not self._failing:
             self._failing = True
             logger.error("state write failed, keeping changes in memory", path=self._path, error=str(error))
-
-
-def _write(db: sqlite3.Connection, key: str, before: SourceHistory | None, after: SourceHistory) -> None:
-    """Write the totals of a source, and the jobs that differ from those that are written."""
-    written: Mapping[str, TrackedJob] = before.jobs if before else {}
-    db.execute("INSERT OR REPLACE INTO source VALUES (?, ?)", (key, codec.dump_totals(after)))
-    changed = [(key, id_, codec.dump_job(job)) for id_, job in after.jobs.items() if written.get(id_) != job]
-    db.executemany("INSERT OR REPLACE INTO job VALUES (?, ?, ?)", changed)
-    evicted = [(key, id_) for id_ in written.keys() - after.jobs.keys()]
-    db.executemany("DELETE FROM job WHERE source = ? AND execution_id = ?", evicted)
-
-
-def _load(path: str, db: sqlite3.Connection, tables: Iterable[KvTable]) -> dict[str, SourceHistory]:
-    """Load all tables and return the histories. Raise UnreadableError or StartupError."""
-    try:
-        (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if health != "ok":
-            raise UnreadableError(health)
-        jobs: dict[str, dict[str, TrackedJob]] = defaultdict(dict)
-        for source, execution_id, state in db.execute("SELECT source, execution_id, state FROM job"):
-            jobs[source][execution_id] = codec.load_job(state)
-        rows = db.execute("SELECT key, totals FROM source").fetchall()
-        for table in tables:
-            table.load(db)
-        return {key: codec.load_history(totals, jobs[key]) for key, totals in rows}
-    except sqlite3.Error as error:
-        raise translate_error(path, error) from error
-    except codec.UNREADABLE as error:
-        raise UnreadableError(f"{type(error).__name__}: {error}") from error

@@ -1,19 +1,14 @@
-"""The state file: its lock, its schema, and the errors of opening it."""
+"""The database of the state: how it is opened, its schema, and the errors of opening it."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from exporter.errors import StartupError
-
-if TYPE_CHECKING:
-    from typing import TextIO
+from exporter.store.file_lock import FileLock, inaccessible
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x51425845  # "QBXE" in the header: distinguishes state files from the databases of other programs
@@ -49,44 +44,44 @@ class UnreadableError(Exception):
     """The contents of the state file cannot be read by this release."""
 
 
-def lock_file(path: str) -> TextIO | None:
-    """Lock the state file for this process. Raise StartupError if another process has locked it."""
-    if path == MEMORY:
-        return None
-    # The lock is a separate file, so that it stays locked while an unreadable state file is moved aside.
-    try:
-        lock = Path(f"{path}.lock").open("a+", encoding="utf-8")  # noqa: SIM115 (open for the lifetime of the store)
-    except OSError as error:
-        raise _inaccessible(path, error.strerror or str(error)) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        holder = lock.read().strip() or "unknown"
-        lock.close()
-        message = f"state file {path} is in use by another exporter (process {holder}): set a different state.path"
-        raise StartupError(message) from error
-    try:
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-    except OSError as error:  # a full disk
-        raise _inaccessible(path, error.strerror or str(error)) from error
-    return lock
+class Database:
+    """An open database, and the lock on its file if it is in one."""
+
+    def __init__(self, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+        self.connection = connection
+        self._lock = lock
+        self._closed = False
+
+    def is_in_place(self) -> bool:
+        """Return whether the database is open, and what it commits is found at its path."""
+        return not self._closed and (self._lock is None or self._lock.is_in_place())
+
+    def close(self) -> None:
+        """Close the database, then release its lock; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self.connection.close()
+        if self._lock:
+            self._lock.release()
 
 
-def _inaccessible(path: str, why: str) -> StartupError:
-    return StartupError(
-        f"state file {path} cannot be opened for writing ({why}): make its directory writable, or set another "
-        f"state.path, or `{MEMORY}` to run without a state file",
-    )
+def open_database(path: str) -> Database:
+    """Lock and open the database of a path, and create it if it is missing.
 
-
-def connect(path: str) -> sqlite3.Connection:
-    """Open or create the database, and migrate it to the schema of this release.
-
-    Raise UnreadableError if its contents cannot be read, StartupError if it is not accessible.
+    Raise UnreadableError if its contents cannot be read, StartupError if it is not accessible or is in use.
     """
+    lock = None if path == MEMORY else FileLock(path)
+    try:
+        return Database(_connect(path), lock)
+    except (UnreadableError, StartupError):
+        if lock:
+            lock.release()
+        raise
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    """Open the database, and migrate it to the schema of this release."""
     db: sqlite3.Connection | None = None
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
@@ -106,7 +101,7 @@ def connect(path: str) -> sqlite3.Connection:
     return db
 
 
-def copy_to_memory(path: str) -> sqlite3.Connection:
+def copy_to_memory(path: str) -> Database:
     """Return a copy of the database in memory, with the schema of this release.
 
     Another process may have the file open. Nothing on disk is changed, and a missing file is an empty database. Raise
@@ -127,13 +122,22 @@ def copy_to_memory(path: str) -> sqlite3.Connection:
     except (UnreadableError, StartupError):
         db.close()
         raise
-    return db
+    return Database(db, None)
 
 
-def translate_error(path: str, error: sqlite3.Error) -> StartupError | UnreadableError:
+def check_integrity(db: sqlite3.Connection) -> None:
+    """Raise sqlite3.Error if the file is damaged."""
+    (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if health != "ok":
+        raise sqlite3.DatabaseError(health)
+
+
+def translate_error(path: str, error: Exception) -> StartupError | UnreadableError:
     """Return a StartupError for a file that is not accessible, and an UnreadableError for damaged contents."""
+    if not isinstance(error, sqlite3.Error):
+        return UnreadableError(f"{type(error).__name__}: {error}")
     if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _INACCESSIBLE:
-        return _inaccessible(path, str(error))
+        return StartupError(inaccessible(path, str(error)))
     return UnreadableError(str(error))
 
 

@@ -276,4 +276,4 @@ def test_the_program_runs_without_a_configuration(tmp_path: Path, monkeypatch: p
             program.until_ready()
             assert program.scrape().value(INFO, aws_region="us-east-1", aws_account_id="111122223333") == 1
             program.stop()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.db", "state.db.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.db"]

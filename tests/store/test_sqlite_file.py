@@ -1,41 +1,14 @@
-"""Opening state files: locks, damaged contents, inaccessible paths, older schemas, and copies."""
+"""Opening state files: damaged contents, inaccessible paths, older schemas, and copies."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from exporter.errors import StartupError
-from exporter.store import Store
 from tests.support.builders import NOON
-from tests.support.state_files import KEY, contents_of, fail_test, make_history, open_store
-
-
-def open_copy(path: str) -> Store:
-    """Open a copy of a state file in memory."""
-    return Store(path, fail_test, as_copy=True)
-
-
-def run_sql(path: str, sql: str) -> None:
-    """Run SQL statements on a database file."""
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(sql)
-
-
-def test_a_second_exporter_is_rejected_with_the_process_of_the_first(path: str) -> None:
-    """Two exporters with one state file would count jobs twice."""
-    store = open_store(path)
-    with pytest.raises(StartupError) as error:
-        open_store(path)
-    assert str(error.value) == (
-        f"state file {path} is in use by another exporter (process {os.getpid()}): set a different state.path"
-    )
-    store.close()
-    open_store(path).close()
+from tests.support.state_files import KEY, contents_of, make_history, open_copy, open_store, run_sql
 
 
 @pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])

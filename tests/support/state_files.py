@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,17 @@ def fail_test() -> None:
 def open_store(path: str) -> Store:
     """Open a store in which no write may fail."""
     return Store(path, fail_test)
+
+
+def open_copy(path: str) -> Store:
+    """Open a copy of a state file in memory."""
+    return Store(path, fail_test, as_copy=True)
+
+
+def run_sql(path: str, sql: str) -> None:
+    """Run SQL statements on a database file."""
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(sql)
 
 
 def make_history(jobs: int = 3) -> SourceHistory:

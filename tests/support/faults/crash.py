@@ -67,7 +67,7 @@ def commit(path: str) -> None:
 def checkpoint(path: str) -> None:
     """Commit one job after another, with checkpoints between the commits."""
     store = _open(path)
-    store._db.execute("PRAGMA wal_autocheckpoint = 4")  # noqa: SLF001 (a checkpoint would otherwise need a thousand commits)
+    store._database.connection.execute("PRAGMA wal_autocheckpoint = 4")  # noqa: SLF001 (a checkpoint would otherwise need a thousand commits)
     first = counted(store)
     for count in range(first + 1, first + COMMITS + 1):
         store.commit({KEY: history(count)})
