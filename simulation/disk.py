@@ -44,6 +44,16 @@ class FallibleStore(Store):
         if changed:
             self._disk.at_commit("after commit", new)
 
+    def save_poll_times(self, times: Mapping[str, float]) -> None:
+        """Save the times of polls. The process may crash just before or just after."""
+        histories = ((self.history(key), time) for key, time in times.items())
+        has_changes = any(history and time > history.as_of for history, time in histories)
+        if has_changes:
+            self._disk.at_commit("before commit", set())
+        super().save_poll_times(times)
+        if has_changes:
+            self._disk.at_commit("after commit", set())
+
     def _flush(self) -> None:
         if self._disk.is_full() != self._was_full and not self._closed:
             self._was_full = self._disk.is_full()

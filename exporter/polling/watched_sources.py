@@ -153,13 +153,8 @@ class WatchedSources:
 
     def save_poll_times(self) -> None:
         """Save the time of each source's last successful poll, which polls without news do not save."""
-        states = ((key, state.history, state.polled_at) for key, state in list(self._states.items()))
-        histories = {
-            key: replace(history, as_of=polled_at)
-            for key, history, polled_at in states
-            if history and polled_at and polled_at > history.as_of
-        }
-        self._context.store.commit(histories)
+        polled = {key: state.polled_at for key, state in list(self._states.items()) if state.polled_at is not None}
+        self._context.store.save_poll_times(polled)
 
     def publish(self, state: SourceState) -> None:
         """Save how a source was found, and publish its snapshot; the caller holds the mutex of the state.

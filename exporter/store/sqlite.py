@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -119,6 +120,19 @@ class Store:
         with self._mutex:
             for key, history in histories.items():
                 self._histories.put(key, history)
+            self._flush()
+
+    def save_poll_times(self, times: Mapping[str, float]) -> None:
+        """Save the time of the last successful poll, by source, in one write.
+
+        Only the time of what was committed last changes. So a poll that commits meanwhile loses nothing, whichever of
+        the two comes first.
+        """
+        with self._mutex:
+            for key, time in times.items():
+                history = self._histories.get(key)
+                if history and time > history.as_of:
+                    self._histories.put(key, replace(history, as_of=time))
             self._flush()
 
     def remove_unwatched(self, watched: set[str], now: float) -> None:

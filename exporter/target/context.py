@@ -32,6 +32,9 @@ class StateStore(Protocol):
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source."""
 
+    def save_poll_times(self, times: Mapping[str, float]) -> None:
+        """Save the time of the last successful poll, by source."""
+
     def saved_sources(self, target: str) -> list[SavedSource]:
         """Return the sources of a target as they were last found."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +150,49 @@ def test_the_file_does_not_grow_with_time(path: str) -> None:
     assert history.completed == {"SUCCEEDED": 90 * 24}
     assert sizes[1] <= sizes[0] * 1.2
     assert sizes[1] < 100_000
+
+
+def test_poll_times_are_saved_without_other_changes(path: str) -> None:
+    """Only the time advances; a source that was never polled, and an earlier time, change nothing."""
+    history = make_history()
+    store = open_store(path)
+    store.commit({KEY: history, "later": replace(history, as_of=NOON + HOUR)})
+    store.save_poll_times({KEY: NOON + 60, "later": NOON + 60, "unknown": NOON + 60})
+    store.close()
+    store = open_store(path)
+    assert store.history(KEY) == replace(history, as_of=NOON + 60)
+    assert store.history("later") == replace(history, as_of=NOON + HOUR)
+    assert store.history("unknown") is None
+    store.close()
+
+
+def test_saving_poll_times_never_undoes_a_commit(path: str) -> None:
+    """A poll may end while a stop saves the times of polls: its counts stay, in any order."""
+    store = open_store(path)
+    store.commit({KEY: make_history(0)})
+    stopped = threading.Event()
+
+    def save_times() -> None:
+        for seconds in itertools.count(1):
+            store.save_poll_times({KEY: NOON + seconds})
+            if stopped.is_set():
+                return
+
+    stop = threading.Thread(target=save_times)
+    stop.start()
+    for count in range(1, 60):
+        store.commit({KEY: make_history(count)})
+        history = store.history(KEY)
+        assert history
+        assert history.completed == {"FAILED": count}
+    stopped.set()
+    stop.join()
+    store.close()
+    store = open_store(path)
+    history = store.history(KEY)
+    assert history
+    assert history.completed == {"FAILED": 59}
+    store.close()
 
 
 def test_an_unwatched_source_is_removed_after_a_month(path: str) -> None:
