@@ -238,6 +238,8 @@ class FaultSchedule:
             self._state.sources_added += 1
             name = f"late-{account.name}-{self._state.sources_added}"
             sources.append(make_source(self._rng, name, now, self._state.ends))
+            if self._state.sources_added % 2:  # every other one is new; the rest has a history, like a moved source
+                sources[-1].created = now
             self._state.add_source(account, sources[-1])
         elif change == "removed" and sources:
             removed = sources.pop(self._rng.randrange(len(sources)))

@@ -188,7 +188,7 @@ class InvariantChecker:
                 check.check_committed()
             check.check_freshness(self._success_deadline(process))
             is_trusted = self._is_trusted(check)
-            counts_from_zero = history is not None and history.watched_since in watch_starts
+            counts_from_zero = history is not None and history.watched_since in {*watch_starts, check.source.created}
             check.check_totals(counts_from_zero=counts_from_zero, is_trusted=is_trusted)
             if is_trusted and check.is_up:
                 check.check_gauges(self._window())

@@ -95,7 +95,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
     observer = SilentObserver()
     client = AwsClient(target, PollingConfig(), observer, clock)
     provider, store = QBusiness(client), Store(MEMORY, lambda: None)
-    location = TargetLocation("bench", "us-east-1", store)
+    location = TargetLocation("bench", "qbusiness", "us-east-1", store)
     location.current = Location("111122223333", "us-east-1")
     sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), clock)
     indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), clock)

@@ -197,7 +197,7 @@ class Simulation:
             names=DisplayNames(saved, System()),
             credentials=CredentialStatus("simulated"),
             clock=self.clock,
-            location=TargetLocation("simulated", "us-east-1", saved),
+            location=TargetLocation("simulated", "qbusiness", "us-east-1", saved),
             publisher=SilentObserver(),
         )
 

@@ -62,7 +62,7 @@ class SourceAdmission:
         is_syncing = self._sources.is_syncing(source.id)
         self._workers.add(source, handover.entry if handover else None, is_syncing=is_syncing)
 
-    def source_added(self, source: DataSource, since: float, saved: SavedSource | None) -> str | None:
+    def source_added(self, source: DataSource, since: float | None, saved: SavedSource | None) -> str | None:
         """Start to poll a source that discovery found; if another target polls it, return that target's name."""
         # `detach` takes the same lock. If it came before, `stopping` is set; if it comes after, it detaches the source.
         with self._mutex:

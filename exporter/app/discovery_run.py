@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DiscoveryRun:
-    """Confirms the account of a target, reconciles its data sources, and records the result."""
+    """Determines the account of a target, reconciles its data sources, and records the result."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
@@ -39,8 +39,9 @@ class DiscoveryRun:
 
     def __call__(self) -> RunResult:
         """Run once."""
-        self._context.location.confirm(self._account)
+        self._context.location.request(self._account)
         result = self._reconciler.reconcile()
+        self._context.location.continue_without()
         if self._stopping.is_set():
             return result
         when = self._context.provider.clock.now() if result.complete else None

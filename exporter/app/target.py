@@ -66,7 +66,7 @@ class Target:
         self.admission.handovers = handovers
         self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
         self.location.restore(self.aws_client.role_account())
-        saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name)}
+        saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name, self.location.known)}
         for source in self.named:
             if self.replaces and source.id not in handovers:
                 logger.info("data source added", **source_fields(source))
@@ -78,8 +78,9 @@ class Target:
         self.reachability.publish()
         self.replaces = None
 
-    def publish_location(self) -> None:
-        """Publish a changed account in the target's own series and in those of its data sources."""
+    def apply_location(self) -> None:
+        """Continue with the sources of a changed account, and publish it in the series of the target and of these."""
+        self.reconciler.add_saved()
         self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
         self.sources.republish_all()
 

@@ -21,7 +21,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.queue import Intervals, PollQueue
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.workers import Heartbeat, PollWorkers
-from exporter.providers.registry import make_provider
+from exporter.providers.registry import SERVICE, make_provider
 from exporter.target.context import CredentialStatus, TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
@@ -44,7 +44,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
     name, region = target_name(config), target_region(config)
-    location = TargetLocation(name, region, services.store)
+    location = TargetLocation(name, SERVICE, region, services.store)
     reachability = Reachability(name, services.telemetry, replaces.reachability if replaces else None)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
@@ -98,7 +98,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         discovery_loop=DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping),
         replaces=replaces,
     )
-    location.changed = target.publish_location
+    location.changed = target.apply_location
     return target
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
-    from exporter.domain.model import DataSource, IndexFacts, IndexId, SourceId
+    from exporter.domain.model import DataSource, IndexFacts, IndexId, Location, SourceId
     from exporter.domain.snapshots import SavedSource
     from exporter.target.context import TargetContext
 
@@ -32,6 +32,8 @@ class Inventory:
         self._tags = tags
         self._named_indexes = frozenset(named_indexes)
         self._polled_by: dict[SourceId, str] = {}
+        # The saved sources that no listing has contained yet, each with the location for which it was added.
+        self._unlisted: dict[SourceId, Location | None] = {}
         self.sources: dict[SourceId, DataSource] = {}
         self.published: set[IndexId] = set()
 
@@ -39,11 +41,13 @@ class Inventory:
         """Return the indexes that are published or contain a source."""
         return {source.index for source in self.sources} | self.published
 
-    def add(self, source: DataSource, since: float, saved: SavedSource | None) -> None:
+    def add(self, source: DataSource, since: float | None, saved: SavedSource | None) -> None:
         """Add a source, unless another target polls it."""
         other = self._observer.source_added(source, since, saved)
         if other is None:
             self.sources[source.id] = source
+            if saved:
+                self._unlisted[source.id] = self._context.location.known
             self._polled_by.pop(source.id, None)
         elif self._polled_by.get(source.id) != other:
             self._polled_by[source.id] = other
@@ -55,8 +59,19 @@ class Inventory:
                 data_source_id=source.id.data_source_id,
             )
 
+    def mark_listed(self, source: SourceId) -> None:
+        """Record that a listing contains a source."""
+        self._unlisted.pop(source, None)
+
+    def remove_unlisted_elsewhere(self) -> None:
+        """Remove the saved sources that were added for another location than the present one."""
+        location = self._context.location.known
+        for source in [source for source, added_for in self._unlisted.items() if added_for not in {None, location}]:
+            self.remove(source)
+
     def remove(self, source: SourceId) -> None:
         """Remove a source."""
+        self._unlisted.pop(source, None)
         self._tags.remove(source)
         self._observer.source_removed(self.sources.pop(source))
 

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 class DiscoveryObserver(Protocol):
     """Is notified of the data sources that discovery finds, and decides whether this target polls them."""
 
-    def source_added(self, source: DataSource, since: float, saved: SavedSource | None) -> str | None:
-        """Start to watch a source, whose jobs count from `since`; if another target watches it, return that target."""
+    def source_added(self, source: DataSource, since: float | None, saved: SavedSource | None) -> str | None:
+        """Start to watch a source; if another target watches it, return that target.
+
+        Its jobs count from `since`, or from its first poll without it.
+        """
 
     def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
         """Record what a listing reports of a source, and the resolved name of its index."""

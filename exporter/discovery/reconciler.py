@@ -15,8 +15,8 @@ from exporter.discovery.crawler import Applications, Crawler, IndexContents, Ind
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
 from exporter.discovery.selector import SourceSelector
+from exporter.discovery.watch_start import WatchStart
 from exporter.domain.model import DataSource, IndexId, SourceId
-from exporter.domain.units import DATE_RESOLUTION
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Reconciler:
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
         self._selector = SourceSelector(scope.filters, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.index for source in self._named))
+        self._watch_start = WatchStart(context)
         self._has_reached_aws = False
         self._listed = 0  # data sources in the listings of the run in progress
         self._discovered = 0  # and of the last complete run
@@ -74,15 +75,23 @@ class Reconciler:
             self._inventory.published |= before.published()
             self.tags.adopt(before.tags)
             self._discovered, self._is_empty = before.discovered(), before.is_empty
-        since = self._context.store.watched_since(self._context.target)
-        if since is None:
-            return
-        for saved in self._context.store.saved_sources(self._context.target):
-            if self._selector.selects(saved):
-                self._inventory.add(replace(saved.source, labels=()), since, saved)
+        self.add_saved()
         count = len(self._inventory.sources)
         if count and not before:
             logger.info("continuing with saved data sources", target=self._context.target, count=count)
+
+    def add_saved(self) -> None:
+        """Add the saved sources of the target's location, and remove the saved ones of another location.
+
+        Before the account is known, the sources are those that the target of this name had last. If the account proves
+        to be another one, they are not sources of this target.
+        """
+        self._inventory.remove_unlisted_elsewhere()
+        target, location = self._context.target, self._context.location.known
+        for saved in self._context.store.saved_sources(target, location):
+            source = replace(saved.source, target=target, labels=())
+            if source.id not in self._inventory.sources and self._selector.selects(saved):
+                self._inventory.add(source, saved.watched_since, saved)
 
     def published(self) -> set[IndexId]:
         """Return the published indexes."""
@@ -103,6 +112,8 @@ class Reconciler:
         self._failures.start_run()
         with self._failures.isolate_run():
             for found in self._crawler.crawl():
+                if not reached_aws:
+                    self._watch_start.begin_run()
                 reached_aws = True
                 self._context.credentials.report_success()
                 if self._observer.stopping:
@@ -122,7 +133,6 @@ class Reconciler:
     def _reconcile_found(self, found: Applications | Indexes | IndexContents) -> None:
         match found:
             case Applications(selected, listing):
-                self._save_watched_since()
                 known = self._inventory.indexes()
                 missing = {index.application_id for index in known} - selected.keys()
                 applications = _confirm_missing(missing, listing, self._context.provider.applications)
@@ -137,13 +147,10 @@ class Reconciler:
                 with self._failures.isolate(f"names of index {name_and_id(found.name, found.id.index_id)}"):
                     self._reconcile_index(found)
 
-    def _save_watched_since(self) -> None:
-        # AWS's clock has a resolution of one second. Without the addition, a job that ended before could count.
-        if self._context.store.watched_since(self._context.target) is None:
-            now = self._context.provider.clock.now()
-            self._context.store.save_watched_since(self._context.target, now + DATE_RESOLUTION)
-
     def _reconcile_index(self, contents: IndexContents) -> None:
+        if contents.facts:
+            self._context.location.observe(contents.facts.arn)
+            self._watch_start.first_watched()
         application, name = self._application_name(contents), self._index_name(contents)
         if contents.facts:
             self._inventory.publish_index(contents.id, application, name, contents.facts)
@@ -172,10 +179,11 @@ class Reconciler:
 
     def _reconcile_source(self, identifier: SourceId, application: str, index: str, listed: Description) -> None:
         sources = self._inventory.sources
+        self._inventory.mark_listed(identifier)
         if identifier not in sources:
             name = self._context.names.data_source(identifier, lambda: listed.name or identifier.data_source_id)
             source = DataSource(self._context.target, identifier, application, name)
-            self._inventory.add(source, self._context.store.watched_since(self._context.target) or 0.0, None)
+            self._inventory.add(source, self._watch_start.counts_from(listed.created), None)
         if identifier in sources:
             self._observer.describe(sources[identifier], index, listed)
 

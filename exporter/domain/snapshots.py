@@ -41,8 +41,14 @@ class IndexSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SavedSource:
-    """A data source as discovery last found it. A restart continues with it until discovery has run."""
+    """A data source as discovery last found it. A restart continues with it until discovery has run.
+
+    `location` is that of its target, if it was known. `watched_since` is when its jobs began to count. A restart needs
+    it for a source that was found but not polled yet.
+    """
 
     source: DataSource
     index: str
     description: Description
+    location: Location | None = None
+    watched_since: float | None = None

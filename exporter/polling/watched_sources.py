@@ -178,7 +178,13 @@ class WatchedSources:
         if state.description.latest is None:
             return
         named = replace(state.source, application=names.application, name=names.data_source)
-        saved = SavedSource(named, state.description.index, state.description.latest)
+        saved = SavedSource(
+            named,
+            state.description.index,
+            state.description.latest,
+            self._context.location.known,
+            state.history.watched_since if state.history else None,
+        )
         if saved != state.saved:
             self._context.store.save_source(str(state.source.id), saved)
             state.saved = saved

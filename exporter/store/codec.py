@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain.model import DataSource, Description, DocumentCounts, SourceId, SyncJob
+from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import CountState, Exemplar, Histogram, SourceHistory, TrackedJob
 
@@ -79,7 +79,11 @@ def load_job(text: str) -> TrackedJob:
 
 def dump_saved_source(saved: SavedSource) -> str:
     """Return a saved source as JSON."""
-    members = {"source": asdict(saved.source), "index": saved.index, "about": asdict(saved.description)}
+    members: dict[str, Any] = {"source": asdict(saved.source), "index": saved.index, "about": asdict(saved.description)}
+    if saved.location:
+        members["location"] = asdict(saved.location)
+    if saved.watched_since is not None:
+        members["watched_since"] = saved.watched_since
     return json.dumps(members, separators=(",", ":"))
 
 
@@ -94,6 +98,8 @@ def load_saved_source(text: str) -> SavedSource:
         source=DataSource(id=identifier, labels=labels, **source),
         index=str(raw["index"]),
         description=Description(tags=tags, **description),
+        location=Location(**raw["location"]) if "location" in raw else None,
+        watched_since=raw.get("watched_since"),
     )
 
 

@@ -33,6 +33,7 @@ from exporter.store.sqlite_file import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.store.sqlite_file import Database
@@ -86,30 +87,49 @@ class Store:
         """Save a resolved name."""
         self._save(self._names, key, name)
 
-    def watched_since(self, target: str) -> float | None:
+    def watched_since(self, identity: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""
         with self._mutex:
-            text = self._targets.get(f"watched since/{target}")
+            text = self._targets.get(f"watched since/{identity}")
         return float(text) if text else None
 
-    def save_watched_since(self, target: str, moment: float) -> None:
+    def save_watched_since(self, identity: str, moment: float) -> None:
         """Save when a target was first watched."""
-        self._save(self._targets, f"watched since/{target}", repr(moment))
+        self._save(self._targets, f"watched since/{identity}", repr(moment))
 
     def account(self, target: str) -> str | None:
-        """Return the account that was last saved for a target."""
+        """Return the account that was last saved for the target of a name."""
         with self._mutex:
             return self._targets.get(f"account/{target}")
 
-    def save_account(self, target: str, account: str) -> None:
-        """Save the account of a target."""
-        self._save(self._targets, f"account/{target}", account)
+    def save_account(self, target: str, account: str, identity: str) -> None:
+        """Save the account of the target of a name, and with it the identity of the target.
 
-    def saved_sources(self, target: str) -> list[SavedSource]:
-        """Return the data sources of a target as they were last found."""
+        Earlier files have the time at which a target was first watched under its name. That time belongs to the target
+        if the file has the same account for the name, or none.
+        """
+        with self._mutex:
+            before = self._targets.get(f"account/{target}") or account
+            since = self._targets.get(f"watched since/{target}")
+            if since is not None:
+                self._targets.put(f"watched since/{target}", None)
+                if before == account and self._targets.get(f"watched since/{identity}") is None:
+                    self._targets.put(f"watched since/{identity}", since)
+            self._targets.put(f"account/{target}", account)
+            self._flush()
+
+    def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
+        """Return the data sources of a location as they were last found.
+
+        Where the location or that of a source is not known, the name of the target decides.
+        """
         with self._mutex:
             sources = [codec.load_saved_source(text) for _, text in self._sources.items()]
-        return [saved for saved in sources if saved.source.target == target]
+        return [
+            saved
+            for saved in sources
+            if (saved.location == location if saved.location and location else saved.source.target == target)
+        ]
 
     def save_source(self, key: str, saved: SavedSource | None) -> None:
         """Save a data source as it was found; None deletes it."""

@@ -11,6 +11,7 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import ProviderError
@@ -35,16 +36,16 @@ class StateStore(Protocol):
     def save_poll_times(self, times: Mapping[str, float]) -> None:
         """Save the time of the last successful poll, by source."""
 
-    def saved_sources(self, target: str) -> list[SavedSource]:
-        """Return the sources of a target as they were last found."""
+    def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
+        """Return the sources of a location, or of the target of a name, as they were last found."""
 
     def save_source(self, key: str, saved: SavedSource | None) -> None:
         """Save how a source was found; None deletes the entry."""
 
-    def watched_since(self, target: str) -> float | None:
+    def watched_since(self, identity: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""
 
-    def save_watched_since(self, target: str, time: float) -> None:
+    def save_watched_since(self, identity: str, moment: float) -> None:
         """Save when a target was first watched."""
 
 

@@ -1,7 +1,8 @@
-"""The AWS account and region of a target; the account is requested from STS once, and saved."""
+"""The AWS account and region of a target. The role, STS or an ARN determines the account."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -12,6 +13,8 @@ from exporter.errors import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_ACCOUNT_IN_ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:([0-9]{12}):")
+
 logger = structlog.get_logger()
 
 
@@ -19,21 +22,28 @@ class AccountStore(Protocol):
     """Keeps the account of a target across restarts, as `Store` does."""
 
     def account(self, target: str) -> str | None:
-        """Return the account that the target had last."""
+        """Return the account that the target of a name had last."""
 
-    def save_account(self, target: str, account: str) -> None:
-        """Save the account of the target."""
+    def save_account(self, target: str, account: str, identity: str) -> None:
+        """Save the account of the target of a name, and the identity of the target."""
 
 
 class TargetLocation:
-    """The account and region of a target; None until the configuration, the state or STS has the account."""
+    """The account and region of a target; None until the configuration, the state or AWS has the account.
 
-    def __init__(self, target: str, region: str, store: AccountStore) -> None:
+    The account in the state is that which the target of this name had last. It is shown until AWS has confirmed it, but
+    the credentials may be those of another account by now. So `identity`, the key for what is kept of a target, is
+    None until the account is confirmed.
+    """
+
+    def __init__(self, target: str, service: str, region: str, store: AccountStore) -> None:
         self._target = target
+        self._service = service
         self._store = store
-        self._is_confirmed = False
         self.region = region
         self.current: Location | None = None
+        self.identity: str | None = None
+        """Service, account and region of the target; None before the account is confirmed."""
         self.changed: Callable[[], None] = lambda: None
         """Called after the location has changed."""
 
@@ -47,29 +57,47 @@ class TargetLocation:
         """The account of the target; None if it is not known."""
         return (self.current.account or None) if self.current else None
 
+    @property
+    def known(self) -> Location | None:
+        """The location of the target; None without an account."""
+        return self.current if self.account else None
+
     def restore(self, role_account: str | None) -> None:
         """Start with the account of the role that is assumed, or else with the saved account."""
-        account = role_account or self._store.account(self._target)
-        self.current = Location(account, self.region) if account else None
+        if role_account:
+            self.current = self._confirm(role_account)
+        elif account := self._store.account(self._target):
+            self.current = Location(account, self.region)
 
-    def confirm(self, request_account: Callable[[], str]) -> None:
-        """Request the account once. If STS does not respond, continue with the saved one, or without."""
-        if self._is_confirmed:
+    def request(self, request_account: Callable[[], str]) -> None:
+        """Request the account from STS if it is not confirmed; log why it is not available."""
+        if self.identity is not None:
             return
-        before = self.current
-        self.current = Location(self._account(request_account), self.region)
-        if self.current != before:
-            self.changed()
-
-    def _account(self, request_account: Callable[[], str]) -> str:
         try:
             account = request_account()
         except ProviderError as error:
-            saved = self._store.account(self._target) or ""
             if self.current is None:
-                message = "account id not available from STS"
-                logger.info(message, target=self._target, used_instead=saved, error=str(error))
-            return saved
-        self._is_confirmed = True
-        self._store.save_account(self._target, account)
-        return account
+                logger.info("account id not available from STS", target=self._target, error=str(error))
+        else:
+            self._update(self._confirm(account))
+
+    def observe(self, arn: str) -> None:
+        """Confirm the account with the ARN of a resource of the target, if STS has not."""
+        match = _ACCOUNT_IN_ARN.match(arn)
+        if self.identity is None and match:
+            self._update(self._confirm(match[1]))
+
+    def continue_without(self) -> None:
+        """Continue without an account if neither the state nor AWS has it."""
+        if self.current is None:
+            self._update(Location("", self.region))
+
+    def _confirm(self, account: str) -> Location:
+        self.identity = f"{self._service}/{account}/{self.region}"
+        self._store.save_account(self._target, account, self.identity)
+        return Location(account, self.region)
+
+    def _update(self, location: Location) -> None:
+        if location != self.current:
+            self.current = location
+            self.changed()

@@ -125,14 +125,15 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
 
 
 def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> None:
-    """Its jobs count since the target was first watched. An error removes no source, a listing without it does."""
+    """Its jobs count since its creation. An error removes no source, a listing without it does."""
     fleet = small_fleet(SimulatedDataSource("old"))
     with SimulatedQBusiness(fleet) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         eventually(lambda: polled(program) == 1)
         # AWS's clock has a resolution of one second, so jobs count from one second after the first response.
         time.sleep(2.5)
         ended = PlannedJob(make_id("job"), time.time() - 0.2, 0.05, 0.05, documents={"added": 3})
-        fleet.applications[0].indexes[0].data_sources.append(SimulatedDataSource("new", jobs=[ended]))
+        new = SimulatedDataSource("new", created=time.time() - 0.5, jobs=[ended])
+        fleet.applications[0].indexes[0].data_sources.append(new)
         eventually(lambda: polled(program) == 2)
         scrape = program.scrape()
         assert scrape.value("qbusiness_sync_jobs_completed_total", data_source="new", status="SUCCEEDED") == 1

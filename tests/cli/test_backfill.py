@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.cli import main
+from exporter.domain.model import SourceId
+from exporter.domain.source_history import SourceHistory
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -96,7 +98,9 @@ def test_the_backfill_ends_where_the_state_file_says(
 ) -> None:
     """A data source that has been watched for longer than --since has no samples."""
     store = Store(str(command.state), lambda: None)
-    store.save_watched_since("test", NOW - HOUR)
+    for application, index, source in command.service.fleet.data_sources():
+        history = SourceHistory(watched_since=NOW - HOUR, as_of=NOW - HOUR)
+        store.commit({str(SourceId(application.id, index.id, source.id)): history})
     store.close()
     assert run("--since=30m") == "# EOF\n"
     assert max(samples_by_time(run())) == NOW - HOUR - 1

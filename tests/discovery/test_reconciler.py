@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 from exporter.discovery.loop import FAILED
 from exporter.domain.model import DataSource, IndexId, SourceId
 from exporter.simulator.fleet import SimulatedDataSource, make_id
-from tests.support.builders import NOON
 from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery, two_applications
 
 if TYPE_CHECKING:
@@ -188,19 +187,6 @@ def test_failing_credentials_end_the_run_and_are_logged_once(discovery: Simulate
         assert discovery.run() == COMPLETE
     assert [line["event"] for line in logs] == ["credentials working again"]
     assert len(discovery.names) == 17
-
-
-def test_jobs_of_a_source_found_later_count_since_the_target_was_first_watched(discovery: SimulatedDiscovery) -> None:
-    """The time of the first watch is kept across restarts."""
-    discovery.run()
-    since = discovery.observer.sources["faq"]
-    assert NOON <= since < NOON + 5
-    restarted = SimulatedDiscovery(discovery.fleet, discovery={}, store=discovery.store)
-    restarted.clock.advance(86400)
-    with restarted.service:
-        restarted.fleet.applications[1].indexes[0].data_sources.append(SimulatedDataSource("new"))
-        restarted.run()
-    assert restarted.observer.sources["new"] == since
 
 
 def named_source(fleet: Fleet) -> DataSource:

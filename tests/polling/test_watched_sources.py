@@ -151,7 +151,7 @@ def test_a_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> N
     rig.sources.describe(rig.source.id, "main", listed())
     before = rig.poll()
     restarted = PollerRig(clock, rig.store)
-    (saved,) = rig.store.saved_sources("production")
+    (saved,) = rig.store.saved_sources("production", None)
     restarted.sources.watch(rig.source, saved=saved)
     restarted.provider.error = ProviderError(Reason.CONNECTION, "down")
     published = restarted.poll()
@@ -180,7 +180,7 @@ def test_an_unwatched_source_is_not_published_any_more(rig: PollerRig) -> None:
     rig.poll()
     rig.sources.republish_all()
     assert len(rig.publisher.sources) == published
-    assert rig.store.saved_sources("production") == []
+    assert rig.store.saved_sources("production", None) == []
 
 
 def test_a_poll_in_flight_changes_nothing_after_its_source_was_adopted(rig: PollerRig, clock: FakeClock) -> None:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.domain.history import CountingPolicy, fold
-from exporter.domain.model import DataSource, Description, DocumentCounts, SourceId, SyncJob
+from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import CountState, PollData
-from tests.support.state_files import open_store
+from tests.support.state_files import open_store, run_sql
 
 if TYPE_CHECKING:
     from exporter.domain.source_history import SourceHistory
@@ -34,6 +34,8 @@ TAGS = (("cost-center", 'a "q"\n'),)
 DESCRIPTION = Description("hr ü", "S3", "ACTIVE", 1.0, 2.5, "cron(0 3 * * ? *)", TAGS)
 SAVED = SavedSource(SOURCE, "main", DESCRIPTION)
 WATCHED_SINCE = 1_790_000_000.125
+ACCOUNT, IDENTITY = "111122223333", "qbusiness/111122223333/us-east-1"
+LOCATION = Location(ACCOUNT, "us-east-1")
 
 
 def parse_job(raw: dict[str, Any]) -> SyncJob:
@@ -69,16 +71,20 @@ def write_with_current_code(path: str) -> dict[str, SourceHistory]:
         store.commit({poll["source"]: histories[poll["source"]]})
     store.save_source(str(SOURCE.id), SAVED)
     store.save_name(f"application/{SOURCE.id.application_id}", "intranet ü")
-    store.save_watched_since("production", WATCHED_SINCE)
-    store.save_account("production", "111122223333")
+    store.save_account("production", ACCOUNT, IDENTITY)
+    store.save_watched_since(IDENTITY, WATCHED_SINCE)
     store.close()
     return histories
 
 
 def test_the_same_polls_write_the_same_bytes(path: str) -> None:
-    """All rows, the SQL of the schema and the versions are equal to those of the old file."""
+    """All rows, the SQL of the schema and the versions are equal, except for the key of one row."""
     write_with_current_code(path)
-    assert rows_of(Path(path)) == rows_of(FILES / "folded.db")
+    old = rows_of(FILES / "folded.db")
+    old["target"] = [
+        (key.replace("watched since/production", f"watched since/{IDENTITY}"), v) for key, v in old["target"]
+    ]
+    assert rows_of(Path(path)) == old
 
 
 def test_an_old_file_opens_with_equal_histories(folded: str, tmp_path: Path) -> None:
@@ -130,10 +136,33 @@ def test_an_old_file_has_every_state_of_a_job(folded: str) -> None:
 def test_an_old_file_opens_with_saved_sources_and_names(folded: str) -> None:
     """Text outside ASCII, labels and tags are unchanged."""
     store = open_store(folded)
-    assert store.saved_sources("production") == [SAVED]
+    assert store.saved_sources("production", LOCATION) == [SAVED]
     assert store.name(f"application/{SOURCE.id.application_id}") == "intranet ü"
-    assert store.watched_since("production") == WATCHED_SINCE
-    assert store.account("production") == "111122223333"
+    assert store.account("production") == ACCOUNT
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "account", "watched_since"),
+    [("production", ACCOUNT, WATCHED_SINCE), ("production", "444455556666", None), ("other", ACCOUNT, None)],
+)
+def test_the_first_watched_time_of_an_old_file_belongs_to_its_account(
+    folded: str, target: str, account: str, watched_since: float | None
+) -> None:
+    """The old file has it under the name of the target, and the account of that name."""
+    store = open_store(folded)
+    identity = f"qbusiness/{account}/us-east-1"
+    store.save_account(target, account, identity)
+    assert store.watched_since(identity) == watched_since
+    store.close()
+
+
+def test_the_first_watched_time_of_an_old_file_without_an_account_is_kept(folded: str) -> None:
+    """STS had never responded, so nothing contradicts the account that is known now."""
+    run_sql(folded, "DELETE FROM target WHERE key = 'account/production'")
+    store = open_store(folded)
+    store.save_account("production", ACCOUNT, IDENTITY)
+    assert store.watched_since(IDENTITY) == WATCHED_SINCE
     store.close()
 
 
@@ -141,7 +170,7 @@ def test_an_exported_file_opens_with_all_counts(path: str) -> None:
     """The counts are those on the page that the old commit exported when it wrote the file."""
     shutil.copy(FILES / "exported.db", path)
     store = open_store(path)
-    sources = {saved.description.name: saved for saved in store.saved_sources("test")}
+    sources = {saved.description.name: saved for saved in store.saved_sources("test", None)}
     hr, it = (store.history(str(sources[name].source.id)) for name in ("hr", "it"))
     assert hr
     assert it

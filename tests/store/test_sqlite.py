@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.domain.history import fold
-from exporter.domain.model import Description
+from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData
 from exporter.store import MEMORY, Store
@@ -105,6 +105,25 @@ def test_a_full_disk_loses_nothing(path: str) -> None:
     assert [line["event"] for line in logs] == expected
     store = open_store(path)
     assert store.history(KEY) == make_history(40)
+    store.close()
+
+
+def test_saved_sources_belong_to_a_location_and_not_to_a_name(path: str) -> None:
+    """Only where one of the locations is unknown, the name of the target decides."""
+    here, elsewhere = Location("111122223333", "us-east-1"), Location("444455556666", "us-east-1")
+    description = Description("hr", "S3", "ACTIVE")
+    known = SavedSource(make_source(name="hr"), "main", description, here, NOON)
+    unknown = replace(known, location=None)
+    store = open_store(path)
+    store.save_source("known", known)
+    store.save_source("unknown", unknown)
+    store.close()
+    store = open_store(path)
+    assert store.saved_sources("production", here) == [known, unknown]
+    assert store.saved_sources("production", elsewhere) == [unknown]
+    assert store.saved_sources("production", None) == [known, unknown]
+    assert store.saved_sources("renamed", here) == [known]
+    assert store.saved_sources("renamed", None) == []
     store.close()
 
 
@@ -218,15 +237,15 @@ def test_saved_sources_survive_a_restart_until_they_are_deleted(path: str) -> No
     store = open_store(path)
     store.save_source("a", saved)
     store.save_source("b", replace(saved, index="other"))
-    store.save_watched_since("production", NOON + 0.125)
-    store.save_account("production", "111122223333")
+    store.save_watched_since("identity", NOON + 0.125)
+    store.save_account("production", "111122223333", "identity")
     store.save_source("b", None)
     store.close()
     store = open_store(path)
-    assert store.saved_sources("production") == [saved]
-    assert store.saved_sources("staging") == []
-    assert (store.watched_since("production"), store.watched_since("staging")) == (NOON + 0.125, None)
+    assert store.saved_sources("production", None) == [saved]
+    assert store.saved_sources("staging", None) == []
+    assert (store.watched_since("identity"), store.watched_since("another")) == (NOON + 0.125, None)
     assert store.account("production") == "111122223333"
     store.remove_unwatched(set(), NOON)
-    assert store.saved_sources("production") == []
+    assert store.saved_sources("production", None) == []
     store.close()

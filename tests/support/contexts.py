@@ -57,6 +57,6 @@ def make_context(
         names=DisplayNames(store, clock),
         credentials=CredentialStatus(target),
         clock=clock,
-        location=TargetLocation(target, "us-east-1", store),
+        location=TargetLocation(target, "qbusiness", "us-east-1", store),
         publisher=publisher or RecordingPublisher(),
     )

@@ -36,12 +36,12 @@ class RecordingDiscoveryObserver:
     """Records the sources that it is notified of; those in `polled_elsewhere` belong to another target."""
 
     def __init__(self) -> None:
-        self.sources: dict[str, float] = {}
+        self.sources: dict[str, float | None] = {}
         self.described: dict[str, tuple[str, Description | None]] = {}
         self.polled_elsewhere: set[str] = set()
         self.stopping = False
 
-    def source_added(self, source: DataSource, since: float, saved: SavedSource | None) -> str | None:  # noqa: ARG002 (the protocol's)
+    def source_added(self, source: DataSource, since: float | None, saved: SavedSource | None) -> str | None:  # noqa: ARG002 (the protocol's)
         """Record the source, or return the target that polls it."""
         if source.name in self.polled_elsewhere:
             return "other"
@@ -72,11 +72,11 @@ def two_applications() -> Fleet:
 class SimulatedDiscovery:
     """A reconciler in front of a simulated service.
 
-    `kind` is the fault that a test injects, which decides the timeout. `discovery` are keys of the configuration; None
-    disables discovery.
+    `kind` is the fault that a test injects, which decides the timeout. `now` is the time at the start. `discovery` are
+    keys of the configuration; None disables discovery.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what a test may vary)
         self,
         fleet: Fleet | None = None,
         discovery: dict[str, Any] | None = None,
@@ -84,17 +84,19 @@ class SimulatedDiscovery:
         named: tuple[DataSource, ...] = (),
         store: Store | None = None,
         kind: str = "",
+        target: str = "production",
+        now: float = NOON,
     ) -> None:
         self.fleet = fleet or two_applications()
-        self.service = SimulatedQBusiness(self.fleet, ManualClock(NOON))
+        self.service = SimulatedQBusiness(self.fleet, ManualClock(now))
         self.clock = FakeClock()
         self.store = store or Store(MEMORY, lambda: None)
         self.observer = RecordingDiscoveryObserver()
         self.publisher = RecordingPublisher()
-        target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url})
+        config = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url})
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
-        provider = QBusiness(AwsClient(target, polling, RecordingObserver(), System()))
-        context = make_context(provider, self.store, self.clock, self.publisher)
+        provider = QBusiness(AwsClient(config, polling, RecordingObserver(), System()))
+        context = make_context(provider, self.store, self.clock, self.publisher, target)
         filters = None if discovery is None else SourceFilters(DiscoveryConfig.model_validate(discovery))
         tags = TagCache(provider, self.clock, 900.0, 5.0)
         self.reconciler = Reconciler(context, self.observer, Scope(filters, named), tags)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config import Config
 from exporter.domain.history import CountingPolicy, fold
-from exporter.domain.model import DataSource, Description, SourceId
+from exporter.domain.model import DataSource, Description, Location, SourceId
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import DAY
@@ -27,8 +27,10 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
     histories = {}
     defaults = Config()
     policy = CountingPolicy(defaults.polling.window, defaults.metrics.duration_buckets)
-    store.save_watched_since(target, now - WATCHED)
-    store.save_account(target, fleet.account)
+    location = Location(fleet.account, "us-east-1")
+    identity = f"qbusiness/{location.account}/{location.region}"
+    store.save_account(target, location.account, identity)
+    store.save_watched_since(identity, now - WATCHED)
     for application, index, source in fleet.data_sources():
         identifier = SourceId(application.id, index.id, source.id)
         key = str(identifier)
@@ -40,7 +42,7 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
             source.name, source.kind, source.status, source.created, source.updated, source.schedule
         )
         saved = DataSource(target, identifier, application.name, source.name)
-        store.save_source(key, SavedSource(saved, index.name, description))
+        store.save_source(key, SavedSource(saved, index.name, description, location, histories[key].watched_since))
     store.commit(histories)
     store.close()
 

@@ -85,7 +85,7 @@ OPERATIONS = (
     Operation(
         "GetCallerIdentity",
         "account",
-        "`aws_account_id` is empty, or the last known one",
+        "`aws_account_id` is that in the ARN of an index, or the last known one",
         "everything else; all data sources are polled on time",
         _NEXT_RUN,
         is_scoped=False,
