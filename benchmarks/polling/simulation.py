@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from exporter.aws.rate_limiter import AdaptiveRate
+from exporter.domain.clock_check import ClockReading
 from exporter.domain.history import CountingPolicy, newly_ended
 from exporter.domain.model import DataSource, Description
 from exporter.domain.units import DAY, HOUR, MINUTE
@@ -50,7 +51,11 @@ class VirtualClock:
         """Return seconds since the epoch."""
         return self.at
 
-    monotonic = time = now
+    monotonic = time = host_time = now
+
+    def read(self) -> ClockReading:
+        """Return the time."""
+        return ClockReading(self.at, 0.0)
 
     def note(self, _date: str) -> float:
         """Ignore the date of a response, and return the time."""
@@ -167,7 +172,7 @@ class Simulation:
         self._idle_workers = WORKERS
         for source in fleet:
             data_source = DataSource("simulated", source.id, "application", source.kind)
-            watched.watch(data_source, since=start)
+            watched.watch(data_source, since=ClockReading(start))
             self.queue.add(data_source, start)
         self._discovery_requests = _discovery_requests(len(fleet))
         self._schedule(start, self._discover)

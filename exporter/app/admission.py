@@ -12,6 +12,7 @@ from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
     from exporter.app.ownership import SourceOwnership
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description, SourceId
     from exporter.domain.snapshots import SavedSource
     from exporter.polling.watched_sources import WatchedSources
@@ -49,7 +50,7 @@ class SourceAdmission:
         """Whether the target is stopping."""
         return self._stopping.is_set()
 
-    def admit(self, source: DataSource, since: float | None, saved: SavedSource | None) -> None:
+    def admit(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> None:
         """Start to poll a source, from the state of a replaced target, or else from the saved state.
 
         Its jobs count from `since` if that is before its first poll. `saved` is how the source was last found.
@@ -62,7 +63,7 @@ class SourceAdmission:
         is_syncing = self._sources.is_syncing(source.id)
         self._workers.add(source, handover.entry if handover else None, is_syncing=is_syncing)
 
-    def source_added(self, source: DataSource, since: float | None, saved: SavedSource | None) -> str | None:
+    def source_added(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> str | None:
         """Start to poll a source that discovery found; if another target polls it, return that target's name."""
         # `detach` takes the same lock. If it came before, `stopping` is set; if it comes after, it detaches the source.
         with self._mutex:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import botocore.exceptions as boto_errors
 
+from exporter.domain.clock_check import ClockReading
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class AwsClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._host_offset = clock.time() - clock.monotonic()
         self._offset: float | None = None
 
     def update(self, date: str) -> float:
@@ -57,6 +59,19 @@ class AwsClock:
         """Return seconds since the epoch. They lag by up to a second plus the duration of the last response."""
         offset = self._offset
         return self._clock.time() if offset is None else self._clock.monotonic() + offset
+
+    def read(self) -> ClockReading:
+        """Return the time, with the difference to the host's clock."""
+        now = self.now()
+        return ClockReading(now, now - self.host_time())
+
+    def use_host(self) -> None:
+        """Continue with the clock of the host until the next Date header, because the last one was wrong."""
+        self._offset = self._host_offset
+
+    def host_time(self) -> float:
+        """Return seconds since the epoch on the host's clock, without the steps that it has made since the start."""
+        return self._clock.monotonic() + self._host_offset
 
 
 class RequestHooks:

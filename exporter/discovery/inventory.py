@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, IndexFacts, IndexId, Location, SourceId
     from exporter.domain.snapshots import SavedSource
     from exporter.target.context import TargetContext
@@ -41,7 +42,7 @@ class Inventory:
         """Return the indexes that are published or contain a source."""
         return {source.index for source in self.sources} | self.published
 
-    def add(self, source: DataSource, since: float | None, saved: SavedSource | None) -> None:
+    def add(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> None:
         """Add a source, unless another target polls it."""
         other = self._observer.source_added(source, since, saved)
         if other is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description
     from exporter.domain.snapshots import SavedSource
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 class DiscoveryObserver(Protocol):
     """Is notified of the data sources that discovery finds, and decides whether this target polls them."""
 
-    def source_added(self, source: DataSource, since: float | None, saved: SavedSource | None) -> str | None:
+    def source_added(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> str | None:
         """Start to watch a source; if another target watches it, return that target.
 
         Its jobs count from `since`, or from its first poll without it.

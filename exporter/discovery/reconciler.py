@@ -91,7 +91,8 @@ class Reconciler:
         for saved in self._context.store.saved_sources(target, location):
             source = replace(saved.source, target=target, labels=())
             if source.id not in self._inventory.sources and self._selector.selects(saved):
-                self._inventory.add(source, saved.watched_since, saved)
+                since = saved.watched_since
+                self._inventory.add(source, since and since.after_restart(), saved)
 
     def published(self) -> set[IndexId]:
         """Return the published indexes."""

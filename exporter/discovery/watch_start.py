@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
+from exporter.domain.clock_check import ClockReading, corrected
 from exporter.domain.units import DATE_RESOLUTION
 
 if TYPE_CHECKING:
     from exporter.target.context import TargetContext
+
+logger = structlog.get_logger()
 
 
 class WatchStart:
@@ -26,28 +31,38 @@ class WatchStart:
 
     def __init__(self, context: TargetContext) -> None:
         self._context = context
-        self._first_run = 0.0
-        self._run = 0.0
+        self._first_run: ClockReading | None = None
+        self._run = ClockReading(0.0)
 
     def begin_run(self) -> None:
         """Record that a run has reached AWS; called before any other method."""
+        now = self._context.provider.clock.read()
         # AWS's clock has a resolution of one second. Without the addition, a job that ended before could count.
-        self._run = self._context.provider.clock.now() + DATE_RESOLUTION
-        self._first_run = self._first_run or self._run
+        self._run = ClockReading(now.time + DATE_RESOLUTION, now.ahead)
+        first = self._first_run or self._run
+        time = corrected(first, now)
+        self._first_run = first if time is None else ClockReading(time, now.ahead)
         self.first_watched()
 
-    def counts_from(self, created: float | None) -> float:
+    def counts_from(self, created: float | None) -> ClockReading:
         """Return the time from which the jobs of a source count that this run has found."""
-        if created is None or created <= self.first_watched():
+        if created is None or not self.first_watched() < created < self._run.time:
             return self._run
-        return min(created, self._run)
+        return ClockReading(created)
 
     def first_watched(self) -> float:
-        """Return when the target was first watched, and save it once the account is known."""
-        store, identity, first_run = self._context.store, self._context.location.identity, self._first_run
+        """Return when the target was first watched, and save it once the account is known.
+
+        A saved time that a wrong clock has put into the future is replaced by that of the first run of this process.
+        """
+        store, identity, first_run = self._context.store, self._context.location.identity, self._first_run or self._run
         if identity is None:
-            return first_run
+            return first_run.time
         saved = store.watched_since(identity)
-        if saved is None:
-            store.save_watched_since(identity, first_run)
-        return first_run if saved is None else saved
+        if saved is not None and corrected(ClockReading(saved), self._run) is None:
+            return saved
+        if saved is not None:
+            message = "AWS's clock was wrong at first contact, time of first watch corrected"
+            logger.warning(message, target=self._context.target)
+        store.save_watched_since(identity, first_run.time)
+        return first_run.time

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+from exporter.domain.clock_check import ClockReading, corrected, corrected_before_use
 from exporter.domain.eviction import MIN_RETENTION, evict, was_evicted
 from exporter.domain.merged_job import MergedJob, merge_counts
 from exporter.domain.model import ERROR_CODES, IN_PROGRESS, INDEXED, TERMINAL, DocumentCounts, SyncJob, SyncJobStatus
@@ -49,7 +50,8 @@ def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) 
     """
     if history and poll.as_of - history.as_of < CHECKPOINT_INTERVAL and not _has_changes(history, poll):
         return history
-    builder = _HistoryBuilder(history or SourceHistory(watched_since=poll.as_of, as_of=poll.as_of), policy)
+    new = SourceHistory(watched_since=poll.as_of, as_of=poll.as_of, clock_ahead=poll.clock_ahead)
+    builder = _HistoryBuilder(history or new, policy)
     entries_by_id = defaultdict(list)
     for job in poll.jobs:
         entries_by_id[job.execution_id].append(job)
@@ -59,6 +61,29 @@ def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) 
     after = builder.build(poll.as_of)
     # Jobs that were just counted are kept, so that the caller finds them with `newly_ended`.
     return evict(after, policy.retention, {job.execution_id for job in newly_ended(history, after)})
+
+
+def move_start(history: SourceHistory, now: ClockReading, policy: CountingPolicy, *, was_polled: bool) -> SourceHistory:
+    """Return the history with a corrected `watched_since` if the clock that it was read from was wrong.
+
+    If it becomes earlier, jobs that ended after it were taken for history, and are counted now. Documents of a job that
+    was in progress at that time stay counted as they are.
+    """
+    correct = corrected if was_polled else corrected_before_use
+    since = correct(ClockReading(history.watched_since, history.clock_ahead), now)
+    if since is None:
+        return history
+    moved = {
+        execution_id: tracked
+        for execution_id, tracked in history.jobs.items()
+        if tracked.count_state is CountState.PRE_EXISTING and tracked.job.end_or_start > since
+    }
+    jobs = {execution_id: tracked for execution_id, tracked in history.jobs.items() if execution_id not in moved}
+    before = replace(history, watched_since=since, clock_ahead=now.ahead, jobs=jobs)
+    builder = _HistoryBuilder(before, policy)
+    for tracked in moved.values():
+        builder.add(MergedJob.from_entries([tracked.job]), None)
+    return builder.build(min(history.as_of, now.time) if was_polled else since)
 
 
 def _has_changes(history: SourceHistory, poll: PollData) -> bool:
@@ -83,7 +108,7 @@ def newly_ended(before: SourceHistory | None, after: SourceHistory) -> list[Sync
         tracked.job
         for execution_id, tracked in after.jobs.items()
         if tracked.count_state is CountState.COUNTED
-        and (execution_id not in known or known[execution_id].count_state is CountState.PENDING)
+        and (execution_id not in known or known[execution_id].count_state is not CountState.COUNTED)
     ]
     return sorted(ended, key=SyncJob.completion_key)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names
     from exporter.domain.source_history import SourceHistory
 
@@ -51,4 +52,4 @@ class SavedSource:
     index: str
     description: Description
     location: Location | None = None
-    watched_since: float | None = None
+    watched_since: ClockReading | None = None

@@ -18,7 +18,8 @@ class PollData:
     """The sync jobs that one poll of a data source read.
 
     `as_of` is the time of the first response and `end` that of the last, both on AWS's clock. `vanished` has the ids of
-    jobs that were in progress and that no listing contains any more.
+    jobs that were in progress and that no listing contains any more. `clock_ahead` is the number of seconds by which
+    `as_of` is ahead of the host's clock.
     """
 
     jobs: tuple[SyncJob, ...]
@@ -26,6 +27,7 @@ class PollData:
     end: float
     vanished: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    clock_ahead: float | None = None
 
 
 class CountState(StrEnum):
@@ -99,7 +101,8 @@ class SourceHistory:
     """The tracked jobs of one data source, and totals that never decrease.
 
     `evicted_through` is the latest start of all evicted jobs. `evicted_failure_streak` is the number of evicted FAILED
-    jobs since the last evicted job that ended otherwise.
+    jobs since the last evicted job that ended otherwise. `clock_ahead` is the number of seconds by which AWS's clock
+    was ahead of the host's when `watched_since` was noted; None if that is not known.
     """
 
     watched_since: float
@@ -113,6 +116,7 @@ class SourceHistory:
     last_indexed: float | None = None
     evicted_through: float | None = None
     evicted_failure_streak: int = 0
+    clock_ahead: float | None = None
 
     def jobs_newest_first(self) -> list[SyncJob]:
         """Return the tracked jobs that AWS still lists, the most recently started first."""

@@ -14,8 +14,8 @@ def job_fields(job: SyncJob) -> dict[str, object]:
     fields: dict[str, object] = {
         "execution_id": job.execution_id,
         "status": job.status,
-        "started": _format_time(job.started),
-        "ended": _format_time(job.ended),
+        "started": format_time(job.started),
+        "ended": format_time(job.ended),
         "duration_seconds": job.duration,
         **{f"documents_{kind}": count for kind, count in job.documents.items()},
         "error_code": job.error_code,
@@ -25,5 +25,6 @@ def job_fields(job: SyncJob) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
-def _format_time(time: float | None) -> str | None:
+def format_time(time: float | None) -> str | None:
+    """Return a time in UTC, as in all log lines; None without one."""
     return None if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

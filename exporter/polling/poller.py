@@ -13,14 +13,15 @@ Three rules hold for every poll:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.clock_check import ClockReading, is_behind_jobs
 from exporter.domain.due import expectation
-from exporter.domain.history import fold, newly_ended
+from exporter.domain.history import fold, move_start, newly_ended
 from exporter.domain.model import Names
 from exporter.errors import ProviderError, Reason
-from exporter.polling.job_log import job_fields
+from exporter.polling.job_log import format_time, job_fields
 from exporter.polling.lookback import read_full, read_incremental
 from exporter.polling.source_state import reread_period
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.history import CountingPolicy
     from exporter.domain.model import DataSource, SyncJob
-    from exporter.domain.source_history import PollData
+    from exporter.domain.source_history import PollData, SourceHistory
     from exporter.polling.source_state import SourceState
     from exporter.polling.watched_sources import WatchedSources
     from exporter.providers import JobPage
@@ -99,11 +100,11 @@ class Poller:
         if state.names is None:
             state.names = self._resolve_names(state)
         before = state.history
-        data = self._read(state)
+        data = self._with_clock(self._read(state))
         with state.mutex:
             if not self._sources.has(state):
                 return
-            after = fold(before, data, self._policy)
+            after = fold(self._with_start(state, before), data, self._policy)
             self._store.commit({str(state.source.id): after})
             state.history, state.polled_at, state.was_polled = after, data.as_of, True
             self._recover(state)
@@ -113,6 +114,30 @@ class Poller:
                 self._observer.ended(job)
                 state.logger.info("sync job ended", **job_fields(job))
         self._log_warnings(state, data)
+
+    def _with_clock(self, data: PollData) -> PollData:
+        """Return the data with the host's time instead of a Date that host and jobs prove wrong."""
+        clock = self._provider.clock
+        host = clock.host_time()
+        if not is_behind_jobs(ClockReading(data.as_of, data.as_of - host), data.jobs):
+            return replace(data, clock_ahead=data.as_of - host)
+        clock.use_host()
+        warnings = (*data.warnings, "the Date header is behind the host and the sync jobs, using the host's clock")
+        return replace(data, as_of=host, end=max(host, data.end), clock_ahead=0.0, warnings=warnings)
+
+    def _with_start(self, state: SourceState, history: SourceHistory | None) -> SourceHistory | None:
+        """Return the history with a corrected start if the clock that it was read from proves wrong."""
+        if history is None:
+            return None
+        now, was_polled = self._provider.clock.read(), state.polled_at is not None
+        moved = move_start(history, now, self._policy, was_polled=was_polled)
+        if moved is not history:
+            state.logger.warning(
+                "AWS's clock was wrong at first contact, start of counting corrected",
+                noted=format_time(history.watched_since),
+                corrected=format_time(moved.watched_since),
+            )
+        return moved
 
     def _outcome(self, state: SourceState) -> PollOutcome:
         description = state.description.latest

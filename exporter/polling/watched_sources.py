@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter.domain.clock_check import ClockReading
 from exporter.domain.history import rebucket
 from exporter.domain.model import Names
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
@@ -39,14 +40,14 @@ class WatchedSources:
         self._label_tags = label_tags
         self._states: dict[str, SourceState] = {}
 
-    def watch(self, source: DataSource, since: float | None = None, saved: SavedSource | None = None) -> None:
+    def watch(self, source: DataSource, since: ClockReading | None = None, saved: SavedSource | None = None) -> None:
         """Start to watch a source from its saved state, and publish it.
 
         Its jobs count from `since` if that is before its first poll. `saved` is how the source was last found.
         """
         saved_history = history = self._context.store.history(str(source.id))
         if history is None and since is not None:
-            history = SourceHistory(watched_since=since, as_of=since)
+            history = SourceHistory(watched_since=since.time, as_of=since.time, clock_ahead=since.ahead)
         state = SourceState(
             source=source,
             history=history,
@@ -183,7 +184,7 @@ class WatchedSources:
             state.description.index,
             state.description.latest,
             self._context.location.known,
-            state.history.watched_since if state.history else None,
+            ClockReading(state.history.watched_since, state.history.clock_ahead) if state.history else None,
         )
         if saved != state.saved:
             self._context.store.save_source(str(state.source.id), saved)

@@ -45,6 +45,8 @@ class SimulatedService:
         self.fleet = fleet
         self.faults = faults.ActiveFaults()
         self.api = Api(fleet, **listing)
+        self.date_error = 0.0
+        """Seconds by which the Date header is wrong, as behind a proxy with a wrong clock."""
         self.requests: list[LoggedRequest] = []
         self._log_mutex = threading.Lock()
 
@@ -60,7 +62,7 @@ class SimulatedService:
             response = error_response(error)
         if fault:
             response = faults.apply(fault, call, response)
-        headers = {"Date": formatdate(now, usegmt=True), "x-amzn-RequestId": str(uuid4())}
+        headers = {"Date": formatdate(now + self.date_error, usegmt=True), "x-amzn-RequestId": str(uuid4())}
         response = replace(response, headers={**headers, **response.headers})
         agent = request.headers.get("user-agent", "")
         name = fault.kind if fault else None

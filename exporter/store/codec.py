@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from exporter.domain.clock_check import ClockReading
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import CountState, Exemplar, Histogram, SourceHistory, TrackedJob
@@ -31,6 +32,8 @@ _SCALARS = {
 def dump_totals(history: SourceHistory) -> str:
     """Return a history without its jobs as JSON."""
     totals = {key: getattr(history, name) for key, name in _SCALARS.items()}
+    if history.clock_ahead is not None:
+        totals["clock_ahead"] = history.clock_ahead
     totals["completed"] = dict(history.completed)
     totals["documents"] = dict(history.documents)
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
@@ -43,6 +46,7 @@ def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
     raw = json.loads(totals)
     return SourceHistory(
         **{name: raw[key] for key, name in _SCALARS.items()},
+        clock_ahead=raw.get("clock_ahead"),
         jobs=dict(jobs),
         completed=_load_counts(raw["completed"]),
         documents=_load_counts(raw["documents"]),
@@ -82,8 +86,8 @@ def dump_saved_source(saved: SavedSource) -> str:
     members: dict[str, Any] = {"source": asdict(saved.source), "index": saved.index, "about": asdict(saved.description)}
     if saved.location:
         members["location"] = asdict(saved.location)
-    if saved.watched_since is not None:
-        members["watched_since"] = saved.watched_since
+    if saved.watched_since:
+        members["watched_since"] = asdict(saved.watched_since)
     return json.dumps(members, separators=(",", ":"))
 
 
@@ -99,7 +103,7 @@ def load_saved_source(text: str) -> SavedSource:
         index=str(raw["index"]),
         description=Description(tags=tags, **description),
         location=Location(**raw["location"]) if "location" in raw else None,
-        watched_since=raw.get("watched_since"),
+        watched_since=ClockReading(**raw["watched_since"]) if "watched_since" in raw else None,
     )
 
 

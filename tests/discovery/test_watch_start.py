@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exporter.domain.clock_check import ClockReading
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.store import MEMORY, Store
 from tests.support.builders import NOON
@@ -23,7 +24,7 @@ def counts_from(store: Store, fleet: Fleet, now: float, target: str = "productio
     discovery = SimulatedDiscovery(fleet, discovery={}, store=store, target=target, now=now)
     with discovery.service:
         discovery.run()
-    return {name: (since or 0.0) - now for name, since in discovery.observer.sources.items()}
+    return {name: since.time - now for name, since in discovery.observer.sources.items() if since}
 
 
 @pytest.fixture
@@ -81,8 +82,10 @@ def test_without_an_account_only_what_this_process_saw_decides(store: Store) -> 
     with discovery.service:
         discovery.service.faults.add("denied", operation="GetIndex")
         discovery.run()
-        assert discovery.observer.sources["late"] == pytest.approx(NOON + 2 * DAY + 1, abs=1)
+        late = discovery.observer.sources["late"]
+        assert late
+        assert late.time == pytest.approx(NOON + 2 * DAY + 1, abs=1)
         discovery.service.clock = ManualClock(NOON + 4 * DAY)
         fleet.applications[0].indexes[0].data_sources.append(SimulatedDataSource("later", created=NOON + 3 * DAY))
         discovery.run()
-        assert discovery.observer.sources["later"] == NOON + 3 * DAY
+        assert discovery.observer.sources["later"] == ClockReading(NOON + 3 * DAY)

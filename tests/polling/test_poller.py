@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.domain.clock_check import ClockReading
 from exporter.errors import ProviderError, Reason
 from exporter.polling.lookback import FULL_REREAD_INTERVAL
 from tests.support.builders import HOUR, NOON, make_job, make_source
@@ -181,10 +182,10 @@ def test_a_host_clock_that_is_behind_does_not_postpone_a_full_reread(rig: Poller
 def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: FakeClock) -> None:
     """Its initial poll counts jobs that ended since, with all their documents; older ones are history."""
     rig = PollerRig(clock)
-    rig.sources.watch(rig.source, since=NOON)
+    rig.sources.watch(rig.source, since=ClockReading(NOON))
     assert rig.poller.poll(rig.source).succeeded
     rig = PollerRig(clock)
-    rig.sources.watch(rig.source, since=NOON - HOUR)
+    rig.sources.watch(rig.source, since=ClockReading(NOON - HOUR))
     rig.provider.jobs = [
         make_job("new", started=NOON - 1800, lasted=60, added=5),
         make_job("over", started=NOON - 7200, lasted=60, added=7),

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from exporter.domain.clock_check import ClockReading
 from exporter.domain.history import fold
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
@@ -112,7 +113,7 @@ def test_saved_sources_belong_to_a_location_and_not_to_a_name(path: str) -> None
     """Only where one of the locations is unknown, the name of the target decides."""
     here, elsewhere = Location("111122223333", "us-east-1"), Location("444455556666", "us-east-1")
     description = Description("hr", "S3", "ACTIVE")
-    known = SavedSource(make_source(name="hr"), "main", description, here, NOON)
+    known = SavedSource(make_source(name="hr"), "main", description, here, ClockReading(NOON, 0.25))
     unknown = replace(known, location=None)
     store = open_store(path)
     store.save_source("known", known)

@@ -25,6 +25,7 @@ from tests.support.simulated_target import RecordingObserver, timeout_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description
     from exporter.domain.snapshots import SavedSource
 
@@ -36,12 +37,12 @@ class RecordingDiscoveryObserver:
     """Records the sources that it is notified of; those in `polled_elsewhere` belong to another target."""
 
     def __init__(self) -> None:
-        self.sources: dict[str, float | None] = {}
+        self.sources: dict[str, ClockReading | None] = {}
         self.described: dict[str, tuple[str, Description | None]] = {}
         self.polled_elsewhere: set[str] = set()
         self.stopping = False
 
-    def source_added(self, source: DataSource, since: float | None, saved: SavedSource | None) -> str | None:  # noqa: ARG002 (the protocol's)
+    def source_added(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> str | None:  # noqa: ARG002 (the protocol's)
         """Record the source, or return the target that polls it."""
         if source.name in self.polled_elsewhere:
             return "other"

@@ -29,13 +29,13 @@ _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _MAX_CLOCK_ERROR = 300.0
 
 
-def parse_job(raw: Mapping[str, Any], as_of: float, warnings: list[str]) -> SyncJob | None:
+def parse_job(raw: Mapping[str, Any], now: float, warnings: list[str]) -> SyncJob | None:
     """Return a job, or None with a warning if it lacks its id, status or start.
 
-    `as_of` is the time of the response. Appends to `warnings`. Raise ProviderError for a member of the wrong type.
+    `now` is the time of the response. Appends to `warnings`. Raise ProviderError for a member of the wrong type.
     """
     execution_id, status = _text(raw, "executionId"), _text(raw, "status")
-    latest = as_of + _MAX_CLOCK_ERROR
+    latest = now + _MAX_CLOCK_ERROR
     started = _time(raw, "startTime", warnings, latest)
     if not execution_id or not status or started is None:
         required = {"executionId": execution_id, "status": status, "startTime": started}

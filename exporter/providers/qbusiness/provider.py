@@ -131,7 +131,9 @@ def _parse_page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     as_of = clock.update(headers.get("date", ""))
     warnings: list[str] = []
-    parsed = [parse_job(raw, as_of, warnings) if raw is not None else None for raw in page["history"]]
+    # If the Date header is behind, the times of jobs prove it. They must not be ignored for being later than that Date.
+    now = max(as_of, clock.host_time())
+    parsed = [parse_job(raw, now, warnings) if raw is not None else None for raw in page["history"]]
     jobs = tuple(job for job in parsed if job)
     is_complete = len(jobs) == len(parsed)
     return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), is_complete)

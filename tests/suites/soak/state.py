@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.config import Config
+from exporter.domain.clock_check import ClockReading
 from exporter.domain.history import CountingPolicy, fold
 from exporter.domain.model import DataSource, Description, Location, SourceId
 from exporter.domain.snapshots import SavedSource
@@ -42,7 +43,7 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
             source.name, source.kind, source.status, source.created, source.updated, source.schedule
         )
         saved = DataSource(target, identifier, application.name, source.name)
-        store.save_source(key, SavedSource(saved, index.name, description, location, histories[key].watched_since))
+        store.save_source(key, SavedSource(saved, index.name, description, location, ClockReading(now - WATCHED)))
     store.commit(histories)
     store.close()
 

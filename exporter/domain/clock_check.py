@@ -1,0 +1,80 @@
+"""Checks of AWS's clock against the clock of the host and the times of sync jobs.
+
+AWS's clock is read from the Date header of its responses, and a proxy with a wrong clock can write that header. While
+it is wrong, the time since when a source is watched is noted wrongly too:
+
+- A clock that is ahead puts that time into the future. Jobs that end before it would never count.
+- A clock that is behind puts it into the past. Jobs of the history would count, which cannot be undone.
+
+The clock of the host may be wrong as well, so a difference between the two proves nothing. These facts do:
+
+- Time does not go back. If the present time is before a noted one, one of the two was read from a wrong clock. It is
+  the one that differs more from the host.
+- The clock of the host is read without its steps. If a Date comes closer to it, the earlier Date was wrong.
+- No job is in the future. If a Date is before the start or end of a job, and the host's time is not, the Date is wrong.
+
+Example: the host says 12:00, and the first Date is 14:00. It may be correct, so the source counts from 14:00, noted as
+two hours ahead of the host. A minute later, the Date is 12:01 and agrees with the host. So 14:00 was wrong by two
+hours, and the source counts from 12:00, with the jobs that have ended since then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.domain.units import DATE_RESOLUTION, MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.domain.model import SyncJob
+
+TOLERANCE = 5 * MINUTE  # as AWS tolerates it between the time of a signature and its own
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """A time on AWS's clock, and the seconds by which it is ahead of the host's; None if that is not known."""
+
+    time: float
+    ahead: float | None = None
+
+    def after_restart(self) -> ClockReading:
+        """Return the reading for another process, which cannot know whether the host's clock was set meanwhile.
+
+        So a clock that was behind the host when it was read may have been correct. One that was ahead is only found to
+        be wrong if a later reading is earlier, and to set the host's clock does not cause that.
+        """
+        return self if self.ahead is None or self.ahead > 0 else ClockReading(self.time)
+
+
+def corrected(noted: ClockReading, now: ClockReading) -> float | None:
+    """Return the correct time of an earlier reading; None unless the present one proves it wrong."""
+    if noted.time <= now.time + TOLERANCE or now.ahead is None:
+        return None
+    if noted.ahead is None:
+        return now.time if abs(now.ahead) <= TOLERANCE else None
+    if abs(noted.ahead) <= abs(now.ahead):
+        return None
+    return min(now.time, noted.time - noted.ahead + now.ahead + DATE_RESOLUTION)
+
+
+def corrected_before_use(noted: ClockReading, now: ClockReading) -> float | None:
+    """Return the correct time of an unused reading; None unless the present one proves it wrong.
+
+    Such a time may also become later. Once jobs have been counted, it may not.
+    """
+    if noted.ahead is not None and now.ahead is not None and noted.ahead < -abs(now.ahead) - TOLERANCE:
+        return min(now.time, noted.time - noted.ahead + now.ahead + DATE_RESOLUTION)
+    return corrected(noted, now)
+
+
+def is_behind_jobs(date: ClockReading, jobs: Iterable[SyncJob]) -> bool:
+    """Return whether a reading is before the time of a job that the host's clock confirms."""
+    if date.ahead is None or date.ahead >= -TOLERANCE:
+        return False
+    host = date.time - date.ahead
+    return any(
+        date.time + TOLERANCE < time <= host + TOLERANCE for job in jobs for time in (job.started, job.end_or_start)
+    )
