@@ -35,7 +35,7 @@ TOLERANCE = 5 * MINUTE  # as AWS tolerates it between the time of a signature an
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """A time on AWS's clock, and the seconds by which it is ahead of the host's; None if that is not known."""
+    """A time on AWS's clock, and how many seconds it is ahead of the host's, if that is known."""
 
     time: float
     ahead: float | None = None

@@ -99,7 +99,7 @@ def test_a_clock_ahead_at_first_contact_is_corrected_after_a_kill(tmp_path: Path
 
 
 def test_a_clock_behind_at_first_contact_counts_no_history(tmp_path: Path, kind: str) -> None:
-    """The host and the jobs contradict it, so it is not believed, and the log says so. Later jobs count."""
+    """The host and the jobs contradict it, so it is not used, which is logged. Later jobs count."""
     old = [PlannedJob(make_id("old", number), time.time() - HOUR, 60, 60, "FAILED") for number in range(5)]
     source = SimulatedDataSource("hr", jobs=old)
     with SimulatedQBusiness(fleet_of(source)) as service:

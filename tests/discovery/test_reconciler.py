@@ -46,7 +46,7 @@ def test_filters_that_exclude_every_source_are_a_warning_once() -> None:
                 "event": "no data sources to watch",
                 "log_level": "warning",
                 "target": "production",
-                "account": "unknown",
+                "account": "111122223333",
                 "region": "us-east-1",
                 "filters": ["include[0] data_source: absent*"],
                 "listed": 17,

@@ -1,4 +1,4 @@
-"""Which readings of AWS's clock are wrong, and what they should have been."""
+"""Wrong readings of AWS's clock, and what they should have been."""
 
 from __future__ import annotations
 
