@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.durations import parse_duration
-from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.store import codec
 from simulation import oracle
 from simulation.page import OPENMETRICS, ParsedPage, have_same_samples, parse_series, parse_strictly, render

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
+from exporter.polling.job_accumulator import MAX_FAILURE_LOOKBACK
 from exporter.simulator.job import DOCUMENT_KINDS, STATUSES, TERMINAL
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import DOCUMENT_KINDS
-from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
+from exporter.polling.job_accumulator import MAX_FAILURE_LOOKBACK
 from simulation import oracle
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from exporter.domain.model import DataSource, Location, SourceId
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.exposition import ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
-from exporter.polling.lookback import watermark
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
+from exporter.polling.watermark import watermark
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator import fleet as simulated

@@ -79,13 +79,18 @@ class SimulatedService:
         self._send(self.listings)
 
     def sync_jobs(
-        self, source: SourceId, *, since: float | None = None, status: str | None = None
+        self,
+        source: SourceId,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield the pages of a listing, newest first. `since` is compared with the start of a job."""
+        """Yield the pages of a listing, newest first. `since` and `until` are compared with the start of a job."""
         self._send(self.polls)
         now = self.clock.at
-        jobs = self.sources[source].started_jobs(now)
-        listed = [job.at(now) for job in jobs if since is None or job.started >= since]
+        since, until = since or 0.0, until or now
+        listed = [job.at(now) for job in self.sources[source].started_jobs(now) if since <= job.started <= until]
         found = [job for job in listed if status in {None, job.status}]
         for at in range(0, max(1, len(found)), PAGE_SIZE):
             if at:

@@ -65,8 +65,9 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     polls = PollRecorder(name, services.telemetry, passes, reachability)
     sources = WatchedSources(context, settings.policy, filters.label_tags if filters else None)
     poller = Poller(context, sources, polls, settings.policy)
+    intervals = Intervals(polling.interval, polling.idle_interval)
     workers = PollWorkers(
-        PollQueue(Intervals(polling.interval, polling.idle_interval), 1 / polling.requests_per_second, random),
+        PollQueue(intervals, 1 / polling.requests_per_second, random, polling.concurrency),
         poller.poll,
         workers=polling.concurrency,
         max_request_seconds=_max_request_seconds(aws_client.max_request_seconds, polling),

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from exporter.domain.source_history import PollData
     from exporter.providers import JobPage
 
-MAX_PAGES = 20_000  # of jobs of one data source: enough for a job every quarter of an hour for five years
 PROMETHEUS_LOOKBACK = 300.0  # seconds: Prometheus uses a sample for this long where no other follows
 CLOCK_TOLERANCE = 5.0  # seconds between AWS's clock and the host's
 # Prometheus keeps the last three hours in memory. After a restart, it drops those older than its newest block.
@@ -126,10 +125,12 @@ class _BackfillRun:
             self._report_missing(target, "poll failed, data source left out", data_source_id=source.rpartition("/")[2])
 
     def _read_jobs(self, target: Target, snapshot: SourceSnapshot) -> PollData:
-        provider = make_provider(target.aws_client, MAX_PAGES)
+        provider = make_provider(target.aws_client)
 
-        def list_jobs(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
-            pages = provider.sync_jobs(snapshot.source.id, since=since, status=status)
+        def list_jobs(
+            *, since: float | None = None, until: float | None = None, status: str | None = None
+        ) -> Iterator[JobPage]:
+            pages = provider.sync_jobs(snapshot.source.id, since=since, until=until, status=status)
             # After Ctrl-C, this ends with the request in flight instead of the whole listing.
             return takewhile(lambda _: not self._stopped, pages)
 

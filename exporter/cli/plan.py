@@ -18,7 +18,7 @@ from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.domain.model import SourceId
 from exporter.domain.units import HOUR
 from exporter.metrics import series_per_index, series_per_source
-from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.providers.registry import PAGE_SIZE
 from exporter.target.context import CredentialStatus
 

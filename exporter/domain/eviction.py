@@ -10,6 +10,12 @@ response. The history no longer has its id, but its start shows that it was evic
 EVICTED. It had ended before it was evicted, or it had vanished long before. So its end, its documents and its failure
 change nothing now, even if its status is in progress.
 
+During a catch-up (`SourceHistory.unread`), newer jobs are tracked while older ones have not been read yet. Then only
+jobs that started before the unread range are evicted.
+
+A job with an undocumented status may have ended without being recognised. It is evicted like a job that has vanished,
+because otherwise the history would grow with each such job.
+
 Example: a job that started on Monday at 03:00 is counted and is evicted on Tuesday. `evicted_through` is Monday 03:00.
 On Friday the window becomes 7 days and the job is listed again. It is not tracked and its start is not later than
 Monday 03:00, so it is not counted a second time.
@@ -17,9 +23,11 @@ Monday 03:00, so it is not counted a second time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter.domain.model import IN_PROGRESS
 from exporter.domain.source_history import SourceHistory, TrackedJob, failure_streak
 from exporter.domain.units import DAY
 
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 
 LATEST_JOBS = 10  # this many jobs are read in the initial poll and kept afterwards, no matter how old they are
 MIN_RETENTION = DAY  # ended jobs are kept at least this long, so that a full reread finds them in the history
-VANISHED_RETENTION = 7 * DAY  # for a job that vanished before it ended: it is counted if AWS lists it again
+UNFINISHED_RETENTION = 7 * DAY  # for a job that vanished or has an undocumented status: it is counted when it ends
 
 
 def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> SourceHistory:
@@ -39,6 +47,8 @@ def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> S
     `retention` is in seconds, and counts from the end of a job.
     """
     kept = _needed(history, retention) | keep
+    before = _evictable_before(history, keep)
+    kept |= {execution_id for execution_id, tracked in history.jobs.items() if tracked.job.started >= before}
     evicted = [tracked for execution_id, tracked in history.jobs.items() if execution_id not in kept]
     if not evicted:
         return history
@@ -58,6 +68,18 @@ def was_evicted(history: SourceHistory, job: SyncJob) -> bool:
     return history.evicted_through is not None and job.started <= history.evicted_through
 
 
+def _evictable_before(history: SourceHistory, keep: AbstractSet[str]) -> float:
+    """Return the start time from which on no job may be evicted yet.
+
+    To evict later jobs would make unread ones look evicted as well. It would also evict jobs in another order than that
+    of their ends, if older ones are in `keep`, and the failure streak would be wrong.
+    """
+    starts = [history.jobs[execution_id].job.started for execution_id in keep]
+    if history.unread is not None:
+        starts.append(history.unread.start)
+    return min(starts, default=math.inf)
+
+
 def _needed(history: SourceHistory, retention: float) -> set[str]:
     needed = {job.execution_id for job in history.jobs_newest_first()[:LATEST_JOBS]}
     last = history.last_completed()
@@ -66,14 +88,18 @@ def _needed(history: SourceHistory, retention: float) -> set[str]:
     return needed | {
         execution_id
         for execution_id, tracked in history.jobs.items()
-        if tracked.is_in_progress or _is_within_retention(tracked, history.as_of, retention)
+        if _is_within_retention(tracked, history.as_of, retention)
     }
 
 
 def _is_within_retention(tracked: TrackedJob, as_of: float, retention: float) -> bool:
-    if tracked.vanished_at is not None:
-        return tracked.vanished_at > as_of - max(retention, VANISHED_RETENTION)
     job = tracked.job
+    if tracked.vanished_at is not None:
+        return tracked.vanished_at > as_of - max(retention, UNFINISHED_RETENTION)
+    if job.status in IN_PROGRESS:
+        return True
+    if not job.is_terminal:
+        return job.started > as_of - max(retention, UNFINISHED_RETENTION)
     # An end in the future is an error of the clock. With it, the job would be kept forever.
     end = job.end_or_start if job.end_or_start <= as_of else job.started
     return end > as_of - retention

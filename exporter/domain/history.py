@@ -58,7 +58,7 @@ def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) 
     for entries in entries_by_id.values():
         builder.add(MergedJob.from_entries(entries), poll.end if history is None else None)
     builder.mark_vanished(poll)
-    after = builder.build(poll.as_of)
+    after = builder.build(poll)
     # Jobs that were just counted are kept, so that the caller finds them with `newly_ended`.
     return evict(after, policy.retention, {job.execution_id for job in newly_ended(history, after)})
 
@@ -92,7 +92,8 @@ def _has_changes(history: SourceHistory, poll: PollData) -> bool:
         tracked is not None and tracked.vanished_at is None and tracked.job == job
         for tracked, job in zip(tracked_jobs, poll.jobs, strict=True)
     )
-    return bool(poll.vanished) or not all(unchanged)
+    is_window_known = poll.window is None or poll.window == history.window
+    return bool(poll.vanished) or poll.unread != history.unread or not is_window_known or not all(unchanged)
 
 
 def rebucket(history: SourceHistory, policy: CountingPolicy) -> SourceHistory:
@@ -127,11 +128,11 @@ class _HistoryBuilder:
         self._last_succeeded = history.last_succeeded
         self._last_indexed = history.last_indexed
 
-    def build(self, as_of: float) -> SourceHistory:
+    def build(self, poll: PollData) -> SourceHistory:
         """Return the new history."""
         return replace(
             self._before,
-            as_of=as_of,
+            as_of=poll.as_of,
             jobs=self._jobs,
             completed=self._completed,
             failures=self._failures,
@@ -139,7 +140,14 @@ class _HistoryBuilder:
             durations=self._durations,
             last_succeeded=self._last_succeeded,
             last_indexed=self._last_indexed,
+            unread=poll.unread,
+            window=self._window(poll),
         )
+
+    def _window(self, poll: PollData) -> float | None:
+        """Return the window whose jobs are all tracked. With a shorter window, older jobs are evicted."""
+        window = self._before.window if poll.window is None else poll.window
+        return None if window is None else min(window, self._policy.window)
 
     def add(self, merged: MergedJob, initial_poll_end: float | None) -> None:
         """Add one job. `initial_poll_end` is the time of the last response of the initial poll, None in later polls."""

@@ -12,14 +12,17 @@ from exporter.domain.model import DocumentCounts, SyncJob, SyncJobStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from exporter.domain.unread_range import UnreadRange
+
 
 @dataclass(frozen=True, slots=True)
 class PollData:
     """The sync jobs that one poll of a data source read.
 
     `as_of` is the time of the first response and `end` that of the last, both on AWS's clock. `vanished` has the ids of
-    jobs that were in progress and that no listing contains any more. `clock_ahead` is the number of seconds by which
-    `as_of` is ahead of the host's clock.
+    jobs that were in progress and that no listing contains any more. `unread` is what the poll leaves to a catch-up.
+    `window` is the number of seconds back to which it read every job, None if it did not read in full. `clock_ahead` is
+    the number of seconds by which `as_of` is ahead of the host's clock.
     """
 
     jobs: tuple[SyncJob, ...]
@@ -28,6 +31,8 @@ class PollData:
     vanished: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     clock_ahead: float | None = None
+    unread: UnreadRange | None = None
+    window: float | None = None
 
 
 class CountState(StrEnum):
@@ -101,8 +106,10 @@ class SourceHistory:
     """The tracked jobs of one data source, and totals that never decrease.
 
     `evicted_through` is the latest start of all evicted jobs. `evicted_failure_streak` is the number of evicted FAILED
-    jobs since the last evicted job that ended otherwise. `clock_ahead` is the number of seconds by which AWS's clock
-    was ahead of the host's when `watched_since` was noted; None if that is not known.
+    jobs since the last evicted job that ended otherwise. `unread` is the range that a catch-up still has to read.
+    `window` is the number of seconds before the last full read from which on every job was read and kept; it is None in
+    a state file that does not have it. `clock_ahead` is the number of seconds by which AWS's clock was ahead of the
+    host's when `watched_since` was noted; None if that is not known.
     """
 
     watched_since: float
@@ -117,6 +124,8 @@ class SourceHistory:
     evicted_through: float | None = None
     evicted_failure_streak: int = 0
     clock_ahead: float | None = None
+    unread: UnreadRange | None = None
+    window: float | None = None
 
     def jobs_newest_first(self) -> list[SyncJob]:
         """Return the tracked jobs that AWS still lists, the most recently started first."""
@@ -137,8 +146,14 @@ class SourceHistory:
         return max(ended, key=SyncJob.completion_key, default=None)
 
     def consecutive_failures(self) -> int:
-        """Return the number of FAILED jobs since the last job that ended otherwise."""
-        return failure_streak(self.jobs.values(), self.evicted_failure_streak)
+        """Return the number of FAILED jobs since the last job that ended otherwise.
+
+        During a catch-up, a job that ended otherwise may be among the unread ones. So only later jobs count.
+        """
+        if self.unread is None:
+            return failure_streak(self.jobs.values(), self.evicted_failure_streak)
+        end = self.unread.end
+        return failure_streak((tracked for tracked in self.jobs.values() if tracked.job.started >= end), 0)
 
 
 def failure_streak(jobs: Iterable[TrackedJob], evicted_failure_streak: int) -> int:

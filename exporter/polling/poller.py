@@ -13,31 +13,37 @@ Three rules hold for every poll:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.clock_check import ClockReading, is_behind_jobs
 from exporter.domain.due import expectation
 from exporter.domain.history import fold, move_start, newly_ended
 from exporter.domain.model import Names
+from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
+from exporter.polling.full_read import read_full
 from exporter.polling.job_log import format_time, job_fields
-from exporter.polling.lookback import read_full, read_incremental
+from exporter.polling.lookback import read_incremental, read_unread
+from exporter.polling.missing_jobs import MAX_PAGES
 from exporter.polling.source_state import reread_period
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exporter.domain.history import CountingPolicy
     from exporter.domain.model import DataSource, SyncJob
     from exporter.domain.source_history import PollData, SourceHistory
+    from exporter.polling.missing_jobs import ListSyncJobs
     from exporter.polling.source_state import SourceState
     from exporter.polling.watched_sources import WatchedSources
-    from exporter.providers import JobPage
     from exporter.target.context import TargetContext
 
 DESCRIPTION_RETRY = 900.0  # seconds until GetDataSource is requested again after it was refused
 MAX_LOGGED_WARNINGS = 200  # distinct warnings about a source that are logged
+LONG_ABSENCE = 2 * DAY  # without a poll, which many sources may have in common
+MAX_LATEST_PAGES = 10  # of the first poll after a long absence, so that those of many sources do not take too long
 
 
 class PollObserver(Protocol):
@@ -58,12 +64,13 @@ class PollOutcome:
     """The result of a poll, as the poll queue needs it.
 
     A source is active while a sync is in progress, or is due by the schedule and has not been seen to start. `fires_in`
-    is the number of seconds until the schedule fires next.
+    is the number of seconds until the schedule fires next. `is_behind` is true if a catch-up has to read more jobs.
     """
 
     succeeded: bool
     active: bool
     fires_in: float | None = None
+    is_behind: bool = False
 
 
 class Poller:
@@ -78,13 +85,16 @@ class Poller:
         self._observer = observer
         self._policy = policy
 
-    def poll(self, source: DataSource) -> PollOutcome:
-        """Poll a source once. Any exception is counted and logged, and publishes the source as failed."""
+    def poll(self, source: DataSource, *, catch_up: bool = False) -> PollOutcome:
+        """Poll a source once. Any exception is counted and logged, and publishes the source as failed.
+
+        With `catch_up`, the poll also reads the next part of the jobs that were left unread, and commits it.
+        """
         state = self._sources.get(source.id)
         if state is None:
             return PollOutcome(succeeded=True, active=False)
         try:
-            self._poll(state)
+            self._poll(state, catch_up=catch_up)
         except ProviderError as error:
             self._fail(state, error)
         except Exception:
@@ -95,12 +105,18 @@ class Poller:
             self._observer.polled()
         return self._outcome(state)
 
-    def _poll(self, state: SourceState) -> None:
+    def _poll(self, state: SourceState, *, catch_up: bool) -> None:
         self._describe(state)
         if state.names is None:
             state.names = self._resolve_names(state)
+        self._apply(state, self._read(state, catch_up=catch_up))
+        if catch_up and state.history and state.history.unread:
+            self._apply(state, read_unread(self._list_jobs(state), state.history.unread))
+
+    def _apply(self, state: SourceState, data: PollData) -> None:
+        """Fold what was read, commit it, publish it, and log it."""
         before = state.history
-        data = self._with_clock(self._read(state))
+        data = self._with_clock(data)
         with state.mutex:
             if not self._sources.has(state):
                 return
@@ -143,7 +159,8 @@ class Poller:
         description = state.description.latest
         schedule = description.schedule if description else None
         expected = expectation(schedule, state.history, self._provider.clock.now())
-        return PollOutcome(state.failing is None, state.is_syncing or expected.is_due, expected.fires_in)
+        is_behind = state.history is not None and state.history.unread is not None
+        return PollOutcome(state.failing is None, state.is_syncing or expected.is_due, expected.fires_in, is_behind)
 
     def _describe(self, state: SourceState) -> None:
         """Request GetDataSource if it is due; an error only fails the poll if the source has no name without it."""
@@ -172,25 +189,44 @@ class Poller:
             data_source=source.name or names.data_source(source.id, state.description.name),
         )
 
-    def _read(self, state: SourceState) -> PollData:
+    def _list_jobs(self, state: SourceState) -> ListSyncJobs:
+        return partial(self._provider.sync_jobs, state.source.id)
+
+    def _read(self, state: SourceState, *, catch_up: bool) -> PollData:
         """Read the jobs: in full if that is due, else incrementally."""
-        source = state.source.id
-
-        def list_jobs(*, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
-            return self._provider.sync_jobs(source, since=since, status=status)
-
-        def is_full_read_due(now: float) -> bool:
-            return state.history is None or state.reread_period != reread_period(source, now)
-
-        data = None
-        if state.history and not is_full_read_due(self._provider.clock.now()):
-            data = read_incremental(list_jobs, self._policy.window, state.history)
+        history, now = state.history, self._provider.clock.now()
+        if history is None or self._is_full_read_due(state, now, catch_up=catch_up):
+            return self._read_full(state, now, catch_up=catch_up)
+        data = read_incremental(self._list_jobs(state), self._policy.window, history)
         # Before the first response, the time of AWS is only known from the host's clock, which may be hours behind. So
         # the time of the response decides once more.
-        if data is None or is_full_read_due(data.as_of):
-            data = read_full(list_jobs, self._policy.window, state.history)
-        state.reread_period = reread_period(source, data.as_of)
+        if self._is_full_read_due(state, data.as_of, catch_up=catch_up):
+            return self._read_full(state, data.as_of, catch_up=catch_up)
         return data
+
+    def _read_full(self, state: SourceState, now: float, *, catch_up: bool) -> PollData:
+        """Read in full. Without `catch_up`, the read is short, and may leave jobs unread."""
+        pages = MAX_LATEST_PAGES if _absence(state, now) > LONG_ABSENCE else MAX_PAGES
+        data = read_full(
+            self._list_jobs(state),
+            self._policy.window,
+            state.history,
+            max_window_pages=math.inf if catch_up else pages,
+        )
+        if data.window is not None:
+            state.reread_period = reread_period(state.source.id, data.as_of)
+        return data
+
+    def _is_full_read_due(self, state: SourceState, now: float, *, catch_up: bool) -> bool:
+        """Return whether the last full read is too long ago, or did not read the whole window."""
+        history = state.history
+        if history is None:
+            return True
+        if history.unread and not catch_up:
+            # The next step of the catch-up reads in full. Until then, a usual poll reads what is new.
+            return _absence(state, now) > FULL_REREAD_INTERVAL
+        is_window_read = history.window is not None and history.window >= self._policy.window
+        return not is_window_read or state.reread_period != reread_period(state.source.id, now)
 
     def _fail(self, state: SourceState, error: ProviderError) -> None:
         """Publish a failed poll: all values and the time of the last success stay as they are."""
@@ -216,3 +252,8 @@ class Poller:
             if warning not in state.warned and len(state.warned) < MAX_LOGGED_WARNINGS:
                 state.warned.add(warning)
                 state.logger.warning("unusable data in the response", problem=warning)
+
+
+def _absence(state: SourceState, now: float) -> float:
+    """Return the seconds for which a source was not polled; 0 if it never was."""
+    return now - state.history.as_of if state.history else 0.0

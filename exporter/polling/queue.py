@@ -17,6 +17,10 @@ seconds. Of five polls, four are of active sources and one is of a quiet source.
 A quiet source with a schedule waits in both queues. As a quiet source it is due after the idle interval, as an active
 one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever quiet
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
+
+A source that is behind has a further entry, for the next step of its catch-up. Steps take several requests each, and a
+catch-up takes up to thousands of steps. So at most CATCH_UP_SHARE of the workers poll a step at a time, and while other
+polls are due, only every STEP_INTERVAL-th poll is a step. The source is polled at its usual intervals meanwhile.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 
 BACKOFF_CAP = 900.0
 QUIET_SHARE = 5  # while sources of both kinds are due, one of this many polls is of a quiet source
+CATCH_UP_SHARE = 0.25  # of the workers, at most, are busy with steps of a catch-up
+STEP_INTERVAL = 40  # while other polls are due, one of this many is a step of a catch-up
 _MAX_INVALID = 64  # invalid entries that a queue may have, in addition to two for each source
 
 
@@ -93,7 +99,7 @@ class _TicketQueue:
 class PollQueue:
     """The data sources of a target by due time; each either waits or is in flight, never both."""
 
-    def __init__(self, intervals: Intervals, spacing: float, random: Random) -> None:
+    def __init__(self, intervals: Intervals, spacing: float, random: Random, workers: int = 1) -> None:
         """Start empty; `spacing` is the seconds between the initial polls of sources that are added together."""
         self._intervals = intervals
         self._spacing = spacing
@@ -101,6 +107,10 @@ class PollQueue:
         self._ticket_numbers = count()
         self._tickets: dict[str, int] = {}
         self._active, self._quiet = _TicketQueue(self._tickets), _TicketQueue(self._tickets)
+        self._catch_up = _TicketQueue(self._tickets)
+        self._max_steps = max(1, int(workers * CATCH_UP_SHARE))
+        self._steps_in_flight: set[str] = set()
+        self._polls_since_step = 0
         self._saturated_polls = 0  # polls while sources of both kinds were due
         self._sources: set[str] = set()
         self._failures: dict[str, int] = {}
@@ -163,19 +173,35 @@ class PollQueue:
     def pop(self, now: float) -> DataSource | None:
         """Return the source to poll next, which is in flight from then on; None if no source is due."""
         due = [queue for queue in (self._active, self._quiet) if queue.due <= now]
-        if not due:
+        is_step = self._next_step <= now and (not due or self._polls_since_step >= STEP_INTERVAL)
+        if not due and not is_step:
             return None
+        self._polls_since_step = 0 if is_step else self._polls_since_step + 1
         if len(due) > 1:
             self._saturated_polls += 1
-        source = due[-1 if self._saturated_polls % QUIET_SHARE == 0 else 0].pop()
-        del self._tickets[str(source.id)]
-        self.in_flight[str(source.id)] = now
+        queue = self._catch_up if is_step else due[-1 if self._saturated_polls % QUIET_SHARE == 0 else 0]
+        source = queue.pop()
+        key = str(source.id)
+        del self._tickets[key]
+        self.in_flight[key] = now
+        if is_step:
+            self._steps_in_flight.add(key)
         return source
+
+    def is_step(self, source: DataSource) -> bool:
+        """Return whether the poll in flight of a source is a step of its catch-up."""
+        return str(source.id) in self._steps_in_flight
+
+    @property
+    def _next_step(self) -> float:
+        """The time at which the next step is due; infinity while the maximum is in flight."""
+        return self._catch_up.due if len(self._steps_in_flight) < self._max_steps else float("inf")
 
     def complete(self, source: DataSource, outcome: PollOutcome, now: float) -> None:
         """Queue a source after its poll. The interval counts from the start of the poll, a back-off from its end."""
         key = str(source.id)
         started = self.in_flight.pop(key)
+        self._steps_in_flight.discard(key)
         if key not in self._sources:
             return
         self._tickets[key] = next(self._ticket_numbers)
@@ -191,6 +217,8 @@ class PollQueue:
         (self._active if outcome.active else self._quiet).put(due, source)
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
             self._active.put(now + outcome.fires_in + self._intervals.active, source)
+        if outcome.succeeded and outcome.is_behind:
+            self._catch_up.put(now, source)
 
     def end_pass(self) -> bool:
         """Return whether every source has been polled since the last pass ended; if so, start the next pass."""
@@ -201,7 +229,7 @@ class PollQueue:
 
     def next_delay(self, now: float) -> float | None:
         """Return the seconds until a source is due; None if no source waits."""
-        due = min(self._active.due, self._quiet.due)
+        due = min(self._active.due, self._quiet.due, self._next_step)
         return None if due == float("inf") else max(0.0, due - now)
 
     def lag(self, now: float) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.polling.description import DescriptionState
-from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ class SourceState:
 
     source: DataSource
     history: SourceHistory | None
-    window: float
     reread_period: int | None
     names: Names | None = None
     was_polled: bool = False

@@ -51,7 +51,6 @@ class WatchedSources:
         state = SourceState(
             source=source,
             history=history,
-            window=self._policy.window,
             reread_period=reread_period(source.id, saved_history.as_of) if saved_history else None,
             # A poll succeeded at that time, although it may not be the last one. It makes stale values visible at once.
             polled_at=saved_history.as_of if saved_history else None,
@@ -61,16 +60,7 @@ class WatchedSources:
 
     def adopt(self, source: DataSource, detached: SourceState) -> None:
         """Continue with a source that another target has detached, and publish it; it may have other names here."""
-        # A wider window reaches jobs that were not read yet, so the next poll reads in full.
-        is_wider = self._policy.window > detached.window
-        state = replace(
-            detached,
-            source=source,
-            window=self._policy.window,
-            reread_period=None if is_wider else detached.reread_period,
-            mutex=threading.Lock(),
-        )
-        self._start(state)
+        self._start(replace(detached, source=source, mutex=threading.Lock()))
 
     def _start(self, state: SourceState) -> None:
         state.names = self._known_names(state.source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 STALL_GRACE = 60.0  # seconds without activity, beyond the longest possible request, after which polling has stalled
 
 logger = structlog.get_logger()
+
+
+class Poll(Protocol):
+    """Polls one source, as `Poller.poll` does."""
+
+    def __call__(self, source: DataSource, *, catch_up: bool) -> PollOutcome:
+        """Poll the source; with `catch_up`, also read the next part of what was left unread."""
 
 
 class Heartbeat:
@@ -43,7 +50,7 @@ class PollWorkers:
     def __init__(  # noqa: PLR0913 (what it connects)
         self,
         queue: PollQueue,
-        poll: Callable[[DataSource], PollOutcome],
+        poll: Poll,
         workers: int,
         max_request_seconds: float,
         host: Host,
@@ -144,8 +151,9 @@ class PollWorkers:
             self.stop()
 
     def _poll_until_stopped(self) -> None:
-        while (source := self._next()) is not None:
-            outcome = self._poll(source)
+        while (poll := self._next()) is not None:
+            source, is_step = poll
+            outcome = self._poll(source, catch_up=is_step)
             with self._changed:
                 self._queue.complete(source, outcome, self._host.monotonic())
                 is_pass_end = self._queue.end_pass()
@@ -153,14 +161,14 @@ class PollWorkers:
             if is_pass_end:
                 self._on_pass_end()
 
-    def _next(self) -> DataSource | None:
-        """Wait until a source is due and return it; return None when stopped."""
+    def _next(self) -> tuple[DataSource, bool] | None:
+        """Wait until a source is due; return it and whether to catch up, or None when stopped."""
         with self._changed:
             while not self._stopping:
                 now = self._host.monotonic()
                 source = self._queue.pop(now)
                 self._heartbeat.beat()
                 if source is not None:
-                    return source
+                    return source, self._queue.is_step(source)
                 self._changed.wait(self._queue.next_delay(now))
             return None

@@ -50,12 +50,13 @@ class Provider(Protocol):
         source: SourceId,
         *,
         since: float | None = None,
+        until: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
         """Yield the pages of a source's sync jobs. A page is requested when the iterator advances to it.
 
-        `since` limits the jobs by time, and `status` to one status. The order of the jobs is not specified, and neither
-        is whether `since` refers to the start of a job or to the time in which it was in progress.
+        `since` and `until` limit the jobs by time, and `status` to one status. The order of the jobs is not specified,
+        and neither is whether the times refer to the start of a job or to the time in which it was in progress.
         """
 
     def applications(self) -> Listing[str]:

@@ -12,7 +12,7 @@ from exporter.providers.qbusiness.permissions import (
     policy_statements,
     required_permissions,
 )
-from exporter.providers.qbusiness.provider import MAX_PAGES, PAGE_SIZE, QBusiness
+from exporter.providers.qbusiness.provider import PAGE_SIZE, QBusiness
 
 if TYPE_CHECKING:
     from exporter.aws import AwsClient
@@ -33,6 +33,6 @@ __all__ = [
 SERVICE = "qbusiness"
 
 
-def make_provider(client: AwsClient, max_pages: int = MAX_PAGES) -> Provider:
-    """Return the provider of a target's service; `max_pages` limits each listing."""
-    return QBusiness(client, max_pages)
+def make_provider(client: AwsClient) -> Provider:
+    """Return the provider of a target's service."""
+    return QBusiness(client)

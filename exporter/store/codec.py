@@ -10,6 +10,7 @@ from exporter.domain.clock_check import ClockReading
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import CountState, Exemplar, Histogram, SourceHistory, TrackedJob
+from exporter.domain.unread_range import UnreadRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,10 @@ def dump_totals(history: SourceHistory) -> str:
     totals["documents"] = dict(history.documents)
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
     totals["durations"] = {status: _dump_histogram(histogram) for status, histogram in history.durations.items()}
+    if history.unread is not None:
+        totals["unread"] = _members(history.unread)
+    if history.window is not None:
+        totals["window"] = history.window
     return json.dumps(totals, separators=(",", ":"))
 
 
@@ -52,6 +57,8 @@ def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
         documents=_load_counts(raw["documents"]),
         failures={(str(code), str(connector)): int(count) for code, connector, count in raw["failures"]},
         durations={status: _load_histogram(histogram) for status, histogram in raw["durations"].items()},
+        unread=UnreadRange(**raw["unread"]) if "unread" in raw else None,
+        window=raw.get("window"),
     )
 
 

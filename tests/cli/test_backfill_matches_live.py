@@ -12,7 +12,7 @@ from exporter.cli.oneshot import OneShotTarget
 from exporter.config import PollingConfig, TargetConfig
 from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, DataSource, IndexId, Location, SourceId
 from exporter.metrics import SourceFamilies
-from exporter.polling.lookback import MAX_FAILURE_LOOKBACK
+from exporter.polling.job_accumulator import MAX_FAILURE_LOOKBACK
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.runtime import System

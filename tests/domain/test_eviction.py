@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.domain.eviction import VANISHED_RETENTION
+from exporter.domain.eviction import UNFINISHED_RETENTION
 from exporter.domain.history import fold
 from exporter.domain.source_history import CountState, PollData, SourceHistory
 from tests.support.builders import HOUR, NOON, POLICY, fold_polls, make_job, make_poll
@@ -57,7 +57,7 @@ def test_an_evicted_job_is_not_counted_again() -> None:
 def test_an_evicted_job_with_an_undocumented_status_is_not_counted_again() -> None:
     """It is in the state EVICTED as soon as it is listed again."""
     history = after_daily_jobs()
-    again = make_poll(replace(DAILY[0], status="PAUSED"), at=NOON + 31 * DAY)
+    again = make_poll(replace(DAILY[0], status="PAUSED"), at=DAILY[0].started + 6 * DAY)
     history = fold(history, again, POLICY)
     assert history.jobs[DAILY[0].execution_id].count_state is CountState.EVICTED
     history = fold(history, replace(again, jobs=(DAILY[0],)), POLICY)
@@ -123,7 +123,7 @@ def test_a_job_that_was_missing_for_more_than_a_week_is_evicted() -> None:
     """If it is listed again later, it is not counted."""
     running = make_job("a", "SYNCING", started=NOON + 1, lasted=None)
     vanished = make_poll(at=NOON + 120, vanished=[running.execution_id])
-    late = NOON + 120 + VANISHED_RETENTION + DAY
+    late = NOON + 120 + UNFINISHED_RETENTION + DAY
     newer = tuple(make_job(f"n{n}", started=late - DAY + n, lasted=1) for n in range(12))
     history = fold_polls(make_poll(), make_poll(running, at=NOON + 60), vanished, PollData(newer, late, late))
     assert running.execution_id not in history.jobs

@@ -11,7 +11,8 @@ import pytest
 from exporter.domain.history import fold, newly_ended
 from exporter.domain.model import IN_PROGRESS
 from exporter.domain.source_history import SourceHistory
-from exporter.polling.lookback import read_for_backfill, read_full, read_incremental
+from exporter.polling.full_read import read_full
+from exporter.polling.lookback import read_for_backfill, read_incremental
 from exporter.providers import JobPage
 from tests.support.builders import HOUR, NOON, POLICY, make_job
 
@@ -36,9 +37,11 @@ class Listing:
     unreadable: frozenset[str] = frozenset()
     requests: list[dict[str, object]] = field(default_factory=list)
 
-    def __call__(self, *, since: float | None = None, status: str | None = None) -> Iterator[JobPage]:
+    def __call__(
+        self, *, since: float | None = None, until: float | None = None, status: str | None = None
+    ) -> Iterator[JobPage]:
         """Yield pages of ten, and record each of them as a request."""
-        found = [job for job in self._ordered() if self._matches(job, since, status)]
+        found = [job for job in self._ordered() if self._matches(job, since, until, status)]
         for at in range(0, max(1, len(found)), 10):
             self.requests.append({"since": since, "status": status})
             page = found[at : at + 10]
@@ -53,8 +56,8 @@ class Listing:
             return [job for at in range(0, len(found), 10) for job in reversed(found[at : at + 10])]
         return found
 
-    def _matches(self, job: SyncJob, since: float | None, status: str | None) -> bool:
-        if status is not None and job.status != status:
+    def _matches(self, job: SyncJob, since: float | None, until: float | None, status: str | None) -> bool:
+        if (status is not None and job.status != status) or (until is not None and job.started > until):
             return False
         if since is None:
             return True

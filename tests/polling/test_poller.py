@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
 from exporter.errors import ProviderError, Reason
-from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from tests.support.builders import HOUR, NOON, make_job, make_source
 from tests.support.poller_rig import PollerRig
 
@@ -166,6 +166,36 @@ def test_restarts_do_not_postpone_a_full_reread(rig: PollerRig, clock: FakeClock
         rig.poll()
         requests += rig.provider.requests
     assert requests.count("jobs since None status None") == 4
+
+
+def test_a_wider_window_after_a_restart_is_read_in_full_at_once(rig: PollerRig, clock: FakeClock) -> None:
+    """The state has the window that was read, so the first poll notices that it is narrower."""
+    rig.provider.jobs = [make_job(started=NOON - HOUR)]
+    rig.poll()
+    for window, is_full in ((24 * HOUR, False), (48 * HOUR, True), (48 * HOUR, False), (24 * HOUR, False)):
+        restarted = PollerRig(clock, rig.store, window)
+        restarted.provider.jobs = rig.provider.jobs
+        restarted.poll()
+        assert ("jobs since None status None" in restarted.provider.requests) is is_full
+
+
+def test_a_source_with_many_unread_jobs_is_caught_up_by_further_polls(clock: FakeClock) -> None:
+    """Each poll reads a part of them, and only polls that may catch up read more than what is new."""
+    rig = PollerRig(clock)
+    rig.sources.watch(rig.source, since=NOON - 100 * HOUR)
+    rig.provider.jobs = [make_job(f"j{n}", started=NOON - 600 - n * 300, lasted=60) for n in range(1000)]
+    outcome = rig.poller.poll(rig.source)
+    assert outcome.is_behind
+    counted = len(rig.observer.ended_jobs)
+    assert rig.poller.poll(rig.source).is_behind
+    assert len(rig.observer.ended_jobs) == counted
+    polls = 0
+    while rig.poller.poll(rig.source, catch_up=True).is_behind:
+        assert len(rig.observer.ended_jobs) >= counted
+        counted, polls = len(rig.observer.ended_jobs), polls + 1
+    assert polls > 5
+    assert not rig.observer.failures
+    assert sorted(rig.observer.ended_jobs) == sorted(job.execution_id for job in rig.provider.jobs)
 
 
 def test_a_host_clock_that_is_behind_does_not_postpone_a_full_reread(rig: PollerRig, clock: FakeClock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.polling.poller import PollOutcome
-from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, Intervals, PollQueue
+from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, STEP_INTERVAL, Intervals, PollQueue
 from tests.support.builders import make_source
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ INTERVALS = Intervals(active=60.0, idle=300.0)
 QUIET = PollOutcome(succeeded=True, active=False)
 SYNCING = PollOutcome(succeeded=True, active=True)
 FAILED = PollOutcome(succeeded=False, active=False)
+BEHIND = PollOutcome(succeeded=True, active=False, is_behind=True)
 
 
 @pytest.fixture
@@ -291,6 +293,48 @@ def test_a_source_waits_no_longer_than_the_new_interval(queue: PollQueue, outcom
     successor = handed_over(queue, 30.0, Intervals(active=1.0, idle=5.0))
     assert successor.pop(30.0) == make_source(2)
     assert successor.next_delay(30.0) == due - 30.0
+
+
+def test_steps_of_a_catch_up_take_a_quarter_of_the_workers() -> None:
+    """The source is also polled at its usual interval, and the next step follows at once when one completes."""
+    queue = PollQueue(INTERVALS, 0.0, random.Random(1), workers=8)
+    sources = [make_source(n) for n in range(8)]
+    for source in sources:
+        queue.add(source, now=0.0)
+        run(queue, BEHIND, at=0.0, took=0.0)
+    steps = [queue.pop(1.0) for _ in range(3)]
+    assert steps == [*sources[:2], None]
+    assert queue.next_delay(1.0) == 299.0
+    assert queue.is_step(sources[0])
+    queue.complete(sources[0], BEHIND, 2.0)
+    assert queue.next_delay(2.0) == 0.0
+    assert queue.pop(2.0) == sources[2]
+    assert queue.pop(300.0) == sources[3]
+    assert not queue.is_step(sources[3])
+
+
+def test_steps_of_a_catch_up_have_a_small_share_while_other_polls_are_due() -> None:
+    """Under overload the catch-up is slow, but does not stop."""
+    queue = PollQueue(Intervals(active=1.0, idle=1.0), 0.0, random.Random(1), workers=1)
+    behind, *others = (make_source(n) for n in range(10))
+    for source in (behind, *others):
+        queue.add(source, now=0.0)
+    steps = 0
+    for second in range(0, 4000, 10):
+        source = queue.pop(float(second))
+        assert source is not None
+        steps += queue.is_step(source)
+        queue.complete(source, BEHIND if source is behind else QUIET, float(second))
+    assert 400 / STEP_INTERVAL - 2 <= steps <= 400 / STEP_INTERVAL
+
+
+def test_a_failed_poll_delays_the_catch_up() -> None:
+    """The back-off applies to steps, too."""
+    queue = PollQueue(INTERVALS, 0.0, random.Random(1))
+    queue.add(make_source(), now=0.0)
+    run(queue, BEHIND, at=0.0)
+    run(queue, replace(BEHIND, succeeded=False), at=1.0)
+    assert queue.pop(2.0) is None
 
 
 def test_after_a_restart_sources_with_a_sync_in_progress_are_polled_first() -> None:

@@ -35,7 +35,7 @@ class Polls:
         self.overlaps = 0
         self._now: set[DataSource] = set()
 
-    def __call__(self, source: DataSource) -> PollOutcome:
+    def __call__(self, source: DataSource, *, catch_up: bool) -> PollOutcome:  # noqa: ARG002 (the protocol's)
         """Record the poll, and block if the source is one of the stuck ones."""
         self.overlaps += source in self._now
         self._now.add(source)
@@ -104,7 +104,7 @@ def test_workers_without_activity_are_unhealthy(clock: FakeClock) -> None:
 def test_a_dead_worker_is_unhealthy(clock: FakeClock) -> None:
     """If a defect ends a worker thread, the health endpoint reports it."""
 
-    def die(_: DataSource) -> PollOutcome:
+    def die(source: DataSource, *, catch_up: bool) -> PollOutcome:  # noqa: ARG001 (the protocol's)
         raise SystemExit
 
     workers = PollWorkers(

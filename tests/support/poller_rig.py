@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from exporter.domain.model import Description
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage, Listing
+from exporter.providers.registry import PAGE_SIZE
 from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, POLICY, FakeClock, make_source
 from tests.support.contexts import RecordingPublisher, make_context
@@ -40,13 +42,18 @@ class FakeProvider:
         source: SourceId,  # noqa: ARG002 (the protocol's)
         *,
         since: float | None = None,
+        until: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield all jobs on one page."""
+        """Yield the jobs of a range in the order of `jobs`."""
         self.requests.append(f"jobs since {since} status {status}")
         if self.error:
             raise self.error
-        yield JobPage(tuple(self.jobs), self.now, has_more=False, warnings=self.warnings)
+        jobs = tuple(job for job in self.jobs if (since or 0.0) <= job.started <= (until or math.inf))
+        found = jobs if status is None else tuple(job for job in jobs if job.status == status)
+        for at in range(0, max(1, len(found)), PAGE_SIZE):
+            page = found[at : at + PAGE_SIZE]
+            yield JobPage(page, self.now, has_more=at + PAGE_SIZE < len(found), warnings=self.warnings)
 
     def application_name(self, application_id: str) -> str:
         """Return a name that contains the id."""
@@ -108,14 +115,14 @@ class RecordingObserver:
 class PollerRig:
     """A poller of one source, with the objects that it uses."""
 
-    def __init__(self, clock: FakeClock, store: Store | None = None) -> None:
+    def __init__(self, clock: FakeClock, store: Store | None = None, window: float = POLICY.window) -> None:
         self.provider = FakeProvider(clock)
         self.observer = RecordingObserver()
         self.store = store or Store(MEMORY, lambda: None)
         self.source = make_source()
         self.publisher = RecordingPublisher()
         self.context = make_context(self.provider, self.store, clock, self.publisher)
-        self.use_window(POLICY.window)
+        self.use_window(window)
         self.sources.watch(self.source)
 
     def use_window(self, window: float) -> None:

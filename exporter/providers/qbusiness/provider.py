@@ -28,16 +28,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAGE_SIZE = 10  # the maximum for sync jobs and data sources
-MAX_PAGES = 1000  # ten thousand jobs or data sources
 
 
 class QBusiness:
     """The API of Amazon Q Business for one target."""
 
-    def __init__(self, aws_client: AwsClient, max_pages: int = MAX_PAGES) -> None:
-        """Use a target's client. A listing with more than `max_pages` pages raises ProviderError."""
+    def __init__(self, aws_client: AwsClient) -> None:
         self._client = aws_client
-        self._max_pages = max_pages
 
     @property
     def clock(self) -> AwsClock:
@@ -49,12 +46,14 @@ class QBusiness:
         source: SourceId,
         *,
         since: float | None = None,
+        until: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
         """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError also for repeated page tokens."""
-        filters: dict[str, Any] = {}
-        if since is not None:
-            filters["startTime"] = datetime.fromtimestamp(since, UTC)
+        times = {"startTime": since, "endTime": until}
+        filters: dict[str, Any] = {
+            name: datetime.fromtimestamp(time, UTC) for name, time in times.items() if time is not None
+        }
         if status is not None:
             filters["statusFilter"] = status
         method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
@@ -112,16 +111,17 @@ class QBusiness:
         size: int,
         parse: Callable[[dict[str, Any]], T],
     ) -> Iterator[T]:
-        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens."""
+        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens.
+
+        The number of pages has no limit. A listing that does not end repeats a token at some point.
+        """
         with self._client.client_for(operation) as client:
             paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # a method with pages
             tokens: set[str] = set()
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
                 token = page.get("nextToken")
-                if token in tokens or len(tokens) >= self._max_pages:
-                    raise ProviderError(
-                        Reason.PAGINATION, f"page {len(tokens) + 1} repeats a page token, or is one too many"
-                    )
+                if token in tokens:
+                    raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} repeats a page token")
                 if token:
                     tokens.add(token)
                 yield parse(page)

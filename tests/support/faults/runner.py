@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.units import HOUR, MINUTE
 from exporter.errors import Reason
-from exporter.polling.lookback import FULL_REREAD_INTERVAL
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from tests.support.faults.environment import BEGIN, Environment
 from tests.support.faults.page import changed_families
 from tests.support.faults.sdk import patch_sdk

@@ -66,7 +66,7 @@ def counts_documents_of_history(patch: pytest.MonkeyPatch) -> None:
 
 def evicts_vanished_jobs_early(patch: pytest.MonkeyPatch) -> None:
     """Evict a job that vanished before it ended after the normal retention, instead of a week."""
-    patch.setattr(eviction, "VANISHED_RETENTION", 0.0)
+    patch.setattr(eviction, "UNFINISHED_RETENTION", 0.0)
 
 
 # State.

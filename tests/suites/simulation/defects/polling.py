@@ -10,7 +10,7 @@ from exporter.discovery.crawler import Crawler
 from exporter.discovery.inventory import Inventory
 from exporter.domain.source_history import SourceHistory
 from exporter.errors import ProviderError, Reason, StoppedError
-from exporter.polling import lookback
+from exporter.polling.job_accumulator import JobAccumulator
 from exporter.polling.poller import Poller
 from exporter.polling.queue import PollQueue
 from exporter.polling.watched_sources import WatchedSources
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 def reads_one_page(patch: pytest.MonkeyPatch) -> None:
     """Ignore all pages after the first."""
-    original: Any = lookback._JobAccumulator.read
+    original: Any = JobAccumulator.read
 
     def read(self: Any, pages: Any) -> Any:
         yield from original(self, [page for number, page in enumerate(pages) if number == 0])
 
-    patch.setattr(lookback._JobAccumulator, "read", read)
+    patch.setattr(JobAccumulator, "read", read)
 
 
 def treats_unreadable_jobs_as_vanished(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,140 @@
+"""The full read of a data source: its initial poll, and the reread every FULL_REREAD_INTERVAL."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.domain.model import IN_PROGRESS, INDEXED, SyncJobStatus
+from exporter.domain.units import DAY, HOUR
+from exporter.domain.unread_range import UnreadRange
+from exporter.polling.job_accumulator import JobAccumulator
+from exporter.polling.missing_jobs import MAX_PAGES, find_missing
+from exporter.polling.watermark import FULL_REREAD_INTERVAL, WATERMARK_MARGIN, polled_to
+
+if TYPE_CHECKING:
+    from exporter.domain.source_history import PollData, SourceHistory
+    from exporter.polling.missing_jobs import ListSyncJobs
+
+_RECENT = HOUR  # what a poll with few pages reads of a listing whose newest jobs do not come first
+_RANGE_FACTOR = 4  # each time range is this many times as long as the one before
+_MAX_RANGE = 400 * DAY  # instead of a range of this length, the whole listing is read
+
+
+def read_full(
+    list_jobs: ListSyncJobs,
+    window: float,
+    history: SourceHistory | None = None,
+    *,
+    max_window_pages: float = math.inf,
+) -> PollData:
+    """Read the jobs of the window, the latest jobs, and the jobs in progress.
+
+    With a history, the read goes back at least to where polling ended, which after an outage is before the window. If
+    that is more than MAX_PAGES ago, it returns the rest as unread. It also searches every tracked job that was never
+    seen to end, including jobs that had vanished from the listing.
+
+    Without tracked jobs, it also searches by status for jobs that lie deeper in the listing: those still in progress,
+    and the last success. Later reads need not do so, because every new job starts after what this read has seen.
+
+    With `max_window_pages`, it may leave jobs of the window unread as well, and is then not a full read.
+    """
+    read = _FullRead(list_jobs, window, history, max_window_pages)
+    if not read.read_listing():
+        read.search_by_status()
+    unfinished = history.unfinished_jobs() if history else []
+    data = find_missing(list_jobs, read.jobs, unfinished)
+    return replace(data, unread=read.unread, window=window if read.has_window else None)
+
+
+class _FullRead:
+    """How far a full read has come. `unread` is what it leaves to a catch-up."""
+
+    def __init__(
+        self, list_jobs: ListSyncJobs, window: float, history: SourceHistory | None, max_window_pages: float
+    ) -> None:
+        self._list_jobs = list_jobs
+        self._min_range = max(window, FULL_REREAD_INTERVAL + WATERMARK_MARGIN)
+        self._history = history
+        self._max_window_pages = max_window_pages
+        tracked = history.jobs_newest_first() if history else []
+        # A listing may be sorted within its pages only. Its first page then looks newest-first although it is from the
+        # middle. So a read stops only after it has seen a job at least as new as the newest tracked one.
+        self._newest_tracked = tracked[0].started if tracked else -math.inf
+        self.jobs = JobAccumulator()
+        self.unread: UnreadRange | None = None
+        self.has_window = True
+
+    def read_listing(self) -> bool:
+        """Read as much of the listing as necessary; return whether that is all of it."""
+        for page in self.jobs.read(self._list_jobs()):
+            if not page.has_more:
+                continue
+            has_newest = self.jobs.newest >= self._newest_tracked
+            if not self.jobs.newest_first or (self.jobs.pages >= MAX_PAGES and not has_newest):
+                self._read_time_ranges()
+                return False
+            if has_newest and self._is_far_enough():
+                return False
+        self.has_window = True
+        return True
+
+    def search_by_status(self) -> None:
+        """Search for jobs that lie deeper in the listing than this read, and that no other read has found."""
+        is_initial = self._history is None or not self._history.jobs
+        if is_initial or self.unread:
+            for status in sorted(IN_PROGRESS):
+                self.jobs.read_all(self._list_jobs(status=status))
+        if is_initial:
+            self._find_last_success()
+
+    @property
+    def _window_start(self) -> float:
+        return self.jobs.as_of - self._min_range
+
+    @property
+    def _polled_to(self) -> float:
+        return polled_to(self._history, self.jobs.as_of) if self._history else math.inf
+
+    def _is_far_enough(self) -> bool:
+        """Return whether a newest-first listing has been read as far as necessary, or as far as one poll may read."""
+        self.has_window = self.jobs.reaches(self._window_start)
+        if self.has_window and self.jobs.reaches(self._polled_to):
+            return True
+        if self.jobs.pages < (MAX_PAGES if self.has_window else self._max_window_pages):
+            return False
+        self.unread = self._unread_until(self.jobs.last_start)
+        return True
+
+    def _unread_until(self, end: float) -> UnreadRange:
+        if self._history and self._history.unread:
+            return replace(self._history.unread, end=end)
+        return UnreadRange.between(min(self._polled_to, self._window_start), end)
+
+    def _read_time_ranges(self) -> None:
+        """Read ranges that end now: one that is far enough, then longer ones, until one has enough jobs."""
+        as_of, earliest = self.jobs.as_of, min(self._window_start, self._polled_to)
+        self.has_window = True
+        limit = min(self._max_window_pages, MAX_PAGES if earliest < self._window_start else math.inf)
+        seconds, self.jobs = as_of - earliest, JobAccumulator(as_of, newest_first=False)
+        if not self.jobs.read_pages(self._list_jobs(since=earliest), limit):
+            self.has_window = self._max_window_pages == math.inf
+            recent = self._window_start if self.has_window else as_of - _RECENT
+            self.jobs.read_all(self._list_jobs(since=recent))
+            self.unread = self._unread_until(recent)
+            return
+        while not self.jobs.has_enough and seconds < _MAX_RANGE:
+            seconds *= _RANGE_FACTOR
+            self.jobs = JobAccumulator(as_of, newest_first=False)
+            self.jobs.read_pages(self._list_jobs(since=as_of - seconds if seconds < _MAX_RANGE else None), MAX_PAGES)
+
+    def _find_last_success(self) -> None:
+        """Search the last job that succeeded and the last one that indexed content, if none was read."""
+        for status in (SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE):
+            sufficient = {SyncJobStatus.SUCCEEDED} if status is SyncJobStatus.SUCCEEDED else INDEXED
+            if self.jobs.statuses & sufficient:
+                continue
+            for page in self.jobs.read(self._list_jobs(status=status)):
+                if self.jobs.newest_first and page.jobs:
+                    break
