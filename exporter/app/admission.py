@@ -60,8 +60,12 @@ class SourceAdmission:
             self._sources.watch(source, since, saved)
         else:
             self._sources.adopt(source, handover.state)
-        is_syncing = self._sources.is_syncing(source.id)
-        self._workers.add(source, handover.entry if handover else None, is_syncing=is_syncing)
+        self._workers.add(
+            source,
+            handover.entry if handover else None,
+            is_syncing=self._sources.is_syncing(source.id),
+            poll_age=self._sources.poll_age(source.id),
+        )
 
     def source_added(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> str | None:
         """Start to poll a source that discovery found; if another target polls it, return that target's name."""

@@ -36,8 +36,8 @@ class RequestRecorder:
         self._heartbeat = heartbeat
 
     def acquire(self) -> None:
-        """Wait until the rate limiter allows one more attempt."""
-        self._rate_limiter.acquire()
+        """Wait until the rate limiter allows one more attempt. To wait for it is activity of the target."""
+        self._rate_limiter.acquire(self._heartbeat.beat)
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.errors import StoppedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.runtime import Event, Host
 
 MIN_RATE = 1 / 32  # of the ceiling: throttling never reduces the rate below this
 RECOVERY = 300.0  # seconds without throttling in which the rate rises from 0 to the ceiling
 CUT_INTERVAL = 1.0  # seconds: throttled requests within this time were in flight together, and cut the rate once
 METER_WINDOW = 60.0  # seconds
+MAX_WAIT = 1.0  # seconds: a longer wait is split, so that a new ceiling applies to it
 
 
 class AdaptiveRate:
@@ -46,6 +51,10 @@ class AdaptiveRate:
         self._next_time = time + 1.0 / self.rate(now)
         return time
 
+    def cancel_after(self, last: float, now: float) -> None:
+        """Cancel the reservations after the one at `last`, for requests that are still waiting."""
+        self._next_time = max(now, last + 1.0 / self.rate(now))
+
     def report_throttled(self, now: float) -> None:
         """Halve the rate, unless it was halved within CUT_INTERVAL."""
         if now - self._last_cut >= CUT_INTERVAL:
@@ -74,6 +83,13 @@ class RateMeter:
         return sent / min(METER_WINDOW, max(1.0, now - self._started_at))
 
 
+@dataclass(slots=True, eq=False)
+class _Reservation:
+    """The time at which a waiting request may be sent."""
+
+    time: float
+
+
 class RateLimiter:
     """The rate limiter of a target. Thread-safe."""
 
@@ -83,20 +99,35 @@ class RateLimiter:
         self._mutex = threading.Lock()
         self._rate = AdaptiveRate(ceiling, host.monotonic())
         self._meter = RateMeter(host.monotonic())
+        self._last_sent = -math.inf
+        self._waiting: list[_Reservation] = []
 
-    def acquire(self) -> None:
-        """Wait until a request may be sent. Raise StoppedError as soon as the program is stopping."""
+    def acquire(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Wait until a request may be sent. Raise StoppedError as soon as the program is stopping.
+
+        `on_wait` is called every MAX_WAIT during a long wait.
+        """
         with self._mutex:
             now = self._host.monotonic()
-            time = self._rate.reserve(now)
-            self._meter.record(time)
-        if self._stop.wait(time - now):
-            raise StoppedError
+            reservation = _Reservation(self._rate.reserve(now))
+            self._waiting.append(reservation)
+        try:
+            self._wait(reservation, reservation.time - now, on_wait)
+        finally:
+            with self._mutex:
+                self._waiting.remove(reservation)
+        with self._mutex:
+            self._last_sent = max(self._last_sent, reservation.time)
+            self._meter.record(self._host.monotonic())
 
     def set_ceiling(self, ceiling: float) -> None:
-        """Change the ceiling."""
+        """Change the ceiling. Requests that are waiting get new times, in the order in which they came."""
         with self._mutex:
-            self._rate.set_ceiling(ceiling, self._host.monotonic())
+            now = self._host.monotonic()
+            self._rate.set_ceiling(ceiling, now)
+            self._rate.cancel_after(self._last_sent, now)
+            for reservation in self._waiting:
+                reservation.time = self._rate.reserve(now)
 
     def report_throttled(self) -> None:
         """Reduce the rate: AWS has throttled a request."""
@@ -112,3 +143,14 @@ class RateLimiter:
         """Return the requests per second within the last minute."""
         with self._mutex:
             return self._meter.rate(self._host.monotonic())
+
+    def _wait(self, reservation: _Reservation, seconds: float, on_wait: Callable[[], None]) -> None:
+        """Wait in parts of MAX_WAIT, because the time of the reservation may change meanwhile."""
+        while seconds > MAX_WAIT:
+            if self._stop.wait(MAX_WAIT):
+                raise StoppedError
+            on_wait()
+            with self._mutex:
+                seconds = reservation.time - self._host.monotonic()
+        if self._stop.wait(seconds):
+            raise StoppedError

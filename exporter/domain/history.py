@@ -83,7 +83,8 @@ def move_start(history: SourceHistory, now: ClockReading, policy: CountingPolicy
     builder = _HistoryBuilder(before, policy)
     for tracked in moved.values():
         builder.add(MergedJob.from_entries([tracked.job]), None)
-    return builder.build(min(history.as_of, now.time) if was_polled else since)
+    as_of = min(history.as_of, now.time) if was_polled else since
+    return builder.build(PollData((), as_of, as_of, unread=history.unread))
 
 
 def _has_changes(history: SourceHistory, poll: PollData) -> bool:

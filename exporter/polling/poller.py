@@ -120,7 +120,11 @@ class Poller:
         with state.mutex:
             if not self._sources.has(state):
                 return
-            after = fold(self._with_start(state, before), data, self._policy)
+            known = self._with_start(state, before)
+            after = fold(known, data, self._policy)
+            if after is known and not state.was_polled:
+                # A process that dies soon after each start must know which sources the one before it has polled.
+                after = replace(after, as_of=data.as_of)
             self._store.commit({str(state.source.id): after})
             state.history, state.polled_at, state.was_polled = after, data.as_of, True
             self._recover(state)

@@ -18,20 +18,23 @@ A quiet source with a schedule waits in both queues. As a quiet source it is due
 one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever quiet
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
 
-A source that is behind has a further entry, for the next step of its catch-up. Steps take several requests each, and a
-catch-up takes up to thousands of steps. So at most CATCH_UP_SHARE of the workers poll a step at a time, and while other
-polls are due, only every STEP_INTERVAL-th poll is a step. The source is polled at its usual intervals meanwhile.
+After a start, the sources that were not polled for the longest time are first, and those that were never polled come
+before them. So a process that dies soon after each start polls all of its sources in the end.
+
+A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
+intervals meanwhile.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from exporter.polling.ticket_queue import StepQueue, TicketQueue
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from random import Random
 
     from exporter.domain.model import DataSource
@@ -39,9 +42,6 @@ if TYPE_CHECKING:
 
 BACKOFF_CAP = 900.0
 QUIET_SHARE = 5  # while sources of both kinds are due, one of this many polls is of a quiet source
-CATCH_UP_SHARE = 0.25  # of the workers, at most, are busy with steps of a catch-up
-STEP_INTERVAL = 40  # while other polls are due, one of this many is a step of a catch-up
-_MAX_INVALID = 64  # invalid entries that a queue may have, in addition to two for each source
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +61,6 @@ class QueueEntry:
     failures: int = 0
 
 
-class _TicketQueue:
-    """The sources of one kind by due time; an entry is valid while its source has its ticket."""
-
-    def __init__(self, tickets: Mapping[str, int]) -> None:
-        """Start empty; `tickets` has the valid ticket of each waiting source, and both kinds share it."""
-        self._tickets = tickets
-        self._entries: list[tuple[float, int, DataSource]] = []
-
-    def put(self, due: float, source: DataSource) -> None:
-        if len(self._entries) > 2 * len(self._tickets) + _MAX_INVALID:
-            # An entry that became invalid may be due in weeks. Without this, such entries would pile up until then.
-            self._entries = [entry for entry in self._entries if self._is_valid(entry)]
-            heapq.heapify(self._entries)
-        heapq.heappush(self._entries, (due, self._tickets[str(source.id)], source))
-
-    def pop(self) -> DataSource:
-        """Remove and return the source that `due` refers to."""
-        return heapq.heappop(self._entries)[2]
-
-    @property
-    def due(self) -> float:
-        """The time at which the first source is due; infinity without sources."""
-        while self._entries and not self._is_valid(self._entries[0]):
-            heapq.heappop(self._entries)
-        return self._entries[0][0] if self._entries else float("inf")
-
-    def due_times(self) -> dict[str, float]:
-        """Return when each source is due."""
-        return {str(entry[2].id): entry[0] for entry in self._entries if self._is_valid(entry)}
-
-    def _is_valid(self, entry: tuple[float, int, DataSource]) -> bool:
-        _, ticket, source = entry
-        return self._tickets.get(str(source.id)) == ticket
-
-
 class PollQueue:
     """The data sources of a target by due time; each either waits or is in flight, never both."""
 
@@ -106,17 +71,17 @@ class PollQueue:
         self._random = random
         self._ticket_numbers = count()
         self._tickets: dict[str, int] = {}
-        self._active, self._quiet = _TicketQueue(self._tickets), _TicketQueue(self._tickets)
-        self._catch_up = _TicketQueue(self._tickets)
-        self._max_steps = max(1, int(workers * CATCH_UP_SHARE))
-        self._steps_in_flight: set[str] = set()
-        self._polls_since_step = 0
+        self._active, self._quiet = TicketQueue(self._tickets), TicketQueue(self._tickets)
+        self._steps = StepQueue(self._tickets, workers)
         self._saturated_polls = 0  # polls while sources of both kinds were due
         self._sources: set[str] = set()
         self._failures: dict[str, int] = {}
         self._unpolled: set[str] = set()
         self._remaining_in_pass: set[str] = set()
+        self._initial = TicketQueue(self._tickets)
         self._next_initial_poll = 0.0
+        self._last_initial_due = 0.0
+        self._late_since: dict[str, float] = {}
         self._has_succeeded = False
         self.in_flight: dict[str, float] = {}
         """The start of the poll of each source in flight."""
@@ -125,32 +90,62 @@ class PollQueue:
         """Return the number of sources."""
         return len(self._sources)
 
-    def add(self, source: DataSource, now: float, entry: QueueEntry | None = None, *, is_syncing: bool = False) -> None:
+    def add(
+        self,
+        source: DataSource,
+        now: float,
+        entry: QueueEntry | None = None,
+        *,
+        is_syncing: bool = False,
+        poll_age: float | None = None,
+    ) -> None:
         """Add a source.
 
-        With the entry of another queue, it is due as there. Otherwise it is due after the sources added before it, or
-        immediately if it is known to be syncing.
+        With the entry of another queue, it is due as there. Otherwise its initial poll is due: immediately if it is
+        known to be syncing, else after those of the sources whose `poll_age` is greater, or None because they were
+        never polled. `poll_age` is in seconds.
         """
         key = str(source.id)
         self._sources.add(key)
         self._remaining_in_pass.add(key)
+        if key not in self.in_flight:  # else it was removed during its poll, and is queued when that completes
+            self._tickets[key] = next(self._ticket_numbers)
         if entry is None:
-            self._unpolled.add(key)
-            due = max(now, self._next_initial_poll)
-            self._next_initial_poll = due + self._spacing
-            entry = QueueEntry(active=now) if is_syncing else QueueEntry(quiet=due)
+            self._add_initial(source, now, poll_age, is_syncing=is_syncing)
+        else:
+            self._add_entry(source, now, entry)
+
+    def _add_initial(self, source: DataSource, now: float, poll_age: float | None, *, is_syncing: bool) -> None:
+        key = str(source.id)
+        self._unpolled.add(key)
+        if poll_age is None:
+            self._late_since[key] = self._last_initial_due = max(now, self._last_initial_due + self._spacing)
+        else:
+            self._late_since[key] = now - poll_age + (self._intervals.active if is_syncing else self._intervals.idle)
+        if key in self.in_flight:
+            return
+        if is_syncing:
+            self._active.put(now - (poll_age or 0.0), source)
+        else:
+            self._initial.put(-math.inf if poll_age is None else now - poll_age, source)
+
+    def _add_entry(self, source: DataSource, now: float, entry: QueueEntry) -> None:
+        key = str(source.id)
         if entry.failures:
             self._failures[key] = entry.failures
-        if key in self.in_flight:
-            return  # it was removed during its poll, and is queued when that completes
-        self._tickets[key] = next(self._ticket_numbers)
         # The other queue may have had longer intervals. The time at which a schedule fires does not depend on them.
-        if entry.quiet is not None:
-            longest = BACKOFF_CAP if entry.failures else self._intervals.idle
-            self._quiet.put(min(entry.quiet, now + longest), source)
-        if entry.active is not None:
-            fires = entry.quiet is not None
-            self._active.put(entry.active if fires else min(entry.active, now + self._intervals.active), source)
+        quiet, active = entry.quiet, entry.active
+        if quiet is not None:
+            quiet = min(quiet, now + (BACKOFF_CAP if entry.failures else self._intervals.idle))
+        elif active is not None:
+            active = min(active, now + self._intervals.active)
+        self._late_since[key] = min((due for due in (active, quiet) if due is not None), default=now)
+        if key in self.in_flight:
+            return
+        if quiet is not None:
+            self._quiet.put(quiet, source)
+        if active is not None:
+            self._active.put(active, source)
 
     def entries(self, now: float) -> dict[str, QueueEntry]:
         """Return the entries of all sources that were polled, for another queue; sources in flight are due now."""
@@ -169,39 +164,46 @@ class PollQueue:
         self._remaining_in_pass.discard(key)
         self._failures.pop(key, None)
         self._tickets.pop(key, None)
+        self._late_since.pop(key, None)
 
     def pop(self, now: float) -> DataSource | None:
         """Return the source to poll next, which is in flight from then on; None if no source is due."""
-        due = [queue for queue in (self._active, self._quiet) if queue.due <= now]
-        is_step = self._next_step <= now and (not due or self._polls_since_step >= STEP_INTERVAL)
+        due = [self._active] if self._active.due <= now else []
+        if self._initial_due <= now:
+            due.append(self._initial)
+        elif self._quiet.due <= now:
+            due.append(self._quiet)
+        is_step = self._steps.is_next(now, other_polls=bool(due))
         if not due and not is_step:
             return None
-        self._polls_since_step = 0 if is_step else self._polls_since_step + 1
+        source = self._steps.pop() if is_step else self._pop(due, now)
+        del self._tickets[str(source.id)]
+        self.in_flight[str(source.id)] = now
+        return source
+
+    def _pop(self, due: list[TicketQueue], now: float) -> DataSource:
+        """Remove and return the next source of the queues that are due, active ones first."""
         if len(due) > 1:
             self._saturated_polls += 1
-        queue = self._catch_up if is_step else due[-1 if self._saturated_polls % QUIET_SHARE == 0 else 0]
-        source = queue.pop()
-        key = str(source.id)
-        del self._tickets[key]
-        self.in_flight[key] = now
-        if is_step:
-            self._steps_in_flight.add(key)
-        return source
+        queue = due[-1 if self._saturated_polls % QUIET_SHARE == 0 else 0]
+        if queue is self._initial:
+            self._next_initial_poll = max(now, self._next_initial_poll) + self._spacing
+        return queue.pop()
 
     def is_step(self, source: DataSource) -> bool:
         """Return whether the poll in flight of a source is a step of its catch-up."""
-        return str(source.id) in self._steps_in_flight
+        return str(source.id) in self._steps.in_flight
 
     @property
-    def _next_step(self) -> float:
-        """The time at which the next step is due; infinity while the maximum is in flight."""
-        return self._catch_up.due if len(self._steps_in_flight) < self._max_steps else float("inf")
+    def _initial_due(self) -> float:
+        """The time of the next initial poll; infinity without one."""
+        return self._next_initial_poll if self._initial.due < math.inf else math.inf
 
     def complete(self, source: DataSource, outcome: PollOutcome, now: float) -> None:
         """Queue a source after its poll. The interval counts from the start of the poll, a back-off from its end."""
         key = str(source.id)
         started = self.in_flight.pop(key)
-        self._steps_in_flight.discard(key)
+        self._steps.in_flight.discard(key)
         if key not in self._sources:
             return
         self._tickets[key] = next(self._ticket_numbers)
@@ -215,10 +217,13 @@ class PollQueue:
             self._failures[key] = self._failures.get(key, 0) + 1
             due = now + self._backoff(self._failures[key])
         (self._active if outcome.active else self._quiet).put(due, source)
+        self._late_since[key] = due
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
-            self._active.put(now + outcome.fires_in + self._intervals.active, source)
+            fires = now + outcome.fires_in + self._intervals.active
+            self._active.put(fires, source)
+            self._late_since[key] = min(due, fires)
         if outcome.succeeded and outcome.is_behind:
-            self._catch_up.put(now, source)
+            self._steps.put(now, source)
 
     def end_pass(self) -> bool:
         """Return whether every source has been polled since the last pass ended; if so, start the next pass."""
@@ -229,12 +234,16 @@ class PollQueue:
 
     def next_delay(self, now: float) -> float | None:
         """Return the seconds until a source is due; None if no source waits."""
-        due = min(self._active.due, self._quiet.due, self._next_step)
-        return None if due == float("inf") else max(0.0, due - now)
+        due = min(self._active.due, self._quiet.due, self._initial_due, self._steps.due)
+        return None if due == math.inf else max(0.0, due - now)
 
     def lag(self, now: float) -> float:
-        """Return the seconds by which the most overdue source is late."""
-        return max(0.0, now - min(self._active.due, self._quiet.due))
+        """Return the seconds by which the most overdue source is late.
+
+        A source is late from the time at which its poll was due until that poll completes. After a restart, that is its
+        interval after the last poll of the process before.
+        """
+        return max(0.0, now - min(self._late_since.values(), default=now))
 
     @property
     def unpolled(self) -> int:

@@ -114,6 +114,13 @@ class WatchedSources:
         state = self.get(source)
         return state is not None and state.is_syncing
 
+    def poll_age(self, source: SourceId) -> float | None:
+        """Return the seconds since the last successful poll of a source, by the state; None if it has none."""
+        state = self.get(source)
+        if state is None or state.polled_at is None:
+            return None
+        return max(0.0, self._context.provider.clock.now() - state.polled_at)
+
     def syncing(self) -> int:
         """Return the number of sources with a sync in progress when they were last polled."""
         return sum(state.is_syncing for state in list(self._states.values()))

@@ -29,7 +29,10 @@ class Poll(Protocol):
 
 
 class Heartbeat:
-    """The time of the last activity of a target: a worker looked for work, or a request ended."""
+    """The time of the last activity of a target.
+
+    Activity is that a worker looks for work, that a request ends, or that it waits for the rate limiter.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -69,10 +72,17 @@ class PollWorkers:
         self._heartbeat = heartbeat or Heartbeat(host)
         self._threads = [host.thread(f"poll-{n}", self._run) for n in range(workers)]
 
-    def add(self, source: DataSource, entry: QueueEntry | None = None, *, is_syncing: bool = False) -> None:
+    def add(
+        self,
+        source: DataSource,
+        entry: QueueEntry | None = None,
+        *,
+        is_syncing: bool = False,
+        poll_age: float | None = None,
+    ) -> None:
         """Add a source, with its entry in the queue of another target if it has one."""
         with self._changed:
-            self._queue.add(source, self._host.monotonic(), entry, is_syncing=is_syncing)
+            self._queue.add(source, self._host.monotonic(), entry, is_syncing=is_syncing, poll_age=poll_age)
             self._changed.notify()
 
     def remove(self, source: DataSource) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aws.rate_limiter import METER_WINDOW, MIN_RATE, RECOVERY, AdaptiveRate, RateLimiter, RateMeter
+from exporter.aws.rate_limiter import MAX_WAIT, METER_WINDOW, MIN_RATE, RECOVERY, AdaptiveRate, RateLimiter, RateMeter
 from exporter.errors import StoppedError
 from exporter.runtime import System
 from tests.support.builders import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class RecordingStop(threading.Event):
@@ -117,6 +122,46 @@ def test_throttling_and_a_new_ceiling_change_the_allowed_rate() -> None:
     assert rate_limiter.allowed_rate() == 4.0
     rate_limiter.set_ceiling(2.0)
     assert rate_limiter.allowed_rate() == 1.0
+
+
+class WaitingStop(RecordingStop):
+    """An event on a clock that advances while a thread waits; `during_wait` is called once, in the first wait."""
+
+    def __init__(self, clock: FakeClock, during_wait: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._during_wait = [during_wait]
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Advance the clock by the timeout."""
+        if timeout and self._during_wait:
+            self._during_wait.pop()()
+        self._clock.advance(max(0.0, timeout or 0.0))
+        return super().wait(timeout)
+
+
+def test_a_higher_ceiling_applies_to_requests_that_wait() -> None:
+    """A request that would have waited for 20 seconds is sent within a second."""
+    clock = FakeClock()
+    stop = WaitingStop(clock, lambda: rate_limiter.set_ceiling(5.0))
+    rate_limiter = RateLimiter(0.05, clock, stop)
+    rate_limiter.acquire()
+    started = clock.monotonic()
+    rate_limiter.acquire()
+    assert clock.monotonic() - started <= MAX_WAIT
+    rate_limiter.acquire()
+    assert clock.monotonic() - started == pytest.approx(0.2 + MAX_WAIT, abs=0.2)
+
+
+def test_a_long_wait_is_reported_every_second() -> None:
+    """To wait for the request budget is activity, so the health of the target does not depend on it."""
+    clock = FakeClock()
+    rate_limiter = RateLimiter(0.1, clock, WaitingStop(clock))
+    reports: list[float] = []
+    rate_limiter.acquire(lambda: reports.append(clock.monotonic()))
+    assert reports == []
+    rate_limiter.acquire(lambda: reports.append(clock.monotonic()))
+    assert [later - earlier for earlier, later in pairwise(reports)] == [MAX_WAIT] * 8
 
 
 def test_a_stop_ends_all_waits_and_prevents_new_requests() -> None:

@@ -63,6 +63,20 @@ def test_a_stop_saves_the_time_of_the_last_success(rig: PollerRig, clock: FakeCl
     assert published.polled_at == NOON + 600
 
 
+def test_the_first_poll_of_a_process_is_saved_without_news(rig: PollerRig, clock: FakeClock) -> None:
+    """A process that is killed soon after each start must know which sources the one before it has polled."""
+    rig.poll()
+    for life in range(1, 4):
+        rig = PollerRig(clock, rig.store)
+        rig.provider.now = NOON + life
+        rig.poll()
+        rig.provider.now += 0.5
+        rig.poll()
+        saved = rig.store.history(str(rig.source.id))
+        assert saved
+        assert saved.as_of == NOON + life
+
+
 def test_an_unexpected_exception_is_a_failed_poll(rig: PollerRig) -> None:
     """The worker continues, and the log has the traceback."""
     rig.poll()

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.polling.poller import PollOutcome
-from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, STEP_INTERVAL, Intervals, PollQueue
+from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, Intervals, PollQueue
+from exporter.polling.ticket_queue import STEP_INTERVAL
 from tests.support.builders import make_source
 
 if TYPE_CHECKING:
@@ -321,10 +322,10 @@ def test_steps_of_a_catch_up_have_a_small_share_while_other_polls_are_due() -> N
         queue.add(source, now=0.0)
     steps = 0
     for second in range(0, 4000, 10):
-        source = queue.pop(float(second))
-        assert source is not None
-        steps += queue.is_step(source)
-        queue.complete(source, BEHIND if source is behind else QUIET, float(second))
+        polled = queue.pop(float(second))
+        assert polled is not None
+        steps += queue.is_step(polled)
+        queue.complete(polled, BEHIND if polled is behind else QUIET, float(second))
     assert 400 / STEP_INTERVAL - 2 <= steps <= 400 / STEP_INTERVAL
 
 
@@ -344,3 +345,56 @@ def test_after_a_restart_sources_with_a_sync_in_progress_are_polled_first() -> N
         spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})
     assert [run(spaced, QUIET, at=0.0).id for _ in range(3)] == [make_source(number).id for number in (7, 8, 1)]
     assert spaced.unready == "5 data sources not polled yet"
+
+
+def test_after_a_restart_the_stalest_source_is_polled_first() -> None:
+    """Sources that were never polled come before all others, no matter in which order they are added."""
+    queue = PollQueue(INTERVALS, 1.0, random.Random(1))
+    ages = {1: 50.0, 2: 900.0, 3: None, 4: 400.0}
+    for number, age in ages.items():
+        queue.add(make_source(number), now=1000.0, poll_age=age)
+    polled = [queue.pop(1000.0 + second) for second in range(4)]
+    assert polled == [make_source(number) for number in (3, 2, 4, 1)]
+
+
+def test_a_process_that_is_killed_again_and_again_polls_every_source() -> None:
+    """Each life has time for 31 polls of 100 sources; a third of them has a sync in progress."""
+    last_poll: dict[int, float] = {}
+    polls = dict.fromkeys(range(100), 0)
+    for life in range(12):
+        start = 1000.0 + life * 5.0
+        queue = PollQueue(INTERVALS, 0.09, random.Random(life))
+        for number in range(100):
+            age = start - last_poll[number] if number in last_poll else None
+            queue.add(make_source(number), start, is_syncing=number % 3 == 0 and age is not None, poll_age=age)
+        by_id = {make_source(number).id: number for number in range(100)}
+        for poll in range(31):
+            source = queue.pop(start + poll / 10)
+            assert source is not None
+            number = by_id[source.id]
+            polls[number] += 1
+            last_poll[number] = start + poll / 10
+            queue.complete(source, SYNCING if number % 3 == 0 else QUIET, start + poll / 10)
+    assert min(polls.values()) >= 1
+
+
+def test_the_lag_counts_from_the_last_poll_of_the_process_before(queue: PollQueue) -> None:
+    """A restart does not hide that a source is late; a source that was never polled is not late yet."""
+    queue.add(make_source(1), now=1000.0, poll_age=500.0)
+    queue.add(make_source(2), now=1000.0)
+    assert queue.lag(1000.0) == 200.0
+    run(queue, QUIET, at=1000.0)
+    assert queue.lag(1002.0) == 202.0
+    run(queue, QUIET, at=1002.0)
+    assert queue.lag(1003.0) == 0.0
+
+
+def test_the_lag_includes_polls_in_flight(queue: PollQueue) -> None:
+    """A poll that waits for the rate limiter is late until it completes."""
+    queue.add(make_source(), now=0.0)
+    run(queue, QUIET, at=0.0)
+    source = queue.pop(300.0)
+    assert source is not None
+    assert queue.lag(386.0) == 86.0
+    queue.complete(source, QUIET, 386.0)
+    assert queue.lag(386.0) == 0.0

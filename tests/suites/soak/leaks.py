@@ -12,7 +12,7 @@ from exporter.discovery.reconciler import Reconciler
 from exporter.domain import history
 from exporter.exposition import Exposition
 from exporter.polling.poller import Poller
-from exporter.polling.queue import _TicketQueue
+from exporter.polling.ticket_queue import TicketQueue
 from exporter.store import sqlite
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def keeps_invalid_queue_entries() -> None:
         self._entries.append((due, self._tickets[str(source.id)], source))
         self._entries.sort()
 
-    _replace(_TicketQueue, "put", put)
+    _replace(TicketQueue, "put", put)
 
 
 def keeps_evicted_jobs_on_disk() -> None:

@@ -125,9 +125,9 @@ def sends_requests_while_it_stops(patch: pytest.MonkeyPatch) -> None:
     """Send the requests that wait for the rate limiter when the program stops."""
     original: Any = RateLimiter.acquire
 
-    def acquire(self: Any) -> None:
+    def acquire(self: Any, *arguments: Any) -> None:
         try:
-            original(self)
+            original(self, *arguments)
         except StoppedError:
             return
 

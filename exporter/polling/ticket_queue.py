@@ -1,0 +1,84 @@
+"""The queues behind the poll queue, whose entries become invalid when their source gets another ticket."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.domain.model import DataSource
+
+CATCH_UP_SHARE = 0.25  # of the workers, at most, are busy with steps of a catch-up
+STEP_INTERVAL = 40  # while other polls are due, one of this many is a step of a catch-up
+_MAX_INVALID = 64  # invalid entries that a queue may have, in addition to two for each source
+
+
+class TicketQueue:
+    """The sources of one kind by due time; an entry is valid while its source has its ticket."""
+
+    def __init__(self, tickets: Mapping[str, int]) -> None:
+        """Start empty; `tickets` has the valid ticket of each waiting source, and both kinds share it."""
+        self._tickets = tickets
+        self._entries: list[tuple[float, int, DataSource]] = []
+
+    def put(self, due: float, source: DataSource) -> None:
+        """Add an entry with the source's present ticket."""
+        if len(self._entries) > 2 * len(self._tickets) + _MAX_INVALID:
+            # An entry that became invalid may be due in weeks. Without this, such entries would pile up until then.
+            self._entries = [entry for entry in self._entries if self._is_valid(entry)]
+            heapq.heapify(self._entries)
+        heapq.heappush(self._entries, (due, self._tickets[str(source.id)], source))
+
+    def pop(self) -> DataSource:
+        """Remove and return the source that `due` refers to."""
+        return heapq.heappop(self._entries)[2]
+
+    @property
+    def due(self) -> float:
+        """The time at which the first source is due; infinity without sources."""
+        while self._entries and not self._is_valid(self._entries[0]):
+            heapq.heappop(self._entries)
+        return self._entries[0][0] if self._entries else math.inf
+
+    def due_times(self) -> dict[str, float]:
+        """Return when each source is due."""
+        return {str(entry[2].id): entry[0] for entry in self._entries if self._is_valid(entry)}
+
+    def _is_valid(self, entry: tuple[float, int, DataSource]) -> bool:
+        _, ticket, source = entry
+        return self._tickets.get(str(source.id)) == ticket
+
+
+class StepQueue(TicketQueue):
+    """The sources that are behind, each due for the next step of its catch-up.
+
+    A step takes several requests, and a catch-up takes up to thousands of steps. So at most CATCH_UP_SHARE of the
+    workers poll a step at a time, and while other polls are due, only every STEP_INTERVAL-th poll is a step.
+    """
+
+    def __init__(self, tickets: Mapping[str, int], workers: int) -> None:
+        super().__init__(tickets)
+        self._max_in_flight = max(1, int(workers * CATCH_UP_SHARE))
+        self._polls_since_step = 0
+        self.in_flight: set[str] = set()
+        """The sources whose poll in flight is a step; `pop` adds to it."""
+
+    @property
+    def due(self) -> float:
+        """The time at which the next step is due; infinity while the maximum is in flight."""
+        return super().due if len(self.in_flight) < self._max_in_flight else math.inf
+
+    def is_next(self, now: float, *, other_polls: bool) -> bool:
+        """Return whether the next poll is a step; `other_polls` is whether other polls are due."""
+        is_next = self.due <= now and (not other_polls or self._polls_since_step >= STEP_INTERVAL)
+        self._polls_since_step = 0 if is_next else self._polls_since_step + other_polls
+        return is_next
+
+    def pop(self) -> DataSource:
+        """Remove and return the source that `due` refers to, and record its step as in flight."""
+        source = super().pop()
+        self.in_flight.add(str(source.id))
+        return source

@@ -1,0 +1,87 @@
+"""Fairness in real processes: one that is killed soon after each start, a low rate limit, and a long catch-up."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.simulator.fleet import SimulatedDataSource, make_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.manual_clock import ManualClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOUR, DAY = 3600.0, 86400.0
+LAG = "qbusiness_exporter_poll_lag_seconds"
+
+
+def sources_with_a_job(count: int) -> list[SimulatedDataSource]:
+    """Build data sources that were synced an hour ago."""
+    now = time.time()
+    return [SimulatedDataSource(f"s-{n}", jobs=[PlannedJob(make_id(n), now - HOUR, 60, 30)]) for n in range(count)]
+
+
+@pytest.mark.trial
+def test_a_process_that_is_killed_after_each_start_polls_every_source(tmp_path: Path) -> None:
+    """Each life sends about 30 requests, and 100 data sources need three times as many."""
+    sources = sources_with_a_job(100)
+    with SimulatedQBusiness(fleet_of(*sources)) as service:
+        config = config_for(service, str(tmp_path / "state.db"), requests_per_second=20)
+        for _ in range(12):
+            sent = len(service.logged("ListDataSourceSyncJobs"))
+            with serve(tmp_path, config) as program:
+                eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= sent + 30)  # noqa: B023
+                program.process.kill()
+        polls = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
+    assert polls.keys() == {source.id for source in sources}
+
+
+@pytest.mark.trial
+def test_a_low_rate_limit_is_healthy_and_its_lag_is_visible(tmp_path: Path) -> None:
+    """Eight polls a second are due, and one request in ten seconds is allowed."""
+    with SimulatedQBusiness(fleet_of(*sources_with_a_job(8))) as service:
+        config = config_for(service, ":memory:", interval="1s", idle_interval="1s", requests_per_second=0.1)
+        with serve(tmp_path, config) as program:
+            eventually(lambda: (program.scrape().value(LAG, target="test") or 0.0) > 10)
+            assert program.get("/-/healthy")[0] == 200
+
+
+@pytest.mark.trial
+def test_a_long_catch_up_does_not_delay_other_sources(tmp_path: Path) -> None:
+    """Four data sources have 2,000 unread jobs each. All of them are counted, and no poll is late or fails."""
+    start = time.time() - 20 * DAY
+    clock = ManualClock(start)
+    busy = SimulatedDataSource("busy", jobs=[PlannedJob(make_id("busy"), start - 60, 30 * DAY, 30)])
+    behind = [
+        SimulatedDataSource(
+            f"behind-{n}", jobs=[PlannedJob(make_id(n, at), start + at * 800, 30, 30) for at in range(2000)]
+        )
+        for n in range(4)
+    ]
+    with SimulatedQBusiness(fleet_of(busy, *behind), clock) as service:
+        config = config_for(
+            service, str(tmp_path / "state.db"), interval="1s", idle_interval="2s", requests_per_second=200
+        )
+        with serve(tmp_path, config) as program:
+            program.until_ready()
+            program.stop()
+        clock.set(start + 20 * DAY)
+        lags: list[float] = []
+
+        def has_counted_all() -> bool:
+            scrape = program.scrape()
+            lags.append(scrape.value(LAG) or 0.0)
+            return scrape.value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 4 * 2000
+
+        with serve(tmp_path, config) as program:
+            program.until_ready()
+            lags.clear()
+            eventually(has_counted_all, 120)
+            assert not program.scrape().value("qbusiness_exporter_poll_failures_total")
+        assert max(lags) < 10
