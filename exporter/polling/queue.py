@@ -166,6 +166,11 @@ class PollQueue:
         self._tickets.pop(key, None)
         self._late_since.pop(key, None)
 
+    def make_due(self, now: float, spacing: float) -> None:
+        """Make every waiting source due, `spacing` seconds apart, unless it is due earlier; forget their failures."""
+        self._failures.clear()
+        self._quiet.make_due(self._active.make_due(now, spacing), spacing)
+
     def pop(self, now: float) -> DataSource | None:
         """Return the source to poll next, which is in flight from then on; None if no source is due."""
         due = [self._active] if self._active.due <= now else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ class TicketQueue:
     def due_times(self) -> dict[str, float]:
         """Return when each source is due."""
         return {str(entry[2].id): entry[0] for entry in self._entries if self._is_valid(entry)}
+
+    def make_due(self, now: float, spacing: float) -> float:
+        """Make the sources due from `now` on, unless they are due earlier; return when the next one would be."""
+        valid = sorted(filter(self._is_valid, self._entries), key=itemgetter(0, 1))
+        # The list is still sorted, and a sorted list is a heap.
+        self._entries = [
+            (min(due, now + place * spacing), ticket, source) for place, (due, ticket, source) in enumerate(valid)
+        ]
+        return now + len(valid) * spacing
 
     def _is_valid(self, entry: tuple[float, int, DataSource]) -> bool:
         _, ticket, source = entry

@@ -85,6 +85,12 @@ class PollWorkers:
             self._queue.add(source, self._host.monotonic(), entry, is_syncing=is_syncing, poll_age=poll_age)
             self._changed.notify()
 
+    def poll_all(self, spacing: float) -> None:
+        """Poll every source soon, `spacing` seconds apart: something that concerns all of them has changed."""
+        with self._changed:
+            self._queue.make_due(self._host.monotonic(), spacing)
+            self._changed.notify_all()
+
     def remove(self, source: DataSource) -> None:
         """Stop polling a source; a poll in flight is not interrupted."""
         with self._changed:

@@ -398,3 +398,30 @@ def test_the_lag_includes_polls_in_flight(queue: PollQueue) -> None:
     assert queue.lag(386.0) == 86.0
     queue.complete(source, QUIET, 386.0)
     assert queue.lag(386.0) == 0.0
+
+
+@pytest.mark.parametrize("spacing", [0.0, 2.0])
+def test_all_sources_can_be_made_due(queue: PollQueue, spacing: float) -> None:
+    """They do not wait for their interval or their back-off."""
+    sources = [make_source(n) for n in range(3)]
+    for source, outcome in zip(sources, (QUIET, SYNCING, FAILED), strict=True):
+        queue.add(source, now=0.0)
+        run(queue, outcome, at=0.0)
+    assert queue.next_delay(2.0) != 0.0
+    queue.make_due(2.0, spacing)
+    polled = []
+    for place in range(3):
+        assert queue.next_delay(2.0 + place * spacing) == 0.0
+        polled.append(run(queue, QUIET, at=2.0 + place * spacing))
+        assert queue.next_delay(2.0 + place * spacing) == (spacing if place < 2 else 300.0 - 2 * spacing)
+    assert {str(source.id) for source in polled} == {str(source.id) for source in sources}
+
+
+def test_a_failure_after_all_sources_were_made_due_has_a_short_back_off(queue: PollQueue) -> None:
+    """The earlier failures had another reason."""
+    queue.add(make_source(), now=0.0)
+    for at in (0.0, 1000.0, 2000.0):
+        run(queue, FAILED, at=at)
+    queue.make_due(2001.0, 0.0)
+    run(queue, FAILED, at=2001.0)
+    assert (queue.next_delay(2002.0) or 0.0) <= INTERVALS.active / 4
