@@ -26,10 +26,12 @@ from botocore.serialize import create_serializer
 
 from exporter.aws import AwsClient
 from exporter.aws.client import MAX_ATTEMPTS
+from exporter.aws.credentials import AwsCredentials
 from exporter.errors import ProviderError, Reason
 from exporter.simulator.wire import ApiCall, Request, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from exporter.config import TargetConfig
@@ -81,10 +83,13 @@ class SimulatedNetwork(Protocol):
 class VirtualAwsClient(AwsClient):
     """An AWS client that sends nothing over a real network."""
 
-    def __init__(self, network_of: Any, target: TargetConfig, *rest: Any) -> None:
+    def __init__(
+        self, network_of: Any, target: TargetConfig, polling: Any, observer: Any, host: VirtualHost, *rest: Any
+    ) -> None:
         """Create the client of a target, whose network `network_of` returns."""
-        super().__init__(target, *rest)
+        super().__init__(target, polling, observer, host, *rest)
         self._network: SimulatedNetwork = network_of(target)
+        self._host = host
 
     def account(self) -> str:
         """Return the account id, or raise ProviderError when STS cannot be reached."""
@@ -95,9 +100,13 @@ class VirtualAwsClient(AwsClient):
             raise ProviderError(Reason.CONNECTION, "STS cannot be reached", operation="GetCallerIdentity")
         return account
 
+    def _obtain_credentials(self, _attempt: Any) -> AwsCredentials:
+        return AwsCredentials("AKID", "simulated")
+
     def _make_client(self) -> Any:
-        host: Any = self._clock
-        client = VirtualQBusinessClient(self._network, host, self.name, self._polling.timeout)
+        client = VirtualQBusinessClient(
+            self._network, self._host, self.name, self._polling.timeout, self.credentials.current
+        )
         self._hooks.attach(client)  # type: ignore[arg-type] # it has all that the hooks use of a client
         return client
 
@@ -110,12 +119,20 @@ class _Http:
 class VirtualQBusinessClient:
     """A client of Amazon Q Business that calls the simulated service directly."""
 
-    def __init__(self, network: SimulatedNetwork, host: VirtualHost, target: str, timeout: float) -> None:
+    def __init__(
+        self,
+        network: SimulatedNetwork,
+        host: VirtualHost,
+        target: str,
+        timeout: float,
+        sign: Callable[[], AwsCredentials],
+    ) -> None:
+        """Create the client of a target; `sign` returns the credentials of a request, or raises ProviderError."""
         self.meta = SimpleNamespace(events=HierarchicalEmitter())
         # The program replaces the connection pools here, to limit the size of responses.
         pools = SimpleNamespace(pool_classes_by_scheme={})
         self._endpoint = SimpleNamespace(http_session=SimpleNamespace(_manager=pools, _pool_classes_by_scheme={}))
-        self._network, self._host, self._target, self._timeout = network, host, target, timeout
+        self._network, self._host, self._target, self._timeout, self._sign = network, host, target, timeout, sign
         detector = standard.ThrottlingErrorDetector(standard.RetryEventAdapter())
         self._quota = standard.RetryQuotaChecker(quota.RetryQuota(), detector)
         self._policy = standard.RetryPolicy(
@@ -156,6 +173,7 @@ class VirtualQBusinessClient:
     def _attempt(self, model: OperationModel, request: Request) -> tuple[_Http | None, Any, Exception | None]:
         """Send a request once. The errors are those that botocore raises for the same failures."""
         events, network, name = self.meta.events, self._network, model.name
+        self._sign()
         events.emit(f"before-send.qbusiness.{name}", request=request)
         network.record_attempt(self._target)
         is_cut = network.is_cut()

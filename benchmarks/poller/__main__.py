@@ -36,7 +36,7 @@ from exporter.simulator import fleet as simulated
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
-from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
@@ -104,7 +104,6 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
         provider=provider,
         store=store,
         names=DisplayNames(store, clock),
-        credentials=CredentialStatus("bench"),
         clock=clock,
         location=location,
         publisher=CachePublisher(sources, indexes, provider.clock),

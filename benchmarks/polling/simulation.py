@@ -21,7 +21,7 @@ from exporter.providers import JobPage
 from exporter.providers.registry import PAGE_SIZE
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
-from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 
@@ -205,7 +205,6 @@ class Simulation:
             provider=provider,
             store=store,
             names=DisplayNames(saved, System()),
-            credentials=CredentialStatus("simulated"),
             clock=self.clock,
             location=TargetLocation("simulated", "qbusiness", "us-east-1", saved),
             publisher=SilentObserver(),

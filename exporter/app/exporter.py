@@ -151,6 +151,8 @@ class Exporter:
         """Stop within seconds: start nothing new, wait a moment for polls in progress, write the state."""
         self._stopping.set()
         self.stop_polling()
+        for target in self._targets:
+            target.aws_client.close()
         self._store.close()
         if self._web_config:
             self._web_config.stop()
@@ -213,9 +215,12 @@ class Exporter:
     def _not_yet_ready(self) -> str | None:
         reasons = ((target.name, target.unready()) for target in self._targets)
         waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
-        if waiting or self.has_succeeded():
-            return waiting
-        return "no poll has succeeded yet"
+        if waiting is None and self.has_succeeded():
+            return None
+        down = [
+            f"target {target.name}: {error}" for target in self._targets if (error := target.reachability.last_error)
+        ]
+        return "; ".join([waiting or "no poll has succeeded yet", *down])
 
     def _health(self) -> ExporterHealth:
         return ExporterHealth(

@@ -1,19 +1,26 @@
-"""Record the requests and polls of a target in telemetry, in the log of passes, and in its reachability."""
+"""Record the requests, credentials and polls of a target in telemetry, in the log, and in its reachability."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.aws import is_throttled, was_authorized
+import structlog
+
+from exporter.aws import CredentialObserver, is_throttled, was_authorized
 from exporter.errors import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.app.reachability import Reachability
     from exporter.aws.rate_limiter import RateLimiter
     from exporter.domain.model import SyncJob
+    from exporter.errors import ProviderError
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.pass_log import PassLog
     from exporter.polling.workers import Heartbeat
+
+logger = structlog.get_logger()
 
 
 class RequestRecorder:
@@ -52,6 +59,54 @@ class RequestRecorder:
             self._reachability.report_up()
         elif authorized is not None:
             self._reachability.report_down(f"{operation}: {code}")
+
+
+class CredentialRecorder(CredentialObserver):
+    """Logs once that credentials fail and that they work again, and lets all data sources of the target know."""
+
+    def __init__(
+        self,
+        target: str,
+        telemetry: Telemetry,
+        reachability: Reachability,
+        poll_all: Callable[[float], None],
+        spacing: float,
+    ) -> None:
+        """Create the recorder.
+
+        `poll_all` polls every source soon; `spacing` is the number of seconds between two polls that send requests.
+        """
+        self._target = target
+        self._telemetry = telemetry
+        self._reachability = reachability
+        self._poll_all = poll_all
+        self._spacing = spacing
+        self._is_failing = False
+
+    def credentials_failed(self, error: ProviderError) -> None:
+        """Count an attempt that failed; log the first one."""
+        self._telemetry.count_credential_failure(self._target)
+        if not self._is_failing:
+            logger.warning("credentials failing", target=self._target, reason=str(error.reason), error=str(error))
+        self._is_failing = True
+
+    def credentials_refused(self, error: ProviderError) -> None:
+        """Count a refusal by AWS; at the first one, find out which data sources it concerns."""
+        is_first = not self._is_failing
+        self.credentials_failed(error)
+        if is_first:
+            self._poll_all(self._spacing)
+
+    def credentials_lost(self, error: ProviderError) -> None:
+        """Report the target as down, and let every poll fail at once, which takes no request."""
+        self._reachability.report_down(str(error))
+        self._poll_all(0.0)
+
+    def credentials_recovered(self) -> None:
+        """Log that credentials work again, and poll all data sources without their back-off."""
+        logger.info("credentials working again", target=self._target)
+        self._is_failing = False
+        self._poll_all(self._spacing)
 
 
 class PollRecorder:

@@ -104,6 +104,7 @@ class Target:
     def stop_and_detach(self) -> dict[SourceId, Handover]:
         """Stop, and return the sources for other targets to continue with; polls in progress have no effect."""
         self.stop()
+        self.aws_client.close()
         return self.admission.detach()
 
     def remove_from_page(self, kept: set[IndexId]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.app.admission import SourceAdmission
 from exporter.app.discovery_run import DiscoveryRun
-from exporter.app.observers import PollRecorder, RequestRecorder
+from exporter.app.observers import CredentialRecorder, PollRecorder, RequestRecorder
 from exporter.app.reachability import Reachability
 from exporter.app.target import Target
 from exporter.aws import target_name, target_region
@@ -22,7 +22,7 @@ from exporter.polling.queue import Intervals, PollQueue
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.workers import Heartbeat, PollWorkers
 from exporter.providers.registry import SERVICE, make_provider
-from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
@@ -49,14 +49,22 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
     requests = RequestRecorder(name, limiter, services.telemetry, passes, reachability, heartbeat)
-    aws_client = overrides.connect(config, polling, requests, host, replaces.aws_client if replaces else None)
+    spacing = 1 / polling.requests_per_second
+    credentials = CredentialRecorder(
+        name,
+        services.telemetry,
+        reachability,
+        lambda apart: workers.poll_all(apart),  # noqa: PLW0108 (the workers are built below)
+        spacing,
+    )
+    before = replaces.aws_client if replaces else None
+    aws_client = overrides.connect(config, polling, requests, host, before, credentials)
     provider = make_provider(aws_client)
     context = TargetContext(
         target=name,
         provider=provider,
         store=services.store,
         names=DisplayNames(services.store, host),
-        credentials=CredentialStatus(name),
         clock=host,
         location=location,
         publisher=CachePublisher(services.sources, services.indexes, aws_client.clock),
@@ -67,7 +75,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     poller = Poller(context, sources, polls, settings.policy)
     intervals = Intervals(polling.interval, polling.idle_interval)
     workers = PollWorkers(
-        PollQueue(intervals, 1 / polling.requests_per_second, random, polling.concurrency),
+        PollQueue(intervals, spacing, random, polling.concurrency),
         poller.poll,
         workers=polling.concurrency,
         max_request_seconds=_max_request_seconds(aws_client.max_request_seconds, polling),
@@ -104,8 +112,8 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
 
 
 def _max_request_seconds(of_attempts: float, polling: PollingConfig) -> float:
-    """Return the longest that a request may take: all attempts, the pauses between them, and the rate limiter."""
-    return of_attempts + RETRY_SLEEPS + 1 / polling.requests_per_second
+    """Return the longest that a request may take: credentials, all attempts, their pauses, and the rate limiter."""
+    return polling.timeout + of_attempts + RETRY_SLEEPS + 1 / polling.requests_per_second
 
 
 def _log_pass(passes: PassLog, workers: PollWorkers, sources: WatchedSources, limiter: RateLimiter) -> None:

@@ -1,14 +1,18 @@
 """Access to AWS through boto3: clients, hooks on every HTTP attempt, and the translation of errors."""
 
-from exporter.aws.client import AwsClient, target_name, target_region
+from exporter.aws.client import AwsClient
+from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import is_throttled, was_authorized
 from exporter.aws.hooks import AwsClock, RequestObserver
+from exporter.aws.target_name import require_profile, target_name, target_region
 
 __all__ = [
     "AwsClient",
     "AwsClock",
+    "CredentialObserver",
     "RequestObserver",
     "is_throttled",
+    "require_profile",
     "target_name",
     "target_region",
     "was_authorized",

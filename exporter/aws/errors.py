@@ -43,7 +43,14 @@ _REASON_BY_CODE = {
     "ConflictException": Reason.CONFLICT,
     "409": Reason.CONFLICT,
 }
-STS_OPERATIONS = {"AssumeRole", "GetCallerIdentity"}
+TOKEN_OPERATIONS = {
+    "AssumeRole",
+    "AssumeRoleWithWebIdentity",
+    "CreateOAuth2Token",
+    "CreateToken",
+    "GetCallerIdentity",
+    "GetRoleCredentials",
+}
 _UNAUTHORIZED = {Reason.ACCESS_DENIED, Reason.CREDENTIALS}
 # The first match counts: botocore's timeouts are connection errors too.
 _REASON_BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
@@ -79,8 +86,8 @@ def is_throttled(code: str) -> bool:
 
 
 def was_authorized(operation: str, code: str) -> bool | None:
-    """Return whether AWS responded to an attempt and authorized it; None for an operation of STS."""
-    if operation in STS_OPERATIONS:
+    """Return whether AWS responded to an attempt and authorized it; None for one that obtains credentials."""
+    if operation in TOKEN_OPERATIONS:
         return None
     return code not in {"timeout", "connection"} and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
 
@@ -97,8 +104,6 @@ def translate(error: Exception, operation: str) -> ProviderError | None:
             or _REASON_BY_CODE.get(str(status))
             or (Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST)
         )
-        if reason is Reason.ACCESS_DENIED and error.operation_name == "AssumeRole":
-            reason = Reason.CREDENTIALS  # without the role, no request to the target succeeds
         return ProviderError(reason, f"{code}: {details.get('Message', '')}", operation=operation, code=code)
     inner = error.kwargs.get("error") if isinstance(error, boto_errors.HTTPClientError) else None
     if isinstance(inner, ProviderError):  # raised by `response_limits`, and wrapped by the SDK

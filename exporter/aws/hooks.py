@@ -16,11 +16,12 @@ from exporter.domain.clock_check import ClockReading
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from botocore.model import OperationModel
     from types_boto3_qbusiness import QBusinessClient
 
+    from exporter.aws.credentials import Attempt
     from exporter.runtime import Clock
 
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
@@ -91,9 +92,27 @@ class RequestHooks:
 
     def attach_sts(self, client: Any) -> None:
         """Observe the attempts of a client of the Security Token Service."""
-        client.meta.events.register("before-send.sts", self._before_send)
-        client.meta.events.register("before-parse.sts", self._before_parse_sts)
-        client.meta.events.register("response-received.sts", self._response_received)
+        self._attach_token_service(client, self._before_send)
+
+    def attach_token_service(self, client: Any, attempt: Attempt) -> None:
+        """Observe the HTTP attempts of a client that obtains credentials, and record in `attempt` what it waits for."""
+
+        def before_build(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+            role = params.get("RoleArn")
+            attempt.activity = f"{model.name} of {role}" if role else model.name
+
+        def before_send(**_: Any) -> None:
+            with attempt.suspended():
+                self._before_send()
+
+        client.meta.events.register("before-parameter-build", before_build)
+        self._attach_token_service(client, before_send)
+
+    def _attach_token_service(self, client: Any, before_send: Callable[..., None]) -> None:
+        service, events = client.meta.service_model.service_id.hyphenize(), client.meta.events
+        events.register(f"before-send.{service}", before_send)
+        events.register(f"before-parse.{service}", self._before_parse_token_service)
+        events.register(f"response-received.{service}", self._response_received)
 
     def _before_send(self, **_: Any) -> None:
         self._observer.acquire()
@@ -114,7 +133,9 @@ class RequestHooks:
         timed_out = isinstance(exception, boto_errors.ConnectTimeoutError | boto_errors.ReadTimeoutError)
         self._finished(event_name.rsplit(".", 1)[-1], "timeout" if timed_out else "connection")
 
-    def _before_parse_sts(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
+    def _before_parse_token_service(
+        self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any
+    ) -> None:
         # Counted before the body is parsed: a body that is not XML raises there, and was an attempt too.
         status, body = response_dict["status_code"], response_dict["body"]
         code = _ERROR_CODE_IN_XML.search(body) if status >= HTTPStatus.MULTIPLE_CHOICES else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
 from tqdm import tqdm
 
 from exporter.cli.config_files import DEFAULT_FILE, read
@@ -18,8 +19,7 @@ from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
 from exporter.discovery.crawler import Crawler, IndexContents
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import SourceFilters
-from exporter.errors import StartupError
-from exporter.target.context import CredentialStatus
+from exporter.errors import Reason, StartupError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.errors import ProviderError
+
+logger = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class _Search:
 
     def run(self, progress: Callable[[int], object]) -> None:
         """List all data sources; `progress` is called with the number of those just found."""
-        failures = DiscoveryFailures(self.target.name, CredentialStatus(self.target.name))
+        failures = DiscoveryFailures(self.target.name)
         with failures.isolate_run():
             for found in Crawler(self.target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
                 if isinstance(found, IndexContents):
@@ -47,6 +49,9 @@ class _Search:
                     self.sources += sources
                     progress(len(sources))
         self.failures = failures.failed
+        for error in self.failures.values():
+            if error.reason is Reason.CREDENTIALS:
+                logger.error("credentials failing", target=self.target.name, reason=str(error.reason), error=str(error))
 
     def found(self, written: set[tuple[str, str, str]]) -> FoundTarget:
         """Return the data sources that no earlier target has, and add their ids to `written`."""

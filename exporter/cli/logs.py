@@ -52,6 +52,8 @@ def configure(stream: TextIO, level: str = "info", log_format: str = LOGFMT) -> 
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # otherwise a record that cannot be formatted prints a traceback as plain text
+    # The SDK logs every failed attempt to obtain credentials. The exporter logs that they fail once, itself.
+    logging.getLogger("botocore.credentials").setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
 
 
 def log_uncaught_exceptions() -> None:

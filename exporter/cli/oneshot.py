@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.aws import AwsClient, is_throttled
+from exporter.aws import AwsClient, is_throttled, require_profile
 from exporter.aws.rate_limiter import RateLimiter
 from exporter.errors import ProviderError
 from exporter.providers.registry import ArnScope, make_provider
@@ -18,6 +18,8 @@ class OneShotTarget:
     """A target without polling and state. It observes its own requests, as a `RequestObserver`."""
 
     def __init__(self, target: TargetConfig, polling: PollingConfig) -> None:
+        """Raise StartupError if the target has no region, or a profile that does not exist."""
+        require_profile(target)
         host = System()
         self.config = target
         self._rate_limiter = RateLimiter(polling.requests_per_second, host, host.event())

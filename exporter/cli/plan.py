@@ -20,7 +20,6 @@ from exporter.domain.units import HOUR
 from exporter.metrics import series_per_index, series_per_source
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.providers.registry import PAGE_SIZE
-from exporter.target.context import CredentialStatus
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -141,7 +140,7 @@ def _measure(target: OneShotTarget) -> tuple[Size, dict[str, object]]:
     indexes = {source.index for source in named}
     applications = {source.application_id for source in named}
     pages, tagged, wanted = len(indexes), 0, set(named)
-    failures = DiscoveryFailures(target.name, CredentialStatus(target.name))
+    failures = DiscoveryFailures(target.name)
     if filters:
         pages = 0
         with failures.isolate_run():

@@ -12,8 +12,6 @@ from exporter.errors import ProviderError, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.target.context import CredentialStatus
-
 WHOLE_TARGET = "the whole target"
 
 logger = structlog.get_logger()
@@ -22,9 +20,8 @@ logger = structlog.get_logger()
 class DiscoveryFailures:
     """The failures of one target's discovery runs, by resource."""
 
-    def __init__(self, target: str, credentials: CredentialStatus) -> None:
+    def __init__(self, target: str) -> None:
         self._target = target
-        self._credentials = credentials
         self._failing: dict[str, tuple[str, Reason]] = {}
         self._tried: set[str] = set()
         self.failed: dict[str, ProviderError] = {}
@@ -64,9 +61,8 @@ class DiscoveryFailures:
         try:
             yield
         except ProviderError as error:
-            if error.reason is Reason.CREDENTIALS:
+            if error.reason is Reason.CREDENTIALS:  # logged once for the target, where they are obtained
                 self.failed[WHOLE_TARGET] = error
-                self._credentials.report_failure(error)
             else:
                 self._record(WHOLE_TARGET, error)
 

@@ -56,7 +56,7 @@ class Reconciler:
         self._observer = observer
         self._named = {source.id: source for source in scope.named}
         self.tags = tags
-        self._failures = DiscoveryFailures(context.target, context.credentials)
+        self._failures = DiscoveryFailures(context.target)
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
         self._selector = SourceSelector(scope.filters, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.index for source in self._named))
@@ -116,7 +116,6 @@ class Reconciler:
                 if not reached_aws:
                     self._watch_start.begin_run()
                 reached_aws = True
-                self._context.credentials.report_success()
                 if self._observer.stopping:
                     break
                 self._reconcile_found(found)

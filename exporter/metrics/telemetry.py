@@ -70,6 +70,12 @@ class Telemetry:
             buckets=_REQUEST_BUCKETS,
             registry=self.registry,
         )
+        self._credential_failures = Counter(
+            "qbusiness_exporter_credential_failures",
+            "Failed attempts to obtain credentials for the target, and credentials that AWS refused.",
+            ("target",),
+            registry=self.registry,
+        )
         self._polls = Counter(
             "qbusiness_exporter_polls",
             "Polls of data sources, including failed polls.",
@@ -118,6 +124,7 @@ class Telemetry:
             self._discovery_success,
             self._discovery_time,
         )
+        self._target_counters = (self._requests, self._credential_failures, self._polls, self._poll_failures)
         self._target_info_labels: dict[str, tuple[str, ...]] = {}
         self._state_write_failures = Counter(
             "qbusiness_exporter_state_write_failures",
@@ -157,6 +164,7 @@ class Telemetry:
     ) -> None:
         """Start a target's counters and its `up` at 0, and call the functions at each scrape."""
         self._target_up.labels(target)
+        self._credential_failures.labels(target)
         self._polls.labels(target)
         for reason in Reason:
             self._poll_failures.labels(target, reason)
@@ -168,13 +176,17 @@ class Telemetry:
     def remove_target(self, target: str) -> None:
         """Remove all series of a target."""
         self._target_info_labels.pop(target, None)
-        for metric in (*self._target_gauges, self._requests, self._polls, self._poll_failures):
+        for metric in (*self._target_gauges, *self._target_counters):
             metric.remove_by_labels({"target": target})
 
     def count_request(self, target: str, operation: str, code: str, seconds: float) -> None:
         """Count one HTTP request to AWS."""
         self._requests.labels(target, operation, code).inc()
         self._request_seconds.labels(operation).observe(seconds)
+
+    def count_credential_failure(self, target: str) -> None:
+        """Count an attempt to obtain credentials that failed, or credentials that AWS refused."""
+        self._credential_failures.labels(target).inc()
 
     def set_target_up(self, target: str, *, up: bool) -> None:
         """Set whether AWS responded to the last request to a target and authorized it."""

@@ -237,15 +237,13 @@ class Poller:
         self._observer.polled()
         self._observer.failed(error.reason)
         with state.mutex:
-            if error.reason is Reason.CREDENTIALS:
-                self._context.credentials.report_failure(error)
-            elif state.failing is not error.reason:
+            # A failure of the credentials is logged once for the target, where they are obtained.
+            if error.reason not in {Reason.CREDENTIALS, state.failing}:
                 state.logger.warning("poll failing", reason=str(error.reason), error=str(error))
             state.failing, state.was_polled = error.reason, True
             self._sources.publish_safely(state)
 
     def _recover(self, state: SourceState) -> None:
-        self._context.credentials.report_success()
         if state.failing and state.failing is not Reason.CREDENTIALS:
             state.logger.info("poll works again", after=str(state.failing))
         state.failing = None

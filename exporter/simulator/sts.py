@@ -19,10 +19,11 @@ class Sts:
     refuses: bool = False  # AssumeRole is denied
     lifetime: float = 50 * YEAR  # seconds until temporary credentials expire
     revoked: set[str] = field(default_factory=set)  # access keys that are no longer valid
+    web_identity_tokens: list[str] = field(default_factory=list)  # as they were received
     _expires: dict[str, float] = field(default_factory=dict)
 
     def handle(self, request: Request, now: float) -> Response:
-        """Return the XML response to GetCallerIdentity or AssumeRole."""
+        """Return the XML response to GetCallerIdentity, AssumeRole or AssumeRoleWithWebIdentity."""
         parameters = _parameters(request)
         action = action_of(request)
         if request.access_key in self.revoked:
@@ -30,7 +31,10 @@ class Sts:
         if action == "GetCallerIdentity":
             return self._identity(request.access_key)
         if action == "AssumeRole":
-            return self._assume(parameters, now)
+            return self._assume(action, parameters, now)
+        if action == "AssumeRoleWithWebIdentity":
+            self.web_identity_tokens.append(parameters.get("WebIdentityToken", ""))
+            return self._assume(action, parameters, now)
         return _error(400, "InvalidAction", f"no action of {len(action)} characters")
 
     def is_expired(self, access_key: str, now: float) -> bool:
@@ -42,16 +46,16 @@ class Sts:
         arn = f"arn:aws:sts::{account}:assumed-role/simulated/simulated"
         return _success("GetCallerIdentity", f"<Arn>{arn}</Arn><UserId>AROA:x</UserId><Account>{account}</Account>")
 
-    def _assume(self, parameters: dict[str, str], now: float) -> Response:
+    def _assume(self, action: str, parameters: dict[str, str], now: float) -> Response:
         role = parameters.get("RoleArn", "")
         if self.refuses or parameters.get("ExternalId") != self.external_id:
-            return _error(403, "AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {role}")
+            return _error(403, "AccessDenied", f"User is not authorized to perform: sts:{action} on resource: {role}")
         account = role.split(":")[4]
         key, expires = f"ASSUMED-{len(self._expires)}-{account}", now + self.lifetime
         self._expires[key] = expires
         until = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return _success(
-            "AssumeRole",
+            action,
             f"<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
             f"<SessionToken>token</SessionToken><Expiration>{until}</Expiration></Credentials>"
             f"<AssumedRoleUser><AssumedRoleId>AROA:x</AssumedRoleId><Arn>{role}/x</Arn></AssumedRoleUser>",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from exporter.domain.model import Location
-from exporter.errors import ProviderError
+from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,8 @@ class TargetLocation:
         try:
             account = request_account()
         except ProviderError as error:
-            if self.current is None:
+            # A failure of the credentials is logged once for the target, where they are obtained.
+            if self.current is None and error.reason is not Reason.CREDENTIALS:
                 logger.info("account id not available from STS", target=self._target, error=str(error))
         else:
             self._update(self._confirm(account))

@@ -27,7 +27,6 @@ def client_error(code: str, status: int, operation: str = "ListApplications") ->
     [
         (client_error("ThrottlingException", 429), Reason.THROTTLED),
         (client_error("AccessDeniedException", 403), Reason.ACCESS_DENIED),
-        (client_error("AccessDenied", 403, "AssumeRole"), Reason.CREDENTIALS),
         (client_error("ExpiredTokenException", 403), Reason.CREDENTIALS),
         (client_error("ResourceNotFoundException", 404), Reason.NOT_FOUND),
         (client_error("ConflictException", 409), Reason.CONFLICT),

@@ -61,12 +61,12 @@ def log_failure(report: Callable[..., None]) -> None:
 def test_an_exception_of_a_library_is_one_line_without_a_traceback(stream: io.StringIO) -> None:
     """The traceback of the AWS SDK is for the debug level. Its message contains no secrets at any level."""
     logs.configure(stream, log_format="json")
-    log_failure(logging.getLogger("botocore.credentials").warning)
+    log_failure(logging.getLogger("botocore.utils").warning)
     (event,) = events(stream)
     assert event == {
         "level": "warn",
         "msg": "request failed",
-        "logger": "botocore.credentials",
+        "logger": "botocore.utils",
         "error": "ProfileNotFound: no proxy at http://<redacted>proxy",
     }
 
@@ -74,7 +74,7 @@ def test_an_exception_of_a_library_is_one_line_without_a_traceback(stream: io.St
 def test_at_debug_level_an_exception_of_a_library_has_its_traceback(stream: io.StringIO) -> None:
     """It is in the same line, without secrets."""
     logs.configure(stream, "debug", "json")
-    log_failure(logging.getLogger("botocore.credentials").warning)
+    log_failure(logging.getLogger("botocore.utils").warning)
     (event,) = events(stream)
     assert "botocore/session.py" in event["exception"]
     assert "hunter2" not in event["exception"]

@@ -64,7 +64,10 @@ def test_refused_credentials_are_reported(service: SimulatedQBusiness, tmp_path:
     service.api.sts.refuses = True
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {"role_arn": ROLE}))
     assert done.returncode == 1
-    assert "credentials refused: ListApplications: AccessDenied: User is not authorized" in done.stdout
+    assert (
+        f"credentials refused: ListApplications: AssumeRole of {ROLE}: AccessDenied: User is not authorized"
+        in done.stdout
+    )
     assert json.loads(done.stdout.split("missing policy statements:\n")[1])["Resource"] == [ROLE]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.target.context import CredentialStatus, TargetContext
+from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 
@@ -55,7 +55,6 @@ def make_context(
         provider=provider,
         store=store,
         names=DisplayNames(store, clock),
-        credentials=CredentialStatus(target),
         clock=clock,
         location=TargetLocation(target, "qbusiness", "us-east-1", store),
         publisher=publisher or RecordingPublisher(),

@@ -34,8 +34,14 @@ class Cell:
 
     @property
     def reason(self) -> Reason | None:
-        """Return the reason of failed polls or discovery runs."""
-        if self.operation.effect in {"account", "credentials"} and "reason" in self.fault.sts:
+        """Return the reason of failed polls or discovery runs; that of everything about a role is `credentials`."""
+        if self.operation.effect == "credentials":
+            return None if self._sts_reason is None else Reason.CREDENTIALS
+        return self._sts_reason if self.operation.effect == "account" else self.fault.reason
+
+    @property
+    def _sts_reason(self) -> Reason | None:
+        if "reason" in self.fault.sts:
             return Reason(self.fault.sts["reason"]) if self.fault.sts["reason"] else None
         return self.fault.reason
 

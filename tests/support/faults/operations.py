@@ -96,7 +96,7 @@ OPERATIONS = (
         "credentials",
         "`qbusiness_poll_success` is 0 for all data sources, after the current credentials have expired",
         "all other series of the data sources",
-        "the next poll, at most 15 minutes later; for discovery, its next run",
+        "at most a minute later; for discovery, its next run",
         mode="role",
         is_scoped=False,
     ),

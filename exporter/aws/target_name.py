@@ -1,0 +1,49 @@
+"""The name, the region and the profile of a target, from the configuration or from the settings of the SDK."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.exceptions as boto_errors
+
+from exporter.aws.credential_errors import missing_profile
+from exporter.errors import StartupError
+
+if TYPE_CHECKING:
+    from exporter.config import TargetConfig
+
+
+def target_name(target: TargetConfig) -> str:
+    """Return the name of a target, which defaults to its region. Raise StartupError if it has neither."""
+    return target.name or target_region(target)
+
+
+def target_region(target: TargetConfig) -> str:
+    """Return the region of a target, or that of the SDK. Raise StartupError if there is none."""
+    # Containers and functions of AWS have AWS_REGION. boto3 is the only SDK that does not read it.
+    region = target.region or os.environ.get("AWS_REGION")
+    if target.profile or not region:  # a missing profile is reported now, even if the region is known
+        sdk_region = _sdk_region(target)
+        region = region or sdk_region
+    if not region:
+        raise StartupError(f"{_subject(target)} has no region: set `region` in the configuration, or AWS_REGION")
+    return region
+
+
+def require_profile(target: TargetConfig) -> None:
+    """Raise StartupError if the profile of a target, or that of the environment, does not exist."""
+    _sdk_region(target)
+
+
+def _sdk_region(target: TargetConfig) -> str | None:
+    try:
+        region: str | None = boto3.Session(profile_name=target.profile).region_name
+    except boto_errors.ProfileNotFound as error:
+        raise StartupError(f"{_subject(target)}: {missing_profile(target, error.kwargs['profile'])}") from error
+    return region
+
+
+def _subject(target: TargetConfig) -> str:
+    return f"target {target.name}" if target.name else "the target"

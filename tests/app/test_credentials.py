@@ -1,0 +1,142 @@
+"""Credentials that are not available, hang, rotate and return, as seen from outside the program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.simulator.fleet import SimulatedDataSource
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.oneshot import environment, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROLE = "arn:aws:iam::111122223333:role/reader"
+FAILURES = "qbusiness_exporter_credential_failures_total"
+
+
+@pytest.fixture
+def service() -> Iterator[SimulatedQBusiness]:
+    """Yield a service with 24 data sources."""
+    with SimulatedQBusiness(fleet_of(*(SimulatedDataSource(f"hr-{number}") for number in range(24)))) as running:
+        yield running
+
+
+def with_target(config: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """Return a configuration with more settings of its target."""
+    return {**config, "targets": [{**config["targets"][0], **settings}]}
+
+
+def lines(program: Program, message: str) -> list[str]:
+    """Return the log lines with a message."""
+    return [line for line in list(program.log) if f'msg="{message}"' in line]
+
+
+def succeeding(program: Program) -> float | None:
+    """Return how many data sources were polled with success."""
+    return program.scrape().value("qbusiness_poll_success")
+
+
+@pytest.mark.trial
+def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: SimulatedQBusiness) -> None:
+    """Within one deadline after the credentials have expired, although the data sources are polled every ten minutes.
+
+    The process stays healthy, and all of them recover with the credentials.
+    """
+    service.api.sts.lifetime = 3.0
+    pace = {"interval": "10m", "idle_interval": "10m", "timeout": "2s"}
+    config = with_target(config_for(service, ":memory:", **pace), role_arn=ROLE)
+    with serve(tmp_path, config) as program:
+        eventually(lambda: succeeding(program) == 24)
+        service.faults.add("hang", operation="AssumeRole")
+        eventually(lambda: succeeding(program) == 0)
+        scrape = program.scrape()
+        assert scrape.value("qbusiness_exporter_target_up") == 0
+        assert (scrape.value(FAILURES) or 0) >= 1
+        assert program.get("/-/healthy")[0] == 200
+        assert f"AssumeRole of {ROLE}" in program.get("/api/v1/data-sources")[1]
+        assert f"AssumeRole of {ROLE}" in program.get("/")[1]
+        service.api.sts.lifetime = 3600.0
+        service.faults.clear()
+        eventually(lambda: succeeding(program) == 24)
+        assert program.scrape().value("qbusiness_exporter_target_up") == 1
+        assert len(lines(program, "credentials failing")) == 1
+        assert len(lines(program, "credentials working again")) == 1
+        assert len([line for line in program.log if "level=warn" in line]) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"AWS_PROFILE": "nope"}, "the profile nope of AWS_PROFILE could not be found"),
+        ({"AWS_SESSION_TOKEN": "planted\n"}, "AWS_SESSION_TOKEN contains a line break"),
+    ],
+)
+def test_the_first_start_without_credentials_says_why(
+    tmp_path: Path, service: SimulatedQBusiness, variables: dict[str, str], expected: str
+) -> None:
+    """The metrics, the page, the JSON, the readiness and one log line report it, without the token."""
+    config = with_target(config_for(service, ":memory:"), data_sources=[], discovery={"interval": "1m"})
+    with serve(tmp_path, config, **variables) as program:
+        eventually(lambda: program.scrape().value("qbusiness_exporter_target_up") == 0)
+        assert program.scrape().value("qbusiness_exporter_poll_failures_total", reason="internal") == 0
+        assert expected in program.get("/-/ready")[1]
+        texts = [program.get("/")[1], program.get("/api/v1/data-sources")[1], *program.log]
+        assert sum(expected in text for text in texts) == 3
+        assert "planted" not in "".join(texts)
+        assert "Traceback" not in "".join(texts)
+        assert program.get("/-/healthy")[0] == 200
+
+
+@pytest.mark.trial
+def test_a_refusal_of_the_role_does_not_decide_names(tmp_path: Path, service: SimulatedQBusiness) -> None:
+    """Data sources without a name are published when their names are available."""
+    service.faults.add("denied", operation="AssumeRole")
+    config = with_target(config_for(service, tmp_path / "state.db"), role_arn=ROLE)
+    with serve(tmp_path, config) as program:
+        eventually(lambda: (program.scrape().value("qbusiness_exporter_poll_failures_total") or 0) >= 24)
+        assert succeeding(program) is None
+        service.faults.clear()
+        eventually(lambda: succeeding(program) == 24)
+        assert program.scrape().value("qbusiness_poll_success", application="intranet", data_source="hr-0") == 1
+
+
+@pytest.mark.trial
+def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: SimulatedQBusiness) -> None:
+    """The old key is refused, and the file has a new one."""
+    keys = tmp_path / "credentials"
+    keys.write_text("[reader]\naws_access_key_id = old\naws_secret_access_key = x\n")
+    config = with_target(config_for(service, ":memory:"), profile="reader")
+    with serve(tmp_path, config, AWS_SHARED_CREDENTIALS_FILE=str(keys)) as program:
+        eventually(lambda: succeeding(program) == 24)
+        keys.write_text("[reader]\naws_access_key_id = new\naws_secret_access_key = x\n")
+        service.api.sts.revoked.add("old")
+        eventually(lambda: any(request.access_key == "new" for request in list(service.requests)))
+        eventually(lambda: succeeding(program) == 24)
+        eventually(lambda: lines(program, "credentials working again"))
+        assert len(lines(program, "credentials failing")) == 1
+
+
+@pytest.mark.parametrize("command", [["policy"], ["check", "--probe"], ["discover"], ["plan"], ["export"]])
+def test_every_command_reports_an_unknown_profile_in_one_sentence(
+    tmp_path: Path, service: SimulatedQBusiness, command: list[str]
+) -> None:
+    """No command ends with a traceback."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", *command],
+        cwd=tmp_path,
+        env={**environment(service), "AWS_PROFILE": "nope"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the profile nope of AWS_PROFILE could not be found" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,281 @@
+"""The cache of credentials: its attempts, renewals and reports, on virtual time."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.aws.credential_cache import CredentialCache
+from exporter.aws.credentials import Attempt, AwsCredentials, CredentialObserver
+from exporter.errors import ProviderError, Reason, StoppedError
+from simulation.virtual_clock import VirtualClock, VirtualHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOUR = 3600.0
+START = 1_790_000_000.0
+
+
+class RecordingObserver(CredentialObserver):
+    """Records what is reported."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def credentials_failed(self, error: ProviderError) -> None:
+        """Record a failure."""
+        self.events.append(f"failed: {error}")
+
+    def credentials_refused(self, error: ProviderError) -> None:
+        """Record a refusal."""
+        self.events.append(f"refused: {error}")
+
+    def credentials_lost(self, error: ProviderError) -> None:
+        """Record the loss."""
+        self.events.append(f"lost: {error}")
+
+    def credentials_recovered(self) -> None:
+        """Record the recovery."""
+        self.events.append("recovered")
+
+
+class World:
+    """A cache on virtual time, with a source of credentials that takes `seconds`, and fails with `error`."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock(START, random.Random(1))
+        self.host = VirtualHost(self.clock)
+        self.observer = RecordingObserver()
+        self.error = ""
+        self.seconds = 1.0
+        self.lifetime: float | None = HOUR
+        self.started: list[float] = []
+        self.in_progress = self.most_in_progress = 0
+        self.cache = CredentialCache(self.obtain, 20.0, self.host, self.observer)
+        self.results: list[str] = []
+
+    def obtain(self, attempt: Attempt) -> AwsCredentials:
+        """Return credentials after some time, or fail."""
+        self.started.append(self.now)
+        attempt.activity = "AssumeRole"
+        self.in_progress += 1
+        self.most_in_progress = max(self.most_in_progress, self.in_progress)
+        self.host.pause(self.seconds)
+        self.in_progress -= 1
+        if self.error:
+            raise ProviderError(Reason.CREDENTIALS, self.error)
+        expires = None if self.lifetime is None else self.host.time() + self.lifetime
+        return AwsCredentials(f"key-{len(self.started)}", "secret", None, expires)
+
+    @property
+    def now(self) -> float:
+        """Return the seconds since the start."""
+        return self.clock.now - START
+
+    def run(self, seconds: float) -> None:
+        """Advance the time."""
+        self.clock.run(self.clock.now + seconds)
+
+    def request(self, after: Callable[[], None] = lambda: None) -> None:
+        """Request credentials in a thread of its own; `after` runs in it when there are some."""
+
+        def work() -> None:
+            try:
+                self.results.append(f"{self.cache.current().access_key} at {self.now:g}")
+                after()
+            except ProviderError as error:
+                self.results.append(f"{error} at {self.now:g}")
+            except StoppedError:
+                self.results.append(f"stopped at {self.now:g}")
+
+        self.host.thread("request", work).start()
+
+    def requested(self, after: Callable[[], None] = lambda: None) -> str:
+        """Request credentials, and return the result, which must be there at once."""
+        self.results.clear()
+        self.request(after)
+        self.run(0.001)
+        (result,) = self.results
+        return result.rpartition(" at ")[0]
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a cache whose source works."""
+    return World()
+
+
+def test_all_requests_share_one_attempt(world: World) -> None:
+    """Requests that come during an attempt wait for it."""
+    for _ in range(8):
+        world.request()
+    world.run(2)
+    assert world.results == ["key-1 at 1"] * 8
+    assert len(world.started) == 1
+
+
+def test_an_attempt_that_hangs_fails_all_requests_at_the_deadline(world: World) -> None:
+    """Later requests fail at once, and no second attempt starts while the first one hangs."""
+    world.seconds = HOUR
+    for _ in range(8):
+        world.request()
+    world.run(21)
+    assert world.results == ["AssumeRole: no response within 20 s at 20"] * 8
+    assert world.requested() == "AssumeRole: no response within 20 s"
+    world.run(HOUR / 2)
+    assert len(world.started) == world.most_in_progress == 1
+    assert world.observer.events == [
+        "failed: AssumeRole: no response within 20 s",
+        "lost: AssumeRole: no response within 20 s",
+    ]
+
+
+def test_credentials_that_come_late_are_used(world: World) -> None:
+    """The attempt counts as failed at the deadline, and its result ends the failure."""
+    world.seconds = 30
+    world.request()
+    world.run(31)
+    assert world.requested() == "key-1"
+    assert world.observer.events == [
+        "failed: AssumeRole: no response within 20 s",
+        "lost: AssumeRole: no response within 20 s",
+        "recovered",
+    ]
+
+
+def test_a_failure_is_retried_without_requests(world: World) -> None:
+    """The pause doubles from 5 s to a minute, and requests fail at once meanwhile."""
+    world.error, world.seconds = "denied", 0.0
+    world.request()
+    world.run(200)
+    assert [round(moment) for moment in world.started] == [0, 5, 15, 35, 75, 135, 195]
+    assert world.requested() == "denied"
+    assert world.observer.events == ["failed: denied", "lost: denied", *["failed: denied"] * 6]
+    world.error = ""
+    world.run(60)
+    assert world.requested() == "key-8"
+    assert world.observer.events[-1] == "recovered"
+
+
+@pytest.mark.parametrize(("lifetime", "renewed_at"), [(HOUR, 2701), (12 * HOUR, 12 * HOUR - 899), (60.0, 46)])
+def test_credentials_are_renewed_ahead_of_expiry(world: World, lifetime: float, renewed_at: float) -> None:
+    """By 15 minutes, or by a quarter of a shorter lifetime."""
+    world.lifetime = lifetime
+    world.request()
+    world.run(renewed_at + 0.5)
+    assert [round(moment) for moment in world.started] == [0, renewed_at]
+
+
+def test_a_failed_renewal_matters_at_expiry(world: World) -> None:
+    """Until then requests continue. The loss is reported when it occurs, not when the next request is made."""
+    world.request()
+    world.run(100)
+    world.error = "denied"
+    world.run(HOUR - 200)
+    assert world.requested() == "key-1"
+    assert set(world.observer.events) == {"failed: denied"}
+    world.run(150)
+    assert world.observer.events.count("lost: denied") == 1
+    assert world.requested() == "denied"
+
+
+def test_credentials_without_expiry_areobtained_once(world: World) -> None:
+    """Access keys do not expire."""
+    world.lifetime = None
+    world.request()
+    world.run(1000 * HOUR)
+    assert world.requested() == "key-1"
+
+
+def test_credentials_that_have_expired_already_are_a_failure(world: World) -> None:
+    """The clock of the host may be wrong."""
+    world.lifetime = -60.0
+    world.request()
+    world.run(2)
+    assert "expired when they were obtained" in world.results[0]
+
+
+def test_refused_credentials_areobtained_again(world: World) -> None:
+    """The failure is over when AWS has accepted the new ones."""
+    world.request()
+    world.run(10)
+    world.requested(lambda: world.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken")))
+    world.requested(world.cache.accepted)  # of a request that AWS received before
+    world.run(2)
+    assert [round(moment) for moment in world.started] == [0, 10]
+    assert world.observer.events == ["refused: ExpiredToken"]
+    assert world.requested(world.cache.accepted) == "key-2"
+    world.run(1)
+    assert world.observer.events == ["refused: ExpiredToken", "recovered"]
+
+
+def test_refusals_cause_an_attempt_every_five_seconds_at_most(world: World) -> None:
+    """Many requests with the same credentials are one refusal."""
+    world.seconds = 0.0
+    world.request()
+    world.run(10)
+    for _ in range(100):
+        world.requested(lambda: world.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken")))
+        world.run(0.1)
+    assert len(world.started) == 4
+    assert world.observer.events == ["refused: ExpiredToken"] * 3
+
+
+def test_a_refusal_of_replaced_credentials_changes_nothing(world: World) -> None:
+    """A request that was in flight when they were replaced says nothing about the new ones."""
+
+    def refuse_late() -> None:
+        world.host.pause(HOUR)
+        world.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken"))
+
+    world.request(refuse_late)
+    world.run(HOUR + 100)
+    assert world.observer.events == []
+    assert len(world.started) == 2
+
+
+def test_the_rate_limiter_does_not_use_up_the_deadline(world: World) -> None:
+    """An attempt that has to wait for its turn does not hang."""
+    attempt = Attempt(world.host, 20.0)
+    world.run(5)
+
+    def wait() -> None:
+        with attempt.suspended():
+            world.host.pause(100)
+
+    world.host.thread("attempt", wait).start()
+    world.run(50)
+    assert attempt.remaining() == pytest.approx(15)
+    world.run(60)
+    assert attempt.remaining() == pytest.approx(5, abs=0.1)
+
+
+def test_nothing_is_reported_after_the_stop(world: World) -> None:
+    """A replaced target no longer reports, and a request ends."""
+    world.error, world.seconds = "denied", 10.0
+    world.request()
+    world.run(5)
+    world.cache.stop()
+    world.run(HOUR)
+    assert world.results == ["stopped at 5"]
+    assert world.observer.events == []
+    assert len(world.started) == 1
+
+
+def test_a_successor_starts_with_the_credentials(world: World) -> None:
+    """It needs no attempt of its own before they are due for renewal."""
+    world.request()
+    world.run(10)
+    world.cache.stop()
+    world.cache = CredentialCache(world.obtain, 20.0, world.host, world.observer, world.cache)
+    assert world.requested() == "key-1"
+    world.run(HOUR)
+    assert len(world.started) == 2
+
+
+def test_credentials_hide_their_secrets() -> None:
+    """They may occur in a log line or a traceback."""
+    assert "secret" not in repr(AwsCredentials("key", "secret-key", "secret-token"))
