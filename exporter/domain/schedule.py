@@ -62,7 +62,7 @@ class Schedule:
         The gaps within a day do not depend on the day. The longest gap between days is from the last firing of one day
         to the first firing of the next day that has any.
         """
-        minutes = sorted(hour * 60 + minute for hour in self._cron.hours for minute in self._cron.minutes)
+        minutes = sorted({hour * 60 + minute for hour in self._cron.hours for minute in self._cron.minutes})
         gaps = [later - earlier for earlier, later in pairwise(minutes)]
         day_gaps = _day_gaps(self.expression.split(maxsplit=2)[2])
         if day_gaps:
@@ -128,7 +128,7 @@ def _day_gaps(date_fields: str) -> list[int] | None:
     years = _CYCLE if recurs else cron.years[: 2 * len(_CYCLE)]
     if recurs and _EVERY_WEEK.fullmatch(date_fields):
         years = _CYCLE[:1]  # every week is the same, so one year is enough
-    days = [day.toordinal() for day in _days_with_firing(cron, years)]
+    days = sorted({day.toordinal() for day in _days_with_firing(cron, years)})  # a field may repeat a value
     if days and years == _CYCLE:
         days.append(days[0] + _CYCLE_DAYS)
     return sorted({later - earlier for earlier, later in pairwise(days)}) if days else None

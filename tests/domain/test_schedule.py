@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.domain.schedule import ScheduleError, parse_schedule
@@ -87,6 +87,8 @@ def test_firings_are_those_of_a_walk_over_days(expression: str, now: datetime) -
 
 
 @settings(max_examples=25)
+@example("0 0 1 1,1 ? 2024", "0 2")
+@example("0 0 1 1 ? 2024", "5,5 2,2")
 @given(expressions, st.sampled_from(["0 2", "0/20 6-18", "15,45 0,12", "59 23", "0/30 20-2"]))
 def test_the_longest_gap_is_that_of_a_walk_over_days(expression: str, minutes: str) -> None:
     """The evaluator walks over a complete cycle of the calendar."""
