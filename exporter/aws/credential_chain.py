@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 2  # of one request to STS or SSO; a failed attempt of the whole chain is repeated too
 SESSION_NAME = "qbusiness-exporter"
-_VARIABLES = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY", "token": "AWS_SESSION_TOKEN"}
+_VARIABLES = dict(access_key="AWS_ACCESS_KEY_ID", secret_key="AWS_SECRET_ACCESS_KEY", token="AWS_SESSION_TOKEN")  # noqa: C408, S106 (names of variables)  # nosec B106
 
 
 class CredentialChain:

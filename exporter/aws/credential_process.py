@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
