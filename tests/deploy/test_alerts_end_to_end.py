@@ -63,6 +63,8 @@ OTHERS = {
     ("QBusinessThrottled", "busy"),
     ("QBusinessPollsLate", "sluggish"),
     ("QBusinessDiscoveryFailing", "sluggish"),
+    ("QBusinessNoDataSources", "vacant"),
+    ("QBusinessDataSourcesLost", "shrunk"),
     ("QBusinessStateNotWritten", "qbusiness"),
     ("QBusinessConfigReloadFailed", "qbusiness"),
 }

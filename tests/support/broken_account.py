@@ -78,7 +78,7 @@ def healthy_fleet(name: str, count: int) -> Fleet:
 
 
 class BrokenAccount:
-    """The services of five targets, four of them with problems. Use it as a context manager.
+    """The services of seven targets, six of them with problems. Use it as a context manager.
 
     One target is reachable by one replica and not by the other, `a`, which has an endpoint of its own.
     """
@@ -88,11 +88,14 @@ class BrokenAccount:
         self.denied = SimulatedQBusiness(healthy_fleet("denied", 1))
         self.busy = SimulatedQBusiness(healthy_fleet("busy", 3))
         self.sluggish = SimulatedQBusiness(healthy_fleet("sluggish", 12))
+        self.vacant = SimulatedQBusiness(Fleet([]))
+        self.shrunk = SimulatedQBusiness(healthy_fleet("shrunk", 6))
         self.half_reachable, self.unreachable = (
             SimulatedQBusiness(healthy_fleet("half_reachable", 1)) for _ in range(2)
         )
         self._by_name = {source.name: source for _, _, source in self.production.fleet.data_sources()}
         self._indexes = {index.name: index for index in self.production.fleet.applications[0].indexes}
+        self._removed: list[SimulatedDataSource] = []
         self._repaired = threading.Event()
 
     def __enter__(self) -> Self:
@@ -114,6 +117,8 @@ class BrokenAccount:
             "denied": ("eu-west-1", self.denied),
             "busy": ("us-west-2", self.busy),
             "sluggish": ("ap-southeast-2", self.sluggish),
+            "vacant": ("eu-west-2", self.vacant),
+            "shrunk": ("eu-west-3", self.shrunk),
             "half_reachable": ("ca-central-1", self.unreachable if state.parent.name == "a" else self.half_reachable),
         }
         targets = [
@@ -144,6 +149,8 @@ class BrokenAccount:
         self._by_name["failed"].jobs.append(job("failed", MINUTE, "FAILED", MINUTE + 1))
         self._by_name["slow"].jobs += [job(f"slow-{n}", MINUTE, duration=MINUTE + 1) for n in range(5)]
         self.denied.faults.add("denied")
+        (index,) = self.shrunk.fleet.applications[0].indexes
+        self._removed, index.data_sources = index.data_sources[2:], index.data_sources[:2]
         self.sluggish.faults.add("slow", operation="ListDataSourceSyncJobs", seconds=1.5)
         self.sluggish.faults.add("server_error", operation="GetIndex")
         throttled = self.busy.faults.add("throttled", times=1)
@@ -170,6 +177,8 @@ class BrokenAccount:
                     source.change(stuck.execution_id, outcome="SUCCEEDED", crawl_seconds=time.time() - stuck.started)
             if not source.routine:
                 source.jobs = [*source.jobs, job(f"{source.name} again", MINUTE / 2, duration=MINUTE / 4)]
+        self.vacant.fleet.applications += healthy_fleet("vacant", 1).applications
+        self.shrunk.fleet.applications[0].indexes[0].data_sources += self._removed
         unscheduled = self._by_name["unscheduled"]
         unscheduled.schedule, unscheduled.updated = "", time.time()
         for name in ("rebuilding", "full", "wordy"):
@@ -181,4 +190,5 @@ class BrokenAccount:
             fault.times = 1
 
     def _services(self) -> list[SimulatedQBusiness]:
-        return [self.production, self.denied, self.busy, self.sluggish, self.half_reachable, self.unreachable]
+        of_one_replica = [self.half_reachable, self.unreachable]
+        return [self.production, self.denied, self.busy, self.sluggish, self.vacant, self.shrunk, *of_one_replica]
