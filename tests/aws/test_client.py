@@ -113,11 +113,12 @@ def test_a_role_that_may_not_be_assumed_is_a_credentials_error(role_target: Simu
     read_eventually(role_target)
 
 
+@pytest.mark.trial
 @pytest.mark.usefixtures("fast_retries")
 def test_assumed_credentials_are_renewed_before_they_expire(role_target: SimulatedTarget) -> None:
     """The service never sees expired ones."""
     role_target.clock.set(time.time())
-    role_target.service.api.sts.lifetime = 2.0
+    role_target.service.api.sts.lifetime = 12.0  # renewed after nine seconds
 
     def renewals() -> int:
         role_target.clock.set(time.time())

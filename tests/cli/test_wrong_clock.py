@@ -20,6 +20,9 @@ COMPLETED, JOBS = "qbusiness_sync_jobs_completed_total", "qbusiness_sync_jobs"
 CORRECTED = "start of counting corrected"
 
 
+pytestmark = pytest.mark.trial  # the Date header has a resolution of one second, for which each test waits
+
+
 @pytest.fixture(params=["named", "discovered"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Return whether the configuration names the data source, or discovery finds it."""

@@ -155,6 +155,7 @@ def test_steps_go_from_the_oldest_job_to_the_newest_one() -> None:
         assert sum(catch_up.history.completed.values()) >= counted
 
 
+@pytest.mark.trial
 def test_jobs_with_equal_starts_at_the_end_of_a_step_are_all_counted() -> None:
     """More jobs than a step may read start in the same second."""
     rest = jobs_every(300.0, 700)
