@@ -22,7 +22,7 @@ from botocore.config import Config as BotoConfig
 from benchmarks.report import environment, table, write_section
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.history import CountingPolicy
+from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.model import DataSource, Location, SourceId
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.exposition import ExpositionCache

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.aws.rate_limiter import AdaptiveRate
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.history import CountingPolicy, newly_ended
+from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.history import newly_ended
 from exporter.domain.model import DataSource, Description
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.polling.poller import Poller

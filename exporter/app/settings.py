@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from exporter.domain.history import CountingPolicy
+from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.units import MINUTE
 from exporter.metrics import SourceFamilies
 from exporter.status import AssessmentSettings

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.backfill.rendering import Prefixes
-    from exporter.domain.history import CountingPolicy
+    from exporter.domain.counting_policy import CountingPolicy
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.metrics import SourceFamilies
 

@@ -18,7 +18,7 @@ from exporter.app.exporter import Exporter
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
-from exporter.domain.history import CountingPolicy
+from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.merged_job import recency_key
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from exporter.domain.history import CountingPolicy, fold
+from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.history import fold
 from exporter.domain.model import (
     DataSource,
     Description,

@@ -32,7 +32,7 @@ from exporter.polling.source_state import reread_period
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:
-    from exporter.domain.history import CountingPolicy
+    from exporter.domain.counting_policy import CountingPolicy
     from exporter.domain.model import DataSource, SyncJob
     from exporter.domain.source_history import PollData, SourceHistory
     from exporter.polling.missing_jobs import ListSyncJobs

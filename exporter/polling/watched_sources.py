@@ -17,7 +17,7 @@ from exporter.polling.source_state import SourceState, reread_period
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.domain.history import CountingPolicy
+    from exporter.domain.counting_policy import CountingPolicy
     from exporter.domain.model import DataSource, Description, SourceId
     from exporter.target.context import TargetContext
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.domain.history import CountingPolicy, fold
+from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.history import fold
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import CountState, PollData

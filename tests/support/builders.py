@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.history import CountingPolicy, fold
+from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.history import fold
 from exporter.domain.model import DataSource, DocumentCounts, SourceId, SyncJob
 from exporter.domain.source_history import PollData
 from exporter.runtime import System

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from exporter.config import Config
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.history import CountingPolicy, fold
+from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.history import fold
 from exporter.domain.model import DataSource, Description, Location, SourceId
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData, SourceHistory

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain import eviction
-from exporter.domain.history import _HistoryBuilder
+from exporter.domain.history_builder import HistoryBuilder
 from exporter.domain.source_history import CountState
 from exporter.store import Store, codec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def counts_unsuccessful_jobs_twice(patch: pytest.MonkeyPatch) -> None:
     """Add 2 to the total for each job that did not succeed."""
-    original: Any = _HistoryBuilder._count_end
+    original: Any = HistoryBuilder._count_end
 
     def count_end(self: Any, job: Any, tracked: Any) -> Any:
         count_state = original(self, job, tracked)
@@ -27,33 +27,33 @@ def counts_unsuccessful_jobs_twice(patch: pytest.MonkeyPatch) -> None:
             self._completed[job.status] += 1
         return count_state
 
-    patch.setattr(_HistoryBuilder, "_count_end", count_end)
+    patch.setattr(HistoryBuilder, "_count_end", count_end)
 
 
 def counts_evicted_jobs_again(patch: pytest.MonkeyPatch) -> None:
     """Count an evicted job again when a stale response has it in progress."""
-    original: Any = _HistoryBuilder._initial_state
+    original: Any = HistoryBuilder._initial_state
 
     def initial_state(self: Any, merged: Any, initial_poll_end: Any) -> Any:
         return CountState.PENDING if merged.seen_in_progress else original(self, merged, initial_poll_end)
 
-    patch.setattr(_HistoryBuilder, "_initial_state", initial_state)
+    patch.setattr(HistoryBuilder, "_initial_state", initial_state)
 
 
 def counts_evicted_failures_twice(patch: pytest.MonkeyPatch) -> None:
     """Add an evicted failed job to the consecutive failures again when a full reread finds it."""
-    original: Any = _HistoryBuilder._initial_state
+    original: Any = HistoryBuilder._initial_state
 
     def initial_state(self: Any, merged: Any, initial_poll_end: Any) -> Any:
         state = original(self, merged, initial_poll_end)
         return CountState.PRE_EXISTING if state is CountState.EVICTED else state
 
-    patch.setattr(_HistoryBuilder, "_initial_state", initial_state)
+    patch.setattr(HistoryBuilder, "_initial_state", initial_state)
 
 
 def counts_documents_of_history(patch: pytest.MonkeyPatch) -> None:
     """Count the growth of an evicted or pre-existing job's documents from a stale response to a current one."""
-    original: Any = _HistoryBuilder.add
+    original: Any = HistoryBuilder.add
 
     def add(self: Any, merged: Any, initial_poll_end: Any) -> None:
         before = self._jobs.get(merged.job.execution_id)
@@ -61,7 +61,7 @@ def counts_documents_of_history(patch: pytest.MonkeyPatch) -> None:
         if before and before.count_state in {CountState.PRE_EXISTING, CountState.EVICTED}:
             self._count_documents(before, self._jobs[merged.job.execution_id].max_counts)
 
-    patch.setattr(_HistoryBuilder, "add", add)
+    patch.setattr(HistoryBuilder, "add", add)
 
 
 def evicts_vanished_jobs_early(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,20 @@
+"""The settings that affect counting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exporter.domain.eviction import MIN_RETENTION
+
+
+@dataclass(frozen=True, slots=True)
+class CountingPolicy:
+    """The settings that affect counting: `polling.window` in seconds, and the bounds of the duration buckets."""
+
+    window: float
+    duration_buckets: tuple[float, ...]
+
+    @property
+    def retention(self) -> float:
+        """The seconds that a job is kept after its end."""
+        return max(self.window, MIN_RETENTION)
