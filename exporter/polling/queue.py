@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from exporter.polling.backoff import BACKOFF_CAP, Backoff
 from exporter.polling.ticket_queue import StepQueue, TicketQueue
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource
     from exporter.polling.poller import PollOutcome
 
-BACKOFF_CAP = 900.0
 QUIET_SHARE = 5  # while sources of both kinds are due, one of this many polls is of a quiet source
 
 
@@ -68,14 +68,13 @@ class PollQueue:
         """Start empty; `spacing` is the seconds between the initial polls of sources that are added together."""
         self._intervals = intervals
         self._spacing = spacing
-        self._random = random
         self._ticket_numbers = count()
         self._tickets: dict[str, int] = {}
         self._active, self._quiet = TicketQueue(self._tickets), TicketQueue(self._tickets)
         self._steps = StepQueue(self._tickets, workers)
         self._saturated_polls = 0  # polls while sources of both kinds were due
         self._sources: set[str] = set()
-        self._failures: dict[str, int] = {}
+        self._backoff = Backoff(intervals.active / 4, random)
         self._unpolled: set[str] = set()
         self._remaining_in_pass: set[str] = set()
         self._initial = TicketQueue(self._tickets)
@@ -131,8 +130,7 @@ class PollQueue:
 
     def _add_entry(self, source: DataSource, now: float, entry: QueueEntry) -> None:
         key = str(source.id)
-        if entry.failures:
-            self._failures[key] = entry.failures
+        self._backoff.restore(key, entry.failures)
         # The other queue may have had longer intervals. The time at which a schedule fires does not depend on them.
         quiet, active = entry.quiet, entry.active
         if quiet is not None:
@@ -152,7 +150,7 @@ class PollQueue:
         active, quiet = self._active.due_times(), self._quiet.due_times()
         in_flight = dict.fromkeys(self.in_flight, now)
         return {
-            key: QueueEntry(active.get(key, in_flight.get(key)), quiet.get(key), self._failures.get(key, 0))
+            key: QueueEntry(active.get(key, in_flight.get(key)), quiet.get(key), self._backoff.failures(key))
             for key in self._sources - self._unpolled
         }
 
@@ -162,13 +160,13 @@ class PollQueue:
         self._sources.discard(key)
         self._unpolled.discard(key)
         self._remaining_in_pass.discard(key)
-        self._failures.pop(key, None)
+        self._backoff.reset(key)
         self._tickets.pop(key, None)
         self._late_since.pop(key, None)
 
     def make_due(self, now: float, spacing: float) -> None:
         """Make every waiting source due, `spacing` seconds apart, unless it is due earlier; forget their failures."""
-        self._failures.clear()
+        self._backoff.clear()
         self._quiet.make_due(self._active.make_due(now, spacing), spacing)
 
     def pop(self, now: float) -> DataSource | None:
@@ -216,11 +214,10 @@ class PollQueue:
         self._remaining_in_pass.discard(key)
         self._has_succeeded |= outcome.succeeded
         if outcome.succeeded:
-            self._failures.pop(key, None)
+            self._backoff.reset(key)
             due = max(now, started + (self._intervals.active if outcome.active else self._intervals.idle))
         else:
-            self._failures[key] = self._failures.get(key, 0) + 1
-            due = now + self._backoff(self._failures[key])
+            due = now + self._backoff.next_delay(key)
         (self._active if outcome.active else self._quiet).put(due, source)
         self._late_since[key] = due
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
@@ -264,8 +261,3 @@ class PollQueue:
     def has_succeeded(self) -> bool:
         """Whether any poll has succeeded."""
         return self._has_succeeded
-
-    def _backoff(self, failures: int) -> float:
-        # The first retry comes before the next regular poll would. The later ones spare a service that is overloaded.
-        delay = min(BACKOFF_CAP, self._intervals.active / 4 * 2.0 ** min(failures - 1, 30))
-        return delay * self._random.uniform(0.5, 1.0)

@@ -87,7 +87,7 @@ def drops_sources_that_fail_often(patch: pytest.MonkeyPatch) -> None:
 
     def complete(self: Any, source: Any, outcome: Any, now: float) -> None:
         original(self, source, outcome, now)
-        if self._failures.get(str(source.id), 0) > 3:
+        if self._backoff.failures(str(source.id)) > 3:
             self._tickets.pop(str(source.id), None)
 
     patch.setattr(PollQueue, "complete", complete)
