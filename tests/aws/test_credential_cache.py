@@ -9,13 +9,13 @@ import pytest
 
 from exporter.aws.credential_cache import CredentialCache
 from exporter.aws.credentials import Attempt, AwsCredentials, CredentialObserver
+from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason, StoppedError
 from simulation.virtual_clock import VirtualClock, VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HOUR = 3600.0
 START = 1_790_000_000.0
 
 

@@ -20,8 +20,9 @@ from exporter.domain.history import fold
 from exporter.domain.model import DOCUMENT_KINDS, Description, Location, Names, SyncJob
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData, SourceHistory
+from exporter.domain.units import HOUR
 from exporter.metrics import FAMILIES, SourceFamilies
-from tests.support.builders import HOUR, NOON, POLICY, make_job, make_source
+from tests.support.builders import NOON, POLICY, make_job, make_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

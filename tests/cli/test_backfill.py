@@ -19,12 +19,12 @@ import pytest
 from exporter.cli import main
 from exporter.domain.model import SourceId
 from exporter.domain.source_history import SourceHistory
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
-from tests.support.builders import HOUR
 from tests.support.harness import fleet_of
 from tests.support.manual_clock import ManualClock
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -21,7 +22,6 @@ from tests.support.prometheus_server import Prometheus, prometheus, scrape_confi
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOUR = 3600.0
 OUTCOMES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED")
 COMPLETED = "qbusiness_sync_jobs_completed_total"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from tests.support.builders import HOUR
+from exporter.domain.units import HOUR
 from tests.support.harness import Program, eventually
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter import __version__
+from exporter.domain.units import HOUR
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.faults import FAULT_KINDS
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.builders import HOUR
 from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs

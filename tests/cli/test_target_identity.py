@@ -6,10 +6,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.builders import HOUR
 from tests.support.harness import Program, Scrape, eventually, serve
 from tests.support.manual_clock import ManualClock
 

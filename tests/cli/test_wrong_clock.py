@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.builders import HOUR
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 
 if TYPE_CHECKING:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.units import DAY
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.store import MEMORY, Store
 from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
 from tests.support.simulated_discovery import SimulatedDiscovery
-
-DAY = 86400.0
 
 
 def fleet_of(*sources: SimulatedDataSource, account: str = "111122223333") -> Fleet:

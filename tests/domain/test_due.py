@@ -7,10 +7,10 @@ import pytest
 from exporter.domain.due import Expectation, expectation
 from exporter.domain.history import fold
 from exporter.domain.source_history import PollData, SourceHistory
-from tests.support.builders import HOUR, POLICY, make_job
+from exporter.domain.units import DAY, HOUR
+from tests.support.builders import POLICY, make_job
 
 MIDNIGHT = 1_790_035_200.0  # 00:00 UTC
-DAY = 24 * HOUR
 DAILY = "cron(0 0 * * ? *)"
 
 

@@ -9,9 +9,9 @@ import pytest
 from exporter.domain.eviction import UNFINISHED_RETENTION
 from exporter.domain.history import fold
 from exporter.domain.source_history import CountState, PollData, SourceHistory
-from tests.support.builders import HOUR, NOON, POLICY, fold_polls, make_job, make_poll
+from exporter.domain.units import DAY, HOUR
+from tests.support.builders import NOON, POLICY, fold_polls, make_job, make_poll
 
-DAY = 24 * HOUR
 DAILY = [make_job(f"d{n}", started=NOON + n * DAY, lasted=60, added=3) for n in range(1, 30)]
 
 

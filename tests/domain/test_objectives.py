@@ -17,9 +17,9 @@ from exporter.domain.objectives import (
 )
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_view import SourceView
-from tests.support.builders import HOUR, NOON, make_source
+from exporter.domain.units import DAY, HOUR
+from tests.support.builders import NOON, make_source
 
-DAY = 24 * HOUR
 DEFAULTS = Objectives(None, DEFAULT_MAX_DURATION, DEFAULT_MAX_FAILED_RATIO, DEFAULT_MIN_DOCUMENTS_SCANNED)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.domain.units import DAY, HOUR
 from exporter.domain.unread_range import INITIAL_STEP, MIN_STEP, OVERLAP, UnreadRange
-from tests.support.builders import HOUR, NOON
-
-DAY = 24 * HOUR
+from tests.support.builders import NOON
 
 
 def test_a_step_begins_before_the_newest_jobs_that_were_read() -> None:

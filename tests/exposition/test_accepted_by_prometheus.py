@@ -17,11 +17,12 @@ from exporter.domain.history import fold
 from exporter.domain.model import Description, Location, Names, SyncJob
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData
+from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
 from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
-from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 from tests.support.harness import eventually
 from tests.support.prometheus_server import Prometheus, prometheus, scrape_config
 from tests.support.status_fixtures import StatusFixture

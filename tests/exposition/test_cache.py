@@ -11,8 +11,9 @@ from exporter.domain.history import fold
 from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData
+from exporter.domain.units import HOUR
 from exporter.metrics import SourceFamilies
-from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source
 from tests.support.exposition_page import ExpositionPage, sample_value
 
 if TYPE_CHECKING:

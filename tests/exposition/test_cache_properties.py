@@ -22,10 +22,11 @@ from exporter.domain.history import fold
 from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData
+from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache, chunks
 from exporter.exposition import gzip as exposition_gzip
 from exporter.metrics import SourceFamilies
-from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

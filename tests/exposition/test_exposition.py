@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.domain.model import Description, Location, Names, tag_label
 from exporter.domain.snapshots import SourceSnapshot
-from tests.support.builders import HOUR, NOON, FakeClock, make_job, make_source
+from exporter.domain.units import HOUR
+from tests.support.builders import NOON, FakeClock, make_job, make_source
 from tests.support.exposition_page import ExpositionPage
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from tests.support.builders import HOUR, NOON, make_job
+from exporter.domain.units import HOUR
+from tests.support.builders import NOON, make_job
 
 if TYPE_CHECKING:
     from tests.support.exposition_page import ExpositionPage

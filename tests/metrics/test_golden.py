@@ -17,9 +17,10 @@ from exporter.domain.history import fold
 from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names, SyncJob
 from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
+from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, IndexFamilies, SourceFamilies
-from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source, scrape
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
 LATER = NOON + 1000
 LOCATION = Location("111122223333", "us-east-1")

@@ -11,18 +11,18 @@ from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
 from exporter.domain.model import Description, Names
 from exporter.domain.snapshots import SourceSnapshot
+from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.app.test_reload import reload
-from tests.support.builders import HOUR, FakeClock, make_source, scrape
+from tests.support.builders import FakeClock, make_source, scrape
 from tests.support.harness import config_for, eventually, fleet_of, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DAY = 24 * HOUR
 PREFIX = "qbusiness_data_source_objective_"
 
 

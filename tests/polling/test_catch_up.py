@@ -10,12 +10,13 @@ import pytest
 
 from exporter.domain.history import fold
 from exporter.domain.source_history import SourceHistory
+from exporter.domain.units import DAY, HOUR
 from exporter.polling.full_read import read_full
 from exporter.polling.lookback import MAX_STEP_PAGES, read_incremental, read_unread
 from exporter.polling.missing_jobs import MAX_PAGES
 from exporter.providers import JobPage
 from exporter.store import codec
-from tests.support.builders import HOUR, NOON, POLICY, make_job
+from tests.support.builders import NOON, POLICY, make_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.source_history import PollData
 
-DAY = 24 * HOUR
 ORDERS = ("newest", "oldest")
 FILTERS = ("start", "overlap", "contained")
 MAX_REQUESTS = MAX_PAGES + MAX_STEP_PAGES + 3 + 30  # a listing, a step, a search by status, and the window

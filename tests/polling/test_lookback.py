@@ -11,17 +11,17 @@ import pytest
 from exporter.domain.history import fold, newly_ended
 from exporter.domain.model import IN_PROGRESS
 from exporter.domain.source_history import SourceHistory
+from exporter.domain.units import DAY, HOUR
 from exporter.polling.full_read import read_full
 from exporter.polling.lookback import read_for_backfill, read_incremental
 from exporter.providers import JobPage
-from tests.support.builders import HOUR, NOON, POLICY, make_job
+from tests.support.builders import NOON, POLICY, make_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.model import SyncJob
 
-DAY = 24 * HOUR
 ORDERS = ("newest", "oldest", "shuffled")
 FILTERS = ("start", "overlap")
 

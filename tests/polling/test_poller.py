@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
-from tests.support.builders import HOUR, NOON, make_job, make_source
+from tests.support.builders import NOON, make_job, make_source
 from tests.support.poller_rig import PollerRig
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.polling.backoff import BACKOFF_CAP
 from exporter.polling.poller import PollOutcome
-from exporter.polling.queue import BACKOFF_CAP, QUIET_SHARE, Intervals, PollQueue
+from exporter.polling.queue import QUIET_SHARE, Intervals, PollQueue
 from exporter.polling.ticket_queue import STEP_INTERVAL
 from tests.support.builders import make_source
 

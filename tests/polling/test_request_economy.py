@@ -11,6 +11,7 @@ import pytest
 from benchmarks.polling.fixed_interval import poll_at_fixed_interval
 from benchmarks.polling.fleet import make_fleet
 from benchmarks.polling.simulation import Simulation
+from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MONDAY = 1_795_478_400.0
-HOUR, DAY = 3600.0, 86400.0
 
 
 def worst_of(counts: Counter[int], seconds: int) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -17,7 +18,6 @@ from tests.support.manual_clock import ManualClock
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOUR, DAY = 3600.0, 86400.0
 LAG = "qbusiness_exporter_poll_lag_seconds"
 
 

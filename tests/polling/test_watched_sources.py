@@ -9,11 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.model import Description
+from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.polling.poller import DESCRIPTION_RETRY
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage
-from tests.support.builders import HOUR, NOON, POLICY, make_job, make_source
+from tests.support.builders import NOON, POLICY, make_job, make_source
 from tests.support.poller_rig import PollerRig
 
 if TYPE_CHECKING:

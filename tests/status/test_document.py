@@ -15,16 +15,16 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.domain.model import DOCUMENT_KINDS
+from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.status import Query, QueryError, format_duration
 from exporter.status.document import MAX_IDLE_CALLS
 from exporter.status.formatting import percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
-from tests.support.builders import HOUR, NOON, make_job, scrape
+from tests.support.builders import NOON, make_job, scrape
 from tests.support.status_fixtures import (
     DAILY,
-    DAY,
     HEALTH,
     TARGET,
     StatusFixture,

@@ -22,9 +22,10 @@ from exporter.domain.history import fold
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData
+from exporter.domain.units import HOUR
 from exporter.store import MEMORY, Store
 from exporter.store.sqlite import UNWATCHED_RETENTION
-from tests.support.builders import HOUR, NOON, POLICY, make_job, make_source
+from tests.support.builders import NOON, POLICY, make_job, make_source
 from tests.support.state_files import KEY, make_history, open_store
 
 if TYPE_CHECKING:

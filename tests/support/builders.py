@@ -9,6 +9,7 @@ from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.history import fold
 from exporter.domain.model import DataSource, DocumentCounts, SourceId, SyncJob
 from exporter.domain.source_history import PollData
+from exporter.domain.units import HOUR
 from exporter.runtime import System
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from exporter.domain.source_history import SourceHistory
     from exporter.exposition import Exposition
 
-HOUR = 3600.0
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)
 NOON = 1_790_000_000.0  # an arbitrary time, in seconds since the epoch, at a full second
 POLICY = CountingPolicy(window=24 * HOUR, duration_buckets=BUCKETS)

@@ -10,8 +10,9 @@ from exporter.domain.history import fold
 from exporter.domain.model import Description, IndexFacts, IndexId, Location, Names
 from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
 from exporter.domain.source_history import Histogram, PollData
+from exporter.domain.units import DAY, HOUR
 from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
-from tests.support.builders import HOUR, NOON, POLICY, FakeClock, make_job, make_source
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
 
 T = TypeVar("T")
-DAY = 24 * HOUR
 LOCATION = Location("111122223333", "us-east-1")
 DAILY = "cron(0 2 * * ? *)"
 DESCRIPTION = Description("", "SHAREPOINTV2", "ACTIVE", NOON - 100 * DAY, schedule="")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
+from exporter.domain.units import HOUR
 from exporter.web.server.server import WebServer
-from tests.support.builders import HOUR
 from tests.support.status_fixtures import ended_job, make_snapshot
 from tests.support.web_app import HttpResponse, make_app
 

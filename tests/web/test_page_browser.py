@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.support.builders import HOUR, NOON
+from exporter.domain.units import HOUR
+from tests.support.builders import NOON
 from tests.support.harness import Program, eventually
 from tests.support.status_fixtures import (
     DAILY,

@@ -18,12 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.status import Query
 from exporter.web.page import StatusPage
 from tests.app.test_reload import post, reload, rewrite
-from tests.support.builders import HOUR, NOON
+from tests.support.builders import NOON
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.status_fixtures import (
     HEALTH,

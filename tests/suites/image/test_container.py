@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.suites.image.containers import CONFIG, REVISION, STATE, run_once
-from tests.support.builders import HOUR
 from tests.support.certificates import Certificates
 from tests.support.harness import config_for, eventually, fleet_of
 from tests.support.manual_clock import ManualClock
