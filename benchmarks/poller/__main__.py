@@ -40,6 +40,7 @@ from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
+from exporter.target.reporting_gate import ReportingGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
         names=DisplayNames(store, clock),
         clock=clock,
         location=location,
-        publisher=CachePublisher(sources, indexes, provider.clock),
+        publisher=CachePublisher(sources, indexes, provider.clock, ReportingGate()),
     )
     policy = CountingPolicy(DAY, (MINUTE, HOUR))
     watched = WatchedSources(context, policy)

@@ -85,9 +85,10 @@ class SourceAdmission:
     def source_removed(self, source: DataSource) -> None:
         """Stop polling a source, and remove it from what is exposed."""
         self._workers.remove(source)
-        if not self._sources.unwatch(source.id):
-            return  # it was detached, and another target may expose it by now
-        self._publisher.remove_source(source.id)
+        with self._mutex:  # so that `detach` finds the source either watched or removed from what is exposed
+            if not self._sources.unwatch(source.id):
+                return  # it was detached, and another target may expose it by now
+            self._publisher.remove_source(source.id)
         self._ownership.release(source.id, self._target)
         logger.info("data source removed", **source_fields(source))
 

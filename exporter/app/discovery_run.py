@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from exporter.polling.watched_sources import WatchedSources
     from exporter.runtime import Event
     from exporter.target.context import TargetContext
+    from exporter.target.reporting_gate import ReportingGate
 
 
 class DiscoveryRun:
@@ -25,6 +26,7 @@ class DiscoveryRun:
         telemetry: Telemetry,
         account: Callable[[], str],
         stopping: Event,
+        gate: ReportingGate,
     ) -> None:
         """Create the run; `account` requests the account from STS and may raise ProviderError."""
         self._context = context
@@ -33,6 +35,7 @@ class DiscoveryRun:
         self._telemetry = telemetry
         self._account = account
         self._stopping = stopping
+        self._gate = gate
         self._last: RunResult | None = None
         self.last_success: float | None = None
         """When a run last succeeded in every part, on AWS's clock."""
@@ -42,12 +45,20 @@ class DiscoveryRun:
         self._context.location.request(self._account)
         result = self._reconciler.reconcile()
         self._context.location.continue_without()
-        if self._stopping.is_set():
-            return result
+        if not self._stopping.is_set():  # otherwise the run may have ended early
+            self._gate.report(self._record, result)
+        return result
+
+    def resume(self, before: DiscoveryRun) -> None:
+        """Continue with the result of the last run of the target that this one replaces."""
+        self._last, self.last_success = before._last, before.last_success
+        if self._last:
+            self._telemetry.set_discovery(self._context.target, self.has_succeeded, self.last_success)
+
+    def _record(self, result: RunResult) -> None:
         when = self._context.provider.clock.now() if result.complete else None
         self._last, self.last_success = result, when or self.last_success
         self._telemetry.set_discovery(self._context.target, self.has_succeeded, when)
-        return result
 
     @property
     def is_complete(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.aws import CredentialObserver, is_throttled, was_authorized
-from exporter.errors import Reason
+from exporter.errors import Reason, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.pass_log import PassLog
     from exporter.polling.workers import Heartbeat
+    from exporter.target.reporting_gate import ReportingGate
 
 logger = structlog.get_logger()
 
 
 class RequestRecorder:
-    """Delays each HTTP attempt until the rate limiter allows it, and records its result."""
+    """Delays each HTTP attempt until the rate limiter allows it, and records its result.
+
+    A target that was replaced sends no further attempt, because its successor uses the same rate limiter.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
@@ -34,6 +38,7 @@ class RequestRecorder:
         passes: PassLog,
         reachability: Reachability,
         heartbeat: Heartbeat,
+        gate: ReportingGate,
     ) -> None:
         self._target = target
         self._rate_limiter = rate_limiter
@@ -41,14 +46,24 @@ class RequestRecorder:
         self._passes = passes
         self._reachability = reachability
         self._heartbeat = heartbeat
+        self._gate = gate
 
     def acquire(self) -> None:
-        """Wait until the rate limiter allows one more attempt. To wait for it is activity of the target."""
-        self._rate_limiter.acquire(self._heartbeat.beat)
+        """Wait until the rate limiter allows one more attempt, which is activity of the target.
+
+        Raise StoppedError if the target was replaced.
+        """
+        if self._gate.is_open:
+            self._rate_limiter.acquire(self._heartbeat.beat)
+        if not self._gate.is_open:
+            raise StoppedError
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
         self._heartbeat.beat()
+        self._gate.report(self._record, operation, code, seconds)
+
+    def _record(self, operation: str, code: str, seconds: float) -> None:
         self._telemetry.count_request(self._target, operation, code, seconds)
         self._passes.count("requests")
         if is_throttled(code):
@@ -112,15 +127,18 @@ class CredentialRecorder(CredentialObserver):
 class PollRecorder:
     """Counts polls, failed polls and jobs that ended."""
 
-    def __init__(self, target: str, telemetry: Telemetry, passes: PassLog, reachability: Reachability) -> None:
+    def __init__(
+        self, target: str, telemetry: Telemetry, passes: PassLog, reachability: Reachability, gate: ReportingGate
+    ) -> None:
         self._target = target
         self._telemetry = telemetry
         self._passes = passes
         self._reachability = reachability
+        self._gate = gate
 
     def polled(self) -> None:
         """Count a poll."""
-        self._telemetry.count_poll(self._target)
+        self._gate.report(self._telemetry.count_poll, self._target)
         self._passes.count("polls")
 
     def ended(self, job: SyncJob) -> None:
@@ -133,6 +151,9 @@ class PollRecorder:
         A poll without credentials sends no request. So it reports the target as down itself, with the last error of a
         request if there is one.
         """
+        self._gate.report(self._record_failure, reason)
+
+    def _record_failure(self, reason: Reason) -> None:
         self._telemetry.count_poll_failure(self._target, reason)
         self._passes.count("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:

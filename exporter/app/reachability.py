@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 class Reachability:
     """The outcome of the target's last request; None before the first."""
 
-    def __init__(self, target: str, telemetry: Telemetry, before: Reachability | None) -> None:
-        """Continue with the reachability `before`, if this target replaces another."""
+    def __init__(self, target: str, telemetry: Telemetry) -> None:
         self._target = target
         self._telemetry = telemetry
-        self.is_up: bool | None = before.is_up if before else None
+        self.is_up: bool | None = None
         self.last_error = ""
+
+    def resume(self, before: Reachability) -> None:
+        """Continue with the outcome of the last request of the target that this one replaces."""
+        self.is_up, self.last_error = before.is_up, before.last_error
 
     def report_up(self) -> None:
         """Record that AWS responded to a request and authorized it."""
@@ -31,7 +34,5 @@ class Reachability:
         self._telemetry.set_target_up(self._target, up=bool(self.is_up))
 
     def _update(self, *, is_up: bool, error: str) -> None:
-        self.last_error = error
-        if is_up is not self.is_up:
-            self.is_up = is_up
-            self.publish()
+        self.is_up, self.last_error = is_up, error
+        self.publish()

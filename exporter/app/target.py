@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
     from exporter.target.location import TargetLocation
+    from exporter.target.reporting_gate import ReportingGate
 
 logger = structlog.get_logger()
 
@@ -43,6 +44,7 @@ class Target:
     services: SharedServices
     named: tuple[DataSource, ...]
     location: TargetLocation
+    gate: ReportingGate
     reachability: Reachability
     rate_limiter: RateLimiter
     aws_client: AwsClient
@@ -75,13 +77,16 @@ class Target:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate
         self.services.telemetry.add_target(self.name, workers.lag, workers.watched, discovered, rate)
         self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
+        if self.replaces:
+            self.reachability.resume(self.replaces.reachability)
+            self.discovery.resume(self.replaces.discovery)
         self.reachability.publish()
         self.replaces = None
 
     def apply_location(self) -> None:
         """Continue with the sources of a changed account, and publish it in the series of the target and of these."""
         self.reconciler.add_saved()
-        self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
+        self.gate.report(self.services.telemetry.set_target_info, self.name, SERVICE, self.location.labels)
         self.sources.republish_all()
 
     def start(self) -> None:
@@ -102,10 +107,15 @@ class Target:
         self.sources.save_poll_times()
 
     def stop_and_detach(self) -> dict[SourceId, Handover]:
-        """Stop, and return the sources for other targets to continue with; polls in progress have no effect."""
+        """Stop, and return the sources for other targets to continue with.
+
+        Polls, runs and requests in progress then have no effect on state, metrics or the rate limiter.
+        """
         self.stop()
         self.aws_client.close()
-        return self.admission.detach()
+        detached = self.admission.detach()
+        self.gate.close()
+        return detached
 
     def remove_from_page(self, kept: set[IndexId]) -> None:
         """Remove the target's own series and its indexes, except those that other targets expose."""

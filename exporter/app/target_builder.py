@@ -26,6 +26,7 @@ from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
+from exporter.target.reporting_gate import ReportingGate
 
 if TYPE_CHECKING:
     from exporter.app.dependencies import SharedServices
@@ -45,10 +46,10 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     host, random = overrides.host, overrides.random
     name, region = target_name(config), target_region(config)
     location = TargetLocation(name, SERVICE, region, services.store)
-    reachability = Reachability(name, services.telemetry, replaces.reachability if replaces else None)
+    gate, reachability = ReportingGate(), Reachability(name, services.telemetry)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
-    requests = RequestRecorder(name, limiter, services.telemetry, passes, reachability, heartbeat)
+    requests = RequestRecorder(name, limiter, services.telemetry, passes, reachability, heartbeat, gate)
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(
         name,
@@ -67,10 +68,10 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         names=DisplayNames(services.store, host),
         clock=host,
         location=location,
-        publisher=CachePublisher(services.sources, services.indexes, aws_client.clock),
+        publisher=CachePublisher(services.sources, services.indexes, aws_client.clock, gate),
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
-    polls = PollRecorder(name, services.telemetry, passes, reachability)
+    polls = PollRecorder(name, services.telemetry, passes, reachability, gate)
     sources = WatchedSources(context, settings.policy, filters.label_tags if filters else None)
     poller = Poller(context, sources, polls, settings.policy)
     intervals = Intervals(polling.interval, polling.idle_interval)
@@ -81,7 +82,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         max_request_seconds=_max_request_seconds(aws_client.max_request_seconds, polling),
         host=host,
         heartbeat=heartbeat,
-        on_pass_end=lambda: _log_pass(passes, workers, sources, limiter),
+        on_pass_end=lambda: gate.report(_log_pass, passes, workers, sources, limiter),
     )
     stopping = host.event()
     admission = SourceAdmission(name, sources, workers, services.ownership, context.publisher, stopping)
@@ -89,13 +90,14 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     named = _named_sources(config, name)
     tags = TagCache(provider, host, interval, polling.requests_per_second)
     reconciler = Reconciler(context, admission, Scope(filters, named), tags)
-    discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping)
+    discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping, gate)
     target = Target(
         name=name,
         settings=settings,
         services=services,
         named=named,
         location=location,
+        gate=gate,
         reachability=reachability,
         rate_limiter=limiter,
         aws_client=aws_client,

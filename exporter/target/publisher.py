@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
     from exporter.runtime import ServiceClock
+    from exporter.target.reporting_gate import ReportingGate
 
 
 class SnapshotPublisher(Protocol):
@@ -28,30 +29,35 @@ class SnapshotPublisher(Protocol):
 
 
 class CachePublisher:
-    """Publishes the snapshots of one target to the exposition caches, each with the clock of its service."""
+    """Publishes the snapshots of one target to the exposition caches, each with the clock of its service.
+
+    It has no effect once the gate of the target is closed.
+    """
 
     def __init__(
         self,
         sources: ExpositionCache[SourceSnapshot],
         indexes: ExpositionCache[IndexSnapshot],
         clock: ServiceClock,
+        gate: ReportingGate,
     ) -> None:
         self._sources = sources
         self._indexes = indexes
         self._clock = clock
+        self._gate = gate
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
         """Replace what is exposed of a data source."""
-        self._sources.put(str(snapshot.source.id), snapshot, self._clock)
+        self._gate.report(self._sources.put, str(snapshot.source.id), snapshot, self._clock)
 
     def remove_source(self, source: SourceId) -> None:
         """Remove a data source from everything that is exposed."""
-        self._sources.remove(str(source))
+        self._gate.report(self._sources.remove, str(source))
 
     def publish_index(self, snapshot: IndexSnapshot) -> None:
         """Replace what is exposed of an index."""
-        self._indexes.put(str(snapshot.id), snapshot, self._clock)
+        self._gate.report(self._indexes.put, str(snapshot.id), snapshot, self._clock)
 
     def remove_index(self, index: IndexId) -> None:
         """Remove an index from everything that is exposed."""
-        self._indexes.remove(str(index))
+        self._gate.report(self._indexes.remove, str(index))

@@ -67,6 +67,13 @@ class Scrape:
 
     samples: dict[tuple[str, frozenset[tuple[str, str]]], float]
 
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Return the samples of an exposition in the text format."""
+        families = text_string_to_metric_families(body)
+        samples = (sample for family in families for sample in family.samples)
+        return cls({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})
+
     def value(self, name: str, **labels: str) -> float | None:
         """Return the sum of the samples with a name and, among others, these labels; None if there are none."""
         wanted = set(labels.items())
@@ -164,9 +171,7 @@ class Program:
         """Scrape the metrics in the text format."""
         status, body = self.get("/metrics")
         assert status == 200, body
-        families = text_string_to_metric_families(body)
-        samples = (sample for family in families for sample in family.samples)
-        return Scrape({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})
+        return Scrape.parse(body)
 
     def log_lines(self, *texts: str) -> list[str]:
         """Return the lines of the log that contain all of these texts."""

@@ -1,0 +1,64 @@
+"""Replaced targets report nothing after a reload, and their successors continue with all that they knew."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.simulator.fleet import SimulatedDataSource, make_id
+from exporter.simulator.job import PlannedJob
+from tests.support.harness import config_for, eventually, fleet_of
+from tests.support.held_service import HeldService
+from tests.support.running_exporter import RunningExporter, poll_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOTHING = {"exclude": [{"type": "*"}]}
+TARGET_UP = "qbusiness_exporter_target_up"
+
+
+def source(name: str) -> SimulatedDataSource:
+    """Return a data source with one ended job."""
+    return SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)])
+
+
+@pytest.fixture
+def service() -> Iterator[HeldService]:
+    """Yield a service with three data sources."""
+    with HeldService(fleet_of(source("hr"), source("it"), source("law"))) as service:
+        yield service
+
+
+def quiet(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration that sends no request of its own after the first ones."""
+    return {**config, "polling": {**config["polling"], "interval": "1h", "idle_interval": "1h", "concurrency": 2}}
+
+
+def test_requests_that_end_after_the_reload_leave_target_up_at_1(service: HeldService) -> None:
+    """The denied requests of the replaced target do not matter to its successor, which sends none of its own."""
+    config = config_for(service, ":memory:")
+    with RunningExporter(config) as program:
+        program.until_ready()
+        replaced = poll_threads()
+        with service.holding("ListDataSourceSyncJobs", 3):
+            program.reload(quiet(config))
+        eventually(lambda: not any(thread.is_alive() for thread in replaced))
+        assert program.scrape().value(TARGET_UP) == 1
+        assert program.scrape().value("qbusiness_poll_success") == 3
+
+
+def test_requests_of_a_removed_target_bring_no_series_back(service: HeldService) -> None:
+    """The series with the name of the removed target do not appear after the reload."""
+    config = config_for(service, ":memory:")
+    other = {"name": "other", "region": "us-east-1", "endpoint_url": service.url, "discovery": NOTHING}
+    with RunningExporter(config) as program:
+        program.until_ready()
+        replaced = poll_threads()
+        with service.holding("ListDataSourceSyncJobs", 3):
+            program.reload({**config, "targets": [other]})
+        eventually(lambda: not any(thread.is_alive() for thread in replaced))
+        targets = {dict(labels).get("target") for _, labels in program.scrape().samples}
+        assert targets == {None, "other"}
