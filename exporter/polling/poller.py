@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Protocol
 from exporter.domain.clock_check import ClockReading, is_behind_jobs
 from exporter.domain.due import expectation
 from exporter.domain.history import fold, move_start, newly_ended
-from exporter.domain.model import Names
 from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
 from exporter.polling.full_read import read_full
@@ -103,12 +102,11 @@ class Poller:
             self._fail(state, ProviderError(Reason.INTERNAL, "unexpected exception, see its traceback in the log"))
         else:
             self._observer.polled()
+        self._sources.resolve_names(source.id)
         return self._outcome(state)
 
     def _poll(self, state: SourceState, *, catch_up: bool) -> None:
         self._describe(state)
-        if state.names is None:
-            state.names = self._resolve_names(state)
         self._apply(state, self._read(state, catch_up=catch_up))
         if catch_up and state.history and state.history.unread:
             self._apply(state, read_unread(self._list_jobs(state), state.history.unread))
@@ -167,7 +165,7 @@ class Poller:
         return PollOutcome(state.failing is None, state.is_syncing or expected.is_due, expected.fires_in, is_behind)
 
     def _describe(self, state: SourceState) -> None:
-        """Request GetDataSource if it is due; an error only fails the poll if the source has no name without it."""
+        """Request GetDataSource if it is due; an error does not fail the poll."""
         now = self._clock.monotonic()
         at_request = state.description
         if not at_request.is_due(now):
@@ -179,19 +177,6 @@ class Poller:
             error = raised
         with state.mutex:
             state.description = state.description.with_response(at_request, described, error, now + DESCRIPTION_RETRY)
-
-    def _resolve_names(self, state: SourceState) -> Names:
-        """Return the display names: configured, or resolved before, or from AWS; the id if AWS refuses to return them.
-
-        Raise ProviderError if a name cannot be resolved at the moment.
-        """
-        source, names = state.source, self._context.names
-        application_id = source.id.application_id
-        return Names(
-            application=source.application
-            or names.application(application_id, lambda: self._provider.application_name(application_id)),
-            data_source=source.name or names.data_source(source.id, state.description.name),
-        )
 
     def _list_jobs(self, state: SourceState) -> ListSyncJobs:
         return partial(self._provider.sync_jobs, state.source.id)

@@ -28,7 +28,8 @@ class SourceState:
 
     `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
     the last successful poll on AWS's clock, and `failing` is why the last poll failed. `warned` has the warnings that
-    were logged, and `saved` is what the state file has of the source besides its history.
+    were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
+    `names` are those that the source had before, and `name_error` is why AWS did not return others.
 
     One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
     while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
@@ -39,6 +40,8 @@ class SourceState:
     history: SourceHistory | None
     reread_period: int | None
     names: Names | None = None
+    are_names_resolved: bool = False
+    name_error: Reason | None = None
     was_polled: bool = False
     failing: Reason | None = None
     polled_at: float | None = None

@@ -12,6 +12,7 @@ from exporter.domain.model import Names
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
 from exporter.domain.source_history import SourceHistory
 from exporter.polling.description import DescriptionState
+from exporter.polling.source_names import SourceNames
 from exporter.polling.source_state import SourceState, reread_period
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class WatchedSources:
         self._context = context
         self._policy = policy
         self._label_tags = label_tags
+        self.names = SourceNames(context)
         self._states: dict[str, SourceState] = {}
 
     def watch(self, source: DataSource, since: ClockReading | None = None, saved: SavedSource | None = None) -> None:
@@ -54,6 +56,7 @@ class WatchedSources:
             reread_period=reread_period(source.id, saved_history.as_of) if saved_history else None,
             # A poll succeeded at that time, although it may not be the last one. It makes stale values visible at once.
             polled_at=saved_history.as_of if saved_history else None,
+            names=_saved_names(saved) if saved else None,
             description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
         )
         self._start(state)
@@ -63,19 +66,14 @@ class WatchedSources:
         self._start(replace(detached, source=source, mutex=threading.Lock()))
 
     def _start(self, state: SourceState) -> None:
-        state.names = self._known_names(state.source)
+        known = self.names.known(state.source)
+        state.names, state.are_names_resolved = known or state.names, known is not None
         before = state.history
         state.history = rebucket(before, self._policy) if before else None
         if state.history is not before:
             state.logger.warning("duration buckets changed, histograms start over")
         self._states[str(state.source.id)] = state
         self.publish_safely(state)
-
-    def _known_names(self, source: DataSource) -> Names | None:
-        """Return the configured or saved display names; None if one of them has never been resolved."""
-        application, name = self._context.names.resolved(source.id)
-        application, name = source.application or application, source.name or name
-        return Names(application, name) if application and name else None
 
     def detach(self) -> list[SourceState]:
         """Stop watching all sources, and return their states for the targets that continue with them."""
@@ -126,8 +124,9 @@ class WatchedSources:
         return sum(state.is_syncing for state in list(self._states.values()))
 
     def undescribed(self) -> int:
-        """Return the number of sources for which the last GetDataSource failed."""
-        return sum(state.description.last_error is not None for state in list(self._states.values()))
+        """Return the number of sources for which the last request for the description or a name failed."""
+        states = list(self._states.values())
+        return sum(state.description.last_error is not None or state.name_error is not None for state in states)
 
     def describe(self, source: SourceId, index: str, listed: Description | None) -> None:
         """Store what a listing reports of a source, and publish changes. None means that the listing has failed.
@@ -141,6 +140,17 @@ class WatchedSources:
             before = state.description
             state.description = before.with_listing(index, listed)
             if state.description != before:
+                self.publish_safely(state)
+
+    def resolve_names(self, source: SourceId) -> None:
+        """Resolve the display names of a source that are not known yet, and publish it; an error is only logged."""
+        state = self.get(source)
+        if state is None or state.are_names_resolved:
+            return
+        names = self.names.resolve(state)
+        if names is not None:
+            with state.mutex:
+                state.names, state.are_names_resolved = names, True
                 self.publish_safely(state)
 
     def republish_all(self) -> None:
@@ -201,3 +211,8 @@ class WatchedSources:
             description=description,
             location=self._context.location.current,
         )
+
+
+def _saved_names(saved: SavedSource) -> Names | None:
+    application, name = saved.source.application, saved.source.name
+    return Names(application, name) if application and name else None

@@ -62,3 +62,28 @@ def test_requests_of_a_removed_target_bring_no_series_back(service: HeldService)
         eventually(lambda: not any(thread.is_alive() for thread in replaced))
         targets = {dict(labels).get("target") for _, labels in program.scrape().samples}
         assert targets == {None, "other"}
+
+
+def named(config: dict[str, Any], **names: str) -> dict[str, Any]:
+    """Return a configuration whose first data source has display names."""
+    (target,) = config["targets"]
+    first, *others = target["data_sources"]
+    return {**config, "targets": [{**target, "data_sources": [{**first, **names}, *others]}]}
+
+
+def test_a_source_keeps_a_name_that_the_configuration_loses(service: HeldService) -> None:
+    """While AWS does not return the names, the source is polled and counted. Then it gets those of AWS."""
+    config = config_for(service, ":memory:")
+    (_, _, hr), *_ = service.fleet.data_sources()
+    fault = service.faults.add("not_object", operation="GetApplication")
+    with RunningExporter(named(config, application="Intranet", name="People")) as program:
+        eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source="People") == 1)
+        program.reload(config)
+        hr.jobs.append(PlannedJob(make_id("new"), time.time(), 0.1, 0.1))
+        completed = "qbusiness_sync_jobs_completed_total"
+        labels = {"application": "Intranet", "data_source": "People", "status": "SUCCEEDED"}
+        eventually(lambda: program.scrape().value(completed, **labels) == 1)
+        assert program.scrape().value("qbusiness_poll_success", data_source="People") == 1
+        service.faults.remove(fault)
+        eventually(lambda: program.scrape().value(completed, application="intranet", data_source="hr") == 1)
+        assert program.scrape().value(completed, data_source="People") is None

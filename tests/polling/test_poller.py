@@ -92,6 +92,7 @@ def test_an_unexpected_exception_is_a_failed_poll(rig: PollerRig) -> None:
 
 def test_an_exception_of_the_publisher_is_a_failed_poll(rig: PollerRig) -> None:
     """The worker continues, and the next poll publishes the source."""
+    rig.poll()
     rig.publisher.error = UnicodeEncodeError("utf-8", "x", 0, 1, "broken")
     with capture_logs() as logs:
         outcome = rig.poller.poll(rig.source)

@@ -65,10 +65,13 @@ def test_the_id_replaces_a_name_that_aws_refuses(rig: PollerRig) -> None:
 
 
 def test_a_source_is_not_published_before_its_names_are_resolved(rig: PollerRig) -> None:
-    """A name that AWS could not return is requested again, and no series starts under another name."""
+    """A name that AWS could not return costs no poll and is requested again. No series starts under another name."""
     rig.provider.name_error = ProviderError(Reason.TIMEOUT, "slow")
-    assert rig.poll() is None
-    assert rig.observer.failures == [Reason.TIMEOUT]
+    with capture_logs() as logs:
+        assert [rig.poll(), rig.poll()] == [None, None]
+    assert not rig.observer.failures
+    assert rig.store.history(str(rig.source.id)) is not None
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["display name not available"]
     rig.provider.name_error = None
     published = rig.poll()
     assert published

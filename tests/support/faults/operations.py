@@ -75,8 +75,8 @@ OPERATIONS = (
     Operation(
         "GetApplication",
         "names",
-        "`/-/ready` returns 503, and the data source has no series until its name is resolved; after a refusal, the id "
-        "is the name",
+        "the data source is polled, but has no series until its name is resolved, and `discovery_success` is 0; after "
+        "a refusal, the id is the name",
         "all other data sources",
         _NEXT_POLL,
         mode="configured",

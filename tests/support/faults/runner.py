@@ -135,7 +135,8 @@ class CellRun:
             named_by_id = [page.total("qbusiness_poll_success", source.id, source.id) for source in self.affected]
             assert named_by_id == [1] * len(self.affected)
         else:
-            assert self.failures() > 0
+            assert self.failures() == 0
+            assert self.total("qbusiness_exporter_discovery_success") == 0
             assert [page.of_source(source) for source in self.affected] == [{}] * len(self.affected)
         self._check_unaffected()
 

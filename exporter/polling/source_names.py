@@ -1,0 +1,74 @@
+"""The display names of watched data sources: known ones are used at once, and others are requested after a poll."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.domain.model import Names
+from exporter.errors import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.domain.model import DataSource
+    from exporter.polling.source_state import SourceState
+    from exporter.target.context import TargetContext
+
+
+class SourceNames:
+    """Resolves display names: configured, or resolved before, or from AWS.
+
+    A name that is not available never costs a poll. A data source keeps the name that it had until another one is
+    resolved. Example: a reload removes `name:` from the configuration while GetDataSource fails.
+    """
+
+    def __init__(self, context: TargetContext) -> None:
+        self._names = context.names
+        self._provider = context.provider
+
+    def known(self, source: DataSource) -> Names | None:
+        """Return the configured or resolved names; None if one of them has never been resolved."""
+        application, name = self._names.resolved(source.id)
+        application, name = source.application or application, source.name or name
+        return Names(application, name) if application and name else None
+
+    def resolve(self, state: SourceState) -> Names | None:
+        """Return the names, also from AWS; None if one of them is not available at the moment."""
+        source, application_id = state.source, state.source.id.application_id
+        kept = state.names
+        try:
+            names = Names(
+                application=source.application
+                or self._names.application(
+                    application_id,
+                    lambda: _request(
+                        lambda: self._provider.application_name(application_id), kept.application if kept else None
+                    ),
+                ),
+                data_source=source.name
+                or self._names.data_source(
+                    source.id, lambda: _request(state.description.name, kept.data_source if kept else None)
+                ),
+            )
+        except ProviderError as error:
+            self._log(state, error)
+            return None
+        state.name_error = None
+        return names
+
+    @staticmethod
+    def _log(state: SourceState, error: ProviderError) -> None:
+        """Log why a name is not available, unless it was logged or the poll has failed too."""
+        before, state.name_error = state.name_error, error.reason
+        if state.failing is None and before is not error.reason:
+            state.logger.warning("display name not available", reason=str(error.reason), error=str(error))
+
+
+def _request(request: Callable[[], str], kept: str | None) -> str:
+    """Return the requested name; if AWS refuses to return it, the name that the data source had."""
+    try:
+        return request()
+    except ProviderError as error:
+        if kept is None or not error.is_refusal:
+            raise
+        return kept
