@@ -36,7 +36,8 @@ class DiscoveryRun:
         self._account = account
         self._stopping = stopping
         self._gate = gate
-        self._last: RunResult | None = None
+        self.last: RunResult | None = None
+        """The result of the last run; None before the first."""
         self.last_success: float | None = None
         """When a run last succeeded in every part, on AWS's clock."""
 
@@ -49,21 +50,23 @@ class DiscoveryRun:
             self._gate.report(self._record, result)
         return result
 
-    def resume(self, before: DiscoveryRun) -> None:
-        """Continue with the result of the last run of the target that this one replaces."""
-        self._last, self.last_success = before._last, before.last_success
-        if self._last:
+    def resume(self, before: DiscoveryRun | None) -> None:
+        """Continue with the result of the last run of the target that this one continues, if there is one."""
+        if before and before.last:
+            self.last, self.last_success = before.last, before.last_success
             self._telemetry.set_discovery(self._context.target, self.has_succeeded, self.last_success)
+        else:
+            self._telemetry.remove_discovery(self._context.target)
 
     def _record(self, result: RunResult) -> None:
         when = self._context.provider.clock.now() if result.complete else None
-        self._last, self.last_success = result, when or self.last_success
+        self.last, self.last_success = result, when or self.last_success
         self._telemetry.set_discovery(self._context.target, self.has_succeeded, when)
 
     @property
     def is_complete(self) -> bool:
         """Whether the last run could list every part of the target."""
-        return bool(self._last and self._last.complete)
+        return bool(self.last and self.last.complete)
 
     def has_succeeded(self) -> bool:
         """Return whether the last run was complete and every source could be described."""
@@ -71,4 +74,4 @@ class DiscoveryRun:
 
     def outcome(self) -> bool | None:
         """Return whether the last run succeeded in every part; None before the first."""
-        return self.has_succeeded() if self._last else None
+        return self.has_succeeded() if self.last else None

@@ -11,6 +11,7 @@ import structlog
 from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.dependencies import Overrides, SharedServices
+from exporter.app.handover import Predecessors
 from exporter.app.ownership import SourceOwnership
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import Settings
@@ -113,7 +114,7 @@ class Exporter:
         for target in self._targets:
             target.claim()
         for target in self._targets:
-            target.restore({})
+            target.restore(Predecessors())
 
     def _start_targets(self) -> None:
         for target in self._targets:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.app.handover import Predecessors
 from exporter.app.target_builder import build_target
 from exporter.aws import target_name
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from exporter.app.dependencies import SharedServices
     from exporter.app.handover import Handover
@@ -23,19 +24,37 @@ logger = structlog.get_logger()
 
 
 def build_changed(
-    settings: Iterable[TargetSettings], current: Sequence[Target], services: SharedServices
+    settings: Sequence[TargetSettings], current: Sequence[Target], services: SharedServices
 ) -> list[Target]:
     """Return the targets of a configuration: unchanged ones as they are, the others built but not yet started.
 
-    Raise ExporterError if one cannot be built; the current targets then continue.
+    A target that accesses AWS as a changed or removed one does is built again too, because it may have to adopt data
+    sources of that target. Raise ExporterError if a target cannot be built; the current targets then continue.
     """
-    by_name = {target.name: target for target in current}
+    changed = {target.settings.access for target in current if target.settings not in settings}
+    kept = {target.name: target for target in current if target.settings.access not in changed}
+    replaced = [target for target in current if target.name not in kept]
     targets = []
     for each in settings:
-        before = by_name.get(target_name(each.target))
-        is_unchanged = before is not None and before.settings == each
-        targets.append(before if before and is_unchanged else build_target(each, services, before))
+        before = kept.get(target_name(each.target))
+        if before is None or before.settings != each:
+            before = build_target(each, services, _take_predecessor(each, replaced))
+        targets.append(before)
     return targets
+
+
+def _take_predecessor(settings: TargetSettings, replaced: list[Target]) -> Target | None:
+    """Return the target whose rate limiter and clock the new one uses, and remove it from the list.
+
+    That is the target with the same access to AWS, or else with the same name.
+    """
+    name = target_name(settings.target)
+    ranked = {target: (target.settings.access == settings.access, target.name == name) for target in replaced}
+    best = max(replaced, key=ranked.__getitem__, default=None)
+    if best is None or not any(ranked[best]):
+        return None
+    replaced.remove(best)
+    return best
 
 
 def replace_targets(current: Sequence[Target], targets: list[Target], services: SharedServices) -> None:
@@ -46,42 +65,47 @@ def replace_targets(current: Sequence[Target], targets: list[Target], services: 
     """
     replaced = [target for target in current if target not in targets]
     new = [target for target in targets if target not in current]
-    names = {target.name for target in targets}
-    handovers = _detach(replaced, names, services)
+    before = Predecessors(current, replaced, _detach(replaced, services))
     for target in new:
         target.claim()
     for target in new:
-        target.restore(handovers)
-    for handover in handovers.values():
+        target.restore(before)
+    for handover in before.handovers.values():
         _remove(handover, services)
-    published = {index for target in targets for index in target.reconciler.published()}
-    for target in replaced:
-        if target.name not in names:
-            target.remove_from_page(published)
+    _remove_from_page(replaced, targets, services)
     for target in new:
         target.start()
     _log(replaced, new, targets)
 
 
-def _detach(replaced: Iterable[Target], names: set[str], services: SharedServices) -> dict[SourceId, Handover]:
+def _detach(replaced: Sequence[Target], services: SharedServices) -> dict[SourceId, Handover]:
     handovers: dict[SourceId, Handover] = {}
     for target in replaced:
         detached = target.stop_and_detach()
         handovers |= detached
-        if target.name not in names:
-            for source in detached:
-                services.ownership.release(source, target.name)
+        for source in detached:
+            services.ownership.release(source, target.name)
     return handovers
 
 
 def _remove(handover: Handover, services: SharedServices) -> None:
     """Remove a source that no target continues with."""
     source = handover.state.source
-    services.ownership.release(source.id, handover.target)
     if services.ownership.owner(source.id) is None:
         services.sources.remove(str(source.id))
         logger.info("data source removed", **source_fields(source))
         services.store.save_source(str(source.id), None)
+
+
+def _remove_from_page(replaced: Sequence[Target], targets: Sequence[Target], services: SharedServices) -> None:
+    """Remove the indexes that no target exposes any more, and the series of targets that no target continues."""
+    published = {index for target in targets for index in target.reconciler.published()}
+    names = {target.name for target in targets}
+    for target in replaced:
+        for index in target.reconciler.published().keys() - published:
+            services.indexes.remove(str(index))
+        if target.name not in names:
+            services.telemetry.remove_target(target.name)
 
 
 def _log(replaced: Sequence[Target], new: Sequence[Target], targets: Sequence[Target]) -> None:

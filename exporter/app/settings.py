@@ -24,6 +24,12 @@ class TargetSettings:
     polling: PollingConfig
     policy: CountingPolicy
 
+    @property
+    def access(self) -> tuple[str | None, ...]:
+        """The settings that determine the account and the region of the target."""
+        target = self.target
+        return target.region, target.role_arn, target.external_id, target.profile, target.endpoint_url
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

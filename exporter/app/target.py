@@ -12,17 +12,19 @@ from exporter.status import TargetHealth
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exporter.app.admission import SourceAdmission
     from exporter.app.dependencies import SharedServices
     from exporter.app.discovery_run import DiscoveryRun
-    from exporter.app.handover import Handover
+    from exporter.app.handover import Handover, Predecessors
     from exporter.app.reachability import Reachability
     from exporter.app.settings import TargetSettings
     from exporter.aws import AwsClient
     from exporter.aws.rate_limiter import RateLimiter
     from exporter.discovery.loop import DiscoveryLoop
     from exporter.discovery.reconciler import Reconciler
-    from exporter.domain.model import DataSource, IndexId, SourceId
+    from exporter.domain.model import DataSource, SourceId
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
     from exporter.target.location import TargetLocation
@@ -35,8 +37,7 @@ logger = structlog.get_logger()
 class Target:
     """One target with all its parts, as `build_target` connects them.
 
-    `named` are the data sources that the configuration names. `replaces` is the target of the same name that this one
-    takes over from, until `restore` has done so.
+    `named` are the data sources that the configuration names.
     """
 
     name: str
@@ -54,7 +55,6 @@ class Target:
     reconciler: Reconciler
     discovery: DiscoveryRun
     discovery_loop: DiscoveryLoop
-    replaces: Target | None = None
 
     # Life cycle, in order.
 
@@ -63,25 +63,31 @@ class Target:
         for source in self.named:
             self.services.ownership.claim(source.id, self.name)
 
-    def restore(self, handovers: dict[SourceId, Handover]) -> None:
+    def restore(self, before: Predecessors) -> None:
         """Publish all sources from the states of replaced targets, or else from the saved state."""
-        self.admission.handovers = handovers
+        self.admission.handovers = before.handovers
         self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
-        self.location.restore(self.aws_client.role_account())
+        self.location.restore(self.aws_client.role_account(), before.location_of(self))
+        self._restore_sources(before)
+        self._start_reporting(before.continued_by(self))
+
+    def _restore_sources(self, before: Predecessors) -> None:
+        continued = before.continued_by(self)
         saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name, self.location.known)}
         for source in self.named:
-            if self.replaces and source.id not in handovers:
+            if before.current and source.id not in before.handovers:
                 logger.info("data source added", **source_fields(source))
             self.admission.admit(source, None, saved.get(source.id))
-        self.reconciler.resume(self.replaces.reconciler if self.replaces else None)
+        self.reconciler.resume([target.reconciler for target in continued], before.saved_sources(continued))
+
+    def _start_reporting(self, continued: Sequence[Target]) -> None:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate
         self.services.telemetry.add_target(self.name, workers.lag, workers.watched, discovered, rate)
         self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
-        if self.replaces:
-            self.reachability.resume(self.replaces.reachability)
-            self.discovery.resume(self.replaces.discovery)
+        if continued:
+            self.reachability.resume(continued[0].reachability)
+        self.discovery.resume(continued[0].discovery if continued else None)
         self.reachability.publish()
-        self.replaces = None
 
     def apply_location(self) -> None:
         """Continue with the sources of a changed account, and publish it in the series of the target and of these."""
@@ -116,12 +122,6 @@ class Target:
         detached = self.admission.detach()
         self.gate.close()
         return detached
-
-    def remove_from_page(self, kept: set[IndexId]) -> None:
-        """Remove the target's own series and its indexes, except those that other targets expose."""
-        for index in self.reconciler.published() - kept:
-            self.services.indexes.remove(str(index))
-        self.services.telemetry.remove_target(self.name)
 
     # Health.
 

@@ -39,8 +39,7 @@ RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one r
 def build_target(settings: TargetSettings, services: SharedServices, replaces: Target | None = None) -> Target:
     """Build a target; raise ExporterError if its configuration cannot be used.
 
-    `replaces` is the target of the same name that this one replaces. Its clock of AWS, its rate limiter and its
-    reachability are kept.
+    `replaces` is a target that this one replaces. Its clock of AWS and its rate limiter are kept.
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
@@ -107,7 +106,6 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         reconciler=reconciler,
         discovery=discovery,
         discovery_loop=DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping),
-        replaces=replaces,
     )
     location.changed = target.apply_location
     return target

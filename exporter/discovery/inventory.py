@@ -9,7 +9,7 @@ import structlog
 from exporter.domain.snapshots import IndexSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
@@ -36,11 +36,11 @@ class Inventory:
         # The saved sources that no listing has contained yet, each with the location for which it was added.
         self._unlisted: dict[SourceId, Location | None] = {}
         self.sources: dict[SourceId, DataSource] = {}
-        self.published: set[IndexId] = set()
+        self.published: dict[IndexId, IndexSnapshot] = {}
 
     def indexes(self) -> set[IndexId]:
         """Return the indexes that are published or contain a source."""
-        return {source.index for source in self.sources} | self.published
+        return {source.index for source in self.sources} | self.published.keys()
 
     def add(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> None:
         """Add a source, unless another target polls it."""
@@ -78,17 +78,25 @@ class Inventory:
 
     def publish_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
         """Publish an index."""
-        self.published.add(index)
         if self._observer.stopping:
             return
-        location = self._context.location.labels
-        self._context.publisher.publish_index(IndexSnapshot(index, application, name, facts, location))
+        self.published[index] = IndexSnapshot(index, application, name, facts, self._context.location.labels)
+        self._context.publisher.publish_index(self.published[index])
+
+    def adopt_indexes(
+        self, published: Mapping[IndexId, IndexSnapshot], selects: Callable[[IndexSnapshot], bool]
+    ) -> None:
+        """Continue with the published indexes that contain a source of this target, or that the filters may match."""
+        wanted = self._named_indexes | {source.index for source in self.sources}
+        self.published |= {
+            index: snapshot for index, snapshot in published.items() if index in wanted or selects(snapshot)
+        }
 
     def remove_indexes(self, removed: set[IndexId]) -> None:
         """Remove indexes with their sources."""
         for source in [source for source in self.sources if source.index in removed]:
             self.remove(source)
-        for index in sorted((self.published - self._named_indexes) & removed, key=str):
-            self.published.discard(index)
+        for index in sorted((self.published.keys() - self._named_indexes) & removed, key=str):
+            del self.published[index]
             if not self._observer.stopping:
                 self._context.publisher.remove_index(index)

@@ -20,12 +20,13 @@ from exporter.domain.model import DataSource, IndexId, SourceId
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
     from exporter.domain.model import Description
+    from exporter.domain.snapshots import IndexSnapshot, SavedSource
     from exporter.providers import Listing
     from exporter.target.context import TargetContext
 
@@ -58,7 +59,7 @@ class Reconciler:
         self.tags = tags
         self._failures = DiscoveryFailures(context.target)
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
-        self._selector = SourceSelector(scope.filters, self._named, tags, self._failures)
+        self.selector = SourceSelector(scope.filters, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.index for source in self._named))
         self._watch_start = WatchStart(context)
         self._has_reached_aws = False
@@ -66,18 +67,22 @@ class Reconciler:
         self._discovered = 0  # and of the last complete run
         self._is_empty = False
 
-    def resume(self, before: Reconciler | None = None) -> None:
-        """Continue with the sources that were saved and that the filters still match, without a request to AWS.
+    def resume(self, before: Sequence[Reconciler] = (), found: Iterable[SavedSource] = ()) -> None:
+        """Continue with known sources and indexes that the filters still match, without a request to AWS.
 
-        After a reload, `before` is the reconciler that this one replaces. After a start there is none.
+        After a reload, `before` are the reconcilers that this one continues, and `found` their sources. After a start
+        there are none, and the sources are those that were saved.
         """
-        if before:
-            self._inventory.published |= before.published()
-            self.tags.adopt(before.tags)
-            self._discovered, self._is_empty = before.discovered(), before.is_empty
+        for reconciler in before:
+            self.selector.resume(reconciler.selector)
+            self.tags.adopt(reconciler.tags)
+        self._add(found)
         self.add_saved()
-        count = len(self._inventory.sources)
-        if count and not before:
+        for reconciler in before:
+            self._inventory.adopt_indexes(reconciler.published(), self.selector.may_select_index)
+        if before:
+            self._discovered, self._is_empty = before[0].discovered(), before[0].is_empty
+        elif count := len(self._inventory.sources):
             logger.info("continuing with saved data sources", target=self._context.target, count=count)
 
     def add_saved(self) -> None:
@@ -87,16 +92,18 @@ class Reconciler:
         to be another one, they are not sources of this target.
         """
         self._inventory.remove_unlisted_elsewhere()
-        target, location = self._context.target, self._context.location.known
-        for saved in self._context.store.saved_sources(target, location):
-            source = replace(saved.source, target=target, labels=())
-            if source.id not in self._inventory.sources and self._selector.selects(saved):
+        self._add(self._context.store.saved_sources(self._context.target, self._context.location.known))
+
+    def _add(self, found: Iterable[SavedSource]) -> None:
+        for saved in found:
+            source = replace(saved.source, target=self._context.target, labels=())
+            if source.id not in self._inventory.sources and self.selector.selects(saved):
                 since = saved.watched_since
                 self._inventory.add(source, since and since.after_restart(), saved)
 
-    def published(self) -> set[IndexId]:
+    def published(self) -> dict[IndexId, IndexSnapshot]:
         """Return the published indexes."""
-        return set(self._inventory.published)
+        return dict(self._inventory.published)
 
     def discovered(self) -> int:
         """Return the number of data sources that the last complete run listed, before filters on data sources."""
@@ -148,6 +155,7 @@ class Reconciler:
                     self._reconcile_index(found)
 
     def _reconcile_index(self, contents: IndexContents) -> None:
+        self.selector.record_names(contents)
         if contents.facts:
             self._context.location.observe(contents.facts.arn)
             self._watch_start.first_watched()
@@ -156,10 +164,10 @@ class Reconciler:
             self._inventory.publish_index(contents.id, application, name, contents.facts)
         for source in self._named.values():
             if source.id.index == contents.id:
-                self._observer.describe(source, name, self._selector.describe_named(contents, source.id))
+                self._observer.describe(source, name, self.selector.describe_named(contents, source.id))
         if contents.listing is not None:
             self._listed += len(contents.listing.items)
-            selected = self._selector.select(contents)
+            selected = self.selector.select(contents)
             for identifier, description in selected.items():
                 if description is not None:
                     self._reconcile_source(identifier, application, name, description)
@@ -217,12 +225,12 @@ class Reconciler:
                 target=self._context.target,
                 account=location.account or "unknown",
                 region=location.region,
-                filters=self._selector.filters(),
+                filters=self.selector.filters(),
                 listed=self._discovered,
             )
 
     def _log_unmatched_filters(self) -> None:
-        for name in self._selector.unmatched_filters(self._crawler.matched):
+        for name in self.selector.unmatched_filters(self._crawler.matched):
             logger.warning(
                 "discovery filter matches nothing",
                 target=self._context.target,

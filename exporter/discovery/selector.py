@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.tag_cache import TagCache
     from exporter.domain.model import Description
-    from exporter.domain.snapshots import SavedSource
+    from exporter.domain.snapshots import IndexSnapshot, SavedSource
 
 
 class SourceSelector:
@@ -36,6 +36,17 @@ class SourceSelector:
         self._tags = tags
         self._failures = failures
         self._matched: set[str] = set()
+        # The filters match the names that AWS lists. The display names that are published can be older.
+        self._listed_names: dict[str, str] = {}
+
+    def resume(self, before: SourceSelector) -> None:
+        """Continue with the names that another selector has recorded."""
+        self._listed_names |= before._listed_names
+
+    def record_names(self, contents: IndexContents) -> None:
+        """Record the listed names of an index and of its application."""
+        names = {contents.id.application_id: contents.application, str(contents.id): contents.name}
+        self._listed_names |= {identifier: name for identifier, name in names.items() if name}
 
     def select(self, contents: IndexContents) -> dict[SourceId, Description | None]:
         """Return the selected sources of an index; None as description if their tags are needed and unknown."""
@@ -69,12 +80,23 @@ class SourceSelector:
         return matched is not False, description
 
     def selects(self, saved: SavedSource) -> bool:
-        """Return whether the filters match the saved properties of a source."""
+        """Return whether the filters match the known properties of a source; one with unknown tags stays."""
         source, description = saved.source, saved.description
         if self._filters is None or source.id in self._named:
             return False
-        names = (source.application or "", saved.index, source.name or "")
-        return bool(self._filters.match(Candidate(*names, description.type, dict(description.tags))))
+        application = self._listed_names.get(source.id.application_id, source.application or "")
+        index = self._listed_names.get(str(source.id.index), saved.index)
+        tags = self._tags.last_known(source.id) or dict(description.tags) or None
+        candidate = Candidate(application, index, description.name or source.name or "", description.type, tags)
+        return self._filters.match(candidate) is not False
+
+    def may_select_index(self, index: IndexSnapshot) -> bool:
+        """Return whether the filters may match sources of a published index."""
+        if self._filters is None:
+            return False
+        application = self._listed_names.get(index.id.application_id, index.application)
+        name = self._listed_names.get(str(index.id), index.name)
+        return self._filters.match(Candidate(application, name)) is not False
 
     def describe_named(self, contents: IndexContents, source: SourceId) -> Description | None:
         """Return what a listing reports of a named source, with its tags if they are published as labels."""

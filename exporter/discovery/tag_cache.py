@@ -33,8 +33,8 @@ class TagCache:
         self._cached: dict[SourceId, _CachedTags] = {}
 
     def adopt(self, before: TagCache) -> None:
-        """Continue with the entries of another cache."""
-        self._cached = dict(before._cached)
+        """Continue with the entries of another cache too."""
+        self._cached |= before._cached
 
     def get(self, source: SourceId, arn: str, version: float | None) -> Mapping[str, str]:
         """Return the tags of a source whose `updatedAt` is `version`; raise ProviderError if a request fails."""

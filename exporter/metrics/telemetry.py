@@ -207,6 +207,11 @@ class Telemetry:
         if time is not None:
             self._discovery_time.labels(target).set(time)
 
+    def remove_discovery(self, target: str) -> None:
+        """Remove the result of the discovery of a target, as before its first run."""
+        for metric in (self._discovery_success, self._discovery_time):
+            metric.remove_by_labels({"target": target})
+
     def poll_counts(self, target: str) -> tuple[int, int]:
         """Return the number of polls of a target, and how many of them failed."""
         return _total(self._polls, target), _total(self._poll_failures, target)

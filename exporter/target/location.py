@@ -62,10 +62,17 @@ class TargetLocation:
         """The location of the target; None without an account."""
         return self.current if self.account else None
 
-    def restore(self, role_account: str | None) -> None:
-        """Start with the account of the role that is assumed, or else with the saved account."""
+    def restore(self, role_account: str | None, before: TargetLocation | None = None) -> None:
+        """Start with the account of the role that is assumed, or else with the saved account.
+
+        After a reload, `before` is the location of a target with the same credentials and region.
+        """
         if role_account:
             self.current = self._confirm(role_account)
+        elif before and before.identity is not None and before.account:
+            self.current = self._confirm(before.account)
+        elif before and before.current:
+            self.current = before.current
         elif account := self._store.account(self._target):
             self.current = Location(account, self.region)
 
