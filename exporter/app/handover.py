@@ -1,4 +1,4 @@
-"""What new targets continue with after a reload: the targets before it, and their data sources."""
+"""The targets before a reload and their data sources, which new targets continue with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Predecessors:
     handovers: dict[SourceId, Handover] = field(default_factory=dict)
 
     def location_of(self, new: Target) -> TargetLocation | None:
-        """Return the location of a target that accesses AWS as the new one does, so that its account is the same."""
+        """Return the location of a target with the same access to AWS, and so with the same account."""
         locations = (target.location for target in self.current if target.settings.access == new.settings.access)
         return next(locations, None)
 
@@ -53,9 +53,16 @@ class Predecessors:
         saved = (handover.state.saved for handover in self.handovers.values() if handover.target in names)
         return [each for each in saved if each is not None]
 
+    def sources_of_others(self, targets: Sequence[Target]) -> set[SourceId]:
+        """Return the data sources of all other replaced targets, which those of the same name must not adopt."""
+        names = {target.name for target in targets}
+        return {source for source, handover in self.handovers.items() if handover.target not in names}
+
 
 def _is_same_place(target: Target, other: Target) -> bool:
-    location = target.location.known
-    return target.settings.access == other.settings.access or (
-        location is not None and location == other.location.known
-    )
+    """Return whether two targets have the same account and region; if an account is not known, their name decides."""
+    if target.settings.access == other.settings.access:
+        return True
+    if target.location.known and other.location.known:
+        return target.location.known == other.location.known
+    return target.name == other.name and target.location.region == other.location.region

@@ -78,7 +78,11 @@ class Target:
             if before.current and source.id not in before.handovers:
                 logger.info("data source added", **source_fields(source))
             self.admission.admit(source, None, saved.get(source.id))
-        self.reconciler.resume([target.reconciler for target in continued], before.saved_sources(continued))
+        self.reconciler.resume(
+            [target.reconciler for target in continued],
+            before.saved_sources(continued),
+            before.sources_of_others(continued),
+        )
 
     def _start_reporting(self, continued: Sequence[Target]) -> None:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate

@@ -67,17 +67,22 @@ class Reconciler:
         self._discovered = 0  # and of the last complete run
         self._is_empty = False
 
-    def resume(self, before: Sequence[Reconciler] = (), found: Iterable[SavedSource] = ()) -> None:
+    def resume(
+        self,
+        before: Sequence[Reconciler] = (),
+        found: Iterable[SavedSource] = (),
+        excluded: Container[SourceId] = (),
+    ) -> None:
         """Continue with known sources and indexes that the filters still match, without a request to AWS.
 
-        After a reload, `before` are the reconcilers that this one continues, and `found` their sources. After a start
-        there are none, and the sources are those that were saved.
+        After a reload, `before` are the reconcilers that this one continues, and `found` their sources. `excluded` are
+        the sources of other replaced targets. After a start there are none, and the sources are those that were saved.
         """
         for reconciler in before:
             self.selector.resume(reconciler.selector)
             self.tags.adopt(reconciler.tags)
         self._add(found)
-        self.add_saved()
+        self.add_saved(excluded)
         for reconciler in before:
             self._inventory.adopt_indexes(reconciler.published(), self.selector.may_select_index)
         if before:
@@ -85,14 +90,15 @@ class Reconciler:
         elif count := len(self._inventory.sources):
             logger.info("continuing with saved data sources", target=self._context.target, count=count)
 
-    def add_saved(self) -> None:
+    def add_saved(self, excluded: Container[SourceId] = ()) -> None:
         """Add the saved sources of the target's location, and remove the saved ones of another location.
 
         Before the account is known, the sources are those that the target of this name had last. If the account proves
         to be another one, they are not sources of this target.
         """
         self._inventory.remove_unlisted_elsewhere()
-        self._add(self._context.store.saved_sources(self._context.target, self._context.location.known))
+        saved = self._context.store.saved_sources(self._context.target, self._context.location.known)
+        self._add(each for each in saved if each.source.id not in excluded)
 
     def _add(self, found: Iterable[SavedSource]) -> None:
         for saved in found:

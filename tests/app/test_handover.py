@@ -1,4 +1,4 @@
-"""Series that a reload does not drop stay, whatever AWS does meanwhile; series that it drops are removed at once."""
+"""Series that a reload keeps never disappear, even if AWS is away; series that it drops are removed at once."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class RunningExporter:
         own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_STS": url}
         others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._environment = mock.patch.dict(os.environ, {**others, **own}, clear=True)
-        self._config = _config_of(config)
+        self._config = config_from(config)
 
     def __enter__(self) -> Self:
         """Start to listen and to poll."""
@@ -51,7 +51,7 @@ class RunningExporter:
 
     def reload(self, config: dict[str, Any]) -> None:
         """Reload with another configuration."""
-        self._config = _config_of(config)
+        self._config = config_from(config)
         assert self.request("POST", "/-/reload") == (200, "Configuration reloaded.\n")
 
     def scrape(self) -> Scrape:
@@ -81,6 +81,7 @@ def poll_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith(("poll-", "discovery"))}
 
 
-def _config_of(config: dict[str, Any]) -> Config:
+def config_from(config: dict[str, Any]) -> Config:
+    """Return the parsed configuration."""
     loaded = parse(yaml.safe_dump(config), "config.yaml")
     return loaded.config
