@@ -11,7 +11,7 @@ import structlog
 from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.dependencies import Overrides, SharedServices
-from exporter.app.handover import Predecessors
+from exporter.app.handover import Inheritance
 from exporter.app.ownership import SourceOwnership
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import Settings
@@ -114,7 +114,8 @@ class Exporter:
         for target in self._targets:
             target.claim()
         for target in self._targets:
-            target.restore(Predecessors())
+            target.restore_location(None)
+            target.restore(Inheritance())
 
     def _start_targets(self) -> None:
         for target in self._targets:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.app.handover import Predecessors
+from exporter.app.predecessors import Predecessors
 from exporter.app.target_builder import build_target
 from exporter.aws import target_name
 from exporter.target.source_log import source_fields
@@ -69,7 +69,8 @@ def replace_targets(current: Sequence[Target], targets: list[Target], services: 
     for target in new:
         target.claim()
     for target in new:
-        target.restore(before)
+        target.restore_location(before.location_of(target))
+        target.restore(before.inheritance_of(target))
     for handover in before.handovers.values():
         _remove(handover, services)
     _remove_from_page(replaced, targets, services)

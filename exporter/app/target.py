@@ -12,12 +12,10 @@ from exporter.status import TargetHealth
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from exporter.app.admission import SourceAdmission
     from exporter.app.dependencies import SharedServices
     from exporter.app.discovery_run import DiscoveryRun
-    from exporter.app.handover import Handover, Predecessors
+    from exporter.app.handover import Handover, Inheritance
     from exporter.app.reachability import Reachability
     from exporter.app.settings import TargetSettings
     from exporter.aws import AwsClient
@@ -63,34 +61,32 @@ class Target:
         for source in self.named:
             self.services.ownership.claim(source.id, self.name)
 
-    def restore(self, before: Predecessors) -> None:
-        """Publish all sources from the states of replaced targets, or else from the saved state."""
-        self.admission.handovers = before.handovers
-        self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
-        self.location.restore(self.aws_client.role_account(), before.location_of(self))
-        self._restore_sources(before)
-        self._start_reporting(before.continued_by(self))
+    def restore_location(self, known: TargetLocation | None) -> None:
+        """Restore the account: that of the role, of a target with the same access, or the saved one."""
+        self.location.restore(self.aws_client.role_account(), known)
 
-    def _restore_sources(self, before: Predecessors) -> None:
-        continued = before.continued_by(self)
+    def restore(self, inherited: Inheritance) -> None:
+        """Publish all sources from the states of replaced targets, or else from the saved state."""
+        self.admission.handovers = inherited.handovers
+        self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
+        self._restore_sources(inherited)
+        self._start_reporting(inherited)
+
+    def _restore_sources(self, inherited: Inheritance) -> None:
         saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name, self.location.known)}
         for source in self.named:
-            if before.current and source.id not in before.handovers:
+            if inherited.is_reload and source.id not in inherited.handovers:
                 logger.info("data source added", **source_fields(source))
             self.admission.admit(source, None, saved.get(source.id))
-        self.reconciler.resume(
-            [target.reconciler for target in continued],
-            before.saved_sources(continued),
-            before.sources_of_others(continued),
-        )
+        self.reconciler.resume(inherited.reconcilers, inherited.found, inherited.others)
 
-    def _start_reporting(self, continued: Sequence[Target]) -> None:
+    def _start_reporting(self, inherited: Inheritance) -> None:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate
         self.services.telemetry.add_target(self.name, workers.lag, workers.watched, discovered, rate)
         self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
-        if continued:
-            self.reachability.resume(continued[0].reachability)
-        self.discovery.resume(continued[0].discovery if continued else None)
+        if inherited.reachability:
+            self.reachability.resume(inherited.reachability)
+        self.discovery.resume(inherited.discovery)
         self.reachability.publish()
 
     def apply_location(self) -> None:
