@@ -164,6 +164,7 @@ def names_in(families: Any) -> set[str]:
     return {sample.labels["data_source"] for sample in samples if sample.name == "qbusiness_poll_success"}
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
 def test_served_pages_and_logs(service: SimulatedQBusiness, folder: Path, log_format: str) -> None:
     """Every text is escaped as each output requires, and no output contains a secret."""
@@ -227,6 +228,7 @@ def test_discover_writes_a_valid_configuration(service: SimulatedQBusiness, fold
     check_secrets(done.stdout.replace(f"external_id: {EXTERNAL_ID}\n".encode(), b""), done.stderr)
 
 
+@pytest.mark.trial
 def test_output_of_commands(service: SimulatedQBusiness, folder: Path) -> None:
     """Metrics and JSON can be parsed, and every line of the log is one event."""
     exported = run(service, folder, "export")

@@ -124,6 +124,7 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
         assert SECRET_MARKER.encode() not in (tmp_path / "state.db").read_bytes()
 
 
+@pytest.mark.trial
 def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> None:
     """Its jobs count since its creation. An error removes no source, a listing without it does."""
     fleet = small_fleet(SimulatedDataSource("old"))

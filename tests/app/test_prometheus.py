@@ -17,6 +17,7 @@ from tests.support.oracle import expected_totals
 from tests.support.prometheus_server import prometheus, scrape_config
 
 
+@pytest.mark.trial
 def test_queries_return_the_totals_of_the_simulated_service(tmp_path: Path) -> None:
     """Counters rise from zero, and gauges, histograms and exemplars are those of the planned jobs."""
     clock = ScaledClock()

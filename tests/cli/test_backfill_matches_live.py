@@ -91,6 +91,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("seed", [1, 2])
 def test_backfilled_samples_equal_live_ones(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every step, for every family that a backfill can fill."""

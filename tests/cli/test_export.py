@@ -91,6 +91,7 @@ def test_the_metrics_of_one_pass_are_printed(service: SimulatedQBusiness, tmp_pa
     assert all(" level=" in line for line in done.stderr.splitlines())
 
 
+@pytest.mark.trial
 def test_counters_continue_from_one_run_to_the_next(
     service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path
 ) -> None:

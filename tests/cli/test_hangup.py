@@ -53,9 +53,14 @@ def test_an_early_sighup_reloads_when_the_program_listens(
     ]
 
 
-def test_sighup_ends_a_command_that_does_not_reload(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_sighup_ends_a_command_that_does_not_reload(
+    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A command ends with its terminal, as other programs do, also if the signal arrives early."""
-    config = config_for(service, tmp_path / "state.db", requests_per_second=0.1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    service.faults.add("hang")  # the command does not end by itself
+    config = config_for(service, tmp_path / "state.db", timeout="60s")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     with subprocess.Popen([*WITH_IMPORTS_LOGGED, "export"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

@@ -6,6 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
@@ -86,6 +88,7 @@ def test_a_renamed_target_continues_while_aws_is_away(tmp_path: Path) -> None:
             assert program.scrape().value(INFO, application="intranet", data_source="hr", **labels) == 1
 
 
+@pytest.mark.trial
 def test_targets_on_one_account_can_be_merged_and_split(tmp_path: Path) -> None:
     """The sources keep their counts, and jobs that end in between are counted."""
     clock, state = ManualClock(time.time()), tmp_path / "state.db"

@@ -368,6 +368,7 @@ def test_a_refresh_with_a_later_time_shows_no_error(browser: Browser) -> None:
             expect(page.locator("#notice")).to_be_hidden()
 
 
+@pytest.mark.trial
 def test_refreshes_and_filters_of_a_running_program_show_no_notice(browser: Browser) -> None:
     """Each refresh shows a later time, also while the user types. The clocks of both programs run."""
     with Program(["demo"]) as program:
