@@ -15,14 +15,13 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.errors import Reason
+from exporter.metrics.callback_counter import CallbackCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from exporter.domain.model import Location
 
@@ -132,7 +131,7 @@ class Telemetry:
             registry=self.registry,
         )
         self.registry.register(
-            _CallbackCounter(
+            CallbackCounter(
                 "qbusiness_exporter_log_lines_dropped",
                 "Lines of the log that could not be written: stderr was closed or full, or its reader did not read.",
                 log_lines_dropped,
@@ -243,19 +242,6 @@ class Telemetry:
 
     def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
-
-
-class _CallbackCounter(Collector):
-    """A counter whose value a function returns at each scrape."""
-
-    def __init__(self, name: str, documentation: str, value: Callable[[], int]) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._value = value
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield the counter."""
-        yield CounterMetricFamily(self._name, self._documentation, value=self._value())
 
 
 def _total(counter: Counter, target: str) -> int:
