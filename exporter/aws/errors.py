@@ -8,6 +8,7 @@ import botocore.exceptions as boto_errors
 from botocore.parsers import ResponseParserError
 
 from exporter.errors import ProviderError, Reason
+from exporter.redaction import redact
 
 _THROTTLED_CODES = {
     "ThrottlingException",
@@ -104,12 +105,14 @@ def translate(error: Exception, operation: str) -> ProviderError | None:
             or _REASON_BY_CODE.get(str(status))
             or (Reason.SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Reason.INVALID_REQUEST)
         )
-        return ProviderError(reason, f"{code}: {details.get('Message', '')}", operation=operation, code=code)
+        message = redact(f"{code}: {details.get('Message', '')}")
+        return ProviderError(reason, message, operation=operation, code=code)
     inner = error.kwargs.get("error") if isinstance(error, boto_errors.HTTPClientError) else None
     if isinstance(inner, ProviderError):  # raised by `response_limits`, and wrapped by the SDK
         return ProviderError(inner.reason, inner.args[0], operation=operation, code=inner.code)
     for kind, reason in _REASON_BY_EXCEPTION:
         if isinstance(error, kind):
             name = type(error).__name__
-            return ProviderError(reason, f"{name}: {error}", operation=operation, code=name)
+            # The message may quote the URL of the endpoint or of a proxy, with a password in it.
+            return ProviderError(reason, redact(f"{name}: {error}"), operation=operation, code=name)
     return None

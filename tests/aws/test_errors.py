@@ -130,3 +130,13 @@ def test_a_service_that_is_not_running_is_a_connection_error() -> None:
         target.read_jobs()
     assert error.value.reason is Reason.CONNECTION
     assert target.observer.codes == ["connection"] * 3
+
+
+def test_an_error_does_not_contain_the_password_of_the_endpoint() -> None:
+    """The commands and the status page show the error as it is."""
+    target = SimulatedTarget(endpoint_url="http://reader:planted@127.0.0.1:9")
+    with target.service, pytest.raises(ProviderError) as error:
+        target.read_jobs()
+    assert error.value.reason is Reason.CONNECTION
+    assert "127.0.0.1:9" in str(error.value)
+    assert "planted" not in str(error.value)
