@@ -13,7 +13,7 @@ from exporter.domain import history
 from exporter.exposition import Exposition
 from exporter.polling.poller import Poller
 from exporter.polling.ticket_queue import TicketQueue
-from exporter.store import sqlite
+from exporter.store import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,14 +103,14 @@ def _call_after(kind: type, name: str, callback: Callable[[], object]) -> None:
 
 def _call_on_connect(callback: Callable[[Any], object]) -> None:
     """Patch the store so that it passes each new database connection to the callback."""
-    original = getattr(sqlite, "connect")  # noqa: B009 (the module does not export it)
+    original = sqlite_file._connect
 
     def connect(path: str) -> Any:
         db = original(path)
         callback(db)
         return db
 
-    _replace(sqlite, "connect", connect)
+    _replace(sqlite_file, "_connect", connect)
 
 
 def _replace(owner: type | ModuleType, name: str, function: Callable[..., Any]) -> None:
