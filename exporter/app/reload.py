@@ -28,18 +28,20 @@ def build_changed(
 ) -> list[Target]:
     """Return the targets of a configuration: unchanged ones as they are, the others built but not yet started.
 
-    A target that accesses AWS as a changed or removed one does is built again too, because it may have to adopt data
-    sources of that target. Raise ExporterError if a target cannot be built; the current targets then continue.
+    A target that accesses AWS as a changed, removed or new one does is built again too, because it may have to adopt
+    data sources of that target, or give up some that the other one names. Raise ExporterError if a target cannot be
+    built; the current targets then continue.
     """
-    changed = {target.settings.access for target in current if target.settings not in settings}
+    before = [target.settings for target in current]
+    changed = {each.access for each in (*before, *settings) if each not in before or each not in settings}
     kept = {target.name: target for target in current if target.settings.access not in changed}
     replaced = [target for target in current if target.name not in kept]
     targets = []
     for each in settings:
-        before = kept.get(target_name(each.target))
-        if before is None or before.settings != each:
-            before = build_target(each, services, _take_predecessor(each, replaced))
-        targets.append(before)
+        target = kept.get(target_name(each.target))
+        if target is None or target.settings != each:
+            target = build_target(each, services, _take_predecessor(each, replaced))
+        targets.append(target)
     return targets
 
 
