@@ -159,3 +159,17 @@ def test_the_account_stays_while_sts_does_not_respond(service: SimulatedQBusines
         scrape = program.scrape()
         assert info <= scrape.samples.keys()
         assert scrape.value("qbusiness_exporter_target_info", aws_account_id=service.fleet.account) == 2
+
+
+def test_a_new_target_takes_over_the_data_sources_that_it_names(service: SimulatedQBusiness) -> None:
+    """The target that has discovered them gives them up, so each is polled by one target and keeps its series."""
+    finder = discovers("finder")
+    application, found_in, source = next(iter(service.fleet.data_sources()))
+    ids = {"application_id": application.id, "index_id": found_in.id, "data_source_id": source.id}
+    with RunningExporter(config_of(service, finder)) as program:
+        before = until_discovered(program)
+        program.reload(config_of(service, finder, {"name": "namer", "data_sources": [ids]}))
+        scrape = program.scrape()
+        assert scrape.value("qbusiness_exporter_data_sources", target="namer") == 1
+        assert scrape.value("qbusiness_exporter_data_sources", target="finder") == 3
+        assert series_of(scrape) == before
