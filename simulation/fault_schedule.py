@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.faults import FAULT_KINDS
-from simulation.fleet import make_source
+from simulation.fleet import LISTED_FOR, make_source
 from simulation.settings import vary
 from simulation.simulated_account import MAX_FIRST_POLL_AGE
 
@@ -173,7 +173,11 @@ class FaultSchedule:
         return self._rng.uniform(job.started, job.ends) if job else since
 
     def _missing_job(self) -> None:
-        """Remove a job in progress, which the program knows, from its list for hours or days."""
+        """Remove a job in progress, which the program knows, from its list for hours or days.
+
+        It is listed again days before it leaves the list for good, because the program has to see its end. A stale
+        replica, which may return the list as it was without the job, lasts up to a day.
+        """
         account, now = self._account(), self._state.clock.now
         running = [
             (self._state.sources[source.id][1], known)
@@ -184,7 +188,8 @@ class FaultSchedule:
             return
         source, job = self._rng.choice(running)
         seconds = self._rng.choice((HOUR, 12 * HOUR, 2 * DAY, 3 * DAY)) * self._rng.uniform(0.7, 1.2)
-        until = min(self._until, now + seconds)
+        started = next(planned.started for planned in source.jobs if planned.execution_id == job)
+        until = min(self._until, now + seconds, started + LISTED_FOR - 2 * DAY)
         source.unlisted[job] = until
         account.responses.distrust(source.id, until)
         self._state.trace.note("missing job", account.name, source.id, job, until)

@@ -162,7 +162,7 @@ def test_the_account_stays_while_sts_does_not_respond(service: SimulatedQBusines
 
 
 def test_a_new_target_takes_over_the_data_sources_that_it_names(service: SimulatedQBusiness) -> None:
-    """The target that has discovered them gives them up, so each is polled by one target and keeps its series."""
+    """The target that has discovered them releases them, so each is polled by one target and keeps its series."""
     finder = discovers("finder")
     application, found_in, source = next(iter(service.fleet.data_sources()))
     ids = {"application_id": application.id, "index_id": found_in.id, "data_source_id": source.id}
