@@ -175,7 +175,7 @@ class FaultSchedule:
     def _missing_job(self) -> None:
         """Remove a job in progress, which the program knows, from its list for hours or days.
 
-        It is listed again days before it leaves the list for good, because the program has to see its end. A stale
+        It is listed again days before it is too old for the list, because the program has to see its end. A stale
         replica, which may return the list as it was without the job, lasts up to a day.
         """
         account, now = self._account(), self._state.clock.now
