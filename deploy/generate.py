@@ -1,7 +1,8 @@
 """Generates the files in deploy/ that are copies of other files or derived from the code.
 
-With --check it only reports which files are out of date. The chart contains copies of rules and dashboards because
-Helm reads no files outside a chart, and not every way to download a chart follows symbolic links.
+With --check it only reports which files are out of date. The rules come from the templates in exporter/rules/. The
+chart contains copies of rules and dashboards because Helm reads no files outside a chart, and not every way to download
+a chart follows symbolic links.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import json
 import sys
 from pathlib import Path
 from textwrap import indent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deploy.policies import documents
 from docs.generate import bring_up_to_date
 from exporter.config import json_schema
+from exporter.rules import RuleOptions, RuleRenderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HERE = Path(__file__).parent
 RULES = HERE / "prometheus" / "rules"
@@ -35,16 +40,22 @@ generatorOptions:
 
 def generated_files() -> dict[Path, str]:
     """Return the text of every generated file by path."""
-    rules, dashboards = sorted(RULES.glob("*.yaml")), sorted(DASHBOARDS.glob("*.json"))
+    rules, dashboards = rule_files(), sorted(DASHBOARDS.glob("*.json"))
     return {
         CHART / "values.schema.json": values_schema(),
-        **{CHART / "files" / "rules" / path.name: path.read_text() for path in rules},
+        **{RULES / name: text for name, text in rules.items()},
+        **{CHART / "files" / "rules" / name: text for name, text in rules.items()},
         **{CHART / "files" / "dashboards" / path.name: path.read_text() for path in dashboards},
-        **{MANIFESTS / "operator" / f"rules-{path.name}": prometheus_rule(path) for path in rules},
+        **{MANIFESTS / "operator" / f"rules-{name}": prometheus_rule(name, text) for name, text in rules.items()},
         MANIFESTS / "operator" / "kustomization.yaml": operator_kustomization(rules),
         **({DASHBOARDS.parent / "kustomization.yaml": dashboards_kustomization(dashboards)} if dashboards else {}),
         **{HERE / "iam" / name: json.dumps(text, indent=2) + "\n" for name, text in documents().items()},
     }
+
+
+def rule_files() -> dict[str, str]:
+    """Return the text of each rule file by its name."""
+    return {name: _HEADER + text for name, text in RuleRenderer(RuleOptions()).files().items()}
 
 
 def values_schema() -> str:
@@ -62,19 +73,19 @@ def values_schema() -> str:
     )
 
 
-def prometheus_rule(path: Path) -> str:
+def prometheus_rule(file: str, text: str) -> str:
     """Return a PrometheusRule object whose spec is the content of a rule file."""
-    name = f"qbusiness-exporter-{path.stem}"
+    name = f"qbusiness-exporter-{file.removesuffix('.yaml')}"
     labels = "{app.kubernetes.io/name: qbusiness-exporter, app.kubernetes.io/instance: qbusiness-exporter}"
     head = (
         f"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {name}\n  labels: {labels}\n"
     )
-    return f"{_HEADER}{head}spec:\n{indent(path.read_text(), '  ')}"
+    return f"{_HEADER}{head}spec:\n{indent(text.removeprefix(_HEADER), '  ')}"
 
 
-def operator_kustomization(rules: list[Path]) -> str:
+def operator_kustomization(rules: Iterable[str]) -> str:
     """Return the kustomization with the custom resources of the Prometheus operator."""
-    resources = ["servicemonitor.yaml", *(f"rules-{path.name}" for path in rules)]
+    resources = ["servicemonitor.yaml", *(f"rules-{name}" for name in rules)]
     comment = "# For clusters with the custom resources of the Prometheus operator.\n"
     return _HEADER + comment + _list("resources", resources)
 

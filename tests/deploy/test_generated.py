@@ -11,14 +11,14 @@ import pytest
 import yaml
 from botocore.config import Config as BotocoreConfig
 
-from deploy.generate import CHART, HERE, generated_files
+from deploy.generate import CHART, HERE, RULES, generated_files
 from exporter import __version__
 from exporter.cli import main
 from exporter.providers.qbusiness.permissions import PERMISSIONS
 
 EXAMPLES = sorted(HERE.rglob("config.yaml"))
 PERMISSIONS_PAGE = HERE.parent / "docs" / "aws-permissions.md"
-GENERATED_FOLDERS = (CHART / "files", HERE / "iam", HERE / "kubernetes" / "operator")
+GENERATED_FOLDERS = (RULES, CHART / "files", HERE / "iam", HERE / "kubernetes" / "operator")
 
 
 def test_generated_files_are_up_to_date() -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
+from exporter.rules import RUNBOOKS
+
 OVERVIEW, DATA_SOURCE = "qbusiness-overview", "qbusiness-data-source"
 INDEX_CAPACITY, EXPORTER = "qbusiness-index-capacity", "qbusiness-exporter"
 TITLES = {OVERVIEW: "Overview", DATA_SOURCE: "Data source", INDEX_CAPACITY: "Index capacity", EXPORTER: "Exporter"}
-RUNBOOKS = "https://github.com/example/qbusiness-exporter/blob/main/docs/runbooks/"
 STATUS_PAGE = "${exporter_url:raw}"
 
 _SHARED_PARAMETERS = "${datasource:queryparam}&${exporter_url:queryparam}&${__url_time_range}"
