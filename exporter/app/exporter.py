@@ -78,6 +78,7 @@ class Exporter:
         tls = web_config.ssl_context if web_config else None
         self.web = WebServer(create_app(services), addresses, ssl_context=tls)
         self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
+        self.telemetry.watch_state(lambda: self._store.is_written)
         self._services = SharedServices(
             self._sources, self._indexes, self._store, self.telemetry, SourceOwnership(), overrides, self._stopping
         )

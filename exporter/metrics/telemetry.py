@@ -125,6 +125,10 @@ class Telemetry:
         )
         self._target_counters = (self._requests, self._credential_failures, self._polls, self._poll_failures)
         self._target_info_labels: dict[str, tuple[str, ...]] = {}
+        self._state_up = self._gauge(
+            "qbusiness_exporter_state_up",
+            "1 while the state can be read and written where it is configured, else 0, also until it is opened.",
+        )
         self._state_write_failures = Counter(
             "qbusiness_exporter_state_write_failures",
             "Failed writes of the state file. Values are kept in memory until a write succeeds.",
@@ -222,6 +226,10 @@ class Telemetry:
     def count_poll_failure(self, target: str, reason: Reason) -> None:
         """Count a failed poll."""
         self._poll_failures.labels(target, reason).inc()
+
+    def watch_state(self, is_up: Callable[[], bool]) -> None:
+        """Call a function at each scrape that returns whether the open state can be written; it must not block."""
+        self._state_up.set_function(is_up)
 
     def count_state_write_failure(self) -> None:
         """Count a failed write of the state file."""

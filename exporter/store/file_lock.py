@@ -64,8 +64,8 @@ class FileLock:
 def inaccessible(path: str, why: str) -> str:
     """Return the message for a file that cannot be opened, with what the operator can do."""
     return (
-        f"state file {path} cannot be opened for writing ({why}): make its directory writable, or set another "
-        "state.path, or `:memory:` to run without a state file"
+        f"state file {path} cannot be opened for writing ({why}): create its directory and make it writable, or set "
+        "another state.path, or `:memory:` to run without a state file"
     )
 
 

@@ -216,7 +216,7 @@ class Store:
 
     def _flush(self) -> None:
         """Write everything that is pending in one transaction; the caller holds the mutex."""
-        if self._closed or not (self._database.is_in_place() or self._reopen()) or not self.has_unwritten():
+        if self._closed or not self._must_write():
             return
         try:
             with self._database.connection as db:
@@ -231,6 +231,10 @@ class Store:
         if self._failing:
             self._failing = False
             logger.info("state write works again", path=self._path)
+
+    def _must_write(self) -> bool:
+        """Return whether there is something to write, and a file to write it to."""
+        return self.has_unwritten() if self._database.is_in_place() else self._reopen()
 
     def _reopen(self) -> bool:
         """Continue in a new file after the old one was removed or replaced; return False if it cannot be opened.

@@ -1,21 +1,31 @@
-"""`serve` and a state file that disappears."""
+"""`serve` and a state file that disappears or cannot be written."""
 
 from __future__ import annotations
 
+import resource
+import shutil
 import time
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
+
+import pytest
 
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
+from tests.support.running_exporter import RunningExporter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 COMPLETED = "qbusiness_sync_jobs_completed_total"
 WRITE_FAILURES = "qbusiness_exporter_state_write_failures_total"
+STATE_UP = "qbusiness_exporter_state_up"
 
 
 def add_failed_job(source: SimulatedDataSource, clock: ManualClock, number: int) -> None:
@@ -50,3 +60,48 @@ def test_counters_continue_after_the_state_file_was_removed(tmp_path: Path) -> N
             scrape = program.scrape()
             assert scrape.value(COMPLETED, data_source_id=quiet.id, status="FAILED") == 1
             assert scrape.value(COMPLETED, data_source_id=busy.id, status="FAILED") == 2
+
+
+@contextmanager
+def removed_directory(_: Program, directory: Path) -> Iterator[None]:
+    """Remove the directory of the state file for a while."""
+    shutil.rmtree(directory)
+    yield
+    directory.mkdir()
+
+
+@contextmanager
+def full_disk(program: Program, _: Path) -> Iterator[None]:
+    """Stop every file of the program from growing for a while."""
+    limit = partial(resource.prlimit, program.process.pid, resource.RLIMIT_FSIZE)
+    limit((0, resource.RLIM_INFINITY))
+    yield
+    limit((resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize("condition", [removed_directory, full_disk])
+def test_the_state_is_down_while_it_cannot_be_written(
+    tmp_path: Path, condition: Callable[[Program, Path], AbstractContextManager[None]]
+) -> None:
+    """Jobs are counted meanwhile, and it is up again as soon as the disk accepts writes."""
+    clock, directory = ManualClock(time.time()), tmp_path / "state"
+    directory.mkdir()
+    source = SimulatedDataSource("hr")
+    with (
+        SimulatedQBusiness(fleet_of(source), clock) as service,
+        serve(tmp_path, config_for(service, directory / "state.db")) as program,
+    ):
+        program.until_ready()
+        assert program.scrape().value(STATE_UP) == 1
+        with condition(program, directory):
+            add_failed_job(source, clock, 1)
+            eventually(lambda: program.scrape().value(STATE_UP) == 0)
+            eventually(lambda: counts_failed(program, source, 1))
+            assert program.get("/-/healthy")[0] == 200
+        eventually(lambda: program.scrape().value(STATE_UP) == 1)
+
+
+def test_state_in_memory_is_up() -> None:
+    """It is where the configuration wants it."""
+    with SimulatedQBusiness(fleet_of()) as service, RunningExporter(config_for(service, ":memory:")) as program:
+        assert program.scrape().value(STATE_UP) == 1

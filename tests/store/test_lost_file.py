@@ -97,6 +97,15 @@ def test_a_lost_file_is_written_again_with_the_next_commit(path: str, lose: Call
     check_contents(path)
 
 
+def test_an_empty_file_is_created_again(path: str) -> None:
+    """There is nothing to write, and the next write will find the file."""
+    store = Store(path, Failures())
+    remove_all(path)
+    store.commit({})
+    assert (store.is_written, Path(path).exists()) == (True, True)
+    store.close()
+
+
 def test_a_commit_without_changes_notices_a_lost_file(path: str) -> None:
     """Every poll commits, so a fleet without syncs notices it too."""
     failures = Failures()

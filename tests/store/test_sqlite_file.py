@@ -61,8 +61,8 @@ def test_a_missing_directory_is_a_startup_error_with_a_solution(tmp_path: Path) 
     with pytest.raises(StartupError) as error:
         open_store(path)
     assert str(error.value) == (
-        f"state file {path} cannot be opened for writing (No such file or directory): make its directory writable, "
-        "or set another state.path, or `:memory:` to run without a state file"
+        f"state file {path} cannot be opened for writing (No such file or directory): create its directory and "
+        "make it writable, or set another state.path, or `:memory:` to run without a state file"
     )
 
 

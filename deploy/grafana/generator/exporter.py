@@ -98,12 +98,12 @@ def _stats() -> Iterator[Stat]:
         decimals=1,
         thresholds=styles.thresholds(styles.GOOD, (0.01, "orange"), (0.1, styles.BAD)),
     )
-    writes = f"qbusiness_exporter_state_write_failures_total{{{SELECTED}}}"
+    state = f"qbusiness_exporter_state_up{{{SELECTED}}}"
     yield panels.stat_panel(
-        "State write failures",
-        "Failed writes of the state file within the past hour, from qbusiness_exporter_state_write_failures_total. A "
-        "restart loses what the exporter has counted since the last successful write.",
-        panels.instant_query(f"sum(ceil(increase({writes}[1h])))"),
+        "State not written",
+        "Replicas that cannot write their state, from qbusiness_exporter_state_up. A restart loses what such a replica "
+        "has counted since the last successful write.",
+        panels.instant_query(count_zeros(state)),
         thresholds=red,
     )
     reload = f"qbusiness_exporter_config_last_reload_successful{{{SELECTED}}}"

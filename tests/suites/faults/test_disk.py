@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FAILURES = "qbusiness_exporter_state_write_failures_total"
+UP = "qbusiness_exporter_state_up"
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def check_degraded(program: Program, monitor: CounterMonitor) -> None:
     """Assert that the program reports failed writes, and continues to count jobs."""
     before = monitor.jobs(program)
     eventually(lambda: (program.scrape().value(FAILURES) or 0) > 0)
+    eventually(lambda: program.scrape().value(UP) == 0)
     eventually(lambda: monitor.jobs(program) > before + 3)
     assert program.get("/-/healthy")[0] == 200
 
@@ -57,6 +59,7 @@ def wait_for_write(program: Program, filename: str) -> None:
     """Wait until the program has written the state that it kept in memory."""
     written = re.compile(rf'msg="state write works again".*{filename}')
     eventually(lambda: any(written.search(line) for line in program.log))
+    eventually(lambda: program.scrape().value(UP) == 1)
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
@@ -137,4 +140,4 @@ def test_the_program_does_not_start_without_a_writable_state_file(
     assert done.returncode == 1
     message = done.stderr.splitlines()[-1]
     assert f"state file {small_disk / 'state.db'} cannot be opened for writing" in message
-    assert "choose another state.path" in message
+    assert "set another state.path" in message
