@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.faults import FAULT_KINDS
+from simulation.fault_timer import FaultTimer
 from simulation.fleet import LISTED_FOR, make_source
 from simulation.settings import vary
 from simulation.simulated_account import MAX_FIRST_POLL_AGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from exporter.simulator.fleet import SimulatedIndex
     from simulation.simulated_account import SimulatedAccount
     from simulation.state import WeekState
@@ -37,7 +36,6 @@ OPERATIONS = (
     "GetApplication",
     "ListTagsForResource",
 )
-SCRAPED_SHARE = 1 / 3  # of faults; a scrape costs as much time as a poll, and finds most just after a fault
 MAX_DOWNTIME = 30 * HOUR  # short enough that the service still lists every job when the program is back
 
 
@@ -68,6 +66,7 @@ class FaultSchedule:
         self._operator = operator
         self._rng = state.rng
         self._until = state.faults_until
+        self._timer = FaultTimer(state, operator, self._rng)
         self.is_calm = self._rng.random() < 1 / 10
         # Each fault with the mean time between two of its kind.
         for inject, gap in (
@@ -85,24 +84,7 @@ class FaultSchedule:
             (self._missing_job, 8 * HOUR),
         ):
             if not self.is_calm and self._rng.random() < 0.8:
-                self._schedule(inject, gap * self._rng.uniform(0.5, 2.0))
-
-    def _schedule(self, inject: Callable[[], None], gap: float) -> None:
-        moment = self._state.clock.now + self._rng.expovariate(1 / gap)
-
-        def happen() -> None:
-            self._schedule(inject, gap)
-            inject()
-            if self._rng.random() < SCRAPED_SHARE:
-                self._operator.scrape_soon()
-
-        if moment < self._until:
-            self._state.clock.at(moment, happen)
-
-    def _random_end(self, most: float = 6 * HOUR) -> float:
-        """Return the time at which a fault ends. Most faults are short."""
-        seconds = min(most, self._rng.choice((30.0, 10 * MINUTE, HOUR, 6 * HOUR, DAY)) * self._rng.uniform(0.2, 2.0))
-        return min(self._until, self._state.clock.now + seconds)
+                self._timer.schedule(inject, gap * self._rng.uniform(0.5, 2.0))
 
     def _account(self) -> SimulatedAccount:
         return self._rng.choice(self._state.accounts)
@@ -114,7 +96,7 @@ class FaultSchedule:
     # Faults of the service.
 
     def _service_fault(self) -> None:
-        account, kind, until = self._account(), self._rng.choice(DETECTABLE), self._random_end(DAY)
+        account, kind, until = self._account(), self._rng.choice(DETECTABLE), self._timer.random_end(DAY)
         operation, source = self._rng.choice(OPERATIONS), None
         if operation in {"ListDataSourceSyncJobs", "GetDataSource"}:
             source = self._one_source_or_all(account)
@@ -126,7 +108,7 @@ class FaultSchedule:
         self._state.trace.note("fault", account.name, kind, operation, source, page, times, until)
 
     def _wrong_data(self) -> None:
-        account, kind, until = self._account(), self._rng.choice(WRONG_DATA), self._random_end()
+        account, kind, until = self._account(), self._rng.choice(WRONG_DATA), self._timer.random_end()
         if account.responses.all_polled_since() is None:
             return  # the exporter cannot know that the data of a first poll is wrong
         source = self._one_source_or_all(account)
@@ -137,7 +119,7 @@ class FaultSchedule:
         self._state.trace.note("wrong data", account.name, kind, source, until)
 
     def _stale_replica(self) -> None:
-        account, now, until = self._account(), self._state.clock.now, self._random_end(DAY)
+        account, now, until = self._account(), self._state.clock.now, self._timer.random_end(DAY)
         kind = self._rng.choice(("lagging", "duplicated", "frozen"))
         seconds = self._rng.uniform(5.0, MAX_FIRST_POLL_AGE)
         if kind == "frozen":
@@ -198,12 +180,12 @@ class FaultSchedule:
 
     def _outage(self) -> None:
         account = self._account()
-        account.cut_until = self._random_end(MAX_DOWNTIME)
+        account.cut_until = self._timer.random_end(MAX_DOWNTIME)
         account.sts_works = self._rng.random() < 1 / 2
         self._state.trace.note("outage", account.name, account.cut_until, account.sts_works)
 
     def _slowness(self) -> None:
-        account, until = self._account(), self._random_end()
+        account, until = self._account(), self._timer.random_end()
         seconds = self._rng.choice((2.0, 4.5, 15.0))
         account.service.faults.add("slow", seconds=seconds, until=until)
         self._state.trace.note("slow responses", account.name, seconds, until)
@@ -225,14 +207,14 @@ class FaultSchedule:
         self._state.trace.note("host clock", self._state.host_clock_error)
 
     def _full_disk(self) -> None:
-        self._state.disk_full_until = self._random_end()
+        self._state.disk_full_until = self._timer.random_end()
         self._state.trace.note("disk full", self._state.disk_full_until)
 
     # Changes by operators.
 
     def _reload(self) -> None:
         self._operator.reload(vary(self._rng, self._state.base_settings))
-        self._state.clock.at(self._random_end(DAY), lambda: self._operator.reload(self._state.base_settings))
+        self._state.clock.at(self._timer.random_end(DAY), lambda: self._operator.reload(self._state.base_settings))
 
     def _fleet_change(self) -> None:
         account = self._account()
