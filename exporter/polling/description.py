@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
 
 
+NEVER_REQUESTED = float("-inf")  # an `updatedAt` before that of any listing, so that GetDataSource is due
+
+
 @dataclass(frozen=True, slots=True)
 class DescriptionState:
     """The description of a data source as far as it is known, and the resolved name of its index.
@@ -30,10 +33,10 @@ class DescriptionState:
 
     @classmethod
     def from_saved(cls, saved: SavedSource) -> DescriptionState:
-        """Return the state of a source that was saved before a restart."""
-        is_complete = saved.description.schedule is not None
-        version = saved.description.updated if is_complete else None
-        return cls(saved.index, saved.description, has_response=is_complete, version=version)
+        """Return the state of a source that was saved before a restart. What GetDataSource refused is due again."""
+        has_schedule = saved.description.schedule is not None
+        version = saved.description.updated if has_schedule else NEVER_REQUESTED
+        return cls(saved.index, saved.description, has_response=saved.is_described, version=version)
 
     @property
     def resolved(self) -> Description | None:

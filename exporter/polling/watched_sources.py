@@ -192,6 +192,7 @@ class WatchedSources:
             state.description.latest,
             self._context.location.known,
             ClockReading(state.history.watched_since, state.history.clock_ahead) if state.history else None,
+            is_described=state.description.has_response,
         )
         if saved != state.saved:
             self._context.store.save_source(str(state.source.id), saved)

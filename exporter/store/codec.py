@@ -91,6 +91,8 @@ def load_job(text: str) -> TrackedJob:
 def dump_saved_source(saved: SavedSource) -> str:
     """Return a saved source as JSON."""
     members: dict[str, Any] = {"source": asdict(saved.source), "index": saved.index, "about": asdict(saved.description)}
+    if saved.is_described and saved.description.schedule is None:  # a schedule implies it
+        members["described"] = True
     if saved.location:
         members["location"] = asdict(saved.location)
     if saved.watched_since:
@@ -111,6 +113,7 @@ def load_saved_source(text: str) -> SavedSource:
         description=Description(tags=tags, **description),
         location=Location(**raw["location"]) if "location" in raw else None,
         watched_since=ClockReading(**raw["watched_since"]) if "watched_since" in raw else None,
+        is_described=raw.get("described", description.get("schedule") is not None),
     )
 
 

@@ -165,6 +165,23 @@ def test_a_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> N
     assert "data source" not in restarted.provider.requests
 
 
+def test_a_refused_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> None:
+    """What the listing has is published before the first poll, which requests the description again."""
+    rig.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
+    rig.sources.describe(rig.source.id, "main", listed())
+    before = rig.poll()
+    restarted = PollerRig(clock, rig.store)
+    (saved,) = rig.store.saved_sources("production", None)
+    restarted.sources.watch(rig.source, saved=saved)
+    assert before
+    assert before.description
+    assert restarted.publisher.sources[-1].description == before.description
+    published = restarted.poll()
+    assert published
+    assert published.description
+    assert published.description.schedule == "cron(0 3 * * ? *)"
+
+
 def test_an_exception_of_the_publisher_does_not_stop_discovery(rig: PollerRig) -> None:
     """Discovery describes the other sources, no matter what one listing contains."""
     rig.poll()

@@ -33,7 +33,7 @@ TABLES = ("source", "job", "name", "target", "data_source")
 SOURCE = DataSource("production", SourceId("a" * 36, "i" * 36, "d" * 36), "intranet", None, (("team", "hr"),))
 TAGS = (("cost-center", 'a "q"\n'),)
 DESCRIPTION = Description("hr ü", "S3", "ACTIVE", 1.0, 2.5, "cron(0 3 * * ? *)", TAGS)
-SAVED = SavedSource(SOURCE, "main", DESCRIPTION)
+SAVED = SavedSource(SOURCE, "main", DESCRIPTION, is_described=True)
 WATCHED_SINCE = 1_790_000_000.125
 ACCOUNT, IDENTITY = "111122223333", "qbusiness/111122223333/us-east-1"
 LOCATION = Location(ACCOUNT, "us-east-1")

@@ -44,7 +44,8 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
             source.name, source.kind, source.status, source.created, source.updated, source.schedule
         )
         saved = DataSource(target, identifier, application.name, source.name)
-        store.save_source(key, SavedSource(saved, index.name, description, location, ClockReading(now - WATCHED)))
+        watched = ClockReading(now - WATCHED)
+        store.save_source(key, SavedSource(saved, index.name, description, location, watched, is_described=True))
     store.commit(histories)
     store.close()
 
