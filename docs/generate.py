@@ -11,6 +11,7 @@ from docs.alerts_table import PAGE as ALERTS_PAGE
 from docs.alerts_table import alerts_page
 from docs.configuration_reference import configuration_page
 from docs.faults_table import faults_page
+from docs.runbook_pages import runbook_pages
 from exporter.config import json_schema
 from exporter.domain.model import Location
 from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
@@ -94,6 +95,7 @@ def pages() -> dict[Path, str]:
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
+        **runbook_pages(),
     }
 
 

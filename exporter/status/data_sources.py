@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
 from exporter.domain.source_view import SourceView
-from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems
+from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, problem_to_json
 from exporter.status.timing import missed_firing
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def source_to_json(assessed: AssessedSource, now: float, settings: AssessmentSet
         "status": description.status if description else None,
         "created_at": description.created if description else None,
         "state": str(assessed.state),
-        "problems": [asdict(problem) for problem in assessed.problems],
+        "problems": [problem_to_json(problem) for problem in assessed.problems],
         "syncing": assessed.is_syncing,
         "running": _run(view.oldest_running),
         "latest": _run(view.jobs[0] if view.jobs else None),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from exporter.status.cooperative import yielding_gil
 from exporter.status.data_sources import assess, source_sort_key, source_to_json
 from exporter.status.indexes import index_sort_key, index_to_json
+from exporter.status.problems import problem_to_json
 from exporter.status.query import STATES, is_in_state
 
 if TYPE_CHECKING:
@@ -98,6 +99,15 @@ class StatusDocument:
             "exporter": _exporter(health),
         }
 
+    def exporter(self) -> dict[str, Any]:
+        """Return the part of the document about the exporter itself."""
+        return _exporter(self._health())
+
+    def source_id(self, data_source_id: str) -> SourceId | None:
+        """Return the identity of a published data source; None if there is none with this id."""
+        ids = (snapshot.source.id for snapshot, _ in self._sources.snapshots())
+        return next((each for each in ids if each.data_source_id == data_source_id), None)
+
     def choices(self) -> dict[str, list[str]]:
         """Return the applications and types of the data sources in the last document, to filter by."""
         cached = self._cache.values()
@@ -134,7 +144,7 @@ def _exporter(health: ExporterHealth) -> dict[str, Any]:
         "started_at": health.started_at,
         "ready": health.unready is None,
         "unready": health.unready,
-        "problems": [asdict(problem) for problem in health.problems()],
+        "problems": [problem_to_json(problem) for problem in health.problems()],
         "targets": [asdict(target) for target in health.targets],
         "state": {"path": health.state_path, "written": health.state_is_written},
         "configuration": {

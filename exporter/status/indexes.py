@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT
 from exporter.status.formatting import percentage
-from exporter.status.problems import Problem, Severity
+from exporter.status.problems import Problem, Severity, problem_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +23,7 @@ def index_to_json(snapshot: IndexSnapshot) -> dict[str, Any]:
         "documents": _usage(facts.documents, facts.units, DOCUMENTS_PER_UNIT),
         "text_bytes": _usage(facts.text_bytes, facts.units, TEXT_BYTES_PER_UNIT),
     }
-    problems = [asdict(problem) for problem in _problems(snapshot, usage)]
+    problems = [problem_to_json(problem) for problem in _problems(snapshot, usage)]
     return {
         "index_id": snapshot.id.index_id,
         "index": snapshot.name,

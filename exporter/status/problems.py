@@ -6,9 +6,9 @@ the two. Alerts that need past values, which a snapshot does not have, are in `N
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import SyncJobStatus
 from exporter.domain.units import DAY, HOUR, MINUTE
@@ -61,6 +61,11 @@ class ProblemRule:
     alert: str
     severity: Severity
     check: Callable[[SourceView], str | None]
+
+
+def problem_to_json(problem: Problem) -> dict[str, Any]:
+    """Return a problem as an object of the JSON API; `runbook` is relative to the address of the status page."""
+    return {**asdict(problem), "runbook": f"runbooks/{problem.alert}" if problem.alert else None}
 
 
 def find_problems(view: SourceView) -> tuple[Problem, ...]:

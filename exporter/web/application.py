@@ -19,8 +19,9 @@ from exporter.errors import StartupError
 from exporter.web.basic_auth import BasicAuthMiddleware
 from exporter.web.cross_origin import is_cross_origin
 from exporter.web.middleware import SecurityMiddleware
-from exporter.web.page import StatusPage
+from exporter.web.page import RunbookPages, StatusPage
 from exporter.web.responses import ChunkedResponse
+from exporter.web.runbooks import runbook_endpoint
 from exporter.web.status import page_endpoint, sources_endpoint
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 STATUS_PATH = "/"
 SOURCES_PATH = "/api/v1/data-sources"
+RUNBOOKS_PATH = "/runbooks/"
 HEALTHY_PATH = "/-/healthy"
 READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
@@ -71,10 +73,19 @@ class AppServices:
 def create_app(services: AppServices) -> Starlette:
     """Return the ASGI application; raise StartupError if the telemetry path is invalid."""
     _check_telemetry_path(services.telemetry_path)
-    links = {"Metrics": services.telemetry_path, "JSON": SOURCES_PATH, "Healthy": HEALTHY_PATH, "Ready": READY_PATH}
+    links = {
+        "Metrics": services.telemetry_path,
+        "JSON": SOURCES_PATH,
+        "Runbooks": RUNBOOKS_PATH,
+        "Healthy": HEALTHY_PATH,
+        "Ready": READY_PATH,
+    }
+    runbooks = runbook_endpoint(services.status, RunbookPages(links))
     endpoints = {
         STATUS_PATH: page_endpoint(services.status, StatusPage(links)),
         SOURCES_PATH: sources_endpoint(services.status),
+        RUNBOOKS_PATH: runbooks,
+        f"{RUNBOOKS_PATH}{{name}}": runbooks,
         HEALTHY_PATH: _health_endpoint(services.unhealthy, "Healthy"),
         READY_PATH: _health_endpoint(services.unready, "Ready"),
         services.telemetry_path: _metrics_endpoint(services.exposition),
@@ -93,7 +104,7 @@ def create_app(services: AppServices) -> Starlette:
 def _check_telemetry_path(path: str) -> None:
     if not path.startswith("/") or set(path) & set("?#{}"):
         raise StartupError(f"--web.telemetry-path {path!r} must start with / and contain none of ? # {{ }}")
-    if path in {SOURCES_PATH, HEALTHY_PATH, READY_PATH, RELOAD_PATH}:
+    if path in {SOURCES_PATH, HEALTHY_PATH, READY_PATH, RELOAD_PATH} or path.startswith(RUNBOOKS_PATH):
         raise StartupError(f"--web.telemetry-path {path!r} is reserved; choose another, such as /metrics")
 
 

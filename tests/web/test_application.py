@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PATHS = ["/", "/api/v1/data-sources", "/metrics", "/-/healthy", "/-/ready"]
+PATHS = ["/", "/api/v1/data-sources", "/runbooks/", "/metrics", "/-/healthy", "/-/ready"]
 
 
 @dataclass
@@ -151,7 +151,7 @@ def test_metrics_can_replace_the_status_page(serve: Callable[..., AppClient]) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["", "metrics", "/a?b", "/a#b", "/{name}", "/-/healthy", "/-/ready", "/api/v1/data-sources"]
+    "path", ["", "metrics", "/a?b", "/a#b", "/{name}", "/-/healthy", "/-/ready", "/api/v1/data-sources", "/runbooks/x"]
 )
 def test_invalid_telemetry_paths_are_rejected(path: str) -> None:
     """The message names the flag and the path."""

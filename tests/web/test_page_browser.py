@@ -308,6 +308,23 @@ def test_hostile_text_is_only_text(browser: Browser, served: StatusSite) -> None
         assert "pwned" not in page.title()
 
 
+def test_a_problem_leads_to_its_runbook_and_back(browser: Browser, served: StatusSite) -> None:
+    """It works without JavaScript. The runbook is readable on a phone and in dark colours."""
+    options: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+    with opened(browser, served, "/?q=failed-once", java_script_enabled=False, **options) as page:
+        page.get_by_role("link", name="Runbook of QBusinessSyncFailed").click()
+        assert page.locator("h1").inner_text() == "QBusinessSyncFailed"
+        assert page.get_by_role("heading").all_inner_texts()[1:] == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.evaluate(CONTRAST) == []
+        page.get_by_role("link", name="connector codes").click()
+        assert page.get_by_role("heading", name="Connector codes").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        page.go_back()
+        page.get_by_role("link", name="data_source_id=").click()
+        assert names(page) == ["failed-once"]
+
+
 def test_the_policy_blocks_an_injected_script(browser: Browser, served: StatusSite) -> None:
     """Escaping is not the only protection."""
     page = browser.new_page(base_url="http://{}:{}".format(*served.address))

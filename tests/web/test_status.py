@@ -327,11 +327,13 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
             eventually(lambda: exporter_of(program)["problems"] == [])
 
 
-def test_the_wheel_contains_the_templates(tmp_path: Path) -> None:
-    """An installed package has templates, style and script."""
+def test_the_wheel_contains_templates_and_runbooks(tmp_path: Path) -> None:
+    """An installed package has templates, style, script, and a page of each runbook."""
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "exporter/web/page/templates").iterdir()}
     assert {Path(name).suffix for name in templates} == {".html", ".css", ".js"}
     assert templates <= names
+    runbooks = {f"exporter/web/page/runbooks/{path.stem}.html" for path in (ROOT / "docs/runbooks").iterdir()}
+    assert runbooks <= names

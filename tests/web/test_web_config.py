@@ -139,7 +139,17 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, bytes]]:
 def test_every_path_needs_a_password(served: SecuredServer) -> None:
     """This holds for unknown paths and for all methods."""
     served.start(basic_auth_users={"alice": hash_of("secret")})
-    paths = ("/metrics", "/", "/nowhere", "/-/healthy/", "//-/healthy", "/-/Healthy", "/-/reload")
+    paths = (
+        "/metrics",
+        "/",
+        "/nowhere",
+        "/-/healthy/",
+        "//-/healthy",
+        "/-/Healthy",
+        "/-/reload",
+        "/runbooks/",
+        "/runbooks/x",
+    )
     for path, method in itertools.product(paths, ("GET", "HEAD", "POST")):
         for headers in ({}, basic("alice", "wrong"), basic("bob", "secret"), {"Authorization": "Bearer secret"}):
             response = served.get(path, headers, method=method)

@@ -1,5 +1,6 @@
-"""The status page as one HTML document with its own style and script, without external resources."""
+"""The status page and the runbooks as HTML documents with their own style and script, without external resources."""
 
 from exporter.web.page.page import DEFAULT_PAGE_SIZE, StatusPage
+from exporter.web.page.runbook_page import RunbookPages
 
-__all__ = ["DEFAULT_PAGE_SIZE", "StatusPage"]
+__all__ = ["DEFAULT_PAGE_SIZE", "RunbookPages", "StatusPage"]
