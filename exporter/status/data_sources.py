@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
 from exporter.domain.source_view import SourceView
+from exporter.status.console import console_links
 from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, problem_to_json
 from exporter.status.timing import missed_firing
 
@@ -97,8 +98,13 @@ def source_sort_key(assessed: AssessedSource) -> tuple[object, ...]:
     )
 
 
-def source_to_json(assessed: AssessedSource, now: float, settings: AssessmentSettings) -> dict[str, Any]:
-    """Return a source as an object of the JSON API; None for values that AWS does not report."""
+def source_to_json(
+    assessed: AssessedSource, now: float, settings: AssessmentSettings, *, with_all_logs: bool
+) -> dict[str, Any]:
+    """Return a source as an object of the JSON API; None for values that AWS does not report.
+
+    `with_all_logs` adds the addresses of the logs of all runs, which are longer than the rest of a run.
+    """
     snapshot, view = assessed.snapshot, _view(assessed.snapshot, now, settings)
     source, description, location, history = snapshot.source, snapshot.description, snapshot.location, snapshot.history
     return {
@@ -131,7 +137,15 @@ def source_to_json(assessed: AssessedSource, now: float, settings: AssessmentSet
         "schedule": _schedule(view),
         "objectives": asdict(view.objectives),
         "freshness": _freshness(assessed, now),
+        "console": _console(view, with_all_logs=with_all_logs),
     }
+
+
+def _console(view: SourceView, *, with_all_logs: bool) -> dict[str, object] | None:
+    location = view.snapshot.location
+    jobs = view.jobs[:MAX_RUNS] if with_all_logs else ()
+    runs = (*jobs, view.oldest_running, view.last_completed)
+    return console_links(location.region, view.snapshot.source.id, runs, view.now) if location else None
 
 
 def _view(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> SourceView:

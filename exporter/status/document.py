@@ -80,6 +80,7 @@ class StatusDocument:
         matching.sort(key=lambda pair: source_sort_key(pair[0]))
         first = (query.page - 1) * query.page_size
         on_page = yielding_gil(matching[first : first + query.page_size])
+        is_single = bool(query.data_source_id)
         published = yielding_gil(self._indexes.snapshots())
         indexes = sorted((index_to_json(snapshot) for snapshot, _ in published), key=index_sort_key)
         return {
@@ -94,7 +95,9 @@ class StatusDocument:
                 "indexes": len(indexes),
                 "index_problems": sum(bool(index["problems"]) for index in indexes),
             },
-            "data_sources": [source_to_json(assessed, now, settings) for assessed, now in on_page],
+            "data_sources": [
+                source_to_json(assessed, now, settings, with_all_logs=is_single) for assessed, now in on_page
+            ],
             "indexes": [index for index in indexes if query.application in {"", index["application"]}],
             "exporter": _exporter(health),
         }

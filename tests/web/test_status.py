@@ -154,7 +154,8 @@ def test_the_policy_allows_only_the_style_and_script_of_the_page(server: StatusS
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ]
-    assert re.findall(r'(?:src|href|action)="((?!\?|\./|#|data:)[^"]*)"', response.text) == []
+    anchors = re.sub(r'<a class="out" rel="noreferrer" href="https://us-east-1\.console\.aws\.', "", response.text)
+    assert re.findall(r'(?:src|href|action)="((?!\?|\./|#|data:)[^"]*)"', anchors) == []
     assert not re.search(
         r'\s(?:style|on\w+)="', re.sub(r"<pre.*?</pre>|<td.*?</td>", "", response.text, flags=re.DOTALL)
     )
@@ -189,6 +190,29 @@ def test_no_text_changes_the_elements_of_the_page(text: str) -> None:
         return re.findall(r"</?[a-z]\w*", page)
 
     assert elements(f"word {text}") == elements("word")
+
+
+def test_the_page_links_the_console_where_the_json_does(server: StatusSite) -> None:
+    """The links are those of application, data source and the runs, and they reveal no address of the exporter."""
+    identity = example_sources()[3].source.id.data_source_id
+    (source,) = server.json(f"?data_source_id={identity}")["data_sources"]
+    page = server.get(f"/?data_source_id={identity}").text
+    found = {html.unescape(link) for link in re.findall(r'rel="noreferrer" href="(https:[^"]+)"', page)}
+    assert len(source["console"]["runs"]) == len(source["runs"]) == 3
+    logs = [address for run in source["console"]["runs"].values() for address in run.values()]
+    assert found == {source["console"]["application"], source["console"]["data_source"], *logs}
+    names = re.findall(r'class="out"[^>]*>([^<]+)<span class="sr"> of (.*?)</span>', page)
+    assert ("Failed documents", "the run of 2026-09-21 13:03:20 UTC") in names
+    assert len(names) == len(set(names)) + 2  # those of the last run are in two places
+
+
+def test_a_run_without_failed_documents_has_no_link_to_them() -> None:
+    """Where AWS does not report the number, there is a link."""
+    known = StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5, failed=0))])
+    unknown = StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))])
+    assert "Log stream" in page_of(known)
+    assert ">Failed documents<span" not in page_of(known)
+    assert ">Failed documents<span" in page_of(unknown)
 
 
 def test_filters_are_in_the_form_escaped(server: StatusSite) -> None:

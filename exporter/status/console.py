@@ -1,0 +1,140 @@
+"""Addresses in the AWS console: of applications, data sources, and the CloudWatch logs of sync jobs.
+
+The console has no documented addresses. These are the ones that it shows itself, and that AWS's documentation of sync
+reports describes by their parts: the log group, the log stream and the query.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.domain.model import SourceId, SyncJob
+
+_DOMAINS = (
+    (re.compile(r"cn-\w+-\d+"), "console.amazonaws.cn"),
+    (re.compile(r"us-gov-\w+-\d+"), "console.amazonaws-us-gov.com"),
+    (re.compile(r"[a-z]{2}-[a-z]+-\d+"), "console.aws.amazon.com"),
+)
+"""The domains of the console by region, for the partitions aws-cn, aws-us-gov and aws."""
+
+LOG_DELAY = 3600.0  # seconds after the end of a job in which its last documents are still logged
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="replace")
+
+
+def _twice_quoted(text: str) -> str:
+    """Return a text in the encoding of CloudWatch's log pages: quoted twice, with $ in place of %."""
+    return _quoted(_quoted(text)).replace("%", "$")
+
+
+def _text(text: str) -> str:
+    """Return a text as a value of a Logs Insights address, which begins with a quote mark."""
+    return "'" + _encoded(text)
+
+
+def _encoded(text: str) -> str:
+    """Return a text in the encoding of Logs Insights: quoted, with * in place of %."""
+    return _quoted(text).replace("~", "%7E").replace("%", "*")
+
+
+def _iso(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+# The query before and after the name of the log stream, encoded once: 1,000 data sources have up to 2,000 queries.
+_QUERY_START = _text("""\
+fields @timestamp, DocumentId, DocumentTitle, CrawlAction, ErrorCode, ErrorMsg
+| filter @logStream like \"""")
+_QUERY_END = _encoded("""\
+" and ConnectorDocumentStatus.Status = "FAILED"
+| sort @timestamp desc""")
+
+
+class Console:
+    """The AWS console of a region, with the resources of one data source."""
+
+    def __init__(self, region: str, source: SourceId, domain: str) -> None:
+        self._base = f"https://{region}.{domain}"
+        self._region = region
+        self._source = source
+
+    @classmethod
+    def of(cls, region: str, source: SourceId) -> Console | None:
+        """Return the console of a region; None for a region of a partition whose console is not public."""
+        domain = next((domain for pattern, domain in _DOMAINS if pattern.fullmatch(region)), None)
+        return cls(region, source, domain) if domain else None
+
+    def application(self) -> str:
+        """Return the address of the application."""
+        return f"{self._application()}/details?region={self._region}"
+
+    def data_source(self) -> str:
+        """Return the address of the data source, with its sync history."""
+        index, data_source = _quoted(self._source.index_id), _quoted(self._source.data_source_id)
+        return f"{self._application()}/indices/{index}/datasources/{data_source}/details?region={self._region}"
+
+    def log_stream(self, job: SyncJob) -> str:
+        """Return the address of the log stream with one line for each document of a job."""
+        group, stream = _twice_quoted(self._log_group), _twice_quoted(self._log_stream(job))
+        return f"{self._cloudwatch}log-groups/log-group/{group}/log-events/{stream}"
+
+    def failed_documents(self, job: SyncJob, now: float) -> str:
+        """Return the address of a Logs Insights query for the failed documents of a job, which the reader can run.
+
+        It is limited to the time of the job, because CloudWatch charges for the data that a query scans.
+        """
+        until = job.end_or_start + LOG_DELAY if job.is_terminal else now
+        detail = "~".join(
+            [
+                f"(end~{_text(_iso(until))}",
+                f"start~{_text(_iso(job.started))}",
+                "timeType~'ABSOLUTE",
+                "tz~'UTC",
+                f"editorString~{_QUERY_START}{_encoded(self._log_stream(job))}{_QUERY_END}",
+                f"source~(~{_text(self._log_group)}))",
+            ]
+        )
+        return f"{self._cloudwatch}logs-insights$3FqueryDetail$3D~{detail}"
+
+    def _application(self) -> str:
+        return f"{self._base}/amazonq/business/applications/{_quoted(self._source.application_id)}"
+
+    @property
+    def _cloudwatch(self) -> str:
+        return f"{self._base}/cloudwatch/home?region={self._region}#logsV2:"
+
+    @property
+    def _log_group(self) -> str:
+        return f"/aws/qbusiness/{self._source.application_id}"
+
+    def _log_stream(self, job: SyncJob) -> str:
+        return f"SYNC_RUN_HISTORY_REPORT/{self._source.data_source_id}/{job.execution_id}"
+
+
+def console_links(
+    region: str, source: SourceId, jobs: Iterable[SyncJob | None], now: float
+) -> dict[str, object] | None:
+    """Return the addresses of a data source and of the logs of jobs, as an object of the JSON API."""
+    console = Console.of(region, source)
+    if console is None:
+        return None
+    return {
+        "application": console.application(),
+        "data_source": console.data_source(),
+        "runs": {
+            job.execution_id: {
+                "log_stream": console.log_stream(job),
+                "failed_documents": console.failed_documents(job, now),
+            }
+            for job in jobs
+            if job is not None
+        },
+    }
