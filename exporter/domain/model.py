@@ -84,7 +84,10 @@ DOCUMENT_KINDS = tuple(item.name for item in fields(DocumentCounts))
 
 @dataclass(frozen=True, slots=True)
 class SyncJob:
-    """One execution of a data source's sync, as one response of the API describes it."""
+    """One execution of a data source's sync, as one response of the API describes it.
+
+    `connector_error` is the documented code of the connector in one of the other error texts; empty if none has one.
+    """
 
     execution_id: str
     status: str
@@ -94,6 +97,7 @@ class SyncJob:
     error_code: str = ""
     error_message: str = ""
     connector_error: str = ""
+    data_source_error_code: str = ""
 
     @property
     def is_terminal(self) -> bool:

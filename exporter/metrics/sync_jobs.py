@@ -87,7 +87,7 @@ JOB_FAMILIES: tuple[Family, ...] = (
     Counter(
         "qbusiness_sync_job_failures_total",
         f"Sync jobs that FAILED while the data source was watched, by error.errorCode, {_AS_OF}. connector_error_code "
-        "is from dataSourceErrorCode or error.errorMessage.",
+        "is a documented code in dataSourceErrorCode or error.errorMessage.",
         _failures,
         ("error_code", "connector_error_code"),
     ),

@@ -20,6 +20,7 @@ def job_fields(job: SyncJob) -> dict[str, object]:
         **{f"documents_{kind}": count for kind, count in job.documents.items()},
         "error_code": job.error_code,
         "connector_error_code": job.connector_error,
+        "data_source_error_code": job.data_source_error_code,
         "error": job.error_message,
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}

@@ -169,13 +169,13 @@ def _run(job: SyncJob | None) -> dict[str, Any] | None:
 
 
 def _error(job: SyncJob) -> dict[str, str | None] | None:
-    if not (job.error_code or job.error_message or job.connector_error):
-        return None
-    return {
+    error = {
         "code": job.error_code or None,
         "connector_code": job.connector_error or None,
+        "data_source_error_code": job.data_source_error_code or None,
         "message": job.error_message or None,
     }
+    return error if any(error.values()) else None
 
 
 def _last_error(view: SourceView) -> dict[str, Any] | None:

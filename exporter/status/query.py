@@ -107,7 +107,8 @@ def _searched_texts(assessed: AssessedSource) -> Iterator[str]:
         yield problem.text
     for tracked in snapshot.history.jobs.values() if snapshot.history else ():
         job = tracked.job
-        yield from (job.status, job.execution_id, job.error_code, job.connector_error, job.error_message)
+        yield from (job.status, job.execution_id, job.error_code, job.connector_error)
+        yield from (job.data_source_error_code, job.error_message)
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int, maximum: int) -> int:

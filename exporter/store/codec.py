@@ -64,8 +64,11 @@ def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
 
 def dump_job(tracked: TrackedJob) -> str:
     """Return one job as JSON."""
+    job = {**_members(tracked.job), "documents": _members(tracked.job.documents)}
+    if not tracked.job.data_source_error_code:
+        del job["data_source_error_code"]
     members = {
-        "job": {**_members(tracked.job), "documents": _members(tracked.job.documents)},
+        "job": job,
         "highest": _members(tracked.max_counts),
         "whole": tracked.counts_from_zero,
         "accounted": tracked.count_state,

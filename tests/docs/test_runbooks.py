@@ -14,6 +14,7 @@ import yaml
 from botocore import xform_name
 
 from exporter.cli.arguments import parse
+from exporter.domain.connector_codes import PREFIXES
 from tests.support.alert_rules import (
     PROMETHEUS,
     PROMETHEUS_LABELS,
@@ -140,3 +141,10 @@ def test_the_documented_command_changes_every_runbook_url(tmp_path: Path) -> Non
     assert set(re.findall(r"runbook_url: (.*)", moved)) == {
         f"https://wiki.example.com/qbusiness/{alert.name}.md" for alert in ALERTS
     }
+
+
+def test_the_documented_prefixes_are_those_that_the_exporter_recognises() -> None:
+    """The page of connector codes lists each prefix."""
+    listed = re.search(r"prefixes that AWS documents: ([A-Z,\s]+) and ([A-Z]+)\.", (RUNBOOKS / "README.md").read_text())
+    assert listed
+    assert [*re.findall(r"[A-Z]+", listed[1]), listed[2]] == sorted(PREFIXES)

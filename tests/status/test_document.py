@@ -187,7 +187,11 @@ def test_the_last_error_is_complete_and_current_until_a_later_run_ends() -> None
     """A later success does not hide the error, but marks it as not current."""
     text = "SPE-5122 expired\n" + "x" * 2031
     failed = replace(
-        ended_job("FAILED", HOUR), error_code="InvalidRequest", error_message=text, connector_error="SPE-5122"
+        ended_job("FAILED", HOUR),
+        error_code="InvalidRequest",
+        error_message=text,
+        connector_error="SPE-5122",
+        data_source_error_code="spe-5122",
     )
     fixture = StatusFixture.of(
         [make_snapshot(1, "now", failed), make_snapshot(2, "then", failed, ended_job("SUCCEEDED", 60, scanned=1))]
@@ -199,6 +203,7 @@ def test_the_last_error_is_complete_and_current_until_a_later_run_ends() -> None
         "current": True,
         "code": "InvalidRequest",
         "connector_code": "SPE-5122",
+        "data_source_error_code": "spe-5122",
         "message": text,
     }
     assert then == {**now, "current": False}

@@ -43,9 +43,8 @@ def run_sql(path: str, sql: str) -> None:
 
 def make_history(jobs: int = 3) -> SourceHistory:
     """Build a history with counted jobs, failures, documents and durations, and one job in progress."""
-    ended = [
-        replace(make_job(f"j{n}", "FAILED", started=NOON + n, added=n), connector_error="SPE-5002") for n in range(jobs)
-    ]
+    failed = [make_job(f"j{n}", "FAILED", started=NOON + n, added=n) for n in range(jobs)]
+    ended = [replace(job, connector_error="SPE-5002", data_source_error_code="spe-5002") for job in failed]
     running = make_job("r", "SYNCING", started=NOON, lasted=None)
     return fold(fold(None, PollData((), NOON, NOON), POLICY), PollData((*ended, running), NOON, NOON), POLICY)
 

@@ -279,6 +279,19 @@ def test_the_error_of_a_run_has_its_code_once() -> None:
     assert [re.sub(r"<[^>]+>", "", cell) for cell in cells] == ["CNF-5572 token expired", "InvalidRequest no access"]
 
 
+def test_all_codes_of_an_error_are_on_the_page_beside_the_message() -> None:
+    """DataSourceErrorCode is shown in full, but not twice where it is the code of the connector."""
+    raw = replace(ended_job("FAILED", HOUR, 1), data_source_error_code="S3.AccessDenied", error_message="no access")
+    coded = replace(raw, connector_error="SPE-5001", data_source_error_code="SPE-5001", error_code="InvalidRequest")
+    pages = [page_of(StatusFixture.of([make_snapshot(1, "hr", job)])) for job in (raw, coded)]
+    codes = [
+        re.findall(r"<code>([^<]+)</code>", page.partition('class="codes">')[2].partition("</p>")[0]) for page in pages
+    ]
+    assert codes == [["S3.AccessDenied"], ["InvalidRequest", "SPE-5001"]]
+    assert all('<pre class="error" dir="auto">no access</pre>' in page for page in pages)
+    assert "S3.AccessDenied <span" in pages[0].partition('<td class="truncated">')[2]
+
+
 def test_a_state_in_memory_is_not_called_written() -> None:
     """Without a state file, a restart loses the counters."""
     fixture = StatusFixture.of()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.utils import parse_timestamp
 
+from exporter.domain.connector_codes import connector_code
 from exporter.domain.model import Description, DocumentCounts, IndexFacts, SyncJob
 from exporter.errors import ProviderError, Reason
 from exporter.providers import Listing
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
-_CONNECTOR_ERROR = re.compile(r"\b[A-Z][A-Z0-9]{1,5}-\d{4}\b")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,11}")
 # A time outside these years is wrong. One in milliseconds is far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
@@ -55,8 +55,9 @@ def parse_job(raw: Mapping[str, Any], now: float, warnings: list[str]) -> SyncJo
         ended=ended,
         documents=_documents(_member(raw, "metrics", dict) or {}, execution_id, warnings),
         error_code=_text(error, "errorCode"),
-        error_message=message or source_code,
-        connector_error=_connector_error(source_code, message),
+        error_message=message,
+        connector_error=connector_code(source_code, message),
+        data_source_error_code=source_code,
     )
 
 
@@ -166,9 +167,3 @@ def _documents(metrics: Mapping[str, Any], execution_id: str, warnings: list[str
         else:
             warnings.append(f"job {execution_id}: {name} {value!r} is not a count, ignored")
     return DocumentCounts(**counts)
-
-
-def _connector_error(source_code: str, message: str) -> str:
-    # The API reference does not document where the code is. It was seen in dataSourceErrorCode and within messages.
-    found = _CONNECTOR_ERROR.search(source_code) or _CONNECTOR_ERROR.search(message)
-    return found[0] if found else ""

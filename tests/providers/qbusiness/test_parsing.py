@@ -80,6 +80,7 @@ def test_a_job_is_parsed_in_full() -> None:
         error_code="InvalidRequest",
         error_message="credentials are wrong",
         connector_error="SPE-5002",
+        data_source_error_code="SPE-5002",
     )
     assert warnings == []
 
@@ -161,19 +162,23 @@ def test_every_json_object_is_a_job_or_a_warning_or_a_malformed_response(raw: di
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "expected"),
+    ("code", "message", "connector_error"),
     [
         ("SPE-5002", "", "SPE-5002"),
         ("", "sync failed: SPE-5002, credentials", "SPE-5002"),
         ("CNF-5100", "SPE-5002", "CNF-5100"),
-        ("", "no code here", ""),
+        ("S3.AccessDenied.KmsKeyDisabled", "SPE-5002", "SPE-5002"),
+        ("S3.AccessDenied.KmsKeyDisabled", "The sync could not be completed.", ""),
     ],
 )
-def test_the_connector_code_is_found_in_the_code_or_the_message(code: str, message: str, expected: str) -> None:
-    """DataSourceErrorCode has precedence over the message."""
+def test_both_error_texts_are_kept_with_the_code_of_the_connector(
+    code: str, message: str, connector_error: str
+) -> None:
+    """DataSourceErrorCode has precedence over the message, and neither text hides the other."""
     job = parse_job({**JOB, "dataSourceErrorCode": code, "error": {"errorMessage": message}}, NOON, [])
     assert job
-    assert job.connector_error == expected
+    assert (job.data_source_error_code, job.error_message) == (code, message)
+    assert job.connector_error == connector_error
 
 
 def test_text_that_cannot_be_encoded_is_replaced() -> None:
