@@ -6,11 +6,12 @@ a lower and an upper bound. They differ only when something happened within that
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.polling.job_accumulator import MAX_FAILURE_LOOKBACK
+from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
 from exporter.simulator.job import DOCUMENT_KINDS, STATUSES, TERMINAL
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class ExpectedGauges:
     last_success: float | None
     last_indexed: float | None
     consecutive_failures: int
+    consecutive_without_content: int
 
 
 def gauges(source: PlannedSource, now: float, first_poll: float) -> ExpectedGauges:
@@ -131,16 +133,33 @@ def gauges(source: PlannedSource, now: float, first_poll: float) -> ExpectedGaug
         last_status=last.outcome if last else None,
         last_start=round(last.started, 3) if last else None,
         last_success=max((round(job.ends, 3) for job in seen if job.outcome == "SUCCEEDED"), default=None),
-        last_indexed=max(
-            (round(job.ends, 3) for job in seen if job.outcome in {"SUCCEEDED", "INCOMPLETE"}), default=None
-        ),
-        consecutive_failures=min(MAX_FAILURE_LOOKBACK, _consecutive_failures(seen)),
+        last_indexed=max((round(job.ends, 3) for job in seen if _has_content(job)), default=None),
+        consecutive_failures=min(MAX_STREAK_LOOKBACK, _consecutive_failures(seen)),
+        consecutive_without_content=min(MAX_STREAK_LOOKBACK, _consecutive_without_content(seen)),
     )
 
 
+def _has_content(job: PlannedJob) -> bool:
+    """Return whether content reached the index by an ended job."""
+    counts = job.documents
+    if job.outcome != "INCOMPLETE":
+        return job.outcome == "SUCCEEDED"
+    if "scanned" in counts:
+        return counts.get("failed", 0) < counts["scanned"]
+    return any(counts.get(kind) for kind in ("added", "modified", "deleted"))
+
+
+def _latest_first(ended: list[PlannedJob]) -> list[PlannedJob]:
+    return sorted(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), reverse=True)
+
+
 def _consecutive_failures(ended: list[PlannedJob]) -> int:
-    latest_first = sorted(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), reverse=True)
-    return next((count for count, job in enumerate(latest_first) if job.outcome != "FAILED"), len(latest_first))
+    since = itertools.takewhile(lambda job: job.outcome not in {"SUCCEEDED", "INCOMPLETE"}, _latest_first(ended))
+    return sum(job.outcome == "FAILED" for job in since)
+
+
+def _consecutive_without_content(ended: list[PlannedJob]) -> int:
+    return sum(1 for _ in itertools.takewhile(lambda job: not _has_content(job), _latest_first(ended)))
 
 
 def was_running(source: PlannedSource, moment: float) -> bool:

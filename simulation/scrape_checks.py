@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import DOCUMENT_KINDS
-from exporter.polling.job_accumulator import MAX_FAILURE_LOOKBACK
+from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
 from simulation import oracle
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ COMPLETED, FAILURES = "qbusiness_sync_jobs_completed_total", "qbusiness_sync_job
 WINDOW, RUNNING = "qbusiness_sync_jobs", "qbusiness_sync_running"
 SECONDS = "qbusiness_sync_job_duration_seconds_sum"
 CONSECUTIVE_FAILURES = "qbusiness_consecutive_failed_syncs"
+CONSECUTIVE_WITHOUT_CONTENT = "qbusiness_consecutive_syncs_without_content"
 DOCUMENTS = {kind: f"qbusiness_documents_{kind}_total" for kind in DOCUMENT_KINDS}
 # A data source has all of these families or none of them. The numbers are the fewest samples of each.
 REQUIRED_SAMPLES = {
@@ -137,8 +138,13 @@ class SourceCheck:
             last_start=self._sample("qbusiness_last_completed_sync_start_timestamp_seconds"),
             last_success=self._sample("qbusiness_last_successful_sync_timestamp_seconds"),
             last_indexed=self._sample("qbusiness_last_indexed_sync_timestamp_seconds"),
-            consecutive_failures=min(MAX_FAILURE_LOOKBACK, int(self.families[CONSECUTIVE_FAILURES][NO_LABELS])),
+            consecutive_failures=self._streak(CONSECUTIVE_FAILURES),
+            consecutive_without_content=self._streak(CONSECUTIVE_WITHOUT_CONTENT),
         )
+
+    def _streak(self, name: str) -> int:
+        """Return the length of a streak, as far as the first poll of a data source reads back."""
+        return min(MAX_STREAK_LOOKBACK, int(self.families[name][NO_LABELS]))
 
     def _total(self, total: str, label: str) -> float:
         if total == "documents":

@@ -14,7 +14,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.source_history import CountState, Histogram
+from exporter.domain.source_history import Histogram
+from exporter.domain.tracked_job import CountState
 
 if TYPE_CHECKING:
     from exporter.domain.model import SyncJob

@@ -28,13 +28,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import IN_PROGRESS
-from exporter.domain.source_history import SourceHistory, TrackedJob, failure_streak
+from exporter.domain.streaks import FAILURES, WITHOUT_CONTENT
+from exporter.domain.tracked_job import TrackedJob, ended_jobs
 from exporter.domain.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from exporter.domain.model import SyncJob
+    from exporter.domain.source_history import SourceHistory
 
 LATEST_JOBS = 10  # this many jobs are read in the initial poll and kept afterwards, no matter how old they are
 MIN_RETENTION = DAY  # ended jobs are kept at least this long, so that a full reread finds them in the history
@@ -55,11 +57,13 @@ def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> S
     evicted_through = max(tracked.job.started for tracked in evicted)
     if history.evicted_through is not None:
         evicted_through = max(evicted_through, history.evicted_through)
+    ended = ended_jobs(evicted)
     return replace(
         history,
         jobs={execution_id: tracked for execution_id, tracked in history.jobs.items() if execution_id in kept},
         evicted_through=evicted_through,
-        evicted_failure_streak=failure_streak(evicted, history.evicted_failure_streak),
+        evicted_failure_streak=FAILURES.length(ended, history.evicted_failure_streak),
+        evicted_streak_without_content=WITHOUT_CONTENT.length(ended, history.evicted_streak_without_content),
     )
 
 
@@ -72,7 +76,7 @@ def _evictable_before(history: SourceHistory, keep: AbstractSet[str]) -> float:
     """Return the start time from which on no job may be evicted yet.
 
     To evict later jobs would make unread ones look evicted as well. It would also evict jobs in another order than that
-    of their ends, if older ones are in `keep`, and the failure streak would be wrong.
+    of their ends, if older ones are in `keep`, and the streaks would be wrong.
     """
     starts = [history.jobs[execution_id].job.started for execution_id in keep]
     if history.unread is not None:

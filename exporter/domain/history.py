@@ -23,7 +23,8 @@ from exporter.domain.eviction import evict
 from exporter.domain.history_builder import HistoryBuilder
 from exporter.domain.merged_job import MergedJob
 from exporter.domain.model import SyncJob
-from exporter.domain.source_history import CountState, PollData, SourceHistory
+from exporter.domain.source_history import PollData, SourceHistory
+from exporter.domain.tracked_job import CountState
 from exporter.domain.units import HOUR
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.eviction import was_evicted
 from exporter.domain.merged_job import merge_counts
-from exporter.domain.model import ERROR_CODES, IN_PROGRESS, INDEXED, TERMINAL, DocumentCounts, SyncJobStatus
-from exporter.domain.source_history import CountState, Exemplar, Histogram, TrackedJob
+from exporter.domain.model import ERROR_CODES, IN_PROGRESS, TERMINAL, DocumentCounts, SyncJobStatus
+from exporter.domain.source_history import Exemplar, Histogram
+from exporter.domain.tracked_job import CountState, TrackedJob
 from exporter.domain.units import DATE_RESOLUTION
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ class HistoryBuilder:
         count_state = tracked.count_state
         if job.is_terminal and count_state is CountState.PENDING:
             count_state = self._count_end(job, tracked)
-        self._record_success(job)
-        self._jobs[job.execution_id] = TrackedJob(job, max_counts, tracked.counts_from_zero, count_state)
+        after = TrackedJob(job, max_counts, tracked.counts_from_zero, count_state)
+        self._record_success(after)
+        self._jobs[job.execution_id] = after
 
     def mark_vanished(self, poll: PollData) -> None:
         """Mark the jobs that had not ended and that AWS no longer lists."""
@@ -168,8 +170,9 @@ class HistoryBuilder:
             connector = "other"
         return code, connector
 
-    def _record_success(self, job: SyncJob) -> None:
-        if job.status in INDEXED:
+    def _record_success(self, tracked: TrackedJob) -> None:
+        job = tracked.job
+        if tracked.has_content:
             self._last_indexed = max(job.end_or_start, self._last_indexed or job.end_or_start)
         if job.status == SyncJobStatus.SUCCEEDED:
             self._last_succeeded = max(job.end_or_start, self._last_succeeded or job.end_or_start)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import DocumentCounts, SyncJob, SyncJobStatus
+from exporter.domain.model import SyncJob
+from exporter.domain.streaks import FAILURES, WITHOUT_CONTENT
+from exporter.domain.tracked_job import ended_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from exporter.domain.streaks import Streak
+    from exporter.domain.tracked_job import TrackedJob
     from exporter.domain.unread_range import UnreadRange
 
 
@@ -33,36 +36,6 @@ class PollData:
     clock_ahead: float | None = None
     unread: UnreadRange | None = None
     window: float | None = None
-
-
-class CountState(StrEnum):
-    """Whether the end of a job is in the totals. The values are part of the state file's format."""
-
-    PENDING = "open"  # the job has not ended
-    COUNTED = "counted"  # the job ended while its source was watched, and is in the totals
-    PRE_EXISTING = "history"  # the job had ended before its source was watched, and is never counted
-    EVICTED = "forgotten"  # the job ended, was evicted and has been listed again: it changes no total
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedJob:
-    """A job as last seen, and how much of it is in the totals.
-
-    `max_counts` has the highest document counts seen so far. `counts_from_zero` is true if all documents of the job
-    count. It is false if only those documents count that were processed after the job was first seen. `vanished_at` is
-    the time at which AWS no longer listed the job although it had not ended.
-    """
-
-    job: SyncJob
-    max_counts: DocumentCounts
-    counts_from_zero: bool
-    count_state: CountState = CountState.PENDING
-    vanished_at: float | None = None
-
-    @property
-    def is_in_progress(self) -> bool:
-        """Whether the job is in progress, as of the last poll."""
-        return not self.job.is_terminal and self.vanished_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +78,11 @@ class Histogram:
 class SourceHistory:
     """The tracked jobs of one data source, and totals that never decrease.
 
-    `evicted_through` is the latest start of all evicted jobs. `evicted_failure_streak` is the number of evicted FAILED
-    jobs since the last evicted job that ended otherwise. `unread` is the range that a catch-up still has to read.
-    `window` is the number of seconds before the last full read from which on every job was read and kept; it is None in
-    a state file that does not have it. `clock_ahead` is the number of seconds by which AWS's clock was ahead of the
-    host's when `watched_since` was noted; None if that is not known.
+    `last_indexed` is the end of the last job by which content reached the index. `evicted_through` is the latest start
+    of all evicted jobs. `evicted_failure_streak` and `evicted_streak_without_content` are the streaks of evicted jobs.
+    `unread` is the range that a catch-up still has to read. `window` is the number of seconds before the last full read
+    from which on every job was read and kept; it is None in a state file that does not have it. `clock_ahead` is the
+    number of seconds by which AWS's clock was ahead of the host's when `watched_since` was noted; None if unknown.
     """
 
     watched_since: float
@@ -123,6 +96,7 @@ class SourceHistory:
     last_indexed: float | None = None
     evicted_through: float | None = None
     evicted_failure_streak: int = 0
+    evicted_streak_without_content: int = 0
     clock_ahead: float | None = None
     unread: UnreadRange | None = None
     window: float | None = None
@@ -146,28 +120,19 @@ class SourceHistory:
         return max(ended, key=SyncJob.completion_key, default=None)
 
     def consecutive_failures(self) -> int:
-        """Return the number of FAILED jobs since the last job that ended otherwise.
+        """Return the number of FAILED jobs since the last SUCCEEDED or INCOMPLETE one."""
+        return self._streak(FAILURES, self.evicted_failure_streak)
 
-        During a catch-up, a job that ended otherwise may be among the unread ones. So only later jobs count.
+    def consecutive_without_content(self) -> int:
+        """Return the number of ended jobs since content last reached the index."""
+        return self._streak(WITHOUT_CONTENT, self.evicted_streak_without_content)
+
+    def _streak(self, streak: Streak, evicted: int) -> int:
+        """Return the length of a streak.
+
+        During a catch-up, a job that ends it may be among the unread ones. So only later jobs count.
         """
         if self.unread is None:
-            return failure_streak(self.jobs.values(), self.evicted_failure_streak)
+            return streak.length(ended_jobs(self.jobs.values()), evicted)
         end = self.unread.end
-        return failure_streak((tracked for tracked in self.jobs.values() if tracked.job.started >= end), 0)
-
-
-def failure_streak(jobs: Iterable[TrackedJob], evicted_failure_streak: int) -> int:
-    """Return the number of FAILED jobs since the last one that ended otherwise.
-
-    If all ended jobs are FAILED, the streak continues into the evicted jobs. A job in the state EVICTED is part of
-    `evicted_failure_streak` already, and is not counted again.
-    """
-    streak = 0
-    ended = (
-        tracked.job for tracked in jobs if tracked.job.is_terminal and tracked.count_state is not CountState.EVICTED
-    )
-    for job in sorted(ended, key=SyncJob.completion_key, reverse=True):
-        if job.status != SyncJobStatus.FAILED:
-            return streak
-        streak += 1
-    return streak + evicted_failure_streak
+        return streak.length(ended_jobs(tracked for tracked in self.jobs.values() if tracked.job.started >= end), 0)

@@ -163,13 +163,21 @@ JOB_FAMILIES: tuple[Family, ...] = (
     ),
     Gauge(
         "qbusiness_last_indexed_sync_timestamp_seconds",
-        f"endTime of the last SUCCEEDED or INCOMPLETE sync job, {_AS_OF}. Content last reached the index then.",
+        f"endTime of the last sync job by which content reached the index, {_AS_OF}: a SUCCEEDED one, or an INCOMPLETE "
+        "one with fewer documentsFailed than documentsScanned.",
         lambda view: optional_sample(view.history.last_indexed if view.history else None),
     ),
     Gauge(
         "qbusiness_consecutive_failed_syncs",
-        f"FAILED sync jobs since the last job that ended otherwise, {_AS_OF}. The first poll looks back over 100 jobs.",
+        f"FAILED sync jobs since the last SUCCEEDED or INCOMPLETE one, {_AS_OF}. The first poll looks back over 100 "
+        "jobs.",
         lambda view: optional_sample(view.history.consecutive_failures() if view.history else None),
+    ),
+    Gauge(
+        "qbusiness_consecutive_syncs_without_content",
+        f"Sync jobs that ended, ABORTED ones included, since content last reached the index, {_AS_OF}. The first poll "
+        "looks back over 100 jobs.",
+        lambda view: optional_sample(view.history.consecutive_without_content() if view.history else None),
     ),
 )
 

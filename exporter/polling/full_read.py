@@ -6,7 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import IN_PROGRESS, INDEXED, SyncJobStatus
+from exporter.domain.content import reached_index
+from exporter.domain.model import IN_PROGRESS, SyncJobStatus
 from exporter.domain.units import DAY, HOUR
 from exporter.domain.unread_range import UnreadRange
 from exporter.polling.job_accumulator import JobAccumulator
@@ -130,11 +131,12 @@ class _FullRead:
             self.jobs.read_pages(self._list_jobs(since=as_of - seconds if seconds < _MAX_RANGE else None), MAX_PAGES)
 
     def _find_last_success(self) -> None:
-        """Search the last job that succeeded and the last one that indexed content, if none was read."""
-        for status in (SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE):
-            sufficient = {SyncJobStatus.SUCCEEDED} if status is SyncJobStatus.SUCCEEDED else INDEXED
-            if self.jobs.statuses & sufficient:
-                continue
-            for page in self.jobs.read(self._list_jobs(status=status)):
-                if self.jobs.newest_first and page.jobs:
+        """Search the last job that succeeded, and the last one by which content reached the index, if none was read."""
+        statuses = [] if self.jobs.has_content else [SyncJobStatus.INCOMPLETE]
+        if SyncJobStatus.SUCCEEDED not in self.jobs.statuses:
+            statuses.append(SyncJobStatus.SUCCEEDED)
+        for status in statuses:
+            for number, page in enumerate(self.jobs.read(self._list_jobs(status=status)), 1):
+                has_content = any(reached_index(job.status, job.documents) for job in page.jobs)
+                if self.jobs.newest_first and (has_content or number == MAX_PAGES):
                     break

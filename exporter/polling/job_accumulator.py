@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from exporter.domain.content import reached_index
 from exporter.domain.eviction import LATEST_JOBS
 from exporter.domain.model import SyncJobStatus
 from exporter.domain.source_history import PollData
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.providers import JobPage
 
-MAX_FAILURE_LOOKBACK = 100  # jobs that a read goes back at most to find one that did not fail
+MAX_STREAK_LOOKBACK = 100  # jobs that a read goes back at most to find one by which content reached the index
 
 
 class JobAccumulator:
@@ -30,6 +31,7 @@ class JobAccumulator:
         self.pages = 0
         self.ids: set[str] = set()
         self.statuses: set[str] = set()
+        self.has_content = False  # whether content reached the index by one of the jobs
         self._end = as_of
         self._is_complete = True
         self._jobs: list[SyncJob] = []
@@ -69,9 +71,8 @@ class JobAccumulator:
 
     @property
     def has_enough(self) -> bool:
-        """Whether the latest jobs have been read, including one that ended without failing."""
-        without_failure = any(job.is_terminal and job.status != SyncJobStatus.FAILED for job in self._jobs)
-        return len(self.ids) >= (LATEST_JOBS if without_failure else MAX_FAILURE_LOOKBACK)
+        """Whether the latest jobs have been read, including one that ends every streak."""
+        return len(self.ids) >= (LATEST_JOBS if self.has_content else MAX_STREAK_LOOKBACK)
 
     def reaches(self, time: float) -> bool:
         """Return whether a newest-first listing has been read back to a time, and has enough jobs."""
@@ -99,3 +100,4 @@ class JobAccumulator:
         self._jobs.append(job)
         self.ids.add(job.execution_id)
         self.statuses.add(job.status)
+        self.has_content |= reached_index(job.status, job.documents)

@@ -133,6 +133,7 @@ def source_to_json(
         "last_succeeded_at": history.last_succeeded if history else None,
         "last_indexed_at": history.last_indexed if history else None,
         "consecutive_failures": assessed.consecutive_failures if history else None,
+        "consecutive_without_content": history.consecutive_without_content() if history else None,
         "runs": [_run(job) for job in view.jobs[:MAX_RUNS]],
         "schedule": _schedule(view),
         "objectives": asdict(view.objectives),

@@ -27,7 +27,7 @@ def running_for(view: SourceView) -> float | None:
 
 
 def average_duration(view: SourceView) -> float | None:
-    """Return the average duration of the syncs that reached the index; None after only a few."""
+    """Return the average duration of the SUCCEEDED and INCOMPLETE syncs; None after only a few."""
     durations = view.history.durations if view.history else {}
     indexed = [histogram for status, histogram in durations.items() if status in INDEXED]
     count = sum(sum(histogram.counts) for histogram in indexed)

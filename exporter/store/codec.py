@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
-from exporter.domain.source_history import CountState, Exemplar, Histogram, SourceHistory, TrackedJob
+from exporter.domain.source_history import Exemplar, Histogram, SourceHistory
+from exporter.domain.tracked_job import CountState, TrackedJob
 from exporter.domain.unread_range import UnreadRange
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def dump_totals(history: SourceHistory) -> str:
     totals = {key: getattr(history, name) for key, name in _SCALARS.items()}
     if history.clock_ahead is not None:
         totals["clock_ahead"] = history.clock_ahead
+    totals["evicted_streak_without_content"] = history.evicted_streak_without_content
     totals["completed"] = dict(history.completed)
     totals["documents"] = dict(history.documents)
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
@@ -49,8 +51,11 @@ def dump_totals(history: SourceHistory) -> str:
 def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
     """Return the history of a text by `dump_totals`. Raise one of UNREADABLE for any other text."""
     raw = json.loads(totals)
+    if "evicted_streak_without_content" not in raw:
+        _upgrade(raw, jobs)
     return SourceHistory(
         **{name: raw[key] for key, name in _SCALARS.items()},
+        evicted_streak_without_content=raw["evicted_streak_without_content"],
         clock_ahead=raw.get("clock_ahead"),
         jobs=dict(jobs),
         completed=_load_counts(raw["completed"]),
@@ -60,6 +65,18 @@ def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
         unread=UnreadRange(**raw["unread"]) if "unread" in raw else None,
         window=raw.get("window"),
     )
+
+
+def _upgrade(raw: dict[str, Any], jobs: Mapping[str, TrackedJob]) -> None:
+    """Replace what earlier commits derived from the status alone by what reached the index.
+
+    Their `last_indexed` is too late if it is the end of an INCOMPLETE job whose documents all failed.
+    """
+    ends = {tracked.job.end_or_start: tracked.has_content for tracked in jobs.values() if tracked.job.is_terminal}
+    if ends.get(raw["last_indexed"]) is False:
+        times = [end for end, has_content in ends.items() if has_content]
+        raw["last_indexed"] = max([*times, *filter(None, [raw["last_succeeded"]])], default=None)
+    raw["evicted_streak_without_content"] = raw["forgotten_streak"]  # at least: FAILED jobs brought no content
 
 
 def dump_job(tracked: TrackedJob) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from exporter.domain.eviction import UNFINISHED_RETENTION
 from exporter.domain.history import fold
-from exporter.domain.source_history import CountState, PollData, SourceHistory
+from exporter.domain.source_history import PollData, SourceHistory
+from exporter.domain.tracked_job import CountState
 from exporter.domain.units import DAY, HOUR
 from tests.support.builders import NOON, POLICY, fold_polls, make_job, make_poll
 
@@ -31,8 +32,24 @@ def test_the_failure_streak_includes_evicted_jobs() -> None:
     assert history.consecutive_failures() == 300
     assert history.completed == {"FAILED": 300}
     assert len(history.jobs) < 30
-    job = make_job("ended", "ABORTED", started=NOON + 300 * HOUR, lasted=60)
+    job = make_job("ended", "SUCCEEDED", started=NOON + 300 * HOUR, lasted=60)
     assert fold(history, make_poll(job, at=NOON + 301 * HOUR), POLICY).consecutive_failures() == 0
+
+
+def test_the_streaks_of_evicted_jobs_count_what_their_rules_count() -> None:
+    """Of 100 jobs, alternately FAILED and ABORTED, 50 failed, and content reached the index by none."""
+    history = fold_polls(make_poll(at=NOON))
+    for n in range(100):
+        job = make_job(f"j{n}", ("FAILED", "ABORTED")[n % 2], started=NOON + n * HOUR, lasted=60)
+        history = fold(history, make_poll(job, at=NOON + n * HOUR + 120), POLICY)
+    assert len(history.jobs) < 30
+    assert (history.consecutive_failures(), history.consecutive_without_content()) == (50, 100)
+    job = make_job("ended", "INCOMPLETE", started=NOON + 100 * HOUR, lasted=60, scanned=9, failed=9)
+    history = fold(history, make_poll(job, at=NOON + 101 * HOUR), POLICY)
+    assert (history.consecutive_failures(), history.consecutive_without_content()) == (0, 101)
+    job = make_job("content", "INCOMPLETE", started=NOON + 101 * HOUR, lasted=60, scanned=9, failed=8)
+    history = fold(history, make_poll(job, at=NOON + 102 * HOUR), POLICY)
+    assert (history.consecutive_failures(), history.consecutive_without_content()) == (0, 0)
 
 
 def test_evicted_failures_that_are_listed_again_count_once_in_the_streak() -> None:

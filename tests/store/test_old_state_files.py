@@ -22,7 +22,10 @@ from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.history import fold
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.snapshots import SavedSource
-from exporter.domain.source_history import CountState, PollData
+from exporter.domain.source_history import PollData
+from exporter.domain.tracked_job import CountState
+from exporter.domain.units import DAY, HOUR
+from tests.support.builders import NOON, fold_polls, make_job, make_poll
 from tests.support.state_files import open_store, run_sql
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ SAVED = SavedSource(SOURCE, "main", DESCRIPTION, is_described=True)
 WATCHED_SINCE = 1_790_000_000.125
 ACCOUNT, IDENTITY = "111122223333", "qbusiness/111122223333/us-east-1"
 LOCATION = Location(ACCOUNT, "us-east-1")
+ADDED = {"evicted_streak_without_content"}  # members of totals that the old commit did not write
 
 
 def parse_job(raw: dict[str, Any]) -> SyncJob:
@@ -79,13 +83,21 @@ def write_with_current_code(path: str) -> dict[str, SourceHistory]:
 
 
 def test_the_same_polls_write_the_same_bytes(path: str) -> None:
-    """All rows, the SQL of the schema and the versions are equal, except for the key of one row."""
+    """Rows, schema and versions are equal, except for one key and for what was added since."""
     write_with_current_code(path)
-    old = rows_of(FILES / "folded.db")
+    old, new = rows_of(FILES / "folded.db"), rows_of(Path(path))
     old["target"] = [
         (key.replace("watched since/production", f"watched since/{IDENTITY}"), v) for key, v in old["target"]
     ]
-    assert rows_of(Path(path)) == old
+    assert all(json.loads(totals).keys() >= ADDED for _, totals in new["source"])
+    new["source"] = [(key, without(totals, ADDED)) for key, totals in new["source"]]
+    assert new == old
+
+
+def without(totals: str, names: set[str]) -> str:
+    """Return JSON without some members."""
+    members = {name: value for name, value in json.loads(totals).items() if name not in names}
+    return json.dumps(members, separators=(",", ":"))
 
 
 def test_an_old_file_opens_with_equal_histories(folded: str, tmp_path: Path) -> None:
@@ -115,12 +127,34 @@ def test_an_old_file_opens_with_all_counts(folded: str) -> None:
     }
     assert (mixed.last_succeeded, mixed.last_indexed) == (1_790_000_090.0, 1_790_000_500.125)
     assert (mixed.consecutive_failures(), len(mixed.jobs)) == (2, 8)
+    assert (mixed.consecutive_without_content(), failing.consecutive_without_content()) == (2, 60)
     assert failing.completed == {"FAILED": 60}
     assert failing.documents == {"scanned": 1770}
     assert len(failing.failures) == 21
     assert failing.failures["InternalError", "other"] == 10
     assert (failing.consecutive_failures(), len(failing.jobs)) == (60, 25)
     assert (quiet.completed, quiet.jobs) == ({}, {})
+
+
+@pytest.mark.parametrize(("added", "last_indexed"), [(0, NOON + 600), (1, NOON + HOUR + 600)])
+def test_an_old_file_opens_with_the_time_at_which_content_reached_the_index(
+    path: str, added: int, last_indexed: float
+) -> None:
+    """The old commit recorded the end of each INCOMPLETE job, also where all its documents failed."""
+    jobs = [
+        make_job("a", "SUCCEEDED", NOON, 600),
+        make_job("b", "INCOMPLETE", NOON + HOUR, 600, added=added, failed=9, scanned=9 + added),
+    ]
+    store = open_store(path)
+    store.commit({"hr": fold_polls(make_poll(*jobs, at=NOON + DAY))})
+    store.close()
+    old = f"json_set(json_remove(totals, '$.evicted_streak_without_content'), '$.last_indexed', {NOON + HOUR + 600})"
+    run_sql(path, f"UPDATE source SET totals = {old}")  # noqa: S608 (constants)
+    store = open_store(path)
+    history = store.history("hr")
+    store.close()
+    assert history
+    assert (history.last_indexed, history.consecutive_without_content()) == (last_indexed, 1 - added)
 
 
 def test_an_old_file_has_every_state_of_a_job(folded: str) -> None:

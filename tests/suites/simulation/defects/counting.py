@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain import eviction
 from exporter.domain.history_builder import HistoryBuilder
-from exporter.domain.source_history import CountState
+from exporter.domain.tracked_job import CountState
 from exporter.store import Store, codec
 
 if TYPE_CHECKING:

@@ -71,8 +71,18 @@ def reports_indexing_jobs_as_syncing(patch: pytest.MonkeyPatch) -> None:
     _replace_samples(patch, "qbusiness_sync_jobs", samples)
 
 
-def ignores_aborted_jobs_between_failures(patch: pytest.MonkeyPatch) -> None:
-    """Continue to count consecutive failures across an ABORTED job."""
+def ends_failures_at_an_aborted_job(patch: pytest.MonkeyPatch) -> None:
+    """Start to count consecutive failures again after an ABORTED job."""
+
+    def samples(original: Any, view: Any) -> Any:
+        last = view.last_completed
+        return [((), 0)] if last and last.status == "ABORTED" else original(view)
+
+    _replace_samples(patch, "qbusiness_consecutive_failed_syncs", samples)
+
+
+def ignores_aborted_jobs_without_content(patch: pytest.MonkeyPatch) -> None:
+    """Count the syncs without content as if no job was ABORTED."""
 
     def samples(original: Any, view: Any) -> Any:
         history = view.history
@@ -81,7 +91,7 @@ def ignores_aborted_jobs_between_failures(patch: pytest.MonkeyPatch) -> None:
         jobs = {id_: tracked for id_, tracked in history.jobs.items() if tracked.job.status != "ABORTED"}
         return original(replace(view, snapshot=replace(view.snapshot, history=replace(history, jobs=jobs))))
 
-    _replace_samples(patch, "qbusiness_consecutive_failed_syncs", samples)
+    _replace_samples(patch, "qbusiness_consecutive_syncs_without_content", samples)
 
 
 def _replace_samples(patch: pytest.MonkeyPatch, name: str, samples: Callable[[Any, Any], Any]) -> None:
@@ -103,5 +113,6 @@ DEFECTS = (
     shortens_the_window,
     treats_stopping_jobs_as_ended,
     reports_indexing_jobs_as_syncing,
-    ignores_aborted_jobs_between_failures,
+    ends_failures_at_an_aborted_job,
+    ignores_aborted_jobs_without_content,
 )

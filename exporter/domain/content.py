@@ -1,0 +1,24 @@
+"""Whether content reached the index by a sync job: what users ask, instead of the status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.domain.model import SyncJobStatus
+
+if TYPE_CHECKING:
+    from exporter.domain.model import DocumentCounts
+
+
+def reached_index(status: str, documents: DocumentCounts) -> bool:
+    """Return whether content reached the index by a job with this status and these counts.
+
+    A SUCCEEDED job without changes counts: the index is up to date. An INCOMPLETE job counts unless all its documents
+    failed; without a count of scanned documents, if it changed at least one. FAILED and ABORTED jobs do not count,
+    because nothing shows how far they came.
+    """
+    if status != SyncJobStatus.INCOMPLETE:
+        return status == SyncJobStatus.SUCCEEDED
+    if documents.scanned is None:
+        return any((documents.added, documents.modified, documents.deleted))
+    return (documents.failed or 0) < documents.scanned

@@ -1,0 +1,50 @@
+"""Streaks: how many of the latest ended jobs had the same kind of result.
+
+A streak survives the eviction of its jobs: the history keeps the streak of the evicted ones as a number. Jobs are
+evicted in the order of their ends, so a streak of all jobs that are kept continues into that number.
+
+Example: a source has failed 300 times, and its last 25 jobs are kept. The streak of the evicted jobs is 275, and that
+of the source is 25 + 275.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.domain.model import INDEXED, SyncJobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from exporter.domain.tracked_job import TrackedJob
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """The ended jobs that a streak counts, and those that end it; a job may do neither."""
+
+    counts: Callable[[TrackedJob], bool]
+    ends: Callable[[TrackedJob], bool]
+
+    def length(self, ended: Iterable[TrackedJob], evicted: int) -> int:
+        """Return the length of the streak up to the job that ended last; `evicted` is that of the evicted jobs."""
+        length = 0
+        for tracked in sorted(ended, key=lambda tracked: tracked.job.completion_key(), reverse=True):
+            if self.ends(tracked):
+                return length
+            length += self.counts(tracked)
+        return length + evicted
+
+
+FAILURES = Streak(
+    counts=lambda tracked: tracked.job.status == SyncJobStatus.FAILED,
+    ends=lambda tracked: tracked.job.status in INDEXED,
+)
+"""FAILED jobs since the last SUCCEEDED or INCOMPLETE one. An operator stopped an ABORTED job, which proves neither."""
+
+WITHOUT_CONTENT = Streak(
+    counts=lambda tracked: not tracked.has_content,
+    ends=lambda tracked: tracked.has_content,
+)
+"""Ended jobs since content last reached the index."""

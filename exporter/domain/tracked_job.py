@@ -1,0 +1,56 @@
+"""A sync job as the history keeps it: as last seen, and how much of it is in the totals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from exporter.domain.content import reached_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.domain.model import DocumentCounts, SyncJob
+
+
+class CountState(StrEnum):
+    """Whether the end of a job is in the totals. The values are part of the state file's format."""
+
+    PENDING = "open"  # the job has not ended
+    COUNTED = "counted"  # the job ended while its source was watched, and is in the totals
+    PRE_EXISTING = "history"  # the job had ended before its source was watched, and is never counted
+    EVICTED = "forgotten"  # the job ended, was evicted and has been listed again: it changes no total
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedJob:
+    """A job as last seen, and how much of it is in the totals.
+
+    `max_counts` has the highest document counts seen so far. `counts_from_zero` is true if all documents of the job
+    count. It is false if only those documents count that were processed after the job was first seen. `vanished_at` is
+    the time at which AWS no longer listed the job although it had not ended.
+    """
+
+    job: SyncJob
+    max_counts: DocumentCounts
+    counts_from_zero: bool
+    count_state: CountState = CountState.PENDING
+    vanished_at: float | None = None
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the job is in progress, as of the last poll."""
+        return not self.job.is_terminal and self.vanished_at is None
+
+    @property
+    def has_content(self) -> bool:
+        """Whether content reached the index by the job, with the highest counts that a response had."""
+        return reached_index(self.job.status, self.max_counts)
+
+
+def ended_jobs(tracked_jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
+    """Return the jobs that have ended, without those that a streak of evicted jobs has counted already."""
+    return [
+        tracked for tracked in tracked_jobs if tracked.job.is_terminal and tracked.count_state is not CountState.EVICTED
+    ]
