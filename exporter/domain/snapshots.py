@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names
     from exporter.domain.source_history import SourceHistory
+    from exporter.errors import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailure:
+    """The error of a failed poll: its reason, as in the metrics, and its message, for readers."""
+
+    reason: Reason
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +25,8 @@ class SourceSnapshot:
     """The state of one data source after a poll.
 
     `index` is the display name of its index. It is empty, and `description` is None, until discovery or a request has
-    returned it. `poll_succeeded` is None between a restart and the first poll.
+    returned it. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of the last
+    poll if it failed.
     """
 
     source: DataSource
@@ -27,6 +37,7 @@ class SourceSnapshot:
     index: str = ""
     description: Description | None = None
     location: Location | None = None
+    poll_failure: PollFailure | None = None
 
 
 @dataclass(frozen=True, slots=True)

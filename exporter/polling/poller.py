@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from exporter.domain.clock_check import ClockReading, is_behind_jobs
 from exporter.domain.due import expectation
 from exporter.domain.history import fold, move_start, newly_ended
+from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
 from exporter.polling.full_read import read_full
@@ -225,13 +226,13 @@ class Poller:
             # A failure of the credentials is logged once for the target, where they are obtained.
             if error.reason not in {Reason.CREDENTIALS, state.failing}:
                 state.logger.warning("poll failing", reason=str(error.reason), error=str(error))
-            state.failing, state.was_polled = error.reason, True
+            state.failure, state.was_polled = PollFailure(error.reason, str(error)), True
             self._sources.publish_safely(state)
 
     def _recover(self, state: SourceState) -> None:
         if state.failing and state.failing is not Reason.CREDENTIALS:
             state.logger.info("poll works again", after=str(state.failing))
-        state.failing = None
+        state.failure = None
 
     @staticmethod
     def _log_warnings(state: SourceState, data: PollData) -> None:

@@ -15,7 +15,7 @@ from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
     from exporter.domain.model import DataSource, Names, SourceId
-    from exporter.domain.snapshots import SavedSource
+    from exporter.domain.snapshots import PollFailure, SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
@@ -27,7 +27,7 @@ class SourceState:
     """The state of a data source between polls.
 
     `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
-    the last successful poll on AWS's clock, and `failing` is why the last poll failed. `warned` has the warnings that
+    the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings that
     were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
     `names` are those that the source had before, and `name_error` is why AWS did not return others.
 
@@ -43,12 +43,17 @@ class SourceState:
     are_names_resolved: bool = False
     name_error: Reason | None = None
     was_polled: bool = False
-    failing: Reason | None = None
+    failure: PollFailure | None = None
     polled_at: float | None = None
     warned: set[str] = field(default_factory=set)
     description: DescriptionState = field(default_factory=DescriptionState)
     saved: SavedSource | None = None
     mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def failing(self) -> Reason | None:
+        """The reason of the failure of the last poll; None if it succeeded."""
+        return self.failure.reason if self.failure else None
 
     @property
     def is_syncing(self) -> bool:

@@ -204,9 +204,10 @@ def _schedule(view: SourceView) -> dict[str, Any] | None:
 
 
 def _freshness(assessed: AssessedSource, now: float) -> dict[str, Any]:
-    polled_at = assessed.snapshot.polled_at
+    polled_at, failure = assessed.snapshot.polled_at, assessed.snapshot.poll_failure
     return {
         "last_poll_succeeded": assessed.snapshot.poll_succeeded,
+        "last_poll_error": {"reason": str(failure.reason), "message": failure.message} if failure else None,
         "polled_at": polled_at,
         "age_seconds": None if polled_at is None else round(max(0.0, now - polled_at), 3),
         "stale": assessed.is_stale,

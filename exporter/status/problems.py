@@ -190,13 +190,14 @@ def _schedule_not_parsed(view: SourceView) -> str | None:
 
 
 def _stale(view: SourceView) -> str | None:
-    polled_at = view.snapshot.polled_at
+    polled_at, failure = view.snapshot.polled_at, view.snapshot.poll_failure
     if view.snapshot.poll_succeeded is not False:
         return None
+    reason = f" ({failure.reason})" if failure else ""
     if polled_at is None:
-        return "Polls are failing: no poll has succeeded yet."
+        return f"Polls are failing{reason}: no poll has succeeded yet."
     is_old = view.now - polled_at >= HALF_HOUR
-    return f"Polls are failing: the data is as of {format_time(polled_at)}." if is_old else None
+    return f"Polls are failing{reason}: the data is as of {format_time(polled_at)}." if is_old else None
 
 
 RULES = (

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
@@ -25,17 +26,22 @@ def rig(clock: FakeClock) -> PollerRig:
 
 
 def test_a_failed_poll_keeps_every_value_and_the_time_of_the_last_success(rig: PollerRig) -> None:
-    """Only poll_success changes."""
+    """Only poll_success changes, with its reason until a poll succeeds."""
     rig.provider.jobs = [make_job(started=NOON - HOUR)]
     before = rig.poll()
     rig.provider.error = ProviderError(Reason.THROTTLED, "slow down")
     after = rig.poll()
+    rig.provider.error = None
+    recovered = rig.poll()
+    assert recovered
+    assert recovered.poll_failure is None
     assert before
     assert after
     assert (after.poll_succeeded, after.polled_at) == (False, NOON)
+    assert after.poll_failure == PollFailure(Reason.THROTTLED, "slow down")
     assert after.history is before.history
     assert rig.observer.failures == [Reason.THROTTLED]
-    assert rig.observer.polls == 2
+    assert rig.observer.polls == 3
 
 
 def test_after_a_restart_staleness_is_visible_before_the_first_success(rig: PollerRig, clock: FakeClock) -> None:

@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.domain.model import DOCUMENT_KINDS
+from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
+from exporter.errors import Reason
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.status import Query, QueryError, format_duration
@@ -145,6 +147,7 @@ def test_a_source_becomes_stale_without_a_new_snapshot() -> None:
     fixture = StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=9))])
     assert source_in(fixture, "hr")["freshness"] == {
         "last_poll_succeeded": True,
+        "last_poll_error": None,
         "polled_at": NOON,
         "age_seconds": 0.0,
         "stale": False,
@@ -153,6 +156,21 @@ def test_a_source_becomes_stale_without_a_new_snapshot() -> None:
     assert source_in(fixture, "hr")["freshness"]["stale"] is True
     assert source_in(fixture, "hr")["freshness"]["age_seconds"] == 1801
     assert fixture.status.document(Query())["summary"]["stale"] == 1
+
+
+def test_the_reason_of_failing_polls_is_in_the_document() -> None:
+    """The JSON has the whole error, and the problem its reason."""
+    failure = PollFailure(Reason.ACCESS_DENIED, "ListDataSourceSyncJobs: not authorized")
+    stale = replace(
+        make_snapshot(1, "hr", ended_job("SUCCEEDED", 2 * HOUR, scanned=9), polled=HOUR),
+        poll_succeeded=False,
+        poll_failure=failure,
+    )
+    source = source_in(StatusFixture.of([stale]), "hr")
+    assert source["freshness"]["last_poll_error"] == {"reason": "access_denied", "message": failure.message}
+    assert [problem["text"].partition(":")[0] for problem in source["problems"]] == [
+        "Polls are failing (access_denied)"
+    ]
 
 
 def test_values_that_aws_does_not_report_are_null_and_not_zero() -> None:

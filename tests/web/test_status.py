@@ -357,8 +357,12 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
             assert exporter_of(program)["targets"][0]["trouble"] == "ListDataSourceSyncJobs: AccessDeniedException"
             (source,) = json.loads(program.get(API)[1])["data_sources"]
             assert source["freshness"]["last_poll_succeeded"] is False
+            assert source["freshness"]["last_poll_error"]["reason"] == "access_denied"
+            assert "ListDataSourceSyncJobs" in source["freshness"]["last_poll_error"]["message"]
             assert source["freshness"]["stale"] is True
-            assert "AccessDeniedException" in program.get("/")[1]
+            page = program.get("/")[1]
+            assert "AccessDeniedException" in page
+            assert "<dt>Poll error</dt><dd><code>access_denied</code> ListDataSourceSyncJobs: " in page
             service.faults.remove(fault)
             reload(program, config)
             eventually(lambda: exporter_of(program)["problems"] == [])

@@ -63,7 +63,7 @@ def reports_failed_polls_as_successful(patch: pytest.MonkeyPatch) -> None:
 
     def fail(self: Any, state: Any, error: Any) -> None:
         original(self, state, error)
-        state.failing = None
+        state.failure = None
         self._sources.publish_safely(state)
 
     patch.setattr(Poller, "_fail", fail)
