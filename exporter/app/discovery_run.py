@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.discovery.reconciler import Reconciler, RunResult
+    from exporter.domain.unreadable import UnreadableResource
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.watched_sources import WatchedSources
     from exporter.runtime import Event
@@ -71,6 +72,10 @@ class DiscoveryRun:
     def has_succeeded(self) -> bool:
         """Return whether the last run was complete and every source could be described."""
         return self.is_complete and not self._sources.undescribed()
+
+    def unreadable(self) -> tuple[UnreadableResource, ...]:
+        """Return what the last run could not read, and the sources that could not be described since."""
+        return (*(self.last.unreadable if self.last else ()), *self._sources.undescribed())
 
     def outcome(self) -> bool | None:
         """Return whether the last run succeeded in every part; None before the first."""

@@ -161,4 +161,5 @@ class Target:
             discovery_succeeded=self.discovery.outcome(),
             discovered_at=self.discovery.last_success,
             stalled=self.unhealthy(),
+            unreadable=self.discovery.unreadable(),
         )

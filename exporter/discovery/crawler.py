@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.discovery.filters import Candidate
 from exporter.domain.model import IndexId
+from exporter.target.source_log import name_and_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,10 @@ class IndexContents:
     name: str
     facts: IndexFacts | None
     listing: Listing[Description] | None
+
+    def __str__(self) -> str:
+        """Return the index and its application, for logs."""
+        return _index_text(self.application, self.id, self.name)
 
 
 Found = Applications | Indexes | IndexContents
@@ -93,8 +98,7 @@ class Crawler:
             yield self._contents(name, index_id, index_name)
 
     def _contents(self, application: str, index: IndexId, name: str) -> IndexContents:
-        application_text = name_and_id(application, index.application_id)
-        resource = f"index {name_and_id(name, index.index_id)} of application {application_text}"
+        resource = _index_text(application, index, name)
         facts = self._facts(index, resource)
         return IndexContents(
             application, index, name or (facts.name if facts else ""), facts, self._listing(index, resource)
@@ -117,6 +121,5 @@ class Crawler:
         return filters.match(candidate) is not False
 
 
-def name_and_id(name: str, identifier: str) -> str:
-    """Return a name with its id, for logs; the id alone if the name is not known."""
-    return f"{name} ({identifier})" if name else identifier
+def _index_text(application: str, index: IndexId, name: str) -> str:
+    return f"index {name_and_id(name, index.index_id)} of application {name_and_id(application, index.application_id)}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.domain.unreadable import UnreadableResource
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class DiscoveryFailures:
             logger.info(
                 "discovery works again", target=self._target, resource=resource, operation=operation, after=str(reason)
             )
+
+    def unreadable(self) -> tuple[UnreadableResource, ...]:
+        """Return the failures of the current run."""
+        return tuple(UnreadableResource.of(resource, error) for resource, error in self.failed.items())
 
     @contextmanager
     def isolate(self, resource: str, *, refusals_only: bool = False) -> Iterator[None]:

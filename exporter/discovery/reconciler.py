@@ -6,12 +6,12 @@ it, its index or its application, or if the filters no longer match it. What can
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from exporter.discovery.crawler import Applications, Crawler, IndexContents, Indexes, name_and_id
+from exporter.discovery.crawler import Applications, Crawler, IndexContents, Indexes
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
 from exporter.discovery.selector import SourceSelector
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.discovery.tag_cache import TagCache
     from exporter.domain.model import Description
     from exporter.domain.snapshots import IndexSnapshot, SavedSource
+    from exporter.domain.unreadable import UnreadableResource
     from exporter.providers import Listing
     from exporter.target.context import TargetContext
 
@@ -43,10 +44,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of a run: whether every part of it succeeded, and whether AWS could be reached."""
+    """The result of a run: whether every part of it succeeded, whether AWS could be reached, and what failed."""
 
     complete: bool
     reached_aws: bool
+    unreadable: tuple[UnreadableResource, ...] = field(default=(), compare=False)
 
 
 class Reconciler:
@@ -141,7 +143,7 @@ class Reconciler:
         if is_complete:
             self._discovered = self._listed
             self._log_emptiness()
-        return RunResult(is_complete, reached_aws)
+        return RunResult(is_complete, reached_aws, self._failures.unreadable())
 
     def _reconcile_found(self, found: Applications | Indexes | IndexContents) -> None:
         match found:
@@ -157,7 +159,7 @@ class Reconciler:
                     indexes = _confirm_missing(missing, listing, lambda: self._context.provider.indexes(application_id))
                     self._inventory.remove_indexes({IndexId(application_id, index_id) for index_id in indexes})
             case IndexContents():
-                with self._failures.isolate(f"names of index {name_and_id(found.name, found.id.index_id)}"):
+                with self._failures.isolate(f"names of {found}"):
                     self._reconcile_index(found)
 
     def _reconcile_index(self, contents: IndexContents) -> None:

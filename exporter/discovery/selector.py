@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.discovery.crawler import name_and_id
 from exporter.discovery.filters import Candidate
 from exporter.domain.model import SourceId
 
@@ -116,8 +115,6 @@ class SourceSelector:
     def _request_tags(self, contents: IndexContents, source: SourceId, listed: Description) -> Mapping[str, str] | None:
         if contents.facts is None or not contents.facts.arn:
             return self._tags.last_known(source)
-        with self._failures.isolate(
-            f"tags of data sources of index {name_and_id(contents.name, contents.id.index_id)}"
-        ):
+        with self._failures.isolate(f"tags of data sources of {contents}"):
             return self._tags.get(source, f"{contents.facts.arn}/data-source/{source.data_source_id}", listed.updated)
         return self._tags.last_known(source)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.domain.model import Names
+from exporter.domain.unreadable import UnreadableResource
 from exporter.polling.description import DescriptionState
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
-from exporter.target.source_log import source_fields
+from exporter.target.source_log import name_and_id, source_fields
 
 if TYPE_CHECKING:
-    from exporter.domain.model import DataSource, Names, SourceId
+    from exporter.domain.model import DataSource, SourceId
     from exporter.domain.snapshots import PollFailure, SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
@@ -65,6 +67,18 @@ class SourceState:
         """A logger whose lines identify the source."""
         bound: structlog.stdlib.BoundLogger = logger.bind(**source_fields(self.source, self.names))
         return bound
+
+    def undescribed(self) -> UnreadableResource | None:
+        """Return why the last request for the description or a name failed; None if it did not."""
+        error, name_error = self.description.last_error, self.name_error
+        if error:
+            return UnreadableResource.of(self._text(), error)
+        return UnreadableResource(f"a name of {self._text()}", name_error) if name_error else None
+
+    def _text(self) -> str:
+        names, source = self.names or Names("", ""), self.source.id
+        application = name_and_id(names.application, source.application_id)
+        return f"data source {name_and_id(names.data_source, source.data_source_id)} of application {application}"
 
 
 def reread_period(source: SourceId, now: float) -> int:

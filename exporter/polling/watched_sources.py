@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.counting_policy import CountingPolicy
     from exporter.domain.model import DataSource, Description, SourceId
+    from exporter.domain.unreadable import UnreadableResource
     from exporter.target.context import TargetContext
 
 Tags = tuple[tuple[str, str], ...]
@@ -123,10 +124,10 @@ class WatchedSources:
         """Return the number of sources with a sync in progress when they were last polled."""
         return sum(state.is_syncing for state in list(self._states.values()))
 
-    def undescribed(self) -> int:
-        """Return the number of sources for which the last request for the description or a name failed."""
-        states = list(self._states.values())
-        return sum(state.description.last_error is not None or state.name_error is not None for state in states)
+    def undescribed(self) -> list[UnreadableResource]:
+        """Return the sources for which the last request for the description or a name failed."""
+        found = (state.undescribed() for state in list(self._states.values()))
+        return [each for each in found if each is not None]
 
     def describe(self, source: SourceId, index: str, listed: Description | None) -> None:
         """Store what a listing reports of a source, and publish changes. None means that the listing has failed.

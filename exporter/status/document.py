@@ -6,7 +6,6 @@ The document is built from immutable snapshots: it does not wait for a poll, and
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from exporter.status.cooperative import yielding_gil
@@ -148,7 +147,7 @@ def _exporter(health: ExporterHealth) -> dict[str, Any]:
         "ready": health.unready is None,
         "unready": health.unready,
         "problems": [problem_to_json(problem) for problem in health.problems()],
-        "targets": [asdict(target) for target in health.targets],
+        "targets": [target.to_json() for target in health.targets],
         "state": {"path": health.state_path, "written": health.state_is_written},
         "configuration": {
             "file": health.config_file,

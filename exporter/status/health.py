@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from exporter.status.formatting import format_duration
 from exporter.status.problems import Problem, Severity
@@ -11,7 +11,10 @@ from exporter.status.problems import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.domain.unreadable import UnreadableResource
+
 MAX_LAG = 300.0  # seconds, as in the alert QBusinessPollsLate
+MAX_UNREADABLE = 50  # in the JSON, so that a denied operation does not name thousands of data sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class TargetHealth:
     request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and
     `polled` those of them that were polled since the start. Rates are requests a second: of the last minute, allowed
     now, and configured. `discovered_at` and `now` are times on AWS's clock.
+    `unreadable` is what discovery could not read.
     """
 
     name: str
@@ -42,6 +46,7 @@ class TargetHealth:
     discovery_succeeded: bool | None
     discovered_at: float | None
     stalled: str | None = None
+    unreadable: tuple[UnreadableResource, ...] = ()
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of the target, with the names of the alerts that report them."""
@@ -67,8 +72,24 @@ class TargetHealth:
             )
             yield Problem("QBusinessPollsLate", Severity.WARNING, text)
         if self.discovery_succeeded is False:
-            text = f"Discovery of target {self.name} is incomplete: new data sources may be missing."
+            text = (
+                f"Discovery of target {self.name} is incomplete{self._unreadable()}: new data sources may be missing."
+            )
             yield Problem("QBusinessDiscoveryFailing", Severity.WARNING, text)
+
+    def _unreadable(self) -> str:
+        """Return what could not be read, as part of a sentence."""
+        if not self.unreadable:
+            return ""
+        others = len(self.unreadable) - 1
+        return f", without {self.unreadable[0]}{f' and {others} more' if others else ''}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the target as an object of the JSON API, with the first resources that could not be read."""
+        return {
+            **asdict(replace(self, unreadable=self.unreadable[:MAX_UNREADABLE])),
+            "unreadable_count": len(self.unreadable),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,3 +17,8 @@ def source_fields(source: DataSource, names: Names | None = None) -> dict[str, s
         "data_source_id": source.id.data_source_id,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def name_and_id(name: str, identifier: str) -> str:
+    """Return a name with its id; the id alone if the name is not known or not available."""
+    return identifier if name in {"", identifier} else f"{name} ({identifier})"

@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from exporter.discovery.loop import FAILED
 from exporter.domain.model import DataSource, IndexId, SourceId
+from exporter.domain.unreadable import UnreadableResource
+from exporter.errors import Reason
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery, two_applications
 
@@ -149,6 +151,27 @@ def test_no_error_removes_a_source(discovery: SimulatedDiscovery, operation: str
     assert len(discovery.publisher.indexes) == 3
     discovery.service.faults.remove(fault)
     assert discovery.run() == COMPLETE
+
+
+def test_a_run_names_what_it_could_not_read(discovery: SimulatedDiscovery) -> None:
+    """Each failure has its resource, operation, reason and code. A later run that succeeds has none."""
+    intranet, support = discovery.fleet.applications
+    index = support.indexes[0]
+    discovery.service.faults.add("denied", application_id=intranet.id)
+    discovery.service.faults.add("denied", operation="GetIndex", application_id=support.id)
+    assert discovery.run().unreadable == (
+        UnreadableResource(
+            f"application intranet ({intranet.id})", Reason.ACCESS_DENIED, "ListIndices", "AccessDeniedException"
+        ),
+        UnreadableResource(
+            f"figures of index knowledge ({index.id}) of application support ({support.id})",
+            Reason.ACCESS_DENIED,
+            "GetIndex",
+            "AccessDeniedException",
+        ),
+    )
+    discovery.service.faults.clear()
+    assert discovery.run().unreadable == ()
 
 
 @pytest.mark.parametrize("kind", ["denied", "throttled", "hang", "reset"])

@@ -138,7 +138,9 @@ def test_a_refused_description_is_requested_every_15_minutes(rig: PollerRig, clo
         "ACTIVE",
         None,
     )
-    assert rig.sources.undescribed() == 1
+    assert [str(each) for each in rig.sources.undescribed()] == [
+        f"data source hr ({rig.source.id.data_source_id}) of application {rig.source.id.application_id} (access_denied)"
+    ]
     rig.poll()
     assert rig.provider.requests.count("data source") == 1
     clock.advance(DESCRIPTION_RETRY)
@@ -147,7 +149,7 @@ def test_a_refused_description_is_requested_every_15_minutes(rig: PollerRig, clo
     assert published
     assert published.description
     assert published.description.schedule == "cron(0 3 * * ? *)"
-    assert rig.sources.undescribed() == 0
+    assert rig.sources.undescribed() == []
 
 
 def test_a_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> None:

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from exporter.domain.units import HOUR
-from exporter.simulator.fleet import SimulatedDataSource
+from exporter.domain.unreadable import UnreadableResource
+from exporter.errors import Reason
+from exporter.simulator.fleet import SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.status import Query
 from exporter.web.page import StatusPage
@@ -366,6 +368,54 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
             service.faults.remove(fault)
             reload(program, config)
             eventually(lambda: exporter_of(program)["problems"] == [])
+
+
+def test_what_discovery_cannot_read_is_named(tmp_path: Path) -> None:
+    """Application, operation and reason are on the page and in the JSON, until discovery can read it."""
+
+    def target_of(program: Program) -> Any:
+        document = json.loads(program.get(API)[1])
+        SCHEMA.validate(document)
+        return document["exporter"]["targets"][0]
+
+    hidden = SimulatedApplication("payroll", [SimulatedIndex("main", [SimulatedDataSource("slips")])])
+    fleet = fleet_of(SimulatedDataSource("hr"))
+    fleet.applications.append(hidden)
+    with SimulatedQBusiness(fleet) as service:
+        fault = service.faults.add("denied", application_id=hidden.id)
+        target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "discovery": {"interval": "1s"}}
+        config = {"targets": [target], "polling": {"interval": "1s"}, "state": {"path": str(tmp_path / "state.db")}}
+        with serve(tmp_path, config) as program:
+            eventually(lambda: target_of(program)["unreadable"])
+            assert target_of(program)["unreadable"] == [
+                {
+                    "resource": f"application payroll ({hidden.id})",
+                    "reason": "access_denied",
+                    "operation": "ListIndices",
+                    "code": "AccessDeniedException",
+                }
+            ]
+            page = program.get("/")[1]
+            assert (
+                f"application payroll ({hidden.id}) (ListIndices: AccessDeniedException)" in page.partition("</h2>")[0]
+            )
+            assert f"<li>application payroll ({hidden.id}): <code>ListIndices</code>" in page
+            service.faults.remove(fault)
+            eventually(lambda: target_of(program)["unreadable_count"] == 0)
+            assert "application payroll (" not in program.get("/")[1]
+
+
+def test_many_unreadable_resources_are_counted() -> None:
+    """The page names ten, the JSON fifty, and the problem one of them."""
+    unreadable = tuple(UnreadableResource(f"application {n}", Reason.TIMEOUT, "ListIndices") for n in range(60))
+    fixture = StatusFixture.of()
+    fixture.health = replace(HEALTH, targets=(replace(TARGET, discovery_succeeded=False, unreadable=unreadable),))
+    (target,) = fixture.status.exporter()["targets"]
+    assert (len(target["unreadable"]), target["unreadable_count"]) == (50, 60)
+    page = page_of(fixture)
+    assert page.count("<li>application ") == 10
+    assert "and 50 more</span>" in page
+    assert "is incomplete, without application 0 (ListIndices: timeout) and 59 more: new data sources may" in page
 
 
 def test_the_wheel_contains_templates_and_runbooks(tmp_path: Path) -> None:
