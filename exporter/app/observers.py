@@ -79,31 +79,39 @@ class RequestRecorder:
 class CredentialRecorder(CredentialObserver):
     """Logs once that credentials fail and that they work again, and lets all data sources of the target know."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
         target: str,
         telemetry: Telemetry,
         reachability: Reachability,
         poll_all: Callable[[float], None],
         spacing: float,
+        retry_discovery: Callable[[], None],
     ) -> None:
         """Create the recorder.
 
         `poll_all` polls every source soon; `spacing` is the number of seconds between two polls that send requests.
+        `retry_discovery` retries a discovery run that has failed.
         """
         self._target = target
         self._telemetry = telemetry
         self._reachability = reachability
         self._poll_all = poll_all
         self._spacing = spacing
-        self._is_failing = False
+        self._retry_discovery = retry_discovery
+        self._is_failing = self._is_lost = False
 
     def credentials_failed(self, error: ProviderError) -> None:
-        """Count an attempt that failed; log the first one."""
+        """Count an attempt that failed; log the first one.
+
+        Once no credentials are left, each error is reported as the reason why the target is down.
+        """
         self._telemetry.count_credential_failure(self._target)
         if not self._is_failing:
             logger.warning("credentials failing", target=self._target, reason=str(error.reason), error=str(error))
         self._is_failing = True
+        if self._is_lost:
+            self._reachability.report_down(str(error))
 
     def credentials_refused(self, error: ProviderError) -> None:
         """Count a refusal by AWS; at the first one, find out which data sources it concerns."""
@@ -114,13 +122,15 @@ class CredentialRecorder(CredentialObserver):
 
     def credentials_lost(self, error: ProviderError) -> None:
         """Report the target as down, and let every poll fail at once, which takes no request."""
+        self._is_lost = True
         self._reachability.report_down(str(error))
         self._poll_all(0.0)
 
     def credentials_recovered(self) -> None:
-        """Log that credentials work again, and poll all data sources without their back-off."""
+        """Log that credentials work again; retry discovery, and poll all data sources, without their back-off."""
         logger.info("credentials working again", target=self._target)
-        self._is_failing = False
+        self._is_failing = self._is_lost = False
+        self._retry_discovery()
         self._poll_all(self._spacing)
 
 

@@ -56,6 +56,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         reachability,
         lambda apart: workers.poll_all(apart),  # noqa: PLW0108 (the workers are built below)
         spacing,
+        lambda: discovery_loop.retry(),  # noqa: PLW0108 (the same)
     )
     before = replaces.aws_client if replaces else None
     aws_client = overrides.connect(config, polling, requests, host, before, credentials)
@@ -90,6 +91,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     tags = TagCache(provider, host, interval, polling.requests_per_second)
     reconciler = Reconciler(context, admission, Scope(filters, named), tags)
     discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping, gate)
+    discovery_loop = DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping)
     target = Target(
         name=name,
         settings=settings,
@@ -105,7 +107,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         admission=admission,
         reconciler=reconciler,
         discovery=discovery,
-        discovery_loop=DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping),
+        discovery_loop=discovery_loop,
     )
     location.changed = target.apply_location
     return target

@@ -41,6 +41,8 @@ class DiscoveryLoop:
         self._host = host
         self._random = random
         self._stopping = stopping
+        self._changed = host.condition()
+        self._is_retry_requested = False
         self._first_run_ended = host.event()
         self._has_reached_aws = False
         self._last = FAILED
@@ -55,6 +57,14 @@ class DiscoveryLoop:
     def stop(self) -> None:
         """Start no further run; return at once."""
         self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def retry(self) -> None:
+        """Retry at once if the last run failed, or if the run in progress fails, because the cause has ended."""
+        with self._changed:
+            self._is_retry_requested = True
+            self._changed.notify_all()
 
     def join(self, deadline: float) -> None:
         """Wait for the run in progress until a time on the monotonic clock."""
@@ -108,4 +118,15 @@ class DiscoveryLoop:
                     logger.exception("discovery failed with an unexpected exception")
             self._has_reached_aws |= result.reached_aws
             self._first_run_ended.set()
-            self._stopping.wait(self.delay(started, self._host.monotonic(), result))
+            self._wait(self.delay(started, self._host.monotonic(), result), result)
+
+    def _wait(self, seconds: float, result: RunResult) -> None:
+        """Wait until the next run is due. After a failed run, a requested retry ends the wait and the back-off."""
+        due = self._host.monotonic() + seconds
+        with self._changed:
+            while not self._stopping.is_set() and (remaining := due - self._host.monotonic()) > 0:
+                if self._is_retry_requested and not result.complete:
+                    self._failures_in_a_row = 0
+                    break
+                self._changed.wait(remaining)
+            self._is_retry_requested = False

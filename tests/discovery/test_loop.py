@@ -6,9 +6,11 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
 from structlog.testing import capture_logs
 
 from exporter.discovery.loop import FAILED, DiscoveryLoop
+from exporter.domain.units import HOUR
 from exporter.runtime import System
 from tests.support.simulated_discovery import COMPLETE, PARTIAL
 
@@ -52,6 +54,32 @@ def test_a_partial_run_is_retried_before_a_long_interval_ends(clock: FakeClock) 
         loop.delay(100.0, 160.0, other)
         assert loop.delay(100.0, 160.0, PARTIAL) == 840.0
     assert loop.delay(100.0, 160.0, COMPLETE) == 21540.0
+
+
+@pytest.mark.parametrize("failure", [FAILED, PARTIAL])
+def test_a_failed_run_is_retried_on_request(failure: RunResult) -> None:
+    """The request may come during the run that fails, or during the hour until the next one."""
+    started, may_end = threading.Semaphore(0), threading.Semaphore(0)
+
+    def run() -> RunResult:
+        started.release()
+        assert may_end.acquire(timeout=TIMEOUT)
+        return failure
+
+    host = System()
+    loop = DiscoveryLoop(run, HOUR, HOUR, host, random.Random(1), host.event())
+    loop.start()
+    assert started.acquire(timeout=TIMEOUT)
+    loop.retry()
+    may_end.release()
+    assert started.acquire(timeout=TIMEOUT)
+    may_end.release()
+    loop.retry()
+    assert started.acquire(timeout=TIMEOUT)
+    loop.stop()
+    may_end.release()
+    loop.join(host.monotonic() + TIMEOUT)
+    assert loop.unhealthy() is None
 
 
 def test_an_unexpected_exception_does_not_end_discovery() -> None:

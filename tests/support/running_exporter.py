@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 class RunningExporter:
     """An exporter that polls and serves; a context manager that starts and stops it."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        """Prepare the exporter; STS is at the endpoint of the first target."""
-        url = config["targets"][0]["endpoint_url"]
-        own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_STS": url}
+    def __init__(self, config: dict[str, Any], **variables: str) -> None:
+        """Prepare the exporter with variables of its environment; STS is at the endpoint of the first target."""
+        own = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL_STS": config["targets"][0]["endpoint_url"],
+        }
         others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self._environment = mock.patch.dict(os.environ, {**others, **own}, clear=True)
+        self._environment = mock.patch.dict(os.environ, {**others, **own, **variables}, clear=True)
         self._config = config_from(config)
 
     def __enter__(self) -> Self:
