@@ -26,14 +26,16 @@ class OneShotTarget:
         self._client = AwsClient(target, polling, self, host)
         self.provider = make_provider(self._client)
         self.name = self._client.name
+        self.account_error: ProviderError | None = None
+        """Why `arn_scope` has no account; None if it has one."""
         self.region = self._client.region
 
     def arn_scope(self) -> ArnScope:
         """Return partition, region and account of the target. The account is `*` if STS does not return it."""
         try:
             account = self._client.account()
-        except ProviderError:
-            account = "*"
+        except ProviderError as error:
+            account, self.account_error = "*", error
         return ArnScope(self._client.partition, self.region, account)
 
     def acquire(self) -> None:

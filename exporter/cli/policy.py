@@ -34,6 +34,9 @@ def run(arguments: Namespace) -> int:
     config = read(arguments).config
     targets = [OneShotTarget(target, config.polling) for target in config.targets]
     document = policy(config, targets)
+    for target in targets:
+        if error := target.account_error:
+            logger.warning("account id not available from STS", target=target.name, error=str(error))
     for note in _notes(config, targets, document):
         logger.warning("policy needs attention", note=note)
     print_output(json.dumps(document, indent=2))

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
 from tests.support.oneshot import environment, settings
 
 if TYPE_CHECKING:
@@ -140,3 +140,44 @@ def test_every_command_reports_an_unknown_profile_in_one_sentence(
     assert done.returncode == 1
     assert "the profile nope of AWS_PROFILE could not be found" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["policy"], ["check", "--probe"], ["discover"], ["plan"], ["export"], ["backfill", "--since", "1d"]]
+)
+def test_no_command_waits_for_a_credential_process_that_hangs(
+    tmp_path: Path, service: SimulatedQBusiness, command: list[str]
+) -> None:
+    """The command ends after the deadline with the reason. Only `policy` has an output without credentials."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}, timeout="1s"))
+    (tmp_path / "profiles").write_text("[default]\ncredential_process = sleep 600\n")
+    variables = {**environment(service), "AWS_CONFIG_FILE": str(tmp_path / "profiles")}
+    del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", *command],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+    assert done.returncode == (0 if command == ["policy"] else 1)
+    assert "credential_process sleep: " in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_malformed_token_is_not_in_the_output_of_the_probe(tmp_path: Path, service: SimulatedQBusiness) -> None:
+    """The HTTP client would quote it in its error."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", "check", "--probe"],
+        cwd=tmp_path,
+        env={**environment(service), "AWS_SESSION_TOKEN": "planted\n"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "AWS_SESSION_TOKEN contains a line break" in done.stdout
+    assert "planted" not in done.stdout + done.stderr

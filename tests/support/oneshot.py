@@ -50,9 +50,9 @@ def run(
     return subprocess.run(command, cwd=tmp_path, env=environment(service), capture_output=True, text=True, check=False)
 
 
-def settings(service: SimulatedQBusiness, *targets: dict[str, Any]) -> str:
+def settings(service: SimulatedQBusiness, *targets: dict[str, Any], **polling: Any) -> str:
     """Return a configuration of targets at a simulated service, polled at short intervals."""
-    polling = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500}
+    polling = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500, **polling}
     complete = [{"region": "us-east-1", "endpoint_url": service.url, **target} for target in targets]
     return yaml.safe_dump({"targets": complete, "polling": polling, "state": {"path": ":memory:"}})
 
