@@ -66,3 +66,7 @@ class SavedSource:
     location: Location | None = None
     watched_since: ClockReading | None = None
     is_described: bool = False
+
+    def belongs_to(self, target: str, location: Location | None) -> bool:
+        """Return whether it is of a location; if that or its own location is not known, its target's name decides."""
+        return self.location == location if self.location and location else self.source.target == target

@@ -107,6 +107,9 @@ class Poller:
         return self._outcome(state)
 
     def _poll(self, state: SourceState, *, catch_up: bool) -> None:
+        if not state.was_polled:
+            # Before the first request, because the process may die while that hangs.
+            self._store.save_attempt(str(state.source.id), self._clock.time())
         self._describe(state)
         self._apply(state, self._read(state, catch_up=catch_up))
         if catch_up and state.history and state.history.unread:

@@ -19,7 +19,7 @@ one when its schedule has fired. Without the second entry, its scheduled sync wo
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
 
 After a start, the sources that were not polled for the longest time are first, and those that were never polled come
-before them. So a process that dies soon after each start polls all of its sources in the end.
+before them. A failed poll counts too. So a process that dies soon after each start polls all of its sources in the end.
 
 A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
 intervals meanwhile.

@@ -114,11 +114,17 @@ class WatchedSources:
         return state is not None and state.is_syncing
 
     def poll_age(self, source: SourceId) -> float | None:
-        """Return the seconds since the last successful poll of a source, by the state; None if it has none."""
-        state = self.get(source)
-        if state is None or state.polled_at is None:
-            return None
-        return max(0.0, self._context.provider.clock.now() - state.polled_at)
+        """Return the seconds since the last known poll of a source, by the state; None if it was never polled.
+
+        The state has the times of successful polls on AWS's clock, and those of the first polls of processes on the
+        host's clock. Without the second ones, a source that always fails would stay the stalest one, and a process that
+        dies soon after each start would poll such sources only.
+        """
+        state, attempted_at = self.get(source), self._context.store.attempted_at(str(source))
+        ages = [] if attempted_at is None else [self._context.clock.time() - attempted_at]
+        if state and state.polled_at is not None:
+            ages.append(self._context.provider.clock.now() - state.polled_at)
+        return max(0.0, min(ages)) if ages else None
 
     def syncing(self) -> int:
         """Return the number of sources with a sync in progress when they were last polled."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,10 @@ from exporter.store.sqlite_file import (
     open_database,
     translate_error,
 )
+from exporter.store.target_table import TargetTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
@@ -59,7 +60,7 @@ class Store:
         self._failing = False
         self._closed = False
         self._histories = HistoryTable()
-        self._names, self._targets = KvTable("name"), KvTable("target")
+        self._names, self._targets = KvTable("name"), TargetTable()
         self._sources = KvTable("data_source", codec.load_saved_source)
         self._tables = (self._histories, self._names, self._targets, self._sources)
         self._database = self._open_copy() if as_copy else self._open_or_replace()
@@ -85,62 +86,57 @@ class Store:
 
     def save_name(self, key: str, name: str) -> None:
         """Save a resolved name."""
-        self._save(self._names, key, name)
+        with self._changes():
+            self._names.put(key, name)
 
     def watched_since(self, identity: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""
         with self._mutex:
-            text = self._targets.get(f"watched since/{identity}")
-        return float(text) if text else None
+            return self._targets.watched_since(identity)
 
     def save_watched_since(self, identity: str, moment: float) -> None:
         """Save when a target was first watched."""
-        self._save(self._targets, f"watched since/{identity}", repr(moment))
+        with self._changes():
+            self._targets.put_watched_since(identity, moment)
 
     def account(self, target: str) -> str | None:
         """Return the account that was last saved for the target of a name."""
         with self._mutex:
-            return self._targets.get(f"account/{target}")
+            return self._targets.account(target)
 
     def save_account(self, target: str, account: str, identity: str) -> None:
-        """Save the account of the target of a name, and with it the identity of the target.
+        """Save the account of the target of a name, and with it the identity of the target."""
+        with self._changes():
+            self._targets.put_account(target, account, identity)
 
-        Earlier files have the time at which a target was first watched under its name. That time belongs to the target
-        if the file has the same account for the name, or none.
-        """
+    def attempted_at(self, key: str) -> float | None:
+        """Return when a process last began its first poll of a data source, on the host's clock."""
         with self._mutex:
-            before = self._targets.get(f"account/{target}") or account
-            since = self._targets.get(f"watched since/{target}")
-            if since is not None:
-                self._targets.put(f"watched since/{target}", None)
-                if before == account and self._targets.get(f"watched since/{identity}") is None:
-                    self._targets.put(f"watched since/{identity}", since)
-            self._targets.put(f"account/{target}", account)
-            self._flush()
+            return self._targets.attempted_at(key)
+
+    def save_attempt(self, key: str, moment: float) -> None:
+        """Save when this process begins its first poll of a data source."""
+        with self._changes():
+            self._targets.put_attempt(key, moment)
 
     def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
-        """Return the data sources of a location as they were last found.
-
-        Where the location or that of a source is not known, the name of the target decides.
-        """
+        """Return the data sources of a location, or else of the target of a name, as they were last found."""
         with self._mutex:
             sources = [codec.load_saved_source(text) for _, text in self._sources.items()]
-        return [
-            saved
-            for saved in sources
-            if (saved.location == location if saved.location and location else saved.source.target == target)
-        ]
+        return [saved for saved in sources if saved.belongs_to(target, location)]
 
     def save_source(self, key: str, saved: SavedSource | None) -> None:
-        """Save a data source as it was found; None deletes it."""
-        self._save(self._sources, key, codec.dump_saved_source(saved) if saved else None)
+        """Save a data source as it was found; None deletes it, and when it was attempted."""
+        with self._changes():
+            self._sources.put(key, codec.dump_saved_source(saved) if saved else None)
+            if saved is None:
+                self._targets.put_attempt(key, None)
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source. A failed write is counted, logged once, and retried with the next write."""
-        with self._mutex:
+        with self._changes():
             for key, history in histories.items():
                 self._histories.put(key, history)
-            self._flush()
 
     def save_poll_times(self, times: Mapping[str, float]) -> None:
         """Save the time of the last successful poll, by source, in one write.
@@ -148,12 +144,11 @@ class Store:
         Only the time of what was committed last changes. So a poll that commits meanwhile loses nothing, whichever of
         the two comes first.
         """
-        with self._mutex:
+        with self._changes():
             for key, time in times.items():
                 history = self._histories.get(key)
                 if history and time > history.as_of:
                     self._histories.put(key, replace(history, as_of=time))
-            self._flush()
 
     def remove_unwatched(self, watched: set[str], now: float) -> None:
         """Remove the sources that are not in `watched`, and were not polled within UNWATCHED_RETENTION."""
@@ -167,9 +162,11 @@ class Store:
                 self._handle_failure(error)
                 return  # the next start tries again
             self._histories.mark_deleted(removed)
-            for key, _ in list(self._sources.items()):
+            known = {key for key, _ in self._sources.items()}.union(self._targets.attempted_sources())
+            for key in sorted(known):
                 if key not in watched and self._histories.get(key) is None:
                     self._sources.put(key, None)
+                    self._targets.put_attempt(key, None)
             self._flush()
         if removed:
             logger.info("unwatched data sources removed from the state", count=len(removed))
@@ -183,9 +180,11 @@ class Store:
             self._closed = True
             self._database.close()
 
-    def _save(self, table: KvTable, key: str, text: str | None) -> None:
+    @contextmanager
+    def _changes(self) -> Iterator[None]:
+        """Hold the mutex during changes, then write them."""
         with self._mutex:
-            table.put(key, text)
+            yield
             self._flush()
 
     def _open_copy(self) -> Database:

@@ -30,6 +30,12 @@ class StateStore(Protocol):
     def save_poll_times(self, times: Mapping[str, float]) -> None:
         """Save the time of the last successful poll, by source."""
 
+    def attempted_at(self, key: str) -> float | None:
+        """Return when a process last began its first poll of a source, on the host's clock."""
+
+    def save_attempt(self, key: str, moment: float) -> None:
+        """Save when this process begins its first poll of a source."""
+
     def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
         """Return the sources of a location, or of the target of a name, as they were last found."""
 

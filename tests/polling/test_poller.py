@@ -84,6 +84,20 @@ def test_the_first_poll_of_a_process_is_saved_without_news(rig: PollerRig, clock
         assert saved.as_of == NOON + life
 
 
+def test_a_poll_that_never_ended_makes_its_source_the_last_after_a_restart(rig: PollerRig, clock: FakeClock) -> None:
+    """Otherwise a process that dies soon after each start would poll the same failing sources again and again."""
+    rig.provider.error = SystemExit()
+    assert rig.sources.poll_age(rig.source.id) is None
+    with pytest.raises(SystemExit):
+        rig.poll()
+    clock.advance(60)
+    restarted = PollerRig(clock, rig.store)
+    assert restarted.sources.poll_age(rig.source.id) == 60.0
+    restarted.poll()
+    clock.advance(30)
+    assert restarted.sources.poll_age(rig.source.id) == 30.0
+
+
 def test_an_unexpected_exception_is_a_failed_poll(rig: PollerRig) -> None:
     """The worker continues, and the log has the traceback."""
     rig.poll()

@@ -43,6 +43,27 @@ def test_a_process_that_is_killed_after_each_start_polls_every_source(tmp_path: 
 
 
 @pytest.mark.trial
+def test_sources_that_fail_or_hang_do_not_starve_the_others(tmp_path: Path) -> None:
+    """Each life sends about 30 requests, and all data sources are polled in the end.
+
+    Of the 60 data sources, 30 fail and ten hang.
+    """
+    sources = sources_with_a_job(60)
+    with SimulatedQBusiness(fleet_of(*sources)) as service:
+        for number, source in enumerate(sources[:40]):
+            kind = "server_error" if number % 4 else "hang"
+            service.faults.add(kind, operation="ListDataSourceSyncJobs", data_source_id=source.id)
+        config = config_for(service, str(tmp_path / "state.db"), requests_per_second=20, timeout="1m", concurrency=12)
+        for _ in range(12):
+            sent = len(service.logged("ListDataSourceSyncJobs"))
+            with serve(tmp_path, config) as program:
+                eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= sent + 30)  # noqa: B023
+                program.process.kill()
+        polls = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
+    assert polls.keys() == {source.id for source in sources}
+
+
+@pytest.mark.trial
 def test_a_low_rate_limit_is_healthy_and_its_lag_is_visible(tmp_path: Path) -> None:
     """Eight polls a second are due, and one request in ten seconds is allowed."""
     with SimulatedQBusiness(fleet_of(*sources_with_a_job(8))) as service:

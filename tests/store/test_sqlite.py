@@ -216,6 +216,20 @@ def test_saving_poll_times_never_undoes_a_commit(path: str) -> None:
     store.close()
 
 
+def test_the_time_of_an_attempt_lives_as_long_as_its_source(path: str) -> None:
+    """It survives a restart, and does not pile up for removed sources."""
+    store = open_store(path)
+    for key in ("watched", "removed", "unwatched"):
+        store.save_attempt(key, NOON)
+    store.save_source("removed", None)
+    store.close()
+    store = open_store(path)
+    assert [store.attempted_at(key) for key in ("watched", "removed", "unwatched")] == [NOON, None, NOON]
+    store.remove_unwatched({"watched"}, NOON)
+    assert [store.attempted_at(key) for key in ("watched", "removed", "unwatched")] == [NOON, None, None]
+    store.close()
+
+
 def test_an_unwatched_source_is_removed_after_a_month(path: str) -> None:
     """A configuration that lacks a source for a day does not lose its counters."""
     store = open_store(path)

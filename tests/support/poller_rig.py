@@ -31,7 +31,7 @@ class FakeProvider:
         self.clock = AwsClock(clock)
         self.jobs: list[SyncJob] = []
         self.now = NOON
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.name_error: ProviderError | None = None
         self.requests: list[str] = []
         self.warnings: tuple[str, ...] = ()

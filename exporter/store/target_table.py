@@ -1,0 +1,56 @@
+"""The state of targets: accounts, when they were first watched, and when polls of their sources were attempted."""
+
+from __future__ import annotations
+
+from exporter.store.kv_table import KvTable
+
+_ATTEMPTED = "attempted/"
+
+
+class TargetTable(KvTable):
+    """The table `target`, whose keys begin with the kind of the value. Not thread-safe."""
+
+    def __init__(self) -> None:
+        super().__init__("target")
+
+    def watched_since(self, identity: str) -> float | None:
+        """Return when a target was first watched, on AWS's clock."""
+        return self._time(f"watched since/{identity}")
+
+    def put_watched_since(self, identity: str, moment: float) -> None:
+        """Replace when a target was first watched."""
+        self.put(f"watched since/{identity}", repr(moment))
+
+    def account(self, target: str) -> str | None:
+        """Return the account of the target of a name."""
+        return self.get(f"account/{target}")
+
+    def put_account(self, target: str, account: str, identity: str) -> None:
+        """Replace the account of the target of a name, and with it the identity of the target.
+
+        Earlier files have the time at which a target was first watched under its name. That time belongs to the target
+        if the file has the same account for the name, or none.
+        """
+        before = self.account(target) or account
+        since = self.get(f"watched since/{target}")
+        if since is not None:
+            self.put(f"watched since/{target}", None)
+            if before == account and self.watched_since(identity) is None:
+                self.put(f"watched since/{identity}", since)
+        self.put(f"account/{target}", account)
+
+    def attempted_at(self, source: str) -> float | None:
+        """Return when a process last began its first poll of a data source, on the host's clock."""
+        return self._time(_ATTEMPTED + source)
+
+    def put_attempt(self, source: str, moment: float | None) -> None:
+        """Replace when a process last began its first poll of a data source; None deletes it."""
+        self.put(_ATTEMPTED + source, None if moment is None else repr(moment))
+
+    def attempted_sources(self) -> list[str]:
+        """Return the data sources that have a time of an attempt."""
+        return [key.removeprefix(_ATTEMPTED) for key, _ in self.items() if key.startswith(_ATTEMPTED)]
+
+    def _time(self, key: str) -> float | None:
+        text = self.get(key)
+        return float(text) if text else None
