@@ -69,7 +69,7 @@ def run(arguments: Namespace) -> int:
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
             url = f"{web.scheme}://localhost:{port}"
-            print_output(WELCOME.format(sources=sources, url=url, path=arguments.telemetry_path))
+            print_output(WELCOME.format(sources=sources, url=url, path=arguments.web_telemetry_path))
 
         # A reload reads the web config only: the configuration of the demo is not a file.
         return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)

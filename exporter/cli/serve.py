@@ -11,6 +11,7 @@ from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.exporter import Exporter
 from exporter.cli.config_files import ConfigReader
+from exporter.cli.flags import DEFAULT_ADDRESS
 from exporter.cli.signals import SignalReceiver
 from exporter.errors import ConfigError, ExporterError
 from exporter.metrics.telemetry import Telemetry
@@ -50,8 +51,8 @@ def serve(
     web_config = loaded.web_config
     exporter = Exporter(
         loaded.config,
-        arguments.listen_address,
-        arguments.telemetry_path,
+        arguments.web_listen_address or [DEFAULT_ADDRESS],
+        arguments.web_telemetry_path,
         lambda: reload(exporter, reread, web_config),
         web_config=web_config,
         telemetry=Telemetry(revision(), log_lines_dropped=arguments.log_sink.dropped),

@@ -2,62 +2,86 @@
 
 A template NAME.yaml is a list of rule groups. A template NAME/ALERT.yaml is one alert of the group NAME. Both are in
 the format of Prometheus rule files. `{{ }}` is left to Prometheus, so the placeholders here are `[[ ]]`, and the
-statements `[% %]`.
+statements `[% %]`. `macros.jinja` has what the alerts about data sources share.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-RUNBOOKS = "https://github.com/example/qbusiness-exporter/blob/main/docs/runbooks/"
+if TYPE_CHECKING:
+    from exporter.rules.options import RuleOptions
 
-
-@dataclass(frozen=True, slots=True)
-class RuleOptions:
-    """The choices of a user about the rules."""
-
-    service: str = "qbusiness"
+REPLICA = "application, data_source, data_source_id, job, instance"
+"""The labels that identify the series of one replica of the exporter for one data source."""
 
 
 class RuleRenderer:
     """Renders the rules of one service."""
 
     def __init__(self, options: RuleOptions) -> None:
-        self._environment = Environment(  # noqa: S701 (the output is YAML)  # nosec B701
-            loader=PackageLoader("exporter.rules"),
-            undefined=StrictUndefined,
-            block_start_string="[%",
-            block_end_string="%]",
-            variable_start_string="[[",
-            variable_end_string="]]",
-            comment_start_string="[#",
-            comment_end_string="#]",
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        found = (PurePosixPath(name) for name in self._environment.list_templates(extensions=["yaml"]))
-        self._templates = [path for path in found if path.parts[0] == options.service]
+        self._options = options
+        self._environment = _environment()
+        self._environment.globals |= {
+            "info_labels": ", ".join(options.info_labels),
+            "replica": REPLICA,
+            "external_url": options.external_url,
+            "grafana_url": options.grafana_url,
+        }
+        self._templates = [path for path in _templates(self._environment) if path.parts[0] == options.service]
 
     def files(self) -> dict[str, str]:
         """Return the text of each rule file by its name."""
-        return {
-            path.name: f"groups:\n{indent(self._groups(path), '  ')}\n" for path in self._templates if _is_file(path)
-        }
+        return {path.name: f"groups:\n{self._groups(path)}" for path in self._templates if not _is_alert(path)}
+
+    def document(self) -> str:
+        """Return all rules as one rule file."""
+        return "groups:\n" + "\n".join(self._groups(path) for path in self._templates if not _is_alert(path))
 
     def _groups(self, path: PurePosixPath) -> str:
-        """Return the groups of one file, as a YAML list."""
-        folder = path.with_suffix("")
-        alerts = [self._alert(found) for found in self._templates if found.parent == folder]
-        return self._environment.get_template(str(path)).render(alerts="\n\n".join(alerts))
+        """Return the groups of one file, as the items of a YAML list."""
+        alerts = [self._alert(found) for found in self._templates if found.parent == path.with_suffix("")]
+        text = self._environment.get_template(str(path)).render(alerts="\n\n".join(filter(None, alerts)))
+        return indent(text, "  ") + "\n"
 
     def _alert(self, path: PurePosixPath) -> str:
-        return self._environment.get_template(str(path)).render(runbook_url=f"{RUNBOOKS}{path.stem}.md")
+        """Return an alert, as an item of a YAML list, or an empty text if it is disabled."""
+        if path.stem in self._options.disabled:
+            return ""
+        runbook = self._options.runbook.replace("{alert}", path.stem)
+        return self._environment.get_template(str(path)).render(alert=path.stem, runbook_url=runbook).rstrip()
 
 
-def _is_file(path: PurePosixPath) -> bool:
-    """Return whether a template is a rule file, and not one of its alerts."""
-    return len(path.parts) == 2  # noqa: PLR2004 (SERVICE/NAME.yaml)
+def alert_names() -> tuple[str, ...]:
+    """Return the names of the alerts of all services."""
+    return tuple(sorted(path.stem for path in _templates(_environment()) if _is_alert(path)))
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("exporter.rules"),
+        autoescape=False,  # noqa: S701 (the output is YAML)  # nosec B701
+        undefined=StrictUndefined,
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _templates(environment: Environment) -> list[PurePosixPath]:
+    """Return the paths of the rule files and alerts of all services, in alphabetical order."""
+    return [PurePosixPath(name) for name in environment.list_templates(extensions=["yaml"])]
+
+
+def _is_alert(path: PurePosixPath) -> bool:
+    """Return whether a template is an alert, SERVICE/NAME/ALERT.yaml, and not a rule file, SERVICE/NAME.yaml."""
+    return len(path.parts) == len(("SERVICE", "NAME", "ALERT.yaml"))

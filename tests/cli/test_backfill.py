@@ -166,7 +166,7 @@ def test_a_step_that_leaves_gaps_is_logged(run: Callable[..., str], capsys: pyte
     [
         (["serve", "--since=90d"], "--since is a flag of backfill, not of serve"),
         (["export", "--step=5m"], "--step is a flag of backfill, not of export"),
-        (["export", "--label=a=b"], "--label is a flag of backfill, not of export"),
+        (["export", "--label=a=b"], "--label is a flag of backfill and rules, not of export"),
         (["backfill", "--since=90"], "'90' has no unit: write 90s for seconds"),
         (["backfill", "--step=100ms"], "100ms is too short: the minimum is 1s"),
         (["backfill", "--label=job"], "'job' is not a label: write NAME=VALUE"),

@@ -129,7 +129,10 @@ def test_samples_of_a_stopped_replica_cannot_make_an_alert_fire(alert: Rule) -> 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
 def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> None:
-    """The summary has names, the description has ids, and the runbook exists."""
+    """The summary has names, the description has ids, and the runbook exists.
+
+    An alert about a data source also has the account and the region, and links to the status page and the dashboard.
+    """
     assert alert.severity in {"critical", "warning", "info"}
     summary, description = alert.annotations["summary"], alert.annotations["description"]
     assert summary.strip().endswith(".")
@@ -137,6 +140,9 @@ def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> No
     if "application" in grouped_by(alert.expr):
         assert "{{ $labels.application }}/{{ $labels." in summary
         assert "_id }}" in description
+    if "$labels.data_source" in summary:
+        assert grouped_by(alert.expr) >= {"aws_account_id", "aws_region"}
+        assert {"status_url", "dashboard_url"} <= alert.annotations.keys()
     assert alert.annotations["runbook_url"] == f"{RUNBOOK_URL}{alert.name}.md"
     assert alert.runbook.exists()
 
@@ -179,7 +185,7 @@ def test_a_unit_test_shows_each_alert_before_during_and_after(alert: Rule) -> No
             if firing and not earlier and resolves and fires - before == step:
                 (only,) = firing
                 assert only["exp_labels"]["severity"] == alert.severity
-                assert set(only["exp_annotations"]) == {"summary", "description", "runbook_url"}
+                assert set(only["exp_annotations"]) == set(alert.annotations)
                 assert "<no value>" not in str(only)
                 return
     pytest.fail(f"no unit test in tests/rules/ where {alert.name} fires, not one step earlier, and resolves")

@@ -159,12 +159,15 @@ def firing(server: Prometheus) -> set[tuple[str, str]]:
 
 
 def assert_receivers_match_severities(receiver: Receiver) -> None:
-    """Assert that each alert was sent to the receiver of its severity, with a runbook and complete texts."""
+    """Assert that each alert was sent to the receiver of its severity, with its links and complete texts."""
     receivers = {"critical": "pager", "warning": "chat", "info": "null"}
     for notification in list(receiver.notifications):
         assert notification.receiver == receivers[notification.labels["severity"]]
         assert notification.annotations["runbook_url"].endswith(f"/{notification.labels['alertname']}.md")
         assert "<no value>" not in str(notification.annotations)
+        if "data_source_id" in notification.labels:
+            assert notification.annotations["status_url"].endswith(f"={notification.labels['data_source_id']}")
+            assert notification.labels["aws_region"]
 
 
 def assert_runbook_queries_return_data(server: Prometheus, names: set[str]) -> None:
@@ -204,7 +207,7 @@ def write_history(folder: Path, now: float) -> None:
     }
     lines = []
     for name, (source, value, age) in history.items():
-        labels = f'application="intranet",data_source="{source}",data_source_id="{make_id("data source", source)}"'
+        labels = f'data_source_id="{make_id("data source", source)}"'
         seconds = int(parse_duration(age).total_seconds() / SPEEDUP)
         lines += [f"# TYPE {name} gauge", *(f"{name}{{{labels}}} {value} {now - ago}" for ago in range(seconds, 0, -1))]
     text = folder / "history.txt"

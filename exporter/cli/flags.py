@@ -1,0 +1,207 @@
+"""The flags of the commands, in Prometheus' spelling."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter import config
+from exporter.cli import logs
+from exporter.cli.config_files import DEFAULT_FILE
+from exporter.metrics import FAMILIES, SOURCE_LABELS
+from exporter.rules import SERVICES, STATUS_PAGE, alert_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_ADDRESS = ":10142"
+DEFAULT_STEP = 300.0
+_URL = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag, the commands that have it (none: all of them), and its options for argparse."""
+
+    name: str
+    help: str
+    commands: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of the parsed arguments."""
+        return self.name.replace(".", "_").replace("-", "_")
+
+    @property
+    def action(self) -> str:
+        """The action of argparse that stores its last value, or that it was given."""
+        return "store_true" if self.options.get("action") == "store_true" else "store"
+
+    def is_of(self, command: str) -> bool:
+        """Return whether a command has this flag."""
+        return not self.commands or command in self.commands
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Add the flag to the parser of a command that has it."""
+        parser.add_argument(f"--{self.name}", dest=self.attribute, help=self.help, **self.options)
+
+
+def _duration(text: str) -> float:
+    """Parse a duration of at least one second."""
+    try:
+        seconds = config.parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too short: the minimum is 1s")
+    return seconds
+
+
+def _label(text: str) -> tuple[str, str]:
+    """Parse NAME=VALUE; the metrics must not have a label of this name."""
+    name, separator, value = text.partition("=")
+    if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label: write NAME=VALUE, such as job=qbusiness")
+    if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
+        raise argparse.ArgumentTypeError(f"{name} is already a label of the metrics")
+    return name, value
+
+
+def _name(text: str) -> str:
+    """Parse the name of a label or a tag."""
+    if not text.strip() or "=" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name: write the name of a label or a tag, such as team")
+    return text
+
+
+def _alert(text: str) -> str:
+    """Parse the name of a shipped alert."""
+    if text not in alert_names():
+        raise argparse.ArgumentTypeError(f"no such alert: {text!r} (choose from {', '.join(alert_names())})")
+    return text
+
+
+def _url(text: str) -> str:
+    """Parse the address of a server or a folder; return it without a slash at the end."""
+    if not _URL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL: write one such as https://exporter.example.com")
+    return text.rstrip("/")
+
+
+def _file(text: str) -> Path | None:
+    """Parse a path; an empty text, such as an empty variable of a script, means no file."""
+    return Path(text) if text else None
+
+
+FLAGS = (
+    Flag(
+        "config.file",
+        f"configuration (default: {DEFAULT_FILE} if it exists, otherwise region and credentials of the AWS SDK)",
+        ("serve", "check", "discover", "export", "backfill", "policy", "plan"),
+        {"type": Path, "metavar": "FILE"},
+    ),
+    # The entry point of the image names the file, whatever the command.
+    Flag("config.file", argparse.SUPPRESS, ("demo", "rules"), {"type": Path}),
+    Flag(
+        "probe",
+        "try each permission once per target, and print those that are missing",
+        ("check",),
+        {"action": "store_true"},
+    ),
+    Flag(
+        "output",
+        "file to write to, replaced atomically (default: stdout)",
+        ("export", "backfill"),
+        {"type": Path, "metavar": "FILE"},
+    ),
+    Flag(
+        "since",
+        "how far back to start, such as 90d (default: the oldest sync job that AWS lists)",
+        ("backfill",),
+        {"type": _duration, "metavar": "DURATION"},
+    ),
+    Flag(
+        "step",
+        f"time between two samples (default: {config.format_duration(DEFAULT_STEP)})",
+        ("backfill",),
+        {"type": _duration, "metavar": "DURATION", "default": DEFAULT_STEP},
+    ),
+    Flag(
+        "label",
+        "a label that Prometheus adds when it scrapes, such as job=qbusiness; repeat for several",
+        ("backfill",),
+        {"type": _label, "action": "append", "default": [], "metavar": "NAME=VALUE"},
+    ),
+    Flag(
+        "service",
+        "service to print the rules of (default: %(default)s)",
+        ("rules",),
+        {"choices": SERVICES, "default": SERVICES[0], "metavar": "SERVICE"},
+    ),
+    Flag(
+        "label",
+        "a name from `labels:` of the configuration, or of a tag, to add to every alert of a data source, as "
+        "label_NAME or tag_NAME; repeat for several",
+        ("rules",),
+        {"type": _name, "action": "append", "default": [], "metavar": "NAME"},
+    ),
+    Flag(
+        "runbook.url",
+        "address of the folder of runbooks; alerts link to NAME below it (default: the project's repository)",
+        ("rules",),
+        {"type": _url, "metavar": "URL"},
+    ),
+    Flag(
+        "grafana.url",
+        "address of Grafana, for links to dashboards (default: links are paths)",
+        ("rules",),
+        {"type": _url, "metavar": "URL"},
+    ),
+    Flag(
+        "web.external-url",
+        "address of the exporter, for links to the status page (default: %(default)s)",
+        ("rules",),
+        {"type": _url, "default": STATUS_PAGE, "metavar": "URL"},
+    ),
+    Flag(
+        "disable",
+        "an alert to leave out; repeat for several",
+        ("rules",),
+        {"type": _alert, "action": "append", "default": [], "metavar": "ALERT"},
+    ),
+    Flag(
+        "web.listen-address",
+        f"address to listen on; repeat for several (default: {DEFAULT_ADDRESS})",
+        ("serve", "demo"),
+        {"action": "append", "metavar": "ADDRESS"},
+    ),
+    Flag(
+        "web.telemetry-path",
+        "path of the metrics (default: %(default)s)",
+        ("serve", "demo"),
+        {"default": "/metrics", "metavar": "PATH"},
+    ),
+    Flag(
+        "web.config.file",
+        "TLS, basic authentication and headers, in the format of Prometheus exporter-toolkit (default: none)",
+        ("serve", "demo", "check"),
+        {"type": _file, "metavar": "FILE"},
+    ),
+    Flag(
+        "log.level",
+        f"lowest level to log: {', '.join(logs.LEVELS)} (default: %(default)s)",
+        (),
+        {"choices": logs.LEVELS, "default": "info", "metavar": "LEVEL"},
+    ),
+    Flag(
+        "log.format",
+        f"format of log lines: {' or '.join(logs.FORMATS)} (default: %(default)s)",
+        (),
+        {"choices": logs.FORMATS, "default": "logfmt", "metavar": "FORMAT"},
+    ),
+)
+"""Every flag. Two commands may have flags of the same name."""

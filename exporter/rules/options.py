@@ -1,0 +1,50 @@
+"""The choices of a user about the rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.config import LABEL_NAME
+from exporter.domain.model import tag_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVICES = ("qbusiness",)
+RUNBOOKS = "https://github.com/example/qbusiness-exporter/blob/main/docs/runbooks/"
+RUNBOOK = f"{RUNBOOKS}{{alert}}.md"
+STATUS_PAGE = "http://localhost:10142"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """The service of the rules, the labels that alerts carry, and the pages that they link to."""
+
+    service: str = SERVICES[0]
+    labels: tuple[str, ...] = ()
+    """Names from `labels:` and of tags, which every alert about a data source carries."""
+    disabled: frozenset[str] = frozenset()
+    """Names of alerts to leave out."""
+    runbook: str = RUNBOOK
+    """Address of a runbook, with {alert} for the name of the alert."""
+    external_url: str = STATUS_PAGE
+    """Address of the exporter's status page."""
+    grafana_url: str = ""
+    """Address of Grafana. Without one, links to dashboards are paths."""
+
+    @property
+    def info_labels(self) -> tuple[str, ...]:
+        """Labels of the info metric of a data source that its alerts carry.
+
+        A name may be that of a label or of a tag, or of both. An alert does not have a label that the metric lacks.
+        """
+        further = (label for name in self.labels for label in _info_labels(name))
+        return tuple(dict.fromkeys(("aws_account_id", "aws_region", *further)))
+
+
+def _info_labels(name: str) -> Iterator[str]:
+    if re.fullmatch(LABEL_NAME, name):
+        yield f"label_{name}"
+    yield tag_label(name)

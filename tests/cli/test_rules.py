@@ -1,0 +1,168 @@
+"""`rules` as a process: promtool checks and evaluates what it prints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.support.alert_rules import RULE_FILES, alerts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCUMENT_ALERTS = [alert.name for alert in alerts() if alert.file.name == "documents.yaml"]
+ALL_FLAGS = (
+    "--service=qbusiness",
+    "--label=team",
+    "--label=cost-center",
+    "--runbook.url=https://wiki.example.com/qbusiness/",
+    "--grafana.url=https://g.example",
+    "--web.external-url=https://exporter.example.com/aws",
+    "--disable=QBusinessSyncFailed",
+    "--disable=QBusinessThrottled",
+)
+
+
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    command = [sys.executable, "-m", "exporter", "rules", *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def promtool(*arguments: str | Path) -> None:
+    """Run promtool, which must succeed."""
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def rules_of(*flags: str) -> dict[str, dict[str, Any]]:
+    """Return the rules that the command prints, by name."""
+    done = run(*flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    return by_name(yaml.safe_load(done.stdout))
+
+
+def by_name(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the rules of a rule file by name."""
+    rules = [rule for group in content["groups"] for rule in group["rules"] or []]
+    return {rule.get("alert") or rule["record"]: rule for rule in rules}
+
+
+def test_without_flags_it_prints_the_rule_files() -> None:
+    """One document has all rules of deploy/prometheus/rules, in groups of the same names."""
+    files = [by_name(yaml.safe_load(file.read_text())) for file in RULE_FILES]
+    assert rules_of() == {name: rule for rules in files for name, rule in rules.items()}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [(), ALL_FLAGS, ("--label=team", "--label=team"), tuple(f"--disable={name}" for name in DOCUMENT_ALERTS)],
+    ids=["none", "all", "a label twice", "a group without alerts"],
+)
+def test_promtool_reports_no_problem(flags: tuple[str, ...], tmp_path: Path) -> None:
+    """All findings of its linter are errors."""
+    file = tmp_path / "rules.yaml"
+    file.write_text(run(*flags).stdout)
+    promtool("check", "rules", "--lint=all", "--lint-fatal", file)
+
+
+def test_disabled_alerts_are_left_out() -> None:
+    """Nothing else changes."""
+    everything = rules_of()
+    names = {"QBusinessSyncFailed", "QBusinessThrottled"}
+    assert rules_of(*(f"--disable={name}" for name in names)) == {
+        name: rule for name, rule in everything.items() if name not in names
+    }
+
+
+def test_alerts_link_to_the_given_addresses() -> None:
+    """The name of the alert, or the id of the data source, is appended."""
+    rules = rules_of(*ALL_FLAGS)
+    assert (
+        rules["QBusinessNeverSynced"]["annotations"].items()
+        >= {
+            "runbook_url": "https://wiki.example.com/qbusiness/QBusinessNeverSynced",
+            "status_url": "https://exporter.example.com/aws/?data_source_id={{ $labels.data_source_id }}",
+            "dashboard_url": "https://g.example/d/qbusiness-data-source?var-data_source={{ $labels.data_source_id }}",
+        }.items()
+    )
+    assert rules["QBusinessTargetDown"]["annotations"]["runbook_url"].endswith("/qbusiness/QBusinessTargetDown")
+
+
+def test_alerts_of_a_data_source_carry_its_labels_and_tags(tmp_path: Path) -> None:
+    """A name is that of a label or of a tag. An alert lacks labels that its source lacks."""
+    (tmp_path / "rules.yaml").write_text(run("--label=team", "--label=cost-center").stdout)
+    names = {"hr": 'label_team="people",', "it": 'tag_team="ops",tag_cost_center="42",', "pr": ""}
+    labels = {name: f'application="intranet",data_source="{name}",data_source_id="{name}-id"' for name in names}
+    place = 'aws_account_id="111122223333",aws_region="us-east-1"'
+    test = {
+        "interval": "1m",
+        "input_series": [
+            series
+            for name, further in names.items()
+            for series in (
+                {"series": f"qbusiness_poll_success{{{labels[name]}}}", "values": "1x90"},
+                {"series": f"qbusiness_data_source_info{{{further}{labels[name]},{place}}}", "values": "1x90"},
+                {"series": f'qbusiness_data_source_status{{{labels[name]},status="FAILED"}}', "values": "1x90"},
+            )
+        ],
+        "promql_expr_test": [
+            {
+                "expr": 'ALERTS{alertname="QBusinessDataSourceNotActive"}',
+                "eval_time": "60m",
+                "exp_samples": [
+                    {
+                        "labels": 'ALERTS{alertname="QBusinessDataSourceNotActive",alertstate="firing",'
+                        f'severity="warning",status="FAILED",{further}{labels[name]},{place}}}',
+                        "value": 1,
+                    }
+                    for name, further in names.items()
+                ],
+            }
+        ],
+    }
+    order = ["qbusiness-recording", "qbusiness-resources"]
+    content = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "1m",
+        "group_eval_order": order,
+        "tests": [test],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(content))
+    promtool("test", "rules", tmp_path / "test.yaml")
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--disable=QBusinessSyncFaild", "argument --disable: no such alert: 'QBusinessSyncFaild' (choose from"),
+        ("--service=textract", "argument --service: invalid choice: 'textract' (choose from 'qbusiness')"),
+        ("--label=team=hr", "argument --label: 'team=hr' is not a name: write the name of a label or a tag, such as"),
+        ("--label=", "argument --label: '' is not a name"),
+        (
+            "--runbook.url=wiki.example.com",
+            "argument --runbook.url: 'wiki.example.com' is not a URL: write one",
+        ),
+        ("--web.external-url=http://x y", "argument --web.external-url: 'http://x y' is not a URL"),
+        ("--since=1d", "--since is a flag of backfill, not of rules"),
+    ],
+)
+def test_wrong_flags_are_wrong_usage(flag: str, message: str) -> None:
+    """The message says what is wrong and what would be right, and nothing is printed on stdout."""
+    done = run(flag)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_the_help_describes_its_own_flags_alone() -> None:
+    """The flags of `serve` are not there."""
+    text = run("-h").stdout
+    assert "usage: qbusiness-exporter rules [flags]" in text
+    for flag in ("--service", "--label NAME", "--runbook.url URL", "--grafana.url", "--web.external-url", "--disable"):
+        assert flag in text
+    for flag in ("--web.listen-address", "--config.file", "NAME=VALUE"):
+        assert flag not in text
