@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
 from exporter.domain.source_view import SourceView
+from exporter.status.causes import cause_of
 from exporter.status.console import console_links
 from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, problem_to_json
 from exporter.status.timing import missed_firing
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.objectives import ObjectiveRule
     from exporter.domain.snapshots import SourceSnapshot
+    from exporter.status.causes import Cause
 
 MAX_RUNS = 30  # of each data source in the JSON, the latest
 
@@ -38,6 +40,7 @@ class AssessedSource:
     is_syncing: bool
     is_stale: bool
     consecutive_failures: int
+    cause: Cause | None
     valid_until: float
 
     @property
@@ -75,12 +78,14 @@ def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -
         changes += [polled_at + settings.stale_after, polled_at + HALF_HOUR]
     if (firing := missed_firing(view)) is not None:
         changes.append(firing + HALF_HOUR)
+    problems = find_problems(view)
     return AssessedSource(
         snapshot,
-        find_problems(view),
+        problems,
         bool(view.running),
         is_old or snapshot.poll_succeeded is False,
         view.history.consecutive_failures() if view.history else 0,
+        cause_of(view, problems),
         min((change for change in changes if change is not None and change > now), default=math.inf),
     )
 
@@ -125,6 +130,7 @@ def source_to_json(
         "created_at": description.created if description else None,
         "state": str(assessed.state),
         "problems": [problem_to_json(problem) for problem in assessed.problems],
+        "cause": assessed.cause.text if assessed.cause else None,
         "syncing": assessed.is_syncing,
         "running": _run(view.oldest_running),
         "latest": _run(view.jobs[0] if view.jobs else None),

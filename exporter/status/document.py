@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from exporter.status.causes import shared_causes
 from exporter.status.cooperative import yielding_gil
 from exporter.status.data_sources import assess, source_sort_key, source_to_json
 from exporter.status.indexes import index_sort_key, index_to_json
@@ -94,6 +95,7 @@ class StatusDocument:
                 "indexes": len(indexes),
                 "index_problems": sum(bool(index["problems"]) for index in indexes),
             },
+            "causes": shared_causes(assessed.cause for assessed, _ in everything),
             "data_sources": [
                 source_to_json(assessed, now, settings, with_all_logs=is_single) for assessed, now in on_page
             ],

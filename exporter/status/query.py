@@ -24,6 +24,8 @@ STATES = {
 
 MAX_PAGE_SIZE, MAX_PAGE = 1000, 10**6
 
+_TEXTS = ("q", "state", "application", "type", "data_source_id", "cause")
+
 
 class QueryError(ValueError):
     """An invalid query, with a message for the reader."""
@@ -38,6 +40,7 @@ class Query:
     application: str = ""
     type: str = ""
     data_source_id: str = ""
+    cause: str = ""
     page: int = 1
     page_size: int = MAX_PAGE_SIZE
 
@@ -47,12 +50,11 @@ class Query:
 
         `page_size` is the default.
         """
-        texts = {name: parameters.get(name, "").strip() for name in ("q", "state", "application", "type")}
+        texts = {name: parameters.get(name, "").strip() for name in _TEXTS}
         if texts["state"] and texts["state"] not in STATES:
             raise QueryError(f"state={texts['state']} must be one of {', '.join(STATES)}")
         return cls(
             **texts,
-            data_source_id=parameters.get("data_source_id", "").strip(),
             page=_number(parameters, "page", 1, MAX_PAGE),
             page_size=_number(parameters, "page_size", page_size, MAX_PAGE_SIZE),
         )
@@ -69,6 +71,7 @@ class Query:
             (not self.data_source_id or assessed.id == self.data_source_id)
             and (not self.application or assessed.snapshot.names.application == self.application)
             and (not self.type or assessed.type == self.type)
+            and (not self.cause or (assessed.cause is not None and assessed.cause.text == self.cause))
             and (not self.state or is_in_state(assessed, self.state))
             and (not self.q or self._contains_words(assessed))
         )

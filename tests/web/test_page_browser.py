@@ -210,6 +210,31 @@ def test_filters_work_without_javascript(browser: Browser, served: StatusSite) -
         assert page.locator("details[open]").count() == 1
 
 
+@pytest.mark.parametrize("java_script", [True, False])
+def test_a_shared_cause_is_at_the_top_and_filters(browser: Browser, java_script: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+    """111 of 2,500 data sources fail for one reason. Its link shows them, and further filters add up."""
+    fine = ended_job("SUCCEEDED", HOUR, scanned=5)
+    broken = replace(ended_job("FAILED", HOUR), connector_error="SPE-5001")
+    many = [make_snapshot(n, f"share-{n:04}", broken if n < 111 else fine) for n in range(MANY)]
+    with (
+        serve_status(StatusFixture.of(many)) as site,
+        opened(browser, site, "/?q=share-2222", java_script_enabled=java_script) as page,
+    ):
+        cause = page.get_by_role("list", name="Shared causes")
+        assert cause.inner_text().strip() == "111 data sources: SPE-5001, since 2026-09-21 13:13 UTC"
+        cause.get_by_role("link").click()
+        expect(page.locator("#count")).to_contain_text("111 of 2\u202f500 shown (SPE-5001)")
+        assert names(page)[0] == "share-0000"
+        page.get_by_label("Search").fill("share-0042")
+        if java_script:
+            page.clock.run_for(200)
+        else:
+            page.get_by_role("button", name="Apply").click()
+        expect(page.locator("#count")).to_contain_text("1 of 2\u202f500 shown (SPE-5001)")
+        page.locator("#clear").click()
+        expect(page.locator("#count")).to_be_empty()
+
+
 def test_problems_and_search_results_of_all_pages_are_on_the_first(browser: Browser) -> None:
     """2,500 data sources are on 50 pages; problems come first, and a search covers all pages."""
     fine = ended_job("SUCCEEDED", HOUR, scanned=5)

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from exporter.status import format_duration, yielding_gil
-from exporter.status.formatting import percentage
+from exporter.status.formatting import format_time, percentage
 from exporter.status.indexes import NEAR_LIMIT
 from exporter.status.query import STATES
 from exporter.web.page.charts import BARS, HEIGHT, STEP, WIDTH, bars, seconds_of
@@ -93,6 +93,7 @@ def _environment() -> Environment:
         "percentage": percentage,
         "utc": _utc,
         "iso": _iso,
+        "minute": format_time,
         "number": _number,
         "megabytes": _megabytes,
     }
