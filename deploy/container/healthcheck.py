@@ -12,6 +12,7 @@ import http.client
 import ssl
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 TIMEOUT = 4.0  # seconds
 DEFAULT_ADDRESS = ":10142"
@@ -20,8 +21,9 @@ WILDCARDS = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 def main() -> int:
     """Print the response of the exporter and return the exit code."""
-    path = sys.argv[1] if len(sys.argv) > 1 else "/-/healthy"
-    host, port, may_be_tls = listen_address(Path("/proc/1/cmdline").read_text().split("\0"))
+    command_line = Path("/proc/1/cmdline").read_text().split("\0")
+    path = route_prefix(command_line) + (sys.argv[1] if len(sys.argv) > 1 else "/-/healthy")
+    host, port, may_be_tls = listen_address(command_line)
     try:
         healthy, message = check(host, port, path, tls=may_be_tls)
     except (OSError, http.client.HTTPException) as error:
@@ -39,6 +41,16 @@ def listen_address(command_line: list[str]) -> tuple[str, int, bool]:
     host, _, port = (flags.addresses or [DEFAULT_ADDRESS])[0].rpartition(":")
     host = host.strip("[]")
     return WILDCARDS.get(host, host), int(port), bool(flags.web_config)
+
+
+def route_prefix(command_line: list[str]) -> str:
+    """Return the prefix of all paths, without a slash at its end."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--web.external-url", dest="external_url", default="")
+    parser.add_argument("--web.route-prefix", dest="route_prefix")
+    flags, _ = parser.parse_known_args(command_line)
+    prefix = urlsplit(flags.external_url).path if flags.route_prefix is None else flags.route_prefix
+    return "/".join(["", *filter(None, prefix.split("/"))])
 
 
 def check(host: str, port: int, path: str, *, tls: bool) -> tuple[bool, str]:

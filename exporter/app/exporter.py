@@ -21,6 +21,7 @@ from exporter.metrics import IndexFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.status import ExporterHealth, StatusDocument
 from exporter.web.application import AppServices, create_app
+from exporter.web.public_address import PublicAddress
 from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Exporter:
         reload: Callable[[], Sequence[str]] | None = None,
         *,
         web_config: WebConfigReloader | None = None,
+        address: PublicAddress | None = None,
         telemetry: Telemetry | None = None,
         overrides: Overrides | None = None,
     ) -> None:
@@ -73,7 +75,14 @@ class Exporter:
         self._status = StatusDocument(self._sources, self._indexes, self._health, settings.assessment)
         self._web_config = web_config
         services = AppServices(
-            self.page, self._status, self.unhealthy, self.unready, telemetry_path, reload, web_config
+            self.page,
+            self._status,
+            self.unhealthy,
+            self.unready,
+            telemetry_path,
+            reload,
+            web_config,
+            address or PublicAddress(),
         )
         tls = web_config.ssl_context if web_config else None
         self.web = WebServer(create_app(services), addresses, ssl_context=tls)

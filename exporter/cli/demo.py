@@ -15,6 +15,7 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY
+from exporter.web.public_address import PublicAddress
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -60,6 +61,7 @@ def run(arguments: Namespace) -> int:
         os.environ.pop(name, None)
     os.environ |= _SIMULATED_VARIABLES
     web_config = read_web_config(arguments)
+    address = PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix)
     with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
         os.environ["AWS_ENDPOINT_URL_STS"] = service.url
         warnings = web_config.warnings if web_config else ()
@@ -68,7 +70,7 @@ def run(arguments: Namespace) -> int:
 
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
-            url = f"{web.scheme}://localhost:{port}"
+            url = f"{web.scheme}://localhost:{port}{address.route_prefix}"
             print_output(WELCOME.format(sources=sources, url=url, path=arguments.web_telemetry_path))
 
         # A reload reads the web config only: the configuration of the demo is not a file.

@@ -186,6 +186,18 @@ FLAGS = (
         {"default": "/metrics", "metavar": "PATH"},
     ),
     Flag(
+        "web.external-url",
+        "address of the status page for users, if a reverse proxy is in front of the exporter",
+        ("serve", "demo"),
+        {"metavar": "URL"},
+    ),
+    Flag(
+        "web.route-prefix",
+        "prefix of all paths, / for none (default: the path of --web.external-url)",
+        ("serve", "demo"),
+        {"metavar": "PATH"},
+    ),
+    Flag(
         "web.config.file",
         "TLS, basic authentication and headers, in the format of Prometheus exporter-toolkit (default: none)",
         ("serve", "demo", "check"),

@@ -15,6 +15,7 @@ from exporter.cli.flags import DEFAULT_ADDRESS
 from exporter.cli.signals import SignalReceiver
 from exporter.errors import ConfigError, ExporterError
 from exporter.metrics.telemetry import Telemetry
+from exporter.web.public_address import PublicAddress
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -55,6 +56,7 @@ def serve(
         arguments.web_telemetry_path,
         lambda: reload(exporter, reread, web_config),
         web_config=web_config,
+        address=PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix),
         telemetry=Telemetry(revision(), log_lines_dropped=arguments.log_sink.dropped),
     )
     exporter.config_file = loaded.file

@@ -5,14 +5,14 @@ The application does not depend on polling or AWS: it receives everything that i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter.errors import StartupError
@@ -20,6 +20,7 @@ from exporter.web.basic_auth import BasicAuthMiddleware
 from exporter.web.cross_origin import is_cross_origin
 from exporter.web.middleware import SecurityMiddleware
 from exporter.web.page import RunbookPages, StatusPage
+from exporter.web.public_address import PublicAddress
 from exporter.web.responses import ChunkedResponse
 from exporter.web.runbooks import runbook_endpoint
 from exporter.web.status import page_endpoint, sources_endpoint
@@ -58,7 +59,8 @@ class AppServices:
     """Everything that the application serves.
 
     `unhealthy` and `unready` return a reason, or None. `reload` applies the configuration again, and returns the
-    problems that kept the previous one. Without a `web_config`, requests need no password.
+    problems that kept the previous one. Without a `web_config`, requests need no password. `address`
+    has the prefix of all paths.
     """
 
     exposition: MetricsRenderer
@@ -68,6 +70,7 @@ class AppServices:
     telemetry_path: str = "/metrics"
     reload: Callable[[], Sequence[str]] | None = None
     web_config: WebConfigReloader | None = None
+    address: PublicAddress = field(default_factory=PublicAddress)
 
 
 def create_app(services: AppServices) -> Starlette:
@@ -80,9 +83,10 @@ def create_app(services: AppServices) -> Starlette:
         "Healthy": HEALTHY_PATH,
         "Ready": READY_PATH,
     }
-    runbooks = runbook_endpoint(services.status, RunbookPages(links))
+    address = services.address
+    runbooks = runbook_endpoint(services.status, RunbookPages(links, address))
     endpoints = {
-        STATUS_PATH: page_endpoint(services.status, StatusPage(links)),
+        STATUS_PATH: page_endpoint(services.status, StatusPage(links, address.root("./"))),
         SOURCES_PATH: sources_endpoint(services.status),
         RUNBOOKS_PATH: runbooks,
         f"{RUNBOOKS_PATH}{{name}}": runbooks,
@@ -90,12 +94,16 @@ def create_app(services: AppServices) -> Starlette:
         READY_PATH: _health_endpoint(services.unready, "Ready"),
         services.telemetry_path: _metrics_endpoint(services.exposition),
     }
-    routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
+    prefix = address.route_prefix
+    routes = [Route(f"{prefix}{path}", endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
     if services.reload:
-        routes.append(Route(RELOAD_PATH, _reload_endpoint(services.reload), methods=["POST", "PUT"]))
+        routes.append(Route(f"{prefix}{RELOAD_PATH}", _reload_endpoint(services.reload), methods=["POST", "PUT"]))
+    if prefix:
+        routes += [Route(path, _redirect_endpoint(f"{prefix}/"), methods=["GET"]) for path in ("/", prefix)]
     middleware = [Middleware(SecurityMiddleware, services.web_config)]
     if services.web_config:
-        middleware.append(Middleware(BasicAuthMiddleware, services.web_config, {HEALTHY_PATH, READY_PATH}))
+        public = {f"{prefix}{path}" for path in (HEALTHY_PATH, READY_PATH)}
+        middleware.append(Middleware(BasicAuthMiddleware, services.web_config, public))
     app = Starlette(routes=routes, middleware=middleware)
     app.router.redirect_slashes = False
     return app
@@ -124,6 +132,14 @@ def _metrics_endpoint(exposition: MetricsRenderer) -> Endpoint:
         return ChunkedResponse(pieces, headers)
 
     return metrics
+
+
+def _redirect_endpoint(path: str) -> Endpoint:
+    async def redirect(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"{path}?{query}" if query else path, HTTPStatus.FOUND)
+
+    return redirect
 
 
 def _health_endpoint(reason_against: Callable[[], str | None], word: str) -> Endpoint:

@@ -63,9 +63,9 @@ def gzip_text(response: HttpResponse) -> str:
 
 
 @contextmanager
-def serve_status(fixture: StatusFixture) -> Iterator[StatusSite]:
-    """Serve a fixture."""
-    web = WebServer(make_app(status=fixture.status), ["127.0.0.1:0"])
+def serve_status(fixture: StatusFixture, **services: Any) -> Iterator[StatusSite]:
+    """Serve a fixture; `services` are further services of the application."""
+    web = WebServer(make_app(status=fixture.status, **services), ["127.0.0.1:0"])
     web.start()
     try:
         yield StatusSite(fixture, web.addresses[0])

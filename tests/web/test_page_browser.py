@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from exporter.domain.units import HOUR
+from exporter.web.public_address import PublicAddress
 from tests.support.builders import NOON
 from tests.support.harness import Program, eventually
 from tests.support.status_fixtures import (
@@ -348,6 +349,28 @@ def test_a_problem_leads_to_its_runbook_and_back(browser: Browser, served: Statu
         page.go_back()
         page.get_by_role("link", name="data_source_id=").click()
         assert names(page) == ["failed-once"]
+
+
+@pytest.mark.parametrize("external_url", [None, "https://ops.example.com/tools/qb"])
+def test_filters_and_links_work_under_a_prefix(browser: Browser, external_url: str | None) -> None:
+    """An address without the last slash works too, and so do the search, its link to all, and the runbooks."""
+    address = PublicAddress.of(external_url, "/tools/qb")
+    with (
+        serve_status(StatusFixture.of(example_sources()), address=address) as site,
+        opened(browser, site, "/tools/qb?q=failed-once") as page,
+    ):
+        assert names(page) == ["failed-once"]
+        page.get_by_label("Search").fill("failed-twice")
+        page.clock.run_for(200)
+        expect(page.locator("#count")).to_contain_text("1 of")
+        assert page.url.endswith("/tools/qb/?q=failed-twice")
+        page.locator("#clear").click()
+        expect(page.locator("#count")).to_be_empty()
+        assert page.url.endswith("/tools/qb/")
+        page.get_by_role("link", name="Runbook of QBusinessSyncFailed").first.click()
+        assert page.locator("h1").inner_text() == "QBusinessSyncFailed"
+        page.get_by_role("link", name="qbusiness-exporter").click()
+        assert page.url.endswith("/tools/qb/")
 
 
 def test_the_policy_blocks_an_injected_script(browser: Browser, served: StatusSite) -> None:

@@ -16,9 +16,12 @@ DEFAULT_PAGE_SIZE = 50  # data sources
 class StatusPage:
     """Renders status documents. Thread-safe."""
 
-    def __init__(self, links: Mapping[str, str]) -> None:
-        """Compile the template; `links` are the paths of other pages of this server by their names."""
-        self._template = PageTemplate("status.html", links, "./", script="script.js")
+    def __init__(self, links: Mapping[str, str], root: str = "./") -> None:
+        """Compile the template.
+
+        `links` are the paths of other pages of this server by their names, and `root` is the address of this one.
+        """
+        self._template = PageTemplate("status.html", links, root, script="script.js")
         self.content_security_policy = self._template.content_security_policy
 
     def render(self, document: dict[str, Any], choices: Mapping[str, list[str]]) -> bytes:

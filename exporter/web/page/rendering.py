@@ -36,8 +36,8 @@ class PageTemplate:
     def __init__(self, name: str, links: Mapping[str, str], root: str, script: str = "") -> None:
         """Compile a template.
 
-        `links` are the paths of other pages of this server by their names. `root` is the relative address of the status
-        page: all addresses are relative, for proxies with a prefix.
+        `links` are the paths of other pages of this server by their names. `root` is the address of the status page,
+        which ends with a slash. It is relative where proxies may have any prefix.
         """
         self._template = _environment().get_template(name)
         style, script = _template_text("style.css"), _template_text(script) if script else ""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
 from exporter.web.page.rendering import PageTemplate, package_files, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exporter.web.public_address import PublicAddress
+
+STATUS_PAGE = "http://EXPORTER:10142"  # in the texts, where it stands for the address of the exporter
 INDEX = "README"  # the file with what all runbooks share
 _FILL_IN = re.compile(r"[\w-]+")  # what needs no quotes, neither in HTML nor in a shell
 _UNFILLED_LINK = re.compile(r'(href="\.\./)\?\w+=[A-Z_]+"')
@@ -18,12 +23,15 @@ _UNFILLED_LINK = re.compile(r'(href="\.\./)\?\w+=[A-Z_]+"')
 class RunbookPages:
     """Renders the runbooks. Thread-safe."""
 
-    def __init__(self, links: Mapping[str, str]) -> None:
+    def __init__(self, links: Mapping[str, str], address: PublicAddress) -> None:
         """Read the runbooks; `links` are the paths of other pages of this server by their names."""
-        self._template = PageTemplate("runbook.html", links, "../")
+        self._template = PageTemplate("runbook.html", links, address.root("../"))
         self.content_security_policy = self._template.content_security_policy
         texts = {file.name.removesuffix(".html"): file for file in package_files("runbooks").iterdir()}
-        self._texts = {name: file.read_text(encoding="utf-8") for name, file in sorted(texts.items())}
+        shown = escape(address.external_url) or STATUS_PAGE
+        self._texts = {
+            name: file.read_text(encoding="utf-8").replace(STATUS_PAGE, shown) for name, file in sorted(texts.items())
+        }
         self.names = self._texts.keys() - {INDEX}
         """The names of the alerts that have a runbook."""
 

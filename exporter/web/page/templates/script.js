@@ -96,7 +96,7 @@
     navigate(filterAddress(), true);
   });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-live] a:is([href^='?'], [href='./'])");
+    const link = event.target.closest("[data-live] a:is([href^='?'], #clear)");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
     event.preventDefault();
     navigate(link.href, true);
