@@ -72,17 +72,15 @@ class TargetHealth:
             )
             yield Problem("QBusinessPollsLate", Severity.WARNING, text)
         if self.discovery_succeeded is False:
-            text = (
-                f"Discovery of target {self.name} is incomplete{self._unreadable()}: new data sources may be missing."
-            )
+            text = f"Discovery of target {self.name} {self._failure()}: new data sources may be missing."
             yield Problem("QBusinessDiscoveryFailing", Severity.WARNING, text)
 
-    def _unreadable(self) -> str:
-        """Return what could not be read, as part of a sentence."""
+    def _failure(self) -> str:
+        """Return what discovery could not read, as part of a sentence."""
         if not self.unreadable:
-            return ""
+            return "is incomplete"
         others = len(self.unreadable) - 1
-        return f", without {self.unreadable[0]}{f' and {others} more' if others else ''}"
+        return f"could not read {self.unreadable[0]}{f' and {others} more' if others else ''}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the target as an object of the JSON API, with the first resources that could not be read."""

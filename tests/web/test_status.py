@@ -415,7 +415,7 @@ def test_many_unreadable_resources_are_counted() -> None:
     page = page_of(fixture)
     assert page.count("<li>application ") == 10
     assert "and 50 more</span>" in page
-    assert "is incomplete, without application 0 (ListIndices: timeout) and 59 more: new data sources may" in page
+    assert "production could not read application 0 (ListIndices: timeout) and 59 more: new data sources may" in page
 
 
 def test_the_wheel_contains_templates_and_runbooks(tmp_path: Path) -> None:
