@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
@@ -30,7 +31,9 @@ class ThreadRenderer:
         self._headers = {**COMMON_HEADERS, **headers}
         self._limiter = CapacityLimiter(CONCURRENT_RENDERINGS)
 
-    async def respond(self, request: Request, render: Callable[[], bytes]) -> ChunkedResponse:
+    async def respond(
+        self, request: Request, render: Callable[[], bytes], status: HTTPStatus = HTTPStatus.OK
+    ) -> ChunkedResponse:
         """Return the response to a request with the body that `render` returns."""
         compress = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
 
@@ -40,7 +43,7 @@ class ThreadRenderer:
 
         body = await to_thread.run_sync(render_body, abandon_on_cancel=True, limiter=self._limiter)
         encoding = {"Content-Encoding": "gzip"} if compress else {}
-        return ChunkedResponse([body], {**self._headers, **encoding})
+        return ChunkedResponse([body], {**self._headers, **encoding}, status)
 
 
 def page_headers(content_security_policy: str) -> dict[str, str]:

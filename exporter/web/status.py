@@ -14,7 +14,7 @@ from exporter.web.page import DEFAULT_PAGE_SIZE
 from exporter.web.rendering import ThreadRenderer, page_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -22,36 +22,48 @@ if TYPE_CHECKING:
     from exporter.status import StatusDocument
     from exporter.web.page import StatusPage
 
+    Endpoint = Callable[[Request], Awaitable[Response]]
 
-def page_endpoint(status: StatusDocument, page: StatusPage) -> Callable[[Request], Awaitable[Response]]:
+
+def page_endpoint(status: StatusDocument, page: StatusPage) -> Endpoint:
     """Return the endpoint of the status page."""
+    renderer = ThreadRenderer(page_headers(page.content_security_policy))
 
     def render(query: Query) -> bytes:
         document = status.document(query)
         return page.render(document, status.choices())
 
-    return _endpoint(render, DEFAULT_PAGE_SIZE, page_headers(page.content_security_policy))
+    async def reject(request: Request, error: str) -> Response:
+        return await renderer.respond(
+            request, lambda: page.render_error(error, status.exporter()), HTTPStatus.BAD_REQUEST
+        )
+
+    return _endpoint(renderer, render, reject, DEFAULT_PAGE_SIZE)
 
 
-def sources_endpoint(status: StatusDocument) -> Callable[[Request], Awaitable[Response]]:
+def sources_endpoint(status: StatusDocument) -> Endpoint:
     """Return the endpoint of the JSON API."""
 
     def render(query: Query) -> bytes:
         return _json(status.document(query))
 
-    return _endpoint(render, MAX_PAGE_SIZE, {"Content-Type": "application/json"})
+    async def reject(_request: Request, error: str) -> Response:
+        return PlainTextResponse(f"{error}\n", HTTPStatus.BAD_REQUEST)
+
+    return _endpoint(ThreadRenderer({"Content-Type": "application/json"}), render, reject, MAX_PAGE_SIZE)
 
 
 def _endpoint(
-    render: Callable[[Query], bytes], page_size: int, headers: Mapping[str, str]
-) -> Callable[[Request], Awaitable[Response]]:
-    renderer = ThreadRenderer(headers)
-
+    renderer: ThreadRenderer,
+    render: Callable[[Query], bytes],
+    reject: Callable[[Request, str], Awaitable[Response]],
+    page_size: int,
+) -> Endpoint:
     async def respond(request: Request) -> Response:
         try:
             query = Query.parse(request.query_params, page_size)
         except QueryError as error:
-            return PlainTextResponse(f"{error}\n", HTTPStatus.BAD_REQUEST)
+            return await reject(request, str(error))
         return await renderer.respond(request, lambda: render(query))
 
     return respond

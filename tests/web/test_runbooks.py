@@ -133,8 +133,8 @@ def test_the_health_of_the_exporter_is_on_every_page(site: StatusSite) -> None:
     one = example_sources()[0].source.id.data_source_id
     for path in ("/", "/?page=2&page_size=10", "/?q=nothing", f"/?data_source_id={one}"):
         assert text in site.get(path).text.partition('id="sources"')[0], path
-    for path in ("/runbooks/", "/runbooks/QBusinessSyncFailed"):
-        assert text in site.get(path).text.partition("<article")[0], path
+    for path in ("/runbooks/", "/runbooks/QBusinessSyncFailed", "/?state=invalid"):
+        assert text in re.split('<article|class="empty"', site.get(path).text)[0], path
 
 
 def test_the_package_has_a_page_of_each_runbook_and_no_other() -> None:

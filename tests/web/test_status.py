@@ -119,11 +119,21 @@ def test_the_link_of_an_alert_opens_one_source(server: StatusSite) -> None:
 )
 @pytest.mark.parametrize("path", ["/", API])
 def test_an_invalid_query_is_rejected(server: StatusSite, path: str, query: str, message: str) -> None:
-    """The 400 response is plain text and states the valid values."""
+    """The 400 response states the valid values: as plain text, and for people as a page that leads back."""
     response = server.get(f"{path}?{query}")
     assert response.status == 400
-    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    kind = "html" if path == "/" else "plain"
+    assert response.headers["Content-Type"] == f"text/{kind}; charset=utf-8"
     assert message in response.text
+    assert (path == "/") == ('<a href="./">Show all data sources</a>' in response.text)
+
+
+def test_the_query_is_escaped_in_its_error(server: StatusSite) -> None:
+    """The page shows it as text, under the policy of the status page."""
+    response = server.get("/?state=%3Cscript%3Ealert(1)%3C/script%3E")
+    assert "state=&lt;script&gt;alert(1)&lt;/script&gt; must be one of" in response.text
+    assert "<script>" not in response.text
+    assert response.headers["Content-Security-Policy"] == server.get("/").headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("path", ["/", API])
