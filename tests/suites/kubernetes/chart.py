@@ -77,7 +77,11 @@ ALL_VALUES: Manifest = {
         "ruleLabels": {"team": "search"},
     },
     "runbookUrl": "https://wiki.example.com/qbusiness/",
-    "dashboards": {"enabled": True, "exporterUrl": "https://qbusiness.example.com"},
+    "dashboards": {
+        "enabled": True,
+        "exporterUrl": "https://qbusiness.example.com",
+        "grafanaUrl": "https://g.example.com",
+    },
 }
 """A value for each key of the chart."""
 

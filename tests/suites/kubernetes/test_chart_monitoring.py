@@ -32,6 +32,17 @@ def test_rules_are_those_of_the_rule_files() -> None:
     assert runbooks == {name: f"{wiki}{name}.md" for name in alerts}
 
 
+def test_alerts_link_to_the_configured_urls() -> None:
+    """Links to the status page and to the dashboard of a data source have the URLs of the values."""
+    specs = [m["spec"] for m in render(ALL_VALUES) if m["kind"] == "PrometheusRule"]
+    rules = [rule for spec in specs for group in spec["groups"] for rule in group["rules"] if "alert" in rule]
+    texts = [rule["annotations"] for rule in rules if "status_url" in rule["annotations"]]
+    source, urls = "{{ $labels.data_source_id }}", ALL_VALUES["dashboards"]
+    assert {text["status_url"] for text in texts} == {f"{urls['exporterUrl']}/?data_source_id={source}"}
+    dashboard = f"{urls['grafanaUrl']}/d/qbusiness-data-source?var-data_source={source}"
+    assert {text["dashboard_url"] for text in texts} == {dashboard}
+
+
 def test_dashboards_are_those_of_the_dashboard_files() -> None:
     """They are byte-identical, and have the label that Grafana's sidecar selects."""
     files = {path.name: path.read_text().strip() for path in (ROOT / "deploy/grafana/dashboards").glob("*.json")}
