@@ -11,26 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.domain.model import DOCUMENT_KINDS
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
 from exporter.errors import Reason
-from exporter.exposition import Exposition, ExpositionCache
-from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.status import Query, QueryError, format_duration
 from exporter.status.document import MAX_IDLE_CALLS
 from exporter.status.formatting import percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
-from tests.support.builders import NOON, make_job, scrape
+from tests.support.builders import NOON, make_job
 from tests.support.status_fixtures import (
     DAILY,
     HEALTH,
     LOCATION,
     TARGET,
     StatusFixture,
+    alerting,
     ended_job,
     example_sources,
     make_index_snapshot,
@@ -41,7 +39,6 @@ from tests.support.status_fixtures import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
 
 RULE_FILES = Path(__file__).parents[2] / "deploy/prometheus/rules"
 
@@ -58,22 +55,9 @@ def shipped_alerts() -> dict[str, str]:
     return {rule["alert"]: rule["labels"]["severity"] for rule in rules}
 
 
-def alerting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the problems whose alerts fire: a source has all its problems on the page, but sends one page."""
-    critical = [problem for problem in problems if problem["severity"] == "critical"]
-    return [problem for problem in problems if problem not in critical[1:]]
-
-
 def series_of(fixture: StatusFixture) -> Iterator[dict[str, str]]:
     """Yield every series of the metrics page of a fixture, as a constant input series of promtool."""
-    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), fixture.clock)
-    indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), fixture.clock)
-    for source, clock in fixture.sources.snapshots():
-        sources.put(str(source.source.id), source, clock)
-    for each, clock in fixture.indexes.snapshots():
-        indexes.put(str(each.id), each, clock)
-    page = Exposition((sources, indexes), CollectorRegistry())
-    for family in text_string_to_metric_families(scrape(page)[0].decode()):
+    for family in text_string_to_metric_families(fixture.metrics().decode()):
         for sample in family.samples:
             labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
             yield {"series": f"{sample.name}{{{labels}}}", "values": f"{sample.value!r}x90"}

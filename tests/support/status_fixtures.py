@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from prometheus_client import CollectorRegistry
+
 from exporter.aws import AwsClock
 from exporter.domain.history import fold
 from exporter.domain.model import Description, IndexFacts, IndexId, Location, Names
 from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
 from exporter.domain.source_history import Histogram, PollData
 from exporter.domain.units import DAY, HOUR
+from exporter.exposition import Exposition, ExpositionCache
+from exporter.metrics import IndexFamilies, SourceFamilies
 from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
-from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -201,6 +205,16 @@ class StatusFixture:
         )
         return fixture
 
+    def metrics(self) -> bytes:
+        """Return the metrics page of the same data sources and indexes."""
+        sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), self.clock)
+        indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), self.clock)
+        for source, clock in self.sources.snapshots():
+            sources.put(str(source.source.id), source, clock)
+        for index, clock in self.indexes.snapshots():
+            indexes.put(str(index.id), index, clock)
+        return scrape(Exposition((sources, indexes), CollectorRegistry()))[0]
+
     def publish(self, snapshot: SourceSnapshot) -> None:
         """Publish a snapshot, in place of the previous one of the same source."""
         self.sources.by_id[snapshot.source.id] = snapshot
@@ -208,6 +222,12 @@ class StatusFixture:
     def remove(self, snapshot: SourceSnapshot) -> None:
         """Remove a source."""
         del self.sources.by_id[snapshot.source.id]
+
+
+def alerting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the problems whose alerts fire: a source has all its problems on the page, but sends one page."""
+    critical = [problem for problem in problems if problem["severity"] == "critical"]
+    return [problem for problem in problems if problem not in critical[1:]]
 
 
 def make_index_snapshot(number: int = 1, name: str = "main", **facts: Any) -> IndexSnapshot:
