@@ -64,6 +64,17 @@ def test_requests_of_a_removed_target_bring_no_series_back(service: HeldService)
         assert targets == {None, "other"}
 
 
+def test_a_higher_rate_limit_applies_to_requests_that_wait(service: HeldService) -> None:
+    """The first pass would take minutes. After the reload it ends within seconds, without a restart of the pass."""
+    slow = config_for(service, ":memory:", requests_per_second=0.01)
+    with RunningExporter(slow) as program:
+        eventually(lambda: service.requests)
+        program.reload(config_for(service, ":memory:", requests_per_second=5))
+        assert program.scrape().value("qbusiness_exporter_api_request_rate_limit") == 5
+        eventually(lambda: program.scrape().value("qbusiness_poll_success") == 3)
+        assert program.request("GET", "/-/healthy")[0] == 200
+
+
 def named(config: dict[str, Any], **names: str) -> dict[str, Any]:
     """Return a configuration whose first data source has display names."""
     (target,) = config["targets"]
