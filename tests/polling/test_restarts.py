@@ -51,7 +51,7 @@ def test_sources_that_fail_or_hang_do_not_starve_the_others(tmp_path: Path) -> N
     sources = sources_with_a_job(60)
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         for number, source in enumerate(sources[:40]):
-            kind = "server_error" if number % 4 else "hang"
+            kind = "denied" if number % 4 else "hang"
             service.faults.add(kind, operation="ListDataSourceSyncJobs", data_source_id=source.id)
         config = config_for(service, str(tmp_path / "state.db"), requests_per_second=20, timeout="1m", concurrency=12)
         for _ in range(12):
