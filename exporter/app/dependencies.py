@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exporter.app.ownership import SourceOwnership
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.metrics.telemetry import Telemetry
+    from exporter.polling.objective_recorder import ObjectiveRecorder
     from exporter.runtime import Clock, Event, Host
 
 
@@ -40,5 +41,6 @@ class SharedServices:
     store: Store
     telemetry: Telemetry
     ownership: SourceOwnership
+    objectives: ObjectiveRecorder
     overrides: Overrides
     stopping: Event

@@ -19,6 +19,7 @@ from exporter.app.target_builder import build_target
 from exporter.exposition import Exposition
 from exporter.metrics import IndexFamilies
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
 from exporter.web.application import AppServices, create_app
 from exporter.web.public_address import PublicAddress
@@ -89,7 +90,14 @@ class Exporter:
         self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
         self.telemetry.watch_state(lambda: self._store.is_written)
         self._services = SharedServices(
-            self._sources, self._indexes, self._store, self.telemetry, SourceOwnership(), overrides, self._stopping
+            self._sources,
+            self._indexes,
+            self._store,
+            self.telemetry,
+            SourceOwnership(),
+            ObjectiveRecorder(config.objectives),
+            overrides,
+            self._stopping,
         )
         self._targets = [build_target(each, self._services) for each in settings.targets]
         self.telemetry.config_loaded(self.host.time())
@@ -146,8 +154,11 @@ class Exporter:
             targets = build_changed(settings.targets, self._targets, self._services)
             if settings.state_path != self._state_path:
                 logger.warning("state.path not applied: a restart is needed", in_use=self._state_path)
+            self._services.objectives.use(config.objectives)
             replace_targets(self._targets, targets, self._services)
             self._targets = targets
+            for target in targets:  # so that the start of a stricter objective is published before the objective
+                target.sources.republish_all()
             self._sources.use_families(settings.families)
             self._status.use_settings(settings.assessment)
 

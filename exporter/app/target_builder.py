@@ -72,7 +72,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
     polls = PollRecorder(name, services.telemetry, passes, reachability, gate)
-    sources = WatchedSources(context, settings.policy, filters.label_tags if filters else None)
+    sources = WatchedSources(context, settings.policy, filters.label_tags if filters else None, services.objectives)
     poller = Poller(context, sources, polls, settings.policy)
     intervals = Intervals(polling.interval, polling.idle_interval)
     workers = PollWorkers(

@@ -35,8 +35,8 @@ class ChangeCollector:
 
     def changes(self, snapshot: SourceSnapshot, start: int, stop: int) -> Iterator[FamilyChange]:
         """Yield the changes of all parts while a snapshot is valid, from index `start` to before `stop`."""
-        updated = snapshot.description.updated if snapshot.description else None
-        schedule_known = len(self._times) if updated is None else bisect_left(self._times, updated)
+        since = snapshot.description.schedule_since if snapshot.description else None
+        schedule_known = len(self._times) if since is None else bisect_left(self._times, since)
         for part, inputs in enumerate(self._families.part_inputs(snapshot)):
             index = self._next[part] if self._inputs.get(part) == inputs else start
             self._inputs[part] = inputs

@@ -14,6 +14,7 @@ CURRENT_VALUE = frozenset(
     {
         "qbusiness_data_source_info",
         "qbusiness_data_source_created_timestamp_seconds",
+        "qbusiness_data_source_updated_timestamp_seconds",
         "qbusiness_data_source_objective_max_success_age_seconds",
         "qbusiness_data_source_objective_max_duration_seconds",
         "qbusiness_data_source_objective_max_failed_ratio",
@@ -29,7 +30,7 @@ FROM_SCHEDULE = frozenset(
         "qbusiness_data_source_next_scheduled_sync_timestamp_seconds",
     }
 )
-"""Families that depend on the schedule. It is known since the last update of the data source, and not before."""
+"""Families that depend on the schedule. It is not known for the time before it existed."""
 
 ABSENT = frozenset(
     {

@@ -23,6 +23,7 @@ from exporter.config.types import (
     Url,
     WholeNumber,
 )
+from exporter.domain.model import SERVICE
 from exporter.domain.units import DAY, HOUR, MINUTE
 
 
@@ -134,8 +135,11 @@ class PollingConfig(Section):
 class ObjectiveMatch(Section):
     """Globs that select data sources; a data source must match every key that is set."""
 
+    service: Glob | None = Field(None, description=f"Glob for the service; the only one is {SERVICE}.")
     application: Glob | None = Field(None, description="Glob for the display name of the application.")
+    index: Glob | None = Field(None, description="Glob for the display name of the index.")
     data_source: Glob | None = Field(None, description="Glob for the display name of the data source.")
+    data_source_id: Glob | None = Field(None, description="Glob for the id of the data source.")
     type: Glob | None = Field(None, description="Glob for the type of the data source.")
     labels: LabelGlobs = Field(
         default_factory=Pairs, description="Labels of the data source: label name, and glob for its value."
@@ -148,9 +152,14 @@ class ObjectiveConfig(Section):
     match: ObjectiveMatch = Field(
         default_factory=ObjectiveMatch, description="Data sources that the thresholds apply to; default: all."
     )
+    expected_every: Annotated[Duration, Field(ge=MINUTE, le=365 * DAY)] | None = Field(
+        None,
+        description="A sync is expected to start at least this often, however it is started; default: none.",
+    )
     max_success_age: Annotated[Duration, Field(ge=MINUTE, le=365 * DAY)] | None = Field(
         None,
-        description="Maximum time since a successful sync; default: twice the longest gap of the schedule plus 1h.",
+        description="Maximum time since a successful sync; default: twice the longest gap of the schedule, or "
+        "expected_every, plus 1h.",
     )
     max_duration: Annotated[Duration, Field(ge=1.0, le=365 * DAY)] | None = Field(
         None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.schedule import ScheduleError, parse_schedule
+from exporter.domain.schedule_start import previous_firing, schedule_of
 from exporter.domain.units import HOUR, SCHEDULE_RESOLUTION
 
 if TYPE_CHECKING:
+    from exporter.domain.model import Description
     from exporter.domain.source_history import SourceHistory
 
 DUE_PERIOD = HOUR
@@ -23,22 +24,20 @@ class Expectation:
     fires_in: float | None = None
 
 
-def expectation(schedule: str | None, history: SourceHistory | None, now: float) -> Expectation:
+def expectation(description: Description | None, history: SourceHistory | None, now: float) -> Expectation:
     """Return what the `syncSchedule` of a source lets expect at a time on AWS's clock.
 
     AWS ignores the schedule until the source was synced once by hand. So nothing is expected of a source without jobs.
+    Nor is a sync due because of a firing from before the schedule existed.
 
     Example: the schedule fires at 02:00. From 02:00 to 03:00 a sync is due, until a job is seen that started at 01:59
     or later. A job that started at 01:58 was started by hand: it is earlier than the firing by more than the clocks and
     the schedule are precise.
     """
     latest_start = max((tracked.job.started for tracked in history.jobs.values()), default=None) if history else None
-    try:
-        parsed = parse_schedule(schedule) if schedule else None
-    except ScheduleError:
-        parsed = None
+    parsed = schedule_of(description)
     if parsed is None or latest_start is None:
         return Expectation()
-    fired, fires = parsed.previous(now), parsed.next(now)
+    fired, fires = previous_firing(description, now), parsed.next(now)
     is_due = fired is not None and now - fired < DUE_PERIOD and latest_start < fired - SCHEDULE_RESOLUTION
     return Expectation(is_due, None if fires is None else fires - now)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+SERVICE = "qbusiness"
+"""The AWS service of all targets, as the configuration and the metrics name it."""
+
+
 class SyncJobStatus(StrEnum):
     """The statuses of a sync job (API reference, DataSourceSyncJob.status)."""
 
@@ -173,7 +177,7 @@ class Description:
     """The properties of a data source that AWS reports.
 
     `schedule` is None until GetDataSource has returned it, because listings do not have it. It is "" for a data source
-    that is synced on demand.
+    that is synced on demand. `schedule_since` is when it began to hold, as far as that is known.
     """
 
     name: str
@@ -183,6 +187,7 @@ class Description:
     updated: float | None = None
     schedule: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    schedule_since: float | None = None
 
 
 def tag_label(key: str) -> str:

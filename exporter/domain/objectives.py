@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.model import SERVICE
+from exporter.domain.punctuality import GapOrigin, configured_gap
 from exporter.domain.units import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -23,12 +25,24 @@ class SourceMatch(Protocol):
     """The data sources that an objective applies to, by globs; every glob that is set must match."""
 
     @property
+    def service(self) -> str | None:
+        """The glob for the service."""
+
+    @property
     def application(self) -> str | None:
         """The glob for the application's display name."""
 
     @property
+    def index(self) -> str | None:
+        """The glob for the index's display name."""
+
+    @property
     def data_source(self) -> str | None:
         """The glob for the data source's display name."""
+
+    @property
+    def data_source_id(self) -> str | None:
+        """The glob for the data source's id."""
 
     @property
     def type(self) -> str | None:
@@ -45,6 +59,10 @@ class ObjectiveRule(Protocol):
     @property
     def match(self) -> SourceMatch:
         """The data sources that the entry applies to."""
+
+    @property
+    def expected_every(self) -> float | None:
+        """The longest time between the starts of two syncs, in seconds."""
 
     @property
     def max_success_age(self) -> float | None:
@@ -65,12 +83,18 @@ class ObjectiveRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """The objectives of one data source; no age if neither schedule nor configuration implies one."""
+    """The objectives of one data source; no age if neither schedule nor configuration implies one.
+
+    `expected_every` is the longest time between the starts of two syncs by the configuration. `follows_schedule` is
+    true if the success age is derived from the schedule.
+    """
 
     max_success_age: float | None
     max_duration: float
     max_failed_ratio: float
     min_documents_scanned: float
+    expected_every: float | None = None
+    follows_schedule: bool = False
 
 
 def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], longest_gap: float | None) -> Objectives:
@@ -79,28 +103,46 @@ def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], lon
     `longest_gap` is the longest time between two firings of its schedule, in seconds; None if it does not fire.
     """
     rule = next((rule for rule in rules if matches(rule.match, snapshot)), None)
-    by_schedule = None if longest_gap is None else 2 * longest_gap + GRACE
+    gap = configured_gap(longest_gap, rule.expected_every if rule else None)
+    follows_schedule = gap is not None and gap.origin is GapOrigin.SCHEDULE
+    by_gap = None if gap is None else 2 * gap.seconds + GRACE
+    defaults = Objectives(
+        by_gap,
+        DEFAULT_MAX_DURATION,
+        DEFAULT_MAX_FAILED_RATIO,
+        DEFAULT_MIN_DOCUMENTS_SCANNED,
+        follows_schedule=follows_schedule,
+    )
     if rule is None:
-        return Objectives(by_schedule, DEFAULT_MAX_DURATION, DEFAULT_MAX_FAILED_RATIO, DEFAULT_MIN_DOCUMENTS_SCANNED)
+        return defaults
     return Objectives(
-        rule.max_success_age or by_schedule,
+        rule.max_success_age or by_gap,
         _or_default(rule.max_duration, DEFAULT_MAX_DURATION),
         _or_default(rule.max_failed_ratio, DEFAULT_MAX_FAILED_RATIO),
         _or_default(rule.min_documents_scanned, DEFAULT_MIN_DOCUMENTS_SCANNED),
+        rule.expected_every,
+        follows_schedule=follows_schedule and not rule.max_success_age,
     )
 
 
 def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
     """Return whether every glob that is set matches; a type that AWS has not reported yet counts as empty."""
     globs = (
+        (match.service, SERVICE),
         (match.application, snapshot.names.application),
+        (match.index, snapshot.index),
         (match.data_source, snapshot.names.data_source),
+        (match.data_source_id, snapshot.source.id.data_source_id),
         (match.type, snapshot.description.type if snapshot.description else ""),
     )
-    labels = dict(snapshot.source.labels)
-    return all(glob is None or fnmatchcase(text, glob) for glob, text in globs) and all(
-        name in labels and fnmatchcase(labels[name], glob) for name, glob in match.labels.items()
+    return all(glob is None or fnmatchcase(text, glob) for glob, text in globs) and _have(
+        dict(snapshot.source.labels), match.labels
     )
+
+
+def _have(values: Mapping[str, str], globs: Mapping[str, str]) -> bool:
+    """Return whether every name has a value that its glob matches."""
+    return all(name in values and fnmatchcase(values[name], glob) for name, glob in globs.items())
 
 
 def _or_default(value: float | None, default: float) -> float:

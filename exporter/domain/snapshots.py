@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names
+    from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
@@ -26,7 +27,7 @@ class SourceSnapshot:
 
     `index` is the display name of its index. It is empty, and `description` is None, until discovery or a request has
     returned it. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of the last
-    poll if it failed.
+    poll if it failed. `objectives` is None until the description is known.
     """
 
     source: DataSource
@@ -38,6 +39,7 @@ class SourceSnapshot:
     description: Description | None = None
     location: Location | None = None
     poll_failure: PollFailure | None = None
+    objectives: ObjectiveRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class SavedSource:
     location: Location | None = None
     watched_since: ClockReading | None = None
     is_described: bool = False
+    objectives: ObjectiveRecord | None = None
 
     def belongs_to(self, target: str, location: Location | None) -> bool:
         """Return whether it is of a location; if that or its own location is not known, its target's name decides."""

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from exporter.domain.objective_starts import initial_starts
 from exporter.domain.objectives import objectives_for
-from exporter.domain.schedule import ScheduleError, parse_schedule
+from exporter.domain.punctuality import GapOrigin, configured_gap, learned_gap
+from exporter.domain.schedule_start import previous_firing, schedule_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exporter.domain.model import Description, SyncJob
     from exporter.domain.objectives import ObjectiveRule, Objectives
+    from exporter.domain.punctuality import ExpectedGap
     from exporter.domain.schedule import Schedule
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.domain.source_history import SourceHistory
@@ -68,10 +73,12 @@ class SourceView:
     @cached_property
     def schedule(self) -> Schedule | None:
         """The source's schedule; None if it has none, or one that is not valid."""
-        try:
-            return parse_schedule(self.description.schedule) if self.description and self.description.schedule else None
-        except ScheduleError:
-            return None
+        return schedule_of(self.description)
+
+    @cached_property
+    def previous_firing(self) -> float | None:
+        """The schedule's last firing since it exists."""
+        return previous_firing(self.description, self.now)
 
     @cached_property
     def next_firing(self) -> float | None:
@@ -86,8 +93,37 @@ class SourceView:
 
     @cached_property
     def objectives(self) -> Objectives:
-        """The objectives of the source. A schedule that will not fire again implies no success age."""
-        fires = self.schedule is not None and self.next_firing is not None
-        return objectives_for(
-            self.snapshot, self.rules, self.schedule.longest_gap() if self.schedule and fires else None
-        )
+        """The objectives of the source."""
+        return objectives_for(self.snapshot, self.rules, self._schedule_gap)
+
+    @cached_property
+    def _schedule_gap(self) -> float | None:
+        """The longest gap of the schedule. A schedule that will not fire again has none."""
+        return self.schedule.longest_gap() if self.schedule and self.next_firing is not None else None
+
+    @cached_property
+    def expected_gap(self) -> ExpectedGap | None:
+        """The longest expected time between two syncs. It is learned only if nothing else says what to expect."""
+        configured = configured_gap(self._schedule_gap, self.objectives.expected_every)
+        return configured or (None if self.has_schedule or self.description is None else learned_gap(self.history))
+
+    @cached_property
+    def expectation_starts(self) -> Mapping[str, float]:
+        """The time at which each expectation began to hold, if it is known; the others hold for all times.
+
+        `expected_every` is in here only where it is the expected gap, and then at the latest since the source exists.
+        """
+        schedule_since, record = self.description.schedule_since if self.description else None, self.snapshot.objectives
+        starts = dict(record.starts if record else initial_starts(self.objectives, schedule_since))
+        since = starts.pop("expected_every", None)
+        gap, created = self.expected_gap, self.description.created if self.description else None
+        since = created if since is None else since
+        if gap and gap.origin is GapOrigin.EXPECTED_EVERY and since is not None:
+            starts["expected_every"] = since
+        return starts
+
+    @property
+    def is_watched_for_punctuality(self) -> bool:
+        """Whether anything is expected of the source, so that a missing sync is detected."""
+        expected = (self.expected_gap, self.objectives.max_success_age, self.next_firing)
+        return any(each is not None for each in expected)

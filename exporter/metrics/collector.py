@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.source_view import SourceView
 from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
+from exporter.metrics.expectations import EXPECTATION_FAMILIES
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
 
@@ -36,7 +37,17 @@ class _Part:
 
 
 def _description(snapshot: SourceSnapshot) -> object:
-    return (snapshot.source, snapshot.names, snapshot.index, snapshot.description, snapshot.location)
+    return (
+        snapshot.source,
+        snapshot.names,
+        snapshot.index,
+        snapshot.description,
+        snapshot.location,
+    )
+
+
+def _expectation(snapshot: SourceSnapshot) -> object:
+    return (_description(snapshot), snapshot.history, snapshot.objectives)
 
 
 def _jobs(snapshot: SourceSnapshot) -> object:
@@ -56,6 +67,7 @@ _PARTS = (
     _Part(DESCRIPTION_FAMILIES, _description),
     _Part(SCHEDULE_FAMILIES, _description, lambda view: view.next_firing),
     _Part(OBJECTIVE_FAMILIES, _description, lambda view: view.final_firing),
+    _Part(EXPECTATION_FAMILIES, _expectation, lambda view: view.final_firing),
     _Part(WINDOW_FAMILIES, _jobs, _next_job_leaves_window),
     _Part(JOB_FAMILIES, _jobs),
     _Part(FRESHNESS_FAMILIES, _poll),

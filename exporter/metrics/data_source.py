@@ -68,6 +68,11 @@ DESCRIPTION_FAMILIES: tuple[Family, ...] = (
         lambda view: optional_sample(view.description.created if view.description else None),
     ),
     Gauge(
+        "qbusiness_data_source_updated_timestamp_seconds",
+        f"updatedAt of the data source, {_AS_OF}.",
+        lambda view: optional_sample(view.description.updated if view.description else None),
+    ),
+    Gauge(
         "qbusiness_data_source_schedule_valid",
         f"1 if the syncSchedule of the data source is valid, else 0, {_AS_OF}. Absent if it is synced on demand.",
         _schedule_valid,
@@ -77,8 +82,9 @@ DESCRIPTION_FAMILIES: tuple[Family, ...] = (
 SCHEDULE_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds",
-        f"Previous firing of the data source's syncSchedule, {_COMPUTED}",
-        lambda view: optional_sample(view.schedule.previous(view.now) if view.schedule else None),
+        "Previous firing of the data source's syncSchedule, absent while it has not fired since it exists (updatedAt), "
+        f"{_COMPUTED}",
+        lambda view: optional_sample(view.previous_firing),
     ),
     Gauge(
         "qbusiness_data_source_next_scheduled_sync_timestamp_seconds",

@@ -23,8 +23,8 @@ def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
 OBJECTIVE_FAMILIES: tuple[Family, ...] = (
     Gauge(
         f"{_NAME}_max_success_age_seconds",
-        f"Longest allowed time since a successful sync. {_FROM} twice the longest gap of the schedule plus 1h; absent "
-        "without either.",
+        f"Longest allowed time since a successful sync. {_FROM} twice the longest gap of the schedule, or "
+        "expected_every, plus 1h; absent without all of them.",
         _value("max_success_age"),
     ),
     Gauge(

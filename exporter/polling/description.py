@@ -33,10 +33,15 @@ class DescriptionState:
 
     @classmethod
     def from_saved(cls, saved: SavedSource) -> DescriptionState:
-        """Return the state of a source that was saved before a restart. What GetDataSource refused is due again."""
-        has_schedule = saved.description.schedule is not None
-        version = saved.description.updated if has_schedule else NEVER_REQUESTED
-        return cls(saved.index, saved.description, has_response=saved.is_described, version=version)
+        """Return the state of a source that was saved before a restart. What GetDataSource refused is due again.
+
+        A state file of an earlier release does not have the start of the schedule.
+        """
+        description = saved.description
+        if description.schedule and description.schedule_since is None:
+            description = replace(description, schedule_since=description.updated)
+        version = description.updated if description.schedule is not None else NEVER_REQUESTED
+        return cls(saved.index, description, has_response=saved.is_described, version=version)
 
     @property
     def resolved(self) -> Description | None:
@@ -56,8 +61,9 @@ class DescriptionState:
         """Return the state after a listing. It has no schedule, so the known one is kept."""
         if listed is None:
             return replace(self, index=index)
-        schedule = self.latest.schedule if self.latest else None
-        return replace(self, index=index, latest=replace(listed, schedule=schedule))
+        if self.latest:
+            listed = replace(listed, schedule=self.latest.schedule, schedule_since=self.latest.schedule_since)
+        return replace(self, index=index, latest=listed)
 
     def with_response(
         self, at_request: DescriptionState, described: Description | None, error: ProviderError | None, retry_at: float

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from exporter.domain.clock_check import ClockReading, is_behind_jobs
 from exporter.domain.due import expectation
 from exporter.domain.history import fold, move_start, newly_ended
+from exporter.domain.schedule_start import with_schedule_start
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
@@ -162,9 +163,7 @@ class Poller:
         return moved
 
     def _outcome(self, state: SourceState) -> PollOutcome:
-        description = state.description.latest
-        schedule = description.schedule if description else None
-        expected = expectation(schedule, state.history, self._provider.clock.now())
+        expected = expectation(state.description.latest, state.history, self._provider.clock.now())
         is_behind = state.history is not None and state.history.unread is not None
         return PollOutcome(state.failing is None, state.is_syncing or expected.is_due, expected.fires_in, is_behind)
 
@@ -177,6 +176,7 @@ class Poller:
         described, error = None, None
         try:
             described = self._provider.data_source(state.source.id)
+            described = with_schedule_start(described, at_request.latest, self._provider.clock.now())
         except ProviderError as raised:
             error = raised
         with state.mutex:

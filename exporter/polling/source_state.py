@@ -17,6 +17,7 @@ from exporter.target.source_log import name_and_id, source_fields
 
 if TYPE_CHECKING:
     from exporter.domain.model import DataSource, SourceId
+    from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.snapshots import PollFailure, SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
@@ -49,6 +50,7 @@ class SourceState:
     polled_at: float | None = None
     warned: set[str] = field(default_factory=set)
     description: DescriptionState = field(default_factory=DescriptionState)
+    objectives: ObjectiveRecord | None = None
     saved: SavedSource | None = None
     mutex: threading.Lock = field(default_factory=threading.Lock)
 

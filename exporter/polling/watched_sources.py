@@ -12,6 +12,7 @@ from exporter.domain.model import Names
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
 from exporter.domain.source_history import SourceHistory
 from exporter.polling.description import DescriptionState
+from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.polling.source_names import SourceNames
 from exporter.polling.source_state import SourceState, reread_period
 
@@ -34,12 +35,17 @@ class WatchedSources:
     """
 
     def __init__(
-        self, context: TargetContext, policy: CountingPolicy, label_tags: Callable[[Tags], Tags] | None = None
+        self,
+        context: TargetContext,
+        policy: CountingPolicy,
+        label_tags: Callable[[Tags], Tags] | None = None,
+        objectives: ObjectiveRecorder | None = None,
     ) -> None:
         """Start empty; `label_tags` selects the tags that are published as labels, and without it all are."""
         self._context = context
         self._policy = policy
         self._label_tags = label_tags
+        self._objectives = objectives or ObjectiveRecorder()
         self.names = SourceNames(context)
         self._states: dict[str, SourceState] = {}
 
@@ -59,6 +65,7 @@ class WatchedSources:
             polled_at=saved_history.as_of if saved_history else None,
             names=_saved_names(saved) if saved else None,
             description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
+            objectives=saved.objectives if saved else None,
         )
         self._start(state)
 
@@ -179,8 +186,10 @@ class WatchedSources:
         """
         if state.names is None or not self.has(state):
             return
+        snapshot = self._snapshot(state, state.names)
+        state.objectives = self._objectives.record(state.objectives, snapshot, self._context.provider.clock.now())
         self._save(state, state.names)
-        self._context.publisher.publish_source(self._snapshot(state, state.names))
+        self._context.publisher.publish_source(replace(snapshot, objectives=state.objectives))
 
     def publish_safely(self, state: SourceState) -> None:
         """Publish a source, and log an unexpected exception instead of raising it."""
@@ -200,6 +209,7 @@ class WatchedSources:
             self._context.location.known,
             ClockReading(state.history.watched_since, state.history.clock_ahead) if state.history else None,
             is_described=state.description.has_response,
+            objectives=state.objectives,
         )
         if saved != state.saved:
             self._context.store.save_source(str(state.source.id), saved)

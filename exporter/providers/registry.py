@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.domain.model import SERVICE
 from exporter.providers.qbusiness.permissions import (
     MAX_MANAGED_POLICY,
     ArnScope,
@@ -29,8 +30,6 @@ __all__ = [
     "policy_statements",
     "required_permissions",
 ]
-
-SERVICE = "qbusiness"
 
 
 def make_provider(client: AwsClient) -> Provider:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.due import expectation
@@ -33,7 +33,10 @@ class AssessmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class AssessedSource:
-    """A snapshot with its problems and states, which are valid until a time on AWS's clock."""
+    """A snapshot with its problems and states, which are valid until a time on AWS's clock.
+
+    A source is unwatched if no sync of it is expected, so that a missing one would not be detected.
+    """
 
     snapshot: SourceSnapshot
     problems: tuple[Problem, ...]
@@ -41,14 +44,17 @@ class AssessedSource:
     is_stale: bool
     consecutive_failures: int
     cause: Cause | None
+    is_unwatched: bool
     valid_until: float
 
     @property
     def state(self) -> str:
-        """The highest severity of its problems, otherwise `waiting` for a first poll, otherwise `ok`."""
+        """The highest severity of its problems, otherwise `waiting` for a first poll, `unwatched`, or `ok`."""
         if self.problems:
             return self.problems[0].severity
-        return "waiting" if self.snapshot.history is None else "ok"
+        if self.snapshot.history is None:
+            return "waiting"
+        return "unwatched" if self.is_unwatched else "ok"
 
     @property
     def id(self) -> str:
@@ -61,7 +67,7 @@ class AssessedSource:
         return self.snapshot.description.type if self.snapshot.description else ""
 
 
-_RANKS = {state: rank for rank, state in enumerate((*Severity, "waiting", "ok"))}
+_RANKS = {state: rank for rank, state in enumerate((*Severity, "waiting", "unwatched", "ok"))}
 
 
 def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -> AssessedSource:
@@ -86,6 +92,7 @@ def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -
         is_old or snapshot.poll_succeeded is False,
         view.history.consecutive_failures() if view.history else 0,
         cause_of(view, problems),
+        view.history is not None and not view.is_watched_for_punctuality,
         min((change for change in changes if change is not None and change > now), default=math.inf),
     )
 
@@ -128,6 +135,7 @@ def source_to_json(
         "tags": dict(description.tags) if description else {},
         "status": description.status if description else None,
         "created_at": description.created if description else None,
+        "updated_at": description.updated if description else None,
         "state": str(assessed.state),
         "problems": [problem_to_json(problem) for problem in assessed.problems],
         "cause": assessed.cause.text if assessed.cause else None,
@@ -142,7 +150,8 @@ def source_to_json(
         "consecutive_without_content": history.consecutive_without_content() if history else None,
         "runs": [_run(job) for job in view.jobs[:MAX_RUNS]],
         "schedule": _schedule(view),
-        "objectives": asdict(view.objectives),
+        "objectives": _objectives(view),
+        "expectation": _expectation(view),
         "freshness": _freshness(assessed, now),
         "console": _console(view, with_all_logs=with_all_logs),
     }
@@ -199,13 +208,29 @@ def _schedule(view: SourceView) -> dict[str, Any] | None:
     description, schedule = view.description, view.schedule
     if description is None or description.schedule is None:
         return None
-    expected = expectation(description.schedule, view.history, view.now)
+    expected = expectation(description, view.history, view.now)
     return {
         "expression": description.schedule.strip() or None,
         "understood": schedule is not None if view.has_schedule else None,
-        "previous_at": schedule.previous(view.now) if schedule else None,
+        "since": description.schedule_since,
+        "previous_at": view.previous_firing,
         "next_at": view.next_firing,
         "due": expected.is_due,
+    }
+
+
+def _objectives(view: SourceView) -> dict[str, float | None]:
+    names = ("max_success_age", "max_duration", "max_failed_ratio", "min_documents_scanned", "expected_every")
+    return {name: getattr(view.objectives, name) for name in names}
+
+
+def _expectation(view: SourceView) -> dict[str, Any]:
+    """Return how often syncs are expected to start, and what that follows from."""
+    gap = view.expected_gap
+    return {
+        "punctuality": "watched" if view.is_watched_for_punctuality else "not watched for punctuality",
+        "origin": str(gap.origin) if gap else None,
+        "sync_gap": gap.seconds if gap else None,
     }
 
 

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import SyncJobStatus
+from exporter.domain.punctuality import GapOrigin
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.status.formatting import format_duration, format_time, percentage
 from exporter.status.ratios import deleted_ratio, failed_ratio
-from exporter.status.timing import age_of, average_duration, missed_firing, running_for
+from exporter.status.timing import age_of, average_duration, judged_age, missed_firing, running_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,8 +92,10 @@ def _error_codes(view: SourceView) -> str:
 
 def _no_success(view: SourceView) -> str | None:
     indexed, allowed = view.history.last_indexed if view.history else None, _max_success_age(view)
-    age = age_of(view, indexed)
-    if age is None or view.last_completed is None or age <= allowed or _is_delayed_only(view, age):
+    age, judged = age_of(view, indexed), judged_age(view, indexed, "max_success_age")
+    if age is None or judged is None or view.last_completed is None:
+        return None
+    if judged <= allowed or _is_delayed_only(view, judged):
         return None
     since = "" if indexed is not None else " (since its creation)"
     return f"No content indexed for {format_duration(age)}{since}, {_longer_than(allowed)}."
@@ -113,7 +116,8 @@ def _only_incomplete(view: SourceView) -> str | None:
     if history is None or history.last_indexed is None:
         return None
     age, indexed_age = age_of(view, history.last_succeeded), age_of(view, history.last_indexed)
-    if age is None or indexed_age is None or age <= allowed or indexed_age > allowed:
+    judged = judged_age(view, history.last_succeeded, "max_success_age")
+    if age is None or indexed_age is None or judged is None or judged <= allowed or indexed_age > allowed:
         return None
     return f"No complete sync for {format_duration(age)}: syncs reach the index, but end INCOMPLETE."
 
@@ -125,17 +129,32 @@ def _overdue(view: SourceView) -> str | None:
     return f"The sync scheduled for {format_time(firing)} did not start."
 
 
+def _no_recent_sync(view: SourceView) -> str | None:
+    """Check syncs that are expected without a schedule; those of a schedule are checked by its firings."""
+    gap, last = view.expected_gap, view.last_completed
+    if gap is None or gap.origin is GapOrigin.SCHEDULE or last is None or view.running:
+        return None
+    age, judged = age_of(view, last.started), judged_age(view, last.started, GapOrigin.EXPECTED_EVERY)
+    if age is None or judged is None or judged <= gap.seconds:
+        return None
+    learned = ", as learned from earlier syncs" if gap.origin is GapOrigin.LEARNED else ""
+    expected = f"one is expected at least every {format_duration(gap.seconds)}{learned}"
+    return f"No sync has started for {format_duration(age)}: {expected}."
+
+
 def _never_synced(view: SourceView) -> str | None:
-    age = age_of(view, None)
+    age = judged_age(view, None, "max_success_age")
     is_expected = view.has_schedule or view.objectives.max_success_age is not None
     if not is_expected or view.jobs or age is None or age <= DAY:
         return None
-    return "The data source has never been synced: a schedule takes effect only after a first manual sync."
+    advice = ": a schedule takes effect only after a first manual sync" if view.has_schedule else ""
+    return f"The data source has never been synced{advice}."
 
 
 def _running_too_long(view: SourceView) -> str | None:
-    age, allowed = running_for(view), view.objectives.max_duration
-    if age is None or age <= allowed:
+    age, allowed, running = running_for(view), view.objectives.max_duration, view.oldest_running
+    judged = judged_age(view, running.started, "max_duration") if running else None
+    if age is None or judged is None or judged <= allowed:
         return None
     return f"A sync has been running for {format_duration(age)}, {_longer_than(allowed)}."
 
@@ -206,6 +225,7 @@ RULES = (
     ProblemRule("QBusinessSyncFailed", Severity.WARNING, _failed),
     ProblemRule("QBusinessSyncRunningTooLong", Severity.WARNING, _running_too_long),
     ProblemRule("QBusinessSyncOverdue", Severity.WARNING, _overdue),
+    ProblemRule("QBusinessNoRecentSync", Severity.WARNING, _no_recent_sync),
     ProblemRule("QBusinessNeverSynced", Severity.WARNING, _never_synced),
     ProblemRule("QBusinessSyncIncomplete", Severity.WARNING, _incomplete),
     ProblemRule("QBusinessSyncScannedNothing", Severity.WARNING, _scanned_nothing),

@@ -18,6 +18,7 @@ STATES = {
     "stale": "Stale",
     "syncing": "Syncing",
     "waiting": "Waiting for first poll",
+    "unwatched": "Not watched for punctuality",
     "ok": "OK",
 }
 """The states to filter by, with their labels on the page."""
@@ -88,6 +89,8 @@ def is_in_state(assessed: AssessedSource, state: str) -> bool:
         return assessed.is_syncing
     if state == "stale":
         return assessed.is_stale
+    if state == "unwatched":
+        return assessed.is_unwatched
     return assessed.state in {"critical", "warning"} if state == "problem" else assessed.state == state
 
 

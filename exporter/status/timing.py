@@ -20,6 +20,12 @@ def age_of(view: SourceView, happened_at: float | None) -> float | None:
     return None if since is None or as_of is None else as_of - since
 
 
+def judged_age(view: SourceView, happened_at: float | None, objective: str) -> float | None:
+    """Return the age of an event as above, but not more than the age of an objective that judges it."""
+    age, since = age_of(view, happened_at), view.expectation_starts.get(objective)
+    return age if age is None or since is None else min(age, age_of(view, since) or 0.0)
+
+
 def running_for(view: SourceView) -> float | None:
     """Return how long the oldest sync in progress has been running."""
     as_of = view.snapshot.polled_at
@@ -39,10 +45,13 @@ def missed_firing(view: SourceView) -> float | None:
 
     None too if that is not certain: no successful poll has looked for a sync since the schedule fired.
     """
-    fired = view.schedule.previous(view.now) if view.schedule else None
+    fired = view.previous_firing
     last, as_of = view.last_completed, view.snapshot.polled_at
     if fired is None or view.schedule is None or last is None or as_of is None or view.running:
         return None
     since = SCHEDULE_RESOLUTION + last.end_or_start
     is_certain = as_of >= fired or view.snapshot.poll_succeeded
-    return view.schedule.next(since) if is_certain and fired > since else None
+    if not is_certain or fired <= since:
+        return None
+    exists_since = view.description.schedule_since if view.description else None
+    return view.schedule.next(since if exists_since is None else max(since, exists_since - 1))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
+from exporter.domain.objective_record import ObjectiveRecord
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import Exemplar, Histogram, SourceHistory
 from exporter.domain.tracked_job import CountState, TrackedJob
@@ -110,13 +111,18 @@ def load_job(text: str) -> TrackedJob:
 
 def dump_saved_source(saved: SavedSource) -> str:
     """Return a saved source as JSON."""
-    members: dict[str, Any] = {"source": asdict(saved.source), "index": saved.index, "about": asdict(saved.description)}
+    description = asdict(saved.description)
+    if saved.description.schedule_since is None:
+        del description["schedule_since"]
+    members: dict[str, Any] = {"source": asdict(saved.source), "index": saved.index, "about": description}
     if saved.is_described and saved.description.schedule is None:  # a schedule implies it
         members["described"] = True
     if saved.location:
         members["location"] = asdict(saved.location)
     if saved.watched_since:
         members["watched_since"] = asdict(saved.watched_since)
+    if saved.objectives:
+        members["objectives"] = asdict(saved.objectives)
     return json.dumps(members, separators=(",", ":"))
 
 
@@ -134,6 +140,7 @@ def load_saved_source(text: str) -> SavedSource:
         location=Location(**raw["location"]) if "location" in raw else None,
         watched_since=ClockReading(**raw["watched_since"]) if "watched_since" in raw else None,
         is_described=raw.get("described", description.get("schedule") is not None),
+        objectives=ObjectiveRecord(**raw["objectives"]) if "objectives" in raw else None,
     )
 
 

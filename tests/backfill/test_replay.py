@@ -120,16 +120,18 @@ def test_jobs_that_ended_before_the_first_sample_are_not_counted() -> None:
     assert next(iter(samples(timeline, "qbusiness_consecutive_failed_syncs").values())) == 1
 
 
-def test_the_schedule_applies_since_the_last_update_of_the_source() -> None:
+def test_the_schedule_applies_since_it_exists() -> None:
     """Before that, the data source may have had another schedule."""
     jobs = [make_job(started=NOON)]
-    description = replace(HOURLY, updated=NOON + HOUR)
+    description = replace(HOURLY, schedule_since=NOON + HOUR)
     replay = Replay(SourceFamilies(POLICY.window), POLICY, STEP)
     timeline = replay.timeline(snapshot(watched_since(NOON + 3 * HOUR), description), jobs, None)
+    previous = samples(timeline, "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds")
+    first_firing = (NOON + HOUR) // HOUR * HOUR + HOUR
     for name in FROM_SCHEDULE:
         found = samples(timeline, name)
-        assert NOON + HOUR <= min(found) < NOON + HOUR + STEP
-    previous = samples(timeline, "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds")
+        since = first_firing if found == previous else NOON + HOUR
+        assert since <= min(found) < since + STEP
     assert all(time // HOUR * HOUR == fired for time, fired in previous.items())
     assert samples(timeline, TIME_OF_DATA) == {time: time for time in samples(timeline, COMPLETED, "FAILED")}
 

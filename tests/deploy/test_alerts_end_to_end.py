@@ -43,6 +43,7 @@ OF_DATA_SOURCES = {
     ("QBusinessOnlyIncompleteSyncs", "partial"),
     ("QBusinessSyncIncomplete", "incomplete"),
     ("QBusinessSyncOverdue", "overdue"),
+    ("QBusinessNoRecentSync", "stopped"),
     ("QBusinessNeverSynced", "never"),
     ("QBusinessSyncRunningTooLong", "long"),
     ("QBusinessSyncStuck", "stuck"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.domain.due import Expectation, expectation
 from exporter.domain.history import fold
+from exporter.domain.model import Description
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import DAY, HOUR
 from tests.support.builders import POLICY, make_job
 
 MIDNIGHT = 1_790_035_200.0  # 00:00 UTC
-DAILY = "cron(0 0 * * ? *)"
+DAILY = Description("hr", "S3", "ACTIVE", schedule="cron(0 0 * * ? *)")
 
 
 def history_of(*starts: float) -> SourceHistory:
@@ -45,4 +48,12 @@ def test_the_time_until_the_next_firing_is_returned() -> None:
     assert expectation(DAILY, history_of(), now) == Expectation()
     assert expectation(DAILY, None, now) == Expectation()
     for text in (None, "", "  ", "hourly"):
-        assert expectation(text, history_of(MIDNIGHT), now) == Expectation()
+        described = Description("hr", "S3", "ACTIVE", schedule=text)
+        assert expectation(described, history_of(MIDNIGHT), now) == Expectation()
+
+
+def test_a_firing_from_before_the_schedule_existed_is_not_due() -> None:
+    """A schedule that is set at 00:05 fires for the first time at the next midnight."""
+    history, new = history_of(MIDNIGHT - DAY), replace(DAILY, schedule_since=MIDNIGHT + 300)
+    assert expectation(new, history, MIDNIGHT + 600) == Expectation(is_due=False, fires_in=DAY - 600)
+    assert expectation(new, history, MIDNIGHT + DAY).is_due is True

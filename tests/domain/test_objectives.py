@@ -56,7 +56,8 @@ def test_without_configuration_and_schedule_only_the_defaults_apply(schedule: st
 )
 def test_the_success_age_is_twice_the_longest_gap_and_an_hour(schedule: str, days: float) -> None:
     """A weekend or a long month does not fire an alert."""
-    assert objectives_of(make_snapshot(schedule)) == replace(DEFAULTS, max_success_age=days * DAY + HOUR)
+    expected = replace(DEFAULTS, max_success_age=days * DAY + HOUR, follows_schedule=True)
+    assert objectives_of(make_snapshot(schedule)) == expected
 
 
 def test_a_schedule_without_a_next_firing_implies_no_success_age() -> None:
@@ -78,6 +79,12 @@ def test_a_schedule_without_a_next_firing_implies_no_success_age() -> None:
         ({"labels": {"team": "hr"}}, True),
         ({"labels": {"team": "h*", "stage": "*"}}, False),
         ({"labels": {"team": "legal"}}, False),
+        ({"service": "q*"}, True),
+        ({"service": "kendra"}, False),
+        ({"index": "main"}, True),
+        ({"index": "side"}, False),
+        ({"data_source_id": "src*"}, True),
+        ({"data_source_id": "src"}, False),
     ],
 )
 def test_an_objective_applies_if_all_its_globs_match(match: dict[str, Any], *, matches: bool) -> None:
@@ -89,6 +96,16 @@ def test_an_objective_applies_if_all_its_globs_match(match: dict[str, Any], *, m
 def test_an_unknown_type_matches_only_empty_globs() -> None:
     """The type is unknown before the first discovery run, and if GetDataSource is denied."""
     assert objectives_of(make_snapshot(kind=""), {"match": {"type": "S*"}, "max_duration": "12h"}) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("schedule", "every", "days"),
+    [("", "1d", 2), ("cron(0 2 ? * SUN *)", "1d", 2), ("cron(0 2 * * ? *)", "7d", 2)],
+)
+def test_the_success_age_follows_the_shorter_expected_gap(schedule: str, every: str, days: float) -> None:
+    """A schedule and `expected_every` both hold, so the shorter gap decides."""
+    objectives = objectives_of(make_snapshot(schedule), {"expected_every": every})
+    assert objectives.max_success_age == days * DAY + HOUR
 
 
 def test_only_the_first_match_applies() -> None:

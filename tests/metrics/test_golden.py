@@ -43,7 +43,15 @@ def make_snapshot(source: DataSource, name: str, *polls: PollData, polled: bool 
 
 def described(snapshot: SourceSnapshot, **members: Any) -> SourceSnapshot:
     """Add labels and the properties of the source itself."""
-    facts = {"type": "S3", "status": "ACTIVE", "created": NOON - 90 * 24 * HOUR, "schedule": "", **members}
+    facts: dict[str, Any] = {
+        "type": "S3",
+        "status": "ACTIVE",
+        "created": NOON - 90 * 24 * HOUR,
+        "schedule": "",
+        "updated": NOON - HOUR,
+    }
+    facts |= {"schedule_since": NOON - HOUR} if members.get("schedule") else {}
+    facts |= members
     tags = (("cost-center", 'a "quoted"\nvalue'),)
     source = replace(snapshot.source, labels=(("team", "hr"),))
     description = Description(name="", tags=tags, **facts)

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.model import Description
+from exporter.domain.snapshots import SavedSource
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.polling.poller import DESCRIPTION_RETRY
@@ -244,3 +245,39 @@ def test_a_wider_window_is_read_in_full_at_once(rig: PollerRig, clock: FakeClock
         successor.poll()
         assert ("since None" not in successor.provider.requests[0]) is since
         rig = successor
+
+
+def test_the_start_of_a_schedule_survives_updates_and_restarts(rig: PollerRig, clock: FakeClock) -> None:
+    """Only another schedule moves it. A restart knows both, although the data source was updated meanwhile."""
+    rig.sources.describe(rig.source.id, "main", listed())
+    published = rig.poll()
+    assert published
+    assert published.description
+    assert published.description.schedule_since == 1.0
+    rig.sources.describe(rig.source.id, "main", listed(updated=NOON - 60))
+    rig.provider.description = replace(rig.provider.description, updated=NOON - 60)
+    rig.poll()
+    (saved,) = rig.store.saved_sources("production", None)
+    restarted = PollerRig(clock, rig.store)
+    restarted.sources.watch(rig.source, saved=saved)
+    restarted.sources.describe(rig.source.id, "main", listed(updated=NOON - 60))
+    published = restarted.poll()
+    assert published
+    assert published.description
+    assert (published.description.updated, published.description.schedule_since) == (NOON - 60, 1.0)
+    restarted.sources.describe(rig.source.id, "main", listed(updated=NOON - 30))
+    restarted.provider.description = replace(rig.provider.description, schedule="cron(0 * * * ? *)", updated=NOON - 30)
+    published = restarted.poll()
+    assert published
+    assert published.description
+    assert published.description.schedule_since == restarted.provider.clock.now()
+
+
+def test_a_saved_source_without_the_start_of_its_schedule_has_that_of_its_update(rig: PollerRig) -> None:
+    """The state file is from a release that did not save it."""
+    old = SavedSource(rig.source, "main", listed(schedule="cron(0 3 * * ? *)", updated=5.0))
+    rig.sources.watch(rig.source, saved=old)
+    published = rig.poll()
+    assert published
+    assert published.description
+    assert published.description.schedule_since == 5.0

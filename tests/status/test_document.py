@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import gc
 import re
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.domain.model import DOCUMENT_KINDS
 from exporter.domain.snapshots import PollFailure
@@ -21,7 +17,10 @@ from exporter.status import Query, QueryError, format_duration
 from exporter.status.document import MAX_IDLE_CALLS
 from exporter.status.formatting import percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
+from tests.support.alert_rules import alerts
 from tests.support.builders import NOON, make_job
+from tests.support.expected_sources import sources_with_new_schedules, sources_without_schedule
+from tests.support.shipped_rules import assert_firing
 from tests.support.status_fixtures import (
     DAILY,
     HEALTH,
@@ -37,10 +36,7 @@ from tests.support.status_fixtures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-RULE_FILES = Path(__file__).parents[2] / "deploy/prometheus/rules"
+    from pathlib import Path
 
 
 def source_in(fixture: StatusFixture, name: str) -> dict[str, Any]:
@@ -50,17 +46,7 @@ def source_in(fixture: StatusFixture, name: str) -> dict[str, Any]:
 
 def shipped_alerts() -> dict[str, str]:
     """Return the severities of the shipped alerts by name."""
-    groups = [group for path in RULE_FILES.glob("*.yaml") for group in yaml.safe_load(path.read_text())["groups"]]
-    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
-    return {rule["alert"]: rule["labels"]["severity"] for rule in rules}
-
-
-def series_of(fixture: StatusFixture) -> Iterator[dict[str, str]]:
-    """Yield every series of the metrics page of a fixture, as a constant input series of promtool."""
-    for family in text_string_to_metric_families(fixture.metrics().decode()):
-        for sample in family.samples:
-            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
-            yield {"series": f"{sample.name}{{{labels}}}", "values": f"{sample.value!r}x90"}
+    return {rule.name: rule.severity for rule in alerts()}
 
 
 def test_problems_are_what_the_shipped_alerts_fire_on(tmp_path: Path) -> None:
@@ -71,49 +57,19 @@ def test_problems_are_what_the_shipped_alerts_fire_on(tmp_path: Path) -> None:
         make_index_snapshot(3, "empty"),
     ]
     indexes.append(make_index_snapshot(4, "deleting", status="DELETING", units=None))
-    fixture = StatusFixture.of(example_sources(), indexes)
-    document = fixture.status.document(Query())
-    expected = [
-        {
-            "labels": f'{{alertname="{problem["alert"]}",{kind}="{each[kind]}",severity="{problem["severity"]}"}}',
-            "value": 1,
-        }
-        for kind, name in (("data_source", "data_sources"), ("index", "indexes"))
-        for each in document[name]
-        for problem in alerting(each["problems"])
-    ]
-    location = f'{{aws_account_id="{LOCATION.account}",aws_region="{LOCATION.region}"}}'
-    test: dict[str, Any] = {
-        "rule_files": [str(path) for path in sorted(RULE_FILES.glob("*.yaml"))],
-        "evaluation_interval": "1m",
-        "group_eval_order": ["qbusiness-recording", "qbusiness-syncs", "qbusiness-documents", "qbusiness-resources"],
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": list(series_of(fixture)),
-                "promql_expr_test": [
-                    {
-                        "expr": 'group by (aws_account_id, aws_region) (ALERTS{data_source!=""})',
-                        "eval_time": "85m",
-                        "exp_samples": [{"labels": location, "value": 1}],
-                    },
-                    *(
-                        {
-                            "expr": f'max by (alertname, {kind}, severity) (ALERTS{{alertstate="firing",{kind}!=""}})',
-                            "eval_time": "85m",
-                            "exp_samples": [sample for sample in expected if f",{kind}=" in str(sample["labels"])],
-                        }
-                        for kind in ("data_source", "index")
-                    ),
-                ],
-            }
-        ],
-    }
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
-    ran = subprocess.run(
-        ["promtool", "test", "rules", str(tmp_path / "test.yaml")], capture_output=True, text=True, check=False
+    fixture = StatusFixture.of(
+        [*example_sources(), *sources_with_new_schedules(), *sources_without_schedule()], indexes
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    document = fixture.status.document(Query())
+    expected = {
+        kind: [
+            (problem["alert"], problem["severity"], each[kind])
+            for each in document[name]
+            for problem in alerting(each["problems"])
+        ]
+        for kind, name in (("data_source", "data_sources"), ("index", "indexes"))
+    }
+    assert_firing(tmp_path, fixture.metrics().decode(), expected, LOCATION)
     reported = {problem["alert"] for each in document["data_sources"] for problem in each["problems"]}
     assert reported == {rule.alert for rule in RULES}
 
@@ -122,7 +78,7 @@ def test_every_alert_of_a_data_source_has_a_rule_or_is_not_assessed() -> None:
     """Each rule has the name and severity of an alert, and no alert is missing."""
     shipped = shipped_alerts()
     assert {rule.alert: rule.severity for rule in RULES}.items() <= shipped.items()
-    of_exporter = {name for name in shipped if name in (RULE_FILES / "exporter.yaml").read_text()}
+    of_exporter = {rule.name for rule in alerts() if rule.file.name == "exporter.yaml"}
     of_indexes = {name for name in shipped if name.startswith("QBusinessIndex")}
     assert shipped.keys() - of_exporter - of_indexes - NOT_ASSESSED == {rule.alert for rule in RULES} - of_exporter
 

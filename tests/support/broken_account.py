@@ -51,6 +51,7 @@ def production() -> Fleet:
         _source("partial", job("partial", 3 * HOUR), job("partial", HOUR / 2, "INCOMPLETE", failed=1, scanned=100)),
         _source("incomplete", job("incomplete", HOUR / 2, "INCOMPLETE", failed=20, scanned=100)),
         _source("overdue", job("overdue", DAY), schedule=HOURLY),
+        _source("stopped", *(job("stopped", 4 * DAY + hours * HOUR) for hours in range(5))),
         _source("never", created=now - 2 * DAY, schedule=YEARLY),
         _source("long", job("long", 2 * DAY), job("long", 30 * HOUR, None, 60 * HOUR, scanned=100_000)),
         _source("stuck", job("stuck", 2 * DAY), job("stuck", 30 * HOUR, None, HOUR, scanned=STUCK_AT)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from prometheus_client import CollectorRegistry
 
 from exporter.aws import AwsClock
+from exporter.config import ObjectiveConfig
 from exporter.domain.history import fold
 from exporter.domain.model import Description, IndexFacts, IndexId, Location, Names
 from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOCATION = Location("111122223333", "us-east-1")
 DAILY = "cron(0 2 * * ? *)"
+OBJECTIVES = (ObjectiveConfig.model_validate({"match": {"data_source": "expected-*"}, "expected_every": "1d"}),)
 DESCRIPTION = Description("", "SHAREPOINTV2", "ACTIVE", NOON - 100 * DAY, schedule="")
 
 
@@ -201,13 +203,13 @@ class StatusFixture:
             clock,
             sources,
             index_snapshots,
-            StatusDocument(sources, index_snapshots, lambda: fixture.health, AssessmentSettings(DAY, (), 1800)),
+            StatusDocument(sources, index_snapshots, lambda: fixture.health, AssessmentSettings(DAY, OBJECTIVES, 1800)),
         )
         return fixture
 
     def metrics(self) -> bytes:
         """Return the metrics page of the same data sources and indexes."""
-        sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), self.clock)
+        sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY, OBJECTIVES), self.clock)
         indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), self.clock)
         for source, clock in self.sources.snapshots():
             sources.put(str(source.source.id), source, clock)

@@ -29,6 +29,7 @@ from tests.app.test_reload import post, reload, rewrite
 from tests.support.builders import NOON
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.status_fixtures import (
+    DAILY,
     HEALTH,
     TARGET,
     StatusFixture,
@@ -262,13 +263,16 @@ def test_an_empty_list_has_a_reason() -> None:
 
 
 def test_the_headline_is_ok_only_without_stale_sources_and_problems() -> None:
-    """A stale source or an index near its limit changes the headline."""
-    fresh = make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))
+    """A source that is not watched for punctuality or an index near its limit changes the headline too."""
+    fresh = make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5), schedule=DAILY)
     assert "The data source is OK" in page_of(StatusFixture.of([fresh]))
     stale = replace(fresh, poll_succeeded=False, polled_at=NOON - 60)
     page = page_of(StatusFixture.of([stale]))
     assert " OK" not in page.partition("</h1>")[0]
     assert "1 stale" in page
+    unwatched = page_of(StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))]))
+    assert " OK" not in unwatched.partition("</h1>")[0]
+    assert "1 not watched for punctuality" in unwatched
     assert "1 index needs attention" in page_of(StatusFixture.of([fresh], [make_index_snapshot(documents=20_000)]))
 
 

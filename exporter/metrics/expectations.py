@@ -1,0 +1,35 @@
+"""Metrics of what is expected of a data source, and since when. Alert rules judge no time before that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.metrics.families import Gauge, optional_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.domain.source_view import SourceView
+    from exporter.metrics.families import Family, Sample
+
+
+def _starts(view: SourceView) -> Iterator[Sample]:
+    for name, since in sorted(view.expectation_starts.items()):
+        yield (name,), since
+
+
+EXPECTATION_FAMILIES: tuple[Family, ...] = (
+    Gauge(
+        "qbusiness_data_source_expected_sync_gap_seconds",
+        "Longest expected time between two syncs: of the schedule or of expected_every, the shorter one; without both, "
+        "three times the longest gap between the last ten syncs. Absent if nothing is expected.",
+        lambda view: optional_sample(view.expected_gap.seconds if view.expected_gap else None),
+    ),
+    Gauge(
+        "qbusiness_data_source_expectation_start_timestamp_seconds",
+        "When an expectation began to hold: a schedule, or an objective that a reload has set or made stricter. It "
+        "does not judge what was before. Absent if it holds for all times.",
+        _starts,
+        ("expectation",),
+    ),
+)

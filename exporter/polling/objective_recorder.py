@@ -1,0 +1,32 @@
+"""Records which objectives are in effect for a data source, and since when."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from exporter.domain.objective_starts import record_objectives
+from exporter.domain.source_view import SourceView
+
+if TYPE_CHECKING:
+    from exporter.domain.objective_record import ObjectiveRecord
+    from exporter.domain.objectives import ObjectiveRule
+    from exporter.domain.snapshots import SourceSnapshot
+
+
+class ObjectiveRecorder:
+    """Records objectives by the configured rules, which a reload replaces. All targets share one."""
+
+    def __init__(self, rules: tuple[ObjectiveRule, ...] = ()) -> None:
+        self._rules = rules
+
+    def use(self, rules: tuple[ObjectiveRule, ...]) -> None:
+        """Record by other rules from now on."""
+        self._rules = rules
+
+    def record(self, known: ObjectiveRecord | None, snapshot: SourceSnapshot, now: float) -> ObjectiveRecord | None:
+        """Return the record of a source; `known` itself until its description is known, which rules match."""
+        if snapshot.description is None:
+            return known
+        view = SourceView(snapshot, now, math.inf, self._rules)
+        return record_objectives(known, view.objectives, snapshot.description.schedule_since, now)

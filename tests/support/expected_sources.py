@@ -1,0 +1,51 @@
+"""Snapshots of data sources with new schedules, and with syncs that are expected without a schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.domain.units import DAY, HOUR
+from tests.support.builders import NOON
+from tests.support.status_fixtures import DAILY, ended_job, make_snapshot, running_job
+
+if TYPE_CHECKING:
+    from exporter.domain.snapshots import SourceSnapshot
+
+
+def sources_with_new_schedules() -> list[SourceSnapshot]:
+    """Return data sources whose schedule exists for a short time."""
+    old = ended_job("SUCCEEDED", 5 * DAY, scanned=9)
+    incomplete = ended_job("INCOMPLETE", 60, scanned=100, failed=1)
+    hourly = "cron(0 * * * ? *)"
+    return [
+        make_snapshot(50, "schedule-just-set", old, schedule=DAILY, schedule_since=NOON - 600),
+        make_snapshot(51, "schedule-set-before-firing", old, schedule=DAILY, schedule_since=NOON - 14 * HOUR),
+        make_snapshot(52, "schedule-set-days-ago", old, schedule=DAILY, schedule_since=NOON - 50 * HOUR),
+        make_snapshot(
+            53, "schedule-set-and-syncing", old, running_job(5 * HOUR), schedule=hourly, schedule_since=NOON - 6 * HOUR
+        ),
+        make_snapshot(54, "never-synced-schedule-just-set", schedule=DAILY, schedule_since=NOON - 600),
+        make_snapshot(55, "incomplete-schedule-just-set", old, incomplete, schedule=hourly, schedule_since=NOON - HOUR),
+        make_snapshot(
+            56, "incomplete-schedule-hours-old", old, incomplete, schedule=hourly, schedule_since=NOON - 4 * HOUR
+        ),
+    ]
+
+
+def sources_without_schedule() -> list[SourceSnapshot]:
+    """Return data sources whose syncs are started from outside."""
+    every_six_hours = [ended_job("SUCCEEDED", 4 * DAY + n * 6 * HOUR, n, scanned=9) for n in range(10)]
+    recent = [ended_job("SUCCEEDED", n * 6 * HOUR, n, scanned=9) for n in range(1, 6)]
+    days_ago = ended_job("SUCCEEDED", 2 * DAY, scanned=9)
+    return [
+        make_snapshot(60, "stopped", *every_six_hours),
+        make_snapshot(61, "stopped-and-syncing", *every_six_hours, running_job(60)),
+        make_snapshot(62, "stopped-after-few", *every_six_hours[:4]),
+        make_snapshot(63, "recently-synced", *recent),
+        make_snapshot(64, "expected-daily", days_ago),
+        make_snapshot(65, "expected-daily-and-old", ended_job("SUCCEEDED", 3 * DAY, scanned=9)),
+        make_snapshot(66, "expected-daily-and-recent", recent[0]),
+        make_snapshot(67, "expected-daily-weekly-schedule", days_ago, schedule="cron(0 2 ? * SUN *)"),
+        make_snapshot(68, "expected-daily-hourly-schedule", recent[0], schedule="cron(0 * * * ? *)"),
+        make_snapshot(69, "expected-daily-never-synced"),
+    ]
