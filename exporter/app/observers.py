@@ -99,7 +99,7 @@ class CredentialRecorder(CredentialObserver):
         self._poll_all = poll_all
         self._spacing = spacing
         self._retry_discovery = retry_discovery
-        self._is_failing = self._is_lost = False
+        self._is_failing = False
 
     def credentials_failed(self, error: ProviderError) -> None:
         """Count an attempt that failed; log the first one.
@@ -110,8 +110,7 @@ class CredentialRecorder(CredentialObserver):
         if not self._is_failing:
             logger.warning("credentials failing", target=self._target, reason=str(error.reason), error=str(error))
         self._is_failing = True
-        if self._is_lost:
-            self._reachability.report_down(str(error))
+        self._reachability.credentials_failed(str(error))
 
     def credentials_refused(self, error: ProviderError) -> None:
         """Count a refusal by AWS; at the first one, find out which data sources it concerns."""
@@ -122,14 +121,14 @@ class CredentialRecorder(CredentialObserver):
 
     def credentials_lost(self, error: ProviderError) -> None:
         """Report the target as down, and let every poll fail at once, which takes no request."""
-        self._is_lost = True
-        self._reachability.report_down(str(error))
+        self._reachability.credentials_lost(str(error))
         self._poll_all(0.0)
 
     def credentials_recovered(self) -> None:
         """Log that credentials work again; retry discovery, and poll all data sources, without their back-off."""
         logger.info("credentials working again", target=self._target)
-        self._is_failing = self._is_lost = False
+        self._is_failing = False
+        self._reachability.credentials_recovered()
         self._retry_discovery()
         self._poll_all(self._spacing)
 
