@@ -81,6 +81,7 @@ class PollQueue:
         self._next_initial_poll = 0.0
         self._last_initial_due = 0.0
         self._late_since: dict[str, float] = {}
+        self._due_again: set[str] = set()  # sources that were made due during their poll
         self._has_succeeded = False
         self.in_flight: dict[str, float] = {}
         """The start of the poll of each source in flight."""
@@ -165,8 +166,12 @@ class PollQueue:
         self._late_since.pop(key, None)
 
     def make_due(self, now: float, spacing: float) -> None:
-        """Make every waiting source due, `spacing` seconds apart, unless it is due earlier; forget their failures."""
+        """Make every source due, `spacing` seconds apart, unless it is due earlier; forget their failures.
+
+        A source in flight is due when its poll completes, because that poll may not have seen what has changed.
+        """
         self._backoff.clear()
+        self._due_again.update(self.in_flight)
         self._quiet.make_due(self._active.make_due(now, spacing), spacing)
 
     def pop(self, now: float) -> DataSource | None:
@@ -205,7 +210,8 @@ class PollQueue:
     def complete(self, source: DataSource, outcome: PollOutcome, now: float) -> None:
         """Queue a source after its poll. The interval counts from the start of the poll, a back-off from its end."""
         key = str(source.id)
-        started = self.in_flight.pop(key)
+        started, is_due_again = self.in_flight.pop(key), key in self._due_again
+        self._due_again.discard(key)
         self._steps.in_flight.discard(key)
         if key not in self._sources:
             return
@@ -218,6 +224,8 @@ class PollQueue:
             due = max(now, started + (self._intervals.active if outcome.active else self._intervals.idle))
         else:
             due = now + self._backoff.next_delay(key)
+        if is_due_again:
+            due = now
         (self._active if outcome.active else self._quiet).put(due, source)
         self._late_since[key] = due
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:

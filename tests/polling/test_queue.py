@@ -426,3 +426,16 @@ def test_a_failure_after_all_sources_were_made_due_has_a_short_back_off(queue: P
     queue.make_due(2001.0, 0.0)
     run(queue, FAILED, at=2001.0)
     assert (queue.next_delay(2002.0) or 0.0) <= INTERVALS.active / 4
+
+
+@pytest.mark.parametrize("outcome", [QUIET, SYNCING, FAILED])
+def test_a_source_that_is_made_due_during_its_poll_is_polled_again(queue: PollQueue, outcome: PollOutcome) -> None:
+    """The poll may have begun before the change; the one after it has the usual interval or back-off."""
+    queue.add(make_source(), now=0.0)
+    source = queue.pop(0.0)
+    assert source is not None
+    queue.make_due(1.0, 2.0)
+    queue.complete(source, outcome, 3.0)
+    assert queue.next_delay(3.0) == 0.0
+    run(queue, QUIET, at=3.0)
+    assert queue.next_delay(3.0) == 300.0
