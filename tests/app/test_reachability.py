@@ -26,7 +26,7 @@ def is_up(telemetry: Telemetry) -> float | None:
 def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Telemetry) -> None:
     """Its request was sent before. The target is up again with the first response after the recovery."""
     reachability = Reachability("production", telemetry)
-    recorder = CredentialRecorder("production", telemetry, reachability, lambda _spacing: None, 0.2)
+    recorder = CredentialRecorder("production", telemetry, reachability, lambda _spacing: None, 0.2, lambda: None)
     reachability.report_up()
     recorder.credentials_failed(LOST)
     recorder.credentials_lost(LOST)
