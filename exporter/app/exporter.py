@@ -22,7 +22,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
 from exporter.web.application import AppServices, create_app
-from exporter.web.public_address import PublicAddress
+from exporter.web.public_address import UNKNOWN_ADDRESS
 from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from exporter.config import Config
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
+    from exporter.web.public_address import PublicAddress
     from exporter.web.web_config import WebConfigReloader
 
 SHUTDOWN_GRACE = 2.0  # seconds that polls in progress get when the program stops
@@ -54,7 +55,7 @@ class Exporter:
         reload: Callable[[], Sequence[str]] | None = None,
         *,
         web_config: WebConfigReloader | None = None,
-        address: PublicAddress | None = None,
+        address: PublicAddress = UNKNOWN_ADDRESS,
         telemetry: Telemetry | None = None,
         overrides: Overrides | None = None,
     ) -> None:
@@ -76,14 +77,7 @@ class Exporter:
         self._status = StatusDocument(self._sources, self._indexes, self._health, settings.assessment)
         self._web_config = web_config
         services = AppServices(
-            self.page,
-            self._status,
-            self.unhealthy,
-            self.unready,
-            telemetry_path,
-            reload,
-            web_config,
-            address or PublicAddress(),
+            self.page, self._status, self.unhealthy, self.unready, telemetry_path, reload, web_config, address
         )
         tls = web_config.ssl_context if web_config else None
         self.web = WebServer(create_app(services), addresses, ssl_context=tls)

@@ -5,7 +5,7 @@ The application does not depend on polling or AWS: it receives everything that i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +20,7 @@ from exporter.web.basic_auth import BasicAuthMiddleware
 from exporter.web.cross_origin import is_cross_origin
 from exporter.web.middleware import SecurityMiddleware
 from exporter.web.page import RunbookPages, StatusPage
-from exporter.web.public_address import PublicAddress
+from exporter.web.public_address import UNKNOWN_ADDRESS
 from exporter.web.responses import ChunkedResponse
 from exporter.web.runbooks import runbook_endpoint
 from exporter.web.status import page_endpoint, sources_endpoint
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from exporter.status import StatusDocument
+    from exporter.web.public_address import PublicAddress
     from exporter.web.web_config import WebConfigReloader
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -70,7 +71,7 @@ class AppServices:
     telemetry_path: str = "/metrics"
     reload: Callable[[], Sequence[str]] | None = None
     web_config: WebConfigReloader | None = None
-    address: PublicAddress = field(default_factory=PublicAddress)
+    address: PublicAddress = UNKNOWN_ADDRESS
 
 
 def create_app(services: AppServices) -> Starlette:

@@ -40,6 +40,9 @@ class PublicAddress:
         return f"{_without_extra_slashes(_path_of(self.external_url))}/" if self.external_url else relative
 
 
+UNKNOWN_ADDRESS = PublicAddress()
+
+
 def _without_extra_slashes(path: str) -> str:
     """Return a path that is empty, or begins with one slash and does not end with one."""
     return "/".join(["", *filter(None, path.split("/"))])
