@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.model import SyncJobStatus
 from exporter.domain.punctuality import GapOrigin
 from exporter.domain.units import DAY, HOUR, MINUTE
-from exporter.status.formatting import format_duration, format_time, percentage
-from exporter.status.ratios import deleted_ratio, failed_ratio
+from exporter.status.document_problems import added_nothing, documents_deleted, documents_failed, scanned_nothing
+from exporter.status.formatting import format_duration, format_time
 from exporter.status.timing import age_of, average_duration, judged_age, missed_firing, running_for
 
 if TYPE_CHECKING:
@@ -27,11 +27,10 @@ NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
 
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3
+MIN_SYNCS_WITHOUT_CONTENT = 5
 HALF_HOUR = 30 * MINUTE
 SLOW_FACTOR = 3  # a sync is slow when it takes longer than this many times the average,
 MIN_SLOW_SECONDS = HOUR  # and longer than this
-MIN_BULK_DELETION = 100  # documents
-MAX_DELETED_RATIO = 0.2
 
 
 class Severity(StrEnum):
@@ -78,6 +77,16 @@ def find_problems(view: SourceView) -> tuple[Problem, ...]:
 def _failing_repeatedly(view: SourceView) -> str | None:
     failures = view.history.consecutive_failures() if view.history else 0
     return f"The last {failures} syncs failed{_error_codes(view)}." if failures >= MIN_FAILURES_IN_A_ROW else None
+
+
+def _without_content(view: SourceView) -> str | None:
+    """Return the problem that many syncs brought no content, unless failures are reported already."""
+    syncs = view.history.consecutive_without_content() if view.history else 0
+    if syncs < MIN_SYNCS_WITHOUT_CONTENT or _failing_repeatedly(view):
+        return None
+    return (
+        f"The last {syncs} syncs brought no content into the index: they were stopped, failed, or all documents failed."
+    )
 
 
 def _failed(view: SourceView) -> str | None:
@@ -166,35 +175,6 @@ def _slower_than_usual(view: SourceView) -> str | None:
     return f"A sync has been running for {format_duration(age)}; the average is {format_duration(average)}."
 
 
-def _incomplete(view: SourceView) -> str | None:
-    last = _last_ended(view, SyncJobStatus.INCOMPLETE)
-    ratio, allowed = failed_ratio(last.documents) if last else None, view.objectives.max_failed_ratio
-    if ratio is None or ratio <= allowed:
-        return None
-    return (
-        f"The last sync was incomplete: {percentage(ratio)} of its documents failed, "
-        f"more than the objective of {percentage(allowed)}."
-    )
-
-
-def _scanned_nothing(view: SourceView) -> str | None:
-    last, required = _last_ended(view, SyncJobStatus.SUCCEEDED), view.objectives.min_documents_scanned
-    scanned = last.documents.scanned if last else None
-    if scanned is None or scanned >= required:
-        return None
-    return f"The last sync succeeded with {scanned} documents scanned, fewer than the objective of {required:.0f}."
-
-
-def _deleted_in_bulk(view: SourceView) -> str | None:
-    last, as_of = view.last_completed, view.snapshot.polled_at
-    if last is None or as_of is None or as_of - last.end_or_start >= DAY:
-        return None
-    deleted, ratio = last.documents.deleted, deleted_ratio(last.documents)
-    if deleted is None or ratio is None or deleted < MIN_BULK_DELETION or ratio <= MAX_DELETED_RATIO:
-        return None
-    return f"The last sync deleted {deleted} documents, {percentage(ratio)} of all its documents."
-
-
 def _not_active(view: SourceView) -> str | None:
     status = view.description.status if view.description else None
     if not status or status == "ACTIVE":
@@ -222,14 +202,16 @@ def _stale(view: SourceView) -> str | None:
 RULES = (
     ProblemRule("QBusinessSyncFailingRepeatedly", Severity.CRITICAL, _failing_repeatedly),
     ProblemRule("QBusinessNoSuccessfulSync", Severity.CRITICAL, _no_success),
+    ProblemRule("QBusinessSyncsWithoutContent", Severity.WARNING, _without_content),
     ProblemRule("QBusinessSyncFailed", Severity.WARNING, _failed),
     ProblemRule("QBusinessSyncRunningTooLong", Severity.WARNING, _running_too_long),
     ProblemRule("QBusinessSyncOverdue", Severity.WARNING, _overdue),
     ProblemRule("QBusinessNoRecentSync", Severity.WARNING, _no_recent_sync),
     ProblemRule("QBusinessNeverSynced", Severity.WARNING, _never_synced),
-    ProblemRule("QBusinessSyncIncomplete", Severity.WARNING, _incomplete),
-    ProblemRule("QBusinessSyncScannedNothing", Severity.WARNING, _scanned_nothing),
-    ProblemRule("QBusinessDocumentsDeletedInBulk", Severity.WARNING, _deleted_in_bulk),
+    ProblemRule("QBusinessSyncIncomplete", Severity.WARNING, documents_failed),
+    ProblemRule("QBusinessSyncScannedNothing", Severity.WARNING, scanned_nothing),
+    ProblemRule("QBusinessFirstSyncAddedNothing", Severity.WARNING, added_nothing),
+    ProblemRule("QBusinessDocumentsDeletedInBulk", Severity.WARNING, documents_deleted),
     ProblemRule("QBusinessDataSourceNotActive", Severity.WARNING, _not_active),
     ProblemRule("QBusinessDataStale", Severity.WARNING, _stale),
     ProblemRule("QBusinessOnlyIncompleteSyncs", Severity.INFO, _only_incomplete),

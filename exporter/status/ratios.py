@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exporter.domain.model import DocumentCounts
 
 
-def failed_ratio(documents: DocumentCounts) -> float | None:
-    """Return the ratio of failed to scanned documents; to all changed documents if AWS reports no scanned ones."""
+@dataclass(frozen=True, slots=True)
+class DocumentRatio:
+    """A part of the documents of a sync. `kind` says which documents the total counts."""
+
+    part: int
+    total: int
+    kind: str
+
+    @property
+    def value(self) -> float:
+        """The ratio as a number."""
+        return self.part / self.total
+
+
+def failed_ratio(documents: DocumentCounts) -> DocumentRatio | None:
+    """Return the failed among the scanned documents; among the processed ones if AWS reports no scanned ones.
+
+    Processed documents are those that the sync added, modified, deleted or failed to index. A sync of a CUSTOM data
+    source processes only the documents that have changed, so this is no ratio of all documents.
+    """
     if documents.failed is None:
         return None
-    total = documents.scanned or _changed(documents)
-    return documents.failed / total if total else None
+    if documents.scanned:
+        return DocumentRatio(documents.failed, documents.scanned, "scanned")
+    processed = _processed(documents)
+    return DocumentRatio(documents.failed, processed, "processed") if processed else None
 
 
-def deleted_ratio(documents: DocumentCounts) -> float | None:
-    """Return the ratio of deleted documents to those before the sync, or to all changed documents as above."""
-    if documents.deleted is None:
+def deleted_ratio(documents: DocumentCounts) -> DocumentRatio | None:
+    """Return the deleted documents among those before the sync; None if AWS reports no scanned ones.
+
+    Without them, the number of documents before the sync is unknown. A ratio of the changed documents would mislead: a
+    sync that adds 5 documents and deletes 150 of 48,000 has deleted 97 % of what it changed.
+    """
+    if documents.deleted is None or documents.scanned is None:
         return None
-    total = 0 if documents.scanned is None else documents.scanned + documents.deleted
-    total = total or _changed(documents)
-    return documents.deleted / total if total else None
+    total = documents.scanned + documents.deleted
+    return DocumentRatio(documents.deleted, total, "indexed") if total else None
 
 
-def _changed(documents: DocumentCounts) -> int:
+def _processed(documents: DocumentCounts) -> int:
     """Return the sum of all counts except the scanned documents."""
     return sum(count or 0 for kind, count in documents.items() if kind != "scanned")

@@ -49,6 +49,8 @@ OF_DATA_SOURCES = {
     ("QBusinessSyncStuck", "stuck"),
     ("QBusinessSyncSlowerThanUsual", "slow"),
     ("QBusinessSyncScannedNothing", "empty"),
+    ("QBusinessSyncsWithoutContent", "aborted"),
+    ("QBusinessFirstSyncAddedNothing", "unproductive"),
     ("QBusinessDocumentsDropped", "dropped"),
     ("QBusinessDocumentsDeletedInBulk", "purged"),
     ("QBusinessDataSourceNotActive", "inactive"),

@@ -57,6 +57,8 @@ def production() -> Fleet:
         _source("stuck", job("stuck", 2 * DAY), job("stuck", 30 * HOUR, None, HOUR, scanned=STUCK_AT)),
         _source("slow", job("slow", 2 * HOUR, None)),
         _source("empty", job("empty", HOUR, scanned=0)),
+        _source("aborted", *(job("aborted", hours * HOUR, "ABORTED") for hours in range(1, 7))),
+        _source("unproductive", job("unproductive", HOUR, added=0, scanned=USUAL), created=now - 2 * HOUR),
         _source("dropped", job("dropped", HOUR, deleted=0, scanned=USUAL // 5)),
         _source("purged", job("purged", HOUR, deleted=300, scanned=700)),
         _source("inactive", job("inactive", HOUR), status="FAILED"),

@@ -1,8 +1,9 @@
-"""The shipped rules, evaluated by a real promtool over series that stay as they are."""
+"""The shipped rules, evaluated by a real promtool over metrics pages."""
 
 from __future__ import annotations
 
 import subprocess
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.alert_rules import RULE_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from exporter.domain.model import Location
@@ -23,12 +24,27 @@ Alert = tuple[str, str, str]
 """The name of an alert, its severity, and the data source or index that it is about."""
 
 
-def constant_series(page: str) -> Iterator[dict[str, str]]:
-    """Yield every series of a metrics page as an input series of promtool that does not change."""
+def samples_of(page: str) -> dict[str, float]:
+    """Return every sample of a metrics page, by its series in the notation of promtool."""
+    found = {}
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
             labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
-            yield {"series": f"{sample.name}{{{labels}}}", "values": f"{sample.value!r}x90"}
+            found[f"{sample.name}{{{labels}}}"] = sample.value
+    return found
+
+
+def timeline(pages: Sequence[str], minutes: int) -> list[dict[str, str]]:
+    """Return the input series of promtool for metrics pages one after the other, each for a number of minutes."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for number, page in enumerate(pages):
+        samples = samples_of(page)
+        for series in samples.keys() - values.keys():
+            values[series] = [f"_x{minutes}"] * number
+        for series, parts in values.items():
+            value = samples.get(series)
+            parts.append(f"_x{minutes}" if value is None else f"{value!r}x{minutes - 1}")
+    return [{"series": series, "values": " ".join(parts)} for series, parts in values.items()]
 
 
 def assert_firing(folder: Path, page: str, expected: Mapping[str, Sequence[Alert]], location: Location) -> None:
@@ -36,6 +52,17 @@ def assert_firing(folder: Path, page: str, expected: Mapping[str, Sequence[Alert
 
     All alerts of data sources carry the account and the region of the location.
     """
+    expectations = [_of_location(location), *(_expectation(kind, alerts) for kind, alerts in expected.items())]
+    _evaluate(folder, timeline([page], 90), EVALUATED_AT, expectations)
+
+
+def assert_firing_at_last(folder: Path, pages: Sequence[str], minutes: int, expected: Sequence[Alert]) -> None:
+    """Assert that after some metrics pages, each for a number of minutes, exactly these alerts of data sources fire."""
+    last = f"{len(pages) * minutes - 1}m"
+    _evaluate(folder, timeline(pages, minutes), last, [_expectation("data_source", expected)])
+
+
+def _evaluate(folder: Path, series: list[dict[str, str]], time: str, expectations: list[dict[str, Any]]) -> None:
     test: dict[str, Any] = {
         "rule_files": [str(path) for path in RULE_FILES],
         "evaluation_interval": "1m",
@@ -43,11 +70,8 @@ def assert_firing(folder: Path, page: str, expected: Mapping[str, Sequence[Alert
         "tests": [
             {
                 "interval": "1m",
-                "input_series": list(constant_series(page)),
-                "promql_expr_test": [
-                    _of_location(location),
-                    *(_expectation(kind, alerts) for kind, alerts in expected.items()),
-                ],
+                "input_series": series,
+                "promql_expr_test": [{**expectation, "eval_time": time} for expectation in expectations],
             }
         ],
     }
@@ -61,7 +85,6 @@ def _of_location(location: Location) -> dict[str, Any]:
     labels = f'{{aws_account_id="{location.account}",aws_region="{location.region}"}}'
     return {
         "expr": 'group by (aws_account_id, aws_region) (ALERTS{data_source!=""})',
-        "eval_time": EVALUATED_AT,
         "exp_samples": [{"labels": labels, "value": 1}],
     }
 
@@ -70,6 +93,5 @@ def _expectation(kind: str, alerts: Sequence[Alert]) -> dict[str, Any]:
     labels = [f'{{alertname="{name}",{kind}="{about}",severity="{severity}"}}' for name, severity, about in alerts]
     return {
         "expr": f'max by (alertname, {kind}, severity) (ALERTS{{alertstate="firing",{kind}!=""}})',
-        "eval_time": EVALUATED_AT,
         "exp_samples": [{"labels": each, "value": 1} for each in labels],
     }

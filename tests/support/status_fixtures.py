@@ -62,6 +62,9 @@ def example_sources() -> list[SourceSnapshot]:
     fine = ended_job("SUCCEEDED", 2 * HOUR, scanned=100)
     failed = [ended_job("FAILED", (n + 1) * HOUR, n) for n in range(4)]
     incomplete = [ended_job("INCOMPLETE", (n + 0.5) * DAY, n, scanned=100, failed=1) for n in range(9)]
+    aborted = [ended_job("ABORTED", (n + 1) * HOUR, n) for n in range(5)]
+    nothing = ended_job("SUCCEEDED", HOUR, added=0, scanned=120)
+    first_added = replace(nothing.documents, added=1)
     unpolled = replace(make_snapshot(1, "unpolled"), history=None, polled_at=None)
     sources = [
         make_snapshot(1, "fine", fine),
@@ -131,6 +134,15 @@ def example_sources() -> list[SourceSnapshot]:
             46, "delayed-too-long", ended_job("SUCCEEDED", 60 * HOUR, scanned=9), running_job(25 * HOUR), schedule=DAILY
         ),
         make_snapshot(47, "first-sync-running", running_job(HOUR), schedule=DAILY),
+        make_snapshot(48, "aborted-repeatedly", *aborted),
+        make_snapshot(49, "aborted-four-times", *aborted[:4]),
+        make_snapshot(50, "aborted-after-content", fine, *aborted[:4]),
+        make_snapshot(51, "failed-and-aborted", *aborted, *(ended_job("FAILED", n * HOUR + 60, n) for n in range(3))),
+        make_snapshot(52, "succeeded-with-failed", ended_job("SUCCEEDED", HOUR, scanned=100, failed=40)),
+        make_snapshot(53, "failed-documents-long-ago", ended_job("SUCCEEDED", DAY, scanned=100, failed=40)),
+        make_snapshot(54, "first-added-nothing", nothing, created=NOON - 3 * HOUR),
+        make_snapshot(55, "first-added-one", replace(nothing, documents=first_added), created=NOON - 3 * HOUR),
+        make_snapshot(56, "added-nothing-later", nothing, created=NOON - 2 * DAY),
     ]
     ids = [snapshot.source.id for snapshot in sources]
     assert len(set(ids)) == len(ids)

@@ -3,7 +3,7 @@
 The durations of `for`, ranges, offsets, subquery steps and intervals are divided. Numbers in expressions do not change:
 they are compared with timestamps of AWS, and the simulated history has those at their real age. There are two
 exceptions. The threshold of QBusinessPollsLate is measured in the exporter's own time, so it is divided. The day of
-QBusinessDocumentsDeletedInBulk is replaced by half an hour, which is then divided.
+alerts about events is replaced by half an hour, which is then divided.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _DURATIONS = re.compile(
     rf"(?<=\[){_DURATION}(?=[\]:])|(?<=:){_DURATION}(?=\])|(?<=offset ){_DURATION}"
     rf"|(?<=for: ){_DURATION}|(?<=interval: ){_DURATION}|(?<=group_wait: ){_DURATION}"
 )
-_BULK_RANGE = (":bulk_ratio[1d]", ":bulk_ratio[30m]")
+_EVENT_RANGE = re.compile(
+    r"(?<=:)(bulk_ratio|recent_ratio|documents_failed|documents_deleted|first_added_nothing)\[1d\]"
+)
 _LAG_THRESHOLD = re.compile(r"(?<=qbusiness_exporter_poll_lag_seconds\[10m\]\)\) > )(\d+)")
 
 
@@ -33,7 +35,7 @@ def scale_duration(duration: str) -> str:
 
 def scale(text: str) -> str:
     """Return a rule file, or a configuration of Alertmanager, with its durations divided."""
-    scaled = _LAG_THRESHOLD.sub(lambda seconds: f"{int(seconds[0]) / SPEEDUP:.3f}", text.replace(*_BULK_RANGE))
+    scaled = _LAG_THRESHOLD.sub(lambda seconds: f"{int(seconds[0]) / SPEEDUP:.3f}", _EVENT_RANGE.sub(r"\1[30m]", text))
     return _DURATIONS.sub(lambda duration: scale_duration(duration[0]), scaled)
 
 

@@ -76,13 +76,13 @@ def _stats() -> Iterator[Stat]:
     )
     yield panels.stat_panel(
         "Consecutive failures",
-        "FAILED syncs since the last sync with another status, from qbusiness_consecutive_failed_syncs.",
+        "FAILED syncs since the last SUCCEEDED or INCOMPLETE one, from qbusiness_consecutive_failed_syncs.",
         panels.instant_query(latest("qbusiness_consecutive_failed_syncs")),
         thresholds=styles.thresholds(styles.GOOD, (1, "orange"), (3, styles.BAD)),
     )
     yield panels.stat_panel(
         "Content age",
-        "Time since a sync last ended SUCCEEDED or INCOMPLETE, from qbusiness_last_indexed_sync_timestamp_seconds. No "
+        "Time since content last reached the index, from qbusiness_last_indexed_sync_timestamp_seconds. No "
         "data: the data source was never indexed. The next panel compares this age with the objective.",
         panels.instant_query(_CONTENT_AGE),
         "never indexed",
