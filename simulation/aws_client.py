@@ -158,7 +158,11 @@ class VirtualQBusinessClient:
 
     def _call(self, model: OperationModel, **arguments: Any) -> dict[str, Any]:
         serialized = _SERIALIZER.serialize_to_request(arguments, model)
-        query = {name: str(value) for name, value in serialized["query_string"].items()}
+        # A list is a parameter that is repeated. Those of the exporter have one entry.
+        query = {
+            name: ",".join(value) if isinstance(value, list) else str(value)
+            for name, value in serialized["query_string"].items()
+        }
         path = unquote(serialized["url_path"])
         request = Request(serialized["method"], path, query)
         context: Any = {}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exporter.aws import AwsClock
+    from exporter.domain.documents import Document
     from exporter.domain.model import Description, IndexFacts, IndexId, SourceId, SyncJob
 
 T = TypeVar("T")
@@ -35,6 +36,18 @@ class Listing(Generic[T]):
 
     items: Mapping[str, T]
     pages: int = 1
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """One page of documents, and the token of the next page; it is empty after the last page.
+
+    `warnings` describe entries that were unusable.
+    """
+
+    documents: tuple[Document, ...]
+    next_token: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -76,6 +89,12 @@ class Provider(Protocol):
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, with its schedule and without its tags."""
+
+    def documents(self, source: SourceId, token: str = "") -> DocumentPage:
+        """Return one page of a data source's documents: the first one, or that of a token.
+
+        It takes one request, so that a listing can continue after a failed one.
+        """
 
     def tags(self, arn: str) -> Mapping[str, str]:
         """Return the tags of a resource."""

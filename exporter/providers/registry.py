@@ -13,13 +13,15 @@ from exporter.providers.qbusiness.permissions import (
     policy_statements,
     required_permissions,
 )
-from exporter.providers.qbusiness.provider import PAGE_SIZE, QBusiness
+from exporter.providers.qbusiness.provider import BACKGROUND_OPERATIONS, DOCUMENT_PAGE_SIZE, PAGE_SIZE, QBusiness
 
 if TYPE_CHECKING:
     from exporter.aws import AwsClient
     from exporter.providers.protocols import Provider
 
 __all__ = [
+    "BACKGROUND_OPERATIONS",
+    "DOCUMENT_PAGE_SIZE",
     "MAX_MANAGED_POLICY",
     "PAGE_SIZE",
     "SERVICE",

@@ -212,6 +212,13 @@ def _list_sync_jobs(api: Api, request: ApiRequest) -> dict[str, Any]:
     return request.page_of("history", _ordered(jobs, api.order), lambda job: job.to_json(request.now))
 
 
+def _list_documents(api: Api, request: ApiRequest) -> dict[str, Any]:
+    sources, wanted = _index(api, request).data_sources, request.source_filter()
+    selected = sources if wanted is None else [_find(sources, wanted, "DATA_SOURCE")]
+    documents = [document for source in selected for document in list(source.documents)]
+    return request.page_of("documentDetailList", documents, lambda document: document.to_json())
+
+
 def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
     if order == "shuffled":
         return sorted(jobs, key=lambda job: zlib.crc32(job.execution_id.encode()))
@@ -233,4 +240,5 @@ _OPERATIONS: dict[str, Callable[[Api, ApiRequest], dict[str, Any]]] = {
     "GetDataSource": _get_data_source,
     "ListDataSourceSyncJobs": _list_sync_jobs,
     "ListTagsForResource": _list_tags,
+    "ListDocuments": _list_documents,
 }

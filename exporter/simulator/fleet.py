@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from exporter.simulator.document import SimulatedDocument
     from exporter.simulator.job import PlannedJob
 
 MAX_LISTED = 60  # jobs of a routine that the service lists
@@ -68,6 +69,7 @@ class SimulatedDataSource:
     routine: Routine | None = None
     id: str = ""
     error: dict[str, str] = field(default_factory=dict)
+    documents: list[SimulatedDocument] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Derive the id from the name."""

@@ -58,6 +58,7 @@ ROUTES = (
     _route("GetDataSource", _SOURCES + "/{data_source_id}"),
     _route("ListDataSourceSyncJobs", _SOURCES + "/{data_source_id}/syncjobs", 10, "startTime", "endTime", "syncStatus"),
     _route("ListTagsForResource", "/v1/tags/{arn}"),
+    _route("ListDocuments", "/applications/{application_id}/index/{index_id}/documents", 100, "dataSourceIds"),
 )
 
 
@@ -86,6 +87,7 @@ class ApiRequest:
             token=token or "",
             status=query.get("syncStatus"),
             since=_parse_time(query.get("startTime", "")),
+            source_filter=query.get("dataSourceIds", ""),
         )
 
     def check(self) -> None:
@@ -116,6 +118,13 @@ class ApiRequest:
         if status is not None and status not in STATUSES:
             raise validation_error("syncStatus", f"Value {status!r} must be one of {', '.join(STATUSES)}")
         return status
+
+    def source_filter(self) -> str | None:
+        """Return the data source filter; raise ServiceError for an invalid id."""
+        source = self.request.query.get("dataSourceIds")
+        if source is not None and not _ID.fullmatch(source):
+            raise validation_error("dataSourceIds", f"Value {source!r} failed to satisfy constraint: {_ID.pattern}")
+        return source
 
     @property
     def cursor(self) -> pagination.PageCursor:

@@ -74,7 +74,7 @@ class SimulatedService:
         return [
             request
             for request in list(self.requests)
-            if operation in {None, request.call.operation} and data_source_id in {None, request.call.data_source_id}
+            if operation in {None, request.call.operation} and data_source_id in {None, request.call.source}
         ]
 
     def _log(self, request: LoggedRequest) -> None:

@@ -63,6 +63,12 @@ class ApiCall:
     since: float | None = None
     arn: str = ""
     is_sts: bool = False
+    source_filter: str = ""
+
+    @property
+    def source(self) -> str:
+        """Return the id of the data source in the path or in the filter; empty if there is none."""
+        return self.data_source_id or self.source_filter
 
 
 class ServiceError(Exception):

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from exporter.domain.documents import DocumentStatus
 from exporter.domain.units import HOUR
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
+from exporter.simulator.document import DOCUMENT_STATUSES, SimulatedDocument
 from exporter.simulator.fleet import Routine, SimulatedDataSource, make_id
 from exporter.simulator.job import STATUSES, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -499,3 +501,27 @@ def test_a_long_history_is_fast_and_always_the_same() -> None:
     assert time.monotonic() - began < 2
     since = (at(NOON) - timedelta(days=59)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert "nextToken" in body_of(get(service, path, startTime=since, maxResults=10))
+
+
+def test_documents_are_listed_by_data_source_and_in_pages() -> None:
+    """Without a filter, they are those of the whole index. An unknown data source does not exist."""
+    a, b = (SimulatedDataSource(name, documents=[SimulatedDocument(f"{name}{n}") for n in range(3)]) for name in "ab")
+    fleet, index = one_index(a, b)
+    ids: dict[str, Any] = {"applicationId": fleet.applications[0].id, "indexId": index.id}
+    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+        client = client_of(service.url)
+        pages = client.get_paginator("list_documents").paginate(
+            **ids, dataSourceIds=[a.id], PaginationConfig={"PageSize": 2}
+        )
+        assert [[each["documentId"] for each in page["documentDetailList"]] for page in pages] == [["a0", "a1"], ["a2"]]
+        assert len(client.list_documents(**ids)["documentDetailList"]) == 6
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.list_documents(**ids, dataSourceIds=["0" * 36])
+        with pytest.raises(client.exceptions.ValidationException):
+            client.list_documents(**ids, maxResults=101)
+
+
+def test_the_statuses_of_documents_are_those_of_the_service_model() -> None:
+    """The simulator does not import the exporter, so it has its own list."""
+    shape: Any = session().client("qbusiness").meta.service_model.shape_for("DocumentStatus")
+    assert set(DOCUMENT_STATUSES) == set(shape.enum) == set(DocumentStatus)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.utils import parse_timestamp
 
 from exporter.domain.connector_codes import connector_code
+from exporter.domain.documents import Document
 from exporter.domain.model import Description, DocumentCounts, IndexFacts, SyncJob
 from exporter.errors import ProviderError, Reason
-from exporter.providers import Listing
+from exporter.providers import DocumentPage, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -93,6 +94,26 @@ def parse_items(pages: Iterable[list[Any]], key: str, parse: Callable[[Mapping[s
             else:
                 warnings.append(f"entry without {key} ignored")
     return Listing(items, count, tuple(warnings))
+
+
+def parse_document_page(raw: Mapping[str, Any]) -> DocumentPage:
+    """Return a page of ListDocuments. A document without a status is left out with a warning."""
+    parsed = [_parse_document(entry or {}) for entry in raw["documentDetailList"]]
+    documents = tuple(document for document in parsed if document.status)
+    warnings = ("entry without status ignored",) * (len(parsed) - len(documents))
+    return DocumentPage(documents, _text(raw, "nextToken"), warnings)
+
+
+def _parse_document(raw: Mapping[str, Any]) -> Document:
+    error = _member(raw, "error", dict) or {}
+    return Document(
+        id=_text(raw, "documentId"),
+        status=_text(raw, "status"),
+        error_code=_text(error, "errorCode"),
+        error_message=_text(error, "errorMessage"),
+        created=_time(raw, "createdAt", []),
+        updated=_time(raw, "updatedAt", []),
+    )
 
 
 def parse_index(raw: Mapping[str, Any]) -> IndexFacts:

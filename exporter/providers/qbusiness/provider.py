@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from exporter.errors import ProviderError, Reason
 from exporter.providers import JobPage
+from exporter.providers.page_tokens import PageTokens
 from exporter.providers.qbusiness.parsing import (
     parse_data_source,
+    parse_document_page,
     parse_index,
     parse_items,
     parse_job,
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from exporter.aws import AwsClient, AwsClock
     from exporter.domain.model import Description, IndexFacts, IndexId, SourceId
-    from exporter.providers import Listing
+    from exporter.providers import DocumentPage, Listing
 
 T = TypeVar("T")
 
 PAGE_SIZE = 10  # the maximum for sync jobs and data sources
+DOCUMENT_PAGE_SIZE = 100  # the maximum for documents
+BACKGROUND_OPERATIONS = frozenset({"ListDocuments"})  # their requests never delay others
 
 
 class QBusiness:
@@ -98,6 +101,17 @@ class QBusiness:
             parse_name(response)
             return parse_data_source({"syncSchedule": "", **response})
 
+    def documents(self, source: SourceId, token: str = "") -> DocumentPage:
+        """Return a page of the documents of a data source, from ListDocuments."""
+        with self._client.client_for("ListDocuments") as client:
+            arguments: dict[str, Any] = {
+                **_index_ids(source.index),
+                "dataSourceIds": [source.data_source_id],
+                "maxResults": DOCUMENT_PAGE_SIZE,
+                **({"nextToken": token} if token else {}),
+            }
+            return parse_document_page(client.list_documents(**arguments))
+
     def tags(self, arn: str) -> Mapping[str, str]:
         """Return the tags of a resource, from ListTagsForResource."""
         with self._client.client_for("ListTagsForResource") as client:
@@ -111,19 +125,12 @@ class QBusiness:
         size: int,
         parse: Callable[[dict[str, Any]], T],
     ) -> Iterator[T]:
-        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens.
-
-        The number of pages has no limit. A listing that does not end repeats a token at some point.
-        """
+        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens."""
         with self._client.client_for(operation) as client:
             paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # a method with pages
-            tokens: set[str] = set()
+            tokens = PageTokens(operation)
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
-                token = page.get("nextToken")
-                if token in tokens:
-                    raise ProviderError(Reason.PAGINATION, f"page {len(tokens) + 1} repeats a page token")
-                if token:
-                    tokens.add(token)
+                tokens.add(page.get("nextToken"))
                 yield parse(page)
 
 

@@ -22,6 +22,7 @@ LIST_KEYS = {
     "ListDataSources": "dataSources",
     "ListDataSourceSyncJobs": "history",
     "ListTagsForResource": "tags",
+    "ListDocuments": "documentDetailList",
 }
 
 

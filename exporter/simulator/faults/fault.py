@@ -27,7 +27,7 @@ class Fault:
         """Return whether the fault applies to a call."""
         return (
             self.operation in {None, call.operation}
-            and self.data_source_id in {None, call.data_source_id}
+            and self.data_source_id in {None, call.source}
             and self.application_id in {None, call.application_id}
             and (self.page is None or self.page == min(call.page, 2))
             and (self.times is None or self.times > 0)

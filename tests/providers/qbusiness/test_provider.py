@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.documents.listing import DocumentListing
+from exporter.domain.documents import Document
 from exporter.domain.model import Description, IndexFacts, SyncJob
 from exporter.errors import ProviderError, Reason
 from exporter.providers import Listing
 from exporter.simulator.api import SECRET_MARKER
+from exporter.simulator.document import SimulatedDocument
+from exporter.simulator.fleet import SimulatedDataSource
 from tests.support.builders import NOON
 from tests.support.faults import cases, matrix, operations
 from tests.support.simulated_target import HANGING, SimulatedTarget
@@ -27,7 +31,45 @@ OPERATIONS: dict[str, Callable[[SimulatedTarget], object]] = {
     "GetDataSource": lambda target: target.provider.data_source(target.id),
     "GetApplication": lambda target: target.provider.application_name(target.id.application_id),
     "ListTagsForResource": lambda target: target.provider.tags(target.arn),
+    "ListDocuments": lambda target: read_documents(target),  # noqa: PLW0108 (defined below)
 }
+
+
+DOCUMENTS = operations.Operation("ListDocuments", "documents", "", "", "", is_list=True, is_paged=True)
+
+
+def read_documents(target: SimulatedTarget) -> list[Document]:
+    """Return the documents of all pages."""
+    listing = DocumentListing(target.provider, target.id)
+    documents: list[Document] = []
+    while not listing.is_complete:
+        documents += listing.next_page().documents
+    return documents
+
+
+def test_documents_of_the_data_source_are_listed_a_hundred_at_a_time(target: SimulatedTarget) -> None:
+    """Those of other data sources in the index are left out. Errors and times are those of AWS."""
+    failed = SimulatedDocument("s3://b/x", "FAILED", "InvalidRequest", "too large", NOON - 60, NOON - 30)
+    target.source.documents = [failed, *(SimulatedDocument(f"d{n}") for n in range(249))]
+    index = target.service.fleet.applications[0].indexes[0]
+    index.data_sources.append(SimulatedDataSource("other", documents=[SimulatedDocument("foreign")]))
+    documents = read_documents(target)
+    assert documents[0] == Document("s3://b/x", "FAILED", "InvalidRequest", "too large", NOON - 60, NOON - 30)
+    assert [document.id for document in documents[1:]] == [f"d{n}" for n in range(249)]
+    requests = target.service.logged("ListDocuments", target.id.data_source_id)
+    assert [request.call.page for request in requests] == [1, 2, 3]
+
+
+def test_documents_with_unusable_members_are_used_as_far_as_possible(target: SimulatedTarget) -> None:
+    """One without a status belongs nowhere, and is left out with a warning."""
+    odd = {"createdAt": "yesterday", "updatedAt": None, "error": None, "documentId": None}
+    target.source.documents = [
+        SimulatedDocument("a", overrides={"status": None}),
+        SimulatedDocument("b", overrides=odd),
+    ]
+    page = target.provider.documents(target.id)
+    assert page.documents == (Document("", "INDEXED"),)
+    assert page.warnings == ("entry without status ignored",)
 
 
 def test_pages_are_requested_one_at_a_time(target: SimulatedTarget) -> None:
@@ -137,7 +179,7 @@ def test_a_fault_of_any_operation_is_an_error_of_that_operation(
     """No fault is an empty response, or an exception other than ProviderError."""
     target = shared_targets[kind in HANGING]
     call = OPERATIONS[operation]
-    (tested,) = (each for each in operations.OPERATIONS if each.name == operation)
+    (tested,) = (each for each in (*operations.OPERATIONS, DOCUMENTS) if each.name == operation)
     target.service.faults.add(kind, operation=operation)
     try:
         if not matrix.applies(FAULTS[kind], tested):

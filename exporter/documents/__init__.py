@@ -1,0 +1,1 @@
+"""Counts the documents of each data source by status, in the background."""

@@ -1,0 +1,108 @@
+"""The documents of a data source by status, and the count of them page by page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_FAILED_LISTED = 10  # failed documents that are kept with a count, for the status page
+MAX_MESSAGE = 500  # characters of the error of such a document
+MAX_UNDOCUMENTED = 10  # distinct undocumented statuses of a data source; further ones are counted as OTHER
+OTHER = "other"
+
+
+class DocumentStatus(StrEnum):
+    """The statuses of a document (API reference, DocumentDetails.status)."""
+
+    RECEIVED = "RECEIVED"
+    PROCESSING = "PROCESSING"
+    INDEXED = "INDEXED"
+    UPDATED = "UPDATED"
+    FAILED = "FAILED"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+    DOCUMENT_FAILED_TO_INDEX = "DOCUMENT_FAILED_TO_INDEX"
+
+
+FAILED_DOCUMENT = frozenset({DocumentStatus.FAILED, DocumentStatus.DOCUMENT_FAILED_TO_INDEX})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document of an index, as a listing describes it. `id` is empty if the API did not report it."""
+
+    id: str
+    status: str
+    error_code: str = ""
+    error_message: str = ""
+    created: float | None = None
+    updated: float | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the document could not be indexed."""
+        return self.status in FAILED_DOCUMENT
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsByStatus:
+    """A complete count of the documents of a data source, at a time on AWS's clock.
+
+    `counts` has every documented status. `failed` are the first failed documents of the listing.
+    """
+
+    counted_at: float
+    counts: tuple[tuple[str, int], ...]
+    failed: tuple[Document, ...] = ()
+
+    @property
+    def failures(self) -> int:
+        """The number of failed documents."""
+        return sum(count for status, count in self.counts if status in FAILED_DOCUMENT)
+
+
+class DocumentTally:
+    """Counts the documents of one data source, page by page.
+
+    A document is counted once, although pages may shift between two requests, so that it is listed again. The tally
+    keeps a hash of each id: an index may have a million documents, whose ids would take more than a gigabyte.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._counts = Counter(dict.fromkeys(map(str, DocumentStatus), 0))
+        self._failed: list[Document] = []
+
+    def add(self, documents: Iterable[Document]) -> None:
+        """Count the documents of a page."""
+        for document in documents:
+            if not self._is_known(document.id):
+                self._counts[self._status_of(document)] += 1
+                if document.has_failed and len(self._failed) < MAX_FAILED_LISTED:
+                    self._failed.append(_shortened(document))
+
+    def result(self, counted_at: float) -> DocumentsByStatus:
+        """Return the count as complete."""
+        return DocumentsByStatus(counted_at, tuple(self._counts.items()), tuple(self._failed))
+
+    def _is_known(self, identifier: str) -> bool:
+        if not identifier:
+            return False
+        key = hash(identifier)
+        is_known = key in self._seen
+        self._seen.add(key)
+        return is_known
+
+    def _status_of(self, document: Document) -> str:
+        is_full = len(self._counts) >= len(DocumentStatus) + MAX_UNDOCUMENTED
+        return OTHER if is_full and document.status not in self._counts else document.status
+
+
+def _shortened(document: Document) -> Document:
+    message = document.error_message
+    return replace(document, error_message=f"{message[:MAX_MESSAGE]}…") if len(message) > MAX_MESSAGE else document
