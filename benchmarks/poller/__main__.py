@@ -82,7 +82,7 @@ class SilentObserver:
     def ended(self, job: SyncJob) -> None:
         """Ignore the end of a job."""
 
-    def acquire(self) -> None:
+    def acquire(self, operation: str) -> None:
         """Return at once: there is no rate limit."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from exporter.aws import CredentialObserver, is_throttled, was_authorized
 from exporter.errors import Reason, StoppedError
+from exporter.providers.registry import BACKGROUND_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,9 @@ class RequestRecorder:
     """Delays each HTTP attempt until the rate limiter allows it, and records its result.
 
     A target that was replaced sends no further attempt, because its successor uses the same rate limiter.
+
+    Background operations are counted, and have no other effect. They use what other requests leave of the rate limit.
+    If AWS throttles or denies one of them, polls do not slow down, and the target is not reported as down.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -48,20 +52,29 @@ class RequestRecorder:
         self._heartbeat = heartbeat
         self._gate = gate
 
-    def acquire(self) -> None:
+    def acquire(self, operation: str) -> None:
         """Wait until the rate limiter allows one more attempt, which is activity of the target.
 
         Raise StoppedError if the target was replaced.
         """
-        if self._gate.is_open:
+        self._stop_if_replaced()
+        if operation in BACKGROUND_OPERATIONS:
+            self._rate_limiter.acquire_background(self._stop_if_replaced)
+        else:
             self._rate_limiter.acquire(self._heartbeat.beat)
-        if not self._gate.is_open:
-            raise StoppedError
+        self._stop_if_replaced()
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
+        if operation in BACKGROUND_OPERATIONS:
+            self._gate.report(self._telemetry.count_request, self._target, operation, code, seconds)
+            return
         self._heartbeat.beat()
         self._gate.report(self._record, operation, code, seconds)
+
+    def _stop_if_replaced(self) -> None:
+        if not self._gate.is_open:
+            raise StoppedError
 
     def _record(self, operation: str, code: str, seconds: float) -> None:
         self._telemetry.count_request(self._target, operation, code, seconds)

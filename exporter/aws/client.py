@@ -191,7 +191,7 @@ class AwsClient:
             read_timeout=self._polling.timeout,
             # The defaults of both differ between releases of botocore.
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-            max_pool_connections=self._polling.concurrency + 1,  # the workers and discovery
+            max_pool_connections=self._polling.concurrency + 2,  # the workers, discovery and the document count
             tcp_keepalive=True,
             # Computed once. botocore computes its own for every request, which takes a tenth of the time of a poll.
             user_agent=_USER_AGENT,

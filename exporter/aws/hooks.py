@@ -32,8 +32,8 @@ _started_at: ContextVar[float] = ContextVar("started_at")  # of the attempt that
 class RequestObserver(Protocol):
     """Receives every HTTP attempt, including the SDK's own retries."""
 
-    def acquire(self) -> None:
-        """Wait until the rate limiter allows one more attempt."""
+    def acquire(self, operation: str) -> None:
+        """Wait until the rate limiter allows one more attempt of an operation."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
@@ -101,9 +101,9 @@ class RequestHooks:
             role = params.get("RoleArn")
             attempt.activity = f"{model.name} of {role}" if role else model.name
 
-        def before_send(**_: Any) -> None:
+        def before_send(event_name: str, **_: Any) -> None:
             with attempt.suspended():
-                self._before_send()
+                self._before_send(event_name)
 
         client.meta.events.register("before-parameter-build", before_build)
         self._attach_token_service(client, before_send)
@@ -114,8 +114,8 @@ class RequestHooks:
         events.register(f"before-parse.{service}", self._before_parse_token_service)
         events.register(f"response-received.{service}", self._response_received)
 
-    def _before_send(self, **_: Any) -> None:
-        self._observer.acquire()
+    def _before_send(self, event_name: str, **_: Any) -> None:
+        self._observer.acquire(_operation_of(event_name))
         _started_at.set(self._host_clock.monotonic())
 
     def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
@@ -131,7 +131,7 @@ class RequestHooks:
         if exception is None:
             return
         timed_out = isinstance(exception, boto_errors.ConnectTimeoutError | boto_errors.ReadTimeoutError)
-        self._finished(event_name.rsplit(".", 1)[-1], "timeout" if timed_out else "connection")
+        self._finished(_operation_of(event_name), "timeout" if timed_out else "connection")
 
     def _before_parse_token_service(
         self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any
@@ -143,6 +143,11 @@ class RequestHooks:
 
     def _finished(self, operation: str, code: str) -> None:
         self._observer.finished(operation, code, self._host_clock.monotonic() - _started_at.get())
+
+
+def _operation_of(event_name: str) -> str:
+    """Return the operation in the name of an event, such as `before-send.qbusiness.ListDocuments`."""
+    return event_name.rsplit(".", 1)[-1]
 
 
 @lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same

@@ -27,6 +27,11 @@ class AdaptiveRate:
 
     It has no clock: callers pass the time. Requests are spaced by the inverse of the rate. So within any ten seconds
     there are at most ten times the ceiling plus one.
+
+    A background request uses a time that has passed without another request, and moves no later one. So no other
+    request waits for it. Example: at one request per second, with the last one at 0.0, one may be sent at 1.0. If none
+    was, a background request may be sent at 2.0, and another request at 2.1 is sent at once. With background requests,
+    there are at most ten times the ceiling plus two within ten seconds.
     """
 
     def __init__(self, ceiling: float, now: float) -> None:
@@ -35,6 +40,7 @@ class AdaptiveRate:
         self._rate_as_of = now
         self._next_time = now
         self._last_cut = now - CUT_INTERVAL
+        self._last_background = now
 
     def set_ceiling(self, ceiling: float, now: float) -> None:
         """Change the ceiling. A reduced rate stays the same share of it."""
@@ -50,6 +56,14 @@ class AdaptiveRate:
         time = max(now, self._next_time)
         self._next_time = time + 1.0 / self.rate(now)
         return time
+
+    def background_time(self, now: float) -> float:
+        """Return the earliest time of a background request, unless others are reserved meanwhile."""
+        return max(self._next_time, self._last_background) + 1.0 / self.rate(now)
+
+    def use_for_background(self, now: float) -> None:
+        """Record that a background request is sent."""
+        self._last_background = now
 
     def cancel_after(self, last: float, now: float) -> None:
         """Cancel the reservations after the one at `last`, for requests that are still waiting."""
@@ -119,6 +133,27 @@ class RateLimiter:
         with self._mutex:
             self._last_sent = max(self._last_sent, reservation.time)
             self._meter.record(self._host.monotonic())
+
+    def acquire_background(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Wait until a request may be sent that delays no other. Raise StoppedError as soon as the program is stopping.
+
+        `on_wait` is called every MAX_WAIT or more often during the wait.
+        """
+        while (seconds := self._reserve_unused()) > 0:
+            if self._stop.wait(min(seconds, MAX_WAIT)):
+                raise StoppedError
+            on_wait()
+
+    def _reserve_unused(self) -> float:
+        """Reserve a time that no other request has used, and return 0, or the seconds until there is one."""
+        with self._mutex:
+            now = self._host.monotonic()
+            seconds = self._rate.background_time(now) - now
+            if seconds > 0:
+                return seconds
+            self._rate.use_for_background(now)
+            self._meter.record(now)
+            return 0.0
 
     def set_ceiling(self, ceiling: float) -> None:
         """Change the ceiling. Requests that are waiting get new times, in the order in which they came."""

@@ -38,7 +38,7 @@ class OneShotTarget:
             account, self.account_error = "*", error
         return ArnScope(self._client.partition, self.region, account)
 
-    def acquire(self) -> None:
+    def acquire(self, operation: str) -> None:  # noqa: ARG002 (RequestObserver names it)
         """Wait until the rate limiter permits the next request."""
         self._rate_limiter.acquire()
 

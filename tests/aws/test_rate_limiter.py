@@ -67,6 +67,55 @@ def test_ten_seconds_have_at_most_ten_times_the_ceiling(ceiling: float, requests
         assert sum(first <= time < first + 10.0 for time in times) <= 10.0 * ceiling + 1.001
 
 
+@given(st.floats(0.05, 50.0), st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=200))
+def test_background_requests_delay_no_other_and_stay_within_the_ceiling(
+    ceiling: float, requests: list[tuple[float, bool]]
+) -> None:
+    """Others are sent at the same times as without them. Ten seconds have at most one request more."""
+    rate, alone, now, times = AdaptiveRate(ceiling, 0.0), AdaptiveRate(ceiling, 0.0), 0.0, []
+    for pause, is_background in requests:
+        now += pause / ceiling
+        if not is_background:
+            times.append(rate.reserve(now))
+            assert times[-1] == alone.reserve(now)
+        elif rate.background_time(now) <= now:
+            rate.use_for_background(now)
+            times.append(now)
+    for first in times:
+        assert sum(first <= time < first + 10.0 for time in times) <= 10.0 * ceiling + 2.001
+
+
+def test_background_requests_use_all_that_others_leave() -> None:
+    """Without others, they are sent at the ceiling. One that waits lets others pass."""
+    clock = FakeClock()
+    stop = WaitingStop(clock, lambda: rate_limiter.acquire())  # noqa: PLW0108 (the rate limiter is built below)
+    rate_limiter = RateLimiter(10.0, clock, stop)
+    started = clock.monotonic()
+    rate_limiter.acquire_background()
+    # The other request is sent at 0.0, so that the time at 0.1 passes unused.
+    assert clock.monotonic() - started == pytest.approx(0.2)
+    for _ in range(10):
+        rate_limiter.acquire_background()
+    assert clock.monotonic() - started == pytest.approx(1.2)
+
+
+def test_a_background_request_that_waits_is_ended_by_its_caller_or_a_stop() -> None:
+    """A target that was replaced raises in `on_wait`, which is called every second."""
+    clock = FakeClock()
+    rate_limiter = RateLimiter(0.1, clock, WaitingStop(clock))
+
+    def end() -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        rate_limiter.acquire_background(end)
+    assert clock.monotonic() == 1000.0 + MAX_WAIT
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises(StoppedError):
+        RateLimiter(0.1, clock, stopped).acquire_background()
+
+
 def test_the_rate_halves_after_throttling_and_recovers_slowly() -> None:
     """Requests that were in flight together halve it once, and it never becomes 0."""
     rate = AdaptiveRate(8.0, 0.0)

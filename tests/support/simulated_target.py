@@ -37,7 +37,7 @@ class RecordingObserver:
         self.codes: list[str] = []
         self.operations: list[str] = []
 
-    def acquire(self) -> None:
+    def acquire(self, operation: str) -> None:
         """Allow every attempt."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:

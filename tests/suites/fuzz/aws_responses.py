@@ -45,7 +45,7 @@ _IDS = ("a" * 36, "i" * 36, "s" * 36)
 class _Limiter:
     """A rate limiter and observer that lets every request through."""
 
-    def acquire(self) -> None:
+    def acquire(self, operation: str) -> None:
         pass
 
     def finished(self, operation: str, code: str, seconds: float) -> None:

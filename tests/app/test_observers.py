@@ -1,0 +1,89 @@
+"""How the requests of a target use its rate limit."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import pytest
+
+from exporter.app.observers import RequestRecorder
+from exporter.app.reachability import Reachability
+from exporter.aws.rate_limiter import RateLimiter
+from exporter.errors import StoppedError
+from exporter.metrics.telemetry import Telemetry
+from exporter.polling.pass_log import PassLog
+from exporter.polling.workers import Heartbeat
+from exporter.target.reporting_gate import ReportingGate
+from tests.support.builders import FakeClock
+
+JOBS, DOCUMENTS = "ListDataSourceSyncJobs", "ListDocuments"
+
+
+class TickingStop(threading.Event):
+    """An event that is never set, on a clock that advances while a thread waits for it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Advance the clock."""
+        self._clock.advance(max(0.0, timeout or 0.0))
+        return False
+
+
+class RecorderRig:
+    """The recorder of a target with one request per second."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.limiter = RateLimiter(1.0, self.clock, TickingStop(self.clock))
+        telemetry = Telemetry(process_metrics=False)
+        self.reachability = Reachability("test", telemetry)
+        self.heartbeat, self.gate = Heartbeat(self.clock), ReportingGate()
+        self.recorder = RequestRecorder(
+            "test",
+            self.limiter,
+            telemetry,
+            PassLog("test", self.clock),
+            self.reachability,
+            self.heartbeat,
+            self.gate,
+        )
+
+    def sent_at(self, operation: str) -> float:
+        """Send a request, and return the seconds since the first one."""
+        self.recorder.acquire(operation)
+        return self.clock.now - 1000.0
+
+
+def test_a_poll_never_waits_for_a_listing_of_documents() -> None:
+    """Listings of documents take the time slots that polls have left."""
+    rig = RecorderRig()
+    assert rig.sent_at(JOBS) == 0.0
+    documents = [rig.sent_at(DOCUMENTS) for _ in range(3)]
+    assert documents[0] == 2.0
+    assert [later - earlier for earlier, later in pairwise(documents)] == [1.0, 1.0]
+    assert rig.sent_at(JOBS) == 4.0
+    assert rig.sent_at(JOBS) == 5.0
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "timeout"])
+def test_a_failed_listing_of_documents_affects_no_poll(code: str) -> None:
+    """Neither the allowed rate nor the reachability changes. It is no sign that polls are still working."""
+    rig = RecorderRig()
+    rig.recorder.finished(JOBS, "200", 0.1)
+    rig.clock.advance(60.0)
+    rig.recorder.finished(DOCUMENTS, code, 0.1)
+    assert (rig.limiter.allowed_rate(), rig.reachability.is_up, rig.heartbeat.silence()) == (1.0, True, 60.0)
+
+
+@pytest.mark.parametrize("operation", [JOBS, DOCUMENTS])
+def test_a_replaced_target_sends_no_request(operation: str) -> None:
+    """Its successor uses the same rate limiter."""
+    rig = RecorderRig()
+    rig.gate.close()
+    with pytest.raises(StoppedError):
+        rig.recorder.acquire(operation)
+    assert rig.limiter.observed_rate() == 0.0
