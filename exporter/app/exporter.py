@@ -114,13 +114,13 @@ class Exporter:
                 applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
                 refused=lambda: self.telemetry.config_rejected(WEB_CONFIG),
             )
-        self._start_targets()
+        self._start_targets(counts_documents=True)
         self._renderer.start()
 
     def start_polling(self) -> None:
-        """Start to poll without a web server."""
+        """Start to poll without a web server, and without counts of documents."""
         self._restore()
-        self._start_targets()
+        self._start_targets(counts_documents=False)
 
     def _restore(self) -> None:
         for target in self._targets:
@@ -129,9 +129,9 @@ class Exporter:
             target.restore_location(None)
             target.restore(Inheritance())
 
-    def _start_targets(self) -> None:
+    def _start_targets(self, *, counts_documents: bool) -> None:
         for target in self._targets:
-            target.start()
+            target.start(counts_documents=counts_documents)
         watched = {key for target in self._targets for key in target.sources.ids()}
         self._store.remove_unwatched(watched, self.host.time())
 

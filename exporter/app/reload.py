@@ -97,7 +97,7 @@ def _remove(handover: Handover, services: SharedServices) -> None:
     if services.ownership.owner(source.id) is None:
         services.sources.remove(str(source.id))
         logger.info("data source removed", **source_fields(source))
-        services.store.save_source(str(source.id), None)
+        services.store.remove_source(str(source.id))
 
 
 def _remove_from_page(replaced: Sequence[Target], targets: Sequence[Target], services: SharedServices) -> None:

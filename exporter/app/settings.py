@@ -23,6 +23,8 @@ class TargetSettings:
     target: TargetConfig
     polling: PollingConfig
     policy: CountingPolicy
+    documents_interval: float = 0.0
+    """Seconds between two counts of the documents of each data source; 0 for none."""
 
     @property
     def access(self) -> tuple[str | None, ...]:
@@ -45,10 +47,10 @@ class Settings:
     def from_config(cls, config: Config) -> Self:
         """Derive the settings from a valid configuration."""
         window, polling = config.polling.window, config.polling
-        policy = CountingPolicy(window, config.metrics.duration_buckets)
+        policy, documents_interval = CountingPolicy(window, config.metrics.duration_buckets), config.documents.interval
         stale_after = max(STALE_AFTER, 2 * polling.idle_interval)
         return cls(
-            targets=tuple(TargetSettings(target, polling, policy) for target in config.targets),
+            targets=tuple(TargetSettings(target, polling, policy, documents_interval) for target in config.targets),
             policy=policy,
             families=SourceFamilies(window, config.objectives),
             assessment=AssessmentSettings(window, config.objectives, stale_after),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exporter.aws.rate_limiter import RateLimiter
     from exporter.discovery.loop import DiscoveryLoop
     from exporter.discovery.reconciler import Reconciler
+    from exporter.documents.loop import DocumentLoop
     from exporter.domain.model import DataSource, SourceId
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
@@ -53,6 +54,7 @@ class Target:
     reconciler: Reconciler
     discovery: DiscoveryRun
     discovery_loop: DiscoveryLoop
+    document_loop: DocumentLoop | None
 
     # Life cycle, in order.
 
@@ -95,21 +97,25 @@ class Target:
         self.gate.report(self.services.telemetry.set_target_info, self.name, SERVICE, self.location.labels)
         self.sources.republish_all()
 
-    def start(self) -> None:
-        """Start polling and discovery."""
+    def start(self, *, counts_documents: bool = True) -> None:
+        """Start polling and discovery, and counts of documents if they are configured."""
         self.admission.handovers = {}
         self.workers.start()
         self.discovery_loop.start()
+        if self.document_loop and counts_documents:
+            self.document_loop.start()
 
     def stop(self) -> None:
-        """Start no further poll and no further discovery run; return at once."""
+        """Start no further poll, discovery run or count of documents; return at once."""
         self.workers.stop()
         self.discovery_loop.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait for polls and runs in progress until a time on the monotonic clock, then save the times of polls."""
+        """Wait for what is in progress until a time on the monotonic clock, then save the times of polls."""
         self.workers.join(deadline)
         self.discovery_loop.join(deadline)
+        if self.document_loop:
+            self.document_loop.join(deadline)
         self.sources.save_poll_times()
 
     def stop_and_detach(self) -> dict[SourceId, Handover]:

@@ -15,6 +15,8 @@ from exporter.discovery.filters import SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL, DiscoveryLoop
 from exporter.discovery.reconciler import Reconciler, Scope
 from exporter.discovery.tag_cache import TagCache
+from exporter.documents.loop import DocumentLoop
+from exporter.documents.queue import CountQueue
 from exporter.domain.model import DataSource, SourceId
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
@@ -72,7 +74,14 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
     polls = PollRecorder(name, services.telemetry, passes, reachability, gate)
-    sources = WatchedSources(context, settings.policy, filters.label_tags if filters else None, services.objectives)
+    counts_documents = settings.documents_interval > 0
+    sources = WatchedSources(
+        context,
+        settings.policy,
+        filters.label_tags if filters else None,
+        services.objectives,
+        counts_documents=counts_documents,
+    )
     poller = Poller(context, sources, polls, settings.policy)
     intervals = Intervals(polling.interval, polling.idle_interval)
     workers = PollWorkers(
@@ -92,6 +101,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     reconciler = Reconciler(context, admission, Scope(filters, named), tags)
     discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping, gate)
     discovery_loop = DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping)
+    documents = DocumentLoop(name, provider, sources, CountQueue(settings.documents_interval), host, stopping)
     target = Target(
         name=name,
         settings=settings,
@@ -108,6 +118,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         reconciler=reconciler,
         discovery=discovery,
         discovery_loop=discovery_loop,
+        document_loop=documents if counts_documents else None,
     )
     location.changed = target.apply_location
     return target

@@ -35,6 +35,8 @@ FROM_SCHEDULE = frozenset(
 ABSENT = frozenset(
     {
         "qbusiness_data_source_status",
+        "qbusiness_data_source_documents",
+        "qbusiness_data_source_documents_counted_timestamp_seconds",
         "qbusiness_poll_success",
         *(f"qbusiness_running_sync_documents_{kind}" for kind in DOCUMENT_KINDS),
     }

@@ -19,7 +19,7 @@ from exporter.domain.model import SourceId
 from exporter.domain.units import HOUR
 from exporter.metrics import series_per_index, series_per_source
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
-from exporter.providers.registry import PAGE_SIZE
+from exporter.providers.registry import DOCUMENT_PAGE_SIZE, PAGE_SIZE
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -44,6 +44,8 @@ class Size:
     """Pages of the listings of data sources."""
     tagged: int = 0
     """Data sources whose tags are requested."""
+    documents: int = 0
+    """Documents in the indexes, if they are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +63,38 @@ def run(arguments: Namespace) -> int:
     complete = True
     for target in config.targets:
         one_shot = OneShotTarget(target, config.polling)
-        size, failures = _measure(one_shot)
+        size, failures = _measure(one_shot, counts_documents=config.documents.interval > 0)
         complete &= not failures
-        for line in plan(one_shot.name, target, config.polling, size):
+        for line in plan(one_shot.name, target, config.polling, size, config.documents.interval):
             print_output(line)
         for resource, error in failures.items():
             print_output(f"  not counted: {resource}: {error}")
     return 0 if complete else 1
 
 
-def plan(name: str, target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[str]:
+def plan(
+    name: str, target: TargetConfig, polling: PollingConfig, size: Size, documents_interval: float = 0.0
+) -> Iterator[str]:
     """Yield the plan of one target, line by line, with its calculation."""
-    series = size.sources * series_per_source() + size.indexes * series_per_index() + OWN_SERIES
+    per_source = series_per_source(counts_documents=documents_interval > 0)
+    series = size.sources * per_source + size.indexes * series_per_index() + OWN_SERIES
     yield f"target {name}: {size.sources} data sources in {size.indexes} indexes of {size.applications} applications"
     yield (
-        f"  series: {size.sources} data sources x {series_per_source()} + {size.indexes} indexes x "
+        f"  series: {size.sources} data sources x {per_source} + {size.indexes} indexes x "
         f"{series_per_index()} + {OWN_SERIES} about the exporter = about {series:,}"
     )
     parts = list(_loads(target, polling, size))
-    total, limit = sum(part.per_hour for part in parts), polling.requests_per_second * HOUR
+    limit = polling.requests_per_second * HOUR
+    before_documents = sum(part.per_hour for part in parts)
+    documents = list(_document_load(size, documents_interval, limit - before_documents))
+    total = before_documents + sum(part.per_hour for part in documents)
     yield "  requests per hour:"
-    for part in parts:
+    for part in (*parts, *documents):
         yield f"    {part.name:<16}{part.calculation:<58}{part.per_hour:>9,.0f}"
     yield f"    {'total':<74}{total:>9,.0f}"
     yield f"  rate limit: {polling.requests_per_second:g} per second = {limit:,.0f} per hour, {total / limit:.1%} used"
-    yield from _advice(polling, size, parts, total / limit)
+    yield from _advice(polling, size, parts, before_documents / limit)
+    yield from _document_advice(size, documents_interval, limit - before_documents)
 
 
 def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[Load]:
@@ -118,6 +127,27 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
         yield Load("tags", f"{size.tagged} x {runs:g}, at most a tenth of the rate limit", tags)
 
 
+def _document_pages(size: Size) -> int:
+    """Return the pages of all documents, at most: the last page of each data source may have only one document."""
+    return size.sources + size.documents // DOCUMENT_PAGE_SIZE
+
+
+def _document_load(size: Size, interval: float, room: float) -> Iterator[Load]:
+    """Yield the requests of the document counts, which are at most those that all others leave: `room` per hour."""
+    if interval > 0:
+        pages, runs = _document_pages(size), HOUR / interval
+        calculation = f"at most {pages:,} pages x {runs:.3g} (every {format_duration(interval)})"
+        yield Load("documents", calculation, max(0.0, min(pages * runs, room)))
+
+
+def _document_advice(size: Size, interval: float, room: float) -> Iterator[str]:
+    pages = _document_pages(size)
+    if interval > 0 and pages * HOUR / interval > room:
+        yield "  warning: rate limit too low for documents.interval: documents are counted less often"
+        if room > 0:
+            yield f"    documents.interval: {format_duration(float(ceil(pages * HOUR / room / 60) * 60))}"
+
+
 def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float) -> Iterator[str]:
     if share <= MAX_SHARE:
         return
@@ -131,7 +161,7 @@ def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float)
         yield f"    idle_interval: {format_duration(float(ceil(size.sources * HOUR / room / 60) * 60))}"
 
 
-def _measure(target: OneShotTarget) -> tuple[Size, dict[str, object]]:
+def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, dict[str, object]]:
     """Count the named data sources, and crawl the target for others; return errors by what they affect."""
     filters = SourceFilters(target.config.discovery) if target.config.discovery else None
     named = {
@@ -139,9 +169,9 @@ def _measure(target: OneShotTarget) -> tuple[Size, dict[str, object]]:
     }
     indexes = {source.index for source in named}
     applications = {source.application_id for source in named}
-    pages, tagged, wanted = len(indexes), 0, set(named)
+    pages, tagged, documents, wanted = len(indexes), 0, 0, set(named)
     failures = DiscoveryFailures(target.name)
-    if filters:
+    if filters or counts_documents:
         pages = 0
         with failures.isolate_run():
             for found in Crawler(target.provider, filters, tuple(named), failures).crawl():
@@ -150,11 +180,13 @@ def _measure(target: OneShotTarget) -> tuple[Size, dict[str, object]]:
                 elif isinstance(found, IndexContents):
                     indexes.add(found.id)
                     pages += found.listing.pages if found.listing else 1
-                    matches = dict(_match(filters, found))
-                    wanted |= {source for source, matched in matches.items() if matched is not False}
-                    tagged += sum(matched is None or bool(filters.tag_labels) for matched in matches.values())
-    size = Size(len(wanted), len(applications), len(indexes), max(pages, ceil(len(wanted) / PAGE_SIZE)), tagged)
-    return size, dict(failures.failed)
+                    documents += (found.facts.documents or 0) if found.facts and counts_documents else 0
+                    if filters:
+                        matches = dict(_match(filters, found))
+                        wanted |= {source for source, matched in matches.items() if matched is not False}
+                        tagged += sum(matched is None or bool(filters.tag_labels) for matched in matches.values())
+    pages = max(pages, ceil(len(wanted) / PAGE_SIZE))
+    return Size(len(wanted), len(applications), len(indexes), pages, tagged, documents), dict(failures.failed)
 
 
 def _match(filters: SourceFilters, contents: IndexContents) -> Iterator[tuple[SourceId, bool | None]]:

@@ -65,9 +65,8 @@ def policy(config: Config, targets: Sequence[PolicyTarget]) -> dict[str, Any]:
         used = {statement["Sid"] for statement in result}
         # Names that differ only in punctuation have the same prefix, but IAM requires unique statement ids.
         suffix = str(len(result))
-        for statement in policy_statements(
-            target.config, target.arn_scope(), required_permissions(target.config), sid(target.name)
-        ):
+        permissions = required_permissions(target.config, counts_documents=config.documents.interval > 0)
+        for statement in policy_statements(target.config, target.arn_scope(), permissions, sid(target.name)):
             unique = statement["Sid"] + (suffix if statement["Sid"] in used else "")
             result.append({**statement, "Sid": unique})
     roles = {target.role_arn for target in config.targets if target.role_arn}

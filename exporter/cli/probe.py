@@ -60,9 +60,10 @@ class _Resources:
 
 @dataclass(slots=True)
 class Probe:
-    """The probe of one target, with the result of each action."""
+    """The probe of one target's permissions, with the result of each action."""
 
     target: OneShotTarget
+    permissions: tuple[Permission, ...]
     results: dict[str, str] = field(default_factory=dict)
     credential_error: ProviderError | None = None
     _resources: _Resources = field(default_factory=_Resources)
@@ -72,7 +73,7 @@ class Probe:
         source = next(iter(self.target.config.data_sources), None)
         if source:
             self._resources = _Resources(source.application_id, source.index_id, source.data_source_id)
-        for permission in required_permissions(self.target.config):
+        for permission in self.permissions:
             try:
                 self.results[permission.action] = self._try(permission)
             except ProviderError as error:
@@ -81,7 +82,7 @@ class Probe:
 
     def missing(self) -> tuple[Permission, ...]:
         """Return the permissions that are missing."""
-        return tuple(p for p in required_permissions(self.target.config) if self.results.get(p.action) == MISSING)
+        return tuple(each for each in self.permissions if self.results.get(each.action) == MISSING)
 
     @property
     def has_passed(self) -> bool:
@@ -118,7 +119,11 @@ class Probe:
 
 def probe(config: Config) -> list[Probe]:
     """Probe every target."""
-    probes = [Probe(OneShotTarget(target, config.polling)) for target in config.targets]
+    counts_documents = config.documents.interval > 0
+    probes = [
+        Probe(OneShotTarget(target, config.polling), required_permissions(target, counts_documents=counts_documents))
+        for target in config.targets
+    ]
     for each in probes:
         each.run()
     return probes
@@ -159,6 +164,10 @@ def _list_tags(provider: Provider, resources: _Resources) -> None:
     provider.tags(resources.source_arn())
 
 
+def _list_documents(provider: Provider, resources: _Resources) -> None:
+    provider.documents(resources.source_id())
+
+
 _CALLS: dict[str, Callable[[Provider, _Resources], None]] = {
     "ListApplications": _list_applications,
     "GetApplication": _get_application,
@@ -168,4 +177,5 @@ _CALLS: dict[str, Callable[[Provider, _Resources], None]] = {
     "GetDataSource": _get_data_source,
     "ListDataSourceSyncJobs": _list_sync_jobs,
     "ListTagsForResource": _list_tags,
+    "ListDocuments": _list_documents,
 }

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from exporter.config.durations import format_duration
 from exporter.config.messages import quoted
 from exporter.domain.model import tag_label
-from exporter.domain.units import MINUTE
+from exporter.domain.units import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,9 @@ def find_warnings(config: Config) -> Iterator[Finding]:
         if polling.requests_per_second > 10:  # noqa: PLR2004 (the message states a safe value)
             message = "requests_per_second: AWS throttles at a rate that it does not publish; 5 is safe"
             yield ("polling", "requests_per_second"), message
+        if 0 < config.documents.interval < HOUR:
+            message = "interval: each count lists all documents; 6h is enough to notice documents that stay failed"
+            yield ("documents", "interval"), message
     if polling.idle_interval < polling.interval:
         idle, busy = format_duration(polling.idle_interval), format_duration(polling.interval)
         message = f"idle_interval: idle data sources are polled more often than busy ones, every {idle} against {busy}"

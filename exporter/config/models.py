@@ -11,6 +11,7 @@ from exporter.config.types import (
     Duration,
     Glob,
     Identifier,
+    IntervalOrNever,
     LabelGlobs,
     Labels,
     Name,
@@ -132,6 +133,16 @@ class PollingConfig(Section):
     timeout: Duration = Field(20.0, ge=0.1, le=10 * MINUTE, description="Timeout of one request.")
 
 
+class DocumentsConfig(Section):
+    """The counts of documents by status."""
+
+    interval: IntervalOrNever = Field(
+        0.0,
+        le=365 * DAY,
+        description="Time between two counts of the documents of each data source by status; 0s: never.",
+    )
+
+
 class ObjectiveMatch(Section):
     """Globs that select data sources; a data source must match every key that is set."""
 
@@ -199,6 +210,7 @@ class Config(Section):
         (TargetConfig(),),
         description="AWS accounts and regions to watch; default: the region and the credentials of the SDK.",
     )
+    documents: DocumentsConfig = Field(DocumentsConfig(), description="The counts of documents by status.")
     polling: PollingConfig = Field(PollingConfig(), description="Poll intervals, and limits for requests to AWS.")
     objectives: tuple[ObjectiveConfig, ...] = Field(
         (), description="Alert thresholds for data sources; the first entry that matches applies."

@@ -24,6 +24,7 @@ MAX_LABELS = 32
 MAX_LABEL_VALUE = 256
 MAX_NAME = 1000
 MAX_TAG_KEY = 128  # the limit of AWS
+MIN_INTERVAL = 0.1  # seconds
 
 
 class Pairs(Mapping[str, str]):
@@ -71,6 +72,12 @@ def _with_host(url: str) -> str:
     raise PydanticKnownError("url_parsing", {"error": "no host"})
 
 
+def _never_or_interval(seconds: float) -> float:
+    if 0 < seconds < MIN_INTERVAL:
+        raise ValueError(f"{format_duration(seconds)} is too short: write 0s for never, or at least 100ms")
+    return seconds
+
+
 def _rising(bounds: tuple[float, ...]) -> tuple[float, ...]:
     for earlier, later in pairwise(bounds):
         if later <= earlier:
@@ -92,6 +99,7 @@ Duration = Annotated[
 Write the bounds of an optional duration inside: `Annotated[Duration, Field(ge=…, le=…)] | None`. Bounds outside would
 appear in the JSON schema, in which the value is text.
 """
+IntervalOrNever = Annotated[Duration, AfterValidator(_never_or_interval)]
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_on_one_line)]
 Glob = Name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exporter.domain.clock_check import ClockReading
+    from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names
     from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.source_history import SourceHistory
@@ -27,7 +28,7 @@ class SourceSnapshot:
 
     `index` is the display name of its index. It is empty, and `description` is None, until discovery or a request has
     returned it. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of the last
-    poll if it failed. `objectives` is None until the description is known.
+    poll if it failed. `objectives` is None until the description is known. `documents` is the last complete count.
     """
 
     source: DataSource
@@ -40,6 +41,7 @@ class SourceSnapshot:
     location: Location | None = None
     poll_failure: PollFailure | None = None
     objectives: ObjectiveRecord | None = None
+    documents: DocumentsByStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

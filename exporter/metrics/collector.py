@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.source_view import SourceView
 from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
+from exporter.metrics.documents import DOCUMENT_FAMILIES
 from exporter.metrics.expectations import EXPECTATION_FAMILIES
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
@@ -54,6 +55,10 @@ def _jobs(snapshot: SourceSnapshot) -> object:
     return (snapshot.names, snapshot.history)
 
 
+def _documents(snapshot: SourceSnapshot) -> object:
+    return (snapshot.names, snapshot.documents)
+
+
 def _poll(snapshot: SourceSnapshot) -> object:
     return (snapshot.names, snapshot.poll_succeeded, snapshot.polled_at)
 
@@ -68,6 +73,7 @@ _PARTS = (
     _Part(SCHEDULE_FAMILIES, _description, lambda view: view.next_firing),
     _Part(OBJECTIVE_FAMILIES, _description, lambda view: view.final_firing),
     _Part(EXPECTATION_FAMILIES, _expectation, lambda view: view.final_firing),
+    _Part(DOCUMENT_FAMILIES, _documents),
     _Part(WINDOW_FAMILIES, _jobs, _next_job_leaves_window),
     _Part(JOB_FAMILIES, _jobs),
     _Part(FRESHNESS_FAMILIES, _poll),

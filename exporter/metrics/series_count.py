@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.documents import DocumentTally
 from exporter.domain.history import fold
 from exporter.domain.model import (
     DataSource,
@@ -26,7 +27,7 @@ _LOCATION = Location("", "")
 _BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
 
 
-def series_per_source() -> int:
+def series_per_source(*, counts_documents: bool) -> int:
     """Return the number of series of a source on a schedule, with one ended sync and one in progress."""
     policy, counts = CountingPolicy(DAY, _BUCKETS), DocumentCounts(0, 0, 0, 0, 0)
     running = SyncJob("a", "SYNCING", _NOW, documents=counts)
@@ -38,7 +39,14 @@ def series_per_source() -> int:
     source = DataSource("", SourceId("", "", ""))
     names = Names("", "")
     snapshot = SourceSnapshot(
-        source, names, history, poll_succeeded=True, polled_at=_NOW, description=description, location=_LOCATION
+        source,
+        names,
+        history,
+        poll_succeeded=True,
+        polled_at=_NOW,
+        description=description,
+        location=_LOCATION,
+        documents=DocumentTally().result(_NOW) if counts_documents else None,
     )
     families = SourceFamilies(DAY)
     parts = range(len(families.part_inputs(snapshot)))

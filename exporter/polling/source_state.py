@@ -16,6 +16,7 @@ from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.target.source_log import name_and_id, source_fields
 
 if TYPE_CHECKING:
+    from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import DataSource, SourceId
     from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.snapshots import PollFailure, SavedSource
@@ -32,7 +33,8 @@ class SourceState:
     `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
     the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings that
     were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
-    `names` are those that the source had before, and `name_error` is why AWS did not return others.
+    `names` are those that the source had before, and `name_error` is why AWS did not return others. `documents` is the
+    last complete count of the documents.
 
     One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
     while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
@@ -52,6 +54,7 @@ class SourceState:
     description: DescriptionState = field(default_factory=DescriptionState)
     objectives: ObjectiveRecord | None = None
     saved: SavedSource | None = None
+    documents: DocumentsByStatus | None = None
     mutex: threading.Lock = field(default_factory=threading.Lock)
 
     @property

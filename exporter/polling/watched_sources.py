@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.domain.counting_policy import CountingPolicy
+    from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import DataSource, Description, SourceId
     from exporter.domain.unreadable import UnreadableResource
     from exporter.target.context import TargetContext
@@ -40,12 +41,19 @@ class WatchedSources:
         policy: CountingPolicy,
         label_tags: Callable[[Tags], Tags] | None = None,
         objectives: ObjectiveRecorder | None = None,
+        *,
+        counts_documents: bool = False,
     ) -> None:
-        """Start empty; `label_tags` selects the tags that are published as labels, and without it all are."""
+        """Start empty; `label_tags` selects the tags that are published as labels, and without it all are.
+
+        Without `counts_documents`, counts of documents that were saved before are not published: they would stay as
+        they are forever.
+        """
         self._context = context
         self._policy = policy
         self._label_tags = label_tags
         self._objectives = objectives or ObjectiveRecorder()
+        self._counts_documents = counts_documents
         self.names = SourceNames(context)
         self._states: dict[str, SourceState] = {}
 
@@ -66,6 +74,7 @@ class WatchedSources:
             names=_saved_names(saved) if saved else None,
             description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
             objectives=saved.objectives if saved else None,
+            documents=self._context.store.documents(str(source.id)),
         )
         self._start(state)
 
@@ -78,6 +87,8 @@ class WatchedSources:
         state.names, state.are_names_resolved = known or state.names, known is not None
         before = state.history
         state.history = rebucket(before, self._policy) if before else None
+        if not self._counts_documents:
+            state.documents = None
         if state.history is not before:
             state.logger.warning("duration buckets changed, histograms start over")
         self._states[str(state.source.id)] = state
@@ -100,7 +111,7 @@ class WatchedSources:
         with state.mutex:
             if self._states.pop(str(source), None) is None:
                 return False  # it was detached meanwhile, and another target continues with it
-            self._context.store.save_source(str(source), None)
+            self._context.store.remove_source(str(source))
         return True
 
     def get(self, source: SourceId) -> SourceState | None:
@@ -154,6 +165,24 @@ class WatchedSources:
             before = state.description
             state.description = before.with_listing(index, listed)
             if state.description != before:
+                self.publish_safely(state)
+
+    def documents_counted_at(self) -> dict[SourceId, float | None]:
+        """Return when the documents of each source were last counted, on AWS's clock."""
+        return {
+            state.source.id: state.documents.counted_at if state.documents else None
+            for state in list(self._states.values())
+        }
+
+    def save_documents(self, source: SourceId, documents: DocumentsByStatus) -> None:
+        """Save a complete count of a source's documents, and publish it."""
+        state = self.get(source)
+        if state is None:
+            return
+        with state.mutex:
+            if self.has(state):
+                self._context.store.save_documents(str(source), documents)
+                state.documents = documents
                 self.publish_safely(state)
 
     def resolve_names(self, source: SourceId) -> None:
@@ -229,6 +258,7 @@ class WatchedSources:
             index=state.description.index,
             description=description,
             location=self._context.location.current,
+            documents=state.documents,
         )
 
 

@@ -10,6 +10,7 @@ from exporter.domain.due import expectation
 from exporter.domain.source_view import SourceView
 from exporter.status.causes import cause_of
 from exporter.status.console import console_links
+from exporter.status.documents import documents_to_json
 from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, problem_to_json
 from exporter.status.timing import missed_firing
 
@@ -148,6 +149,7 @@ def source_to_json(
         "last_indexed_at": history.last_indexed if history else None,
         "consecutive_failures": assessed.consecutive_failures if history else None,
         "consecutive_without_content": history.consecutive_without_content() if history else None,
+        "documents": documents_to_json(snapshot.documents),
         "runs": [_run(job) for job in view.jobs[:MAX_RUNS]],
         "schedule": _schedule(view),
         "objectives": _objectives(view),

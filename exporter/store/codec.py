@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.documents import Document, DocumentsByStatus
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.objective_record import ObjectiveRecord
 from exporter.domain.snapshots import SavedSource
@@ -141,6 +142,21 @@ def load_saved_source(text: str) -> SavedSource:
         watched_since=ClockReading(**raw["watched_since"]) if "watched_since" in raw else None,
         is_described=raw.get("described", description.get("schedule") is not None),
         objectives=ObjectiveRecord(**raw["objectives"]) if "objectives" in raw else None,
+    )
+
+
+def dump_documents(documents: DocumentsByStatus) -> str:
+    """Return a count of documents as JSON."""
+    return json.dumps({**asdict(documents), "counts": dict(documents.counts)}, separators=(",", ":"))
+
+
+def load_documents(text: str) -> DocumentsByStatus:
+    """Return the count of a text by `dump_documents`. Raise one of UNREADABLE for any other text."""
+    raw = json.loads(text)
+    return DocumentsByStatus(
+        counted_at=float(raw["counted_at"]),
+        counts=tuple(_load_counts(raw["counts"]).items()),
+        failed=tuple(Document(**document) for document in raw["failed"]),
     )
 
 

@@ -34,6 +34,7 @@ from exporter.store.target_table import TargetTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
@@ -62,7 +63,8 @@ class Store:
         self._histories = HistoryTable()
         self._names, self._targets = KvTable("name"), TargetTable()
         self._sources = KvTable("data_source", codec.load_saved_source)
-        self._tables = (self._histories, self._names, self._targets, self._sources)
+        self._documents = KvTable("documents", codec.load_documents)
+        self._tables = (self._histories, self._names, self._targets, self._sources, self._documents)
         self._database = self._open_copy() if as_copy else self._open_or_replace()
 
     @property
@@ -125,12 +127,26 @@ class Store:
             sources = [codec.load_saved_source(text) for _, text in self._sources.items()]
         return [saved for saved in sources if saved.belongs_to(target, location)]
 
-    def save_source(self, key: str, saved: SavedSource | None) -> None:
-        """Save a data source as it was found; None deletes it, and when it was attempted."""
+    def save_source(self, key: str, saved: SavedSource) -> None:
+        """Save a data source as it was found."""
         with self._changes():
-            self._sources.put(key, codec.dump_saved_source(saved) if saved else None)
-            if saved is None:
-                self._targets.put_attempt(key, None)
+            self._sources.put(key, codec.dump_saved_source(saved))
+
+    def remove_source(self, key: str) -> None:
+        """Delete how a data source was found, when it was attempted, and the count of its documents."""
+        with self._changes():
+            self._remove_source(key)
+
+    def documents(self, key: str) -> DocumentsByStatus | None:
+        """Return the last complete count of a data source's documents."""
+        with self._mutex:
+            text = self._documents.get(key)
+        return codec.load_documents(text) if text else None
+
+    def save_documents(self, key: str, documents: DocumentsByStatus) -> None:
+        """Save a complete count of a data source's documents."""
+        with self._changes():
+            self._documents.put(key, codec.dump_documents(documents))
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source. A failed write is counted, logged once, and retried with the next write."""
@@ -162,11 +178,10 @@ class Store:
                 self._handle_failure(error)
                 return  # the next start tries again
             self._histories.mark_deleted(removed)
-            known = {key for key, _ in self._sources.items()}.union(self._targets.attempted_sources())
-            for key in sorted(known):
+            known = {key for table in (self._sources, self._documents) for key, _ in table.items()}
+            for key in sorted(known.union(self._targets.attempted_sources())):
                 if key not in watched and self._histories.get(key) is None:
-                    self._sources.put(key, None)
-                    self._targets.put_attempt(key, None)
+                    self._remove_source(key)
             self._flush()
         if removed:
             logger.info("unwatched data sources removed from the state", count=len(removed))
@@ -186,6 +201,11 @@ class Store:
         with self._mutex:
             yield
             self._flush()
+
+    def _remove_source(self, key: str) -> None:
+        self._sources.put(key, None)
+        self._documents.put(key, None)
+        self._targets.put_attempt(key, None)
 
     def _open_copy(self) -> Database:
         try:

@@ -27,6 +27,9 @@ _MIGRATIONS = (
     CREATE TABLE target (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE data_source (key TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE documents (key TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
 )
 # With these errors the contents of the file are not the problem: the exporter cannot access it.
 _INACCESSIBLE = {

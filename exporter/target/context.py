@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
@@ -39,8 +40,17 @@ class StateStore(Protocol):
     def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
         """Return the sources of a location, or of the target of a name, as they were last found."""
 
-    def save_source(self, key: str, saved: SavedSource | None) -> None:
-        """Save how a source was found; None deletes the entry."""
+    def save_source(self, key: str, saved: SavedSource) -> None:
+        """Save how a source was found."""
+
+    def remove_source(self, key: str) -> None:
+        """Delete how a source was found, and the count of its documents."""
+
+    def documents(self, key: str) -> DocumentsByStatus | None:
+        """Return the last complete count of a source's documents."""
+
+    def save_documents(self, key: str, documents: DocumentsByStatus) -> None:
+        """Save a complete count of a source's documents."""
 
     def watched_since(self, identity: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from exporter.cli.plan import Size, plan
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, TargetConfig, parse_duration
 from exporter.simulator.fleet import make_id
 from exporter.simulator.job import PlannedJob
 from tests.support.harness import eventually, serve
-from tests.support.oneshot import run, settings
+from tests.support.oneshot import named, run, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +87,28 @@ def test_what_cannot_be_listed_is_reported(service: SimulatedQBusiness, tmp_path
     done = run(service, tmp_path, "plan")
     assert done.returncode == 1
     assert "  not counted: application intranet" in done.stdout
+
+
+def test_the_requests_of_document_counts_are_planned(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """The number of documents is that of the indexes, also without discovery."""
+    text = f"{settings(service, named(service, 'on', 'doc-1'))}documents: {{interval: 6h}}\n"
+    done = run(service, tmp_path, "plan", text=text)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    # Two indexes of 992 documents each are 19 pages, and the last page of each data source may be almost empty.
+    assert "documents at most 21 pages x 0.167 (every 6h) 4" in lines
+    assert service.logged("ListDocuments") == []
+
+
+def test_document_counts_are_planned_within_what_other_requests_leave() -> None:
+    """They never make the rate limit too low for polls. The advised interval needs no warning."""
+    size = Size(sources=14, applications=2, indexes=3, pages=4, documents=1_000_000)
+    target = TargetConfig.model_validate({"region": "us-east-1"})
+    polling = PollingConfig.model_validate({"requests_per_second": 1})
+    lines = list(plan("a", target, polling, size, 3600.0))
+    assert any("= 3,600 per hour, 100.0% used" in line for line in lines)
+    assert [line for line in lines if "warning" in line] == [
+        "  warning: rate limit too low for documents.interval: documents are counted less often"
+    ]
+    advised = re.fullmatch(r"    documents.interval: (\S+)", lines[-1])
+    assert advised
+    assert "warning" not in "".join(plan("a", target, polling, size, parse_duration(advised[1])))

@@ -84,3 +84,18 @@ def test_probe_is_a_flag_of_check_only(service: SimulatedQBusiness, tmp_path: Pa
     done = run(service, tmp_path, "policy", "--probe")
     assert done.returncode == 2
     assert "--probe is a flag of check, not of policy" in done.stderr
+
+
+def test_the_permission_to_list_documents_is_tried_if_they_are_counted(
+    service: SimulatedQBusiness, tmp_path: Path
+) -> None:
+    """The policy of the same configuration grants it."""
+    text = f"{settings(service, named(service, 'on'))}documents: {{interval: 6h}}\n"
+    service.api.policy = Policy(json.loads(run(service, tmp_path, "policy", text=text).stdout))
+    done = run(service, tmp_path, "check", "--probe")
+    assert done.returncode == 0
+    assert "  ListDocuments           allowed\n" in done.stdout
+    service.faults.add("denied", operation="ListDocuments")
+    done = run(service, tmp_path, "check", "--probe")
+    assert done.returncode == 1
+    assert "  ListDocuments           missing\n" in done.stdout

@@ -44,6 +44,7 @@ INVALID = invalid_configs("bad_configs.txt")
 
 # A JSON schema cannot express these: they concern YAML itself, the range of a duration, or two values at once.
 BEYOND_A_SCHEMA = {
+    "an interval of document counts that is neither never nor possible",
     "a YAML tag on a section",
     "a YAML tag on an empty value",
     "a YAML tag that contradicts its value",
@@ -153,6 +154,7 @@ def test_the_example_has_the_default_values() -> None:
     """The sections that the example shows in full equal the configuration without a file."""
     example, default = config.load(EXAMPLE).config, config.default()
     assert (example.polling, example.state, example.metrics) == (default.polling, default.state, default.metrics)
+    assert example.documents == default.documents
     discovery = example.targets[1].discovery
     assert discovery
     assert default.targets[0].discovery
@@ -206,7 +208,7 @@ def test_every_key_of_the_other_sections_is_read() -> None:
     loaded = config.load(GOOD).config
     polling = loaded.polling
     assert (polling.interval, polling.idle_interval, polling.window, polling.timeout) == (90, 600, 604800, 1.5)
-    assert (polling.concurrency, polling.requests_per_second) == (16, 0.5)
+    assert (polling.concurrency, polling.requests_per_second, loaded.documents.interval) == (16, 0.5, 43200)
     first, second = loaded.objectives
     assert first.match == ObjectiveMatch(
         application="intranet", data_source="archive-*", type="S3*", labels={"team": "h?"}
@@ -337,6 +339,10 @@ def test_the_idle_interval_is_at_least_the_interval_by_default(text: str, interv
         (
             "polling: {requests_per_second: 50}",
             "1:32: requests_per_second: AWS throttles at a rate that it does not publish; 5 is safe",
+        ),
+        (
+            "documents: {interval: 10m}",
+            "1:23: interval: each count lists all documents; 6h is enough to notice documents that stay failed",
         ),
         (
             "polling: {interval: 5m, idle_interval: 1m}",

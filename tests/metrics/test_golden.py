@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.aws import AwsClock
+from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.history import fold
 from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names, SyncJob
 from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
@@ -76,6 +77,8 @@ def fleet() -> list[SourceSnapshot]:
     failed = replace(failed, connector_error="SPE-5002", error_message='bad "credentials"\n')
     partly = make_job("p", "INCOMPLETE", started=NOON + 5, lasted=700, modified=993, failed=6)
     empty = poll_at(NOON)
+    tally = DocumentTally()
+    tally.add([Document("a", "INDEXED"), Document("b", "FAILED", error_message="no label"), Document("c", "PAUSED")])
     return [
         described(make_snapshot(make_source(1), "never-synced", empty), schedule="cron(0 3 * * ? *)"),
         described(
@@ -87,8 +90,11 @@ def fleet() -> list[SourceSnapshot]:
         described(
             make_snapshot(make_source(4), "failing", empty, poll_at(LATER, failed), polled=False), schedule="hourly"
         ),
-        described(
-            make_snapshot(make_source(5), "partly", empty, poll_at(LATER, partly)), status="PAUSED", schedule=None
+        replace(
+            described(
+                make_snapshot(make_source(5), "partly", empty, poll_at(LATER, partly)), status="PAUSED", schedule=None
+            ),
+            documents=tally.result(NOON - HOUR),
         ),
         make_snapshot(make_source(6), "odd-status", empty, poll_at(LATER, make_job("q", "PAUSED", started=NOON + 5))),
         make_snapshot(make_source(7), "unreachable-from-the-start", polled=False),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parents[1] / "data" / "state"
 TABLES = ("source", "job", "name", "target", "data_source")
+LATER_TABLES = ("documents",)
 SOURCE = DataSource("production", SourceId("a" * 36, "i" * 36, "d" * 36), "intranet", None, (("team", "hr"),))
 TAGS = (("cost-center", 'a "q"\n'),)
 DESCRIPTION = Description("hr ü", "S3", "ACTIVE", 1.0, 2.5, "cron(0 3 * * ? *)", TAGS)
@@ -91,6 +92,10 @@ def test_the_same_polls_write_the_same_bytes(path: str) -> None:
     ]
     assert all(json.loads(totals).keys() >= ADDED for _, totals in new["source"])
     new["source"] = [(key, without(totals, ADDED)) for key, totals in new["source"]]
+    new["schema"] = [row for row in new["schema"] if row[2] not in LATER_TABLES]
+    (old_version, _), (version, _) = old["header"], new["header"]
+    assert version > old_version
+    new["header"][0] = old_version
     assert new == old
 
 

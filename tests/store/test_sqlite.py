@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.history import fold
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
@@ -221,7 +222,7 @@ def test_the_time_of_an_attempt_lives_as_long_as_its_source(path: str) -> None:
     store = open_store(path)
     for key in ("watched", "removed", "unwatched"):
         store.save_attempt(key, NOON)
-    store.save_source("removed", None)
+    store.remove_source("removed")
     store.close()
     store = open_store(path)
     assert [store.attempted_at(key) for key in ("watched", "removed", "unwatched")] == [NOON, None, NOON]
@@ -255,7 +256,7 @@ def test_saved_sources_survive_a_restart_until_they_are_deleted(path: str) -> No
     store.save_source("b", replace(saved, index="other"))
     store.save_watched_since("identity", NOON + 0.125)
     store.save_account("production", "111122223333", "identity")
-    store.save_source("b", None)
+    store.remove_source("b")
     store.close()
     store = open_store(path)
     assert store.saved_sources("production", None) == [saved]
@@ -264,4 +265,22 @@ def test_saved_sources_survive_a_restart_until_they_are_deleted(path: str) -> No
     assert store.account("production") == "111122223333"
     store.remove_unwatched(set(), NOON)
     assert store.saved_sources("production", None) == []
+    store.close()
+
+
+def test_counts_of_documents_survive_a_restart_until_their_source_is_removed(path: str) -> None:
+    """Undocumented statuses and foreign texts are kept as they are."""
+    tally = DocumentTally()
+    tally.add([Document("s3://ü/\x1b", "FAILED", "InvalidRequest", 'a "q"\n', None, NOON), Document("b", "NEW")])
+    count = tally.result(NOON)
+    store = open_store(path)
+    store.save_documents(KEY, count)
+    store.save_documents("other", count)
+    store.close()
+    store = open_store(path)
+    assert store.documents(KEY) == count
+    store.remove_source(KEY)
+    assert store.documents(KEY) is None
+    store.remove_unwatched({KEY}, NOON)
+    assert store.documents("other") is None
     store.close()

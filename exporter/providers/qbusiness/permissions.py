@@ -42,12 +42,14 @@ class Permission:
     """An action, the level of its resources, and whether a target needs it.
 
     An action that is `named_only` is used for data sources named in the configuration, and never for discovered ones.
+    One that is `documents_only` counts documents.
     """
 
     action: str
     level: int
     is_needed: Callable[[TargetConfig], bool]
     named_only: bool = False
+    documents_only: bool = False
 
 
 PERMISSIONS = (
@@ -59,6 +61,7 @@ PERMISSIONS = (
     Permission("GetDataSource", DATA_SOURCE, _always),
     Permission("ListDataSourceSyncJobs", DATA_SOURCE, _always),
     Permission("ListTagsForResource", DATA_SOURCE, _reads_tags),
+    Permission("ListDocuments", INDEX, _always, documents_only=True),
 )
 
 
@@ -77,9 +80,13 @@ class ArnScope:
         return f"arn:{self.partition}:qbusiness:{self.region}:{self.account}:{resource}"
 
 
-def required_permissions(target: TargetConfig) -> tuple[Permission, ...]:
-    """Return the permissions that a target needs."""
-    return tuple(permission for permission in PERMISSIONS if permission.is_needed(target))
+def required_permissions(target: TargetConfig, *, counts_documents: bool) -> tuple[Permission, ...]:
+    """Return the permissions that a target needs, with or without counts of documents."""
+    return tuple(
+        permission
+        for permission in PERMISSIONS
+        if permission.is_needed(target) and (counts_documents or not permission.documents_only)
+    )
 
 
 def policy_statements(

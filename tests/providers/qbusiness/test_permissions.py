@@ -34,7 +34,7 @@ def discovering(**settings: Any) -> TargetConfig:
 
 def actions_of(target: TargetConfig) -> set[str]:
     """Return the actions that a target needs."""
-    return {permission.action for permission in required_permissions(target)}
+    return {permission.action for permission in required_permissions(target, counts_documents=False)}
 
 
 def test_every_action_is_an_operation_of_the_service() -> None:
@@ -57,10 +57,20 @@ def test_a_target_needs_only_the_actions_that_it_uses(target: TargetConfig, more
     assert actions_of(target) == {"GetIndex", "ListDataSources", "GetDataSource", "ListDataSourceSyncJobs", *more}
 
 
+def test_documents_are_listed_only_if_they_are_counted() -> None:
+    """The permission is for the index: the action supports no data source as its resource."""
+    target = named(application="intranet")
+    permissions = required_permissions(target, counts_documents=True)
+    assert {permission.action for permission in permissions} - actions_of(target) == {"ListDocuments"}
+    statements = list(policy_statements(target, SCOPE, permissions, "Main"))
+    (statement,) = (each for each in statements if "qbusiness:ListDocuments" in each["Action"])
+    assert "qbusiness:GetIndex" in statement["Action"]
+
+
 def test_statements_name_the_resources_of_a_named_source() -> None:
     """An action on a data source needs its index and its application too."""
     target = named()
-    statements = list(policy_statements(target, SCOPE, required_permissions(target), "Main"))
+    statements = list(policy_statements(target, SCOPE, required_permissions(target, counts_documents=False), "Main"))
     by_sid = {statement["Sid"]: statement for statement in statements}
     assert by_sid["MainApplications"]["Action"] == ["qbusiness:GetApplication"]
     assert by_sid["MainApplications"]["Resource"] == [f"{PREFIX}{APPLICATION}"]
@@ -74,7 +84,7 @@ def test_statements_name_the_resources_of_a_named_source() -> None:
 def test_statements_of_discovery_name_no_single_resource() -> None:
     """Only listing the applications needs `*`; everything else is within the account's applications."""
     target = discovering()
-    statements = list(policy_statements(target, SCOPE, required_permissions(target), ""))
+    statements = list(policy_statements(target, SCOPE, required_permissions(target, counts_documents=False), ""))
     assert [(statement["Sid"], statement["Resource"]) for statement in statements] == [
         ("Everything", ["*"]),
         ("DataSources", [f"{PREFIX}*"]),
