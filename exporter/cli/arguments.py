@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.app.build_info import revision
-from exporter.cli import backfill, check, demo, discover, export, plan, policy, rules, serve
+from exporter.cli import backfill, check, demo, discover, documents, export, plan, policy, rules, serve
 from exporter.cli.flags import FLAGS
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ COMMANDS = {
     "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
     "plan": Command(plan.run, "print the cost of this configuration: data sources, series, requests per hour"),
     "rules": Command(rules.run, "print alerting and recording rules (YAML), for rule_files of Prometheus"),
+    "documents": Command(
+        documents.run, "list the documents of one data source by status, with the errors of those that failed"
+    ),
 }
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from exporter import config
 from exporter.cli import logs
 from exporter.cli.config_files import DEFAULT_FILE
+from exporter.cli.document_formats import FORMATS
+from exporter.domain.documents import DocumentStatus
 from exporter.metrics import FAMILIES, SOURCE_LABELS
 from exporter.rules import SERVICES, STATUS_PAGE, alert_names
 
@@ -101,7 +103,7 @@ FLAGS = (
     Flag(
         "config.file",
         f"configuration (default: {DEFAULT_FILE} if it exists, otherwise region and credentials of the AWS SDK)",
-        ("serve", "check", "discover", "export", "backfill", "policy", "plan"),
+        ("serve", "check", "discover", "export", "backfill", "policy", "plan", "documents"),
         {"type": Path, "metavar": "FILE"},
     ),
     # The entry point of the image names the file, whatever the command.
@@ -172,6 +174,24 @@ FLAGS = (
         "an alert to leave out; repeat for several",
         ("rules",),
         {"type": _alert, "action": "append", "default": [], "metavar": "ALERT"},
+    ),
+    Flag(
+        "data-source",
+        "id of the data source, or APPLICATION_ID/INDEX_ID/ID if the id is ambiguous",
+        ("documents",),
+        {"required": True, "metavar": "ID"},
+    ),
+    Flag(
+        "status",
+        f"list only documents of this status: {', '.join(DocumentStatus)}",
+        ("documents",),
+        {"choices": [str(status) for status in DocumentStatus], "metavar": "STATUS"},
+    ),
+    Flag(
+        "format",
+        f"format of the list: {', '.join(FORMATS)} (default: %(default)s)",
+        ("documents",),
+        {"choices": FORMATS, "default": "table", "metavar": "FORMAT"},
     ),
     Flag(
         "web.listen-address",

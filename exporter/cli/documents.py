@@ -1,0 +1,49 @@
+"""`documents`: list the documents of one data source by status, with the errors of those that failed."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import structlog
+from tqdm import tqdm
+
+from exporter.cli.config_files import read
+from exporter.cli.document_formats import FORMATS
+from exporter.cli.find_source import find_source
+from exporter.cli.output import print_output
+from exporter.documents.listing import DocumentListing
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+
+    from exporter.domain.documents import Document
+
+logger = structlog.get_logger()
+
+
+def run(arguments: Namespace) -> int:
+    """Print the documents, or those of one status; nothing is printed unless all could be listed."""
+    source, target = find_source(read(arguments).config, arguments.data_source)
+    documents = _read(DocumentListing(target.provider, source))
+    selected = [document for document in documents if arguments.status in {None, document.status}]
+    print_output(FORMATS[arguments.format](selected))
+    return 0
+
+
+def _read(listing: DocumentListing) -> list[Document]:
+    """Return all documents, the failed ones first; a document that was listed twice occurs once."""
+    with tqdm(desc="listing", unit=" documents", unit_scale=True, disable=None, leave=False) as progress:
+        documents = list(chain.from_iterable(_pages(listing, progress.update)))
+    unique = {document.id or number: document for number, document in enumerate(documents)}
+    return sorted(unique.values(), key=lambda document: (not document.has_failed, document.status, document.id))
+
+
+def _pages(listing: DocumentListing, progress: Callable[[int], object]) -> Iterator[tuple[Document, ...]]:
+    while not listing.is_complete:
+        page = listing.next_page()
+        for warning in page.warnings:
+            logger.warning("unusable data in the response", problem=warning)
+        progress(len(page.documents))
+        yield page.documents

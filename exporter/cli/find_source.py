@@ -1,0 +1,83 @@
+"""Find the data source that a command line names by its id, in the configuration or by discovery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.cli.oneshot import OneShotTarget
+from exporter.config import DiscoveryConfig
+from exporter.discovery.crawler import Crawler, IndexContents
+from exporter.discovery.failures import DiscoveryFailures
+from exporter.discovery.filters import SourceFilters
+from exporter.domain.model import SourceId
+from exporter.errors import StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.config import Config
+    from exporter.errors import ProviderError
+
+    Candidates = Mapping[SourceId, OneShotTarget]
+
+
+def find_source(config: Config, identifier: str) -> tuple[SourceId, OneShotTarget]:
+    """Return the data source of an id, and its target. Raise StartupError if there is none, or more than one.
+
+    Discovery looks for it only if the configuration does not name it. The id may have those of application and index in
+    front of it, separated by slashes.
+    """
+    targets = [OneShotTarget(target, config.polling) for target in config.targets]
+    found = _select({source: target for target in reversed(targets) for source in _named(target)}, identifier)
+    if not found:
+        found = _discover([target for target in targets if target.config.discovery], identifier)
+    if len(found) > 1:
+        ids = ", ".join(sorted(map(str, found)))
+        raise StartupError(f"data source {identifier} is ambiguous: set --data-source to one of {ids}")
+    return next(iter(found.items()))
+
+
+def _named(target: OneShotTarget) -> Iterator[SourceId]:
+    for source in target.config.data_sources:
+        yield SourceId(source.application_id, source.index_id, source.data_source_id)
+
+
+def _select(candidates: Candidates, identifier: str) -> Candidates:
+    return {
+        source: target for source, target in candidates.items() if identifier in {source.data_source_id, str(source)}
+    }
+
+
+def _discover(targets: list[OneShotTarget], identifier: str) -> Candidates:
+    """Return the data sources with this id that discovery finds; raise StartupError if there is none."""
+    if not targets:
+        raise StartupError(
+            f"data source {identifier} is not in the configuration, and no target has discovery enabled: "
+            "add it to data_sources, or add discovery"
+        )
+    candidates: dict[SourceId, OneShotTarget] = {}
+    failures: dict[str, ProviderError] = {}
+    for target in reversed(targets):
+        crawl = DiscoveryFailures(target.name)
+        candidates |= dict.fromkeys(_listed(target, crawl), target)
+        failures |= crawl.failed
+    found = _select(candidates, identifier)
+    if not found:
+        raise StartupError(_not_found(identifier, len(candidates), failures))
+    return found
+
+
+def _listed(target: OneShotTarget, failures: DiscoveryFailures) -> Iterator[SourceId]:
+    """Yield all data sources of a target, regardless of its filters."""
+    with failures.isolate_run():
+        for found in Crawler(target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
+            if isinstance(found, IndexContents) and found.listing:
+                yield from (SourceId(found.id.application_id, found.id.index_id, each) for each in found.listing.items)
+
+
+def _not_found(identifier: str, listed: int, failures: Mapping[str, ProviderError]) -> str:
+    message = f"data source {identifier} not found among the {listed} that discovery lists"
+    if failures:
+        resource, error = next(iter(failures.items()))
+        message += f"; {len(failures)} listings failed, such as that of {resource}: {error}"
+    return message

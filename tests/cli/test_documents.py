@@ -1,0 +1,164 @@
+"""`documents` as a process: its formats, and the errors of its argument."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import subprocess
+import sys
+import termios
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.simulator.document import SimulatedDocument
+from tests.support.oneshot import environment, named, run, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.simulator.fleet import SimulatedDataSource
+    from exporter.simulator.server import SimulatedQBusiness
+
+HOSTILE = 'a\x1b[31m\n,"b" \u202e'
+
+
+@pytest.fixture
+def source(service: SimulatedQBusiness) -> SimulatedDataSource:
+    """Return a data source with 150 documents, two of them failed."""
+    source = service.fleet.applications[0].indexes[0].data_sources[3]
+    source.documents = [
+        *(SimulatedDocument(f"d{n:03}") for n in range(148)),
+        SimulatedDocument(HOSTILE, "FAILED", "InvalidRequest", "too\nlarge"),
+        SimulatedDocument("e", "DOCUMENT_FAILED_TO_INDEX"),
+    ]
+    return source
+
+
+def test_the_table_has_failed_documents_first_and_the_counts(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """Each document is on one line, whatever its id contains. Nothing is printed on stderr."""
+    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, first, second, third, *_, last = done.stdout.splitlines()
+    assert head.split() == ["STATUS", "UPDATED", "DOCUMENT", "ERROR"]
+    assert first.split() == ["DOCUMENT_FAILED_TO_INDEX", "2023-11-14T22:13:20Z", "e"]
+    assert 'a\\x1b[31m\\n,"b" \\u202e' in second
+    assert second.endswith("InvalidRequest too\\nlarge")
+    assert third.split()[2] == "d000"
+    assert last == "150 documents: DOCUMENT_FAILED_TO_INDEX 1, FAILED 1, INDEXED 148"
+
+
+def test_json_and_csv_have_all_documents_unchanged(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """Both formats are for programs."""
+    done = run(service, tmp_path, "documents", "--data-source", source.id, "--format", "json")
+    documents = json.loads(done.stdout)
+    assert len(documents) == 150
+    assert documents[1]["document_id"] == HOSTILE
+    assert documents[1]["error_message"] == "too\nlarge"
+    done = run(service, tmp_path, "documents", "--data-source", source.id, "--format", "csv", "--status", "FAILED")
+    (row,) = csv.DictReader(done.stdout.splitlines(keepends=True))
+    assert (row["document_id"], row["status"], row["error_code"]) == (HOSTILE, "FAILED", "InvalidRequest")
+
+
+def test_a_source_without_documents_of_the_status_is_no_error(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """The table has a line for it, and JSON is an empty list."""
+    command = ("documents", "--data-source", source.id, "--status", "DELETING")
+    assert run(service, tmp_path, *command).stdout == "no documents\n"
+    assert run(service, tmp_path, *command, "--format", "json").stdout == "[]\n"
+
+
+def test_a_named_source_needs_no_discovery(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """The configuration has the ids of its application and its index."""
+    text = settings(service, named(service, source.name))
+    done = run(service, tmp_path, "documents", "--data-source", source.id, text=text)
+    assert done.returncode == 0
+    assert {logged.call.operation for logged in service.requests} == {"ListDocuments"}
+
+
+@pytest.mark.parametrize("discovers", [True, False])
+def test_an_unknown_id_is_an_error_that_says_where_it_was_looked_for(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path, *, discovers: bool
+) -> None:
+    """Without discovery, the message says what to change in the configuration."""
+    text = settings(service, {} if discovers else named(service, source.name))
+    done = run(service, tmp_path, "documents", "--data-source", "unknown", text=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ("not found among the 14" if discovers else "no target has discovery enabled") in done.stderr
+
+
+def test_listings_that_failed_are_named_when_the_id_is_not_found(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """The data source may be in one of them."""
+    service.faults.add("denied", application_id=service.fleet.applications[0].id)
+    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    assert done.returncode == 1
+    assert "1 listings failed, such as that of application intranet" in done.stderr
+
+
+def test_an_ambiguous_id_is_an_error_with_the_ids_to_choose_from(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """The longer form is accepted."""
+    index = service.fleet.applications[0].indexes[1]
+    index.data_sources[0].id = source.id
+    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    full = f"{service.fleet.applications[0].id}/{index.id}/{source.id}"
+    assert done.returncode == 1
+    assert "is ambiguous" in done.stderr
+    assert full in done.stderr
+    assert run(service, tmp_path, "documents", "--data-source", full).stdout == "no documents\n"
+
+
+def test_nothing_is_printed_if_a_page_cannot_be_listed(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """A part of the documents would look like all of them."""
+    service.faults.add("denied", operation="ListDocuments", page=2)
+    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ListDocuments: AccessDeniedException" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("documents",), "the following arguments are required: --data-source"),
+        (("documents", "--data-source", "a", "--status", "LOST"), "invalid choice: 'LOST'"),
+        (("plan", "--data-source", "a"), "--data-source is a flag of documents, not of plan"),
+    ],
+)
+def test_wrong_usage_exits_with_2(
+    service: SimulatedQBusiness, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """As for every command."""
+    done = run(service, tmp_path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_the_progress_is_shown_on_a_terminal(
+    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+) -> None:
+    """It is on stderr, and stdout has the documents alone."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 80))
+    command = [sys.executable, "-m", "exporter", "documents", "--data-source", source.id, "--format", "json"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(service), stdout=subprocess.PIPE, stderr=follower, check=False
+    )
+    os.close(follower)
+    progress = os.read(leader, 100_000)
+    os.close(leader)
+    assert len(json.loads(done.stdout)) == 150
+    assert b"listing: " in progress
