@@ -148,7 +148,9 @@ def _section_labels(section: str) -> set[str]:
 
 def _recorded_labels(rule: Rule) -> set[str]:
     level = rule.name.partition(":")[0]
-    return set({"index": INDEX_LABELS, "instance_target": TARGET_LABELS}.get(level, (*SOURCE_LABELS, "status")))
+    return set(
+        {"index": INDEX_LABELS, "instance_target": TARGET_LABELS}.get(level, (*SOURCE_LABELS, "status", "expectation"))
+    )
 
 
 def _names_by_label(selector: VectorSelector) -> list[str]:
