@@ -167,17 +167,26 @@ def test_no_command_waits_for_a_credential_process_that_hangs(
     assert "Traceback" not in done.stderr
 
 
-def test_a_malformed_token_is_not_in_the_output_of_the_probe(tmp_path: Path, service: SimulatedQBusiness) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("AWS_SESSION_TOKEN", "planted\n", "AWS_SESSION_TOKEN contains a line break"),
+        ("HTTP_PROXY", "socks5://user:planted@127.0.0.1:9", "Failed to connect to proxy URL"),
+    ],
+)
+def test_no_secret_of_the_environment_is_in_the_output_of_the_probe(
+    tmp_path: Path, service: SimulatedQBusiness, variable: str, value: str, expected: str
+) -> None:
     """The HTTP client would quote it in its error."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "check", "--probe"],
         cwd=tmp_path,
-        env={**environment(service), "AWS_SESSION_TOKEN": "planted\n"},
+        env={**environment(service), variable: value},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert "AWS_SESSION_TOKEN contains a line break" in done.stdout
+    assert expected in done.stdout
     assert "planted" not in done.stdout + done.stderr

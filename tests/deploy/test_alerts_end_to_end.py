@@ -62,6 +62,7 @@ OTHERS = {
     ("QBusinessIndexDocumentsNearLimit", "full"),
     ("QBusinessIndexTextNearLimit", "wordy"),
     ("QBusinessTargetDown", "denied"),
+    ("QBusinessTargetDown", "keyless"),
     ("QBusinessReplicaCutOff", "half_reachable"),
     ("QBusinessThrottled", "busy"),
     ("QBusinessPollsLate", "sluggish"),
@@ -79,6 +80,7 @@ ABSENT = ("QBusinessExporterAbsent", "")
 DENIALS = {
     ("QBusinessDataStale", "unreadable"),
     ("QBusinessTargetDown", "denied"),
+    ("QBusinessTargetDown", "keyless"),
     ("QBusinessReplicaCutOff", "half_reachable"),
 }
 # QBusinessSyncStuck inhibits this alert, but may fire after it. Then this one is sent first.

@@ -21,6 +21,7 @@ STUCK_AT = 48_900
 USUAL = 1000
 YEARLY = "cron(0 0 1 1 ? *)"
 HOURLY = "cron(0 * * * ? *)"
+ROLE = "arn:aws:iam::111122223333:role/reader"
 
 
 def job(
@@ -81,9 +82,10 @@ def healthy_fleet(name: str, count: int) -> Fleet:
 
 
 class BrokenAccount:
-    """The services of seven targets, six of them with problems. Use it as a context manager.
+    """The services of eight targets, seven of them with problems. Use it as a context manager.
 
-    One target is reachable by one replica and not by the other, `a`, which has an endpoint of its own.
+    One target is reachable by one replica and not by the other, `a`, which has an endpoint of its own. The role of
+    another one may not be assumed from the start.
     """
 
     def __init__(self) -> None:
@@ -91,6 +93,7 @@ class BrokenAccount:
         self.denied = SimulatedQBusiness(healthy_fleet("denied", 1))
         self.busy = SimulatedQBusiness(healthy_fleet("busy", 3))
         self.sluggish = SimulatedQBusiness(healthy_fleet("sluggish", 12))
+        self.keyless = SimulatedQBusiness(healthy_fleet("keyless", 1))
         self.vacant = SimulatedQBusiness(Fleet([]))
         self.shrunk = SimulatedQBusiness(healthy_fleet("shrunk", 6))
         self.half_reachable, self.unreachable = (
@@ -103,6 +106,7 @@ class BrokenAccount:
 
     def __enter__(self) -> Self:
         """Start serving."""
+        self.production.api.sts.refuses = True  # STS of all targets
         for service in self._services():
             service.start()
         return self
@@ -118,6 +122,7 @@ class BrokenAccount:
         endpoints = {
             "production": ("us-east-1", self.production),
             "denied": ("eu-west-1", self.denied),
+            "keyless": ("eu-north-1", self.keyless),
             "busy": ("us-west-2", self.busy),
             "sluggish": ("ap-southeast-2", self.sluggish),
             "vacant": ("eu-west-2", self.vacant),
@@ -128,6 +133,7 @@ class BrokenAccount:
             {"name": name, "region": region, "endpoint_url": service.url, "discovery": {"interval": "2s"}}
             for name, (region, service) in endpoints.items()
         ]
+        next(target for target in targets if target["name"] == "keyless")["role_arn"] = ROLE
         return {
             "targets": targets,
             "polling": {
@@ -164,7 +170,8 @@ class BrokenAccount:
         self.unreachable.faults.add("denied")
 
     def end_denials(self) -> None:
-        """Allow all requests again."""
+        """Allow all requests again, and the role."""
+        self.production.api.sts.refuses = False
         for service in (self.production, self.denied, self.unreachable):
             service.faults.clear()
 
@@ -194,4 +201,5 @@ class BrokenAccount:
 
     def _services(self) -> list[SimulatedQBusiness]:
         of_one_replica = [self.half_reachable, self.unreachable]
-        return [self.production, self.denied, self.busy, self.sluggish, self.vacant, self.shrunk, *of_one_replica]
+        with_problems = [self.denied, self.keyless, self.busy, self.sluggish, self.vacant, self.shrunk]
+        return [self.production, *with_problems, *of_one_replica]
