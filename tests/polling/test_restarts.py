@@ -53,8 +53,9 @@ def test_sources_that_fail_or_hang_do_not_starve_the_others(tmp_path: Path) -> N
         for number, source in enumerate(sources[:40]):
             kind = "denied" if number % 4 else "hang"
             service.faults.add(kind, operation="ListDataSourceSyncJobs", data_source_id=source.id)
-        config = config_for(service, str(tmp_path / "state.db"), requests_per_second=20, timeout="1m", concurrency=12)
-        for _ in range(12):
+        pace = {"interval": "1h", "idle_interval": "1h", "requests_per_second": 20, "concurrency": 12}
+        config = config_for(service, str(tmp_path / "state.db"), **pace, timeout="1m")
+        for _ in range(4):
             sent = len(service.logged("ListDataSourceSyncJobs"))
             with serve(tmp_path, config) as program:
                 eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= sent + 30)  # noqa: B023
