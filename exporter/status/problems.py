@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.source_view import SourceView
 
-NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped"})
+NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped", "QBusinessDocumentsStayFailed"})
 
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3

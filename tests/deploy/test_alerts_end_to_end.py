@@ -53,6 +53,7 @@ OF_DATA_SOURCES = {
     ("QBusinessFirstSyncAddedNothing", "unproductive"),
     ("QBusinessDocumentsDropped", "dropped"),
     ("QBusinessDocumentsDeletedInBulk", "purged"),
+    ("QBusinessDocumentsStayFailed", "rejected"),
     ("QBusinessDataSourceNotActive", "inactive"),
     ("QBusinessScheduleNotUnderstood", "unscheduled"),
     ("QBusinessDataStale", "unreadable"),

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -65,6 +66,9 @@ def production() -> Fleet:
         _source("inactive", job("inactive", HOUR), status="FAILED"),
         _source("unscheduled", job("unscheduled", HOUR), schedule="hourly"),
         _source("unreadable", job("unreadable", HOUR)),
+        _source(
+            "rejected", job("rejected", HOUR), documents=[SimulatedDocument("a"), SimulatedDocument("b", "FAILED")]
+        ),
     ]
     indexes = [
         SimulatedIndex("main", sources),
@@ -148,6 +152,7 @@ class BrokenAccount:
                 {"match": {"data_source": "partial"}, "max_success_age": "1h"},
                 {"match": {"data_source": "overdue"}, "max_success_age": "8d"},
             ],
+            "documents": {"interval": "2s"},
             "state": {"path": str(state)},
         }
 
@@ -181,7 +186,7 @@ class BrokenAccount:
         for service in self._services():
             service.faults.clear()
         for source in self._by_name.values():
-            source.status = "ACTIVE"
+            source.status, source.documents = "ACTIVE", []
             for stuck in source.jobs:
                 if stuck.outcome is None:
                     source.change(stuck.execution_id, outcome="SUCCEEDED", crawl_seconds=time.time() - stuck.started)

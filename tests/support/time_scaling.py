@@ -3,7 +3,7 @@
 The durations of `for`, ranges, offsets, subquery steps and intervals are divided. Numbers in expressions do not change:
 they are compared with timestamps of AWS, and the simulated history has those at their real age. There are two
 exceptions. The threshold of QBusinessPollsLate is measured in the exporter's own time, so it is divided. The day of
-alerts about events is replaced by half an hour, which is then divided.
+alerts about events, and a `for` of a day, is replaced by half an hour, which is then divided.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _DURATIONS = re.compile(
 _EVENT_RANGE = re.compile(
     r"(?<=:)(bulk_ratio|recent_ratio|documents_failed|documents_deleted|first_added_nothing)\[1d\]"
 )
+_WHOLE_DAY = ("for: 1d\n", "for: 30m\n")
 _LAG_THRESHOLD = re.compile(r"(?<=qbusiness_exporter_poll_lag_seconds\[10m\]\)\) > )(\d+)")
 
 
@@ -35,7 +36,8 @@ def scale_duration(duration: str) -> str:
 
 def scale(text: str) -> str:
     """Return a rule file, or a configuration of Alertmanager, with its durations divided."""
-    scaled = _LAG_THRESHOLD.sub(lambda seconds: f"{int(seconds[0]) / SPEEDUP:.3f}", _EVENT_RANGE.sub(r"\1[30m]", text))
+    shortened = _EVENT_RANGE.sub(r"\1[30m]", text.replace(*_WHOLE_DAY))
+    scaled = _LAG_THRESHOLD.sub(lambda seconds: f"{int(seconds[0]) / SPEEDUP:.3f}", shortened)
     return _DURATIONS.sub(lambda duration: scale_duration(duration[0]), scaled)
 
 
