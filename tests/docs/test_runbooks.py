@@ -127,7 +127,7 @@ def test_links_have_targets(book: Path) -> None:
         assert page.exists(), target
         if section:
             headings = re.findall(r"^#+ (.*)", page.read_text(), re.MULTILINE)
-            assert section in {heading.lower().replace(" ", "-") for heading in headings}
+            assert section in {heading.lower().replace("`", "").replace(" ", "-") for heading in headings}
     for part in re.findall(r"http://EXPORTER:10142/#(\w+)", text):
         assert f'<section id="{part}"' in STATUS_PAGE.read_text()
 
