@@ -18,16 +18,18 @@ def sources_with_new_schedules() -> list[SourceSnapshot]:
     incomplete = ended_job("INCOMPLETE", 60, scanned=100, failed=1)
     hourly = "cron(0 * * * ? *)"
     return [
-        make_snapshot(50, "schedule-just-set", old, schedule=DAILY, schedule_since=NOON - 600),
-        make_snapshot(51, "schedule-set-before-firing", old, schedule=DAILY, schedule_since=NOON - 14 * HOUR),
-        make_snapshot(52, "schedule-set-days-ago", old, schedule=DAILY, schedule_since=NOON - 50 * HOUR),
+        make_snapshot(150, "schedule-just-set", old, schedule=DAILY, schedule_since=NOON - 600),
+        make_snapshot(151, "schedule-set-before-firing", old, schedule=DAILY, schedule_since=NOON - 14 * HOUR),
+        make_snapshot(152, "schedule-set-days-ago", old, schedule=DAILY, schedule_since=NOON - 50 * HOUR),
         make_snapshot(
-            53, "schedule-set-and-syncing", old, running_job(5 * HOUR), schedule=hourly, schedule_since=NOON - 6 * HOUR
+            153, "schedule-set-and-syncing", old, running_job(5 * HOUR), schedule=hourly, schedule_since=NOON - 6 * HOUR
         ),
-        make_snapshot(54, "never-synced-schedule-just-set", schedule=DAILY, schedule_since=NOON - 600),
-        make_snapshot(55, "incomplete-schedule-just-set", old, incomplete, schedule=hourly, schedule_since=NOON - HOUR),
+        make_snapshot(154, "never-synced-schedule-just-set", schedule=DAILY, schedule_since=NOON - 600),
         make_snapshot(
-            56, "incomplete-schedule-hours-old", old, incomplete, schedule=hourly, schedule_since=NOON - 4 * HOUR
+            155, "incomplete-schedule-just-set", old, incomplete, schedule=hourly, schedule_since=NOON - HOUR
+        ),
+        make_snapshot(
+            156, "incomplete-schedule-hours-old", old, incomplete, schedule=hourly, schedule_since=NOON - 4 * HOUR
         ),
     ]
 
@@ -38,14 +40,14 @@ def sources_without_schedule() -> list[SourceSnapshot]:
     recent = [ended_job("SUCCEEDED", n * 6 * HOUR, n, scanned=9) for n in range(1, 6)]
     days_ago = ended_job("SUCCEEDED", 2 * DAY, scanned=9)
     return [
-        make_snapshot(60, "stopped", *every_six_hours),
-        make_snapshot(61, "stopped-and-syncing", *every_six_hours, running_job(60)),
-        make_snapshot(62, "stopped-after-few", *every_six_hours[:4]),
-        make_snapshot(63, "recently-synced", *recent),
-        make_snapshot(64, "expected-daily", days_ago),
-        make_snapshot(65, "expected-daily-and-old", ended_job("SUCCEEDED", 3 * DAY, scanned=9)),
-        make_snapshot(66, "expected-daily-and-recent", recent[0]),
-        make_snapshot(67, "expected-daily-weekly-schedule", days_ago, schedule="cron(0 2 ? * SUN *)"),
-        make_snapshot(68, "expected-daily-hourly-schedule", recent[0], schedule="cron(0 * * * ? *)"),
-        make_snapshot(69, "expected-daily-never-synced"),
+        make_snapshot(160, "stopped", *every_six_hours),
+        make_snapshot(161, "stopped-and-syncing", *every_six_hours, running_job(60)),
+        make_snapshot(162, "stopped-after-few", *every_six_hours[:4]),
+        make_snapshot(163, "recently-synced", *recent),
+        make_snapshot(164, "expected-daily", days_ago),
+        make_snapshot(165, "expected-daily-and-old", ended_job("SUCCEEDED", 3 * DAY, scanned=9)),
+        make_snapshot(166, "expected-daily-and-recent", recent[0]),
+        make_snapshot(167, "expected-daily-weekly-schedule", days_ago, schedule="cron(0 2 ? * SUN *)"),
+        make_snapshot(168, "expected-daily-hourly-schedule", recent[0], schedule="cron(0 * * * ? *)"),
+        make_snapshot(169, "expected-daily-never-synced"),
     ]
