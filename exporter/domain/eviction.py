@@ -51,6 +51,7 @@ def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> S
     kept = _needed(history, retention) | keep
     before = _evictable_before(history, keep)
     kept |= {execution_id for execution_id, tracked in history.jobs.items() if tracked.job.started >= before}
+    kept |= _ended_after_any(history, kept)
     evicted = [tracked for execution_id, tracked in history.jobs.items() if execution_id not in kept]
     if not evicted:
         return history
@@ -65,6 +66,18 @@ def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> S
         evicted_failure_streak=FAILURES.length(ended, history.evicted_failure_streak),
         evicted_streak_without_content=WITHOUT_CONTENT.length(ended, history.evicted_streak_without_content),
     )
+
+
+def _ended_after_any(history: SourceHistory, kept: AbstractSet[str]) -> set[str]:
+    """Return the jobs that ended after any of the kept ones.
+
+    With them, jobs are evicted in the order of their ends, on which the streak of failures depends. Example: a job of
+    seven hours fails. Short jobs that started after it had succeeded before its end, and they are among the latest. If
+    the failed job were evicted first, it would count as one before them, and the streak would fall from 1 to 0.
+    """
+    ended = {id_: tracked.job.completion_key() for id_, tracked in history.jobs.items() if tracked.job.is_terminal}
+    first = min((key for execution_id, key in ended.items() if execution_id in kept), default=None)
+    return {execution_id for execution_id, key in ended.items() if first is not None and key > first}
 
 
 def was_evicted(history: SourceHistory, job: SyncJob) -> bool:

@@ -52,6 +52,18 @@ def test_the_streaks_of_evicted_jobs_count_what_their_rules_count() -> None:
     assert (history.consecutive_failures(), history.consecutive_without_content()) == (0, 0)
 
 
+def test_a_long_failed_job_stays_in_the_streak_beside_short_ones() -> None:
+    """It ended after the successes that started later, and which are kept because they are the latest jobs."""
+    long = make_job("long", "FAILED", started=NOON + HOUR, lasted=7 * HOUR)
+    short = [make_job(f"s{n}", started=NOON + 2 * HOUR + n * 600, lasted=60) for n in range(20)]
+    history = fold_polls(make_poll(at=NOON), make_poll(long, *short, at=NOON + 9 * HOUR))
+    assert history.consecutive_failures() == 1
+    history = fold(history, make_poll(short[-1], at=NOON + 9 * DAY), POLICY)
+    assert len(history.jobs) < len(short)
+    later = make_job("later", "FAILED", started=NOON + 9 * DAY, lasted=60)
+    assert fold(history, make_poll(later, at=NOON + 9 * DAY + 120), POLICY).consecutive_failures() == 2
+
+
 def test_evicted_failures_that_are_listed_again_count_once_in_the_streak() -> None:
     """A full reread that searches for a success reads back beyond what is kept."""
     jobs = [make_job(f"f{n}", "FAILED", started=NOON + n * HOUR, lasted=60) for n in range(1, 101)]
