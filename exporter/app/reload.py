@@ -28,13 +28,18 @@ def build_changed(
 ) -> list[Target]:
     """Return the targets of a configuration: unchanged ones as they are, the others built but not yet started.
 
-    A target that accesses AWS as a changed, removed or new one does is built again too, because it may have to adopt
-    data sources of that target, or give up some that the other one names. Raise ExporterError if a target cannot be
-    built; the current targets then continue.
+    A target with the access to AWS, or the account and region, of a changed, removed or new one is built again too,
+    because it may have to adopt data sources of that target, or give up some that the other one names. Raise
+    ExporterError if a target cannot be built; the current targets then continue.
     """
     before = [target.settings for target in current]
     changed = {each.access for each in (*before, *settings) if each not in before or each not in settings}
-    kept = {target.name: target for target in current if target.settings.access not in changed}
+    places = {target.location.known for target in current if target.settings.access in changed} - {None}
+    kept = {
+        target.name: target
+        for target in current
+        if target.settings.access not in changed and target.location.known not in places
+    }
     replaced = [target for target in current if target.name not in kept]
     targets = []
     for each in settings:

@@ -173,3 +173,13 @@ def test_a_new_target_takes_over_the_data_sources_that_it_names(service: Simulat
         assert scrape.value("qbusiness_exporter_data_sources", target="namer") == 1
         assert scrape.value("qbusiness_exporter_data_sources", target="finder") == 3
         assert series_of(scrape) == before
+
+
+def test_a_target_takes_over_from_another_one_with_a_role_in_the_same_account(service: SimulatedQBusiness) -> None:
+    """It has found the same data sources, and polls them once a reload removes the other target."""
+    reader = {**discovers("reader"), "role_arn": f"arn:aws:iam::{service.fleet.account}:role/reader"}
+    with RunningExporter(config_of(service, discovers("first"), reader)) as program:
+        series = until_discovered(program, 2)
+        service.faults.add("denied")
+        program.reload(config_of(service, reader))
+        assert series_of(program.scrape()) == series
