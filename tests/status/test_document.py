@@ -188,9 +188,9 @@ def test_sources_are_sorted_by_severity_then_by_name() -> None:
     fine, worst = ended_job("SUCCEEDED", HOUR, scanned=9), [ended_job("FAILED", n * HOUR, n) for n in (1, 2, 3)]
     fixture = StatusFixture.of(
         [
-            make_snapshot(1, "b", fine),
-            make_snapshot(2, "a", fine),
-            make_snapshot(3, "c", fine, running_job(60)),
+            make_snapshot(1, "b", fine, schedule=DAILY),
+            make_snapshot(2, "a", fine, schedule=DAILY),
+            make_snapshot(3, "c", fine, running_job(60), schedule=DAILY),
             make_snapshot(4, "d", worst[0]),
             make_snapshot(5, "e", *worst),
             make_snapshot(6, "f", fine, schedule="whenever"),
@@ -236,7 +236,11 @@ def test_filters_are_combined(query: dict[str, str], names: set[str]) -> None:
         names=replace(files.names, application="support"),
     )
     fixture = StatusFixture.of(
-        [make_snapshot(1, "hr", fine, running_job(60)), make_snapshot(2, "wiki", failed, type="CONFLUENCEV2"), files]
+        [
+            make_snapshot(1, "hr", fine, running_job(60), schedule=DAILY),
+            make_snapshot(2, "wiki", failed, type="CONFLUENCEV2"),
+            files,
+        ]
     )
     document = fixture.status.document(Query.parse(query, 10))
     assert {each["data_source"] for each in document["data_sources"]} == names
