@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class DocumentProvider(Protocol):
     """Lists documents, as a `Provider` does."""
 
-    def documents(self, source: SourceId, token: str = "") -> DocumentPage:
+    def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
         """Return one page of a data source's documents."""
 
 
@@ -24,7 +24,7 @@ class DocumentListing:
     def __init__(self, provider: DocumentProvider, source: SourceId) -> None:
         self._provider = provider
         self._source = source
-        self._token = ""
+        self._token: str | None = None
         self._tokens = PageTokens("ListDocuments")
         self.is_complete = False
         """Whether the last page was returned."""
@@ -33,6 +33,6 @@ class DocumentListing:
         """Return the next page, which takes one request; raise ProviderError also for repeated page tokens."""
         page = self._provider.documents(self._source, self._token)
         self._tokens.add(page.next_token)
-        self._token = page.next_token
+        self._token = page.next_token or None
         self.is_complete = not page.next_token
         return page

@@ -90,7 +90,7 @@ class Provider(Protocol):
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, with its schedule and without its tags."""
 
-    def documents(self, source: SourceId, token: str = "") -> DocumentPage:
+    def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
         """Return one page of a data source's documents: the first one, or that of a token.
 
         It takes one request, so that a listing can continue after a failed one.

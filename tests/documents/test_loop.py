@@ -74,9 +74,9 @@ class PagedDocuments:
         self._host = clock
         self._seconds = seconds
 
-    def documents(self, source: SourceId, token: str = "") -> DocumentPage:
+    def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
         """Return the page of a token, or raise the error of a request by its number."""
-        self.requests.append((source, token))
+        self.requests.append((source, token or ""))
         self._host.advance(self._seconds)
         if error := self.errors.get(len(self.requests)):
             raise error

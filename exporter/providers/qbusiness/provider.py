@@ -101,7 +101,7 @@ class QBusiness:
             parse_name(response)
             return parse_data_source({"syncSchedule": "", **response})
 
-    def documents(self, source: SourceId, token: str = "") -> DocumentPage:
+    def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
         """Return a page of the documents of a data source, from ListDocuments."""
         with self._client.client_for("ListDocuments") as client:
             arguments: dict[str, Any] = {
