@@ -130,6 +130,9 @@ class StateStore:
                 for job in newly_ended(before, history):
                     self.counted[job.execution_id] = self.clock.at
 
+    def documents(self, key: str) -> None:
+        """Return nothing: no benchmark counts documents."""
+
     def save_attempt(self, key: str, moment: float) -> None:
         """Ignore the first poll of a source: no benchmark restarts."""
 

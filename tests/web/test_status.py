@@ -239,7 +239,7 @@ def test_filters_are_in_the_form_escaped(server: StatusSite) -> None:
 def test_links_to_other_pages_keep_the_filters(server: StatusSite) -> None:
     """The filters and the page size are in the links."""
     page = server.get("/?application=intranet&page_size=10&page=2").text
-    assert "Page 2 of 5" in page
+    assert "Page 2 of 6" in page
     for link in re.findall(r'rel="(?:prev|next)" href="([^"]+)"', page):
         assert "application=intranet" in link
         assert "page_size=10" in link

@@ -8,7 +8,6 @@ from deploy.grafana.generator import panels, styles
 from deploy.grafana.generator.queries import (
     AS_OF,
     RUNNING_TIME,
-    SELECTED,
     SOURCE,
     age,
     current,
@@ -16,6 +15,7 @@ from deploy.grafana.generator.queries import (
     last_known,
     latest,
     per_source,
+    recorded,
     status_number,
     with_reason,
 )
@@ -30,7 +30,7 @@ _CONTENT_AGE = age(last_known("qbusiness_last_indexed_sync_timestamp_seconds"))
 _MAX_AGE = latest("qbusiness_data_source_objective_max_success_age_seconds")
 _MAX_DURATION = latest("qbusiness_data_source_objective_max_duration_seconds")
 _MAX_FAILED = latest("qbusiness_data_source_objective_max_failed_ratio")
-_FAILED_RATIO = per_source(f"data_source:qbusiness_last_completed_sync_documents_failed:ratio{{{SELECTED}}}")
+_FAILED_RATIO = recorded("data_source:qbusiness_last_completed_sync_documents_failed:ratio")
 
 
 def sync_status() -> StateTimeline:
@@ -89,7 +89,7 @@ def last_sync_documents() -> TimeSeries:
 
 def scanned_documents() -> TimeSeries:
     """Return the panel of scanned documents and their usual minimum."""
-    usual = per_source(f"data_source:qbusiness_last_completed_sync_documents_scanned:quartile2w{{{SELECTED}}}")
+    usual = recorded("data_source:qbusiness_last_completed_sync_documents_scanned:quartile2w")
     objective = latest("qbusiness_data_source_objective_min_documents_scanned")
     panel = panels.line_chart(
         "Documents scanned",

@@ -54,6 +54,11 @@ def current(metric: str) -> str:
     return per_source(f"{select(metric)} and {FRESHEST}")
 
 
+def recorded(rule: str) -> str:
+    """Return the value of a recording rule, which has the id of the data source alone, with all labels and selected."""
+    return f"0 * {per_source(AS_OF)} + on (data_source_id) group_left () max by (data_source_id) ({rule})"
+
+
 def age(timestamp: str) -> str:
     """Return the age of a timestamp at the last poll of its data source.
 
