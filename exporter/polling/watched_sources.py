@@ -89,8 +89,10 @@ class WatchedSources:
         state.history = rebucket(before, self._policy) if before else None
         if not self._counts_documents:
             state.documents = None
-        if state.history is not before:
+        if state.history is not None and state.history is not before:
             state.logger.warning("duration buckets changed, histograms start over")
+            # Otherwise a restart with the earlier buckets would bring the histograms back.
+            self._context.store.commit({str(state.source.id): state.history})
         self._states[str(state.source.id)] = state
         self.publish_safely(state)
 

@@ -79,8 +79,8 @@ def test_a_source_is_not_published_before_its_names_are_resolved(rig: PollerRig)
     assert published.names.application == "name-of-app"
 
 
-def test_changed_buckets_are_logged(rig: PollerRig) -> None:
-    """Histograms that start over look like a counter reset, and the log has the reason."""
+def test_changed_buckets_are_logged_and_saved(rig: PollerRig) -> None:
+    """Histograms that start over look like a counter reset, and the log has the reason. A restart changes nothing."""
     rig.poll()
     rig.provider.jobs = [make_job("a", started=NOON + 1, lasted=60)]
     rig.provider.now = NOON + 120
@@ -88,6 +88,9 @@ def test_changed_buckets_are_logged(rig: PollerRig) -> None:
     with capture_logs() as logs:
         WatchedSources(rig.context, replace(POLICY, duration_buckets=(1.0,))).watch(rig.source)
     assert [line["event"] for line in logs] == ["duration buckets changed, histograms start over"]
+    saved = rig.store.history(str(rig.source.id))
+    assert saved
+    assert (saved.completed, saved.durations) == ({"SUCCEEDED": 1}, {})
 
 
 def listed(**changes: Any) -> Description:
