@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from exporter.aws.credentials import Attempt, AwsCredentials
     from exporter.config import TargetConfig
     from exporter.simulator.service import SimulatedService
-    from simulation.credential_source import CredentialSource
     from simulation.virtual_clock import VirtualHost
 
 SIGNATURE = (
@@ -59,12 +58,22 @@ def _parser() -> Any:
 _PARSER = _parser()
 
 
+class CredentialIssuer(Protocol):
+    """Issues credentials to the targets of an account."""
+
+    def obtain(self, target: str, attempt: Attempt, host: VirtualHost) -> AwsCredentials:
+        """Return the credentials of a target, or raise ProviderError."""
+
+
 class SimulatedNetwork(Protocol):
     """The network between a process and the service, and the record of what passes through it."""
 
     service: SimulatedService
-    credentials: CredentialSource
     rng: Random
+
+    @property
+    def credentials(self) -> CredentialIssuer:
+        """The source of credentials."""
 
     def is_cut(self) -> bool:
         """Return whether no request reaches the service."""
