@@ -55,7 +55,10 @@ def current(metric: str) -> str:
 
 
 def recorded(rule: str) -> str:
-    """Return the value of a recording rule, which has the id of the data source alone, with all labels and selected."""
+    """Return the values of a recording rule for the selected data sources, with all their labels.
+
+    A recorded value identifies its data source by the id alone.
+    """
     return f"0 * {per_source(AS_OF)} + on (data_source_id) group_left () max by (data_source_id) ({rule})"
 
 
