@@ -1,4 +1,4 @@
-"""The random times at which faults occur and end."""
+"""When faults occur, and when they end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ class Scraper(Protocol):
 
     def scrape_soon(self) -> None:
         """Schedule a scrape soon after the start of a fault, while its effect may be visible."""
-
-    def scrape_at(self, moment: float) -> None:
-        """Schedule a scrape."""
 
 
 class FaultTimer:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from dataclasses import dataclass, replace
-from email.utils import formatdate
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.units import MINUTE
 from exporter.simulator.api import Api
 from exporter.simulator.service import SimulatedService
-from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, error_response, json_response
+from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, json_response
 from simulation.response_log import ResponseLog
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
-    from simulation.credential_source import CredentialSource
     from simulation.trace import Trace
     from simulation.virtual_clock import VirtualClock
 
@@ -67,30 +65,10 @@ class LaggingApi(Api):
         return json_response({**data, "history": [*old, *data["history"]]})
 
 
-class AuthorizingService(SimulatedService):
-    """The service, which refuses a request with invalid credentials before anything else can happen to it."""
-
-    def __init__(self, fleet: Fleet, time: ServiceTime, credentials: CredentialSource) -> None:
-        super().__init__(fleet, time)
-        self._credentials = credentials
-
-    def respond(self, request: Request) -> Response:
-        """Return the response to a request."""
-        try:
-            self._credentials.authorize(request)
-        except ServiceError as refusal:
-            date = formatdate(self.clock.now() + self.date_error, usegmt=True)
-            response = error_response(refusal)
-            return replace(response, headers={**response.headers, "Date": date})
-        return super().respond(request)
-
-
 class SimulatedAccount:
     """The account behind a target. It is also the network between the program and the service."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (all that it is made of)
-        self, name: str, fleet: Fleet, clock: VirtualClock, rng: Random, trace: Trace, credentials: CredentialSource
-    ) -> None:
+    def __init__(self, name: str, fleet: Fleet, clock: VirtualClock, rng: Random, trace: Trace) -> None:
         self.name = name
         self.endpoint = f"http://{name}.example"
         self.fleet = fleet
@@ -102,9 +80,8 @@ class SimulatedAccount:
             "time_filter": rng.choice(("start", "overlap")),
             "paging": rng.choice(("shifting", "stable")),
         }
-        self.service = AuthorizingService(fleet, ServiceTime(clock), credentials)
+        self.service = SimulatedService(fleet, ServiceTime(clock), **listing)
         self.service.api = self.api = LaggingApi(fleet, **listing)
-        self.credentials = credentials
         self.cut_until = 0.0
         self.sts_works = True
         self._wrong_data: list[Fault] = []
@@ -181,5 +158,4 @@ class SimulatedAccount:
         """End all faults of the service and the network."""
         self.restore_correct_data()
         self.service.faults.clear()
-        self.credentials.repair()
         self.cut_until, self.sts_works = 0.0, True

@@ -6,7 +6,6 @@ import multiprocessing
 import random
 from typing import TYPE_CHECKING, Any
 
-from exporter.aws.credentials import AwsCredentials
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.simulator.service import LoggedRequest, SimulatedService
 from simulation.simulated_account import ServiceTime
@@ -45,14 +44,6 @@ class AccountProcess:
         self._process.join()
 
 
-class StaticCredentials:
-    """Credentials that never expire. The source has no state, so that its memory does not grow."""
-
-    def obtain(self, *_: object) -> AwsCredentials:
-        """Return the credentials."""
-        return AwsCredentials("AKID", "simulated")
-
-
 class InProcessAccount:
     """An account in the process of the exporter, without sockets. Its own memory usage is small and constant.
 
@@ -62,7 +53,6 @@ class InProcessAccount:
     def __init__(self, plan: FleetPlan, clock: VirtualClock) -> None:
         self.url = "http://account.example"
         self.rng = random.Random(1)
-        self.credentials = StaticCredentials()
         self.service = _ServiceWithoutLog(make_fleet(plan), ServiceTime(clock))
         self._watched_since = plan.watched_since
 
