@@ -1,4 +1,4 @@
-"""When faults occur, and when they end."""
+"""The times at which faults occur, and those at which they end."""
 
 from __future__ import annotations
 
