@@ -66,8 +66,8 @@ def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: Simulated
         service.faults.clear()
         eventually(lambda: succeeding(program) == 24)
         assert program.scrape().value("qbusiness_exporter_target_up") == 1
+        eventually(lambda: len(lines(program, "credentials working again")) == 1)
         assert len(lines(program, "credentials failing")) == 1
-        assert len(lines(program, "credentials working again")) == 1
         assert len([line for line in program.log if "level=warn" in line]) == 1
 
 

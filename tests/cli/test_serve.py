@@ -67,7 +67,7 @@ def test_a_job_is_exposed_from_its_start_to_its_end(tmp_path: Path, state: Path)
         assert scrape.value("qbusiness_last_indexed_sync_timestamp_seconds") == pytest.approx(began + 100, abs=0.001)
         assert scrape.value("qbusiness_last_successful_sync_timestamp_seconds") is None
         assert scrape.value("qbusiness_sync_job_duration_seconds_count", status="INCOMPLETE") == 1
-        assert any("sync job ended" in line and "status=INCOMPLETE" in line for line in program.log)
+        eventually(lambda: any("sync job ended" in line and "status=INCOMPLETE" in line for line in program.log))
 
 
 def test_jobs_that_end_during_downtime_are_counted_after_the_restart(tmp_path: Path, state: Path) -> None:

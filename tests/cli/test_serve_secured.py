@@ -170,5 +170,5 @@ def test_the_demo_accepts_a_web_config(tmp_path: Path) -> None:
         ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=client_context(tmp_path)
     ) as program:
         assert program.get("/-/healthy")[0] == 200
-        assert any("configuration warning" in line and "at cost 17" in line for line in program.log)
+        eventually(lambda: any("configuration warning" in line and "at cost 17" in line for line in program.log))
         eventually(lambda: any(f"https://localhost:{program.address[1]}/metrics" in line for line in program.output))

@@ -13,7 +13,7 @@ import pytest
 from exporter.errors import StartupError
 from exporter.web.public_address import PublicAddress
 from exporter.web.server.server import WebServer
-from tests.support.harness import Program
+from tests.support.harness import Program, eventually
 from tests.support.status_fixtures import StatusFixture, example_sources
 from tests.support.web_app import HttpResponse, make_app
 
@@ -150,7 +150,8 @@ def test_the_flags_of_the_program(tmp_path: Path) -> None:
     with Program(["demo", f"--web.external-url={EXTERNAL}"], {"HOME": str(tmp_path)}) as program:
         assert program.get("/tools/qb/-/healthy")[0] == 200
         assert program.get("/-/healthy")[0] == 404
-        assert any(line.split()[:1] == [f"http://localhost:{program.address[1]}/tools/qb/"] for line in program.output)
+        page = f"http://localhost:{program.address[1]}/tools/qb/"
+        eventually(lambda: any(line.split()[:1] == [page] for line in program.output))
     with Program(
         ["demo", f"--web.external-url={EXTERNAL}", "--web.route-prefix=/"], {"HOME": str(tmp_path)}
     ) as program:
