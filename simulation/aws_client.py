@@ -107,7 +107,7 @@ class VirtualAwsClient(AwsClient):
         client = VirtualQBusinessClient(
             self._network, self._host, self.name, self._polling.timeout, self.credentials.current
         )
-        self._hooks.attach(client)  # type: ignore[arg-type] # it has all that the hooks use of a client
+        self._hooks.attach(client)
         return client
 
 
@@ -128,7 +128,7 @@ class VirtualQBusinessClient:
         sign: Callable[[], AwsCredentials],
     ) -> None:
         """Create the client of a target; `sign` returns the credentials of a request, or raises ProviderError."""
-        self.meta = SimpleNamespace(events=HierarchicalEmitter())
+        self.meta = SimpleNamespace(events=HierarchicalEmitter(), service_model=_MODEL)
         # The program replaces the connection pools here, to limit the size of responses.
         pools = SimpleNamespace(pool_classes_by_scheme={})
         self._endpoint = SimpleNamespace(http_session=SimpleNamespace(_manager=pools, _pool_classes_by_scheme={}))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from botocore.model import OperationModel
-    from types_boto3_qbusiness import QBusinessClient
 
     from exporter.aws.credentials import Attempt
     from exporter.runtime import Clock
@@ -82,13 +81,20 @@ class RequestHooks:
         self.clock = aws_clock or AwsClock(clock)
         self._host_clock = clock
         self._observer = observer
+        self._has_observed = False
 
-    def attach(self, client: QBusinessClient) -> None:
-        """Observe the attempts of a client, and check its responses."""
-        events = client.meta.events
-        events.register("before-send.qbusiness", self._before_send)
-        events.register("before-parse.qbusiness", self._before_parse)
-        events.register("response-received.qbusiness", self._response_received)
+    def attach(self, client: Any) -> None:
+        """Observe the attempts of a client, and check its responses.
+
+        The names of botocore's events contain the service id of the client, as in `before-send.bedrock-agent`. Handlers
+        that are registered under another name, such as that of the endpoint, are never called, and nothing fails. So
+        the first response of the client raises unless it has passed these handlers.
+        """
+        service, events = _event_name(client), client.meta.events
+        events.register(f"before-send.{service}", self._before_send)
+        events.register(f"before-parse.{service}", self._before_parse)
+        events.register(f"response-received.{service}", self._response_received)
+        events.register("after-call", self._require_observed)
 
     def attach_sts(self, client: Any) -> None:
         """Observe the attempts of a client of the Security Token Service."""
@@ -109,7 +115,7 @@ class RequestHooks:
         self._attach_token_service(client, before_send)
 
     def _attach_token_service(self, client: Any, before_send: Callable[..., None]) -> None:
-        service, events = client.meta.service_model.service_id.hyphenize(), client.meta.events
+        service, events = _event_name(client), client.meta.events
         events.register(f"before-send.{service}", before_send)
         events.register(f"before-parse.{service}", self._before_parse_token_service)
         events.register(f"response-received.{service}", self._response_received)
@@ -120,12 +126,18 @@ class RequestHooks:
 
     def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:
         status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
+        self._has_observed = True
         self.clock.update(headers.get("date", ""))
         self._finished(operation_model.name, _response_code(status, headers, body))
         if status < HTTPStatus.MULTIPLE_CHOICES:
             check_response(operation_model, body)
         elif not isinstance(_parse_json(body), dict):
             response_dict["body"] = b"{}"  # botocore's parser fails on an error body that is not a JSON object
+
+    def _require_observed(self, event_name: str, **_: Any) -> None:
+        if not self._has_observed:
+            message = f"the response to {_operation_of(event_name)} did not pass the request hooks, and was not counted"
+            raise AssertionError(message)
 
     def _response_received(self, exception: Exception | None, event_name: str, **_: Any) -> None:
         if exception is None:
@@ -143,6 +155,11 @@ class RequestHooks:
 
     def _finished(self, operation: str, code: str) -> None:
         self._observer.finished(operation, code, self._host_clock.monotonic() - _started_at.get())
+
+
+def _event_name(client: Any) -> str:
+    """Return the name of a client's service in the names of its events."""
+    return str(client.meta.service_model.service_id.hyphenize())
 
 
 def _operation_of(event_name: str) -> str:

@@ -37,6 +37,13 @@ def test_retries_of_the_sdk_are_recorded(target: SimulatedTarget, kind: str) -> 
     assert target.observer.codes[0] == target.observer.codes[1] != "200"
 
 
+def test_a_client_that_bypasses_the_hooks_raises(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handlers under another name than the client's are never called: no request would be counted or limited."""
+    monkeypatch.setattr("exporter.aws.hooks._event_name", lambda _client: "another-service")
+    with pytest.raises(AssertionError, match="response to ListDataSourceSyncJobs did not pass the request hooks"):
+        target.read_jobs()
+
+
 def test_the_clock_is_set_by_responses(target: SimulatedTarget) -> None:
     """The clock of the service may differ from that of the host by any amount."""
     target.read_jobs()
