@@ -1,4 +1,4 @@
-"""The data sources that a target watches, and the publishing of their snapshots."""
+"""The data sources that a target watches."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.clock_check import ClockReading
 from exporter.domain.history import rebucket
 from exporter.domain.model import Names
-from exporter.domain.snapshots import SavedSource, SourceSnapshot
 from exporter.domain.source_history import SourceHistory
 from exporter.polling.description import DescriptionState
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.polling.source_names import SourceNames
+from exporter.polling.source_publisher import SourcePublisher
 from exporter.polling.source_state import SourceState, reread_period
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.counting_policy import CountingPolicy
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import DataSource, Description, SourceId
+    from exporter.domain.snapshots import SavedSource
     from exporter.domain.unreadable import UnreadableResource
+    from exporter.polling.source_publisher import Tags
     from exporter.target.context import TargetContext
-
-Tags = tuple[tuple[str, str], ...]
 
 
 class WatchedSources:
@@ -51,8 +51,7 @@ class WatchedSources:
         """
         self._context = context
         self._policy = policy
-        self._label_tags = label_tags
-        self._objectives = objectives or ObjectiveRecorder()
+        self._publisher = SourcePublisher(context, objectives or ObjectiveRecorder(), label_tags)
         self._counts_documents = counts_documents
         self.names = SourceNames(context)
         self._states: dict[str, SourceState] = {}
@@ -215,12 +214,8 @@ class WatchedSources:
         A source without display names is not published yet. Its series would get other labels as soon as the names are
         resolved, which Prometheus treats as other series.
         """
-        if state.names is None or not self.has(state):
-            return
-        snapshot = self._snapshot(state, state.names)
-        state.objectives = self._objectives.record(state.objectives, snapshot, self._context.provider.clock.now())
-        self._save(state, state.names)
-        self._context.publisher.publish_source(replace(snapshot, objectives=state.objectives))
+        if state.names is not None and self.has(state):
+            self._publisher.publish(state, state.names)
 
     def publish_safely(self, state: SourceState) -> None:
         """Publish a source, and log an unexpected exception instead of raising it."""
@@ -228,40 +223,6 @@ class WatchedSources:
             self.publish(state)
         except Exception:
             state.logger.exception("publishing the data source failed with an unexpected exception")
-
-    def _save(self, state: SourceState, names: Names) -> None:
-        if state.description.latest is None:
-            return
-        named = replace(state.source, application=names.application, name=names.data_source)
-        saved = SavedSource(
-            named,
-            state.description.index,
-            state.description.latest,
-            self._context.location.known,
-            ClockReading(state.history.watched_since, state.history.clock_ahead) if state.history else None,
-            is_described=state.description.has_response,
-            objectives=state.objectives,
-        )
-        if saved != state.saved:
-            self._context.store.save_source(str(state.source.id), saved)
-            state.saved = saved
-
-    def _snapshot(self, state: SourceState, names: Names) -> SourceSnapshot:
-        description = state.description.resolved
-        if description and self._label_tags:
-            description = replace(description, tags=self._label_tags(description.tags))
-        return SourceSnapshot(
-            source=state.source,
-            names=names,
-            history=state.history if state.polled_at is not None else None,
-            poll_succeeded=state.failure is None if state.was_polled else None,
-            poll_failure=state.failure,
-            polled_at=state.polled_at,
-            index=state.description.index,
-            description=description,
-            location=self._context.location.current,
-            documents=state.documents,
-        )
 
 
 def _saved_names(saved: SavedSource) -> Names | None:

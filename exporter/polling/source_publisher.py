@@ -1,0 +1,75 @@
+"""The publishing of a watched data source: what is saved of it, and its snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.domain.clock_check import ClockReading
+from exporter.domain.snapshots import SavedSource, SourceSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.domain.model import Names
+    from exporter.polling.objective_recorder import ObjectiveRecorder
+    from exporter.polling.source_state import SourceState
+    from exporter.target.context import TargetContext
+
+Tags = tuple[tuple[str, str], ...]
+
+
+class SourcePublisher:
+    """Makes the snapshots of a target's data sources, and hands them to the publisher of the target."""
+
+    def __init__(
+        self,
+        context: TargetContext,
+        objectives: ObjectiveRecorder,
+        label_tags: Callable[[Tags], Tags] | None = None,
+    ) -> None:
+        """Publish to the publisher of the context; `label_tags` selects the tags that become labels, or else all do."""
+        self._context = context
+        self._objectives = objectives
+        self._label_tags = label_tags
+
+    def publish(self, state: SourceState, names: Names) -> None:
+        """Save how a source was found, then publish its snapshot; the caller holds the mutex of the state."""
+        snapshot = self._snapshot(state, names)
+        state.objectives = self._objectives.record(state.objectives, snapshot, self._context.provider.clock.now())
+        self._save(state, names)
+        self._context.publisher.publish_source(replace(snapshot, objectives=state.objectives))
+
+    def _save(self, state: SourceState, names: Names) -> None:
+        if state.description.latest is None:
+            return
+        named = replace(state.source, application=names.application, name=names.data_source)
+        saved = SavedSource(
+            named,
+            state.description.index,
+            state.description.latest,
+            self._context.location.known,
+            ClockReading(state.history.watched_since, state.history.clock_ahead) if state.history else None,
+            is_described=state.description.has_response,
+            objectives=state.objectives,
+        )
+        if saved != state.saved:
+            self._context.store.save_source(str(state.source.id), saved)
+            state.saved = saved
+
+    def _snapshot(self, state: SourceState, names: Names) -> SourceSnapshot:
+        description = state.description.resolved
+        if description and self._label_tags:
+            description = replace(description, tags=self._label_tags(description.tags))
+        return SourceSnapshot(
+            source=state.source,
+            names=names,
+            history=state.history if state.polled_at is not None else None,
+            poll_succeeded=state.failure is None if state.was_polled else None,
+            poll_failure=state.failure,
+            polled_at=state.polled_at,
+            index=state.description.index,
+            description=description,
+            location=self._context.location.current,
+            documents=state.documents,
+        )
