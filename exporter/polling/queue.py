@@ -33,6 +33,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from exporter.polling.backoff import BACKOFF_CAP, Backoff
+from exporter.polling.pass_progress import PassProgress
 from exporter.polling.ticket_queue import StepQueue, TicketQueue
 
 if TYPE_CHECKING:
@@ -73,22 +74,16 @@ class PollQueue:
         self._active, self._quiet = TicketQueue(self._tickets), TicketQueue(self._tickets)
         self._steps = StepQueue(self._tickets, workers)
         self._saturated_polls = 0  # polls while sources of both kinds were due
-        self._sources: set[str] = set()
         self._backoff = Backoff(intervals.active / 4, random)
-        self._unpolled: set[str] = set()
-        self._remaining_in_pass: set[str] = set()
         self._initial = TicketQueue(self._tickets)
         self._next_initial_poll = 0.0
         self._last_initial_due = 0.0
         self._late_since: dict[str, float] = {}
         self._due_again: set[str] = set()  # sources that were made due during their poll
-        self._has_succeeded = False
+        self.progress = PassProgress()
+        """The sources, and which of them were polled."""
         self.in_flight: dict[str, float] = {}
         """The start of the poll of each source in flight."""
-
-    def __len__(self) -> int:
-        """Return the number of sources."""
-        return len(self._sources)
 
     def add(
         self,
@@ -106,8 +101,7 @@ class PollQueue:
         never polled. `poll_age` is in seconds.
         """
         key = str(source.id)
-        self._sources.add(key)
-        self._remaining_in_pass.add(key)
+        self.progress.add(key, is_polled=entry is not None)
         if key not in self.in_flight:  # else it was removed during its poll, and is queued when that completes
             self._tickets[key] = next(self._ticket_numbers)
         if entry is None:
@@ -117,7 +111,6 @@ class PollQueue:
 
     def _add_initial(self, source: DataSource, now: float, poll_age: float | None, *, is_syncing: bool) -> None:
         key = str(source.id)
-        self._unpolled.add(key)
         if poll_age is None:
             self._late_since[key] = self._last_initial_due = max(now, self._last_initial_due + self._spacing)
         else:
@@ -152,15 +145,13 @@ class PollQueue:
         in_flight = dict.fromkeys(self.in_flight, now)
         return {
             key: QueueEntry(active.get(key, in_flight.get(key)), quiet.get(key), self._backoff.failures(key))
-            for key in self._sources - self._unpolled
+            for key in self.progress.polled()
         }
 
     def remove(self, source: DataSource) -> None:
         """Remove a source; if it is in flight, it is not queued again."""
         key = str(source.id)
-        self._sources.discard(key)
-        self._unpolled.discard(key)
-        self._remaining_in_pass.discard(key)
+        self.progress.remove(key)
         self._backoff.reset(key)
         self._tickets.pop(key, None)
         self._late_since.pop(key, None)
@@ -213,12 +204,10 @@ class PollQueue:
         started, is_due_again = self.in_flight.pop(key), key in self._due_again
         self._due_again.discard(key)
         self._steps.in_flight.discard(key)
-        if key not in self._sources:
+        if key not in self.progress:
             return
         self._tickets[key] = next(self._ticket_numbers)
-        self._unpolled.discard(key)
-        self._remaining_in_pass.discard(key)
-        self._has_succeeded |= outcome.succeeded
+        self.progress.complete(key, succeeded=outcome.succeeded)
         if outcome.succeeded:
             self._backoff.reset(key)
             due = max(now, started + (self._intervals.active if outcome.active else self._intervals.idle))
@@ -235,13 +224,6 @@ class PollQueue:
         if outcome.succeeded and outcome.is_behind:
             self._steps.put(now, source)
 
-    def end_pass(self) -> bool:
-        """Return whether every source has been polled since the last pass ended; if so, start the next pass."""
-        if self._remaining_in_pass or not self._sources:
-            return False
-        self._remaining_in_pass = set(self._sources)
-        return True
-
     def next_delay(self, now: float) -> float | None:
         """Return the seconds until a source is due; None if no source waits."""
         due = min(self._active.due, self._quiet.due, self._initial_due, self._steps.due)
@@ -254,18 +236,3 @@ class PollQueue:
         interval after the last poll of the process before.
         """
         return max(0.0, now - min(self._late_since.values(), default=now))
-
-    @property
-    def unpolled(self) -> int:
-        """The number of sources that have not been polled yet."""
-        return len(self._unpolled)
-
-    @property
-    def unready(self) -> str | None:
-        """The reason why the first pass has not ended; None once it has."""
-        return f"{self.unpolled} data sources not polled yet" if self._unpolled else None
-
-    @property
-    def has_succeeded(self) -> bool:
-        """Whether any poll has succeeded."""
-        return self._has_succeeded

@@ -104,12 +104,12 @@ class PollWorkers:
     def polled(self) -> tuple[int, int]:
         """Return the number of sources that have been polled, and the number of all."""
         with self._changed:
-            return len(self._queue) - self._queue.unpolled, len(self._queue)
+            return len(self._queue.progress.polled()), len(self._queue.progress)
 
     def watched(self) -> int:
         """Return the number of sources."""
         with self._changed:
-            return len(self._queue)
+            return len(self._queue.progress)
 
     def start(self) -> None:
         """Start polling."""
@@ -153,12 +153,12 @@ class PollWorkers:
     def unready(self) -> str | None:
         """Return why the first pass has not ended; None once it has."""
         with self._changed:
-            return self._queue.unready
+            return self._queue.progress.unready
 
     def has_succeeded(self) -> bool:
         """Return whether any poll has succeeded."""
         with self._changed:
-            return self._queue.has_succeeded
+            return self._queue.progress.has_succeeded
 
     def _run(self) -> None:
         try:
@@ -172,7 +172,7 @@ class PollWorkers:
             outcome = self._poll(source, catch_up=is_step)
             with self._changed:
                 self._queue.complete(source, outcome, self._host.monotonic())
-                is_pass_end = self._queue.end_pass()
+                is_pass_end = self._queue.progress.end()
                 self._changed.notify()
             if is_pass_end:
                 self._on_pass_end()

@@ -98,10 +98,10 @@ def test_the_first_pass_ends_when_every_source_was_polled(queue: PollQueue) -> N
     for n in range(2):
         queue.add(make_source(n), now=0.0)
     run(queue, FAILED, at=0.0)
-    assert queue.unready == "1 data sources not polled yet"
+    assert queue.progress.unready == "1 data sources not polled yet"
     run(queue, FAILED, at=0.0)
-    assert queue.unready is None
-    assert not queue.has_succeeded
+    assert queue.progress.unready is None
+    assert not queue.progress.has_succeeded
 
 
 def test_first_polls_are_spread_out() -> None:
@@ -124,9 +124,9 @@ def test_a_removed_source_is_not_polled_again(queue: PollQueue) -> None:
     assert queue.pop(0.0) is in_flight
     queue.remove(waiting)
     queue.remove(in_flight)
-    assert queue.unready is None
+    assert queue.progress.unready is None
     queue.complete(in_flight, QUIET, 1.0)
-    assert (queue.next_delay(1.0), len(queue)) == (None, 0)
+    assert (queue.next_delay(1.0), len(queue.progress)) == (None, 0)
     queue.add(waiting, now=2.0)
     assert queue.pop(2.0) is waiting
 
@@ -241,7 +241,7 @@ def test_another_queue_continues_with_the_entries_of_a_queue(queue: PollQueue) -
     assert run(queue, QUIET, at=0.0) == make_source(1)
     queue.add(make_source(2), now=10.0)
     successor = handed_over(queue, 100.0)
-    assert successor.unready == "1 data sources not polled yet"
+    assert successor.progress.unready == "1 data sources not polled yet"
     assert run(successor, QUIET, at=100.0) == make_source(2)
     assert successor.next_delay(100.0) == 200.0
     assert run(successor, QUIET, at=300.0) == make_source(1)
@@ -249,27 +249,27 @@ def test_another_queue_continues_with_the_entries_of_a_queue(queue: PollQueue) -
     queue.complete(make_source(2), QUIET, 101.0)
     assert queue.pop(300.0) == make_source(1)
     successor = handed_over(queue, 301.0)
-    assert successor.unready is None
+    assert successor.progress.unready is None
     assert successor.pop(301.0) == make_source(1)
 
 
 def test_a_pass_ends_when_every_source_was_polled_since_the_last(queue: PollQueue) -> None:
     """Repeated polls do not matter, a removed source is not waited for, and without sources there is no pass."""
-    assert not queue.end_pass()
+    assert not queue.progress.end()
     for number in (1, 2, 3):
         queue.add(make_source(number), now=0.0)
     run(queue, SYNCING, at=0.0)
     run(queue, QUIET, at=0.0)
-    assert not queue.end_pass()
+    assert not queue.progress.end()
     run(queue, FAILED, at=0.0)
-    assert (queue.end_pass(), queue.end_pass()) == (True, False)
+    assert (queue.progress.end(), queue.progress.end()) == (True, False)
     run(queue, SYNCING, at=60.0)
     run(queue, SYNCING, at=120.0)
     run(queue, QUIET, at=300.0)
-    assert not queue.end_pass()
+    assert not queue.progress.end()
     for number in (1, 2, 3):
         queue.remove(make_source(number))
-    assert not queue.end_pass()
+    assert not queue.progress.end()
 
 
 def test_shorter_intervals_apply_to_waiting_sources(queue: PollQueue) -> None:
@@ -345,7 +345,7 @@ def test_after_a_restart_sources_with_a_sync_in_progress_are_polled_first() -> N
     for number in range(1, 9):
         spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})
     assert [run(spaced, QUIET, at=0.0).id for _ in range(3)] == [make_source(number).id for number in (7, 8, 1)]
-    assert spaced.unready == "5 data sources not polled yet"
+    assert spaced.progress.unready == "5 data sources not polled yet"
 
 
 def test_after_a_restart_the_stalest_source_is_polled_first() -> None:
