@@ -1,4 +1,4 @@
-"""The histories of all sources in SQLite, in memory too, with those that are not written yet."""
+"""The histories of data sources in memory, with those that are not written yet."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from exporter.store import codec
+from exporter.store.row_changes import RowChanges
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
     from exporter.domain.source_history import SourceHistory
     from exporter.domain.tracked_job import TrackedJob
+    from exporter.store.row_changes import Row
 
 
 class HistoryTable:
@@ -21,70 +22,63 @@ class HistoryTable:
 
     def __init__(self) -> None:
         self._written: dict[str, SourceHistory] = {}
-        self._pending: dict[str, SourceHistory] = {}
-        self._is_lost = False
+        self._pending: dict[str, SourceHistory | None] = {}
 
-    def load(self, db: sqlite3.Connection) -> None:
-        """Load all rows; raise one of `codec.UNREADABLE` if one is not valid."""
-        jobs: dict[str, dict[str, TrackedJob]] = defaultdict(dict)
-        for source, execution_id, state in db.execute("SELECT source, execution_id, state FROM job"):
-            jobs[source][execution_id] = codec.load_job(state)
-        rows = db.execute("SELECT key, totals FROM source").fetchall()
-        self._written = {key: codec.load_history(totals, jobs[key]) for key, totals in rows}
+    def load(self, sources: Iterable[Row], jobs: Iterable[Row]) -> None:
+        """Continue with the rows of a database; raise one of `codec.UNREADABLE` if one is not valid."""
+        by_source: dict[str, dict[str, TrackedJob]] = defaultdict(dict)
+        for source, execution_id, state in jobs:
+            by_source[source][execution_id] = codec.load_job(state)
+        self._written = {key: codec.load_history(totals, by_source[key]) for key, totals in sources}
 
     def get(self, key: str) -> SourceHistory | None:
         """Return a source's history."""
-        return self._pending.get(key) or self._written.get(key)
+        return self._pending[key] if key in self._pending else self._written.get(key)
 
-    def put(self, key: str, history: SourceHistory) -> None:
-        """Replace a source's history."""
+    def put(self, key: str, history: SourceHistory | None) -> None:
+        """Replace a source's history; None deletes it."""
         if self.get(key) is not history:
             self._pending[key] = history
+
+    def pending(self) -> Mapping[str, SourceHistory | None]:
+        """Return the histories that are not written yet; None is a deleted one."""
+        return dict(self._pending)
 
     @property
     def has_pending(self) -> bool:
         """Whether there are histories that are not written yet."""
-        return bool(self._pending) or self._is_lost
+        return bool(self._pending)
 
-    def write(self, db: sqlite3.Connection) -> None:
-        """Write the pending histories within the caller's transaction."""
-        if self._is_lost:
-            db.execute("DELETE FROM job")
-            db.execute("DELETE FROM source")
-        for key, history in self._pending.items():
-            _write(db, key, self._written.get(key), history)
+    def rows(self, pending: Mapping[str, SourceHistory | None]) -> tuple[RowChanges, RowChanges]:
+        """Return the rows of pending histories: their totals, and the jobs that differ from those that are written."""
+        totals = [(key, codec.dump_totals(history)) for key, history in pending.items() if history]
+        deleted = [(key,) for key, history in pending.items() if history is None]
+        changed, evicted = [], []
+        for key, history in pending.items():
+            written, jobs = self._written_jobs(key), history.jobs if history else {}
+            changed += [(key, id_, codec.dump_job(job)) for id_, job in jobs.items() if written.get(id_) != job]
+            evicted += [(key, id_) for id_ in written.keys() - jobs.keys()]
+        return RowChanges("source", totals, deleted), RowChanges("job", changed, evicted)
 
-    def mark_written(self) -> None:
-        """Record that the transaction with the pending histories was committed."""
-        self._written |= self._pending
-        self._pending, self._is_lost = {}, False
+    def _written_jobs(self, key: str) -> Mapping[str, TrackedJob]:
+        written = self._written.get(key)
+        return written.jobs if written else {}
+
+    def mark_written(self, pending: Mapping[str, SourceHistory | None]) -> None:
+        """Record that histories were committed. Those that were replaced meanwhile stay pending."""
+        for key, history in pending.items():
+            if history is None:
+                self._written.pop(key, None)
+            else:
+                self._written[key] = history
+            if self._pending[key] is history:
+                del self._pending[key]
 
     def mark_lost(self) -> None:
-        """Record that nothing is written any more: the next write replaces all rows of the file."""
-        self._is_lost = True
-        self._written, self._pending = {}, self._written | self._pending
+        """Record that nothing is written any more."""
+        self._written, self._pending = {}, {**self._written, **self._pending}
 
     def unwatched_since(self, time: float, watched: AbstractSet[str]) -> list[str]:
-        """Return the written sources that are not in `watched`, and were last polled before a time."""
-        return [key for key, history in self._written.items() if key not in watched and history.as_of < time]
-
-    def delete(self, db: sqlite3.Connection, keys: Iterable[str]) -> None:
-        """Delete the rows of some sources within the caller's transaction."""
-        for key in keys:
-            db.execute("DELETE FROM job WHERE source = ?", (key,))
-            db.execute("DELETE FROM source WHERE key = ?", (key,))
-
-    def mark_deleted(self, keys: Iterable[str]) -> None:
-        """Record that the transaction of `delete` was committed."""
-        for key in keys:
-            del self._written[key]
-
-
-def _write(db: sqlite3.Connection, key: str, before: SourceHistory | None, after: SourceHistory) -> None:
-    """Write the totals of a source, and the jobs that differ from those that are written."""
-    written: Mapping[str, TrackedJob] = before.jobs if before else {}
-    db.execute("INSERT OR REPLACE INTO source VALUES (?, ?)", (key, codec.dump_totals(after)))
-    changed = [(key, id_, codec.dump_job(job)) for id_, job in after.jobs.items() if written.get(id_) != job]
-    db.executemany("INSERT OR REPLACE INTO job VALUES (?, ?, ?)", changed)
-    evicted = [(key, id_) for id_ in written.keys() - after.jobs.keys()]
-    db.executemany("DELETE FROM job WHERE source = ? AND execution_id = ?", evicted)
+        """Return the sources that are not in `watched`, and were last polled before a time."""
+        histories = ((key, self.get(key)) for key in self._written.keys() - watched)
+        return sorted(key for key, history in histories if history and history.as_of < time)

@@ -1,12 +1,15 @@
-"""A key-value table in SQLite, with its rows in memory and the changes that are not written yet."""
+"""A key-value table in memory, with the changes that are not written yet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.store.row_changes import RowChanges
+
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from exporter.store.row_changes import Row
 
 
 class KvTable:
@@ -18,11 +21,10 @@ class KvTable:
         self._parse = parse
         self._written: dict[str, str] = {}
         self._pending: dict[str, str | None] = {}
-        self._is_lost = False
 
-    def load(self, db: sqlite3.Connection) -> None:
-        """Load all rows; raises what `parse` raises."""
-        self._written = dict(db.execute(f"SELECT * FROM {self._name}").fetchall())  # noqa: S608 (a constant)  # nosec B608
+    def load(self, rows: Iterable[Row]) -> None:
+        """Continue with the rows of a database; raises what `parse` raises."""
+        self._written = {key: text for key, text in rows}  # noqa: C416 (a row is a tuple of any length)
         for text in self._written.values():
             self._parse(text)
 
@@ -41,30 +43,30 @@ class KvTable:
         if text != self.get(key):
             self._pending[key] = text
 
+    def pending(self) -> Mapping[str, str | None]:
+        """Return the changes that are not written yet; None is a deleted row."""
+        return dict(self._pending)
+
     @property
     def has_pending(self) -> bool:
         """Whether there are changes that are not written yet."""
-        return bool(self._pending) or self._is_lost
+        return bool(self._pending)
 
-    def write(self, db: sqlite3.Connection) -> None:
-        """Write the pending changes within the caller's transaction."""
-        if self._is_lost:
-            db.execute(f"DELETE FROM {self._name}")  # noqa: S608 (a constant)  # nosec B608
-        changed = [(key, text) for key, text in self._pending.items() if text is not None]
-        deleted = [(key,) for key, text in self._pending.items() if text is None]
-        db.executemany(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", changed)  # noqa: S608 (a constant)
-        db.executemany(f"DELETE FROM {self._name} WHERE key = ?", deleted)  # noqa: S608 (the same)  # nosec
+    def rows(self, pending: Mapping[str, str | None]) -> RowChanges:
+        """Return the rows of pending changes."""
+        replaced = [(key, text) for key, text in pending.items() if text is not None]
+        return RowChanges(self._name, replaced, [(key,) for key, text in pending.items() if text is None])
 
-    def mark_written(self) -> None:
-        """Record that the transaction with the pending changes was committed."""
-        for key, text in self._pending.items():
+    def mark_written(self, pending: Mapping[str, str | None]) -> None:
+        """Record that changes were committed. Those that were made meanwhile stay pending."""
+        for key, text in pending.items():
             if text is None:
                 self._written.pop(key, None)
             else:
                 self._written[key] = text
-        self._pending, self._is_lost = {}, False
+            if self._pending[key] == text:
+                del self._pending[key]
 
     def mark_lost(self) -> None:
-        """Record that nothing is written any more: the next write replaces all rows of the file."""
-        self._is_lost = True
+        """Record that nothing is written any more."""
         self._written, self._pending = {}, {**self._written, **self._pending}

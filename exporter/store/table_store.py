@@ -1,0 +1,159 @@
+"""The operations on the state that all stores have in common; each writes to a database of its own."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.domain.units import DAY
+from exporter.store import codec
+from exporter.store.state_tables import StateTables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.domain.documents import DocumentsByStatus
+    from exporter.domain.model import Location
+    from exporter.domain.snapshots import SavedSource
+    from exporter.domain.source_history import SourceHistory
+
+UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this long is removed
+
+logger = structlog.get_logger()
+
+
+class TableStore(ABC):
+    """The state in tables in memory. Each change is written to a database. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._tables = StateTables()
+
+    @abstractmethod
+    def _write(self) -> None:
+        """Write the pending changes; called without the mutex after each change."""
+
+    def has_unwritten(self) -> bool:
+        """Return whether there is state in memory that is not written to the database."""
+        return self._tables.has_pending
+
+    def history(self, key: str) -> SourceHistory | None:
+        """Return a source's history."""
+        with self._mutex:
+            return self._tables.histories.get(key)
+
+    def name(self, key: str) -> str | None:
+        """Return a resolved name."""
+        with self._mutex:
+            return self._tables.names.get(key)
+
+    def save_name(self, key: str, name: str) -> None:
+        """Save a resolved name."""
+        with self._changes():
+            self._tables.names.put(key, name)
+
+    def watched_since(self, identity: str) -> float | None:
+        """Return when a target was first watched, on AWS's clock."""
+        with self._mutex:
+            return self._tables.targets.watched_since(identity)
+
+    def save_watched_since(self, identity: str, moment: float) -> None:
+        """Save when a target was first watched."""
+        with self._changes():
+            self._tables.targets.put_watched_since(identity, moment)
+
+    def account(self, target: str) -> str | None:
+        """Return the account that was last saved for the target of a name."""
+        with self._mutex:
+            return self._tables.targets.account(target)
+
+    def save_account(self, target: str, account: str, identity: str) -> None:
+        """Save the account of the target of a name, and with it the identity of the target."""
+        with self._changes():
+            self._tables.targets.put_account(target, account, identity)
+
+    def attempted_at(self, key: str) -> float | None:
+        """Return when a process last began its first poll of a data source, on the host's clock."""
+        with self._mutex:
+            return self._tables.targets.attempted_at(key)
+
+    def save_attempt(self, key: str, moment: float) -> None:
+        """Save when this process begins its first poll of a data source."""
+        with self._changes():
+            self._tables.targets.put_attempt(key, moment)
+
+    def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
+        """Return the data sources of a location, or else of the target of a name, as they were last found."""
+        with self._mutex:
+            sources = [codec.load_saved_source(text) for _, text in self._tables.sources.items()]
+        return [saved for saved in sources if saved.belongs_to(target, location)]
+
+    def save_source(self, key: str, saved: SavedSource) -> None:
+        """Save a data source as it was found."""
+        with self._changes():
+            self._tables.sources.put(key, codec.dump_saved_source(saved))
+
+    def remove_source(self, key: str) -> None:
+        """Delete how a data source was found, when it was attempted, and the count of its documents."""
+        with self._changes():
+            self._remove_source(key)
+
+    def documents(self, key: str) -> DocumentsByStatus | None:
+        """Return the last complete count of a data source's documents."""
+        with self._mutex:
+            text = self._tables.documents.get(key)
+        return codec.load_documents(text) if text else None
+
+    def save_documents(self, key: str, documents: DocumentsByStatus) -> None:
+        """Save a complete count of a data source's documents."""
+        with self._changes():
+            self._tables.documents.put(key, codec.dump_documents(documents))
+
+    def commit(self, histories: Mapping[str, SourceHistory]) -> None:
+        """Write histories, by source. A failed write is counted, logged once, and retried with the next write."""
+        with self._changes():
+            for key, history in histories.items():
+                self._tables.histories.put(key, history)
+
+    def save_poll_times(self, times: Mapping[str, float]) -> None:
+        """Save the time of the last successful poll, by source, in one write.
+
+        Only the time of what was committed last changes. So a poll that commits meanwhile loses nothing, whichever of
+        the two comes first.
+        """
+        with self._changes():
+            for key, time in times.items():
+                history = self._tables.histories.get(key)
+                if history and time > history.as_of:
+                    self._tables.histories.put(key, replace(history, as_of=time))
+
+    def remove_unwatched(self, watched: set[str], now: float) -> None:
+        """Remove the sources that are not in `watched`, and were not polled within UNWATCHED_RETENTION."""
+        tables = self._tables
+        with self._changes():
+            removed = tables.histories.unwatched_since(now - UNWATCHED_RETENTION, watched)
+            for key in removed:
+                tables.histories.put(key, None)
+            known = {key for table in (tables.sources, tables.documents) for key, _ in table.items()}
+            for key in sorted(known.union(tables.targets.attempted_sources())):
+                if key not in watched and tables.histories.get(key) is None:
+                    self._remove_source(key)
+        if removed:
+            logger.info("unwatched data sources removed from the state", count=len(removed))
+
+    def _remove_source(self, key: str) -> None:
+        self._tables.sources.put(key, None)
+        self._tables.documents.put(key, None)
+        self._tables.targets.put_attempt(key, None)
+
+    @contextmanager
+    def _changes(self) -> Iterator[None]:
+        """Hold the mutex during changes, then write them."""
+        with self._mutex:
+            yield
+        self._write()
