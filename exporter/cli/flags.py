@@ -153,7 +153,7 @@ FLAGS = (
     ),
     Flag(
         "runbook.url",
-        "address of the folder of runbooks; alerts link to NAME below it (default: the project's repository)",
+        "address of the folder of runbooks; alerts link to NAME below it (default: those that the exporter serves)",
         ("rules",),
         {"type": _url, "metavar": "URL"},
     ),

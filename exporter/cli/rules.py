@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.cli.output import print_output
-from exporter.rules import RUNBOOK, RuleOptions, RuleRenderer
+from exporter.rules import RuleOptions, RuleRenderer
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,7 +17,7 @@ def run(arguments: Namespace) -> int:
         service=arguments.service,
         labels=tuple(arguments.label),
         disabled=frozenset(arguments.disable),
-        runbook=f"{arguments.runbook_url}/{{alert}}" if arguments.runbook_url else RUNBOOK,
+        runbooks=arguments.runbook_url or "",
         external_url=arguments.web_external_url,
         grafana_url=arguments.grafana_url or "",
     )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.config import LABEL_NAME
 from exporter.domain.model import tag_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SERVICES = ("qbusiness",)
-RUNBOOKS = "https://github.com/example/qbusiness-exporter/blob/main/docs/runbooks/"
-RUNBOOK = f"{RUNBOOKS}{{alert}}.md"
 STATUS_PAGE = "http://localhost:10142"
 
 
@@ -27,12 +25,18 @@ class RuleOptions:
     """Names from `labels:` and of tags, which every alert about a data source carries."""
     disabled: frozenset[str] = frozenset()
     """Names of alerts to leave out."""
-    runbook: str = RUNBOOK
-    """Address of a runbook, with {alert} for the name of the alert."""
+    thresholds: Mapping[str, object] = field(default_factory=dict)
+    """Thresholds by the name of the alert, for alerts whose template has one."""
+    runbooks: str = ""
+    """Address of the folder of runbooks; default: those that the exporter serves."""
     external_url: str = STATUS_PAGE
     """Address of the exporter's status page."""
     grafana_url: str = ""
     """Address of Grafana. Without one, links to dashboards are paths."""
+
+    def runbook_url(self, alert: str) -> str:
+        """Return the address of the runbook of an alert."""
+        return f"{self.runbooks or f'{self.external_url}/runbooks'}/{alert}"
 
     @property
     def info_labels(self) -> tuple[str, ...]:

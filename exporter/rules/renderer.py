@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.rules.options import RuleOptions
 
 REPLICA = "application, data_source, data_source_id, job, instance"
@@ -25,6 +27,8 @@ class RuleRenderer:
 
     def __init__(self, options: RuleOptions) -> None:
         self._options = options
+        self.default_thresholds: dict[str, float] = {}
+        """The defaults of the thresholds of the alerts that were rendered, by the name of the alert."""
         self._environment = _environment()
         self._environment.globals |= {
             "info_labels": ", ".join(options.info_labels),
@@ -52,8 +56,18 @@ class RuleRenderer:
         """Return an alert, as an item of a YAML list, or an empty text if it is disabled."""
         if path.stem in self._options.disabled:
             return ""
-        runbook = self._options.runbook.replace("{alert}", path.stem)
-        return self._environment.get_template(str(path)).render(alert=path.stem, runbook_url=runbook).rstrip()
+        name = path.stem
+        values = {"alert": name, "runbook_url": self._options.runbook_url(name), "threshold": self._threshold_of(name)}
+        return self._environment.get_template(str(path)).render(values).rstrip()
+
+    def _threshold_of(self, alert: str) -> Callable[[float], object]:
+        """Return the function that the template of an alert calls with the default of its threshold."""
+
+        def threshold(default: float) -> object:
+            self.default_thresholds[alert] = default
+            return self._options.thresholds.get(alert, default)
+
+        return threshold
 
 
 def alert_names() -> tuple[str, ...]:

@@ -11,12 +11,12 @@ import pytest
 import yaml
 from promql_parser import MatrixSelector, parse_duration
 
+from exporter.rules import STATUS_PAGE
 from tests.support.alert_rules import (
     PROMETHEUS,
     PROMETHEUS_LABELS,
     ROOT,
     RULE_FILES,
-    RUNBOOK_URL,
     UNIT_TESTS,
     alerts,
     declared,
@@ -143,7 +143,7 @@ def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> No
     if "$labels.data_source" in summary:
         assert grouped_by(alert.expr) >= {"aws_account_id", "aws_region"}
         assert {"status_url", "dashboard_url"} <= alert.annotations.keys()
-    assert alert.annotations["runbook_url"] == f"{RUNBOOK_URL}{alert.name}.md"
+    assert alert.annotations["runbook_url"] == f"{STATUS_PAGE}/runbooks/{alert.name}"
     assert alert.runbook.exists()
 
 

@@ -184,7 +184,7 @@ def assert_receivers_match_severities(receiver: Receiver) -> None:
     receivers = {"critical": "pager", "warning": "chat", "info": "null"}
     for notification in list(receiver.notifications):
         assert notification.receiver == receivers[notification.labels["severity"]]
-        assert notification.annotations["runbook_url"].endswith(f"/{notification.labels['alertname']}.md")
+        assert notification.annotations["runbook_url"].endswith(f"/runbooks/{notification.labels['alertname']}")
         assert "<no value>" not in str(notification.annotations)
         if "data_source_id" in notification.labels:
             assert notification.annotations["status_url"].endswith(f"={notification.labels['data_source_id']}")

@@ -19,3 +19,22 @@ def test_a_template_has_the_name_of_its_alert() -> None:
 def test_each_service_has_templates() -> None:
     """--service offers exactly the services that have rules."""
     assert tuple(sorted(folder.name for folder in files("exporter.rules").joinpath("templates").iterdir())) == SERVICES
+
+
+def test_a_threshold_replaces_the_default_of_its_alert_alone() -> None:
+    """The chart sets thresholds by the name of the alert."""
+
+    def lines(options: RuleOptions) -> set[str]:
+        return set(RuleRenderer(options).document().splitlines())
+
+    changed = lines(RuleOptions(thresholds={"QBusinessIndexTextNearLimit": 0.75})) - lines(RuleOptions())
+    assert [line.strip() for line in changed] == ["expr: index:qbusiness_index_text_bytes:ratio > 0.75"]
+
+
+def test_each_default_threshold_is_in_the_alert() -> None:
+    """A renderer knows the defaults of the alerts that it has rendered."""
+    renderer = RuleRenderer(RuleOptions())
+    groups = yaml.safe_load(renderer.document())["groups"]
+    expressions = {rule.get("alert"): rule["expr"] for group in groups for rule in group["rules"]}
+    assert renderer.default_thresholds["QBusinessIndexTextNearLimit"] == 0.9
+    assert all(f" {value}" in expressions[name] for name, value in renderer.default_thresholds.items())

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
-from exporter.rules import RUNBOOKS
-
 OVERVIEW, DATA_SOURCE = "qbusiness-overview", "qbusiness-data-source"
 INDEX_CAPACITY, EXPORTER = "qbusiness-index-capacity", "qbusiness-exporter"
 TITLES = {OVERVIEW: "Overview", DATA_SOURCE: "Data source", INDEX_CAPACITY: "Index capacity", EXPORTER: "Exporter"}
 STATUS_PAGE = "${exporter_url:raw}"
+RUNBOOKS = f"{STATUS_PAGE}/runbooks/"
 
 _SHARED_PARAMETERS = "${datasource:queryparam}&${exporter_url:queryparam}&${__url_time_range}"
 
@@ -48,7 +47,7 @@ TO_STATUS_PAGE = Link(
     f"{STATUS_PAGE}/?data_source_id={field('data_source_id')}",
     new_tab=True,
 )
-TO_RUNBOOK = Link("Runbook", f"{RUNBOOKS}${{__value.raw}}.md", new_tab=True)
+TO_RUNBOOK = Link("Runbook", f"{RUNBOOKS}${{__value.raw}}", new_tab=True)
 
 
 def navigation(uid: str) -> list[build.DashboardLink]:

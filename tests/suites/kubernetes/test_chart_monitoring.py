@@ -29,7 +29,7 @@ def test_rules_are_those_of_the_rule_files() -> None:
     assert set(alerts) == all_alerts - {"QBusinessSyncFailed"}
     assert {labels["severity"] for labels in alerts.values()} == {"page"}
     runbooks = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
-    assert runbooks == {name: f"{wiki}{name}.md" for name in alerts}
+    assert runbooks == {name: f"{wiki}{name}" for name in alerts}
 
 
 def test_alerts_link_to_the_configured_urls() -> None:
@@ -62,4 +62,4 @@ def test_dashboards_link_to_the_configured_urls() -> None:
         ]
         assert exporter_url["query"] == ALL_VALUES["dashboards"]["exporterUrl"]
         assert ALL_VALUES["runbookUrl"] in [link["url"] for link in dashboard["links"]]
-    assert f"{ALL_VALUES['runbookUrl']}${{__value.raw}}.md" in "".join(texts)
+    assert f"{ALL_VALUES['runbookUrl']}${{__value.raw}}" in "".join(texts)
