@@ -54,7 +54,7 @@ class ChangeCollector:
         # A change may fall on the time itself, and rounding then decides whether the part has changed yet. So a change
         # within the rounding error is looked for before this time, and the part is collected again one step later.
         now = self._times[index]
-        change = self._families.next_change(snapshot, now - TIME_ROUNDING, part)
+        change = self._families.next_change(self._families.view(snapshot, now - TIME_ROUNDING), part)
         if change is not None and change <= now + TIME_ROUNDING:
             return index + 1
         return len(self._times) if change is None else bisect_left(self._times, change)

@@ -85,7 +85,7 @@ class SourceView:
         """The schedule's next firing."""
         return self.schedule.next(self.now) if self.schedule else None
 
-    @property
+    @cached_property
     def final_firing(self) -> float | None:
         """The schedule's next firing if it is the last one."""
         firing = self.next_firing

@@ -30,15 +30,16 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.domain.units import TIME_ROUNDING
 from exporter.exposition.chunks import RenderedChunks
-from exporter.exposition.formats import FORMATS, render_families
+from exporter.exposition.formats import FORMATS, render_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
-    from exporter.exposition.formats import Format, RenderedFamily
+    from exporter.exposition.formats import Format
     from exporter.exposition.gzip import CompressedBlock
+    from exporter.exposition.lines import FormatLines
     from exporter.runtime import Clock, ServiceClock
 
 _CLOCK_TOLERANCE = 5.0  # seconds: the offset of the service's clock is known to a second or two
@@ -50,13 +51,19 @@ Snapshot_contra = TypeVar("Snapshot_contra", contravariant=True)
 class Families(Protocol[Snapshot_contra]):
     """The metric families of one kind of snapshot, in parts that change together."""
 
+    def declared(self) -> Mapping[str, Metric]:
+        """Return all families without samples by their names, in the order of the response."""
+
     def part_inputs(self, snapshot: Snapshot_contra, /) -> Sequence[object]:
         """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
 
-    def collect(self, snapshot: Snapshot_contra, now: float, part: int, /) -> Sequence[Metric]:
-        """Return the families of a part with the samples of a snapshot; always the same families in the same order."""
+    def view(self, snapshot: Snapshot_contra, now: float, /) -> Any:  # noqa: ANN401 (what the other methods need)
+        """Return a snapshot at a time on the service's clock, for all of its parts."""
 
-    def next_change(self, snapshot: Snapshot_contra, now: float, part: int, /) -> float | None:
+    def lines(self, view: Any, part: int, /) -> Mapping[str, FormatLines]:  # noqa: ANN401 (as above)
+        """Return the lines of all families of a part, by the names of `declared`."""
+
+    def next_change(self, view: Any, part: int, /) -> float | None:  # noqa: ANN401 (as above)
         """Return when time alone changes a sample of a part, on the service's clock; None if it never does."""
 
 
@@ -82,10 +89,10 @@ class _Part:
 
 
 class _Rendering(NamedTuple):
-    """A part, and its rendered families by name."""
+    """A part, and the lines of its families by name."""
 
     part: _Part
-    families: Mapping[str, RenderedFamily]
+    families: Mapping[str, FormatLines]
 
 
 class _Entry(NamedTuple, Generic[T]):
@@ -106,7 +113,7 @@ class ExpositionCache(Generic[T]):
         self._writer_lock = threading.Lock()
         self._lock = threading.Lock()  # guards the fields below
         self._entries: dict[str, _Entry[T]] = {}
-        self._chunks = RenderedChunks()
+        self._chunks = RenderedChunks(render_headers(families.declared()))
         self._expires_at = math.inf  # never later than the expiry of any entry
 
     def put(self, key: str, snapshot: T, clock: ServiceClock) -> None:
@@ -153,8 +160,9 @@ class ExpositionCache(Generic[T]):
         for entry in entries:
             for number, part in enumerate(entry.parts):
                 if part.expires_at < deadline and part.successor is None:
-                    moment = part.expires_at + TIME_ROUNDING
-                    part.successor = _render(part.inputs, entry.snapshot, part.clock_offset, moment, number)
+                    now = part.expires_at + TIME_ROUNDING + part.clock_offset
+                    view = part.inputs.families.view(entry.snapshot, now)
+                    part.successor = _render(part.inputs, view, part.clock_offset, number)
                     yield
 
     def _render_expired(self) -> None:
@@ -191,10 +199,11 @@ class ExpositionCache(Generic[T]):
         """Yield each part with the families whose lines have to be stored; none for a part that is still valid."""
         now = self._clock.monotonic()
         clock_offset = clock.now() - now
+        view = self._families.view(snapshot, now + clock_offset)
         for number, inputs in enumerate(_Inputs(self._families, part) for part in self._families.part_inputs(snapshot)):
             rendering = _rendering_at(before.parts[number], now) if before else None
             if rendering is None or not rendering.part.is_valid(inputs, clock_offset, now):
-                rendering = _render(inputs, snapshot, clock_offset, now, number)
+                rendering = _render(inputs, view, clock_offset, number)
             yield rendering
 
 
@@ -205,9 +214,8 @@ def _rendering_at(part: _Part, now: float) -> _Rendering:
     return _Rendering(part, {})
 
 
-def _render(inputs: _Inputs, snapshot: object, clock_offset: float, moment: float, number: int) -> _Rendering:
-    """Render a part of a snapshot for a time on the exporter's clock."""
-    now = moment + clock_offset
-    families = render_families(inputs.families.collect(snapshot, now, number))
-    change = inputs.families.next_change(snapshot, now, number)
-    return _Rendering(_Part(inputs, clock_offset, math.inf if change is None else change - clock_offset), families)
+def _render(inputs: _Inputs, view: Any, clock_offset: float, number: int) -> _Rendering:  # noqa: ANN401 (of `Families`)
+    """Render a part of a snapshot for the time of a view."""
+    lines = inputs.families.lines(view, number)
+    change = inputs.families.next_change(view, number)
+    return _Rendering(_Part(inputs, clock_offset, math.inf if change is None else change - clock_offset), lines)

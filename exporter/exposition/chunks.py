@@ -14,60 +14,63 @@ Invariant: in each chunk, every family and format has exactly one length for eac
 piece is the lines of these lengths, joined. A source without samples of a family has length 0 (source e has no line of
 `jobs` above). Each line is stored once: the lines of one source are a slice of the piece.
 
-Example: key b gets the new line `BBBBB` of `up`. Its chunk has the lengths 3, 2, 2, so the old line is `piece[3:5]`.
-The new piece is `piece[:3] + BBBBB + piece[5:]`, and the new lengths are 3, 5, 2. The next scrape with gzip compresses
-the new piece. All other pieces stay the same objects, with their compressed forms.
+Changes are collected, and stored together when the next response needs them. So a start that adds thousands of sources
+joins each piece once.
+
+Example: key b gets the new line `BBBBB` of `up`. Its chunk has the lengths 3, 2, 2, so its lines are `piece[:3]`,
+`piece[3:5]` and `piece[5:]`. The new piece is `aaaBBBBBcc`, and the new lengths are 3, 5, 2. A scrape with gzip then
+compresses the new piece. All other pieces stay the same objects, with their compressed forms.
 
 The formats have the same lines, except where there are exemplars. They share one piece until a line differs.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
+from collections import defaultdict
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from exporter.exposition.formats import FORMATS
 from exporter.exposition.gzip import CompressedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.exposition.formats import RenderedFamily
+    from exporter.exposition.lines import FormatLines
 
 # More sources in a chunk: more bytes to copy and to compress for a change. Fewer: more pieces for a scrape to send.
 MAX_CHUNK_SOURCES = 128
 _LENGTH = "I"  # array type of lengths in bytes
+_NOTHING: FormatLines = (b"",) * len(FORMATS)
+
+Changes = dict[str, dict[str, "FormatLines"] | None]
+"""New lines by source and family; None for a source that is removed."""
 
 
 class RenderedChunks:
     """The rendered lines of all sources, in the order of their keys. Not thread-safe."""
 
-    def __init__(self) -> None:
-        self._headers: dict[str, tuple[CompressedBlock, ...]] = {}
+    def __init__(self, headers: Mapping[str, FormatLines]) -> None:
+        """Start without sources. `headers` are those of all families, in the order of the response."""
+        self._headers = _shared_blocks(headers)
         self._chunks: list[_Chunk] = []
+        self._changes: Changes = {}
 
-    def put(self, key: str, families: Mapping[str, RenderedFamily]) -> None:
-        """Store lines of a source by family name; a new source needs all families, in the order of the response."""
-        if not self._chunks:
-            self._headers = {name: _blocks(family.headers) for name, family in families.items()}
-            self._chunks.append(_Chunk([], {name: (_NO_LINES,) * len(FORMATS) for name in families}))
-        number = self._chunk_of(key)
-        chunk = self._chunks[number]
-        chunk.put(key, families)
-        if len(chunk.keys) > MAX_CHUNK_SOURCES:
-            self._chunks[number : number + 1] = chunk.halves()
+    def put(self, key: str, families: Mapping[str, FormatLines]) -> None:
+        """Replace lines of a source by family name; a new source needs those of all families."""
+        if families:
+            self._changes[key] = {**(self._changes.get(key) or {}), **families}
 
     def remove(self, key: str) -> None:
         """Remove all lines of a source."""
-        number = self._chunk_of(key)
-        chunk = self._chunks[number]
-        chunk.remove(key)
-        if not chunk.keys:
-            del self._chunks[number]
+        self._changes[key] = None
 
     def pieces(self, format_number: int) -> list[CompressedBlock]:
         """Return all headers and lines in one of `FORMATS`."""
+        self._store_changes()
         if not self._chunks:
             return []
         pieces = []
@@ -76,37 +79,50 @@ class RenderedChunks:
             pieces += [chunk.lines[name][format_number].block for chunk in self._chunks]
         return pieces
 
+    def _store_changes(self) -> None:
+        by_chunk: dict[int, Changes] = defaultdict(dict)
+        for key, families in self._changes.items():
+            by_chunk[self._chunk_of(key)][key] = families
+        self._changes = {}
+        for number in sorted(by_chunk, reverse=True):  # the last one first, so that the other numbers stay right
+            chunk = self._chunks[number] if self._chunks else _Chunk([], dict.fromkeys(self._headers, _NO_FORMATS))
+            self._chunks[number : number + 1] = chunk.changed(by_chunk[number])
+
     def _chunk_of(self, key: str) -> int:
         """Return the number of the chunk that has the key, or would have it."""
-        return max(0, bisect_right(self._chunks, key, key=lambda chunk: chunk.keys[0] if chunk.keys else "") - 1)
+        return max(0, bisect_right(self._chunks, key, key=lambda chunk: chunk.keys[0]) - 1)
 
 
 class _Chunk:
-    """Some consecutive sources, and their lines by family name, for each of `FORMATS`."""
+    """Some consecutive sources, and their lines by family name, for each of `FORMATS`. Immutable."""
 
     def __init__(self, keys: list[str], lines: dict[str, tuple[_FamilyLines, ...]]) -> None:
         self.keys = keys
         self.lines = lines
 
-    def put(self, key: str, families: Mapping[str, RenderedFamily]) -> None:
-        start = bisect_left(self.keys, key)
-        stop = start + 1 if self.keys[start : start + 1] == [key] else start
-        self.keys[start:stop] = [key]
-        for name, family in families.items():
-            self.lines[name] = _spliced(self.lines[name], start, stop, [(lines,) for lines in family.lines])
+    def changed(self, changes: Changes) -> Iterator[_Chunk]:
+        """Yield the chunks that replace this one: none without a source, several if one would become too large."""
+        removed = {key for key, families in changes.items() if families is None}
+        keys = sorted((changes.keys() | self.keys) - removed)
+        if keys and keys == self.keys:
+            names = {name for families in changes.values() for name in families or ()}
+            yield _Chunk(keys, {**self.lines, **self._changed_lines(names, keys, changes)})
+            return
+        number = math.ceil(len(keys) / MAX_CHUNK_SOURCES)
+        for part in range(number):  # of about the same size, so that none is full
+            some = keys[part * len(keys) // number : (part + 1) * len(keys) // number]
+            yield _Chunk(some, self._changed_lines(self.lines, some, changes))
 
-    def remove(self, key: str) -> None:
-        start = self.keys.index(key)
-        del self.keys[start]
-        self.lines = self._without(start, start + 1)
-
-    def halves(self) -> tuple[_Chunk, _Chunk]:
-        half, end = len(self.keys) // 2, len(self.keys)
-        first, second = self._without(half, end), self._without(0, half)
-        return _Chunk(self.keys[:half], first), _Chunk(self.keys[half:], second)
-
-    def _without(self, start: int, stop: int) -> dict[str, tuple[_FamilyLines, ...]]:
-        return {name: _spliced(formats, start, stop, [()] * len(FORMATS)) for name, formats in self.lines.items()}
+    def _changed_lines(
+        self, names: Iterable[str], keys: list[str], changes: Changes
+    ) -> dict[str, tuple[_FamilyLines, ...]]:
+        """Return the lines of some families and sources after the changes."""
+        changed = {key: families for key in keys if (families := changes.get(key))}
+        lines = {}
+        for name in names:
+            new = {key: families[name] for key, families in changed.items() if name in families}
+            lines[name] = _changed_formats(self.lines[name], self.keys, keys, new)
+        return lines
 
 
 class _FamilyLines:
@@ -114,32 +130,39 @@ class _FamilyLines:
 
     __slots__ = ("_lengths", "block")
 
-    def __init__(self, block: CompressedBlock, lengths: array[int]) -> None:
-        self.block = block
-        self._lengths = lengths
+    def __init__(self, lines: Sequence[bytes], before: CompressedBlock) -> None:
+        """Join the lines; use the block that was there before if it is equal, because it may be compressed already."""
+        plain = b"".join(lines)
+        self.block = before if before.plain == plain else CompressedBlock(plain)
+        self._lengths = array(_LENGTH, map(len, lines))
 
-    def spliced(self, start: int, stop: int, lines: Sequence[bytes]) -> _FamilyLines:
-        """Return a copy in which these lines replace those of the sources from start to stop, as for a list."""
-        before, after = self._lengths[:start], self._lengths[stop:]
-        block, plain, new = self.block, self.block.plain, b"".join(lines)
-        begin, end = sum(before), len(plain) - sum(after)
-        if plain[begin:end] != new:
-            block = CompressedBlock(b"".join((plain[:begin], new, plain[end:])))
-        return _FamilyLines(block, before + array(_LENGTH, map(len, lines)) + after)
-
-
-_NO_LINES = _FamilyLines(CompressedBlock(b""), array(_LENGTH))
+    def by_source(self) -> Iterator[bytes]:
+        """Yield the lines of each source."""
+        plain = self.block.plain
+        for end, length in zip(accumulate(self._lengths), self._lengths, strict=True):
+            yield plain[end - length : end]
 
 
-def _spliced(
-    formats: Sequence[_FamilyLines], start: int, stop: int, lines: Sequence[tuple[bytes, ...]]
+_NO_FORMATS = (_FamilyLines((), CompressedBlock(b"")),) * len(FORMATS)
+
+
+def _changed_formats(
+    before: Sequence[_FamilyLines], keys_before: Sequence[str], keys: Sequence[str], new: Mapping[str, FormatLines]
 ) -> tuple[_FamilyLines, ...]:
-    """Splice the lines of each format; formats that share an object and get the same lines share the result."""
-    results = {(before, new): before.spliced(start, stop, new) for before, new in set(zip(formats, lines, strict=True))}
-    return tuple(results[pair] for pair in zip(formats, lines, strict=True))
+    """Return the lines of one family for these keys; formats that had, and get, the same lines share the result."""
+    are_shared = len(set(before)) == 1 and all(len(set(formats)) == 1 for formats in new.values())
+    changed = []
+    for number, formats in enumerate(before[:1] if are_shared else before):
+        lines = dict(zip(keys_before, formats.by_source(), strict=True))
+        lines |= {key: rendered[number] for key, rendered in new.items()}
+        changed.append(_FamilyLines([lines[key] for key in keys], formats.block))
+    return tuple(changed * len(FORMATS) if are_shared else changed)
 
 
-def _blocks(pieces: Iterable[bytes]) -> tuple[CompressedBlock, ...]:
-    """Return a block for each piece; equal pieces share one."""
+def _shared_blocks(headers: Mapping[str, FormatLines]) -> dict[str, tuple[CompressedBlock, ...]]:
+    """Return a block for each header; formats with the same header share it."""
     blocks: dict[bytes, CompressedBlock] = {}
-    return tuple(blocks.setdefault(piece, CompressedBlock(piece)) for piece in pieces)
+    return {
+        name: tuple(blocks.setdefault(header, CompressedBlock(header)) for header in formats)
+        for name, formats in headers.items()
+    }

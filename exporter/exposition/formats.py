@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.exposition import ALLOWUTF8
@@ -13,9 +13,11 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric
+
+    from exporter.exposition.lines import FormatLines
 
 _EOF = b"# EOF\n"
 _FAMILY = re.compile(rb"^(?=# HELP )", re.MULTILINE)
@@ -50,18 +52,12 @@ OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, partial(generate_openmetrics, esc
 FORMATS = (TEXT, OPENMETRICS)
 
 
-class RenderedFamily(NamedTuple):
-    """A family rendered in each of `FORMATS`: its header, and its sample lines."""
-
-    headers: tuple[bytes, ...]
-    lines: tuple[bytes, ...]
-
-
-def render_families(metrics: Sequence[Metric]) -> dict[str, RenderedFamily]:
-    """Render families in each of `FORMATS`; return them by name, headers and sample lines separately."""
-    formats = [split_families(wanted.render(metrics)) for wanted in FORMATS]
-    rendered = (RenderedFamily(*zip(*family, strict=True)) for family in zip(*formats, strict=True))
-    return {metric.name: family for metric, family in zip(metrics, rendered, strict=True)}
+def render_headers(declared: Mapping[str, Metric]) -> dict[str, FormatLines]:
+    """Return the lines with the help text and the type of each family, in each of `FORMATS`."""
+    return {
+        name: tuple(next(split_families(wanted.render([metric])))[0] for wanted in FORMATS)
+        for name, metric in declared.items()
+    }
 
 
 def split_families(body: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.source_view import SourceView
+from exporter.exposition.lines import Identity
 from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.documents import DOCUMENT_FAMILIES
 from exporter.metrics.expectations import EXPECTATION_FAMILIES
+from exporter.metrics.families import LabelledView, declarations
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.objectives import ObjectiveRule
     from exporter.domain.snapshots import SourceSnapshot
+    from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import Family
 
 SOURCE_LABELS = ("application", "data_source", "data_source_id")
@@ -94,14 +97,27 @@ class SourceFamilies:
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
         """Return the families of a part with the samples of one source; families without samples are included."""
-        names = (snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id)
-        identity = dict(zip(SOURCE_LABELS, names, strict=True))
-        view = self._view(snapshot, now)
+        view, identity = self.view(snapshot, now).view, dict(zip(SOURCE_LABELS, _names(snapshot), strict=True))
         return [family.collect(view, identity) for family in _PARTS[part].families]
 
-    def next_change(self, snapshot: SourceSnapshot, now: float, part: int) -> float | None:
-        """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
-        return _PARTS[part].next_change(self._view(snapshot, now))
+    def declared(self) -> dict[str, Metric]:
+        """Return all families without samples by their names, in the order of the response."""
+        return declarations(FAMILIES)
 
-    def _view(self, snapshot: SourceSnapshot, now: float) -> SourceView:
-        return SourceView(snapshot, now, self.window, self.rules)
+    def view(self, snapshot: SourceSnapshot, now: float) -> LabelledView[SourceView]:
+        """Return a snapshot at a time on AWS's clock, for all of its parts."""
+        view = SourceView(snapshot, now, self.window, self.rules)
+        return LabelledView(view, Identity.of(SOURCE_LABELS, _names(snapshot)))
+
+    def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
+        """Return the lines of all families of a part, by the names of `declared`."""
+        return {family.name: family.lines(*view) for family in _PARTS[part].families}
+
+    def next_change(self, view: LabelledView[SourceView], part: int) -> float | None:
+        """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
+        return _PARTS[part].next_change(view.view)
+
+
+def _names(snapshot: SourceSnapshot) -> tuple[str, ...]:
+    """Return the values of SOURCE_LABELS."""
+    return snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id

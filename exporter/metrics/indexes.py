@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
-from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
+from exporter.exposition.lines import Identity
+from exporter.metrics.families import Gauge, InfoFamily, LabelledView, declarations, optional_sample, state_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import IndexFacts
     from exporter.domain.snapshots import IndexSnapshot
+    from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import Family, Sample
 
 INDEX_LABELS = ("application", "index", "index_id")
@@ -88,11 +90,27 @@ class IndexFamilies:
         """Return the inputs of the only part."""
         return (snapshot,)
 
-    def collect(self, snapshot: IndexSnapshot, _now: float, _part: int) -> list[Metric]:
+    def collect(self, snapshot: IndexSnapshot) -> list[Metric]:
         """Return the families with the samples of one index; families without samples are included."""
-        names = (snapshot.application, snapshot.name, snapshot.id.index_id)
-        identity = dict(zip(INDEX_LABELS, names, strict=True))
+        identity = dict(zip(INDEX_LABELS, _names(snapshot), strict=True))
         return [family.collect(snapshot, identity) for family in INDEX_FAMILIES]
 
-    def next_change(self, _snapshot: IndexSnapshot, _now: float, _part: int) -> None:
+    def declared(self) -> dict[str, Metric]:
+        """Return all families without samples by their names, in the order of the response."""
+        return declarations(INDEX_FAMILIES)
+
+    def view(self, snapshot: IndexSnapshot, _now: float) -> LabelledView[IndexSnapshot]:
+        """Return a snapshot with its labels: no family of an index depends on the time."""
+        return LabelledView(snapshot, Identity.of(INDEX_LABELS, _names(snapshot)))
+
+    def lines(self, view: LabelledView[IndexSnapshot], _part: int) -> dict[str, FormatLines]:
+        """Return the lines of all families, by the names of `declared`."""
+        return {family.name: family.lines(*view) for family in INDEX_FAMILIES}
+
+    def next_change(self, _view: LabelledView[IndexSnapshot], _part: int) -> None:
         """Return None: time alone changes no sample."""
+
+
+def _names(snapshot: IndexSnapshot) -> tuple[str, ...]:
+    """Return the values of INDEX_LABELS."""
+    return snapshot.application, snapshot.name, snapshot.id.index_id

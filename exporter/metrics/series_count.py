@@ -57,4 +57,4 @@ def series_per_index() -> int:
     """Return the number of series of an index whose properties AWS reports in full."""
     facts = IndexFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1)
     snapshot = IndexSnapshot(IndexId("", ""), "", "", facts, _LOCATION)
-    return sum(len(metric.samples) for metric in IndexFamilies().collect(snapshot, _NOW, 0))
+    return sum(len(metric.samples) for metric in IndexFamilies().collect(snapshot))

@@ -17,7 +17,9 @@ from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_sourc
 from tests.support.exposition_page import ExpositionPage, sample_value
 
 if TYPE_CHECKING:
-    from prometheus_client.core import Metric
+    from exporter.domain.source_view import SourceView
+    from exporter.exposition.lines import FormatLines
+    from exporter.metrics.families import LabelledView
 
 SCRAPES = 200
 PREVIOUS = "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds"
@@ -145,19 +147,19 @@ def test_a_scrape_after_a_firing_renders_nothing(clock: FakeClock) -> None:
     assert [len(list(page.exposition.prepare(seconds))) for seconds in (50, 180, 180)] == [0, 1, 0]
     page.put_snapshot(replace(snapshot, polled_at=clock.time()))
     clock.advance(59.9)
-    CountingFamilies.collected = 0
+    CountingFamilies.rendered = 0
     assert page.value(NEXT) == firing
     clock.advance(0.11)
     assert page.value(PREVIOUS) == firing
-    assert CountingFamilies.collected == 0
+    assert CountingFamilies.rendered == 0
 
 
 class CountingFamilies(SourceFamilies):
     """The families of data sources; counts how often one is rendered."""
 
-    collected = 0
+    rendered = 0
 
-    def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
-        """Count the call, and collect."""
-        CountingFamilies.collected += 1
-        return super().collect(snapshot, now, part)
+    def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
+        """Count the call, and render."""
+        CountingFamilies.rendered += 1
+        return super().lines(view, part)
