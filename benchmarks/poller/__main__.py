@@ -38,6 +38,7 @@ from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
+from exporter.target.index_publisher import IndexPublisher
 from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
 from exporter.target.reporting_gate import ReportingGate
@@ -107,7 +108,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
         names=DisplayNames(store, clock),
         clock=clock,
         location=location,
-        publisher=CachePublisher(sources, indexes, provider.clock, ReportingGate()),
+        publisher=CachePublisher(sources, IndexPublisher(indexes), provider.clock, ReportingGate()),
     )
     policy = CountingPolicy(DAY, (MINUTE, HOUR))
     watched = WatchedSources(context, policy)

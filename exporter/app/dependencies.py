@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.app.ownership import SourceOwnership
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import SourceSnapshot
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.objective_recorder import ObjectiveRecorder
     from exporter.runtime import Clock, Event, Host
+    from exporter.target.index_publisher import IndexPublisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class SharedServices:
     """The services that all targets share."""
 
     sources: ExpositionCache[SourceSnapshot]
-    indexes: ExpositionCache[IndexSnapshot]
+    indexes: IndexPublisher
     store: Store
     telemetry: Telemetry
     ownership: SourceOwnership

@@ -21,6 +21,7 @@ from exporter.metrics import IndexFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
+from exporter.target.index_publisher import IndexPublisher
 from exporter.web.application import AppServices, create_app
 from exporter.web.public_address import UNKNOWN_ADDRESS
 from exporter.web.server.server import WebServer
@@ -85,7 +86,7 @@ class Exporter:
         self.telemetry.watch_state(lambda: self._store.is_written)
         self._services = SharedServices(
             self._sources,
-            self._indexes,
+            IndexPublisher(self._indexes),
             self._store,
             self.telemetry,
             SourceOwnership(),

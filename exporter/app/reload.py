@@ -101,6 +101,7 @@ def _remove(handover: Handover, services: SharedServices) -> None:
     source = handover.state.source
     if services.ownership.owner(source.id) is None:
         services.sources.remove(str(source.id))
+        services.indexes.remove_source(source.id)
         logger.info("data source removed", **source_fields(source))
         services.store.remove_source(str(source.id))
 
@@ -111,7 +112,7 @@ def _remove_from_page(replaced: Sequence[Target], targets: Sequence[Target], ser
     names = {target.name for target in targets}
     for target in replaced:
         for index in target.reconciler.published().keys() - published:
-            services.indexes.remove(str(index))
+            services.indexes.remove(index)
         if target.name not in names:
             services.telemetry.remove_target(target.name)
 

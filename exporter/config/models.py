@@ -184,6 +184,11 @@ class ObjectiveConfig(Section):
         None,
         description="Minimum number of documents scanned by a successful sync; default: 1.",
     )
+    min_index_documents: Annotated[WholeNumber, Field(ge=0, le=10**12)] | None = Field(
+        None,
+        description="Minimum number of documents in the index that the data source feeds; the highest minimum of its "
+        "data sources applies; default: none.",
+    )
 
 
 class StateConfig(Section):

@@ -80,7 +80,8 @@ class Inventory:
         """Publish an index."""
         if self._observer.stopping:
             return
-        self.published[index] = IndexSnapshot(index, application, name, facts, self._context.location.labels)
+        now = self._context.provider.clock.now()
+        self.published[index] = IndexSnapshot(index, application, name, facts, self._context.location.labels, now)
         self._context.publisher.publish_index(self.published[index])
 
     def adopt_indexes(

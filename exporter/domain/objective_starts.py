@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.domain.objectives import Objectives
 
 MAXIMA = ("max_success_age", "max_duration", "max_failed_ratio", "expected_every")
-MINIMA = ("min_documents_scanned",)
+MINIMA = ("min_documents_scanned", "min_index_documents")
 
 
 def record_objectives(

@@ -80,13 +80,18 @@ class ObjectiveRule(Protocol):
     def min_documents_scanned(self) -> float | None:
         """The number of documents that a successful sync is expected to scan."""
 
+    @property
+    def min_index_documents(self) -> float | None:
+        """The number of documents that the index of the data source is expected to hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
     """The objectives of one data source; no age if neither schedule nor configuration implies one.
 
-    `expected_every` is the longest time between the starts of two syncs by the configuration. `follows_schedule` is
-    true if the success age is derived from the schedule.
+    `expected_every` is the longest time between the starts of two syncs by the configuration. `min_index_documents` is
+    about the index that the data source feeds. `follows_schedule` is true if the success age is derived from the
+    schedule.
     """
 
     max_success_age: float | None
@@ -94,6 +99,7 @@ class Objectives:
     max_failed_ratio: float
     min_documents_scanned: float
     expected_every: float | None = None
+    min_index_documents: float | None = None
     follows_schedule: bool = False
 
 
@@ -121,6 +127,7 @@ def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], lon
         _or_default(rule.max_failed_ratio, DEFAULT_MAX_FAILED_RATIO),
         _or_default(rule.min_documents_scanned, DEFAULT_MIN_DOCUMENTS_SCANNED),
         rule.expected_every,
+        rule.min_index_documents,
         follows_schedule=follows_schedule and not rule.max_success_age,
     )
 

@@ -46,13 +46,18 @@ class SourceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class IndexSnapshot:
-    """The state of one index, with its resolved display names."""
+    """The state of one index, with its resolved display names.
+
+    `facts` are as of `read_at`, on AWS's clock. `min_documents` is the objective that judges them, if there is one.
+    """
 
     id: IndexId
     application: str
     name: str
     facts: IndexFacts
     location: Location
+    read_at: float
+    min_documents: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,12 @@ INDEX_FAMILIES: tuple[Family, ...] = (
         f"Limit on the extracted text in the index: its capacity units times 200 MB (10^6 bytes), {_AS_OF}.",
         _limit(TEXT_BYTES_PER_UNIT),
     ),
+    Gauge(
+        "qbusiness_index_objective_min_documents",
+        "Number of documents that the index holds at least: the highest min_index_documents of its data sources. "
+        "Absent without one, and until the index has been read after a reload has set it.",
+        lambda snapshot: optional_sample(snapshot.min_documents),
+    ),
 )
 
 

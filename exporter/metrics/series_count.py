@@ -56,5 +56,5 @@ def series_per_source(*, counts_documents: bool) -> int:
 def series_per_index() -> int:
     """Return the number of series of an index whose properties AWS reports in full."""
     facts = IndexFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1)
-    snapshot = IndexSnapshot(IndexId("", ""), "", "", facts, _LOCATION)
+    snapshot = IndexSnapshot(IndexId("", ""), "", "", facts, _LOCATION, _NOW)
     return sum(len(metric.samples) for metric in IndexFamilies().collect(snapshot))

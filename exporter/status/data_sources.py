@@ -222,8 +222,9 @@ def _schedule(view: SourceView) -> dict[str, Any] | None:
 
 
 def _objectives(view: SourceView) -> dict[str, float | None]:
-    names = ("max_success_age", "max_duration", "max_failed_ratio", "min_documents_scanned", "expected_every")
-    return {name: getattr(view.objectives, name) for name in names}
+    names = ("max_success_age", "max_duration", "max_failed_ratio", "min_documents_scanned")
+    optional = ("expected_every", "min_index_documents")
+    return {name: getattr(view.objectives, name) for name in (*names, *optional)}
 
 
 def _expectation(view: SourceView) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def index_to_json(snapshot: IndexSnapshot) -> dict[str, Any]:
         "state": problems[0]["severity"] if problems else "ok",
         "problems": problems,
         "capacity_units": facts.units,
+        "min_documents": snapshot.min_documents,
         **usage,
     }
 
@@ -52,10 +53,13 @@ def _usage(used: int | None, units: int | None, per_unit: int) -> dict[str, Any]
 
 
 def _problems(snapshot: IndexSnapshot, usage: dict[str, dict[str, Any]]) -> Iterator[Problem]:
-    status = snapshot.facts.status
+    status, documents, required = snapshot.facts.status, snapshot.facts.documents, snapshot.min_documents
     if status and status != "ACTIVE":
         text = f"The index is {status}: no documents are indexed until it is ACTIVE."
         yield Problem("QBusinessIndexNotActive", Severity.WARNING, text)
+    if documents is not None and required is not None and documents < required:
+        text = f"The index holds {documents} documents, fewer than the objective of {required:.0f}."
+        yield Problem("QBusinessIndexBelowMinimum", Severity.WARNING, text)
     for kind, alert, limit in (
         ("documents", "QBusinessIndexDocumentsNearLimit", "document limit"),
         ("text_bytes", "QBusinessIndexTextNearLimit", "text limit"),

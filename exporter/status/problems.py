@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.source_view import SourceView
 
-NOT_ASSESSED = frozenset({"QBusinessSyncStuck", "QBusinessDocumentsDropped", "QBusinessDocumentsStayFailed"})
+NOT_ASSESSED = frozenset(
+    {"QBusinessSyncStuck", "QBusinessDocumentsDropped", "QBusinessDocumentsStayFailed", "QBusinessIndexShrank"}
+)
 
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
     from exporter.runtime import ServiceClock
+    from exporter.target.index_publisher import IndexPublisher
     from exporter.target.reporting_gate import ReportingGate
 
 
@@ -29,7 +30,7 @@ class SnapshotPublisher(Protocol):
 
 
 class CachePublisher:
-    """Publishes the snapshots of one target to the exposition caches, each with the clock of its service.
+    """Publishes the snapshots of one target, each with the clock of its service.
 
     It has no effect once the gate of the target is closed.
     """
@@ -37,7 +38,7 @@ class CachePublisher:
     def __init__(
         self,
         sources: ExpositionCache[SourceSnapshot],
-        indexes: ExpositionCache[IndexSnapshot],
+        indexes: IndexPublisher,
         clock: ServiceClock,
         gate: ReportingGate,
     ) -> None:
@@ -49,15 +50,17 @@ class CachePublisher:
     def publish_source(self, snapshot: SourceSnapshot) -> None:
         """Replace what is exposed of a data source."""
         self._gate.report(self._sources.put, str(snapshot.source.id), snapshot, self._clock)
+        self._gate.report(self._indexes.put_source, snapshot)
 
     def remove_source(self, source: SourceId) -> None:
         """Remove a data source from everything that is exposed."""
         self._gate.report(self._sources.remove, str(source))
+        self._gate.report(self._indexes.remove_source, source)
 
     def publish_index(self, snapshot: IndexSnapshot) -> None:
         """Replace what is exposed of an index."""
-        self._gate.report(self._indexes.put, str(snapshot.id), snapshot, self._clock)
+        self._gate.report(self._indexes.put, snapshot, self._clock)
 
     def remove_index(self, index: IndexId) -> None:
         """Remove an index from everything that is exposed."""
-        self._gate.report(self._indexes.remove, str(index))
+        self._gate.report(self._indexes.remove, index)

@@ -182,3 +182,34 @@ def config_of(service: SimulatedQBusiness, folder: Path) -> dict[str, Any]:
         "polling": {"requests_per_second": 500},
         "state": {"path": str(folder / "state.db")},
     }
+
+
+def test_a_minimum_of_documents_judges_an_index_from_the_next_discovery_run_on(tmp_path: Path) -> None:
+    """Metrics, page and JSON agree at each time."""
+    fleet, _ = one_index(SimulatedDataSource("hr", jobs=[job("new", HOUR)]))
+    with SimulatedQBusiness(fleet) as service:
+        config = config_of(service, tmp_path)
+        with RunningExporter(config) as program:
+            program.until_ready()
+            eventually(lambda: "hr" in by_name(program))
+            program.reload({**config, "objectives": [{"min_index_documents": 1000}]})
+            assert (minimum_of(program), problems_of_index(program)) == (None, [])
+            config["targets"][0]["discovery"] = {"interval": "200ms"}
+            program.reload({**config, "objectives": [{"min_index_documents": 1000}]})
+            eventually(lambda: minimum_of(program) == 1000)
+            problem = "The index holds 992 documents, fewer than the objective of 1000."
+            assert problems_of_index(program) == [problem]
+            assert problem in program.request("GET", "/")[1]
+            program.reload(config)
+            assert (minimum_of(program), problems_of_index(program)) == (None, [])
+
+
+def minimum_of(program: RunningExporter) -> float | None:
+    """Return the minimum of the only index."""
+    return program.scrape().value("qbusiness_index_objective_min_documents")
+
+
+def problems_of_index(program: RunningExporter) -> list[str]:
+    """Return the problems of the only index in the JSON."""
+    (index,) = json.loads(program.request("GET", "/api/v1/data-sources")[1])["indexes"]
+    return [problem["text"] for problem in index["problems"]]

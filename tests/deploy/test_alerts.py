@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 ALERTMANAGER = PROMETHEUS / "alertmanager.example.yml"
 PAGE = ROOT / "docs" / "alerts.md"
 ALERTS = alerts()
-# The first is about one replica, the second compares the present number with that of the day before.
-LOOKING_BACK = {"QBusinessExporterDown", "QBusinessDataSourcesLost"}
+# The first is about one replica, the others compare the present number with that of the day before.
+LOOKING_BACK = {"QBusinessExporterDown", "QBusinessDataSourcesLost", "QBusinessIndexShrank"}
 RULES = rules()
 
 

@@ -62,6 +62,8 @@ OF_DATA_SOURCES = {
 }
 OTHERS = {
     ("QBusinessIndexNotActive", "rebuilding"),
+    ("QBusinessIndexBelowMinimum", "sparse"),
+    ("QBusinessIndexShrank", "emptied"),
     ("QBusinessIndexDocumentsNearLimit", "full"),
     ("QBusinessIndexTextNearLimit", "wordy"),
     ("QBusinessTargetDown", "denied"),

@@ -64,8 +64,10 @@ def index_snapshots() -> list[IndexSnapshot]:
     full = IndexFacts("main", "ENTERPRISE", "ACTIVE", documents=21_480, text_bytes=143_000_000, units=2)
     bare = IndexFacts("side", "STARTER", "MENDING")
     return [
-        IndexSnapshot(IndexId("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION)
-        for name, facts in (("main", full), ("side", bare))
+        IndexSnapshot(
+            IndexId("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION, NOON, minimum
+        )
+        for name, facts, minimum in (("main", full, 10_000), ("side", bare, None))
     ]
 
 

@@ -72,6 +72,8 @@ def production() -> Fleet:
     ]
     indexes = [
         SimulatedIndex("main", sources),
+        SimulatedIndex("sparse", [_source("thin", job("thin", HOUR))], documents=900),
+        SimulatedIndex("emptied", documents=5000),
         SimulatedIndex("rebuilding", status="UPDATING"),
         SimulatedIndex("full", documents=19_500),
         SimulatedIndex("wordy", text_bytes=195_000_000),
@@ -151,6 +153,7 @@ class BrokenAccount:
                 {"match": {"data_source": "old"}, "max_success_age": "1h"},
                 {"match": {"data_source": "partial"}, "max_success_age": "1h"},
                 {"match": {"data_source": "overdue"}, "max_success_age": "8d"},
+                {"match": {"data_source": "thin"}, "min_index_documents": 1000},
             ],
             "documents": {"interval": "2s"},
             "state": {"path": str(state)},
@@ -162,6 +165,7 @@ class BrokenAccount:
         self.production.faults.add("server_error", operation="ListDataSourceSyncJobs", data_source_id=unreadable)
         self._by_name["failed"].jobs.append(job("failed", MINUTE, "FAILED", MINUTE + 1))
         self._by_name["slow"].jobs += [job(f"slow-{n}", MINUTE, duration=MINUTE + 1) for n in range(5)]
+        self._indexes["emptied"].documents = 2000
         self.denied.faults.add("denied")
         (index,) = self.shrunk.fleet.applications[0].indexes
         self._removed, index.data_sources = index.data_sources[2:], index.data_sources[:2]
@@ -196,9 +200,8 @@ class BrokenAccount:
         self.shrunk.fleet.applications[0].indexes[0].data_sources += self._removed
         unscheduled = self._by_name["unscheduled"]
         unscheduled.schedule, unscheduled.updated = "", time.time()
-        for name in ("rebuilding", "full", "wordy"):
-            index = self._indexes[name]
-            index.status, index.documents, index.text_bytes = "ACTIVE", 992, 720_135
+        for index in self._indexes.values():
+            index.status, index.units, index.documents = "ACTIVE", 2, max(index.documents, 5000)
 
     def _throttle(self, fault: Fault) -> None:
         while not self._repaired.wait(0.3):

@@ -244,7 +244,10 @@ def alerting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [problem for problem in problems if problem not in critical[1:]]
 
 
-def make_index_snapshot(number: int = 1, name: str = "main", **facts: Any) -> IndexSnapshot:
+def make_index_snapshot(
+    number: int = 1, name: str = "main", min_documents: float | None = None, **facts: Any
+) -> IndexSnapshot:
     """Return an index that is almost empty; `facts` replaces some of its values."""
     index_facts = replace(IndexFacts(name, "ENTERPRISE", "ACTIVE", "", 100, 10**6, 1), **facts)
-    return IndexSnapshot(IndexId(f"app{number}", f"idx{number}"), "intranet", name, index_facts, LOCATION)
+    identifier = IndexId(f"app{number}", f"idx{number}")
+    return IndexSnapshot(identifier, "intranet", name, index_facts, LOCATION, NOON, min_documents)
