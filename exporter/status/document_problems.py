@@ -12,6 +12,7 @@ from exporter.domain.model import INDEXED, SyncJobStatus
 from exporter.domain.units import DAY
 from exporter.status.formatting import format_time, percentage
 from exporter.status.ratios import deleted_ratio, failed_ratio
+from exporter.status.timing import is_judged
 
 if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
@@ -24,7 +25,9 @@ MAX_DELETED_RATIO = 0.2
 
 def documents_failed(view: SourceView) -> str | None:
     """Return the problem that too many documents of a sync failed."""
-    jobs = [job for job in _ended_within_a_day(view) if job.status in INDEXED]
+    jobs = [
+        job for job in _ended_within_a_day(view) if job.status in INDEXED and is_judged(view, job, "max_failed_ratio")
+    ]
     ratios = [(ratio, job) for job in jobs if (ratio := failed_ratio(job.documents))]
     ratio, job = max(ratios, key=lambda pair: pair[0].value, default=(None, None))
     allowed = view.objectives.max_failed_ratio
@@ -52,7 +55,7 @@ def documents_deleted(view: SourceView) -> str | None:
 def scanned_nothing(view: SourceView) -> str | None:
     """Return the problem that the last sync succeeded and scanned too few documents."""
     last, required = view.last_completed, view.objectives.min_documents_scanned
-    if last is None or last.status != SyncJobStatus.SUCCEEDED:
+    if last is None or last.status != SyncJobStatus.SUCCEEDED or not is_judged(view, last, "min_documents_scanned"):
         return None
     scanned = last.documents.scanned
     if scanned is None or scanned >= required:

@@ -8,6 +8,7 @@ from exporter.domain.model import INDEXED
 from exporter.domain.units import SCHEDULE_RESOLUTION
 
 if TYPE_CHECKING:
+    from exporter.domain.model import SyncJob
     from exporter.domain.source_view import SourceView
 
 MIN_SYNCS_FOR_AVERAGE = 5  # as in the alert QBusinessSyncSlowerThanUsual
@@ -24,6 +25,12 @@ def judged_age(view: SourceView, happened_at: float | None, objective: str) -> f
     """Return the age of an event as above, but not more than the age of an objective that judges it."""
     age, since = age_of(view, happened_at), view.expectation_starts.get(objective)
     return age if age is None or since is None else min(age, age_of(view, since) or 0.0)
+
+
+def is_judged(view: SourceView, job: SyncJob, objective: str) -> bool:
+    """Return whether an objective judges a job that has ended: it held already at the end of the job."""
+    since = view.expectation_starts.get(objective)
+    return since is None or job.end_or_start >= since
 
 
 def running_for(view: SourceView) -> float | None:

@@ -19,7 +19,11 @@ from exporter.status.formatting import percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
 from tests.support.alert_rules import alerts
 from tests.support.builders import NOON, make_job
-from tests.support.expected_sources import sources_with_new_schedules, sources_without_schedule
+from tests.support.expected_sources import (
+    sources_with_new_objectives,
+    sources_with_new_schedules,
+    sources_without_schedule,
+)
 from tests.support.shipped_rules import assert_firing
 from tests.support.status_fixtures import (
     DAILY,
@@ -63,9 +67,8 @@ def test_problems_are_what_the_shipped_alerts_fire_on(tmp_path: Path) -> None:
         make_index_snapshot(7, "not-counted", min_documents=100, documents=None),
     ]
     indexes.append(make_index_snapshot(4, "deleting", status="DELETING", units=None))
-    fixture = StatusFixture.of(
-        [*example_sources(), *sources_with_new_schedules(), *sources_without_schedule()], indexes
-    )
+    new = [*sources_with_new_schedules(), *sources_with_new_objectives()]
+    fixture = StatusFixture.of([*example_sources(), *new, *sources_without_schedule()], indexes)
     document = fixture.status.document(Query())
     expected = {
         kind: [

@@ -1,9 +1,11 @@
-"""Snapshots of data sources with new schedules, and with syncs that are expected without a schedule."""
+"""Snapshots of data sources with new schedules or objectives, and with syncs expected without a schedule."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter.domain.objective_record import ObjectiveRecord
 from exporter.domain.units import DAY, HOUR
 from tests.support.builders import NOON
 from tests.support.status_fixtures import DAILY, ended_job, make_snapshot, running_job
@@ -32,6 +34,34 @@ def sources_with_new_schedules() -> list[SourceSnapshot]:
             156, "incomplete-schedule-hours-old", old, incomplete, schedule=hourly, schedule_since=NOON - 4 * HOUR
         ),
     ]
+
+
+def sources_with_new_objectives() -> list[SourceSnapshot]:
+    """Return data sources whose objectives became stricter an hour ago."""
+    values = {"max_failed_ratio": 0.05, "min_documents_scanned": 1.0, "max_duration": DAY}
+    record = ObjectiveRecord(values, dict.fromkeys(values, NOON - HOUR))
+    before, after, long_before = 2 * HOUR, HOUR / 2, 3 * HOUR
+    many_failed = {"scanned": 100, "failed": 40}
+    sources = [
+        make_snapshot(170, "many-failed-before", ended_job("INCOMPLETE", before, **many_failed)),
+        make_snapshot(171, "many-failed-after", ended_job("INCOMPLETE", after, **many_failed)),
+        make_snapshot(
+            172,
+            "many-failed-before-and-none-after",
+            ended_job("INCOMPLETE", before, **many_failed),
+            ended_job("SUCCEEDED", after, scanned=100, failed=0),
+        ),
+        make_snapshot(173, "scanned-nothing-before", ended_job("SUCCEEDED", before, scanned=0)),
+        make_snapshot(174, "scanned-nothing-after", ended_job("SUCCEEDED", after, scanned=0)),
+        make_snapshot(
+            175,
+            "many-failed-long-before-and-after",
+            ended_job("INCOMPLETE", long_before, **many_failed),
+            ended_job("INCOMPLETE", after, 1, **many_failed),
+        ),
+        make_snapshot(176, "running-long-before", running_job(25 * HOUR)),
+    ]
+    return [replace(source, objectives=record) for source in sources]
 
 
 def sources_without_schedule() -> list[SourceSnapshot]:
