@@ -14,7 +14,7 @@ from docs.faults_table import faults_page
 from docs.runbook_pages import runbook_pages
 from exporter.config import json_schema
 from exporter.domain.model import Location
-from exporter.metrics import FAMILIES, INDEX_FAMILIES, INDEX_LABELS, SOURCE_LABELS
+from exporter.metrics import CONTAINER_FAMILIES, FAMILIES, INDEX_LABELS, SOURCE_LABELS
 from exporter.metrics.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def metrics_page() -> str:
             f"Every series has the labels {', '.join(f'`{label}`' for label in INDEX_LABELS)}. Discovery",
             "reads them. They are current while `qbusiness_exporter_discovery_success` is 1.",
             "",
-            *_table((family.name, family.kind, family.labels, family.help) for family in INDEX_FAMILIES),
+            *_table((family.name, family.kind, family.labels, family.help) for family in CONTAINER_FAMILIES),
             "",
             "## The exporter",
             "",

@@ -26,7 +26,7 @@ from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.model import DataSource, Location, SourceId
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.exposition import ExpositionCache
-from exporter.metrics import IndexFamilies, SourceFamilies
+from exporter.metrics import ContainerFamilies, SourceFamilies
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.watermark import watermark
@@ -36,9 +36,9 @@ from exporter.simulator import fleet as simulated
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
+from exporter.target.container_publisher import ContainerPublisher
 from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
-from exporter.target.index_publisher import IndexPublisher
 from exporter.target.location import TargetLocation
 from exporter.target.publisher import CachePublisher
 from exporter.target.reporting_gate import ReportingGate
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
     from exporter.domain.model import SyncJob
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.errors import Reason
 
 REPETITIONS, POLLS = 15, 100
@@ -100,7 +100,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
     location = TargetLocation("bench", "qbusiness", "us-east-1", store)
     location.current = Location("111122223333", "us-east-1")
     sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), clock)
-    indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), clock)
+    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), clock)
     context = TargetContext(
         target="bench",
         provider=provider,
@@ -108,7 +108,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
         names=DisplayNames(store, clock),
         clock=clock,
         location=location,
-        publisher=CachePublisher(sources, IndexPublisher(indexes), provider.clock, ReportingGate()),
+        publisher=CachePublisher(sources, ContainerPublisher(indexes), provider.clock, ReportingGate()),
     )
     policy = CountingPolicy(DAY, (MINUTE, HOUR))
     watched = WatchedSources(context, policy)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from benchmarks.polling.fleet import Source
-    from exporter.domain.model import IndexId, SourceId, SyncJob
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.model import ContainerId, SourceId, SyncJob
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
@@ -159,10 +159,10 @@ class SilentObserver:
     def remove_source(self, source: SourceId) -> None:
         """Ignore a source that is removed."""
 
-    def publish_index(self, snapshot: IndexSnapshot) -> None:
+    def publish_container(self, snapshot: ContainerSnapshot) -> None:
         """Ignore a snapshot of an index."""
 
-    def remove_index(self, index: IndexId) -> None:
+    def remove_container(self, index: ContainerId) -> None:
         """Ignore an index that is removed."""
 
 

@@ -78,9 +78,9 @@ class SourceAdmission:
                 self.admit(source, since, saved)
         return owner if owner != self._target else None
 
-    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
+    def describe(self, source: DataSource, container: str, listed: Description | None) -> None:
         """Store and publish what a listing reports of a source."""
-        self._sources.describe(source.id, index, listed)
+        self._sources.describe(source.id, container, listed)
 
     def source_removed(self, source: DataSource) -> None:
         """Stop polling a source, and remove it from what is exposed."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.objective_recorder import ObjectiveRecorder
     from exporter.runtime import Clock, Event, Host
-    from exporter.target.index_publisher import IndexPublisher
+    from exporter.target.container_publisher import ContainerPublisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SharedServices:
     """The services that all targets share."""
 
     sources: ExpositionCache[SourceSnapshot]
-    indexes: IndexPublisher
+    indexes: ContainerPublisher
     store: Store
     telemetry: Telemetry
     ownership: SourceOwnership

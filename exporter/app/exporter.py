@@ -17,11 +17,11 @@ from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import Settings
 from exporter.app.target_builder import build_target
 from exporter.exposition import Exposition
-from exporter.metrics import IndexFamilies
+from exporter.metrics import ContainerFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
-from exporter.target.index_publisher import IndexPublisher
+from exporter.target.container_publisher import ContainerPublisher
 from exporter.web.application import AppServices, create_app
 from exporter.web.public_address import UNKNOWN_ADDRESS
 from exporter.web.server.server import WebServer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from exporter.app.target import Target
     from exporter.config import Config
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
     from exporter.web.public_address import PublicAddress
     from exporter.web.web_config import WebConfigReloader
@@ -72,7 +72,7 @@ class Exporter:
         self._state_path = settings.state_path
         self._was_ready = False
         self._sources: ExpositionCache[SourceSnapshot] = overrides.cache(settings.families, self.host)
-        self._indexes: ExpositionCache[IndexSnapshot] = overrides.cache(IndexFamilies(), self.host)
+        self._indexes: ExpositionCache[ContainerSnapshot] = overrides.cache(ContainerFamilies(), self.host)
         self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
         self._renderer = self.host.thread("render-ahead", self._render_ahead)
         self._status = StatusDocument(self._sources, self._indexes, self._health, settings.assessment)
@@ -86,7 +86,7 @@ class Exporter:
         self.telemetry.watch_state(lambda: self._store.is_written)
         self._services = SharedServices(
             self._sources,
-            IndexPublisher(self._indexes),
+            ContainerPublisher(self._indexes),
             self._store,
             self.telemetry,
             SourceOwnership(),

@@ -143,7 +143,7 @@ def _named_sources(config: TargetConfig, target: str) -> tuple[DataSource, ...]:
         DataSource(
             target=target,
             id=SourceId(source.application_id, source.index_id, source.data_source_id),
-            application=source.application,
+            root=source.application,
             name=source.name,
             labels=tuple(sorted(source.labels.items())),
         )

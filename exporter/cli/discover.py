@@ -16,7 +16,7 @@ from exporter.cli.config_files import DEFAULT_FILE, read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
 from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
-from exporter.discovery.crawler import Crawler, IndexContents
+from exporter.discovery.crawler import ContainerContents, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import SourceFilters
 from exporter.errors import Reason, StartupError
@@ -44,7 +44,7 @@ class _Search:
         failures = DiscoveryFailures(self.target.name)
         with failures.isolate_run():
             for found in Crawler(self.target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
-                if isinstance(found, IndexContents):
+                if isinstance(found, ContainerContents):
                     sources = list(_sources(found))
                     self.sources += sources
                     progress(len(sources))
@@ -91,7 +91,7 @@ def _check_stdout(file: Path) -> None:
             )
 
 
-def _sources(contents: IndexContents) -> Iterator[FoundSource]:
+def _sources(contents: ContainerContents) -> Iterator[FoundSource]:
     for identifier, listed in (contents.listing.items if contents.listing else {}).items():
         ids = (contents.id.application_id, contents.id.index_id, identifier)
         yield FoundSource(ids, contents.application, contents.name, listed.name, listed.type, listed.status)

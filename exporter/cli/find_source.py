@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.oneshot import OneShotTarget
 from exporter.config import DiscoveryConfig
-from exporter.discovery.crawler import Crawler, IndexContents
+from exporter.discovery.crawler import ContainerContents, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import SourceFilters
 from exporter.domain.model import SourceId
@@ -71,7 +71,7 @@ def _listed(target: OneShotTarget, failures: DiscoveryFailures) -> Iterator[Sour
     """Yield all data sources of a target, regardless of its filters."""
     with failures.isolate_run():
         for found in Crawler(target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
-            if isinstance(found, IndexContents) and found.listing:
+            if isinstance(found, ContainerContents) and found.listing:
                 yield from (SourceId(found.id.application_id, found.id.index_id, each) for each in found.listing.items)
 
 

@@ -10,14 +10,14 @@ from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
 from exporter.config import format_duration
-from exporter.discovery.crawler import Applications, Crawler, IndexContents
+from exporter.discovery.crawler import Applications, ContainerContents, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL
 from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.domain.model import SourceId
 from exporter.domain.units import HOUR
-from exporter.metrics import series_per_index, series_per_source
+from exporter.metrics import series_per_container, series_per_source
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.providers.registry import DOCUMENT_PAGE_SIZE, PAGE_SIZE
 
@@ -77,11 +77,11 @@ def plan(
 ) -> Iterator[str]:
     """Yield the plan of one target, line by line, with its calculation."""
     per_source = series_per_source(counts_documents=documents_interval > 0)
-    series = size.sources * per_source + size.indexes * series_per_index() + OWN_SERIES
+    series = size.sources * per_source + size.indexes * series_per_container() + OWN_SERIES
     yield f"target {name}: {size.sources} data sources in {size.indexes} indexes of {size.applications} applications"
     yield (
         f"  series: {size.sources} data sources x {per_source} + {size.indexes} indexes x "
-        f"{series_per_index()} + {OWN_SERIES} about the exporter = about {series:,}"
+        f"{series_per_container()} + {OWN_SERIES} about the exporter = about {series:,}"
     )
     parts = list(_loads(target, polling, size))
     limit = polling.requests_per_second * HOUR
@@ -167,7 +167,7 @@ def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, di
     named = {
         SourceId(source.application_id, source.index_id, source.data_source_id) for source in target.config.data_sources
     }
-    indexes = {source.index for source in named}
+    indexes = {source.container for source in named}
     applications = {source.application_id for source in named}
     pages, tagged, documents, wanted = len(indexes), 0, 0, set(named)
     failures = DiscoveryFailures(target.name)
@@ -177,7 +177,7 @@ def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, di
             for found in Crawler(target.provider, filters, tuple(named), failures).crawl():
                 if isinstance(found, Applications):
                     applications |= set(found.selected)
-                elif isinstance(found, IndexContents):
+                elif isinstance(found, ContainerContents):
                     indexes.add(found.id)
                     pages += found.listing.pages if found.listing else 1
                     documents += (found.facts.documents or 0) if found.facts and counts_documents else 0
@@ -189,7 +189,7 @@ def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, di
     return Size(len(wanted), len(applications), len(indexes), pages, tagged, documents), dict(failures.failed)
 
 
-def _match(filters: SourceFilters, contents: IndexContents) -> Iterator[tuple[SourceId, bool | None]]:
+def _match(filters: SourceFilters, contents: ContainerContents) -> Iterator[tuple[SourceId, bool | None]]:
     """Yield the data sources of an index and whether the filters match; None if that depends on tags."""
     for identifier, listed in (contents.listing.items if contents.listing else {}).items():
         source = SourceId(contents.id.application_id, contents.id.index_id, identifier)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
-from exporter.domain.model import IndexId, SourceId
+from exporter.domain.model import ContainerId, SourceId
 from exporter.errors import ProviderError, Reason
 from exporter.providers.registry import Permission, assume_role_statement, policy_statements, required_permissions
 
@@ -39,11 +39,11 @@ class _Resources:
             raise _NoResourceError("application")
         return self.application
 
-    def index_id(self) -> IndexId:
+    def index_id(self) -> ContainerId:
         application = self.application_id()
         if self.index is None:
             raise _NoResourceError("index")
-        return IndexId(application, self.index)
+        return ContainerId(application, self.index)
 
     def source_id(self) -> SourceId:
         index = self.index_id()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.discovery.filters import Candidate
-from exporter.domain.model import IndexId
+from exporter.domain.model import ContainerId
 from exporter.target.source_log import name_and_id
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.discovery.failures import DiscoveryFailures
     from exporter.discovery.filters import SourceFilters
-    from exporter.domain.model import Description, IndexFacts, SourceId
+    from exporter.domain.model import ContainerFacts, Description, SourceId
     from exporter.providers import Listing, Provider
 
 
@@ -35,18 +35,18 @@ class Indexes:
     """A listing of the indexes of an application, and those that the filters may match or the configuration names."""
 
     application_id: str
-    selected: frozenset[IndexId]
+    selected: frozenset[ContainerId]
     listing: Listing[str]
 
 
 @dataclass(frozen=True, slots=True)
-class IndexContents:
+class ContainerContents:
     """The contents of one index. Names that were not listed are empty; None stands for a response that AWS refused."""
 
     application: str
-    id: IndexId
+    id: ContainerId
     name: str
-    facts: IndexFacts | None
+    facts: ContainerFacts | None
     listing: Listing[Description] | None
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class IndexContents:
         return _index_text(self.application, self.id, self.name)
 
 
-Found = Applications | Indexes | IndexContents
+Found = Applications | Indexes | ContainerContents
 
 
 class Crawler:
@@ -85,31 +85,31 @@ class Crawler:
                 yield from self._application(identifier, name, is_listed=identifier in names)
 
     def _application(self, identifier: str, name: str, *, is_listed: bool) -> Iterator[Found]:
-        names = {source.index: "" for source in self._named if source.application_id == identifier}
+        names = {source.container: "" for source in self._named if source.application_id == identifier}
         if self._filters is not None and is_listed:
             listing = self._provider.indexes(identifier)
             resource = f"the list of indexes of application {name_and_id(name, identifier)}"
             self._failures.add_warnings(resource, listing.warnings)
             for index, index_name in listing.items.items():
                 if self._may_match(self._filters, Candidate(name, index_name)):
-                    names[IndexId(identifier, index)] = index_name
+                    names[ContainerId(identifier, index)] = index_name
             yield Indexes(identifier, frozenset(names), listing)
         for index_id, index_name in names.items():
             yield self._contents(name, index_id, index_name)
 
-    def _contents(self, application: str, index: IndexId, name: str) -> IndexContents:
+    def _contents(self, application: str, index: ContainerId, name: str) -> ContainerContents:
         resource = _index_text(application, index, name)
         facts = self._facts(index, resource)
-        return IndexContents(
+        return ContainerContents(
             application, index, name or (facts.name if facts else ""), facts, self._listing(index, resource)
         )
 
-    def _facts(self, index: IndexId, resource: str) -> IndexFacts | None:
+    def _facts(self, index: ContainerId, resource: str) -> ContainerFacts | None:
         with self._failures.isolate(f"figures of {resource}", refusals_only=True):
             return self._provider.index(index)
         return None
 
-    def _listing(self, index: IndexId, resource: str) -> Listing[Description] | None:
+    def _listing(self, index: ContainerId, resource: str) -> Listing[Description] | None:
         with self._failures.isolate(f"data sources of {resource}", refusals_only=True):
             listing = self._provider.data_sources(index)
             self._failures.add_warnings(f"the list of data sources of {resource}", listing.warnings)
@@ -121,5 +121,5 @@ class Crawler:
         return filters.match(candidate) is not False
 
 
-def _index_text(application: str, index: IndexId, name: str) -> str:
+def _index_text(application: str, index: ContainerId, name: str) -> str:
     return f"index {name_and_id(name, index.index_id)} of application {name_and_id(application, index.application_id)}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.domain.snapshots import IndexSnapshot
+from exporter.domain.snapshots import ContainerSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
     from exporter.domain.clock_check import ClockReading
-    from exporter.domain.model import DataSource, IndexFacts, IndexId, Location, SourceId
+    from exporter.domain.model import ContainerFacts, ContainerId, DataSource, Location, SourceId
     from exporter.domain.snapshots import SavedSource
     from exporter.target.context import TargetContext
 
@@ -25,7 +25,7 @@ class Inventory:
     """Adds and removes data sources and indexes, and notifies the observer and the publisher."""
 
     def __init__(
-        self, context: TargetContext, observer: DiscoveryObserver, tags: TagCache, named_indexes: Iterable[IndexId]
+        self, context: TargetContext, observer: DiscoveryObserver, tags: TagCache, named_indexes: Iterable[ContainerId]
     ) -> None:
         """Create an empty inventory; `named_indexes` contain sources of the configuration, and stay published."""
         self._context = context
@@ -36,11 +36,11 @@ class Inventory:
         # The saved sources that no listing has contained yet, each with the location for which it was added.
         self._unlisted: dict[SourceId, Location | None] = {}
         self.sources: dict[SourceId, DataSource] = {}
-        self.published: dict[IndexId, IndexSnapshot] = {}
+        self.published: dict[ContainerId, ContainerSnapshot] = {}
 
-    def indexes(self) -> set[IndexId]:
+    def indexes(self) -> set[ContainerId]:
         """Return the indexes that are published or contain a source."""
-        return {source.index for source in self.sources} | self.published.keys()
+        return {source.container for source in self.sources} | self.published.keys()
 
     def add(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> None:
         """Add a source, unless another target polls it."""
@@ -76,28 +76,28 @@ class Inventory:
         self._tags.remove(source)
         self._observer.source_removed(self.sources.pop(source))
 
-    def publish_index(self, index: IndexId, application: str, name: str, facts: IndexFacts) -> None:
+    def publish_container(self, index: ContainerId, application: str, name: str, facts: ContainerFacts) -> None:
         """Publish an index."""
         if self._observer.stopping:
             return
         now = self._context.provider.clock.now()
-        self.published[index] = IndexSnapshot(index, application, name, facts, self._context.location.labels, now)
-        self._context.publisher.publish_index(self.published[index])
+        self.published[index] = ContainerSnapshot(index, application, name, facts, self._context.location.labels, now)
+        self._context.publisher.publish_container(self.published[index])
 
-    def adopt_indexes(
-        self, published: Mapping[IndexId, IndexSnapshot], selects: Callable[[IndexSnapshot], bool]
+    def adopt_containers(
+        self, published: Mapping[ContainerId, ContainerSnapshot], selects: Callable[[ContainerSnapshot], bool]
     ) -> None:
         """Continue with the published indexes that contain a source of this target, or that the filters may match."""
-        wanted = self._named_indexes | {source.index for source in self.sources}
+        wanted = self._named_indexes | {source.container for source in self.sources}
         self.published |= {
             index: snapshot for index, snapshot in published.items() if index in wanted or selects(snapshot)
         }
 
-    def remove_indexes(self, removed: set[IndexId]) -> None:
+    def remove_containers(self, removed: set[ContainerId]) -> None:
         """Remove indexes with their sources."""
-        for source in [source for source in self.sources if source.index in removed]:
+        for source in [source for source in self.sources if source.container in removed]:
             self.remove(source)
         for index in sorted((self.published.keys() - self._named_indexes) & removed, key=str):
             del self.published[index]
             if not self._observer.stopping:
-                self._context.publisher.remove_index(index)
+                self._context.publisher.remove_container(index)

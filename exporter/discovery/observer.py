@@ -19,8 +19,8 @@ class DiscoveryObserver(Protocol):
         Its jobs count from `since`, or from its first poll without it.
         """
 
-    def describe(self, source: DataSource, index: str, listed: Description | None) -> None:
-        """Record what a listing reports of a source, and the resolved name of its index."""
+    def describe(self, source: DataSource, container: str, listed: Description | None) -> None:
+        """Record what a listing reports of a source, and the resolved name of its container."""
 
     def source_removed(self, source: DataSource) -> None:
         """Stop watching a source."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from exporter.discovery.crawler import Applications, Crawler, IndexContents, Indexes
+from exporter.discovery.crawler import Applications, ContainerContents, Crawler, Indexes
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
 from exporter.discovery.selector import SourceSelector
 from exporter.discovery.watch_start import WatchStart
-from exporter.domain.model import DataSource, IndexId, SourceId
+from exporter.domain.model import ContainerId, DataSource, SourceId
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
     from exporter.domain.model import Description
-    from exporter.domain.snapshots import IndexSnapshot, SavedSource
+    from exporter.domain.snapshots import ContainerSnapshot, SavedSource
     from exporter.domain.unreadable import UnreadableResource
     from exporter.providers import Listing
     from exporter.target.context import TargetContext
@@ -62,7 +62,7 @@ class Reconciler:
         self._failures = DiscoveryFailures(context.target)
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
         self.selector = SourceSelector(scope.filters, self._named, tags, self._failures)
-        self._inventory = Inventory(context, observer, tags, (source.index for source in self._named))
+        self._inventory = Inventory(context, observer, tags, (source.container for source in self._named))
         self._watch_start = WatchStart(context)
         self._has_reached_aws = False
         self._listed = 0  # data sources in the listings of the run in progress
@@ -86,7 +86,7 @@ class Reconciler:
         self._add(found)
         self.add_saved(excluded)
         for reconciler in before:
-            self._inventory.adopt_indexes(reconciler.published(), self.selector.may_select_index)
+            self._inventory.adopt_containers(reconciler.published(), self.selector.may_select_container)
         if before:
             self._discovered, self._is_empty = before[0].discovered(), before[0].is_empty
         elif count := len(self._inventory.sources):
@@ -109,7 +109,7 @@ class Reconciler:
                 since = saved.watched_since
                 self._inventory.add(source, since and since.after_restart(), saved)
 
-    def published(self) -> dict[IndexId, IndexSnapshot]:
+    def published(self) -> dict[ContainerId, ContainerSnapshot]:
         """Return the published indexes."""
         return dict(self._inventory.published)
 
@@ -145,33 +145,33 @@ class Reconciler:
             self._log_emptiness()
         return RunResult(is_complete, reached_aws, self._failures.unreadable())
 
-    def _reconcile_found(self, found: Applications | Indexes | IndexContents) -> None:
+    def _reconcile_found(self, found: Applications | Indexes | ContainerContents) -> None:
         match found:
             case Applications(selected, listing):
                 known = self._inventory.indexes()
                 missing = {index.application_id for index in known} - selected.keys()
                 applications = _confirm_missing(missing, listing, self._context.provider.applications)
-                self._inventory.remove_indexes({index for index in known if index.application_id in applications})
+                self._inventory.remove_containers({index for index in known if index.application_id in applications})
             case Indexes(application_id, selected, listing):
                 known = self._inventory.indexes() - selected
                 missing = {index.index_id for index in known if index.application_id == application_id}
                 with self._failures.isolate(f"indexes of application {application_id}"):
                     indexes = _confirm_missing(missing, listing, lambda: self._context.provider.indexes(application_id))
-                    self._inventory.remove_indexes({IndexId(application_id, index_id) for index_id in indexes})
-            case IndexContents():
+                    self._inventory.remove_containers({ContainerId(application_id, index_id) for index_id in indexes})
+            case ContainerContents():
                 with self._failures.isolate(f"names of {found}"):
                     self._reconcile_index(found)
 
-    def _reconcile_index(self, contents: IndexContents) -> None:
+    def _reconcile_index(self, contents: ContainerContents) -> None:
         self.selector.record_names(contents)
         if contents.facts:
             self._context.location.observe(contents.facts.arn)
             self._watch_start.first_watched()
         application, name = self._application_name(contents), self._index_name(contents)
         if contents.facts:
-            self._inventory.publish_index(contents.id, application, name, contents.facts)
+            self._inventory.publish_container(contents.id, application, name, contents.facts)
         for source in self._named.values():
-            if source.id.index == contents.id:
+            if source.id.container == contents.id:
                 self._observer.describe(source, name, self.selector.describe_named(contents, source.id))
         if contents.listing is not None:
             self._listed += len(contents.listing.items)
@@ -181,14 +181,14 @@ class Reconciler:
                     self._reconcile_source(identifier, application, name, description)
             self._remove_missing(contents, contents.listing, selected)
 
-    def _application_name(self, contents: IndexContents) -> str:
-        configured = (s.application for s in self._named.values() if s.id.application_id == contents.id.application_id)
+    def _application_name(self, contents: ContainerContents) -> str:
+        configured = (s.root for s in self._named.values() if s.id.application_id == contents.id.application_id)
         name = next((name for name in configured if name), None)
         request = self._context.provider.application_name
         identifier = contents.id.application_id
         return name or self._context.names.application(identifier, lambda: contents.application or request(identifier))
 
-    def _index_name(self, contents: IndexContents) -> str:
+    def _index_name(self, contents: ContainerContents) -> str:
         return self._context.names.index(
             contents.id, lambda: contents.name or self._context.provider.index(contents.id).name
         )
@@ -204,10 +204,10 @@ class Reconciler:
             self._observer.describe(sources[identifier], index, listed)
 
     def _remove_missing(
-        self, contents: IndexContents, listing: Listing[Description], selected: Container[SourceId]
+        self, contents: ContainerContents, listing: Listing[Description], selected: Container[SourceId]
     ) -> None:
         """Remove the sources that an index no longer contains, or that are no longer selected."""
-        known = (source for source in self._inventory.sources if source.index == contents.id)
+        known = (source for source in self._inventory.sources if source.container == contents.id)
         missing = {source.data_source_id for source in known if source not in selected}
         for removed in sorted(
             _confirm_missing(missing, listing, lambda: self._context.provider.data_sources(contents.id))

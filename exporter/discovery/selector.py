@@ -11,12 +11,12 @@ from exporter.domain.model import SourceId
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from exporter.discovery.crawler import IndexContents
+    from exporter.discovery.crawler import ContainerContents
     from exporter.discovery.failures import DiscoveryFailures
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.tag_cache import TagCache
     from exporter.domain.model import Description
-    from exporter.domain.snapshots import IndexSnapshot, SavedSource
+    from exporter.domain.snapshots import ContainerSnapshot, SavedSource
 
 
 class SourceSelector:
@@ -42,12 +42,12 @@ class SourceSelector:
         """Continue with the names that another selector has recorded."""
         self._listed_names |= before._listed_names
 
-    def record_names(self, contents: IndexContents) -> None:
+    def record_names(self, contents: ContainerContents) -> None:
         """Record the listed names of an index and of its application."""
         names = {contents.id.application_id: contents.application, str(contents.id): contents.name}
         self._listed_names |= {identifier: name for identifier, name in names.items() if name}
 
-    def select(self, contents: IndexContents) -> dict[SourceId, Description | None]:
+    def select(self, contents: ContainerContents) -> dict[SourceId, Description | None]:
         """Return the selected sources of an index; None as description if their tags are needed and unknown."""
         selected: dict[SourceId, Description | None] = {}
         if self._filters is None:
@@ -61,7 +61,7 @@ class SourceSelector:
         return selected
 
     def _match(
-        self, filters: SourceFilters, contents: IndexContents, source: SourceId, listed: Description
+        self, filters: SourceFilters, contents: ContainerContents, source: SourceId, listed: Description
     ) -> tuple[bool, Description | None]:
         """Match a source, and request its tags only if a filter or a label needs them.
 
@@ -83,21 +83,21 @@ class SourceSelector:
         source, description = saved.source, saved.description
         if self._filters is None or source.id in self._named:
             return False
-        application = self._listed_names.get(source.id.application_id, source.application or "")
-        index = self._listed_names.get(str(source.id.index), saved.index)
+        application = self._listed_names.get(source.id.application_id, source.root or "")
+        index = self._listed_names.get(str(source.id.container), saved.container)
         tags = self._tags.last_known(source.id) or dict(description.tags) or None
         candidate = Candidate(application, index, description.name or source.name or "", description.type, tags)
         return self._filters.match(candidate) is not False
 
-    def may_select_index(self, index: IndexSnapshot) -> bool:
+    def may_select_container(self, index: ContainerSnapshot) -> bool:
         """Return whether the filters may match sources of a published index."""
         if self._filters is None:
             return False
-        application = self._listed_names.get(index.id.application_id, index.application)
+        application = self._listed_names.get(index.id.application_id, index.root)
         name = self._listed_names.get(str(index.id), index.name)
         return self._filters.match(Candidate(application, name)) is not False
 
-    def describe_named(self, contents: IndexContents, source: SourceId) -> Description | None:
+    def describe_named(self, contents: ContainerContents, source: SourceId) -> Description | None:
         """Return what a listing reports of a named source, with its tags if they are published as labels."""
         listed = contents.listing.items.get(source.data_source_id) if contents.listing else None
         if listed is None or self._filters is None or not self._filters.tag_labels:
@@ -112,7 +112,9 @@ class SourceSelector:
         """Return the filters that have matched nothing so far, neither here nor in the crawler."""
         return sorted(set(self._filters.names) - self._matched - matched_by_crawler) if self._filters else []
 
-    def _request_tags(self, contents: IndexContents, source: SourceId, listed: Description) -> Mapping[str, str] | None:
+    def _request_tags(
+        self, contents: ContainerContents, source: SourceId, listed: Description
+    ) -> Mapping[str, str] | None:
         if contents.facts is None or not contents.facts.arn:
             return self._tags.last_known(source)
         with self._failures.isolate(f"tags of data sources of {contents}"):

@@ -127,7 +127,7 @@ class SyncJob:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexId:
+class ContainerId:
     """The two identifiers of an index."""
 
     application_id: str
@@ -147,9 +147,9 @@ class SourceId:
     data_source_id: str
 
     @property
-    def index(self) -> IndexId:
-        """The index that the data source feeds."""
-        return IndexId(self.application_id, self.index_id)
+    def container(self) -> ContainerId:
+        """The container of the data source: the index that it feeds."""
+        return ContainerId(self.application_id, self.index_id)
 
     def __str__(self) -> str:
         """Return the identifiers as a path, from the outermost to the innermost."""
@@ -158,9 +158,9 @@ class SourceId:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The resolved display names of a data source."""
+    """The resolved display names of a data source and of its outermost container."""
 
-    application: str
+    root: str
     data_source: str
 
 
@@ -196,7 +196,7 @@ def tag_label(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexFacts:
+class ContainerFacts:
     """The properties of an index that GetIndex reports."""
 
     name: str
@@ -210,10 +210,13 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A data source to watch. A display name is None if neither the configuration nor a listing has it."""
+    """A data source to watch. A display name is None if neither the configuration nor a listing has it.
+
+    `root` is the display name of its outermost container.
+    """
 
     target: str
     id: SourceId
-    application: str | None = None
+    root: str | None = None
     name: str | None = None
     labels: tuple[tuple[str, str], ...] = ()

@@ -136,8 +136,8 @@ def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
     """Return whether every glob that is set matches; a type that AWS has not reported yet counts as empty."""
     globs = (
         (match.service, SERVICE),
-        (match.application, snapshot.names.application),
-        (match.index, snapshot.index),
+        (match.application, snapshot.names.root),
+        (match.index, snapshot.container),
         (match.data_source, snapshot.names.data_source),
         (match.data_source_id, snapshot.source.id.data_source_id),
         (match.type, snapshot.description.type if snapshot.description else ""),

@@ -1,4 +1,4 @@
-"""Immutable snapshots of data sources and indexes: the only data that the write half passes to the read half."""
+"""Immutable snapshots of data sources and containers: the only data that the write half passes to the read half."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from exporter.domain.clock_check import ClockReading
     from exporter.domain.documents import DocumentsByStatus
-    from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names
+    from exporter.domain.model import ContainerFacts, ContainerId, DataSource, Description, Location, Names
     from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
@@ -26,9 +26,10 @@ class PollFailure:
 class SourceSnapshot:
     """The state of one data source after a poll.
 
-    `index` is the display name of its index. It is empty, and `description` is None, until discovery or a request has
-    returned it. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of the last
-    poll if it failed. `objectives` is None until the description is known. `documents` is the last complete count.
+    `container` is the display name of its container. It is empty, and `description` is None, until discovery or a
+    request has returned it. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error
+    of the last poll if it failed. `objectives` is None until the description is known. `documents` is the last complete
+    count.
     """
 
     source: DataSource
@@ -36,7 +37,7 @@ class SourceSnapshot:
     history: SourceHistory | None
     poll_succeeded: bool | None
     polled_at: float | None
-    index: str = ""
+    container: str = ""
     description: Description | None = None
     location: Location | None = None
     poll_failure: PollFailure | None = None
@@ -45,16 +46,16 @@ class SourceSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexSnapshot:
-    """The state of one index, with its resolved display names.
+class ContainerSnapshot:
+    """The state of one container, with its resolved display name and that of its outermost container.
 
     `facts` are as of `read_at`, on AWS's clock. `min_documents` is the objective that judges them, if there is one.
     """
 
-    id: IndexId
-    application: str
+    id: ContainerId
+    root: str
     name: str
-    facts: IndexFacts
+    facts: ContainerFacts
     location: Location
     read_at: float
     min_documents: float | None = None
@@ -70,7 +71,7 @@ class SavedSource:
     """
 
     source: DataSource
-    index: str
+    container: str
     description: Description
     location: Location | None = None
     watched_since: ClockReading | None = None

@@ -2,17 +2,17 @@
 
 from exporter.domain.source_view import SourceView
 from exporter.metrics.collector import FAMILIES, SOURCE_LABELS, SourceFamilies
-from exporter.metrics.indexes import INDEX_FAMILIES, INDEX_LABELS, IndexFamilies
-from exporter.metrics.series_count import series_per_index, series_per_source
+from exporter.metrics.indexes import CONTAINER_FAMILIES, INDEX_LABELS, ContainerFamilies
+from exporter.metrics.series_count import series_per_container, series_per_source
 
 __all__ = [
+    "CONTAINER_FAMILIES",
     "FAMILIES",
-    "INDEX_FAMILIES",
     "INDEX_LABELS",
     "SOURCE_LABELS",
-    "IndexFamilies",
+    "ContainerFamilies",
     "SourceFamilies",
     "SourceView",
-    "series_per_index",
+    "series_per_container",
     "series_per_source",
 ]

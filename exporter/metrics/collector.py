@@ -44,7 +44,7 @@ def _description(snapshot: SourceSnapshot) -> object:
     return (
         snapshot.source,
         snapshot.names,
-        snapshot.index,
+        snapshot.container,
         snapshot.description,
         snapshot.location,
     )
@@ -120,4 +120,4 @@ class SourceFamilies:
 
 def _names(snapshot: SourceSnapshot) -> tuple[str, ...]:
     """Return the values of SOURCE_LABELS."""
-    return snapshot.names.application, snapshot.names.data_source, snapshot.source.id.data_source_id
+    return snapshot.names.root, snapshot.names.data_source, snapshot.source.id.data_source_id

@@ -23,7 +23,7 @@ def _facts(view: SourceView) -> dict[str, str] | None:
         return None
     return {
         "application_id": snapshot.source.id.application_id,
-        "index": snapshot.index,
+        "index": snapshot.container,
         "index_id": snapshot.source.id.index_id,
         "data_source_type": description.type,
         "aws_account_id": snapshot.location.account,

@@ -34,7 +34,7 @@ class LabelledView(NamedTuple, Generic[View]):
 class Family(Protocol):
     """A declaration of a metric family.
 
-    `collect` takes a view (a SourceView or an IndexSnapshot) and the labels that identify its source or index.
+    `collect` takes a view (a SourceView or an ContainerSnapshot) and the labels that identify its source or index.
     """
 
     @property

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.domain.model import IndexFacts
-    from exporter.domain.snapshots import IndexSnapshot
+    from exporter.domain.model import ContainerFacts
+    from exporter.domain.snapshots import ContainerSnapshot
     from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import Family, Sample
 
@@ -24,7 +24,7 @@ _AS_OF = "as of the last discovery"
 _IF_REPORTED = "Absent if the API does not report it."
 
 
-def _facts(snapshot: IndexSnapshot) -> dict[str, str]:
+def _facts(snapshot: ContainerSnapshot) -> dict[str, str]:
     return {
         "application_id": snapshot.id.application_id,
         "index_type": snapshot.facts.type,
@@ -33,15 +33,15 @@ def _facts(snapshot: IndexSnapshot) -> dict[str, str]:
     }
 
 
-def _count(choose: Callable[[IndexFacts], int | None]) -> Callable[[IndexSnapshot], Iterator[Sample]]:
+def _count(choose: Callable[[ContainerFacts], int | None]) -> Callable[[ContainerSnapshot], Iterator[Sample]]:
     return lambda snapshot: optional_sample(choose(snapshot.facts))
 
 
-def _limit(per_unit: int) -> Callable[[IndexSnapshot], Iterator[Sample]]:
+def _limit(per_unit: int) -> Callable[[ContainerSnapshot], Iterator[Sample]]:
     return _count(lambda facts: None if facts.units is None else facts.units * per_unit)
 
 
-INDEX_FAMILIES: tuple[Family, ...] = (
+CONTAINER_FAMILIES: tuple[Family, ...] = (
     InfoFamily(
         "qbusiness_index_info",
         f"Always 1; properties of the index from GetIndex, {_AS_OF}.",
@@ -89,34 +89,34 @@ INDEX_FAMILIES: tuple[Family, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class IndexFamilies:
+class ContainerFamilies:
     """The families of an index. They are one part: all change together."""
 
-    def part_inputs(self, snapshot: IndexSnapshot) -> tuple[object, ...]:
+    def part_inputs(self, snapshot: ContainerSnapshot) -> tuple[object, ...]:
         """Return the inputs of the only part."""
         return (snapshot,)
 
-    def collect(self, snapshot: IndexSnapshot) -> list[Metric]:
+    def collect(self, snapshot: ContainerSnapshot) -> list[Metric]:
         """Return the families with the samples of one index; families without samples are included."""
         identity = dict(zip(INDEX_LABELS, _names(snapshot), strict=True))
-        return [family.collect(snapshot, identity) for family in INDEX_FAMILIES]
+        return [family.collect(snapshot, identity) for family in CONTAINER_FAMILIES]
 
     def declared(self) -> dict[str, Metric]:
         """Return all families without samples by their names, in the order of the response."""
-        return declarations(INDEX_FAMILIES)
+        return declarations(CONTAINER_FAMILIES)
 
-    def view(self, snapshot: IndexSnapshot, _now: float) -> LabelledView[IndexSnapshot]:
+    def view(self, snapshot: ContainerSnapshot, _now: float) -> LabelledView[ContainerSnapshot]:
         """Return a snapshot with its labels: no family of an index depends on the time."""
         return LabelledView(snapshot, Identity.of(INDEX_LABELS, _names(snapshot)))
 
-    def lines(self, view: LabelledView[IndexSnapshot], _part: int) -> dict[str, FormatLines]:
+    def lines(self, view: LabelledView[ContainerSnapshot], _part: int) -> dict[str, FormatLines]:
         """Return the lines of all families, by the names of `declared`."""
-        return {family.name: family.lines(*view) for family in INDEX_FAMILIES}
+        return {family.name: family.lines(*view) for family in CONTAINER_FAMILIES}
 
-    def next_change(self, _view: LabelledView[IndexSnapshot], _part: int) -> None:
+    def next_change(self, _view: LabelledView[ContainerSnapshot], _part: int) -> None:
         """Return None: time alone changes no sample."""
 
 
-def _names(snapshot: IndexSnapshot) -> tuple[str, ...]:
+def _names(snapshot: ContainerSnapshot) -> tuple[str, ...]:
     """Return the values of INDEX_LABELS."""
-    return snapshot.application, snapshot.name, snapshot.id.index_id
+    return snapshot.root, snapshot.name, snapshot.id.index_id

@@ -6,21 +6,21 @@ from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.documents import DocumentTally
 from exporter.domain.history import fold
 from exporter.domain.model import (
+    ContainerFacts,
+    ContainerId,
     DataSource,
     Description,
     DocumentCounts,
-    IndexFacts,
-    IndexId,
     Location,
     Names,
     SourceId,
     SyncJob,
 )
-from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.metrics.collector import SourceFamilies
-from exporter.metrics.indexes import IndexFamilies
+from exporter.metrics.indexes import ContainerFamilies
 
 _NOW = 1_800_000_000.0
 _LOCATION = Location("", "")
@@ -53,8 +53,8 @@ def series_per_source(*, counts_documents: bool) -> int:
     return sum(len(metric.samples) for part in parts for metric in families.collect(snapshot, _NOW + 99, part))
 
 
-def series_per_index() -> int:
+def series_per_container() -> int:
     """Return the number of series of an index whose properties AWS reports in full."""
-    facts = IndexFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1)
-    snapshot = IndexSnapshot(IndexId("", ""), "", "", facts, _LOCATION, _NOW)
-    return sum(len(metric.samples) for metric in IndexFamilies().collect(snapshot))
+    facts = ContainerFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1)
+    snapshot = ContainerSnapshot(ContainerId("", ""), "", "", facts, _LOCATION, _NOW)
+    return sum(len(metric.samples) for metric in ContainerFamilies().collect(snapshot))

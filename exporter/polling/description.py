@@ -17,14 +17,14 @@ NEVER_REQUESTED = float("-inf")  # an `updatedAt` before that of any listing, so
 
 @dataclass(frozen=True, slots=True)
 class DescriptionState:
-    """The description of a data source as far as it is known, and the resolved name of its index.
+    """The description of a data source as far as it is known, and the resolved name of its container.
 
     `has_response` is set once GetDataSource has returned the description or has refused to. `version` is the
     `updatedAt` for which GetDataSource was last requested, and `last_error` is why the last request failed. Before
     `retry_at`, on the monotonic clock, it is not requested again.
     """
 
-    index: str = ""
+    container: str = ""
     latest: Description | None = None
     has_response: bool = False
     version: float | None = None
@@ -41,12 +41,12 @@ class DescriptionState:
         if description.schedule and description.schedule_since is None:
             description = replace(description, schedule_since=description.updated)
         version = description.updated if description.schedule is not None else NEVER_REQUESTED
-        return cls(saved.index, description, has_response=saved.is_described, version=version)
+        return cls(saved.container, description, has_response=saved.is_described, version=version)
 
     @property
     def resolved(self) -> Description | None:
-        """The description to publish; None until GetDataSource has responded and the index has a name."""
-        return self.latest if self.index and self.has_response else None
+        """The description to publish; None until GetDataSource has responded and the container has a name."""
+        return self.latest if self.container and self.has_response else None
 
     def is_due(self, now: float) -> bool:
         """Return whether to request GetDataSource: the source is new or was updated, or the last request failed."""
@@ -57,13 +57,13 @@ class DescriptionState:
         )
         return not is_current and now >= self.retry_at
 
-    def with_listing(self, index: str, listed: Description | None) -> DescriptionState:
+    def with_listing(self, container: str, listed: Description | None) -> DescriptionState:
         """Return the state after a listing. It has no schedule, so the known one is kept."""
         if listed is None:
-            return replace(self, index=index)
+            return replace(self, container=container)
         if self.latest:
             listed = replace(listed, schedule=self.latest.schedule, schedule_since=self.latest.schedule_since)
-        return replace(self, index=index, latest=listed)
+        return replace(self, container=container, latest=listed)
 
     def with_response(
         self, at_request: DescriptionState, described: Description | None, error: ProviderError | None, retry_at: float

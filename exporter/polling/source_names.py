@@ -28,9 +28,9 @@ class SourceNames:
 
     def known(self, source: DataSource) -> Names | None:
         """Return the configured or resolved names; None if one of them has never been resolved."""
-        application, name = self._names.resolved(source.id)
-        application, name = source.application or application, source.name or name
-        return Names(application, name) if application and name else None
+        root, name = self._names.resolved(source.id)
+        root, name = source.root or root, source.name or name
+        return Names(root, name) if root and name else None
 
     def resolve(self, state: SourceState) -> Names | None:
         """Return the names, also from AWS; None if one of them is not available at the moment."""
@@ -38,11 +38,11 @@ class SourceNames:
         kept = state.names
         try:
             names = Names(
-                application=source.application
+                root=source.root
                 or self._names.application(
                     application_id,
                     lambda: _request(
-                        lambda: self._provider.application_name(application_id), kept.application if kept else None
+                        lambda: self._provider.application_name(application_id), kept.root if kept else None
                     ),
                 ),
                 data_source=source.name

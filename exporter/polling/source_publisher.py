@@ -43,10 +43,10 @@ class SourcePublisher:
     def _save(self, state: SourceState, names: Names) -> None:
         if state.description.latest is None:
             return
-        named = replace(state.source, application=names.application, name=names.data_source)
+        named = replace(state.source, root=names.root, name=names.data_source)
         saved = SavedSource(
             named,
-            state.description.index,
+            state.description.container,
             state.description.latest,
             self._context.location.known,
             ClockReading(state.history.watched_since, state.history.clock_ahead) if state.history else None,
@@ -68,7 +68,7 @@ class SourcePublisher:
             poll_succeeded=state.failure is None if state.was_polled else None,
             poll_failure=state.failure,
             polled_at=state.polled_at,
-            index=state.description.index,
+            container=state.description.container,
             description=description,
             location=self._context.location.current,
             documents=state.documents,

@@ -82,7 +82,7 @@ class SourceState:
 
     def _text(self) -> str:
         names, source = self.names or Names("", ""), self.source.id
-        application = name_and_id(names.application, source.application_id)
+        application = name_and_id(names.root, source.application_id)
         return f"data source {name_and_id(names.data_source, source.data_source_id)} of application {application}"
 
 

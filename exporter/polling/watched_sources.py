@@ -226,5 +226,5 @@ class WatchedSources:
 
 
 def _saved_names(saved: SavedSource) -> Names | None:
-    application, name = saved.source.application, saved.source.name
+    application, name = saved.source.root, saved.source.name
     return Names(application, name) if application and name else None

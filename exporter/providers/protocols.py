@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from exporter.aws import AwsClock
     from exporter.domain.documents import Document
-    from exporter.domain.model import Description, IndexFacts, IndexId, SourceId, SyncJob
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId, SyncJob
 
 T = TypeVar("T")
 
@@ -81,10 +81,10 @@ class Provider(Protocol):
     def indexes(self, application_id: str) -> Listing[str]:
         """Return the display names of the indexes of an application."""
 
-    def index(self, index: IndexId) -> IndexFacts:
+    def index(self, index: ContainerId) -> ContainerFacts:
         """Return the properties of an index."""
 
-    def data_sources(self, index: IndexId) -> Listing[Description]:
+    def data_sources(self, index: ContainerId) -> Listing[Description]:
         """Return the data sources of an index. Their schedules are None: listings do not contain them."""
 
     def data_source(self, source: SourceId) -> Description:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.domain.model import SourceId
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.runtime import ServiceClock
     from exporter.status.data_sources import AssessedSource, AssessmentSettings
     from exporter.status.health import ExporterHealth
@@ -47,7 +47,7 @@ class StatusDocument:
     def __init__(
         self,
         sources: PublishedSnapshots[SourceSnapshot],
-        indexes: PublishedSnapshots[IndexSnapshot],
+        indexes: PublishedSnapshots[ContainerSnapshot],
         health: Callable[[], ExporterHealth],
         settings: AssessmentSettings,
     ) -> None:
@@ -115,7 +115,7 @@ class StatusDocument:
     def choices(self) -> dict[str, list[str]]:
         """Return the applications and types of the data sources in the last document, to filter by."""
         cached = self._cache.values()
-        applications = {assessed.snapshot.names.application for assessed in cached}
+        applications = {assessed.snapshot.names.root for assessed in cached}
         return {"application": sorted(applications), "type": sorted({assessed.type for assessed in cached} - {""})}
 
     def _assess_all(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:

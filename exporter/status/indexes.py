@@ -11,12 +11,12 @@ from exporter.status.problems import Problem, Severity, problem_to_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.snapshots import IndexSnapshot
+    from exporter.domain.snapshots import ContainerSnapshot
 
 NEAR_LIMIT = 0.9  # of the capacity, as in the alerts
 
 
-def index_to_json(snapshot: IndexSnapshot) -> dict[str, Any]:
+def index_to_json(snapshot: ContainerSnapshot) -> dict[str, Any]:
     """Return an index as an object of the JSON API; None for values that AWS does not report."""
     facts = snapshot.facts
     usage = {
@@ -27,7 +27,7 @@ def index_to_json(snapshot: IndexSnapshot) -> dict[str, Any]:
     return {
         "index_id": snapshot.id.index_id,
         "index": snapshot.name,
-        "application": snapshot.application,
+        "application": snapshot.root,
         "application_id": snapshot.id.application_id,
         "type": facts.type or None,
         "aws_account_id": snapshot.location.account or None,
@@ -52,7 +52,7 @@ def _usage(used: int | None, units: int | None, per_unit: int) -> dict[str, Any]
     return {"used": used, "limit": limit, "ratio": used / limit if used is not None and limit else None}
 
 
-def _problems(snapshot: IndexSnapshot, usage: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+def _problems(snapshot: ContainerSnapshot, usage: dict[str, dict[str, Any]]) -> Iterator[Problem]:
     status, documents, required = snapshot.facts.status, snapshot.facts.documents, snapshot.min_documents
     if status and status != "ACTIVE":
         text = f"The index is {status}: no documents are indexed until it is ACTIVE."

@@ -70,7 +70,7 @@ class Query:
         """Return whether a source passes all filters."""
         return (
             (not self.data_source_id or assessed.id == self.data_source_id)
-            and (not self.application or assessed.snapshot.names.application == self.application)
+            and (not self.application or assessed.snapshot.names.root == self.application)
             and (not self.type or assessed.type == self.type)
             and (not self.cause or (assessed.cause is not None and assessed.cause.text == self.cause))
             and (not self.state or is_in_state(assessed, self.state))
@@ -97,7 +97,7 @@ def is_in_state(assessed: AssessedSource, state: str) -> bool:
 def _searched_texts(assessed: AssessedSource) -> Iterator[str]:
     snapshot = assessed.snapshot
     source, description, location = snapshot.source, snapshot.description, snapshot.location
-    yield from (snapshot.names.application, snapshot.names.data_source, snapshot.index)
+    yield from (snapshot.names.root, snapshot.names.data_source, snapshot.container)
     yield from (source.target, source.id.application_id, source.id.index_id, source.id.data_source_id)
     yield from (text for pair in source.labels for text in pair)
     if description:

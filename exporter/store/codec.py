@@ -115,7 +115,7 @@ def dump_saved_source(saved: SavedSource) -> str:
     description = asdict(saved.description)
     if saved.description.schedule_since is None:
         del description["schedule_since"]
-    members: dict[str, Any] = {"source": asdict(saved.source), "index": saved.index, "about": description}
+    members: dict[str, Any] = {"source": _dump_source(saved.source), "index": saved.container, "about": description}
     if saved.is_described and saved.description.schedule is None:  # a schedule implies it
         members["described"] = True
     if saved.location:
@@ -133,16 +133,27 @@ def load_saved_source(text: str) -> SavedSource:
     source, description = raw["source"], raw["about"]
     identifier = SourceId(**source.pop("id"))
     labels = tuple((str(name), str(value)) for name, value in source.pop("labels"))
+    root = source.pop("application")
     tags = tuple((str(key), str(value)) for key, value in description.pop("tags"))
     return SavedSource(
-        source=DataSource(id=identifier, labels=labels, **source),
-        index=str(raw["index"]),
+        source=DataSource(id=identifier, root=root, labels=labels, **source),
+        container=str(raw["index"]),
         description=Description(tags=tags, **description),
         location=Location(**raw["location"]) if "location" in raw else None,
         watched_since=ClockReading(**raw["watched_since"]) if "watched_since" in raw else None,
         is_described=raw.get("described", description.get("schedule") is not None),
         objectives=ObjectiveRecord(**raw["objectives"]) if "objectives" in raw else None,
     )
+
+
+def _dump_source(source: DataSource) -> dict[str, Any]:
+    return {
+        "target": source.target,
+        "id": asdict(source.id),
+        "application": source.root,
+        "name": source.name,
+        "labels": source.labels,
+    }
 
 
 def dump_documents(documents: DocumentsByStatus) -> str:

@@ -12,7 +12,7 @@ from exporter.errors import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.domain.model import IndexId, SourceId
+    from exporter.domain.model import ContainerId, SourceId
     from exporter.runtime import Event, Host
 
 logger = structlog.get_logger()
@@ -56,7 +56,7 @@ class DisplayNames:
         """Return the name of an application; raise ProviderError if it cannot be resolved at the moment."""
         return self._resolve(f"application/{application_id}", application_id, request)
 
-    def index(self, index: IndexId, request: Callable[[], str]) -> str:
+    def index(self, index: ContainerId, request: Callable[[], str]) -> str:
         """Return the name of an index; raise ProviderError if it cannot be resolved at the moment."""
         return self._resolve(f"index/{index}", index.index_id, request)
 

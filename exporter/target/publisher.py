@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from exporter.domain.model import IndexId, SourceId
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.model import ContainerId, SourceId
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
     from exporter.runtime import ServiceClock
-    from exporter.target.index_publisher import IndexPublisher
+    from exporter.target.container_publisher import ContainerPublisher
     from exporter.target.reporting_gate import ReportingGate
 
 
@@ -22,10 +22,10 @@ class SnapshotPublisher(Protocol):
     def remove_source(self, source: SourceId) -> None:
         """Remove a data source from everything that is exposed."""
 
-    def publish_index(self, snapshot: IndexSnapshot) -> None:
+    def publish_container(self, snapshot: ContainerSnapshot) -> None:
         """Replace what is exposed of an index."""
 
-    def remove_index(self, index: IndexId) -> None:
+    def remove_container(self, index: ContainerId) -> None:
         """Remove an index from everything that is exposed."""
 
 
@@ -38,7 +38,7 @@ class CachePublisher:
     def __init__(
         self,
         sources: ExpositionCache[SourceSnapshot],
-        indexes: IndexPublisher,
+        indexes: ContainerPublisher,
         clock: ServiceClock,
         gate: ReportingGate,
     ) -> None:
@@ -57,10 +57,10 @@ class CachePublisher:
         self._gate.report(self._sources.remove, str(source))
         self._gate.report(self._indexes.remove_source, source)
 
-    def publish_index(self, snapshot: IndexSnapshot) -> None:
+    def publish_container(self, snapshot: ContainerSnapshot) -> None:
         """Replace what is exposed of an index."""
         self._gate.report(self._indexes.put, snapshot, self._clock)
 
-    def remove_index(self, index: IndexId) -> None:
+    def remove_container(self, index: ContainerId) -> None:
         """Remove an index from everything that is exposed."""
         self._gate.report(self._indexes.remove, index)

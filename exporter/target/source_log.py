@@ -12,7 +12,7 @@ def source_fields(source: DataSource, names: Names | None = None) -> dict[str, s
     """Return the log fields of a data source: target, id, and display names as far as they are known."""
     fields = {
         "target": source.target,
-        "application": names.application if names else source.application,
+        "application": names.root if names else source.root,
         "data_source": names.data_source if names else source.name,
         "data_source_id": source.id.data_source_id,
     }

@@ -10,7 +10,7 @@ import pytest
 from exporter.backfill.families import ABSENT
 from exporter.cli.oneshot import OneShotTarget
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, DataSource, IndexId, Location, SourceId
+from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, ContainerId, DataSource, Location, SourceId
 from exporter.metrics import SourceFamilies
 from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
 from exporter.polling.poller import Poller
@@ -52,7 +52,7 @@ class LivePoller:
         self._sources = []
         for application, index, simulated in service.fleet.data_sources():
             source = DataSource("test", SourceId(application.id, index.id, simulated.id))
-            listed = provider.data_sources(IndexId(application.id, index.id)).items[simulated.id]
+            listed = provider.data_sources(ContainerId(application.id, index.id)).items[simulated.id]
             watched.watch(source)
             watched.describe(source.id, index.name, listed)
             self._sources.append(source)

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.discovery.loop import FAILED
-from exporter.domain.model import DataSource, IndexId, SourceId
+from exporter.domain.model import ContainerId, DataSource, SourceId
 from exporter.domain.unreadable import UnreadableResource
 from exporter.errors import Reason
 from exporter.simulator.fleet import SimulatedDataSource, make_id
@@ -27,9 +27,9 @@ def test_a_run_finds_all_sources_with_their_listed_properties(discovery: Simulat
     index, listed = discovery.observer.described["old-wiki"]
     assert listed
     assert (index, listed.type, listed.status, listed.schedule) == ("archive", "CONFLUENCEV2", "UPDATING", None)
-    index_id = IndexId(make_id("application", "support"), make_id("index", "knowledge"))
+    index_id = ContainerId(make_id("application", "support"), make_id("index", "knowledge"))
     published = discovery.publisher.indexes[index_id]
-    assert (published.application, published.name) == ("support", "knowledge")
+    assert (published.root, published.name) == ("support", "knowledge")
     assert (published.facts.units, published.facts.documents) == (1, 992)
     first = discovery.operations()
     assert first == {"ListApplications": 1, "ListIndices": 2, "GetIndex": 3, "ListDataSources": 4}
@@ -228,7 +228,7 @@ def test_a_named_source_is_described_without_discovery() -> None:
         index, listed = discovery.observer.described["wiki"]
         assert listed
         assert (index, listed.status) == ("archive", "UPDATING")
-        published = [(index.application, index.name) for index in discovery.publisher.indexes.values()]
+        published = [(index.root, index.name) for index in discovery.publisher.indexes.values()]
         assert published == [("Intranet", "archive")]
         assert discovery.operations() == {"GetIndex": 1, "ListDataSources": 1}
         discovery.service.faults.add("denied", operation="ListDataSources")

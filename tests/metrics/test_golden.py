@@ -15,12 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.aws import AwsClock
 from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.history import fold
-from exporter.domain.model import DataSource, Description, IndexFacts, IndexId, Location, Names, SyncJob
-from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+from exporter.domain.model import ContainerFacts, ContainerId, DataSource, Description, Location, Names, SyncJob
+from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
-from exporter.metrics import FAMILIES, INDEX_FAMILIES, IndexFamilies, SourceFamilies
+from exporter.metrics import CONTAINER_FAMILIES, FAMILIES, ContainerFamilies, SourceFamilies
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
 LATER = NOON + 1000
@@ -56,16 +56,16 @@ def described(snapshot: SourceSnapshot, **members: Any) -> SourceSnapshot:
     tags = (("cost-center", 'a "quoted"\nvalue'),)
     source = replace(snapshot.source, labels=(("team", "hr"),))
     description = Description(name="", tags=tags, **facts)
-    return replace(snapshot, source=source, index="main", description=description, location=LOCATION)
+    return replace(snapshot, source=source, container="main", description=description, location=LOCATION)
 
 
-def index_snapshots() -> list[IndexSnapshot]:
+def index_snapshots() -> list[ContainerSnapshot]:
     """Build an index whose properties are all known, and one with few of them."""
-    full = IndexFacts("main", "ENTERPRISE", "ACTIVE", documents=21_480, text_bytes=143_000_000, units=2)
-    bare = IndexFacts("side", "STARTER", "MENDING")
+    full = ContainerFacts("main", "ENTERPRISE", "ACTIVE", documents=21_480, text_bytes=143_000_000, units=2)
+    bare = ContainerFacts("side", "STARTER", "MENDING")
     return [
-        IndexSnapshot(
-            IndexId("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION, NOON, minimum
+        ContainerSnapshot(
+            ContainerId("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION, NOON, minimum
         )
         for name, facts, minimum in (("main", full, 10_000), ("side", bare, None))
     ]
@@ -107,7 +107,10 @@ def fleet() -> list[SourceSnapshot]:
 def page(clock: FakeClock) -> Exposition:
     """Return the page of the fleet, without the metrics of the exporter itself."""
     clock.wall = LATER
-    sources, indexes = ExpositionCache(SourceFamilies(POLICY.window), clock), ExpositionCache(IndexFamilies(), clock)
+    sources, indexes = (
+        ExpositionCache(SourceFamilies(POLICY.window), clock),
+        ExpositionCache(ContainerFamilies(), clock),
+    )
     for source in fleet():
         sources.put(str(source.source.id), source, AwsClock(clock))
     for index in index_snapshots():
@@ -128,7 +131,7 @@ def test_the_exposition_equals_the_golden_file(
 
 def test_both_parsers_read_every_family(page: Exposition) -> None:
     """In both formats, each family has its declared type."""
-    declared = {family.name.removesuffix("_total"): family.kind for family in (*FAMILIES, *INDEX_FAMILIES)}
+    declared = {family.name.removesuffix("_total"): family.kind for family in (*FAMILIES, *CONTAINER_FAMILIES)}
     text = parse_text(scrape(page)[0].decode())
     assert {family.name: family.type for family in text} == declared
     openmetrics = parse_openmetrics(scrape(page, "application/openmetrics-text")[0].decode())

@@ -34,7 +34,7 @@ def test_names_are_requested_once_and_survive_a_restart(rig: PollerRig, clock: F
     """So that the labels of the series do not change."""
     published = rig.poll()
     assert published
-    assert (published.names.application, published.names.data_source) == ("name-of-app", "name-of-src")
+    assert (published.names.root, published.names.data_source) == ("name-of-app", "name-of-src")
     rig.poll()
     restarted = PollerRig(clock, rig.store)
     restarted.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
@@ -51,7 +51,7 @@ def test_configured_names_have_precedence(clock: FakeClock) -> None:
     rig.sources.watch(rig.source)
     published = rig.poll()
     assert published
-    assert (published.names.application, published.names.data_source) == ("intranet", "hr")
+    assert (published.names.root, published.names.data_source) == ("intranet", "hr")
     assert "application" not in rig.provider.requests
 
 
@@ -76,7 +76,7 @@ def test_a_source_is_not_published_before_its_names_are_resolved(rig: PollerRig)
     rig.provider.name_error = None
     published = rig.poll()
     assert published
-    assert published.names.application == "name-of-app"
+    assert published.names.root == "name-of-app"
 
 
 def test_changed_buckets_are_logged_and_saved(rig: PollerRig) -> None:
@@ -104,7 +104,7 @@ def test_a_source_is_described_once_and_again_after_an_update(rig: PollerRig) ->
     published = rig.poll()
     assert published
     assert published.description
-    assert (published.index, published.description.schedule) == ("main", "cron(0 3 * * ? *)")
+    assert (published.container, published.description.schedule) == ("main", "cron(0 3 * * ? *)")
     rig.sources.describe(rig.source.id, "main", listed(status="UPDATING"))
     assert rig.publisher.sources[-1].description
     assert rig.publisher.sources[-1].description.status == "UPDATING"
@@ -167,7 +167,11 @@ def test_a_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> N
     published = restarted.poll()
     assert before
     assert published
-    assert (published.index, published.description, published.names) == (before.index, before.description, before.names)
+    assert (published.container, published.description, published.names) == (
+        before.container,
+        before.description,
+        before.names,
+    )
     assert "data source" not in restarted.provider.requests
 
 

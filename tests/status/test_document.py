@@ -34,7 +34,7 @@ from tests.support.status_fixtures import (
     alerting,
     ended_job,
     example_sources,
-    make_index_snapshot,
+    make_container_snapshot,
     make_snapshot,
     running_job,
 )
@@ -59,14 +59,14 @@ def shipped_alerts() -> dict[str, str]:
 def test_problems_are_what_the_shipped_alerts_fire_on(tmp_path: Path) -> None:
     """A real promtool evaluates the rules over the metrics of the same data sources, with the same result."""
     indexes = [
-        make_index_snapshot(1, "full", documents=19_000),
-        make_index_snapshot(2, "fuller", text_bytes=199_000_000),
-        make_index_snapshot(3, "empty"),
-        make_index_snapshot(5, "below-minimum", min_documents=101),
-        make_index_snapshot(6, "at-minimum", min_documents=100),
-        make_index_snapshot(7, "not-counted", min_documents=100, documents=None),
+        make_container_snapshot(1, "full", documents=19_000),
+        make_container_snapshot(2, "fuller", text_bytes=199_000_000),
+        make_container_snapshot(3, "empty"),
+        make_container_snapshot(5, "below-minimum", min_documents=101),
+        make_container_snapshot(6, "at-minimum", min_documents=100),
+        make_container_snapshot(7, "not-counted", min_documents=100, documents=None),
     ]
-    indexes.append(make_index_snapshot(4, "deleting", status="DELETING", units=None))
+    indexes.append(make_container_snapshot(4, "deleting", status="DELETING", units=None))
     new = [*sources_with_new_schedules(), *sources_with_new_objectives()]
     fixture = StatusFixture.of([*example_sources(), *new, *sources_without_schedule()], indexes)
     document = fixture.status.document(Query())
@@ -149,10 +149,10 @@ def test_values_that_aws_does_not_report_are_null_and_not_zero() -> None:
     assert waiting["state"] == "waiting"
     for name in ("latest", "last_completed", "last_error", "running", "consecutive_failures", "last_succeeded_at"):
         assert waiting[name] is None
-    bare = StatusFixture.of([replace(make_snapshot(1, "bare"), description=None, location=None, index="")])
+    bare = StatusFixture.of([replace(make_snapshot(1, "bare"), description=None, location=None, container="")])
     source = source_in(bare, "bare")
     assert [source[name] for name in ("type", "status", "schedule", "created_at", "aws_region", "index")] == [None] * 6
-    (unknown,) = StatusFixture.of((), [make_index_snapshot(documents=None, units=None)]).status.document(Query())[
+    (unknown,) = StatusFixture.of((), [make_container_snapshot(documents=None, units=None)]).status.document(Query())[
         "indexes"
     ]
     assert unknown["documents"] == {"used": None, "limit": None, "ratio": None}
@@ -243,7 +243,7 @@ def test_filters_are_combined(query: dict[str, str], names: set[str]) -> None:
     files = replace(
         files,
         source=replace(files.source, labels=(("team", "legal"),)),
-        names=replace(files.names, application="support"),
+        names=replace(files.names, root="support"),
     )
     fixture = StatusFixture.of(
         [

@@ -252,7 +252,7 @@ def test_saved_sources_survive_a_restart_until_they_are_deleted(path: str) -> No
     saved = SavedSource(make_source(application="intranet", name="hr"), "main", description, is_described=True)
     store = open_store(path)
     store.save_source("a", saved)
-    store.save_source("b", replace(saved, index="other"))
+    store.save_source("b", replace(saved, container="other"))
     store.save_watched_since("identity", NOON + 0.125)
     store.save_account("production", "111122223333", "identity")
     store.remove_source("b")

@@ -9,8 +9,8 @@ from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 
 if TYPE_CHECKING:
-    from exporter.domain.model import IndexId, SourceId
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.model import ContainerId, SourceId
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.target.publisher import SnapshotPublisher
 
 
@@ -19,7 +19,7 @@ class RecordingPublisher:
 
     def __init__(self) -> None:
         self.sources: list[SourceSnapshot] = []
-        self.indexes: dict[IndexId, IndexSnapshot] = {}
+        self.indexes: dict[ContainerId, ContainerSnapshot] = {}
         self.removed: list[SourceId] = []
         self.error: Exception | None = None
 
@@ -33,11 +33,11 @@ class RecordingPublisher:
         """Record the removal."""
         self.removed.append(source)
 
-    def publish_index(self, snapshot: IndexSnapshot) -> None:
+    def publish_container(self, snapshot: ContainerSnapshot) -> None:
         """Record the snapshot."""
         self.indexes[snapshot.id] = snapshot
 
-    def remove_index(self, index: IndexId) -> None:
+    def remove_container(self, index: ContainerId) -> None:
         """Drop the index."""
         del self.indexes[index]
 

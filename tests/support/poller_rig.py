@@ -19,7 +19,7 @@ from tests.support.contexts import RecordingPublisher, make_context
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.model import IndexFacts, IndexId, SourceId, SyncJob
+    from exporter.domain.model import ContainerFacts, ContainerId, SourceId, SyncJob
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.errors import ProviderError, Reason
 
@@ -77,11 +77,11 @@ class FakeProvider:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 
-    def index(self, index: IndexId) -> IndexFacts:
+    def index(self, index: ContainerId) -> ContainerFacts:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 
-    def data_sources(self, index: IndexId) -> Listing[Description]:
+    def data_sources(self, index: ContainerId) -> Listing[Description]:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 

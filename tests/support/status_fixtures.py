@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry
 from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
 from exporter.domain.history import fold
-from exporter.domain.model import Description, IndexFacts, IndexId, Location, Names
-from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+from exporter.domain.model import ContainerFacts, ContainerId, Description, Location, Names
+from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import Histogram, PollData
 from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
-from exporter.metrics import IndexFamilies, SourceFamilies
+from exporter.metrics import ContainerFamilies, SourceFamilies
 from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
@@ -201,12 +201,12 @@ class StatusFixture:
 
     clock: FakeClock
     sources: FakePublishedSnapshots[SourceSnapshot]
-    indexes: FakePublishedSnapshots[IndexSnapshot]
+    indexes: FakePublishedSnapshots[ContainerSnapshot]
     status: StatusDocument
     health: ExporterHealth = HEALTH
 
     @classmethod
-    def of(cls, snapshots: Iterable[SourceSnapshot] = (), indexes: Iterable[IndexSnapshot] = ()) -> StatusFixture:
+    def of(cls, snapshots: Iterable[SourceSnapshot] = (), indexes: Iterable[ContainerSnapshot] = ()) -> StatusFixture:
         """Publish data sources and indexes at NOON."""
         clock = FakeClock()
         sources = FakePublishedSnapshots(AwsClock(clock), {each.source.id: each for each in snapshots})
@@ -222,7 +222,7 @@ class StatusFixture:
     def metrics(self) -> bytes:
         """Return the metrics page of the same data sources and indexes."""
         sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY, OBJECTIVES), self.clock)
-        indexes: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), self.clock)
+        indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), self.clock)
         for source, clock in self.sources.snapshots():
             sources.put(str(source.source.id), source, clock)
         for index, clock in self.indexes.snapshots():
@@ -244,10 +244,10 @@ def alerting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [problem for problem in problems if problem not in critical[1:]]
 
 
-def make_index_snapshot(
+def make_container_snapshot(
     number: int = 1, name: str = "main", min_documents: float | None = None, **facts: Any
-) -> IndexSnapshot:
+) -> ContainerSnapshot:
     """Return an index that is almost empty; `facts` replaces some of its values."""
-    index_facts = replace(IndexFacts(name, "ENTERPRISE", "ACTIVE", "", 100, 10**6, 1), **facts)
-    identifier = IndexId(f"app{number}", f"idx{number}")
-    return IndexSnapshot(identifier, "intranet", name, index_facts, LOCATION, NOON, min_documents)
+    index_facts = replace(ContainerFacts(name, "ENTERPRISE", "ACTIVE", "", 100, 10**6, 1), **facts)
+    identifier = ContainerId(f"app{number}", f"idx{number}")
+    return ContainerSnapshot(identifier, "intranet", name, index_facts, LOCATION, NOON, min_documents)

@@ -54,7 +54,7 @@ class StatusSite:
 def hostile_source() -> SourceSnapshot:
     """Return a source with markup, template syntax and invisible characters in all its texts."""
     failed = replace(ended_job("FAILED", HOUR), error_message=HOSTILE, error_code=HOSTILE[:60])
-    return replace(make_snapshot(90, "hostile", failed), index="<i>\u202e")
+    return replace(make_snapshot(90, "hostile", failed), container="<i>\u202e")
 
 
 def gzip_text(response: HttpResponse) -> str:

@@ -21,7 +21,7 @@ from tests.support.status_fixtures import (
     StatusFixture,
     ended_job,
     example_sources,
-    make_index_snapshot,
+    make_container_snapshot,
     make_snapshot,
     running_job,
 )
@@ -85,7 +85,7 @@ def served() -> Iterator[StatusSite]:
     with serve_status(
         StatusFixture.of(
             [*example_sources(), hostile_source()],
-            [make_index_snapshot(1, "full", documents=19_000), make_index_snapshot(2, "roomy")],
+            [make_container_snapshot(1, "full", documents=19_000), make_container_snapshot(2, "roomy")],
         )
     ) as site:
         yield site

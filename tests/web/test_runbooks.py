@@ -16,7 +16,7 @@ from tests.support.status_fixtures import (
     TARGET,
     StatusFixture,
     example_sources,
-    make_index_snapshot,
+    make_container_snapshot,
 )
 from tests.support.status_site import StatusSite, serve_status
 
@@ -30,7 +30,7 @@ DOWN = replace(TARGET, is_up=False, trouble="ListApplications: AccessDeniedExcep
 @pytest.fixture(scope="module")
 def site() -> Iterator[StatusSite]:
     """Serve the example sources, with a full index and a target that is down."""
-    fixture = StatusFixture.of(example_sources(), [make_index_snapshot(1, "full", documents=19_000)])
+    fixture = StatusFixture.of(example_sources(), [make_container_snapshot(1, "full", documents=19_000)])
     fixture.health = replace(HEALTH, targets=(DOWN,))
     with serve_status(fixture) as served:
         yield served

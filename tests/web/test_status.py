@@ -35,7 +35,7 @@ from tests.support.status_fixtures import (
     StatusFixture,
     ended_job,
     example_sources,
-    make_index_snapshot,
+    make_container_snapshot,
     make_snapshot,
     running_job,
 )
@@ -51,7 +51,7 @@ PAGE = StatusPage({"Metrics": "/metrics"})
 @pytest.fixture(scope="module")
 def server() -> Iterator[StatusSite]:
     """Serve the example sources and a hostile one."""
-    indexes = [make_index_snapshot(1, "full", documents=19_000), make_index_snapshot(2, "almost-empty")]
+    indexes = [make_container_snapshot(1, "full", documents=19_000), make_container_snapshot(2, "almost-empty")]
     with serve_status(StatusFixture.of([*example_sources(), hostile_source()], indexes)) as served:
         yield served
 
@@ -198,7 +198,7 @@ def test_no_text_changes_the_elements_of_the_page(text: str) -> None:
     def elements(text: str) -> list[str]:
         failed = replace(ended_job("FAILED", HOUR), error_message=text, error_code=text, connector_error=text)
         source = make_snapshot(1, "x", failed, type=text, status=text)
-        source = replace(source, index=text, source=replace(source.source, labels=(("team", text),)))
+        source = replace(source, container=text, source=replace(source.source, labels=(("team", text),)))
         page = page_of(StatusFixture.of([source]), q="1")
         return re.findall(r"</?[a-z]\w*", page)
 
@@ -273,7 +273,7 @@ def test_the_headline_is_ok_only_without_stale_sources_and_problems() -> None:
     unwatched = page_of(StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=5))]))
     assert " OK" not in unwatched.partition("</h1>")[0]
     assert "1 not watched for punctuality" in unwatched
-    assert "1 index needs attention" in page_of(StatusFixture.of([fresh], [make_index_snapshot(documents=20_000)]))
+    assert "1 index needs attention" in page_of(StatusFixture.of([fresh], [make_container_snapshot(documents=20_000)]))
 
 
 def test_unknown_counts_are_dashes_and_not_zero() -> None:

@@ -14,7 +14,7 @@ from botocore.utils import parse_timestamp
 
 from exporter.domain.connector_codes import connector_code
 from exporter.domain.documents import Document
-from exporter.domain.model import Description, DocumentCounts, IndexFacts, SyncJob
+from exporter.domain.model import ContainerFacts, Description, DocumentCounts, SyncJob
 from exporter.errors import ProviderError, Reason
 from exporter.providers import DocumentPage, Listing
 
@@ -116,12 +116,12 @@ def _parse_document(raw: Mapping[str, Any]) -> Document:
     )
 
 
-def parse_index(raw: Mapping[str, Any]) -> IndexFacts:
+def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
     """Return the properties of an index from GetIndex."""
     capacity = _member(raw, "capacityConfiguration", dict) or {}
     statistics = _member(raw, "indexStatistics", dict) or {}
     text = _member(statistics, "textDocumentStatistics", dict) or {}
-    return IndexFacts(
+    return ContainerFacts(
         name=parse_name(raw),
         type=_text(raw, "type"),
         status=_text(raw, "status"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from exporter.aws import AwsClient, AwsClock
-    from exporter.domain.model import Description, IndexFacts, IndexId, SourceId
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId
     from exporter.providers import DocumentPage, Listing
 
 T = TypeVar("T")
@@ -82,12 +82,12 @@ class QBusiness:
             pages = self._pages("list_indices", "ListIndices", arguments, 100, itemgetter("indices"))
             return parse_items(pages, "indexId", parse_named)
 
-    def index(self, index: IndexId) -> IndexFacts:
+    def index(self, index: ContainerId) -> ContainerFacts:
         """Return the properties of an index, from GetIndex."""
         with self._client.client_for("GetIndex") as client:
             return parse_index(client.get_index(**_index_ids(index)))
 
-    def data_sources(self, index: IndexId) -> Listing[Description]:
+    def data_sources(self, index: ContainerId) -> Listing[Description]:
         """Return the data sources of an index, from ListDataSources."""
         with self._client.client_for("ListDataSources"):
             arguments = _index_ids(index)
@@ -105,7 +105,7 @@ class QBusiness:
         """Return a page of the documents of a data source, from ListDocuments."""
         with self._client.client_for("ListDocuments") as client:
             arguments: dict[str, Any] = {
-                **_index_ids(source.index),
+                **_index_ids(source.container),
                 "dataSourceIds": [source.data_source_id],
                 "maxResults": DOCUMENT_PAGE_SIZE,
                 **({"nextToken": token} if token else {}),
@@ -146,9 +146,9 @@ def _parse_page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), is_complete)
 
 
-def _index_ids(index: IndexId) -> dict[str, Any]:
+def _index_ids(index: ContainerId) -> dict[str, Any]:
     return {"applicationId": index.application_id, "indexId": index.index_id}
 
 
 def _ids(source: SourceId) -> dict[str, Any]:
-    return {**_index_ids(source.index), "dataSourceId": source.data_source_id}
+    return {**_index_ids(source.container), "dataSourceId": source.data_source_id}

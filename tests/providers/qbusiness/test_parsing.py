@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from exporter.domain.model import (
     DOCUMENT_KINDS,
     ERROR_CODES,
+    ContainerFacts,
     DataSourceStatus,
     Description,
     DocumentCounts,
-    IndexFacts,
     IndexStatus,
     SyncJob,
     SyncJobStatus,
@@ -205,7 +205,7 @@ def test_the_schedule_of_a_listed_source_is_unknown() -> None:
 def test_an_index_without_statistics_has_no_counts() -> None:
     """A value that the API does not report is unknown, and not 0."""
     raw = {"displayName": "main", "type": "ENTERPRISE", "status": "ACTIVE"}
-    assert parse_index(raw) == IndexFacts("main", "ENTERPRISE", "ACTIVE")
+    assert parse_index(raw) == ContainerFacts("main", "ENTERPRISE", "ACTIVE")
     with pytest.raises(ProviderError, match="malformed response: no displayName"):
         parse_index({"type": "ENTERPRISE"})
 

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.documents.listing import DocumentListing
 from exporter.domain.documents import Document
-from exporter.domain.model import Description, IndexFacts, SyncJob
+from exporter.domain.model import ContainerFacts, Description, SyncJob
 from exporter.errors import ProviderError, Reason
 from exporter.providers import Listing
 from exporter.simulator.api import SECRET_MARKER
@@ -26,8 +26,8 @@ FAULTS = {fault.kind: fault for fault in cases.FAULTS if fault.reason}
 OPERATIONS: dict[str, Callable[[SimulatedTarget], object]] = {
     "ListApplications": lambda target: target.provider.applications(),
     "ListIndices": lambda target: target.provider.indexes(target.id.application_id),
-    "GetIndex": lambda target: target.provider.index(target.id.index),
-    "ListDataSources": lambda target: target.provider.data_sources(target.id.index),
+    "GetIndex": lambda target: target.provider.index(target.id.container),
+    "ListDataSources": lambda target: target.provider.data_sources(target.id.container),
     "GetDataSource": lambda target: target.provider.data_source(target.id),
     "GetApplication": lambda target: target.provider.application_name(target.id.application_id),
     "ListTagsForResource": lambda target: target.provider.tags(target.arn),
@@ -199,10 +199,12 @@ def test_everything_about_a_source_is_read(target: SimulatedTarget) -> None:
     assert target.provider.indexes(target.id.application_id) == Listing({target.id.index_id: "main"})
     assert target.provider.application_name(target.id.application_id) == "intranet"
     listed = Description("hr", "S3", "ACTIVE", created=1_700_000_000.0, updated=1_700_000_000.0)
-    assert target.provider.data_sources(target.id.index) == Listing({target.id.data_source_id: listed})
+    assert target.provider.data_sources(target.id.container) == Listing({target.id.data_source_id: listed})
     assert target.provider.data_source(target.id) == replace(listed, schedule="")
     arn = target.arn.rpartition("/data-source/")[0]
-    assert target.provider.index(target.id.index) == IndexFacts("main", "ENTERPRISE", "ACTIVE", arn, 992, 720_135, 1)
+    assert target.provider.index(target.id.container) == ContainerFacts(
+        "main", "ENTERPRISE", "ACTIVE", arn, 992, 720_135, 1
+    )
     target.source.tags["team"] = "hr"
     assert target.provider.tags(target.arn) == {"team": "hr"}
 

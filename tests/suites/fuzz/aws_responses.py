@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.model import IndexId, SourceId
+from exporter.domain.model import ContainerId, SourceId
 from exporter.errors import ProviderError, Reason
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
@@ -95,7 +95,7 @@ class ResponseBodies:
             client.meta.events.register_last("before-send.qbusiness", self._send)
         # Without retries, no input waits for a back-off.
         client._endpoint.__class__._needs_retry = lambda *_, **__: False  # type: ignore[attr-defined] # noqa: SLF001 (botocore has no public way)
-        index, source = IndexId(*_IDS[:2]), SourceId(*_IDS)
+        index, source = ContainerId(*_IDS[:2]), SourceId(*_IDS)
         self._calls: tuple[Callable[[], object], ...] = (
             provider.applications,
             lambda: provider.application_name(_IDS[0]),

@@ -38,7 +38,7 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
         key = str(identifier)
         histories[key] = _history(source, now, policy)
         store.save_name(f"application/{application.id}", application.name)
-        store.save_name(f"index/{identifier.index}", index.name)
+        store.save_name(f"index/{identifier.container}", index.name)
         store.save_name(f"data_source/{identifier}", source.name)
         description = Description(
             source.name, source.kind, source.status, source.created, source.updated, source.schedule

@@ -152,13 +152,13 @@ def treats_a_failed_listing_as_empty(patch: pytest.MonkeyPatch) -> None:
 
 def never_updates_an_index(patch: pytest.MonkeyPatch) -> None:
     """Keep the first size of an index."""
-    original: Any = Inventory.publish_index
+    original: Any = Inventory.publish_container
     first: dict[Any, Any] = {}
 
-    def publish_index(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
+    def publish_container(self: Any, index: Any, application: str, name: str, facts: Any) -> None:
         original(self, index, application, name, first.setdefault((self, index), facts))
 
-    patch.setattr(Inventory, "publish_index", publish_index)
+    patch.setattr(Inventory, "publish_container", publish_container)
 
 
 DEFECTS = (

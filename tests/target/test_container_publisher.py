@@ -9,15 +9,15 @@ from exporter.aws import AwsClock
 from exporter.domain.model import DataSource, SourceId
 from exporter.domain.objective_record import ObjectiveRecord
 from exporter.exposition import ExpositionCache
-from exporter.metrics import IndexFamilies
-from exporter.target.index_publisher import IndexPublisher
+from exporter.metrics import ContainerFamilies
+from exporter.target.container_publisher import ContainerPublisher
 from tests.support.builders import NOON, FakeClock
-from tests.support.status_fixtures import make_index_snapshot, make_snapshot
+from tests.support.status_fixtures import make_container_snapshot, make_snapshot
 
 if TYPE_CHECKING:
-    from exporter.domain.snapshots import IndexSnapshot
+    from exporter.domain.snapshots import ContainerSnapshot
 
-INDEX = make_index_snapshot()
+INDEX = make_container_snapshot()
 
 
 class PublishedIndex:
@@ -26,8 +26,8 @@ class PublishedIndex:
     def __init__(self) -> None:
         clock = FakeClock()
         self._clock = AwsClock(clock)
-        self._cache: ExpositionCache[IndexSnapshot] = ExpositionCache(IndexFamilies(), clock)
-        self.publisher = IndexPublisher(self._cache)
+        self._cache: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), clock)
+        self.publisher = ContainerPublisher(self._cache)
 
     def read(self, at: float = NOON) -> None:
         """Publish the index as discovery has read it at a time."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.domain.model import IndexId, SourceId
+    from exporter.domain.model import ContainerId, SourceId
     from exporter.domain.objective_record import ObjectiveRecord
-    from exporter.domain.snapshots import IndexSnapshot, SourceSnapshot
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.exposition import ExpositionCache
     from exporter.runtime import ServiceClock
 
@@ -25,7 +25,7 @@ class _Minimum:
     since: float | None
 
 
-class IndexPublisher:
+class ContainerPublisher:
     """Publishes the indexes of all targets. Thread-safe.
 
     Discovery reads an index, and the objectives of its data sources are recorded when these are published, by other
@@ -34,19 +34,19 @@ class IndexPublisher:
     until discovery reads it again at 12:05.
     """
 
-    def __init__(self, cache: ExpositionCache[IndexSnapshot]) -> None:
+    def __init__(self, cache: ExpositionCache[ContainerSnapshot]) -> None:
         self._cache = cache
         self._mutex = threading.Lock()
-        self._indexes: dict[IndexId, tuple[IndexSnapshot, ServiceClock]] = {}
-        self._minimums: defaultdict[IndexId, dict[SourceId, _Minimum]] = defaultdict(dict)
+        self._indexes: dict[ContainerId, tuple[ContainerSnapshot, ServiceClock]] = {}
+        self._minimums: defaultdict[ContainerId, dict[SourceId, _Minimum]] = defaultdict(dict)
 
-    def put(self, snapshot: IndexSnapshot, clock: ServiceClock) -> None:
+    def put(self, snapshot: ContainerSnapshot, clock: ServiceClock) -> None:
         """Publish an index that discovery has read."""
         with self._mutex:
             self._indexes[snapshot.id] = (snapshot, clock)
             self._publish(snapshot.id)
 
-    def remove(self, index: IndexId) -> None:
+    def remove(self, index: ContainerId) -> None:
         """Remove an index from everything that is exposed."""
         with self._mutex:
             if self._indexes.pop(index, None):
@@ -62,16 +62,16 @@ class IndexPublisher:
 
     def _set(self, source: SourceId, minimum: _Minimum | None) -> None:
         with self._mutex:
-            minimums = self._minimums[source.index]
+            minimums = self._minimums[source.container]
             if minimums.get(source) == minimum:
                 return
             if minimum is None:
                 del minimums[source]
             else:
                 minimums[source] = minimum
-            self._publish(source.index)
+            self._publish(source.container)
 
-    def _publish(self, index: IndexId) -> None:
+    def _publish(self, index: ContainerId) -> None:
         if index not in self._indexes:
             return
         snapshot, clock = self._indexes[index]
