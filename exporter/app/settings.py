@@ -25,6 +25,8 @@ class TargetSettings:
     policy: CountingPolicy
     documents_interval: float = 0.0
     """Seconds between two counts of the documents of each data source; 0 for none."""
+    objective_tags: frozenset[str] = frozenset()
+    """The keys of the tags that objectives match on."""
 
     @property
     def access(self) -> tuple[str | None, ...]:
@@ -50,7 +52,10 @@ class Settings:
         policy, documents_interval = CountingPolicy(window, config.metrics.duration_buckets), config.documents.interval
         stale_after = max(STALE_AFTER, 2 * polling.idle_interval)
         return cls(
-            targets=tuple(TargetSettings(target, polling, policy, documents_interval) for target in config.targets),
+            targets=tuple(
+                TargetSettings(target, polling, policy, documents_interval, config.objective_tags)
+                for target in config.targets
+            ),
             policy=policy,
             families=SourceFamilies(window, config.objectives),
             assessment=AssessmentSettings(window, config.objectives, stale_after),

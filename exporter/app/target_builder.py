@@ -15,6 +15,7 @@ from exporter.discovery.filters import SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL, DiscoveryLoop
 from exporter.discovery.reconciler import Reconciler, Scope
 from exporter.discovery.tag_cache import TagCache
+from exporter.discovery.tag_keys import TagKeys
 from exporter.documents.loop import DocumentLoop
 from exporter.documents.queue import CountQueue
 from exporter.domain.model import DataSource, SourceId
@@ -73,12 +74,13 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         publisher=CachePublisher(services.sources, services.indexes, aws_client.clock, gate),
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
+    tag_keys = TagKeys.of(config.discovery, settings.objective_tags)
     polls = PollRecorder(name, services.telemetry, passes, reachability, gate)
     counts_documents = settings.documents_interval > 0
     sources = WatchedSources(
         context,
         settings.policy,
-        filters.label_tags if filters else None,
+        tag_keys.labels,
         services.objectives,
         counts_documents=counts_documents,
     )
@@ -98,7 +100,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     interval = config.discovery.interval if config.discovery else NAMED_ONLY_INTERVAL
     named = _named_sources(config, name)
     tags = TagCache(provider, host, interval, polling.requests_per_second)
-    reconciler = Reconciler(context, admission, Scope(filters, named), tags)
+    reconciler = Reconciler(context, admission, Scope(filters, named, tag_keys), tags)
     discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping, gate)
     discovery_loop = DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping)
     documents = DocumentLoop(name, provider, sources, CountQueue(settings.documents_interval), host, stopping)

@@ -15,6 +15,7 @@ from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL
 from exporter.discovery.tag_cache import REQUEST_SHARE
+from exporter.discovery.tag_keys import TagKeys
 from exporter.domain.model import SourceId
 from exporter.domain.units import HOUR
 from exporter.metrics import series_per_container, series_per_source
@@ -63,7 +64,8 @@ def run(arguments: Namespace) -> int:
     complete = True
     for target in config.targets:
         one_shot = OneShotTarget(target, config.polling)
-        size, failures = _measure(one_shot, counts_documents=config.documents.interval > 0)
+        tag_keys = TagKeys.of(target.discovery, config.objective_tags)
+        size, failures = _measure(one_shot, tag_keys, counts_documents=config.documents.interval > 0)
         complete &= not failures
         for line in plan(one_shot.name, target, config.polling, size, config.documents.interval):
             print_output(line)
@@ -161,7 +163,7 @@ def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float)
         yield f"    idle_interval: {format_duration(float(ceil(size.sources * HOUR / room / 60) * 60))}"
 
 
-def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, dict[str, object]]:
+def _measure(target: OneShotTarget, tag_keys: TagKeys, *, counts_documents: bool) -> tuple[Size, dict[str, object]]:
     """Count the named data sources, and crawl the target for others; return errors by what they affect."""
     filters = SourceFilters(target.config.discovery) if target.config.discovery else None
     named = {
@@ -169,7 +171,8 @@ def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, di
     }
     indexes = {source.container for source in named}
     applications = {source.application_id for source in named}
-    pages, tagged, documents, wanted = len(indexes), 0, 0, set(named)
+    pages, documents, wanted = len(indexes), 0, set(named)
+    tagged = len(named) if tag_keys.are_needed_of_all else 0
     failures = DiscoveryFailures(target.name)
     if filters or counts_documents:
         pages = 0
@@ -184,9 +187,15 @@ def _measure(target: OneShotTarget, *, counts_documents: bool) -> tuple[Size, di
                     if filters:
                         matches = dict(_match(filters, found))
                         wanted |= {source for source, matched in matches.items() if matched is not False}
-                        tagged += sum(matched is None or bool(filters.tag_labels) for matched in matches.values())
+                        discovered = [matched for source, matched in matches.items() if source not in named]
+                        tagged += sum(_needs_tags(matched, tag_keys) for matched in discovered)
     pages = max(pages, ceil(len(wanted) / PAGE_SIZE))
     return Size(len(wanted), len(applications), len(indexes), pages, tagged, documents), dict(failures.failed)
+
+
+def _needs_tags(matched: bool | None, tag_keys: TagKeys) -> bool:  # noqa: FBT001 (the result of a filter)
+    """Return whether the tags of a data source are requested: a filter depends on them, or they are used anyway."""
+    return matched is None or (matched and tag_keys.are_needed_of_all)
 
 
 def _match(filters: SourceFilters, contents: ContainerContents) -> Iterator[tuple[SourceId, bool | None]]:

@@ -65,7 +65,7 @@ def policy(config: Config, targets: Sequence[PolicyTarget]) -> dict[str, Any]:
         used = {statement["Sid"] for statement in result}
         # Names that differ only in punctuation have the same prefix, but IAM requires unique statement ids.
         suffix = str(len(result))
-        permissions = required_permissions(target.config, counts_documents=config.documents.interval > 0)
+        permissions = required_permissions(config, target.config)
         for statement in policy_statements(target.config, target.arn_scope(), permissions, sid(target.name)):
             unique = statement["Sid"] + (suffix if statement["Sid"] in used else "")
             result.append({**statement, "Sid": unique})

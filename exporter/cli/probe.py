@@ -119,10 +119,8 @@ class Probe:
 
 def probe(config: Config) -> list[Probe]:
     """Probe every target."""
-    counts_documents = config.documents.interval > 0
     probes = [
-        Probe(OneShotTarget(target, config.polling), required_permissions(target, counts_documents=counts_documents))
-        for target in config.targets
+        Probe(OneShotTarget(target, config.polling), required_permissions(config, target)) for target in config.targets
     ]
     for each in probes:
         each.run()

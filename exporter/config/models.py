@@ -155,6 +155,9 @@ class ObjectiveMatch(Section):
     labels: LabelGlobs = Field(
         default_factory=Pairs, description="Labels of the data source: label name, and glob for its value."
     )
+    tags: TagGlobs = Field(
+        default_factory=Pairs, description="Tags of the data source: tag key, and glob for its value."
+    )
 
 
 class ObjectiveConfig(Section):
@@ -222,3 +225,8 @@ class Config(Section):
     )
     state: StateConfig = Field(StateConfig(), description="Storage of the state, which keeps counters across restarts.")
     metrics: MetricsConfig = Field(MetricsConfig(), description="Settings of metrics.")
+
+    @property
+    def objective_tags(self) -> frozenset[str]:
+        """The keys of the tags that objectives match on."""
+        return frozenset(key for objective in self.objectives for key in objective.match.tags)

@@ -37,8 +37,6 @@ class SourceFilters:
     def __init__(self, discovery: DiscoveryConfig) -> None:
         self._include = {f"include[{n}] {describe(matcher)}": matcher for n, matcher in enumerate(discovery.include)}
         self._exclude = {f"exclude[{n}] {describe(matcher)}": matcher for n, matcher in enumerate(discovery.exclude)}
-        self.tag_labels = discovery.tag_labels
-        self._tags = {key for matcher in (*discovery.include, *discovery.exclude) for key in matcher.tags}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,14 +55,6 @@ class SourceFilters:
         """Return the names of the filters that match; with `include_unknown` also of those that may match."""
         results = {name: matches(matcher, candidate) for name, matcher in {**self._include, **self._exclude}.items()}
         return {name for name, result in results.items() if result or (result is None and include_unknown)}
-
-    def used_tags(self, tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        """Return the tags that a filter or a label uses. No other tag is stored."""
-        return tuple(sorted((key, value) for key, value in tags.items() if key in self._tags or key in self.tag_labels))
-
-    def label_tags(self, tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Return the tags that are published as labels."""
-        return tuple((key, value) for key, value in tags if key in self.tag_labels)
 
 
 def matches(matcher: Matcher, candidate: Candidate) -> bool | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
+    from exporter.discovery.tag_keys import TagKeys
     from exporter.domain.model import Description
     from exporter.domain.snapshots import ContainerSnapshot, SavedSource
     from exporter.domain.unreadable import UnreadableResource
@@ -36,10 +37,11 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The filters of discovery, None if it is disabled, and the data sources that the configuration names."""
+    """The filters of discovery, None if it is disabled, the named data sources, and the tags that are used."""
 
     filters: SourceFilters | None
     named: tuple[DataSource, ...]
+    tag_keys: TagKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Reconciler:
         self.tags = tags
         self._failures = DiscoveryFailures(context.target)
         self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
-        self.selector = SourceSelector(scope.filters, self._named, tags, self._failures)
+        self.selector = SourceSelector(scope.filters, scope.tag_keys, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.container for source in self._named))
         self._watch_start = WatchStart(context)
         self._has_reached_aws = False

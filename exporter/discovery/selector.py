@@ -1,4 +1,4 @@
-"""Selects the data sources of an index that the filters match, and requests tags if the filters depend on them."""
+"""Selects the data sources of an index that the filters match, and requests the tags that are used."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from exporter.discovery.failures import DiscoveryFailures
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.tag_cache import TagCache
+    from exporter.discovery.tag_keys import TagKeys
     from exporter.domain.model import Description
     from exporter.domain.snapshots import ContainerSnapshot, SavedSource
 
@@ -25,12 +26,14 @@ class SourceSelector:
     def __init__(
         self,
         filters: SourceFilters | None,
+        tag_keys: TagKeys,
         named: Container[SourceId],
         tags: TagCache,
         failures: DiscoveryFailures,
     ) -> None:
         """Create the selector; `named` are the sources of the configuration, which the filters do not apply to."""
         self._filters = filters
+        self._tag_keys = tag_keys
         self._named = named
         self._tags = tags
         self._failures = failures
@@ -63,18 +66,18 @@ class SourceSelector:
     def _match(
         self, filters: SourceFilters, contents: ContainerContents, source: SourceId, listed: Description
     ) -> tuple[bool, Description | None]:
-        """Match a source, and request its tags only if a filter or a label needs them.
+        """Match a source, and request its tags only if a filter, a label or an objective needs them.
 
         A source whose tags are needed and unknown is selected without a description: it stays as it is, watched or not.
         """
         candidate = Candidate(contents.application, contents.name, listed.name, listed.type)
         description: Description | None = listed
         matched = filters.match(candidate)
-        if matched is None or (matched and filters.tag_labels):
+        if matched is None or (matched and self._tag_keys.are_needed_of_all):
             tags = self._request_tags(contents, source, listed)
             candidate = replace(candidate, tags=tags)
             matched = filters.match(candidate)
-            description = None if tags is None else replace(listed, tags=filters.used_tags(tags))
+            description = None if tags is None else replace(listed, tags=self._tag_keys.used(tags))
         self._matched |= filters.matching(candidate, include_unknown=True)
         return matched is not False, description
 
@@ -98,11 +101,11 @@ class SourceSelector:
         return self._filters.match(Candidate(application, name)) is not False
 
     def describe_named(self, contents: ContainerContents, source: SourceId) -> Description | None:
-        """Return what a listing reports of a named source, with its tags if they are published as labels."""
+        """Return what a listing reports of a named source, with its tags if a label or an objective needs them."""
         listed = contents.listing.items.get(source.data_source_id) if contents.listing else None
-        if listed is None or self._filters is None or not self._filters.tag_labels:
+        if listed is None or not self._tag_keys.are_needed_of_all:
             return listed
-        return replace(listed, tags=self._filters.used_tags(self._request_tags(contents, source, listed) or {}))
+        return replace(listed, tags=self._tag_keys.used(self._request_tags(contents, source, listed) or {}))
 
     def filters(self) -> list[str]:
         """Return the names of the filters."""

@@ -52,6 +52,10 @@ class SourceMatch(Protocol):
     def labels(self) -> Mapping[str, str]:
         """The labels that the data source must have, each with a glob for its value."""
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags that the data source must have, each with a glob for its value."""
+
 
 class ObjectiveRule(Protocol):
     """One entry of the configuration's `objectives`; None means that the default applies."""
@@ -133,7 +137,10 @@ def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], lon
 
 
 def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
-    """Return whether every glob that is set matches; a type that AWS has not reported yet counts as empty."""
+    """Return whether every glob that is set matches.
+
+    A type that AWS has not reported yet counts as empty, and a source whose tags are not known yet has none.
+    """
     globs = (
         (match.service, SERVICE),
         (match.application, snapshot.names.root),
@@ -142,8 +149,10 @@ def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
         (match.data_source_id, snapshot.source.id.data_source_id),
         (match.type, snapshot.description.type if snapshot.description else ""),
     )
-    return all(glob is None or fnmatchcase(text, glob) for glob, text in globs) and _have(
-        dict(snapshot.source.labels), match.labels
+    return (
+        all(glob is None or fnmatchcase(text, glob) for glob, text in globs)
+        and _have(dict(snapshot.source.labels), match.labels)
+        and _have(dict(snapshot.tags), match.tags)
     )
 
 

@@ -27,8 +27,9 @@ class SourceSnapshot:
     """The state of one data source after a poll.
 
     `container` is the display name of its container. It is empty, and `description` is None, until discovery or a
-    request has returned it. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error
-    of the last poll if it failed. `objectives` is None until the description is known. `documents` is the last complete
+    request has returned it. The tags of the description are those that are published; `tags` are all that the
+    configuration uses. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of
+    the last poll if it failed. `objectives` is None until the description is known. `documents` is the last complete
     count.
     """
 
@@ -43,6 +44,7 @@ class SourceSnapshot:
     poll_failure: PollFailure | None = None
     objectives: ObjectiveRecord | None = None
     documents: DocumentsByStatus | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ def _description(snapshot: SourceSnapshot) -> object:
         snapshot.container,
         snapshot.description,
         snapshot.location,
+        snapshot.tags,
     )
 
 

@@ -59,6 +59,7 @@ class SourcePublisher:
 
     def _snapshot(self, state: SourceState, names: Names) -> SourceSnapshot:
         description = state.description.resolved
+        tags = description.tags if description else ()
         if description and self._label_tags:
             description = replace(description, tags=self._label_tags(description.tags))
         return SourceSnapshot(
@@ -72,4 +73,5 @@ class SourcePublisher:
             description=description,
             location=self._context.location.current,
             documents=state.documents,
+            tags=tags,
         )

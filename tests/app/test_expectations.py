@@ -168,6 +168,23 @@ def test_an_objective_that_is_there_from_the_start_judges_at_once(tmp_path: Path
             assert by_name(program)["hr"]["state"] == "critical"
 
 
+def test_an_objective_matches_on_a_tag_that_is_no_label(tmp_path: Path) -> None:
+    """The tags are read for the objective alone, and not published."""
+    tagged, other = SimulatedDataSource("tagged", tags={"tier": "1"}), SimulatedDataSource("other", tags={"tier": "2"})
+    fleet, _ = one_index(tagged, other)
+    with SimulatedQBusiness(fleet) as service:
+        strict = {"match": {"tags": {"tier": "1"}}, "max_duration": "1h"}
+        with RunningExporter({**config_of(service, tmp_path), "objectives": [strict]}) as program:
+            program.until_ready()
+            eventually(lambda: len(by_name(program)) == 2)
+            scrape = program.scrape()
+    durations = {
+        name: scrape.value(f"{PREFIX}objective_max_duration_seconds", data_source=name) for name in ("tagged", "other")
+    }
+    assert durations == {"tagged": HOUR, "other": DAY}
+    assert not any(label == "tag_tier" for _, labels in scrape.samples for label, _ in labels)
+
+
 def start_of(program: RunningExporter, expectation: str) -> float:
     """Return the start of an expectation of the only data source."""
     value = program.scrape().value(f"{PREFIX}expectation_start_timestamp_seconds", expectation=expectation)

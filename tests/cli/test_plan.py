@@ -64,6 +64,14 @@ def test_the_numbers_match_the_running_exporter(service: SimulatedQBusiness, tmp
     assert exposed == pytest.approx(series, rel=0.25)
 
 
+def test_tags_that_objectives_match_on_are_planned(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Each data source needs one request, also one that the configuration names."""
+    objectives = "objectives: [{match: {tags: {team: hr}}, max_duration: 1h}]\n"
+    done = run(service, tmp_path, "plan", text=settings(service, named(service, "on", "doc-1")) + objectives)
+    assert "tags 2 x 4, at most" in " ".join(done.stdout.split())
+    assert "tags" not in run(service, tmp_path, "plan", text=settings(service, named(service, "on", "doc-1"))).stdout
+
+
 @pytest.mark.parametrize("setting", ["requests_per_second", "idle_interval"])
 def test_the_advised_values_need_no_warning(setting: str) -> None:
     """If the rate limit is too low, either of the two printed settings is sufficient."""

@@ -99,11 +99,3 @@ def test_the_name_of_a_filter_is_its_notation_in_the_configuration() -> None:
     """The log names a filter that matches nothing in this way."""
     filters = make_filters(include=[{"application": "x*", "tags": {"team": "hr"}}], exclude=[{"type": "S3"}])
     assert filters.names == ("include[0] application: x*, tags.team: hr", "exclude[0] type: S3")
-
-
-def test_only_tags_that_filters_or_labels_use_are_stored() -> None:
-    """Other tags may be confidential. A tag that only a filter uses is stored, and not published."""
-    filters = make_filters(include=[{"tags": {"stage": "*"}}], tag_labels=["team"])
-    used = filters.used_tags({"team": "hr", "stage": "prod", "secret": "x"})
-    assert used == (("stage", "prod"), ("team", "hr"))
-    assert filters.label_tags(used) == (("team", "hr"),)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.domain.model import DataSource, SourceId
 from exporter.simulator.fleet import SimulatedDataSource
-from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery
+from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery, two_applications
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,25 @@ def test_a_tag_label_is_updated_after_an_interval() -> None:
         _, listed = discovery.observer.described["old-s3"]
         assert listed
         assert listed.tags == (("team", "legal"),)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_tags_of_objectives_are_requested(*, is_named: bool) -> None:
+    """No filter and no label needs them. It makes no difference whether the configuration names the source."""
+    fleet = two_applications()
+    application, index, faq = next(each for each in fleet.data_sources() if each[2].name == "faq")
+    named = DataSource("production", SourceId(application.id, index.id, faq.id), name="faq")
+    discovery = SimulatedDiscovery(
+        fleet,
+        None if is_named else {},
+        named=(named,) if is_named else (),
+        objective_tags=frozenset({"team"}),
+    )
+    with discovery.service:
+        discovery.run()
+    _, listed = discovery.observer.described["faq"]
+    assert listed
+    assert listed.tags == (("team", "support"),)
 
 
 def test_a_failed_request_for_tags_adds_and_removes_nothing() -> None:

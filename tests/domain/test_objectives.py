@@ -27,7 +27,8 @@ def make_snapshot(schedule: str | None = None, kind: str = "SHAREPOINTV2", **lab
     """Build a snapshot; an empty `kind` is a type that is not known yet."""
     description = Description("", kind, "ACTIVE", schedule=schedule) if kind else None
     source = replace(make_source(), labels=tuple(labels.items()))
-    return SourceSnapshot(source, Names("intranet", "hr-sharepoint"), None, None, None, "main", description)
+    names, tags = Names("intranet", "hr-sharepoint"), (("team", "it"),)
+    return SourceSnapshot(source, names, None, None, None, "main", description, tags=tags)
 
 
 def objectives_of(snapshot: SourceSnapshot, *configured: dict[str, Any], now: float = NOON) -> Objectives:
@@ -79,6 +80,10 @@ def test_a_schedule_without_a_next_firing_implies_no_success_age() -> None:
         ({"labels": {"team": "hr"}}, True),
         ({"labels": {"team": "h*", "stage": "*"}}, False),
         ({"labels": {"team": "legal"}}, False),
+        ({"tags": {"team": "i*"}}, True),
+        ({"tags": {"team": "hr"}}, False),
+        ({"tags": {"team": "it", "stage": "*"}}, False),
+        ({"tags": {"team": "it"}, "labels": {"team": "hr"}}, True),
         ({"service": "q*"}, True),
         ({"service": "kendra"}, False),
         ({"index": "main"}, True),
@@ -88,7 +93,7 @@ def test_a_schedule_without_a_next_firing_implies_no_success_age() -> None:
     ],
 )
 def test_an_objective_applies_if_all_its_globs_match(match: dict[str, Any], *, matches: bool) -> None:
-    """Globs match complete names and are case-sensitive. Labels are those of the configuration."""
+    """Globs match complete names and are case-sensitive. Labels are from the configuration, and tags from AWS."""
     objectives = objectives_of(make_snapshot(team="hr"), {"match": match, "max_duration": "12h"})
     assert objectives.max_duration == (12 * HOUR if matches else DEFAULT_MAX_DURATION)
 

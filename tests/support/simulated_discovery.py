@@ -12,6 +12,7 @@ from exporter.config import DiscoveryConfig, PollingConfig, TargetConfig
 from exporter.discovery.filters import SourceFilters
 from exporter.discovery.reconciler import Reconciler, RunResult, Scope
 from exporter.discovery.tag_cache import TagCache
+from exporter.discovery.tag_keys import TagKeys
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
@@ -82,6 +83,7 @@ class SimulatedDiscovery:
         fleet: Fleet | None = None,
         discovery: dict[str, Any] | None = None,
         *,
+        objective_tags: frozenset[str] = frozenset(),
         named: tuple[DataSource, ...] = (),
         store: Store | None = None,
         kind: str = "",
@@ -98,9 +100,11 @@ class SimulatedDiscovery:
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
         provider = QBusiness(AwsClient(config, polling, RecordingObserver(), System()))
         context = make_context(provider, self.store, self.clock, self.publisher, target)
-        filters = None if discovery is None else SourceFilters(DiscoveryConfig.model_validate(discovery))
+        settings = None if discovery is None else DiscoveryConfig.model_validate(discovery)
+        filters = SourceFilters(settings) if settings else None
+        scope = Scope(filters, named, TagKeys.of(settings, objective_tags))
         tags = TagCache(provider, self.clock, 900.0, 5.0)
-        self.reconciler = Reconciler(context, self.observer, Scope(filters, named), tags)
+        self.reconciler = Reconciler(context, self.observer, scope, tags)
 
     @property
     def names(self) -> set[str]:

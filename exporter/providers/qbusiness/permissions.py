@@ -12,28 +12,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from exporter.config import DataSourceConfig, TargetConfig
+    from exporter.config import Config, DataSourceConfig, TargetConfig
 
 MAX_MANAGED_POLICY = 6144  # characters of a managed policy, without white space (IAM quotas)
 ALL_RESOURCES, APPLICATION, INDEX, DATA_SOURCE = range(4)
 _SID_SUFFIXES = ("Everything", "Applications", "Indexes", "DataSources")
 
 
-def _discovers(target: TargetConfig) -> bool:
+def _discovers(_config: Config, target: TargetConfig) -> bool:
     return target.discovery is not None
 
 
-def _reads_tags(target: TargetConfig) -> bool:
+def _reads_tags(config: Config, target: TargetConfig) -> bool:
     discovery = target.discovery
     matchers = (*discovery.include, *discovery.exclude) if discovery else ()
-    return bool(discovery and discovery.tag_labels) or any(matcher.tags for matcher in matchers)
+    of_labels = discovery.tag_labels if discovery else ()
+    return bool(config.objective_tags or of_labels) or any(matcher.tags for matcher in matchers)
 
 
-def _reads_application_names(target: TargetConfig) -> bool:
+def _reads_application_names(_config: Config, target: TargetConfig) -> bool:
     return any(source.application is None for source in target.data_sources)
 
 
-def _always(_target: TargetConfig) -> bool:
+def _counts_documents(config: Config, _target: TargetConfig) -> bool:
+    return config.documents.interval > 0
+
+
+def _always(_config: Config, _target: TargetConfig) -> bool:
     return True
 
 
@@ -42,14 +47,12 @@ class Permission:
     """An action, the level of its resources, and whether a target needs it.
 
     An action that is `named_only` is used for data sources named in the configuration, and never for discovered ones.
-    One that is `documents_only` counts documents.
     """
 
     action: str
     level: int
-    is_needed: Callable[[TargetConfig], bool]
+    is_needed: Callable[[Config, TargetConfig], bool]
     named_only: bool = False
-    documents_only: bool = False
 
 
 PERMISSIONS = (
@@ -61,7 +64,7 @@ PERMISSIONS = (
     Permission("GetDataSource", DATA_SOURCE, _always),
     Permission("ListDataSourceSyncJobs", DATA_SOURCE, _always),
     Permission("ListTagsForResource", DATA_SOURCE, _reads_tags),
-    Permission("ListDocuments", INDEX, _always, documents_only=True),
+    Permission("ListDocuments", INDEX, _counts_documents),
 )
 
 
@@ -80,13 +83,9 @@ class ArnScope:
         return f"arn:{self.partition}:qbusiness:{self.region}:{self.account}:{resource}"
 
 
-def required_permissions(target: TargetConfig, *, counts_documents: bool) -> tuple[Permission, ...]:
-    """Return the permissions that a target needs, with or without counts of documents."""
-    return tuple(
-        permission
-        for permission in PERMISSIONS
-        if permission.is_needed(target) and (counts_documents or not permission.documents_only)
-    )
+def required_permissions(config: Config, target: TargetConfig) -> tuple[Permission, ...]:
+    """Return the permissions that one target of a configuration needs."""
+    return tuple(permission for permission in PERMISSIONS if permission.is_needed(config, target))
 
 
 def policy_statements(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.config import TargetConfig
+from exporter.config import Config, TargetConfig
 from exporter.providers.qbusiness.permissions import (
     PERMISSIONS,
     ArnScope,
@@ -32,9 +32,9 @@ def discovering(**settings: Any) -> TargetConfig:
     return TargetConfig.model_validate({"discovery": settings})
 
 
-def actions_of(target: TargetConfig) -> set[str]:
-    """Return the actions that a target needs."""
-    return {permission.action for permission in required_permissions(target, counts_documents=False)}
+def actions_of(target: TargetConfig, **config: Any) -> set[str]:
+    """Return the actions that a target needs, with further settings of the configuration."""
+    return {permission.action for permission in required_permissions(Config.model_validate(config), target)}
 
 
 def test_every_action_is_an_operation_of_the_service() -> None:
@@ -57,10 +57,16 @@ def test_a_target_needs_only_the_actions_that_it_uses(target: TargetConfig, more
     assert actions_of(target) == {"GetIndex", "ListDataSources", "GetDataSource", "ListDataSourceSyncJobs", *more}
 
 
+def test_tags_are_read_for_objectives_that_match_on_them() -> None:
+    """Also those of a data source that the configuration names."""
+    matching = actions_of(named(), objectives=[{"match": {"tags": {"team": "hr"}}, "max_duration": "1h"}])
+    assert matching - actions_of(named()) == {"ListTagsForResource"}
+
+
 def test_documents_are_listed_only_if_they_are_counted() -> None:
     """The permission is for the index: the action supports no data source as its resource."""
     target = named(application="intranet")
-    permissions = required_permissions(target, counts_documents=True)
+    permissions = required_permissions(Config.model_validate({"documents": {"interval": "6h"}}), target)
     assert {permission.action for permission in permissions} - actions_of(target) == {"ListDocuments"}
     statements = list(policy_statements(target, SCOPE, permissions, "Main"))
     (statement,) = (each for each in statements if "qbusiness:ListDocuments" in each["Action"])
@@ -70,7 +76,7 @@ def test_documents_are_listed_only_if_they_are_counted() -> None:
 def test_statements_name_the_resources_of_a_named_source() -> None:
     """An action on a data source needs its index and its application too."""
     target = named()
-    statements = list(policy_statements(target, SCOPE, required_permissions(target, counts_documents=False), "Main"))
+    statements = list(policy_statements(target, SCOPE, required_permissions(Config(), target), "Main"))
     by_sid = {statement["Sid"]: statement for statement in statements}
     assert by_sid["MainApplications"]["Action"] == ["qbusiness:GetApplication"]
     assert by_sid["MainApplications"]["Resource"] == [f"{PREFIX}{APPLICATION}"]
@@ -84,7 +90,7 @@ def test_statements_name_the_resources_of_a_named_source() -> None:
 def test_statements_of_discovery_name_no_single_resource() -> None:
     """Only listing the applications needs `*`; everything else is within the account's applications."""
     target = discovering()
-    statements = list(policy_statements(target, SCOPE, required_permissions(target, counts_documents=False), ""))
+    statements = list(policy_statements(target, SCOPE, required_permissions(Config(), target), ""))
     assert [(statement["Sid"], statement["Resource"]) for statement in statements] == [
         ("Everything", ["*"]),
         ("DataSources", [f"{PREFIX}*"]),
