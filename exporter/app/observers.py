@@ -112,7 +112,7 @@ class CredentialRecorder(CredentialObserver):
         self._poll_all = poll_all
         self._spacing = spacing
         self._retry_discovery = retry_discovery
-        self._is_failing = False
+        self._is_failing = self._is_retrying = False
 
     def credentials_failed(self, error: ProviderError) -> None:
         """Count an attempt that failed; log the first one.
@@ -122,7 +122,7 @@ class CredentialRecorder(CredentialObserver):
         self._telemetry.count_credential_failure(self._target)
         if not self._is_failing:
             logger.warning("credentials failing", target=self._target, reason=str(error.reason), error=str(error))
-        self._is_failing = True
+        self._is_failing, self._is_retrying = True, False
         self._reachability.credentials_failed(str(error))
 
     def credentials_refused(self, error: ProviderError) -> None:
@@ -137,11 +137,27 @@ class CredentialRecorder(CredentialObserver):
         self._reachability.credentials_lost(str(error))
         self._poll_all(0.0)
 
+    def credentials_replaced(self) -> None:
+        """Retry what has failed. Otherwise, whether AWS accepts the new credentials is known hours later."""
+        self._is_retrying = True
+        self._retry()
+
     def credentials_recovered(self) -> None:
-        """Log that credentials work again; retry discovery, and poll all data sources, without their back-off."""
+        """Log that credentials work again, and retry what has failed, unless a replacement has caused that already."""
         logger.info("credentials working again", target=self._target)
-        self._is_failing = False
         self._reachability.credentials_recovered()
+        if not self._is_retrying:
+            self._retry()
+        self._is_failing = self._is_retrying = False
+
+    def failure_inherited(self, error: ProviderError, *, is_lost: bool) -> None:
+        """Continue as after a failure that the replaced target has counted and logged."""
+        self._is_failing = True
+        if is_lost:
+            self._reachability.credentials_lost(str(error))
+
+    def _retry(self) -> None:
+        """Retry discovery, and poll all data sources, without their back-off."""
         self._retry_discovery()
         self._poll_all(self._spacing)
 

@@ -9,6 +9,11 @@ itself. Here no request does that. The invariants:
 - Without valid credentials, `current` raises the reason of the last failure at once. It only waits for an attempt that
   has not failed yet, so at most until the deadline.
 - The observer is called by one thread only, and without a lock.
+- A failure that was reported ends with `credentials_recovered`, also if a reload replaces the cache meanwhile.
+
+If AWS refuses credentials, whether it accepts the next ones is only known after a request with them. So the observer
+learns that they were replaced, and retries what has failed. The more replacements AWS refuses in a row, the longer is
+the pause before the next attempt, because each of them causes requests for all data sources.
 
 Example, with a deadline of 20 s and a role whose credentials last an hour: they are renewed after 45 minutes. If STS
 does not respond then, a failure is reported after 45 minutes and 20 seconds, and requests continue with the credentials
@@ -20,6 +25,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,11 +40,26 @@ if TYPE_CHECKING:
 
 FIRST_RETRY, LAST_RETRY = 5.0, 60.0  # seconds between two attempts; doubles with every failure
 RENEWAL_LEAD, RENEWAL_SHARE = 900.0, 0.25  # seconds before expiry, and at most this share of the lifetime
-REFUSAL_PAUSE = 5.0  # seconds between the starts of two attempts that refusals by AWS cause
+REFUSAL_PAUSE, LAST_REFUSAL_PAUSE = 5.0, 900.0  # seconds between the starts of two attempts after refusals; doubles
 
 # The credentials that the current thread used last, so that a refusal is attributed to the right ones. A request that
 # was signed with replaced credentials says nothing about the new ones.
 _signed_with: ContextVar[AwsCredentials | None] = ContextVar("signed_with", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheState:
+    """The credentials of a cache, and the failure that was reported, for the cache that replaces it.
+
+    `expires` and `renews` are on the monotonic clock. `refused` are the credentials that AWS has refused last.
+    """
+
+    valid: AwsCredentials | None = None
+    expires: float = math.inf
+    renews: float = math.inf
+    refused: AwsCredentials | None = None
+    failure: ProviderError | None = None
+    is_lost: bool = False
 
 
 class CredentialCache:
@@ -52,28 +73,34 @@ class CredentialCache:
         observer: CredentialObserver,
         previous: CredentialCache | None = None,
     ) -> None:
-        """Start with the credentials of `previous`; `obtain` may block, and raises ProviderError if it fails."""
+        """Continue with the state of `previous`; `obtain` may block, and raises ProviderError if it fails."""
         self._obtain = obtain
         self._deadline = deadline
         self._host = host
         self._observer = observer
         self._changed = host.condition()
-        self._valid, self._expires, self._renews = previous.snapshot() if previous else (None, math.inf, math.inf)
+        before = previous.snapshot() if previous else CacheState()
+        self._valid, self._expires, self._renews = before.valid, before.expires, before.renews
+        self._refused, self._is_lost = before.refused, before.is_lost
+        self._failure = before.failure  # the last one that was reported; None after the recovery
         self._error: ProviderError | None = None  # of the last attempt
-        self._refused: AwsCredentials | None = None
         self._attempt: Attempt | None = None
-        self._is_late = self._is_lost = self._is_failing = False
-        self._failures = 0
-        self._due = self._renews
+        self._is_late = False
+        self._failures = self._refusals = 0
+        self._due = -math.inf if before.failure else self._renews
         self._last_start = -math.inf
         self._events: deque[Callable[[], None]] = deque()
+        if before.failure:
+            self._events.append(partial(observer.failure_inherited, before.failure, is_lost=before.is_lost))
         self._supervisor = host.thread("credentials", self._supervise)
         self._is_stopping = False
 
-    def snapshot(self) -> tuple[AwsCredentials | None, float, float]:
-        """Return the present credentials, and when they expire and are renewed on the monotonic clock."""
+    def snapshot(self) -> CacheState:
+        """Return the present state."""
         with self._changed:
-            return self._valid, self._expires, self._renews
+            return CacheState(
+                self._valid, self._expires, self._renews, self._refused, self._failure, is_lost=self._is_lost
+            )
 
     def current(self) -> AwsCredentials:
         """Return valid credentials.
@@ -102,9 +129,10 @@ class CredentialCache:
         with self._changed:
             if used is None or used is not self._valid or used is self._refused:
                 return
-            self._refused, self._is_failing = used, True
+            self._refused, self._failure = used, error
             self._events.append(partial(self._observer.credentials_refused, error))
-            self._make_due(REFUSAL_PAUSE)
+            self._make_due(min(LAST_REFUSAL_PAUSE, REFUSAL_PAUSE * 2.0 ** min(self._refusals, 10)))
+            self._refusals += 1
             self._changed.notify_all()
 
     def accepted(self) -> None:
@@ -113,10 +141,9 @@ class CredentialCache:
         This says nothing if it has refused the same ones too, as while they are being replaced.
         """
         used = _signed_with.get()
-        if self._is_failing and used is not self._refused:
+        if self._failure and used is not self._refused:
             with self._changed:
                 if self._error is None and used is self._valid:
-                    self._refused = None
                     self._recover()
 
     def stop(self) -> None:
@@ -194,18 +221,21 @@ class CredentialCache:
             self._fail(ProviderError(Reason.CREDENTIALS, EXPIRED, code="Expired"))
             return
         now = self._host.monotonic()
-        self._valid, self._expires, self._error, self._failures = credentials, now + lifetime, None, 0
+        self._valid, self._expires, self._error = credentials, now + lifetime, None
         lead = 0.0 if lifetime == math.inf else min(RENEWAL_LEAD, RENEWAL_SHARE * lifetime)
         self._due = self._renews = self._expires - lead
-        if self._is_lost:
-            self._refused = None
-        if self._refused is None:  # otherwise AWS has to accept them first
+        if self._refused is None or self._is_lost:
             self._recover()
+        elif credentials.has_keys_of(self._refused):
+            self._retry_later()  # until their source has others
+        else:  # AWS has to accept them first
+            self._events.append(self._observer.credentials_replaced)
 
     def _recover(self) -> None:
-        if self._is_failing:
+        if self._failure:
             self._events.append(self._observer.credentials_recovered)
-        self._is_failing = self._is_lost = False
+        self._failure, self._refused, self._is_lost = None, None, False
+        self._failures = self._refusals = 0
         self._changed.notify_all()
 
     def _retry_later(self) -> None:
@@ -214,7 +244,7 @@ class CredentialCache:
         self._failures += 1
 
     def _fail(self, error: ProviderError) -> None:
-        self._error, self._is_failing = error, True
+        self._error = self._failure = error
         self._events.append(partial(self._observer.credentials_failed, error))
         if self._valid is None or self._host.monotonic() >= self._expires:
             self._lose(error)

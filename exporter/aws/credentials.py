@@ -25,6 +25,11 @@ class AwsCredentials:
     token: str | None = field(repr=False, default=None)
     expires_at: float | None = None
 
+    def has_keys_of(self, other: AwsCredentials) -> bool:
+        """Return whether requests are signed with the same keys and the same token."""
+        mine, others = ((each.access_key, each.secret_key, each.token) for each in (self, other))
+        return mine == others
+
 
 class CredentialObserver:
     """Receives what happens to the credentials of a target. This one ignores everything."""
@@ -35,11 +40,17 @@ class CredentialObserver:
     def credentials_refused(self, error: ProviderError) -> None:
         """Record that AWS refused the present credentials."""
 
+    def credentials_replaced(self) -> None:
+        """Record that there are other credentials than those that AWS refused. It may accept them."""
+
     def credentials_lost(self, error: ProviderError) -> None:
         """Record that there are no valid credentials, so that every request will fail."""
 
     def credentials_recovered(self) -> None:
         """Record that credentials were obtained or accepted again, after a failure or a refusal."""
+
+    def failure_inherited(self, error: ProviderError, *, is_lost: bool) -> None:
+        """Record a failure that was reported before a reload, and has not ended."""
 
 
 class Attempt:

@@ -123,6 +123,20 @@ def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: Simul
         assert len(lines(program, "credentials failing")) == 1
 
 
+@pytest.mark.trial
+def test_new_keys_are_used_before_the_next_polls(tmp_path: Path, service: SimulatedQBusiness) -> None:
+    """All polls have failed with the old key, and the next ones would be minutes later."""
+    keys = tmp_path / "credentials"
+    keys.write_text("[reader]\naws_access_key_id = old\naws_secret_access_key = x\n")
+    service.api.sts.revoked.add("old")
+    config = with_target(config_for(service, ":memory:", interval="10m", idle_interval="10m"), profile="reader")
+    with serve(tmp_path, config, AWS_SHARED_CREDENTIALS_FILE=str(keys)) as program:
+        eventually(lambda: (program.scrape().value("qbusiness_exporter_poll_failures_total") or 0) >= 24)
+        keys.write_text("[reader]\naws_access_key_id = new\naws_secret_access_key = x\n")
+        eventually(lambda: succeeding(program) == 24)
+        assert program.scrape().value("qbusiness_exporter_target_up") == 1
+
+
 @pytest.mark.parametrize("command", [["policy"], ["check", "--probe"], ["discover"], ["plan"], ["export"]])
 def test_every_command_reports_an_unknown_profile_in_one_sentence(
     tmp_path: Path, service: SimulatedQBusiness, command: list[str]

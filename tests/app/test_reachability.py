@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.app.observers import CredentialRecorder
 from exporter.app.reachability import Reachability
@@ -10,6 +11,21 @@ from exporter.errors import ProviderError, Reason
 from exporter.metrics.telemetry import Telemetry
 
 LOST = ProviderError(Reason.CREDENTIALS, "the credential helper failed")
+
+
+class Retries:
+    """Counts the retries of polls and of discovery."""
+
+    def __init__(self) -> None:
+        self.polls = self.discovery = 0
+
+    def poll_all(self, _spacing: float) -> None:
+        """Count a retry of all polls."""
+        self.polls += 1
+
+    def retry_discovery(self) -> None:
+        """Count a retry of discovery."""
+        self.discovery += 1
 
 
 @pytest.fixture
@@ -23,10 +39,18 @@ def is_up(telemetry: Telemetry) -> float | None:
     return telemetry.registry.get_sample_value("qbusiness_exporter_target_up", {"target": "production"})
 
 
+def recorder_for(telemetry: Telemetry, reachability: Reachability) -> tuple[CredentialRecorder, Retries]:
+    """Return the recorder of a target, and what it retries."""
+    retries = Retries()
+    return CredentialRecorder(
+        "production", telemetry, reachability, retries.poll_all, 0.2, retries.retry_discovery
+    ), retries
+
+
 def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Telemetry) -> None:
     """Its request was sent before. The target is up again with the first response after the recovery."""
     reachability = Reachability("production", telemetry)
-    recorder = CredentialRecorder("production", telemetry, reachability, lambda _spacing: None, 0.2, lambda: None)
+    recorder, _ = recorder_for(telemetry, reachability)
     reachability.report_up()
     recorder.credentials_failed(LOST)
     recorder.credentials_lost(LOST)
@@ -38,3 +62,35 @@ def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Tel
     assert is_up(telemetry) == 0
     reachability.report_up()
     assert is_up(telemetry) == 1
+
+
+def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telemetry) -> None:
+    """Only an attempt that succeeds ends the failure. Nothing is counted or logged again."""
+    reachability = Reachability("production", telemetry)
+    recorder, retries = recorder_for(telemetry, reachability)
+    with capture_logs() as log:
+        recorder.failure_inherited(LOST, is_lost=True)
+        reachability.report_up()
+        assert is_up(telemetry) == 0
+        assert log == []
+        recorder.credentials_failed(LOST)
+        recorder.credentials_recovered()
+        reachability.report_up()
+    assert is_up(telemetry) == 1
+    assert [line["event"] for line in log] == ["credentials working again"]
+    assert (retries.polls, retries.discovery) == (1, 1)
+
+
+def test_new_credentials_are_tried_once(telemetry: Telemetry) -> None:
+    """When they replace refused ones, before it is known whether AWS accepts them. Acceptance adds no second retry."""
+    recorder, retries = recorder_for(telemetry, Reachability("production", telemetry))
+    recorder.credentials_refused(LOST)
+    before = retries.polls
+    recorder.credentials_replaced()
+    recorder.credentials_recovered()
+    assert (retries.polls - before, retries.discovery) == (1, 1)
+    recorder.credentials_refused(LOST)
+    recorder.credentials_replaced()
+    recorder.credentials_refused(LOST)
+    recorder.credentials_replaced()
+    assert retries.discovery == 3

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.aws.credential_cache import CredentialCache
 from exporter.aws.credentials import Attempt, AwsCredentials, CredentialObserver
-from exporter.domain.units import HOUR
+from exporter.domain.units import HOUR, MINUTE
 from exporter.errors import ProviderError, Reason, StoppedError
 from simulation.virtual_clock import VirtualClock, VirtualHost
 
@@ -37,9 +37,17 @@ class RecordingObserver(CredentialObserver):
         """Record the loss."""
         self.events.append(f"lost: {error}")
 
+    def credentials_replaced(self) -> None:
+        """Record the replacement."""
+        self.events.append("replaced")
+
     def credentials_recovered(self) -> None:
         """Record the recovery."""
         self.events.append("recovered")
+
+    def failure_inherited(self, error: ProviderError, *, is_lost: bool) -> None:
+        """Record the failure."""
+        self.events.append(f"inherited: {error}, {is_lost=}")
 
 
 class World:
@@ -52,6 +60,7 @@ class World:
         self.error = ""
         self.seconds = 1.0
         self.lifetime: float | None = HOUR
+        self.has_static_keys = False
         self.started: list[float] = []
         self.in_progress = self.most_in_progress = 0
         self.cache = CredentialCache(self.obtain, 20.0, self.host, self.observer)
@@ -68,7 +77,7 @@ class World:
         if self.error:
             raise ProviderError(Reason.CREDENTIALS, self.error)
         expires = None if self.lifetime is None else self.host.time() + self.lifetime
-        return AwsCredentials(f"key-{len(self.started)}", "secret", None, expires)
+        return AwsCredentials("key-1" if self.has_static_keys else f"key-{len(self.started)}", "secret", None, expires)
 
     @property
     def now(self) -> float:
@@ -100,6 +109,10 @@ class World:
         self.run(0.001)
         (result,) = self.results
         return result.rpartition(" at ")[0]
+
+    def requested_and_refused(self) -> str:
+        """Request credentials that AWS then refuses, and return them."""
+        return self.requested(lambda: self.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken")))
 
 
 @pytest.fixture
@@ -182,7 +195,7 @@ def test_a_failed_renewal_matters_at_expiry(world: World) -> None:
     assert world.requested() == "denied"
 
 
-def test_credentials_without_expiry_areobtained_once(world: World) -> None:
+def test_credentials_without_expiry_are_obtained_once(world: World) -> None:
     """Access keys do not expire."""
     world.lifetime = None
     world.request()
@@ -198,30 +211,63 @@ def test_credentials_that_have_expired_already_are_a_failure(world: World) -> No
     assert "expired when they were obtained" in world.results[0]
 
 
-def test_refused_credentials_areobtained_again(world: World) -> None:
-    """The failure is over when AWS has accepted the new ones."""
+def test_refused_credentials_are_obtained_again(world: World) -> None:
+    """The replacement is reported at once. The failure is over when AWS has accepted the new ones."""
     world.request()
     world.run(10)
-    world.requested(lambda: world.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken")))
+    world.requested_and_refused()
     world.requested(world.cache.accepted)  # of a request that AWS received before
     world.run(2)
     assert [round(moment) for moment in world.started] == [0, 10]
-    assert world.observer.events == ["refused: ExpiredToken"]
+    assert world.observer.events == ["refused: ExpiredToken", "replaced"]
     assert world.requested(world.cache.accepted) == "key-2"
     world.run(1)
-    assert world.observer.events == ["refused: ExpiredToken", "recovered"]
+    assert world.observer.events == ["refused: ExpiredToken", "replaced", "recovered"]
 
 
-def test_refusals_cause_an_attempt_every_five_seconds_at_most(world: World) -> None:
-    """Many requests with the same credentials are one refusal."""
+def test_refusals_cause_few_attempts(world: World) -> None:
+    """Many requests with the same credentials are one refusal, and the pause doubles from 5 s to 15 minutes."""
     world.seconds = 0.0
     world.request()
+    for _ in range(1800):
+        world.run(1)
+        world.requested_and_refused()
+    assert [round(moment) for moment in world.started] == [0, 5, 15, 35, 75, 155, 315, 635, 1275]
+    assert world.observer.events == ["refused: ExpiredToken", "replaced"] * 8 + ["refused: ExpiredToken"]
+    world.run(15 * MINUTE)
+    world.requested(world.cache.accepted)
+    assert world.observer.events[-1] == "recovered"
+    before = len(world.started)
+    world.requested_and_refused()
+    world.run(1)
+    assert len(world.started) == before + 1
+
+
+def test_the_same_credentials_are_no_replacement(world: World) -> None:
+    """They are requested again every minute, because a file may contain others later."""
+    world.lifetime, world.has_static_keys, world.seconds = None, True, 0.0
+    world.request()
     world.run(10)
-    for _ in range(100):
-        world.requested(lambda: world.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken")))
-        world.run(0.1)
-    assert len(world.started) == 4
-    assert world.observer.events == ["refused: ExpiredToken"] * 3
+    world.requested_and_refused()
+    world.run(HOUR)
+    assert len(world.started) == 64
+    assert world.observer.events == ["refused: ExpiredToken"]
+    world.has_static_keys = False
+    world.run(MINUTE)
+    assert world.observer.events == ["refused: ExpiredToken", "replaced"]
+    assert world.requested(world.cache.accepted) != "key-1"
+    assert world.observer.events[-1] == "recovered"
+
+
+def test_the_same_credentials_may_be_accepted_later(world: World) -> None:
+    """New access keys work everywhere only after some seconds."""
+    world.lifetime, world.has_static_keys = None, True
+    world.request()
+    world.run(10)
+    world.requested_and_refused()
+    world.run(10)
+    assert world.requested(world.cache.accepted) == "key-1"
+    assert world.observer.events == ["refused: ExpiredToken", "recovered"]
 
 
 def test_a_refusal_of_replaced_credentials_changes_nothing(world: World) -> None:
@@ -274,6 +320,34 @@ def test_a_successor_starts_with_the_credentials(world: World) -> None:
     assert world.requested() == "key-1"
     world.run(HOUR)
     assert len(world.started) == 2
+
+
+def test_a_successor_continues_a_failure(world: World) -> None:
+    """Otherwise nothing would say that credentials work again. The next attempt is made at once."""
+    world.error, world.seconds = "denied", 0.0
+    world.request()
+    world.run(70)
+    world.cache.stop()
+    world.observer.events.clear()
+    world.cache = CredentialCache(world.obtain, 20.0, world.host, world.observer, world.cache)
+    assert world.requested() == "denied"
+    assert world.observer.events == ["inherited: denied, is_lost=True", "failed: denied"]
+    world.error = ""
+    world.run(10)
+    assert world.observer.events[2:] == ["recovered"]
+
+
+def test_a_successor_does_not_wait_with_refused_credentials(world: World) -> None:
+    """It obtains others without a refusal of its own."""
+    world.request()
+    world.run(10)
+    world.requested_and_refused()
+    world.cache.stop()
+    world.observer.events.clear()
+    world.cache = CredentialCache(world.obtain, 20.0, world.host, world.observer, world.cache)
+    assert world.requested() == "key-1"
+    world.run(2)
+    assert world.observer.events == ["inherited: ExpiredToken, is_lost=False", "replaced"]
 
 
 def test_credentials_hide_their_secrets() -> None:
