@@ -6,7 +6,7 @@ program's own hooks, botocore's parser, its paginator and its retry rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -26,7 +26,6 @@ from botocore.serialize import create_serializer
 
 from exporter.aws import AwsClient
 from exporter.aws.client import MAX_ATTEMPTS
-from exporter.aws.credentials import AwsCredentials
 from exporter.errors import ProviderError, Reason
 from exporter.simulator.wire import ApiCall, Request, Response
 
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from exporter.aws.credentials import Attempt, AwsCredentials
     from exporter.config import TargetConfig
-    from exporter.simulator.service import SimulatedService
     from simulation.virtual_clock import VirtualHost
 
 SIGNATURE = (
-    "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/qbusiness/aws4_request, "
+    "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/qbusiness/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64
 )
 _MODEL = ServiceModel(Loader().load_service_model("qbusiness", "service-2"))
@@ -58,14 +57,33 @@ def _parser() -> Any:
 _PARSER = _parser()
 
 
+class CredentialIssuer(Protocol):
+    """Issues credentials to the targets of an account."""
+
+    def obtain(self, target: str, attempt: Attempt, host: VirtualHost) -> AwsCredentials:
+        """Return the credentials of a target, or raise ProviderError."""
+
+    def inherit(self, target: str, credentials: AwsCredentials | None) -> None:
+        """Record with which credentials the client of a target begins."""
+
+
 class SimulatedNetwork(Protocol):
     """The network between a process and the service, and the record of what passes through it."""
 
-    service: SimulatedService
     rng: Random
+
+    @property
+    def credentials(self) -> CredentialIssuer:
+        """The source of credentials."""
 
     def is_cut(self) -> bool:
         """Return whether no request reaches the service."""
+
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes."""
+
+    def respond(self, target: str, request: Request) -> Response:
+        """Return the service's response to a request of a target."""
 
     def latency(self) -> float:
         """Return the seconds that a response takes."""
@@ -90,18 +108,20 @@ class VirtualAwsClient(AwsClient):
         super().__init__(target, polling, observer, host, *rest)
         self._network: SimulatedNetwork = network_of(target)
         self._host = host
+        self._network.credentials.inherit(self.name, self.credentials.snapshot().valid)
 
     def account(self) -> str:
         """Return the account id, or raise ProviderError when STS cannot be reached."""
         if role_account := self.role_account():
             return role_account
+        self.credentials.current()
         account = self._network.account()
         if account is None:
             raise ProviderError(Reason.CONNECTION, "STS cannot be reached", operation="GetCallerIdentity")
         return account
 
-    def _obtain_credentials(self, _attempt: Any) -> AwsCredentials:
-        return AwsCredentials("AKID", "simulated")
+    def _obtain_credentials(self, attempt: Attempt) -> AwsCredentials:
+        return self._network.credentials.obtain(self.name, attempt, self._host)
 
     def _make_client(self) -> Any:
         client = VirtualQBusinessClient(
@@ -161,7 +181,7 @@ class VirtualQBusinessClient:
             for name, value in serialized["query_string"].items()
         }
         path = unquote(serialized["url_path"])
-        request = Request(serialized["method"], path, query, {"authorization": SIGNATURE})
+        request = Request(serialized["method"], path, query)
         context: Any = {}
         for number in count(1):
             http, parsed, error = self._attempt(model, request)
@@ -177,12 +197,12 @@ class VirtualQBusinessClient:
     def _attempt(self, model: OperationModel, request: Request) -> tuple[_Http | None, Any, Exception | None]:
         """Send a request once. The errors are those that botocore raises for the same failures."""
         events, network, name = self.meta.events, self._network, model.name
-        self._sign()
+        request = replace(request, headers={"authorization": SIGNATURE.format(self._sign().access_key)})
         events.emit(f"before-send.qbusiness.{name}", request=request)
         network.record_attempt(self._target)
         is_cut = network.is_cut()
-        response = None if is_cut else network.service.respond(request)
-        call = network.service.api.parse_call(request) if is_cut else network.service.requests[-1].call
+        response = None if is_cut else network.respond(self._target, request)
+        call = network.parse_call(request)
         error = self._transmit(response)
         if response is None or error is not None:
             network.record_response(self._target, call, type(error).__name__, is_usable=False)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.faults import FAULT_KINDS
-from simulation.fault_timer import FaultTimer
+from simulation.fault_timer import FaultTimer, Scraper
 from simulation.fleet import LISTED_FOR, make_source
 from simulation.settings import vary
 from simulation.simulated_account import MAX_FIRST_POLL_AGE
+from simulation.state import MAX_CLOCK_ERROR
 
 if TYPE_CHECKING:
     from exporter.simulator.fleet import SimulatedIndex
@@ -39,7 +40,7 @@ OPERATIONS = (
 MAX_DOWNTIME = 30 * HOUR  # short enough that the service still lists every job when the program is back
 
 
-class Operator(Protocol):
+class Operator(Scraper, Protocol):
     """The actions of the schedule on the program, and what it has to know about it."""
 
     def crash_at(self, point: str, pause: float) -> None:
@@ -50,9 +51,6 @@ class Operator(Protocol):
 
     def reload(self, settings: dict[str, Any]) -> None:
         """Change the configuration."""
-
-    def scrape_soon(self) -> None:
-        """Schedule a scrape soon after the start of a fault, while its effect may be visible."""
 
     def known_running(self, key: str) -> list[str]:
         """Return the jobs of a data source that the state file has as in progress."""
@@ -203,7 +201,8 @@ class FaultSchedule:
         return min(MAX_DOWNTIME, usual * self._rng.uniform(0.5, 2.0))
 
     def _host_clock(self) -> None:
-        self._state.host_clock_error = self._rng.choice((0.0, -1.0, 1.0)) * self._rng.uniform(0.0, 10 * HOUR)
+        error = self._rng.choice((0.0, -1.0, 1.0)) * self._rng.uniform(0.0, MAX_CLOCK_ERROR)
+        self._state.host_clock_error = min(error, self._state.max_clock_ahead())
         self._state.trace.note("host clock", self._state.host_clock_error)
 
     def _full_disk(self) -> None:

@@ -21,6 +21,9 @@ class Scraper(Protocol):
     def scrape_soon(self) -> None:
         """Schedule a scrape soon after the start of a fault, while its effect may be visible."""
 
+    def scrape_at(self, moment: float) -> None:
+        """Schedule a scrape."""
+
 
 class FaultTimer:
     """Schedules faults at random times until the end of the faulty part of the week."""

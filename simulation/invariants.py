@@ -11,6 +11,7 @@ from exporter.config.durations import parse_duration
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.store import codec
 from simulation import oracle
+from simulation.credential_check import CredentialCheck
 from simulation.page import OPENMETRICS, ParsedPage, have_same_samples, parse_series, parse_strictly, render
 from simulation.rate_check import RateCheck
 from simulation.scrape_checks import NO_LABELS, POLL_SUCCESS, WINDOW, SourceCheck
@@ -60,6 +61,7 @@ class InvariantChecker:
         self._previous: PreviousScrape | None = None
         self._state_file: sqlite3.Connection | None = None
         self._rates = RateCheck(state.clock)
+        self._credentials = CredentialCheck(state)
         self._scrapes = 0
         self._settings_changed_at = 0.0
         self._known_sources: set[str] = set()
@@ -72,6 +74,7 @@ class InvariantChecker:
         self._process = process
         self._previous = None
         self._rates.process_started()
+        self._credentials.process_started()
 
     def process_ended(self) -> None:
         """Record the end of the process."""
@@ -85,6 +88,7 @@ class InvariantChecker:
         """Record a change of the configuration."""
         self._rates.rate_changed(float(self._state.settings["polling"]["requests_per_second"]))
         self._settings_changed_at = self._state.clock.now
+        self._credentials.settings_changed()
 
     def faults_ended(self, process: Process) -> None:
         """Record which data sources the program knows at the end of all faults."""
@@ -111,6 +115,7 @@ class InvariantChecker:
             if self._scrapes % PARSERS_EVERY == 0:
                 parse_strictly(text, openmetrics)
         self._rates.check()
+        self._credentials.check(page)
         self._check_health(process)
         self._check_series(page)
         before = self._previous or PreviousScrape(self._state.reloads)

@@ -12,6 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.exposition import Exposition
 
 OPENMETRICS = "application/openmetrics-text"
@@ -77,12 +79,15 @@ class ParsedPage:
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the first sample with a name and these labels, or None."""
+        return next((value for _, value in self.values(name, **labels)), None)
+
+    def values(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
+        """Yield the labels and the value of each sample with a name and these labels."""
         for text, value in self.samples.items():
             if text.startswith(name):
                 series = parse_series(text)
                 if series.name == name and labels.items() <= series.labels.items():
-                    return value
-        return None
+                    yield series.labels, value
 
 
 def render(exposition: Exposition, accept: str = "") -> str:

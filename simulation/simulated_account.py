@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from exporter.domain.units import MINUTE
 from exporter.simulator.api import Api
 from exporter.simulator.service import SimulatedService
-from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, json_response
+from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, error_response, json_response
 from simulation.response_log import ResponseLog
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
+    from simulation.credential_source import CredentialSource
     from simulation.trace import Trace
     from simulation.virtual_clock import VirtualClock
 
@@ -68,7 +70,9 @@ class LaggingApi(Api):
 class SimulatedAccount:
     """The account behind a target. It is also the network between the program and the service."""
 
-    def __init__(self, name: str, fleet: Fleet, clock: VirtualClock, rng: Random, trace: Trace) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 (all that it is made of)
+        self, name: str, fleet: Fleet, clock: VirtualClock, rng: Random, trace: Trace, credentials: CredentialSource
+    ) -> None:
         self.name = name
         self.endpoint = f"http://{name}.example"
         self.fleet = fleet
@@ -80,8 +84,9 @@ class SimulatedAccount:
             "time_filter": rng.choice(("start", "overlap")),
             "paging": rng.choice(("shifting", "stable")),
         }
-        self.service = SimulatedService(fleet, ServiceTime(clock), **listing)
+        self.service = SimulatedService(fleet, ServiceTime(clock))
         self.service.api = self.api = LaggingApi(fleet, **listing)
+        self.credentials = credentials
         self.cut_until = 0.0
         self.sts_works = True
         self._wrong_data: list[Fault] = []
@@ -104,6 +109,20 @@ class SimulatedAccount:
     def account(self) -> str | None:
         """Return the account id that STS reports, or None when STS cannot be reached."""
         return self.fleet.account if self.sts_works and not self.is_cut() else None
+
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes."""
+        return self.api.parse_call(request)
+
+    def respond(self, target: str, request: Request) -> Response:
+        """Return the response to a request. Invalid credentials are refused before any other fault can occur."""
+        try:
+            self.credentials.authorize(target, request.access_key)
+        except ServiceError as refusal:
+            date = formatdate(self.clock.now + self.service.date_error, usegmt=True)
+            response = error_response(refusal)
+            return replace(response, headers={**response.headers, "Date": date})
+        return self.service.respond(request)
 
     def record_attempt(self, target: str) -> None:
         """Record an attempt, and report the attempts of the last seconds for the rate limit."""
@@ -158,4 +177,5 @@ class SimulatedAccount:
         """End all faults of the service and the network."""
         self.restore_correct_data()
         self.service.faults.clear()
+        self.credentials.repair()
         self.cut_until, self.sts_works = 0.0, True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet
+from simulation.credential_source import CredentialSource
 from simulation.fleet import make_fleet
 from simulation.settings import make_settings
 from simulation.simulated_account import SimulatedAccount
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EPOCH = 1_795_478_400.0  # a Monday, 00:00 UTC
 WEEK = 7 * DAY
+MAX_CLOCK_ERROR = 10 * HOUR
 RECOVERY = 12 * HOUR  # long enough for every back-off to expire and for a full reread after the last wrong data
 
 
@@ -33,6 +35,7 @@ class WeekState:
     def __init__(
         self, seed: int, directory: Path, show: Callable[[str], None] | None = None, days: float = 7.0
     ) -> None:
+        self._seed = seed
         self.rng = random.Random(seed)  # noqa: S311 (a simulation that repeats)
         self.directory = directory
         start = EPOCH + self.rng.uniform(0, WEEK)
@@ -57,6 +60,10 @@ class WeekState:
             for _, _, source in account.fleet.data_sources():
                 self.add_source(account, source)
 
+    def stream(self, purpose: str) -> random.Random:
+        """Return random numbers for one purpose, so that the rest of the week does not depend on it."""
+        return random.Random(f"{self._seed} {purpose}")  # noqa: S311 (a simulation that repeats)
+
     def add_source(self, account: SimulatedAccount, source: Any) -> None:
         """Register a data source. It stays registered after its removal, because the page may still have it."""
         self.sources[source.id] = (account, source)
@@ -69,9 +76,17 @@ class WeekState:
         """Return whether the disk rejects writes."""
         return self.clock.now < self.disk_full_until
 
+    def max_clock_ahead(self) -> float:
+        """Return the seconds by which the host's clock may be ahead.
+
+        If it is ahead by the lifetime of credentials, these are expired when they are obtained.
+        """
+        return min(MAX_CLOCK_ERROR, *(account.credentials.lifetime * 0.9 for account in self.accounts))
+
     def _make_account(self, number: int) -> SimulatedAccount:
         name = f"account-{number}"
         sources = self.rng.choice((1, 1, 1, 1, 2, 3))
         fleet = make_fleet(self.rng, sources, self.clock.now, self.ends, name)
         fleet = Fleet(fleet.applications, account=f"{number + 1}" * 12)
-        return SimulatedAccount(name, fleet, self.clock, self.rng, self.trace)
+        credentials = CredentialSource(self.clock, self.stream(f"credentials of {name}"), self.trace)
+        return SimulatedAccount(name, fleet, self.clock, self.rng, self.trace, credentials)

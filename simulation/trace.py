@@ -34,6 +34,7 @@ class Trace:
         self._digest = hashlib.blake2b(digest_size=16)
         self.last: deque[tuple[float, str, tuple[object, ...]]] = deque(maxlen=LAST_EVENTS)
         self.counts: Counter[str] = Counter()
+        self.on_log: Callable[[str, structlog.typing.EventDict], None] = lambda _message, _fields: None
 
     def note(self, kind: str, *details: object) -> None:
         """Record an event."""
@@ -69,6 +70,7 @@ class Trace:
         message = str(event.pop("event"))
         if "exception" in event:
             raise DefectError(f"{message}: {event}")
+        self.on_log(message, event)
         fields = ((name, str(value).replace(self._directory, "")) for name, value in event.items())
         self.note(f"log {level}", message, *sorted(fields))
         raise structlog.DropEvent

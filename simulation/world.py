@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.units import DAY, HOUR
+from simulation.credential_faults import CredentialFaults
 from simulation.disk import CrashError
 from simulation.fault_schedule import FaultSchedule
 from simulation.invariants import InvariantChecker
@@ -56,6 +57,7 @@ class SimulatedWorld:
         """Run the week; raise AssertionError when an invariant is violated."""
         self._start()
         self.state.is_calm = FaultSchedule(self.state, self).is_calm
+        CredentialFaults(self.state, self)
         self._schedule_scrape()
         self._run_until(self.state.faults_until)
         self._end_faults()
@@ -105,6 +107,10 @@ class SimulatedWorld:
     def scrape_soon(self) -> None:
         """Schedule a scrape soon after the start of a fault, while its effect may be visible."""
         self.state.clock.after(self.state.rng.expovariate(1 / SCRAPE_AFTER_FAULT), self._scrape)
+
+    def scrape_at(self, moment: float) -> None:
+        """Schedule a scrape."""
+        self.state.clock.at(moment, self._scrape)
 
     def known_running(self, key: str) -> list[str]:
         """Return the jobs in progress of a data source that a crash cannot lose."""

@@ -6,6 +6,7 @@ import multiprocessing
 import random
 from typing import TYPE_CHECKING, Any
 
+from exporter.aws.credentials import AwsCredentials
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.simulator.service import LoggedRequest, SimulatedService
 from simulation.simulated_account import ServiceTime
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
     from exporter.simulator.fleet import Fleet
-    from exporter.simulator.wire import ApiCall
+    from exporter.simulator.wire import ApiCall, Request, Response
     from simulation.virtual_clock import VirtualClock
 
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy the exporter's memory
@@ -44,6 +45,17 @@ class AccountProcess:
         self._process.join()
 
 
+class StaticCredentials:
+    """Credentials that never expire. The source has no state, so that its memory does not grow."""
+
+    def obtain(self, *_: object) -> AwsCredentials:
+        """Return the credentials."""
+        return AwsCredentials("AKID", "simulated")
+
+    def inherit(self, *_: object) -> None:
+        """Ignore credentials that a reload hands over."""
+
+
 class InProcessAccount:
     """An account in the process of the exporter, without sockets. Its own memory usage is small and constant.
 
@@ -53,6 +65,7 @@ class InProcessAccount:
     def __init__(self, plan: FleetPlan, clock: VirtualClock) -> None:
         self.url = "http://account.example"
         self.rng = random.Random(1)
+        self.credentials = StaticCredentials()
         self.service = _ServiceWithoutLog(make_fleet(plan), ServiceTime(clock))
         self._watched_since = plan.watched_since
 
@@ -66,6 +79,14 @@ class InProcessAccount:
     def is_cut(self) -> bool:
         """Return that every request reaches the service."""
         return False
+
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes."""
+        return self.service.api.parse_call(request)
+
+    def respond(self, _target: str, request: Request) -> Response:
+        """Return the service's response to a request."""
+        return self.service.respond(request)
 
     def latency(self) -> float:
         """Return the seconds that a response takes."""
