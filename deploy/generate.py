@@ -1,8 +1,6 @@
 """Generates the files in deploy/ that are copies of other files or derived from the code.
 
-With --check it only reports which files are out of date. The rules come from the templates in exporter/rules/. The
-chart contains copies of rules and dashboards because Helm reads no files outside a chart, and not every way to download
-a chart follows symbolic links.
+With --check it only reports which files are out of date. The rules come from the templates in exporter/rules/.
 """
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ import json
 import sys
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from deploy.chart import CHART, chart_files
 from deploy.policies import documents
 from docs.generate import bring_up_to_date
-from exporter.config import json_schema
 from exporter.rules import RuleOptions, RuleRenderer
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RULES = HERE / "prometheus" / "rules"
 DASHBOARDS = HERE / "grafana" / "dashboards"
-CHART = HERE / "helm" / "qbusiness-exporter"
 MANIFESTS = HERE / "kubernetes"
 
 _HEADER = "# Written by `make generate`.\n"
@@ -42,10 +39,8 @@ def generated_files() -> dict[Path, str]:
     """Return the text of every generated file by path."""
     rules, dashboards = rule_files(), sorted(DASHBOARDS.glob("*.json"))
     return {
-        CHART / "values.schema.json": values_schema(),
+        **chart_files(_HEADER, dashboards),
         **{RULES / name: text for name, text in rules.items()},
-        **{CHART / "files" / "rules" / name: text for name, text in rules.items()},
-        **{CHART / "files" / "dashboards" / path.name: path.read_text() for path in dashboards},
         **{MANIFESTS / "operator" / f"rules-{name}": prometheus_rule(name, text) for name, text in rules.items()},
         MANIFESTS / "operator" / "kustomization.yaml": operator_kustomization(rules),
         **({DASHBOARDS.parent / "kustomization.yaml": dashboards_kustomization(dashboards)} if dashboards else {}),
@@ -56,21 +51,6 @@ def generated_files() -> dict[Path, str]:
 def rule_files() -> dict[str, str]:
     """Return the text of each rule file by its name."""
     return {name: _HEADER + text for name, text in RuleRenderer(RuleOptions()).files().items()}
-
-
-def values_schema() -> str:
-    """Return the schema of the chart's values, with the schema of config.yaml embedded.
-
-    The other parts of the file are written by hand. It uses JSON Schema draft 7, which every Helm version supports. The
-    keywords in the schema that pydantic generates have the same meaning in draft 7.
-    """
-    config: dict[str, Any] = json_schema()
-    del config["$schema"]
-    path = CHART / "values.schema.json"
-    return (
-        json.dumps({**json.loads(path.read_text()), "$defs": {**config.pop("$defs"), "Config": config}}, indent=2)
-        + "\n"
-    )
 
 
 def prometheus_rule(file: str, text: str) -> str:
@@ -102,7 +82,7 @@ def rendered_header() -> str:
     Rendering takes the Helm library, which `make check` does without. The digest of the inputs shows whether the
     manifests are up to date.
     """
-    inputs = [CHART / "Chart.yaml", CHART / "values.yaml", *sorted((CHART / "templates").iterdir())]
+    inputs = [CHART / "Chart.yaml", CHART / "values.yaml", *sorted((CHART / "templates").glob("**/*.*"))]
     content = b"".join(path.name.encode() + path.read_bytes() for path in inputs)
     return _RENDERED.format(digest=hashlib.sha256(content).hexdigest()[:16])
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Health check of the container image: `healthcheck [/-/ready]` exits 0 if the exporter responds with 200, else 1.
+"""Health check of the container image: `healthcheck [PATH|URL]` exits 0 if the exporter responds with 200, else 1.
 
-It finds the address in the command line of the exporter, which is process 1 in the container. An exporter that requires
-a client certificate counts as healthy as soon as it responds. The output says that its health is unknown.
+Without a URL, it finds the address in the command line of the exporter, which is process 1 in the container. An
+exporter that requires a client certificate counts as healthy as soon as it responds. The output says that its health is
+unknown.
 """
 
 from __future__ import annotations
@@ -21,15 +22,27 @@ WILDCARDS = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 def main() -> int:
     """Print the response of the exporter and return the exit code."""
-    command_line = Path("/proc/1/cmdline").read_text().split("\0")
-    path = route_prefix(command_line) + (sys.argv[1] if len(sys.argv) > 1 else "/-/healthy")
-    host, port, may_be_tls = listen_address(command_line)
+    argument = sys.argv[1] if len(sys.argv) > 1 else "/-/healthy"
+    host, port, path, may_be_tls = remote_address(argument) if "://" in argument else local_address(argument)
     try:
         healthy, message = check(host, port, path, tls=may_be_tls)
     except (OSError, http.client.HTTPException) as error:
         healthy, message = False, f"no response from {host}:{port}: {error}"
     print(message)
     return 0 if healthy else 1
+
+
+def remote_address(url: str) -> tuple[str, int, str, bool]:
+    """Return the host, port and path of a URL, and whether it uses TLS."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or int(DEFAULT_ADDRESS[1:]), parts.path, parts.scheme == "https"
+
+
+def local_address(path: str) -> tuple[str, int, str, bool]:
+    """Return the host, port and full path of the exporter in this container, and whether it may use TLS."""
+    command_line = Path("/proc/1/cmdline").read_text().split("\0")
+    host, port, may_be_tls = listen_address(command_line)
+    return host, port, route_prefix(command_line) + path, may_be_tls
 
 
 def listen_address(command_line: list[str]) -> tuple[str, int, bool]:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from botocore.config import Config as BotocoreConfig
 
-from deploy.generate import CHART, HERE, RULES, generated_files
+from deploy.chart import CHART
+from deploy.generate import HERE, RULES, generated_files
 from exporter import __version__
 from exporter.cli import main
 from exporter.providers.qbusiness.permissions import PERMISSIONS

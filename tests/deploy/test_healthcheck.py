@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.container.healthcheck import route_prefix
+from deploy.container.healthcheck import remote_address, route_prefix
 from exporter.web.public_address import PublicAddress
 
 
@@ -15,3 +15,9 @@ def test_the_prefix_is_that_of_the_exporter(external_url: str | None, prefix: st
     flags = {"--web.external-url": external_url, "--web.route-prefix": prefix, "--log.level": "debug"}
     command_line = ["qbusiness-exporter", "serve", *(f"{name}={value}" for name, value in flags.items() if value), ""]
     assert route_prefix(command_line) == PublicAddress.of(external_url, prefix).route_prefix
+
+
+def test_a_url_is_requested_as_it_is() -> None:
+    """The test pod of the chart requests another pod, whose command line it cannot read."""
+    assert remote_address("http://qb.monitoring:80/qb/-/healthy") == ("qb.monitoring", 80, "/qb/-/healthy", False)
+    assert remote_address("https://qb.monitoring/-/ready") == ("qb.monitoring", 10142, "/-/ready", True)

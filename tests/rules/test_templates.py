@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 import yaml
 
 from exporter.rules import SERVICES, RuleOptions, RuleRenderer, alert_names
+from tests.support.alert_rules import ROOT
 
 
 def test_a_template_has_the_name_of_its_alert() -> None:
@@ -38,3 +40,12 @@ def test_each_default_threshold_is_in_the_alert() -> None:
     expressions = {rule.get("alert"): rule["expr"] for group in groups for rule in group["rules"]}
     assert renderer.default_thresholds["QBusinessIndexTextNearLimit"] == 0.9
     assert all(f" {value}" in expressions[name] for name, value in renderer.default_thresholds.items())
+
+
+def test_alerts_with_a_threshold_are_documented() -> None:
+    """docs/alerts.md lists the alerts whose threshold the chart can set."""
+    renderer = RuleRenderer(RuleOptions())
+    renderer.document()
+    _, _, text = (ROOT / "docs" / "alerts.md").read_text().partition("`prometheusRule.overrides.ALERT.threshold`: ")
+    listed = set(re.findall(r"QBusiness\w+", text.partition("\n\n")[0]))
+    assert listed == renderer.default_thresholds.keys()

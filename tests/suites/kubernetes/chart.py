@@ -17,73 +17,18 @@ ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy" / "helm" / "qbusiness-exporter"
 NAME, NAMESPACE = "qbusiness-exporter", "monitoring"
 VERSIONS = ("1.27", "1.30", "1.33", "1.35", "1.37")
-OPERATORS = {"ServiceMonitor": operator.ServiceMonitor, "PrometheusRule": operator.PrometheusRule}
+OPERATORS = {kind: getattr(operator, kind) for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")}
 
 Manifest = dict[str, Any]
 
-ROLE = "arn:aws:iam::111122223333:role/qbusiness-exporter"
-WEB = {
-    "tls_server_config": {
-        "cert_file": "/etc/qbusiness-exporter-tls/tls.crt",
-        "key_file": "/etc/qbusiness-exporter-tls/tls.key",
-    }
+CI_VALUES: dict[str, Manifest] = {
+    path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text())
+    for path in sorted((CHART / "ci").glob("*-values.yaml"))
 }
-ALL_VALUES: Manifest = {
-    "image": {"repository": "registry.example.com/qbusiness-exporter", "digest": "sha256:" + "0" * 64},
-    "imagePullSecrets": [{"name": "registry"}],
-    "commonLabels": {"team": "search"},
-    "replicas": 2,
-    "config": {"targets": [{"region": "us-east-1", "discovery": {"exclude": [{"data_source": "*-test"}]}}]},
-    "aws": {"region": "us-east-1", "fipsEndpoints": True},
-    "serviceAccount": {"roleArn": ROLE, "annotations": {"eks.amazonaws.com/sts-regional-endpoints": "true"}},
-    "log": {"level": "debug", "format": "json"},
-    "env": [
-        {"name": "HTTPS_PROXY", "value": "http://proxy:3128"},
-        {"name": "AWS_CA_BUNDLE", "value": "/etc/proxy/ca.crt"},
-    ],
-    "envFrom": [{"secretRef": {"name": "aws"}}],
-    "extraVolumes": [{"name": "proxy", "configMap": {"name": "proxy"}}],
-    "extraVolumeMounts": [{"name": "proxy", "mountPath": "/etc/proxy", "readOnly": True}],
-    "webConfig": {"content": WEB, "certificateSecret": "qbusiness-exporter-tls"},
-    "persistence": {"size": "2Gi", "storageClassName": "gp3", "annotations": {"backup": "no"}},
-    "podAnnotations": {"linkerd.io/inject": "disabled"},
-    "podLabels": {"tier": "monitoring"},
-    "nodeSelector": {"kubernetes.io/os": "linux"},
-    "tolerations": [{"key": "monitoring", "operator": "Exists"}],
-    "affinity": {"nodeAffinity": {}},
-    "topologySpreadConstraints": [
-        {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
-    ],
-    "priorityClassName": "monitoring",
-    "podDisruptionBudget": {"enabled": True},
-    "service": {"annotations": {"a": "b"}},
-    "networkPolicy": {
-        "ingressFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
-        "egressTo": [{"ipBlock": {"cidr": "10.0.0.0/16"}}],
-        "instanceMetadata": True,
-        "extraEgress": [{"ports": [{"port": 3128, "protocol": "TCP"}]}],
-    },
-    "serviceMonitor": {
-        "enabled": True,
-        "namespace": "prometheus",
-        "labels": {"release": "kube-prometheus-stack"},
-        "tlsConfig": {"ca": {"configMap": {"name": "ca", "key": "ca.crt"}}, "serverName": "qbusiness-exporter"},
-        "basicAuth": {"username": {"name": "s", "key": "user"}, "password": {"name": "s", "key": "password"}},
-        "relabelings": [{"action": "labeldrop", "regex": "pod"}],
-    },
-    "prometheusRule": {
-        "enabled": True,
-        "labels": {"release": "kube-prometheus-stack"},
-        "ruleLabels": {"team": "search"},
-    },
-    "runbookUrl": "https://wiki.example.com/qbusiness/",
-    "dashboards": {
-        "enabled": True,
-        "exporterUrl": "https://qbusiness.example.com",
-        "grafanaUrl": "https://g.example.com",
-    },
-}
-"""A value for each key of the chart."""
+"""The values of each file in ci/, which the chart-testing tool of Helm installs too."""
+ALL_VALUES = CI_VALUES["all"]
+ROLE = ALL_VALUES["serviceAccount"]["roleArn"]
+WEB = ALL_VALUES["webConfig"]["content"]
 
 
 def render(values: Mapping[str, Any] | None = None, name: str = NAME, path: Path | str = CHART) -> list[Manifest]:
@@ -97,7 +42,8 @@ def render_templates(
     """Render the chart; return the text of each template, without the notes."""
     with Chart.load(path) as chart:
         texts = chart.render(dict(values or {}), name=name, namespace=NAMESPACE)
-    return {Path(file).name: text for file, text in texts.items() if file.endswith(".yaml") and text.strip()}
+    manifests = {file: text for file, text in texts.items() if file.endswith(".yaml") and text.strip()}
+    return {file.partition("/templates/")[2]: text for file, text in manifests.items()}
 
 
 def render_notes(values: Mapping[str, Any] | None = None) -> str:
@@ -127,8 +73,8 @@ def pod_of(manifests: Iterable[Manifest]) -> Manifest:
 
 def container_of(manifests: Iterable[Manifest]) -> Manifest:
     """Return the exporter's container."""
-    (container,) = pod_of(manifests)["spec"]["containers"]
-    found: Manifest = container
+    found: Manifest = pod_of(manifests)["spec"]["containers"][0]
+    assert found["name"] == "exporter"
     return found
 
 
@@ -147,5 +93,16 @@ def validate(manifest: Manifest, version: str) -> None:
     if model := OPERATORS.get(manifest["kind"]):
         validated = model.model_validate(manifest).model_dump(mode="json", by_alias=True, exclude_none=True)
         assert {key: validated[key] for key in manifest} == manifest
+    elif manifest["kind"] == "HTTPRoute":
+        validate_route(manifest["spec"])
     else:
         kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def validate_route(spec: Manifest) -> None:
+    """Raise an error if a route has keys that the Gateway API does not have, or no gateway."""
+    assert spec.keys() <= {"parentRefs", "hostnames", "rules"}
+    assert all(parent["name"] for parent in spec["parentRefs"])
+    for rule in spec["rules"]:
+        assert rule.keys() <= {"name", "matches", "filters", "backendRefs", "timeouts"}
+        assert all(backend.keys() == {"name", "port"} for backend in rule.get("backendRefs", []))

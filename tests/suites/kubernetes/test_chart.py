@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,10 @@ from exporter import __version__
 from tests.suites.kubernetes.chart import (
     ALL_VALUES,
     CHART,
+    CI_VALUES,
+    NAME,
+    NAMESPACE,
+    OPERATORS,
     ROLE,
     ROOT,
     VERSIONS,
@@ -30,12 +35,19 @@ from tests.suites.kubernetes.chart import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-ALWAYS = {"ServiceAccount", "ConfigMap", "Service", "StatefulSet", "NetworkPolicy"}
+ALWAYS = {"ServiceAccount", "ConfigMap", "Service", "StatefulSet", "NetworkPolicy", "Pod"}
 MONITORED = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+ALL_KINDS = {"Secret", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule", "LimitRange", "ResourceQuota"}
 
 COMBINATIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "defaults": ({}, ALWAYS),
-    "all values": (ALL_VALUES, ALWAYS | {"Secret", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule"}),
+    "defaults": (CI_VALUES["default"], ALWAYS),
+    "all values": (ALL_VALUES, ALWAYS | ALL_KINDS),
+    "behind a proxy": (CI_VALUES["behind-proxy"], ALWAYS | {"Ingress", "HTTPRoute"}),
+    "config reloader": (CI_VALUES["config-reloader"], ALWAYS - {"ConfigMap"}),
+    "existing claim": (CI_VALUES["existing-claim"], ALWAYS - {"Pod"}),
+    "pod monitor": (CI_VALUES["pod-monitor"], ALWAYS | {"PodMonitor"}),
+    "rules": (CI_VALUES["rules"], ALWAYS | {"PrometheusRule"}),
+    "umbrella": (CI_VALUES["umbrella"], ALWAYS),
     "operator": (MONITORED, ALWAYS | {"ServiceMonitor", "PrometheusRule"}),
     "irsa": ({"serviceAccount": {"roleArn": ROLE}}, ALWAYS),
     "own service account": ({"serviceAccount": {"create": False, "name": "aws"}}, ALWAYS - {"ServiceAccount"}),
@@ -47,10 +59,11 @@ COMBINATIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "no volume": ({"persistence": {"enabled": False}}, ALWAYS),
     "no network policy": ({"networkPolicy": {"enabled": False}}, ALWAYS - {"NetworkPolicy"}),
     "no pod identity agent": ({"networkPolicy": {"podIdentity": False}}, ALWAYS),
-    "replicas": ({"replicas": 3, "podDisruptionBudget": {"enabled": True}}, ALWAYS | {"PodDisruptionBudget"}),
+    "replicas": ({"replicaCount": 3, "podDisruptionBudget": {"enabled": True}}, ALWAYS | {"PodDisruptionBudget"}),
     "node port": ({"service": {"type": "NodePort", "port": 80}}, ALWAYS),
+    "host network": ({"hostNetwork": True}, ALWAYS),
     "long names": ({"nameOverride": "n" * 63, "fullnameOverride": "f" * 52}, ALWAYS),
-    "switched off": ({"replicas": 0}, ALWAYS),
+    "switched off": ({"replicaCount": 0}, ALWAYS),
     "openshift": ({"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}, ALWAYS),
 }  # fmt: skip
 
@@ -63,6 +76,7 @@ def test_a_cluster_accepts_the_objects(values: dict[str, Any], kinds: set[str]) 
     for manifest in manifests:
         for version in VERSIONS:
             validate(manifest, version)
+        assert manifest["metadata"]["namespace"] == NAMESPACE or manifest["kind"] in OPERATORS
     names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests]
     assert len(names) == len(set(names))
     assert all(len(name) <= 63 for _, name in names)
@@ -86,9 +100,14 @@ def test_references_between_objects_resolve(values: dict[str, Any], kinds: set[s
         monitor = only(manifests, "ServiceMonitor")["spec"]
         assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
         assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    if "PodMonitor" in kinds:
+        monitor = only(manifests, "PodMonitor")["spec"]
+        assert monitor["selector"]["matchLabels"].items() <= labels
+        assert monitor["podMetricsEndpoints"][0]["port"] == container["ports"][0]["name"]
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     claims = {claim["metadata"]["name"] for claim in stateful["spec"].get("volumeClaimTemplates", [])}
     assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes) | claims
+    assert len({*volumes, *claims}) == len(pod["spec"]["volumes"]) + len(claims)
     rendered = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}
     if "ConfigMap" in kinds:
         assert ("ConfigMap", volumes["config"]["configMap"]["name"]) in rendered
@@ -112,7 +131,8 @@ def test_helm_lint_finds_nothing(values: dict[str, Any]) -> None:
     ("values", "place"),
     [
         ({"imgae": {}}, "imgae"),
-        ({"replicas": "two"}, "/replicas"),
+        ({"replicaCount": "two"}, "/replicaCount"),
+        ({"replicas": 2}, "replicas"),
         ({"config": {"pollling": {}}}, "pollling"),
         ({"config": {"polling": {"interval": "1 minute"}}}, "/config/polling/interval"),
         ({"serviceAccount": {"roleArn": "qbusiness-exporter"}}, "/serviceAccount/roleArn"),
@@ -123,8 +143,14 @@ def test_helm_lint_finds_nothing(values: dict[str, Any]) -> None:
         ({"serviceMonitor": {"basicAuth": {"username": "me"}}}, "/serviceMonitor/basicAuth"),
         ({"networkPolicy": {"egress": []}}, "egress"),
         ({"extraVolumes": [{"configMap": {}}]}, "/extraVolumes/0"),
-        ({"runbookUrl": "https://wiki.example.com/qbusiness"}, "/runbookUrl"),
-        ({"dashboards": {"exporterUrl": "https://qbusiness.example.com/"}}, "/dashboards/exporterUrl"),
+        ({"runbookUrl": "https://wiki.example.com/qbusiness/"}, "/runbookUrl"),
+        ({"externalUrl": "qbusiness.example.com"}, "/externalUrl"),
+        ({"extraArgs": ["log.level=debug"]}, "/extraArgs/0"),
+        ({"terminationGracePeriodSeconds": 5}, "/terminationGracePeriodSeconds"),
+        ({"prometheusRule": {"defaultRules": {"disabled": {"QBusinessSyncFial": True}}}}, "QBusinessSyncFial"),
+        ({"prometheusRule": {"overrides": {"QBusinessSyncFial": {}}}}, "QBusinessSyncFial"),
+        ({"prometheusRule": {"overrides": {"QBusinessSyncFailed": {"for": "soon"}}}}, "/QBusinessSyncFailed/for"),
+        ({"serviceMonitor": {"honourLabels": True}}, "honourLabels"),
         ({"aws": {"region": "us-east-1a"}}, "/aws/region"),
     ],
 )
@@ -134,6 +160,45 @@ def test_an_invalid_value_is_rejected(values: dict[str, Any], place: str) -> Non
         render(values)
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"serviceMonitor": {"interval": "5m"}}, "serviceMonitor.interval is 5m: use at most 1m"),
+        ({"podMonitor": {"interval": "120s"}}, "podMonitor.interval is 120s: use at most 1m"),
+        ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "would scrape each pod twice"),
+        ({"serviceMonitor": {"enabled": True, "basicAuth": {"username": {"name": "a", "key": "b"}}}}, "and password"),
+        ({"config": {"state": {"path": "/state/state.db"}}}, "config.state.path /state/state.db is not on a volume"),
+        ({"config": {"state": {"path": "/data2/s.db"}}, "extraVolumeMounts": [{"name": "d", "mountPath": "/data"}]},
+         "is not on a volume"),
+        ({"persistence": {"existingClaim": "a"}, "replicaCount": 2}, "two exporters cannot share a state file"),
+        ({"persistence": {"existingClaim": "a", "enabled": False}}, "remove one of them"),
+        ({"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 2}}, "Kubernetes accepts one of them"),
+        ({"configReloader": {"enabled": True}}, "without existingConfigMap"),
+        ({"configReloader": {"enabled": True}, "webConfig": {"content": {"basic_auth_users": {"a": "b"}}}},
+         "the sidecar sends no password"),
+        ({"ingress": {"enabled": True}}, "without ingress.hosts"),
+        ({"prometheusRule": {"enabled": True, "overrides": {"QBusinessSyncFailed": {"threshold": 1}}}},
+         "QBusinessSyncFailed.threshold: this alert has no threshold"),
+    ],
+)  # fmt: skip
+def test_values_that_cannot_work_are_rejected_with_a_reason(values: dict[str, Any], reason: str) -> None:
+    """The schema accepts each value, but an installation would not work as intended."""
+    with pytest.raises(HelmError, match=re.escape(reason)):
+        render(values)
+
+
+@pytest.mark.parametrize(("enabled", "registry"), [(True, "registry.example.com/"), (False, None)])
+def test_a_parent_chart_enables_the_chart(tmp_path: Path, registry: str | None, *, enabled: bool) -> None:
+    """A condition of the parent chart may be false, and its global values apply."""
+    dependency = {"name": "qbusiness-exporter", "version": __version__, "condition": "qbusiness-exporter.enabled"}
+    parent = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(parent))
+    shutil.copytree(CHART, tmp_path / "charts" / "qbusiness-exporter")
+    manifests = render({"global": CI_VALUES["umbrella"]["global"], NAME: {"enabled": enabled}}, path=tmp_path)
+    images = [container_of(manifests)["image"]] if manifests else []
+    assert images == ([f"{registry}qbusiness-exporter:{__version__}"] if registry else [])
+
+
 def test_the_chart_can_be_packaged(tmp_path: Path) -> None:
     """The archive renders the same objects, has no other files, and has the version of the exporter."""
     with Chart.load(CHART) as chart:
@@ -141,7 +206,7 @@ def test_the_chart_can_be_packaged(tmp_path: Path) -> None:
         archive = chart.save(tmp_path)
         files = {file["name"] for file in chart.files}
     assert render(ALL_VALUES, path=archive) == render(ALL_VALUES)
-    assert all(name.startswith("files/") or name == ".helmignore" for name in files)
+    assert all(name.startswith("files/") or name in {".helmignore", "README.md"} for name in files)
 
 
 def test_names_follow_the_release() -> None:
@@ -171,12 +236,12 @@ def test_the_notes_list_what_is_missing() -> None:
     assert "No ServiceMonitor is installed" not in render_notes(MONITORED)
     assert "emptyDir" in render_notes({"persistence": {"enabled": False}})
     assert "https://localhost" in render_notes({"webConfig": {"content": WEB}})
-    assert "set image.repository" in render_notes()
+    assert "set image.registry" in render_notes()
     assert "set aws.region" in render_notes()
     for values in (
         ALL_VALUES,
         {**ALL_VALUES, "aws": {}},
         {**ALL_VALUES, "aws": {}, "config": {}, "existingConfigMap": "x"},
     ):
-        assert "set image.repository" not in render_notes(values)
+        assert "set image.registry" not in render_notes(values)
         assert "set aws.region" not in render_notes(values)

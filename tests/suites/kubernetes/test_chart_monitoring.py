@@ -7,40 +7,70 @@ from typing import Any
 
 import yaml
 
-from tests.suites.kubernetes.chart import ALL_VALUES, NAME, ROOT, render
+from tests.suites.kubernetes.chart import ALL_VALUES, CI_VALUES, NAME, ROOT, only, render
+
+RULE_FILES = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
+
+
+def rendered_rules(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule files that the chart renders, by their name."""
+    found = [manifest for manifest in render(values) if manifest["kind"] == "PrometheusRule"]
+    return {manifest["metadata"]["name"].removeprefix(f"{NAME}-"): manifest["spec"] for manifest in found}
+
+
+def alerts_of(files: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the alerts of rule files by name."""
+    rules = [rule for file in files.values() for group in file["groups"] for rule in group["rules"]]
+    return {rule["alert"]: rule for rule in rules if "alert" in rule}
 
 
 def test_rules_are_those_of_the_rule_files() -> None:
-    """They are unchanged by default; values change labels and runbook URLs, and disable alerts."""
-    files = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
+    """Without values for single alerts, no rule differs."""
+    assert rendered_rules({"prometheusRule": {"enabled": True}}) == RULE_FILES
 
-    def rendered(runbooks: str = "", **values: Any) -> dict[str, Any]:
-        found = render({"prometheusRule": {"enabled": True, **values}, "runbookUrl": runbooks})
-        return {m["metadata"]["name"]: m["spec"] for m in found if m["kind"] == "PrometheusRule"}
 
-    assert rendered() == {f"{NAME}-{stem}": content for stem, content in files.items()}
-    wiki = "https://wiki.example.com/qbusiness/"
-    changed = rendered(wiki, ruleLabels={"severity": "page"}, disabledAlerts=["QBusinessSyncFailed"])
-    rules = [rule for spec in changed.values() for group in spec["groups"] for rule in group["rules"]]
-    alerts = {rule["alert"]: rule["labels"] for rule in rules if "alert" in rule}
-    all_alerts = {
-        rule["alert"] for file in files.values() for g in file["groups"] for rule in g["rules"] if "alert" in rule
+def test_values_change_single_alerts() -> None:
+    """Severity, `for`, threshold, labels and annotations of an alert change, and other alerts stay as they are."""
+    shipped, changed = alerts_of(RULE_FILES), alerts_of(rendered_rules(CI_VALUES["rules"]))
+    limit, incomplete = changed["QBusinessIndexDocumentsNearLimit"], changed["QBusinessSyncIncomplete"]
+    assert limit["labels"] == {"severity": "critical", "team": "capacity"}
+    assert limit["expr"] == "index:qbusiness_index_documents:ratio > 0.8"
+    assert (incomplete["for"], incomplete["keep_firing_for"]) == ("30m", "1h")
+    assert incomplete["annotations"] == shipped["QBusinessSyncIncomplete"]["annotations"] | {"channel": "#content"}
+    other = shipped["QBusinessTargetDown"]
+    assert changed["QBusinessTargetDown"] == other | {
+        "labels": other["labels"] | {"team": "search"},
+        "annotations": other["annotations"] | {"channel": "#search"},
     }
-    assert set(alerts) == all_alerts - {"QBusinessSyncFailed"}
-    assert {labels["severity"] for labels in alerts.values()} == {"page"}
-    runbooks = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
-    assert runbooks == {name: f"{wiki}{name}" for name in alerts}
+
+
+def test_rules_are_left_out_and_added() -> None:
+    """A disabled alert is missing, and rules of the user have an object of their own."""
+    rendered = rendered_rules(CI_VALUES["rules"])
+    (group,) = rendered.pop("additional")["groups"]
+    assert [rule["alert"] for rule in group["rules"]] == ["ProductionExporterAbsent"]
+    assert alerts_of(RULE_FILES).keys() - alerts_of(rendered).keys() == {"QBusinessSyncSlowerThanUsual"}
 
 
 def test_alerts_link_to_the_configured_urls() -> None:
-    """Links to the status page and to the dashboard of a data source have the URLs of the values."""
-    specs = [m["spec"] for m in render(ALL_VALUES) if m["kind"] == "PrometheusRule"]
-    rules = [rule for spec in specs for group in spec["groups"] for rule in group["rules"] if "alert" in rule]
-    texts = [rule["annotations"] for rule in rules if "status_url" in rule["annotations"]]
-    source, urls = "{{ $labels.data_source_id }}", ALL_VALUES["dashboards"]
-    assert {text["status_url"] for text in texts} == {f"{urls['exporterUrl']}/?data_source_id={source}"}
-    dashboard = f"{urls['grafanaUrl']}/d/qbusiness-data-source?var-data_source={source}"
+    """Links to runbooks, the status page and the dashboard of a data source have the URLs of the values."""
+    alerts = alerts_of(rendered_rules(ALL_VALUES))
+    assert {name: rule["annotations"]["runbook_url"] for name, rule in alerts.items()} == {
+        name: f"{ALL_VALUES['runbookUrl']}/{name}" for name in alerts
+    }
+    texts = [rule["annotations"] for rule in alerts.values() if "status_url" in rule["annotations"]]
+    source = "{{ $labels.data_source_id }}"
+    assert {text["status_url"] for text in texts} == {f"{ALL_VALUES['externalUrl']}/?data_source_id={source}"}
+    dashboard = f"{ALL_VALUES['grafanaUrl']}/d/qbusiness-data-source?var-data_source={source}"
     assert {text["dashboard_url"] for text in texts} == {dashboard}
+
+
+def test_runbooks_are_those_of_the_exporter_by_default() -> None:
+    """They are below the external URL."""
+    alerts = alerts_of(rendered_rules({**CI_VALUES["behind-proxy"], "prometheusRule": {"enabled": True}}))
+    assert alerts["QBusinessSyncFailed"]["annotations"]["runbook_url"] == (
+        "https://ops.example.com/qb/runbooks/QBusinessSyncFailed"
+    )
 
 
 def test_dashboards_are_those_of_the_dashboard_files() -> None:
@@ -53,13 +83,34 @@ def test_dashboards_are_those_of_the_dashboard_files() -> None:
 
 def test_dashboards_link_to_the_configured_urls() -> None:
     """Links to runbooks and the status page have the URLs of the values, and the dashboards are still JSON."""
-    maps = [m for m in render(ALL_VALUES) if "grafana_dashboard" in m["metadata"]["labels"]]
+    maps = [m for m in render(ALL_VALUES) if "grafana_dashboard" in m["metadata"].get("labels", {})]
     texts = [text for m in maps for text in m["data"].values()]
     assert not [text for text in texts if "localhost" in text or "github.com" in text]
     for dashboard in map(json.loads, texts):
         (exporter_url,) = [
             variable for variable in dashboard["templating"]["list"] if variable["name"] == "exporter_url"
         ]
-        assert exporter_url["query"] == ALL_VALUES["dashboards"]["exporterUrl"]
-        assert ALL_VALUES["runbookUrl"] in [link["url"] for link in dashboard["links"]]
-    assert f"{ALL_VALUES['runbookUrl']}${{__value.raw}}" in "".join(texts)
+        assert exporter_url["query"] == ALL_VALUES["externalUrl"]
+        assert f"{ALL_VALUES['runbookUrl']}/" in [link["url"] for link in dashboard["links"]]
+    assert f"{ALL_VALUES['runbookUrl']}/${{__value.raw}}" in "".join(texts)
+
+
+def test_a_monitor_has_the_settings_of_the_values() -> None:
+    """Settings of the scrape job and of the endpoint reach the operator; those without a value are absent."""
+    spec = only(render(ALL_VALUES), "ServiceMonitor")["spec"]
+    (endpoint,) = spec["endpoints"]
+    monitor = ALL_VALUES["serviceMonitor"]
+    assert {key: spec[key] for key in ("jobLabel", "targetLabels", "sampleLimit", "bodySizeLimit")} == {
+        key: monitor[key] for key in ("jobLabel", "targetLabels", "sampleLimit", "bodySizeLimit")
+    }
+    assert (endpoint["honorLabels"], endpoint["enableHttp2"], endpoint["scheme"]) == (True, False, "https")
+    (default,) = only(render({"podMonitor": {"enabled": True}}), "PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert default == {"port": "metrics", "path": "/metrics", "interval": "30s", "scrapeTimeout": "10s"}
+
+
+def test_scrapes_follow_the_prefix_of_the_paths() -> None:
+    """The metrics are below the path of the external URL, unless a proxy removes it."""
+    values = {"serviceMonitor": {"enabled": True}, "externalUrl": "https://ops.example.com/qb"}
+    for prefix, path in (("", "/qb/metrics"), ("/", "/metrics"), ("/x/", "/x/metrics")):
+        spec = only(render({**values, "routePrefix": prefix}), "ServiceMonitor")["spec"]
+        assert spec["endpoints"][0]["path"] == path

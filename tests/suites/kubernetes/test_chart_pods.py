@@ -12,6 +12,7 @@ from exporter.cli.arguments import parse as parse_arguments
 from exporter.config import load
 from tests.suites.kubernetes.chart import (
     ALL_VALUES,
+    CI_VALUES,
     ROLE,
     ROOT,
     WEB,
@@ -54,7 +55,7 @@ def test_chart_and_image_agree() -> None:
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert f"\nWORKDIR {mounts['state']}\n" in dockerfile
     assert f'--config.file={mounts["config"]}/config.yaml"]\n' in dockerfile
-    assert container["image"] == f"example/qbusiness-exporter:{__version__}"
+    assert container["image"] == f"qbusiness-exporter:{__version__}"
 
 
 @pytest.mark.parametrize("values", [{}, ALL_VALUES], ids=["defaults", "all values"])
@@ -105,13 +106,13 @@ def test_the_network_policy_allows_only_necessary_traffic() -> None:
 
 def test_each_replica_has_its_own_state() -> None:
     """A replica that does not become ready does not delay the others."""
-    spec = only(render({"replicas": 2}), "StatefulSet")["spec"]
+    spec = only(render({"replicaCount": 2}), "StatefulSet")["spec"]
     (claim,) = spec["volumeClaimTemplates"]
     assert (claim["kind"], claim["metadata"]["name"]) == ("PersistentVolumeClaim", "state")
     assert spec["podManagementPolicy"] == "Parallel"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert "times as many requests" not in render_notes()
-    assert "AWS receives 2 times as many requests" in render_notes({"replicas": 2})
+    assert "AWS receives 2 times as many requests" in render_notes({"replicaCount": 2})
 
 
 def test_an_upgrade_changes_no_immutable_fields() -> None:
@@ -150,3 +151,48 @@ def test_probes_and_scrapes_work_with_a_web_config(web: dict[str, Any], scheme: 
             assert probe["exec"]["command"] == ["healthcheck", path]
         else:
             assert probe["httpGet"] == {"path": path, "port": "metrics"}
+
+
+def test_a_prefix_reaches_the_exporter_and_its_probes() -> None:
+    """The kubelet requests the paths that the exporter serves, and the Ingress has the same path."""
+    manifests = render(CI_VALUES["behind-proxy"])
+    container = container_of(manifests)
+    assert "--web.external-url=https://ops.example.com/qb" in container["args"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/qb/-/ready"
+    assert only(manifests, "Pod")["spec"]["containers"][0]["command"] == [
+        "healthcheck",
+        "http://qbusiness-exporter.monitoring:10142/qb/-/healthy",
+    ]
+    (rule,) = only(manifests, "Ingress")["spec"]["rules"]
+    assert [path["path"] for path in rule["http"]["paths"]] == ["/qb"]
+    routes = {m["metadata"]["name"]: m["spec"]["rules"] for m in manifests if m["kind"] == "HTTPRoute"}
+    assert routes.keys() == {"qbusiness-exporter", "qbusiness-exporter-redirect"}
+    assert [filter_["type"] for filter_ in routes["qbusiness-exporter-redirect"][0]["filters"]] == ["RequestRedirect"]
+
+
+def test_the_sidecar_reloads_the_mounted_configuration() -> None:
+    """It watches the folder of the exporter's configuration file, and requests a reload with the right scheme."""
+    exporter, sidecar = pod_of(render(CI_VALUES["config-reloader"]))["spec"]["containers"]
+    assert sidecar["args"] == [
+        "--watched-dir=/etc/qbusiness-exporter",
+        "--reload-url=https://127.0.0.1:10142/-/reload",
+    ]
+    assert sidecar["image"].startswith("quay.io/prometheus-operator/prometheus-config-reloader:v")
+    folder = {mount["name"]: mount["mountPath"] for mount in exporter["volumeMounts"]}["config"]
+    assert sidecar["volumeMounts"] == [{"name": "config", "mountPath": folder, "readOnly": True}]
+
+
+def test_the_global_registry_applies_to_every_image() -> None:
+    """An umbrella chart sets one registry for all its charts."""
+    values = {**CI_VALUES["config-reloader"], "global": {"imageRegistry": "mirror.example.com/"}}
+    images = [container["image"] for container in pod_of(render(values))["spec"]["containers"]]
+    assert all(image.startswith("mirror.example.com/") for image in images)
+    assert len(images) == 2
+
+
+def test_an_existing_claim_replaces_the_claims_of_the_chart() -> None:
+    """The state is on the claim that the values name."""
+    manifests = render(CI_VALUES["existing-claim"])
+    assert "volumeClaimTemplates" not in only(manifests, "StatefulSet")["spec"]
+    volumes = {volume["name"]: volume for volume in pod_of(manifests)["spec"]["volumes"]}
+    assert volumes["state"]["persistentVolumeClaim"] == {"claimName": "qbusiness-exporter-state"}

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 # Kustomize generates the ConfigMap and sets the namespace, and the labels that Helm sets would be wrong.
-VALUES = {"existingConfigMap": "qbusiness-exporter", "serviceMonitor": {"enabled": True}}
+VALUES = {
+    "existingConfigMap": "qbusiness-exporter",
+    "serviceMonitor": {"enabled": True},
+    "tests": {"enabled": False},
+}
 ONLY_WITH_HELM = re.compile(rf" *(namespace: {NAMESPACE}|helm\.sh/chart: .*|app\.kubernetes\.io/managed-by: Helm)\n")
 
 

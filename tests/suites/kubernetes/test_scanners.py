@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 NO_CPU_LIMIT = (
     "a limit would throttle the render after most nightly syncs, and delay a scrape; requests share a busy node fairly"
 )
+TEST_POD = "the pod of helm test ends by itself; test_chart_pods.py tests the probes of the exporter"
 CHECKOV = {
     "CKV_K8S_11": NO_CPU_LIMIT,
     "CKV_K8S_43": "only the user who pushes the image knows its digest; `all values` sets image.digest",
     "CKV_K8S_15": "the tag of a release never changes, and a pod must be able to restart while the registry is down",
+    "CKV_K8S_8": TEST_POD,
+    "CKV_K8S_9": TEST_POD,
     "CKV_K8S_35": "keys are in the environment only with env or envFrom, which `all values` sets",
 }
 TRIVY = {"KSV011": NO_CPU_LIMIT}

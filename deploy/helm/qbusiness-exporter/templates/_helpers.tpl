@@ -12,6 +12,10 @@
 {{- end }}
 {{- end }}
 
+{{- define "qbusiness-exporter.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
 {{- define "qbusiness-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "qbusiness-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -24,13 +28,28 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- merge $own .Values.commonLabels | toYaml }}
 {{- end }}
 
+{{- /*
+The metadata of an object. Arguments: root, name, suffix of the name, namespace, labels, annotations; all but root are optional. The chart's
+own labels cannot be replaced, because selectors use them.
+*/}}
+{{- define "qbusiness-exporter.metadata" -}}
+name: {{ default (include "qbusiness-exporter.fullname" .root) .name }}{{ with .suffix }}-{{ . }}{{ end }}
+namespace: {{ default (include "qbusiness-exporter.namespace" .root) .namespace }}
+labels: {{- merge (include "qbusiness-exporter.labels" .root | fromYaml) (default dict .labels) | toYaml | nindent 2 }}
+{{- with merge (dict) (default dict .annotations) .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "qbusiness-exporter.serviceAccountName" -}}
 {{- default (ternary (include "qbusiness-exporter.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
 {{- end }}
 
+{{- /* The name of an image. Arguments: root, image, tag: the tag of an image without one. */}}
 {{- define "qbusiness-exporter.image" -}}
-{{- $of := .Values.image }}
-{{- if $of.digest }}{{ $of.repository }}@{{ $of.digest }}{{ else }}{{ $of.repository }}:{{ default .Chart.AppVersion $of.tag }}{{ end }}
+{{- $registry := default .image.registry .root.Values.global.imageRegistry }}
+{{- with $registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .image.repository }}
+{{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ default .tag .image.tag }}{{ end }}
 {{- end }}
 
 {{- define "qbusiness-exporter.webSecret" -}}
@@ -45,6 +64,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if or .Values.webConfig.tls .Values.webConfig.content.tls_server_config }}yes{{ end }}
 {{- end }}
 
+{{- define "qbusiness-exporter.scheme" -}}
+{{- if include "qbusiness-exporter.tls" . }}https{{ else }}http{{ end }}
+{{- end }}
+
+{{- /* The prefix of all paths, without a slash at its end: that of --web.route-prefix, else the path of --web.external-url. */}}
+{{- define "qbusiness-exporter.prefix" -}}
+{{- $path := "" }}
+{{- with .Values.externalUrl }}{{ $path = (urlParse .).path }}{{ end }}
+{{- with trimAll "/" (default $path .Values.routePrefix) }}/{{ . }}{{ end }}
+{{- end }}
+
 {{- /* A web config may require TLS and client certificates, which the chart cannot know. With one, the probes run the image's healthcheck. */}}
 {{- define "qbusiness-exporter.probe" -}}
 {{- if include "qbusiness-exporter.webSecret" .root }}
@@ -52,8 +82,10 @@ exec:
   command: [healthcheck, {{ .path }}]
 {{- else }}
 httpGet:
-  path: {{ .path }}
+  path: {{ include "qbusiness-exporter.prefix" .root }}{{ .path }}
   port: metrics
 {{- end }}
-timeoutSeconds: 5
+{{- with .settings }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}

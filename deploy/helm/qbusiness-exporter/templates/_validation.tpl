@@ -1,0 +1,49 @@
+{{- /* Fails with a reason for values that are valid each, but that cannot work: the schema cannot express these. */}}
+{{- define "qbusiness-exporter.validate" -}}
+{{- $values := .Values }}
+{{- range $kind := list "serviceMonitor" "podMonitor" }}
+{{- $monitor := get $values $kind }}
+{{- if not (regexMatch "^([0-9]+ms|[0-9]{1,2}s|1m|1m0s)$" $monitor.interval) }}
+{{- fail (printf "%s.interval is %s: use at most 1m, because alerts look back a few minutes and would miss samples" $kind $monitor.interval) }}
+{{- end }}
+{{- if and $monitor.enabled $monitor.basicAuth (not (and $monitor.basicAuth.username $monitor.basicAuth.password)) }}
+{{- fail (printf "%s.basicAuth needs username and password, each as {name, key} of a Secret" $kind) }}
+{{- end }}
+{{- end }}
+{{- if and $values.serviceMonitor.enabled $values.podMonitor.enabled }}
+{{- fail "serviceMonitor.enabled and podMonitor.enabled are both true: Prometheus would scrape each pod twice; use one" }}
+{{- end }}
+{{- if and $values.persistence.existingClaim (gt (int $values.replicaCount) 1) }}
+{{- fail (printf "persistence.existingClaim with replicaCount %d: two exporters cannot share a state file; remove existingClaim" (int $values.replicaCount)) }}
+{{- end }}
+{{- if and $values.persistence.existingClaim (not $values.persistence.enabled) }}
+{{- fail "persistence.existingClaim with persistence.enabled false: remove one of them" }}
+{{- end }}
+{{- if and $values.podDisruptionBudget.minAvailable (ne ($values.podDisruptionBudget.maxUnavailable | toString) "1") }}
+{{- fail "podDisruptionBudget has minAvailable and maxUnavailable: Kubernetes accepts one of them" }}
+{{- end }}
+{{- if and $values.configReloader.enabled $values.webConfig.content.basic_auth_users }}
+{{- fail "configReloader.enabled with webConfig.content.basic_auth_users: the sidecar sends no password, so each reload would be refused" }}
+{{- end }}
+{{- if and $values.configReloader.enabled (not $values.existingConfigMap) }}
+{{- fail "configReloader.enabled without existingConfigMap: a change of `config` restarts the pods already" }}
+{{- end }}
+{{- if and $values.ingress.enabled (not $values.ingress.hosts) }}
+{{- fail "ingress.enabled without ingress.hosts: add a host, such as {host: qbusiness.example.com}" }}
+{{- end }}
+{{- include "qbusiness-exporter.validateState" . }}
+{{- end }}
+
+{{- /* A state path that no volume covers is on the root file system of the container, which is read-only and is lost with the pod. */}}
+{{- define "qbusiness-exporter.validateState" -}}
+{{- $path := dig "state" "path" "" .Values.config | toString }}
+{{- $folders := list "/var/lib/qbusiness-exporter" }}
+{{- range .Values.extraVolumeMounts }}{{ $folders = append $folders .mountPath }}{{ end }}
+{{- $covered := not (isAbs $path) }}
+{{- range $folders }}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .)) $path }}{{ $covered = true }}{{ end }}
+{{- end }}
+{{- if not $covered }}
+{{- fail (printf "config.state.path %s is not on a volume: use a relative path, which is below /var/lib/qbusiness-exporter, or add a mount to extraVolumeMounts" $path) }}
+{{- end }}
+{{- end }}
