@@ -25,6 +25,7 @@ Prefixes = tuple[bytes, ...]
 """What identifies a series: the prefix of each of its lines."""
 
 END = OPENMETRICS.end
+MAX_TIME_LENGTH = len("1.799999999999e+09")  # of a time as the value of a sample, to the millisecond
 
 
 class Point(NamedTuple):
@@ -32,6 +33,15 @@ class Point(NamedTuple):
 
     prefixes: Prefixes
     values: tuple[float, ...]
+
+
+def max_line_length(prefix: bytes, value: float | None, timestamp_length: int) -> int:
+    """Return the largest length of a line with a timestamp of at most this length.
+
+    The value None stands for the time of the sample.
+    """
+    value_length = MAX_TIME_LENGTH if value is None else len(floatToGoString(value))
+    return len(prefix) + value_length + timestamp_length + 3  # two spaces, and the end of the line
 
 
 class RenderedTime(NamedTuple):

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from exporter.backfill.rendering import END, Point, constant_lines, render_times, time_lines
+from exporter.backfill.rendering import END, Point, constant_lines, max_line_length, render_times, time_lines
 from exporter.backfill.timeline import step_time
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exporter.backfill.timeline import SampleRun, SampleTimes, Timeline
 
 TIMES_PER_PIECE = 1000
+TIMESTAMP_LENGTH, FRACTION_LENGTH = len("1799999999"), len(".999")
 
 
 class _Series(NamedTuple):
@@ -31,17 +32,32 @@ class _Series(NamedTuple):
     def samples(self) -> int:
         return len(self.prefixes) * sum(run.length for run in self.runs)
 
+    def max_size(self, timestamp_length: int) -> int:
+        """Return the largest size of its lines in bytes."""
+        sizes = (
+            run.length * sum(max_line_length(*line, timestamp_length) for line in self._lines(run)) for run in self.runs
+        )
+        return sum(sizes)
+
+    def _lines(self, run: SampleRun) -> Iterator[tuple[bytes, float | None]]:
+        """Return the prefix and the value of each line at one time of a run."""
+        values = (None,) * len(self.prefixes) if run.values is None else run.values
+        return zip(self.prefixes, values, strict=True)
+
 
 class Spool:
     """Collects timelines in temporary files, and merges them; a context manager that removes the files."""
 
     def __init__(self, step: float) -> None:
         self._step = step
+        self._timestamp_length = TIMESTAMP_LENGTH + (0 if step.is_integer() else FRACTION_LENGTH)
         self._files: dict[str, IO[bytes]] = {}
         self._headers: dict[str, bytes] = {}
         self._step_numbers = range(0)
         self._open = ExitStack()
         self.samples = 0
+        self.size = len(END)
+        """The size of the output in bytes. It is exact but for the values that are times: these may be shorter."""
 
     def __enter__(self) -> Self:
         """Return the spool; the first timeline creates the files."""
@@ -57,12 +73,14 @@ class Spool:
         for family, series in timeline.runs.items():
             if family not in self._files:
                 self._headers[family] = timeline.headers[family]
+                self.size += len(self._headers[family])
                 file = tempfile.TemporaryFile(prefix="qbusiness-backfill-")  # noqa: SIM115 (closed with the spool)
                 self._files[family] = self._open.enter_context(file)
             for prefixes, runs in series.items():
                 stored = _Series(timeline.times, prefixes, runs)
                 pickle.dump(stored, self._files[family])
                 self.samples += stored.samples
+                self.size += stored.max_size(self._timestamp_length)
 
     def pieces(self, progress: Callable[[int], object]) -> Iterator[bytes]:
         """Yield everything as OpenMetrics; call `progress` with the number of samples after each series."""

@@ -18,10 +18,11 @@ from exporter.app.exporter import Exporter
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
+from exporter.cli.sizes import format_size
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.merged_job import recency_key
 from exporter.domain.units import HOUR
-from exporter.errors import ProviderError
+from exporter.errors import ProviderError, StartupError
 from exporter.metrics import SourceFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.lookback import read_for_backfill
@@ -69,7 +70,7 @@ def run(arguments: Namespace) -> int:
             exporter.start_polling()
             wait_for_first_pass(exporter)
             exporter.stop_polling()
-            backfill = _BackfillRun(replay, spool, arguments.since, config.polling.window)
+            backfill = _BackfillRun(replay, spool, arguments, config.polling.window)
             backfill.read(exporter, config.polling.concurrency)
             backfill.log_summary(seconds=time.monotonic() - started)
             with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_PROGRESS_BAR) as bar:
@@ -82,10 +83,11 @@ def run(arguments: Namespace) -> int:
 class _BackfillRun:
     """Reads the jobs of all data sources, replays them, and stores the samples in the spool."""
 
-    def __init__(self, replay: Replay, spool: Spool, since: float | None, window: float) -> None:
+    def __init__(self, replay: Replay, spool: Spool, arguments: Namespace, window: float) -> None:
         self._replay = replay
         self._spool = spool
-        self._since = since
+        self._since: float | None = arguments.since
+        self._max_size: int = arguments.max_size
         self._window = window
         self._replayed: list[SourceSnapshot] = []
         self._without_samples = 0
@@ -94,7 +96,10 @@ class _BackfillRun:
         self.missing = 0
 
     def read(self, exporter: Exporter, concurrency: int) -> None:
-        """Read and replay the jobs of every data source, a few data sources at a time."""
+        """Read and replay the jobs of every data source, a few data sources at a time.
+
+        Raise StartupError as soon as the output exceeds the limit: the rest of the jobs need not be read.
+        """
         snapshots = exporter.snapshots()
         by_target = [list(self._readable(target, snapshots)) for target in exporter.targets]
         # The targets take turns, so that each uses its own rate limit from the start.
@@ -103,13 +108,23 @@ class _BackfillRun:
         requests = ((source, pool.submit(self._read_jobs, *source)) for source in sources)
         try:
             in_flight = deque(islice(requests, concurrency))
-            for _ in tqdm(sources, desc="reading", unit=" data sources", **_PROGRESS_BAR):
+            bar = tqdm(sources, desc="reading", unit=" data sources", **_PROGRESS_BAR)
+            for number, _ in enumerate(bar, start=1):
                 (target, snapshot), response = in_flight.popleft()
                 self._replay_jobs(target, snapshot, response)
+                self._check_size(number, len(sources))
                 in_flight += islice(requests, 1)
         finally:
             self._stopped = True
             pool.shutdown(cancel_futures=True)
+
+    def _check_size(self, read: int, total: int) -> None:
+        if self._spool.size > self._max_size:
+            raise StartupError(
+                f"--max-size {format_size(self._max_size)} exceeded after {read} of {total} data sources, "
+                f"nothing written: all would take about {format_size(self._spool.size * total / read)}; "
+                "set a later --since, a longer --step or a larger --max-size, or split the configuration"
+            )
 
     def _readable(self, target: Target, snapshots: Iterable[SourceSnapshot]) -> Iterator[tuple[Target, SourceSnapshot]]:
         """Yield the data sources of a target whose poll succeeded, and report the others as missing."""
@@ -189,6 +204,7 @@ class _BackfillRun:
             missing=self.missing,
             until=_format_time(max(ends)) if ends else None,
             samples=self._spool.samples,
+            size=format_size(self._spool.size),
         )
 
 

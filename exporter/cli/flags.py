@@ -12,6 +12,7 @@ from exporter import config
 from exporter.cli import logs
 from exporter.cli.config_files import DEFAULT_FILE
 from exporter.cli.document_formats import FORMATS
+from exporter.cli.sizes import format_size, parse_size
 from exporter.domain.documents import DocumentStatus
 from exporter.metrics import FAMILIES, SOURCE_LABELS
 from exporter.rules import SERVICES, STATUS_PAGE, alert_names
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = ":10142"
 DEFAULT_STEP = 300.0
+DEFAULT_MAX_SIZE = 2 * 2**30  # bytes
 _URL = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
 
 
@@ -61,6 +63,14 @@ def _duration(text: str) -> float:
     if seconds < 1:
         raise argparse.ArgumentTypeError(f"{text} is too short: the minimum is 1s")
     return seconds
+
+
+def _size(text: str) -> int:
+    """Parse a size of a file."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -131,6 +141,12 @@ FLAGS = (
         f"time between two samples (default: {config.format_duration(DEFAULT_STEP)})",
         ("backfill",),
         {"type": _duration, "metavar": "DURATION", "default": DEFAULT_STEP},
+    ),
+    Flag(
+        "max-size",
+        f"write nothing if the output would be larger (default: {format_size(DEFAULT_MAX_SIZE)})",
+        ("backfill",),
+        {"type": _size, "metavar": "SIZE", "default": DEFAULT_MAX_SIZE},
     ),
     Flag(
         "label",

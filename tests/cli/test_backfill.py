@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.cli import main
+from exporter.cli.sizes import parse_size
 from exporter.domain.model import SourceId
 from exporter.domain.source_history import SourceHistory
 from exporter.domain.units import HOUR
@@ -161,6 +162,30 @@ def test_a_step_that_leaves_gaps_is_logged(run: Callable[..., str], capsys: pyte
     assert "graphs will have gaps" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("step", ["5m", "1500ms"])
+def test_the_size_is_logged_before_anything_is_written(
+    run: Callable[..., str], capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    """It is never too small, and almost exact."""
+    size = len(run(f"--step={step}").encode())
+    logged = re.search(r"msg=\"backfill prepared\".* size=(\S+)", capsys.readouterr().err)
+    assert logged
+    assert 0.999 * size <= parse_size(logged[1]) <= 1.05 * size
+
+
+def test_an_output_that_would_be_too_large_is_not_written(
+    command: BackfillCommand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An earlier file stays as it is. The error has the whole size, and says what to change."""
+    output = command.folder / "backfill.om"
+    output.write_text("# EOF\n")
+    assert command.run(monkeypatch, "--max-size=10KiB", code=1) == "# EOF\n"
+    assert {path.name for path in command.folder.iterdir()} == {"config.yaml", "backfill.om"}
+    error = capsys.readouterr().err
+    assert "--max-size 10KiB exceeded after 1 of 3 data sources, nothing written: all would take about " in error
+    assert "--since" in error
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -169,6 +194,7 @@ def test_a_step_that_leaves_gaps_is_logged(run: Callable[..., str], capsys: pyte
         (["export", "--label=a=b"], "--label is a flag of backfill and rules, not of export"),
         (["backfill", "--since=90"], "'90' has no unit: write 90s for seconds"),
         (["backfill", "--step=100ms"], "100ms is too short: the minimum is 1s"),
+        (["backfill", "--max-size=2"], "'2' is not a size: write it as 500MiB or 2GiB"),
         (["backfill", "--label=job"], "'job' is not a label: write NAME=VALUE"),
         (["backfill", "--label=data_source=x"], "data_source is already a label of the metrics"),
     ],
