@@ -104,6 +104,7 @@ class InvariantChecker:
 
     def scrape(self, process: Process) -> ParsedPage:
         """Scrape the process, check all invariants, and return the page."""
+        process.log.settle()
         text = render(process.exporter.page)
         page = ParsedPage.parse(text)
         self._state.trace.add(text)
@@ -116,6 +117,7 @@ class InvariantChecker:
                 parse_strictly(text, openmetrics)
         self._rates.check()
         self._credentials.check(page)
+        process.log.check(page)
         self._check_health(process)
         self._check_series(page)
         before = self._previous or PreviousScrape(self._state.reloads)

@@ -15,6 +15,7 @@ from exporter.metrics.telemetry import Telemetry
 from simulation.aws_client import VirtualAwsClient
 from simulation.disk import FallibleStore
 from simulation.settings import account_of, config_of
+from simulation.stderr import ProcessLog
 from simulation.virtual_clock import VirtualHost
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class Process:
             cache=LazyExpositionCache if state.renders_lazily else ExpositionCache,
             random=state.rng,
         )
-        self.exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
+        self.log = ProcessLog(state.stderr)
+        state.trace.write_log = self.log.write
+        telemetry = Telemetry(process_metrics=False, log_lines_dropped=self.log.dropped)
+        self.exporter = Exporter(config, [], telemetry=telemetry, overrides=overrides)
         self.exporter.start_polling()
 
     @property
@@ -113,6 +117,7 @@ class Process:
     def kill(self) -> None:
         """Kill all threads, and leave the files as a crash leaves them."""
         self.host.kill()
+        self.log.close()
         copy = _copy(self._directory)
         if self._store:
             self._store.close()

@@ -33,6 +33,7 @@ REPORTED = {
     "credentials rotate": "rotated credentials",
     "fleet change": "changes of the fleet",
     "reload": "reloads",
+    "stderr": "faults of stderr",
     "crash": "crashes",
     "stop": "clean stops",
 }

@@ -11,6 +11,7 @@ from simulation.credential_source import CredentialSource
 from simulation.fleet import make_fleet
 from simulation.settings import make_settings
 from simulation.simulated_account import SimulatedAccount
+from simulation.stderr import SimulatedStderr
 from simulation.trace import Trace
 from simulation.virtual_clock import VirtualClock
 
@@ -46,6 +47,7 @@ class WeekState:
         self.renders_lazily = self.rng.random() < 9 / 10
         self.is_calm = False  # a week without faults
         self.host_clock_error = 0.0
+        self.stderr = SimulatedStderr()
         self.disk_full_until = 0.0
         self.sources_added = 0
         self.removed_sources: set[str] = set()

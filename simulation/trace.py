@@ -34,6 +34,7 @@ class Trace:
         self._digest = hashlib.blake2b(digest_size=16)
         self.last: deque[tuple[float, str, tuple[object, ...]]] = deque(maxlen=LAST_EVENTS)
         self.counts: Counter[str] = Counter()
+        self.write_log: Callable[[str], None] = lambda _line: None
         self.on_log: Callable[[str, structlog.typing.EventDict], None] = lambda _message, _fields: None
 
     def note(self, kind: str, *details: object) -> None:
@@ -71,8 +72,9 @@ class Trace:
         if "exception" in event:
             raise DefectError(f"{message}: {event}")
         self.on_log(message, event)
-        fields = ((name, str(value).replace(self._directory, "")) for name, value in event.items())
-        self.note(f"log {level}", message, *sorted(fields))
+        fields = sorted((name, str(value).replace(self._directory, "")) for name, value in event.items())
+        self.note(f"log {level}", message, *fields)
+        self.write_log(f"{level} {message} {fields}\n")
         raise structlog.DropEvent
 
 

@@ -14,8 +14,10 @@ from simulation.credential_faults import CredentialFaults
 from simulation.disk import CrashError
 from simulation.fault_schedule import FaultSchedule
 from simulation.invariants import InvariantChecker
+from simulation.log_faults import LogFaults
 from simulation.process import Process
 from simulation.state import WeekState
+from simulation.stderr import StderrMode
 
 if TYPE_CHECKING:
     from collections import Counter, deque
@@ -58,6 +60,7 @@ class SimulatedWorld:
         self._start()
         self.state.is_calm = FaultSchedule(self.state, self).is_calm
         CredentialFaults(self.state, self)
+        LogFaults(self.state, self)
         self._schedule_scrape()
         self._run_until(self.state.faults_until)
         self._end_faults()
@@ -190,6 +193,7 @@ class SimulatedWorld:
         self.state.trace.note("faults ended")
         for account in self.state.accounts:
             account.clear_faults()
+        self.state.stderr.set_mode(StderrMode.WORKS)
         self.state.disk_full_until, self._crash_point, self._after_next_attempt = 0.0, None, None
         self.reload(self.state.base_settings)
         self._start()

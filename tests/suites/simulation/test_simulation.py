@@ -11,15 +11,25 @@ import pytest
 from simulation.runner import run_many
 from simulation.trace import DefectError
 from simulation.world import run
-from tests.suites.simulation.defects import counting, credentials, exposition, polling
+from tests.suites.simulation.defects import counting, credentials, exposition, logs, polling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEFECTS = (*counting.DEFECTS, *polling.DEFECTS, *credentials.DEFECTS, *exposition.DEFECTS)
+DEFECTS = (*counting.DEFECTS, *polling.DEFECTS, *credentials.DEFECTS, *logs.DEFECTS, *exposition.DEFECTS)
 SEEDS = range(1, 501)
 MAX_SEEDS = 100  # seeds that may run until one finds a defect
-FREQUENT_EVENTS = ("crash", "stop", "reload", "fault", "wrong data", "stale replica", "disk full", "credentials hang")
+FREQUENT_EVENTS = (
+    "crash",
+    "stop",
+    "reload",
+    "fault",
+    "wrong data",
+    "stale replica",
+    "disk full",
+    "credentials hang",
+    "stderr",
+)
 
 
 def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> None:
