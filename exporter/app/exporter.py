@@ -12,6 +12,7 @@ from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.dependencies import Overrides, SharedServices
 from exporter.app.handover import Inheritance
+from exporter.app.heap import without_garbage_collection
 from exporter.app.ownership import SourceOwnership
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import Settings
@@ -82,7 +83,8 @@ class Exporter:
         )
         tls = web_config.ssl_context if web_config else None
         self.web = WebServer(create_app(services), addresses, ssl_context=tls)
-        self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
+        with without_garbage_collection():
+            self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
         self.telemetry.watch_state(lambda: self._store.is_written)
         self._services = SharedServices(
             self._sources,
@@ -101,12 +103,12 @@ class Exporter:
 
     def start(self) -> None:
         """Listen and start to poll; raise StartupError if an address is not available."""
-        self._restore()
-        self.page.render(OPENMETRICS_ACCEPT, "gzip")  # compresses everything, so that the first scrape is fast
-        # Restored objects live as long as the program. Unless they are frozen, each full garbage collection traverses
-        # all of them, which can delay a scrape by 0.1 s.
-        gc.collect()
-        gc.freeze()
+        with without_garbage_collection():
+            self._restore()
+            self.page.render(OPENMETRICS_ACCEPT, "gzip")  # compresses everything, so that the first scrape is fast
+            # Restored objects live as long as the program. Unless they are frozen, each full garbage collection
+            # traverses all of them, which can delay a scrape by 0.1 s.
+            gc.freeze()
         # A scrape during the restore would lack data sources, and Prometheus could not notice.
         self.web.start()
         if self._web_config:
@@ -149,11 +151,12 @@ class Exporter:
             targets = build_changed(settings.targets, self._targets, self._services)
             if settings.state_path != self._state_path:
                 logger.warning("state.path not applied: a restart is needed", in_use=self._state_path)
-            self._services.objectives.use(config.objectives)
+            are_objectives_changed = self._services.objectives.use(config.objectives)
             replace_targets(self._targets, targets, self._services)
             self._targets = targets
-            for target in targets:  # so that the start of a stricter objective is published before the objective
-                target.sources.republish_all()
+            if are_objectives_changed:  # the start of a stricter objective is published before the objective itself
+                for target in targets:
+                    target.sources.republish_all()
             self._sources.use_families(settings.families)
             self._status.use_settings(settings.assessment)
 

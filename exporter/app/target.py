@@ -75,12 +75,16 @@ class Target:
         self._start_reporting(inherited)
 
     def _restore_sources(self, inherited: Inheritance) -> None:
+        if self.named:
+            self._restore_named(inherited)
+        self.reconciler.resume(inherited.reconcilers, inherited.found, inherited.others)
+
+    def _restore_named(self, inherited: Inheritance) -> None:
         saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name, self.location.known)}
         for source in self.named:
             if inherited.is_reload and source.id not in inherited.handovers:
                 logger.info("data source added", **source_fields(source))
             self.admission.admit(source, None, saved.get(source.id))
-        self.reconciler.resume(inherited.reconcilers, inherited.found, inherited.others)
 
     def _start_reporting(self, inherited: Inheritance) -> None:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate

@@ -48,6 +48,11 @@ class Schedule:
     expression: str
     _cron: AwsCroniter = field(compare=False, repr=False)
 
+    @property
+    def recurs(self) -> bool:
+        """Whether it has firings in every year, or never fires. In both cases, no firing is the last one."""
+        return bool(self._cron.years == _ALL_YEARS)
+
     def next(self, now: float) -> float | None:
         """Return the first firing after `now`; None if there is none."""
         return self._search(now + 60, 1, lambda start: self._cron.occurrence(start).next(inclusive=True))

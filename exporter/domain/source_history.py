@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import SyncJob
 from exporter.domain.streaks import FAILURES, WITHOUT_CONTENT
 from exporter.domain.tracked_job import ended_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from exporter.domain.model import SyncJob
     from exporter.domain.streaks import Streak
     from exporter.domain.tracked_job import TrackedJob
     from exporter.domain.unread_range import UnreadRange
+
+_BY_START = attrgetter("started", "execution_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,11 @@ class SourceHistory:
 
     def jobs_newest_first(self) -> list[SyncJob]:
         """Return the tracked jobs that AWS still lists, the most recently started first."""
-        listed = (tracked.job for tracked in self.jobs.values() if tracked.vanished_at is None)
-        return sorted(listed, key=lambda job: (job.started, job.execution_id), reverse=True)
+        return sorted(self._listed_jobs(), key=_BY_START, reverse=True)
 
     def jobs_in_progress(self) -> list[SyncJob]:
         """Return the jobs that AWS lists as not ended, the oldest first."""
-        return [job for job in reversed(self.jobs_newest_first()) if not job.is_terminal]
+        return sorted((job for job in self._listed_jobs() if not job.is_terminal), key=_BY_START)
 
     def unfinished_jobs(self) -> list[SyncJob]:
         """Return all tracked jobs that were never seen to end, including those that AWS no longer lists."""
@@ -116,8 +118,8 @@ class SourceHistory:
 
     def last_completed(self) -> SyncJob | None:
         """Return the job that ended last."""
-        ended = (job for job in self.jobs_newest_first() if job.is_terminal)
-        return max(ended, key=SyncJob.completion_key, default=None)
+        ended = (job for job in self._listed_jobs() if job.is_terminal)
+        return max(ended, key=lambda job: (*job.completion_key(), job.execution_id), default=None)
 
     def consecutive_failures(self) -> int:
         """Return the number of FAILED jobs since the last SUCCEEDED or INCOMPLETE one."""
@@ -126,6 +128,9 @@ class SourceHistory:
     def consecutive_without_content(self) -> int:
         """Return the number of ended jobs since content last reached the index."""
         return self._streak(WITHOUT_CONTENT, self.evicted_streak_without_content)
+
+    def _listed_jobs(self) -> Iterator[SyncJob]:
+        return (tracked.job for tracked in self.jobs.values() if tracked.vanished_at is None)
 
     def _streak(self, streak: Streak, evicted: int) -> int:
         """Return the length of a streak.

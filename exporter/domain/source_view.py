@@ -88,8 +88,10 @@ class SourceView:
     @cached_property
     def final_firing(self) -> float | None:
         """The schedule's next firing if it is the last one."""
+        if self.schedule is None or self.schedule.recurs:
+            return None
         firing = self.next_firing
-        return firing if self.schedule and firing is not None and self.schedule.next(firing) is None else None
+        return firing if firing is not None and self.schedule.next(firing) is None else None
 
     @cached_property
     def objectives(self) -> Objectives:
@@ -99,7 +101,9 @@ class SourceView:
     @cached_property
     def _schedule_gap(self) -> float | None:
         """The longest gap of the schedule. A schedule that will not fire again has none."""
-        return self.schedule.longest_gap() if self.schedule and self.next_firing is not None else None
+        if self.schedule is None:
+            return None
+        return self.schedule.longest_gap() if self.schedule.recurs or self.next_firing is not None else None
 
     @cached_property
     def expected_gap(self) -> ExpectedGap | None:

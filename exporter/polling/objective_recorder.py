@@ -20,9 +20,10 @@ class ObjectiveRecorder:
     def __init__(self, rules: tuple[ObjectiveRule, ...] = ()) -> None:
         self._rules = rules
 
-    def use(self, rules: tuple[ObjectiveRule, ...]) -> None:
-        """Record by other rules from now on."""
-        self._rules = rules
+    def use(self, rules: tuple[ObjectiveRule, ...]) -> bool:
+        """Record by these rules from now on; return whether they are other ones than before."""
+        before, self._rules = self._rules, rules
+        return rules != before
 
     def record(self, known: ObjectiveRecord | None, snapshot: SourceSnapshot, now: float) -> ObjectiveRecord | None:
         """Return the record of a source; `known` itself until its description is known, which rules match."""

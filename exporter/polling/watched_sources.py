@@ -73,6 +73,7 @@ class WatchedSources:
             names=_saved_names(saved) if saved else None,
             description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
             objectives=saved.objectives if saved else None,
+            saved=saved,
             documents=self._context.store.documents(str(source.id)),
         )
         self._start(state)

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.documents import Document, DocumentsByStatus
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # What the load functions raise for a text that no dump function wrote. Numbers and nesting in JSON have no limit.
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 # The keys in the JSON are older than the names in the code. They do not change, so that state files stay readable.
 _SCALARS = {
     "watched_since": "watched_since",
@@ -31,6 +33,19 @@ _SCALARS = {
     "horizon": "evicted_through",
     "forgotten_streak": "evicted_failure_streak",
 }
+
+
+class _JobRow(msgspec.Struct):
+    """A job as JSON. A state file mostly consists of jobs, and msgspec decodes them fast."""
+
+    job: SyncJob
+    highest: DocumentCounts
+    whole: bool
+    accounted: CountState
+    gone_since: float | None = None
+
+
+_JOB_DECODER = msgspec.json.Decoder(_JobRow)
 
 
 def dump_totals(history: SourceHistory) -> str:
@@ -98,16 +113,8 @@ def dump_job(tracked: TrackedJob) -> str:
 
 def load_job(text: str) -> TrackedJob:
     """Return the job of a text by `dump_job`. Raise one of UNREADABLE for any other text."""
-    raw = json.loads(text)
-    job = raw.pop("job")
-    documents = DocumentCounts(**job.pop("documents"))
-    return TrackedJob(
-        job=SyncJob(documents=documents, **job),
-        max_counts=DocumentCounts(**raw["highest"]),
-        counts_from_zero=raw["whole"],
-        count_state=CountState(raw["accounted"]),
-        vanished_at=raw.get("gone_since"),
-    )
+    row = _JOB_DECODER.decode(text)
+    return TrackedJob(row.job, row.highest, row.whole, row.accounted, row.gone_since)
 
 
 def dump_saved_source(saved: SavedSource) -> str:
