@@ -69,6 +69,7 @@ screenshot: $(VENV)/.dev tools  ## update the screenshot of the status page
 bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half an hour
 	$(BIN)/python -m benchmarks.polling
 	$(BIN)/python -m benchmarks.poller
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.servers

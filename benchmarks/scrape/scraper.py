@@ -49,6 +49,19 @@ def scrape(port: int, format_name: str, encoding: str, path: str = "/metrics") -
         return time.perf_counter() - started
 
 
+def post(port: int, path: str) -> None:
+    """Send a POST request; raise RuntimeError unless the response is 200."""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
+        connection.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        response = bytearray()
+        while received := connection.recv(1 << 16):
+            response += received
+    if not response.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(response.decode())
+
+
 def fetch(port: int, format_name: str = "text") -> str:
     """Return the body of a scrape."""
     with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
