@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,18 @@ from exporter import config
 from exporter.cli import logs
 from exporter.cli.config_files import DEFAULT_FILE
 from exporter.cli.document_formats import FORMATS
-from exporter.cli.sizes import format_size, parse_size
+from exporter.cli.flag_types import (
+    parse_alert,
+    parse_duration,
+    parse_file,
+    parse_label,
+    parse_name,
+    parse_size,
+    parse_url,
+)
+from exporter.cli.sizes import format_size
 from exporter.domain.documents import DocumentStatus
-from exporter.metrics import FAMILIES, SOURCE_LABELS
-from exporter.rules import SERVICES, STATUS_PAGE, alert_names
+from exporter.rules import SERVICES, STATUS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = ":10142"
 DEFAULT_STEP = 300.0
 DEFAULT_MAX_SIZE = 2 * 2**30  # bytes
-_URL = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,61 +60,6 @@ class Flag:
         parser.add_argument(f"--{self.name}", dest=self.attribute, help=self.help, **self.options)
 
 
-def _duration(text: str) -> float:
-    """Parse a duration of at least one second."""
-    try:
-        seconds = config.parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if seconds < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too short: the minimum is 1s")
-    return seconds
-
-
-def _size(text: str) -> int:
-    """Parse a size of a file."""
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _label(text: str) -> tuple[str, str]:
-    """Parse NAME=VALUE; the metrics must not have a label of this name."""
-    name, separator, value = text.partition("=")
-    if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a label: write NAME=VALUE, such as job=qbusiness")
-    if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
-        raise argparse.ArgumentTypeError(f"{name} is already a label of the metrics")
-    return name, value
-
-
-def _name(text: str) -> str:
-    """Parse the name of a label or a tag."""
-    if not text.strip() or "=" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name: write the name of a label or a tag, such as team")
-    return text
-
-
-def _alert(text: str) -> str:
-    """Parse the name of a shipped alert."""
-    if text not in alert_names():
-        raise argparse.ArgumentTypeError(f"no such alert: {text!r} (choose from {', '.join(alert_names())})")
-    return text
-
-
-def _url(text: str) -> str:
-    """Parse the address of a server or a folder; return it without a slash at the end."""
-    if not _URL.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a URL: write one such as https://exporter.example.com")
-    return text.rstrip("/")
-
-
-def _file(text: str) -> Path | None:
-    """Parse a path; an empty text, such as an empty variable of a script, means no file."""
-    return Path(text) if text else None
-
-
 FLAGS = (
     Flag(
         "config.file",
@@ -134,25 +85,25 @@ FLAGS = (
         "since",
         "how far back to start, such as 90d (default: the oldest sync job that AWS lists)",
         ("backfill",),
-        {"type": _duration, "metavar": "DURATION"},
+        {"type": parse_duration, "metavar": "DURATION"},
     ),
     Flag(
         "step",
         f"time between two samples (default: {config.format_duration(DEFAULT_STEP)})",
         ("backfill",),
-        {"type": _duration, "metavar": "DURATION", "default": DEFAULT_STEP},
+        {"type": parse_duration, "metavar": "DURATION", "default": DEFAULT_STEP},
     ),
     Flag(
         "max-size",
         f"write nothing if the output would be larger (default: {format_size(DEFAULT_MAX_SIZE)})",
         ("backfill",),
-        {"type": _size, "metavar": "SIZE", "default": DEFAULT_MAX_SIZE},
+        {"type": parse_size, "metavar": "SIZE", "default": DEFAULT_MAX_SIZE},
     ),
     Flag(
         "label",
         "a label that Prometheus adds when it scrapes, such as job=qbusiness; repeat for several",
         ("backfill",),
-        {"type": _label, "action": "append", "default": [], "metavar": "NAME=VALUE"},
+        {"type": parse_label, "action": "append", "default": [], "metavar": "NAME=VALUE"},
     ),
     Flag(
         "service",
@@ -165,31 +116,31 @@ FLAGS = (
         "a name from `labels:` of the configuration, or of a tag, to add to every alert of a data source, as "
         "label_NAME or tag_NAME; repeat for several",
         ("rules",),
-        {"type": _name, "action": "append", "default": [], "metavar": "NAME"},
+        {"type": parse_name, "action": "append", "default": [], "metavar": "NAME"},
     ),
     Flag(
         "runbook.url",
         "address of the folder of runbooks; alerts link to NAME below it (default: those that the exporter serves)",
         ("rules",),
-        {"type": _url, "metavar": "URL"},
+        {"type": parse_url, "metavar": "URL"},
     ),
     Flag(
         "grafana.url",
         "address of Grafana, for links to dashboards (default: links are paths)",
         ("rules",),
-        {"type": _url, "metavar": "URL"},
+        {"type": parse_url, "metavar": "URL"},
     ),
     Flag(
         "web.external-url",
         "address of the exporter, for links to the status page (default: %(default)s)",
         ("rules",),
-        {"type": _url, "default": STATUS_PAGE, "metavar": "URL"},
+        {"type": parse_url, "default": STATUS_PAGE, "metavar": "URL"},
     ),
     Flag(
         "disable",
         "an alert to leave out; repeat for several",
         ("rules",),
-        {"type": _alert, "action": "append", "default": [], "metavar": "ALERT"},
+        {"type": parse_alert, "action": "append", "default": [], "metavar": "ALERT"},
     ),
     Flag(
         "data-source",
@@ -237,7 +188,7 @@ FLAGS = (
         "web.config.file",
         "TLS, basic authentication and headers, in the format of Prometheus exporter-toolkit (default: none)",
         ("serve", "demo", "check"),
-        {"type": _file, "metavar": "FILE"},
+        {"type": parse_file, "metavar": "FILE"},
     ),
     Flag(
         "log.level",

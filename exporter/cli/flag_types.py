@@ -1,0 +1,69 @@
+"""The types of the values of flags: each function parses a text, and its error says what would be right."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from exporter import config
+from exporter.cli import sizes
+from exporter.metrics import FAMILIES, SOURCE_LABELS
+from exporter.rules import alert_names
+
+_URL = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
+
+
+def parse_duration(text: str) -> float:
+    """Parse a duration of at least one second."""
+    try:
+        seconds = config.parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too short: the minimum is 1s")
+    return seconds
+
+
+def parse_size(text: str) -> int:
+    """Parse a size of a file."""
+    try:
+        return sizes.parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """Parse NAME=VALUE; the metrics must not have a label of this name."""
+    name, separator, value = text.partition("=")
+    if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label: write NAME=VALUE, such as job=qbusiness")
+    if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
+        raise argparse.ArgumentTypeError(f"{name} is already a label of the metrics")
+    return name, value
+
+
+def parse_name(text: str) -> str:
+    """Parse the name of a label or a tag."""
+    if not text.strip() or "=" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name: write the name of a label or a tag, such as team")
+    return text
+
+
+def parse_alert(text: str) -> str:
+    """Parse the name of a shipped alert."""
+    if text not in alert_names():
+        raise argparse.ArgumentTypeError(f"no such alert: {text!r} (choose from {', '.join(alert_names())})")
+    return text
+
+
+def parse_url(text: str) -> str:
+    """Parse the address of a server or a folder; return it without a slash at the end."""
+    if not _URL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL: write one such as https://exporter.example.com")
+    return text.rstrip("/")
+
+
+def parse_file(text: str) -> Path | None:
+    """Parse a path; an empty text, such as an empty variable of a script, means no file."""
+    return Path(text) if text else None
