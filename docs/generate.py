@@ -33,6 +33,7 @@ def metrics_page() -> str:
     telemetry.set_target_info("", "", Location("", ""))
     telemetry.set_discovery("", lambda: True, 0.0)
     telemetry.count_request("", "", "", 0.0)
+    telemetry.http.observe("", 0, 0.0)
     own = (metric for metric in telemetry.registry.collect() if not metric.name.startswith(_FOREIGN))
     rows = [(_full_name(metric), metric.type, _labels(metric.samples), metric.documentation) for metric in own]
     return "\n".join(

@@ -23,12 +23,13 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
 from exporter.target.container_publisher import ContainerPublisher
-from exporter.web.application import AppServices, create_app
+from exporter.web.application import AppServices
 from exporter.web.public_address import UNKNOWN_ADDRESS
-from exporter.web.server.server import WebServer
+from exporter.web.site import build_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from socket import socket
 
     from exporter.app.target import Target
     from exporter.config import Config
@@ -52,7 +53,7 @@ class Exporter:
     def __init__(  # noqa: PLR0913 (what it connects)
         self,
         config: Config,
-        addresses: Sequence[str],
+        addresses: Sequence[str | socket],
         telemetry_path: str = "/metrics",
         reload: Callable[[], Sequence[str]] | None = None,
         *,
@@ -78,11 +79,11 @@ class Exporter:
         self._renderer = self.host.thread("render-ahead", self._render_ahead)
         self._status = StatusDocument(self._sources, self._indexes, self._health, settings.assessment)
         self._web_config = web_config
+        http, page, status = self.telemetry.http, self.page, self._status
         services = AppServices(
-            self.page, self._status, self.unhealthy, self.unready, telemetry_path, reload, web_config, address
+            page, status, self.unhealthy, self.unready, telemetry_path, reload, web_config, address, http
         )
-        tls = web_config.ssl_context if web_config else None
-        self.web = WebServer(create_app(services), addresses, ssl_context=tls)
+        self.web = build_server(services, addresses)
         with without_garbage_collection():
             self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
         self.telemetry.watch_state(lambda: self._store.is_written)

@@ -167,6 +167,12 @@ FLAGS = (
         {"action": "append", "metavar": "ADDRESS"},
     ),
     Flag(
+        "web.systemd-socket",
+        "listen on the sockets that systemd passes, in place of --web.listen-address",
+        ("serve",),
+        {"action": "store_true"},
+    ),
+    Flag(
         "web.telemetry-path",
         "path of the metrics (default: %(default)s)",
         ("serve", "demo"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,12 @@ from exporter.cli.signals import SignalReceiver
 from exporter.errors import ConfigError, ExporterError
 from exporter.metrics.telemetry import Telemetry
 from exporter.web.public_address import PublicAddress
+from exporter.web.server.systemd import inherited_sockets
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from socket import socket
 
     from exporter.cli.config_files import Configuration
     from exporter.web.server.server import WebServer
@@ -52,7 +55,7 @@ def serve(
     web_config = loaded.web_config
     exporter = Exporter(
         loaded.config,
-        arguments.web_listen_address or [DEFAULT_ADDRESS],
+        _listen_addresses(arguments),
         arguments.web_telemetry_path,
         lambda: reload(exporter, reread, web_config),
         web_config=web_config,
@@ -72,6 +75,13 @@ def serve(
     finally:
         exporter.stop()
     return 0
+
+
+def _listen_addresses(arguments: Namespace) -> Sequence[str | socket]:
+    """Return the addresses to listen on, or the sockets of systemd."""
+    if arguments.web_systemd_socket:
+        return inherited_sockets(os.environ, os.getpid())
+    return arguments.web_listen_address or [DEFAULT_ADDRESS]
 
 
 def reload(

@@ -19,6 +19,7 @@ from prometheus_client import (
 from exporter import __version__
 from exporter.errors import Reason
 from exporter.metrics.callback_counter import CallbackCounter
+from exporter.metrics.http import HttpMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class Telemetry:
             ProcessCollector(registry=self.registry)
             PlatformCollector(registry=self.registry)
             GCCollector(registry=self.registry)
+        self.http = HttpMetrics(self.registry)
         self._target_up = self._gauge(
             "qbusiness_exporter_target_up",
             "1 if AWS responded to the last request to the target and authorized it, else 0, also before the first.",

@@ -5,7 +5,8 @@ The application does not depend on polling or AWS: it receives everything that i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,20 +19,25 @@ from starlette.routing import Route
 from exporter.errors import StartupError
 from exporter.web.basic_auth import BasicAuthMiddleware
 from exporter.web.cross_origin import is_cross_origin
+from exporter.web.error_pages import not_found_handler
+from exporter.web.host_check import HostCheckMiddleware
 from exporter.web.middleware import SecurityMiddleware
-from exporter.web.page import RunbookPages, StatusPage
+from exporter.web.page import ErrorPage, RunbookPages, StatusPage
 from exporter.web.public_address import UNKNOWN_ADDRESS
+from exporter.web.request_metrics import OTHER, NoObserver, RequestMetricsMiddleware
+from exporter.web.request_target import AbsoluteFormMiddleware
 from exporter.web.responses import ChunkedResponse
 from exporter.web.runbooks import runbook_endpoint
 from exporter.web.status import page_endpoint, sources_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
 
     from exporter.status import StatusDocument
     from exporter.web.public_address import PublicAddress
+    from exporter.web.request_metrics import RequestObserver
     from exporter.web.web_config import WebConfigReloader
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -72,6 +78,7 @@ class AppServices:
     reload: Callable[[], Sequence[str]] | None = None
     web_config: WebConfigReloader | None = None
     address: PublicAddress = UNKNOWN_ADDRESS
+    requests: RequestObserver = field(default_factory=NoObserver)
 
 
 def create_app(services: AppServices) -> Starlette:
@@ -87,7 +94,9 @@ def create_app(services: AppServices) -> Starlette:
     address = services.address
     runbooks = runbook_endpoint(services.status, RunbookPages(links, address))
     endpoints = {
-        STATUS_PATH: page_endpoint(services.status, StatusPage(links, address.root("./"))),
+        STATUS_PATH: page_endpoint(
+            services.status, StatusPage(links, address.root("./")), ErrorPage(links, address.root("./"))
+        ),
         SOURCES_PATH: sources_endpoint(services.status),
         RUNBOOKS_PATH: runbooks,
         f"{RUNBOOKS_PATH}{{name}}": runbooks,
@@ -101,13 +110,36 @@ def create_app(services: AppServices) -> Starlette:
         routes.append(Route(f"{prefix}{RELOAD_PATH}", _reload_endpoint(services.reload), methods=["POST", "PUT"]))
     if prefix:
         routes += [Route(path, _redirect_endpoint(f"{prefix}/"), methods=["GET"]) for path in ("/", prefix)]
-    middleware = [Middleware(SecurityMiddleware, services.web_config)]
-    if services.web_config:
-        public = {f"{prefix}{path}" for path in (HEALTHY_PATH, READY_PATH)}
-        middleware.append(Middleware(BasicAuthMiddleware, services.web_config, public))
-    app = Starlette(routes=routes, middleware=middleware)
+    error_page = ErrorPage(links, address.root(f"{prefix}/"))
+    app = Starlette(
+        routes=routes,
+        middleware=list(_middleware(services, endpoints)),
+        exception_handlers={HTTPStatus.NOT_FOUND: not_found_handler(services.status, error_page)},
+    )
     app.router.redirect_slashes = False
     return app
+
+
+def _middleware(services: AppServices, endpoints: Collection[str]) -> Iterator[Middleware]:
+    """Yield the middleware, outermost first: a request is counted even if a later one refuses it."""
+    address = services.address
+    handlers = {f"{address.route_prefix}{path}": path for path in (*endpoints, RELOAD_PATH)}
+    yield Middleware(AbsoluteFormMiddleware)
+    services.requests.add_handlers(handlers.values())
+    yield Middleware(RequestMetricsMiddleware, partial(_handler, handlers), services.requests)
+    yield Middleware(SecurityMiddleware, services.web_config)
+    public = {f"{address.route_prefix}{path}" for path in (HEALTHY_PATH, READY_PATH)}
+    if address.external_url:
+        scraped = f"{address.route_prefix}{services.telemetry_path}"
+        yield Middleware(HostCheckMiddleware, address.external_url, {*public, scraped})
+    if services.web_config:
+        yield Middleware(BasicAuthMiddleware, services.web_config, public)
+
+
+def _handler(handlers: Mapping[str, str], path: str) -> str:
+    """Return the handler of a path, the same for all runbooks."""
+    runbook = f"{path.rpartition('/')[0]}/{{name}}"
+    return handlers.get(path) or handlers.get(runbook, OTHER)
 
 
 def _check_telemetry_path(path: str) -> None:

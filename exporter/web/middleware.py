@@ -1,4 +1,4 @@
-"""Rules for all responses: a limit for request bodies, common headers, and a short text in place of a traceback."""
+"""Rules for all responses: limits for requests, common headers, and a short text in place of a traceback."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
+MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 4096  # no endpoint reads a body, but curl and browsers may send a small one
 CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 
@@ -29,7 +30,7 @@ class HasHeaders(Protocol):
 
 
 class SecurityMiddleware:
-    """Rejects large request bodies, forbids content sniffing, adds headers, and keeps tracebacks in the log."""
+    """Rejects large requests, forbids content sniffing, adds headers, and keeps tracebacks in the log."""
 
     def __init__(self, app: ASGIApp, web_config: HasHeaders | None = None) -> None:
         self._app = app
@@ -41,7 +42,7 @@ class SecurityMiddleware:
             await self._app(scope, receive, send)
             return
         response = _SendWithHeaders(send, self._web_config.headers if self._web_config else {})
-        app = _too_large if _has_large_body(Headers(scope=scope)) else self._app
+        app = _refusal(scope) or self._app
         try:
             await app(scope, receive, response.send)
         except Exception:
@@ -74,6 +75,21 @@ class _SendWithHeaders:
                 headers[name] = value
 
 
+def _refusal(scope: Scope) -> ASGIApp | None:
+    """Return the response to a request that is too large, None for others."""
+    if _head_bytes(scope) > MAX_HEAD_BYTES:
+        return _head_too_large
+    return _body_too_large if _has_large_body(Headers(scope=scope)) else None
+
+
+def _head_bytes(scope: Scope) -> int:
+    """Return the size of the head of a request, without separators.
+
+    The server limits only heads that arrive in several pieces: h11 parses one that is complete, whatever its size.
+    """
+    return len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(n) + len(v) for n, v in scope["headers"])
+
+
 def _has_large_body(headers: Headers) -> bool:
     if "transfer-encoding" in headers:
         return True  # its length is unknown
@@ -81,9 +97,14 @@ def _has_large_body(headers: Headers) -> bool:
 
 
 # Closes the connection, so that the server does not have to read the rest of the body.
-_too_large = PlainTextResponse(
+_body_too_large = PlainTextResponse(
     f"Request body too large: at most {MAX_BODY_BYTES} bytes are accepted.\n",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    headers={"Connection": "close"},
+)
+_head_too_large = PlainTextResponse(
+    f"Request head too large: at most {MAX_HEAD_BYTES} bytes are accepted.\n",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     headers={"Connection": "close"},
 )
 _failed = PlainTextResponse(

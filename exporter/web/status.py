@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from exporter.status import StatusDocument
-    from exporter.web.page import StatusPage
+    from exporter.web.page import ErrorPage, StatusPage
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def page_endpoint(status: StatusDocument, page: StatusPage) -> Endpoint:
-    """Return the endpoint of the status page."""
+def page_endpoint(status: StatusDocument, page: StatusPage, error_page: ErrorPage) -> Endpoint:
+    """Return the endpoint of the status page, with the page of an invalid query."""
     renderer = ThreadRenderer(page_headers(page.content_security_policy))
 
     def render(query: Query) -> bytes:
@@ -35,7 +35,7 @@ def page_endpoint(status: StatusDocument, page: StatusPage) -> Endpoint:
 
     async def reject(request: Request, error: str) -> Response:
         return await renderer.respond(
-            request, lambda: page.render_error(error, status.exporter()), HTTPStatus.BAD_REQUEST
+            request, lambda: error_page.render("Invalid query", error, status.exporter()), HTTPStatus.BAD_REQUEST
         )
 
     return _endpoint(renderer, render, reject, DEFAULT_PAGE_SIZE)

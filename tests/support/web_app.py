@@ -65,7 +65,12 @@ def no_reason() -> str | None:
     return None
 
 
-def make_app(exposition: FakeExposition | None = None, **services: Any) -> Starlette:
-    """Return the application; by default it is healthy and ready, and has no data sources."""
+def make_services(exposition: FakeExposition | None = None, **services: Any) -> AppServices:
+    """Return what the application serves; by default it is healthy and ready, and has no data sources."""
     defaults: dict[str, Any] = {"status": StatusFixture.of().status, "unhealthy": no_reason, "unready": no_reason}
-    return create_app(AppServices(exposition or FakeExposition(), **defaults | services))
+    return AppServices(exposition or FakeExposition(), **defaults | services)
+
+
+def make_app(exposition: FakeExposition | None = None, **services: Any) -> Starlette:
+    """Return the application of these services."""
+    return create_app(make_services(exposition, **services))

@@ -229,3 +229,30 @@ def test_a_partial_response_does_not_look_complete(
         serve_app(SecurityMiddleware(app))("/")
     assert [log["event"] for log in logs] == ["request failed"]
     assert caplog.messages == ["Exception in ASGI application\n"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/runbooks/QBusinessNoSuchAlert"])
+def test_an_unknown_path_is_a_page_for_browsers(serve: Callable[..., AppClient], path: str) -> None:
+    """It links to the status page. Programs get a line of text."""
+    request = serve()
+    page = request(path, headers=[("Accept", "text/html,application/xhtml+xml")])
+    assert page.status == request(path).status == 404
+    assert f"no page {path}." in page.text
+    assert 'href="/"' in page.text
+    assert request(path).text == "Not Found"
+
+
+def test_a_request_with_an_absolute_url_is_served(serve: Callable[..., AppClient]) -> None:
+    """Forward proxies send such requests, and HTTP/1.1 requires that servers accept them."""
+    request = serve()
+    assert request("http://exporter.example.com:10142/metrics").body == METRICS
+    assert request("HTTPS://exporter.example.com").headers["Content-Type"].startswith("text/html")
+    assert request("http://exporter.example.com/metric%73?x=/y").body == METRICS
+
+
+def test_a_head_that_arrives_in_one_piece_is_limited(serve: Callable[..., AppClient]) -> None:
+    """The limit is the same as for a head in several pieces, so that no request holds more memory."""
+    request = serve()
+    assert request("/metrics", headers=[("X-Padding", "a" * 15_000)]).status == 200
+    response = request("/metrics", headers=[("X-Padding", "a" * 17_000)])
+    assert (response.status, response.headers["Connection"]) == (431, "close")

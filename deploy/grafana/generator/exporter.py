@@ -39,6 +39,7 @@ def dashboard() -> Dashboard:
     for title, row in (
         ("AWS requests", history.requests),
         ("Polls", history.polls),
+        ("HTTP requests to the exporter", history.http),
         ("Resource usage", history.resources),
     ):
         board = board.with_row(Row(title))

@@ -96,6 +96,36 @@ def polls() -> Iterator[TimeSeries]:
     )
 
 
+def http() -> Iterator[TimeSeries]:
+    """Yield the panels of the HTTP requests that the exporter serves."""
+    served = "qbusiness_exporter_http_requests_total"
+    rate = f"rate({served}{{{SELECTED}}}[$__rate_interval])"
+    refused = f'rate({served}{{{SELECTED}, code!~"[23].."}}[$__rate_interval])'
+    buckets = f"rate(qbusiness_exporter_http_request_duration_seconds_bucket{{{SELECTED}}}[$__rate_interval])"
+    yield panels.stacked(
+        panels.line_chart(
+            "Requests served by handler",
+            f"HTTP requests to the exporter, including scrapes, from {served}.",
+            panels.range_query(f"sum by (handler) ({rate})", "{{handler}}"),
+        ).unit("reqps")
+    )
+    yield panels.line_chart(
+        "Refused requests by code",
+        f"HTTP requests with an error response, such as 401 for a wrong password, from {served}. 0 if there were none.",
+        panels.range_query(f"sum by (code) ({refused}) > 0", "{{code}}", "codes"),
+        panels.range_query(f"sum({rate}) * 0", "no errors", "none"),
+        unit="reqps",
+        minimum=0,
+    ).axis_soft_max(1)
+    yield panels.line_chart(
+        "Response duration (p95)",
+        "95th percentile by handler, estimated from qbusiness_exporter_http_request_duration_seconds.",
+        panels.range_query(f"histogram_quantile(0.95, sum by (le, handler) ({buckets})) >= 0", "{{handler}}"),
+        unit="s",
+        minimum=0,
+    )
+
+
 def resources() -> Iterator[TimeSeries]:
     """Yield the panels of CPU, memory and scrape size."""
     cpu = f"rate(process_cpu_seconds_total{{{SELECTED}}}[$__rate_interval])"

@@ -22,7 +22,6 @@ class StatusPage:
         `links` are the paths of other pages of this server by their names, and `root` is the address of this one.
         """
         self._template = PageTemplate("status.html", links, root, script="script.js")
-        self._error = PageTemplate("error.html", links, root)
         self.content_security_policy = self._template.content_security_policy
 
     def render(self, document: dict[str, Any], choices: Mapping[str, list[str]]) -> bytes:
@@ -35,10 +34,6 @@ class StatusPage:
             choices=choices,
             address=lambda **changes: _address({**current, **changes}),
         )
-
-    def render_error(self, error: str, exporter: dict[str, Any]) -> bytes:
-        """Return the page for an invalid query; `exporter` is that of the status document."""
-        return self._error.render(error=error, exporter=exporter)
 
 
 def _address(parameters: Mapping[str, object]) -> str:

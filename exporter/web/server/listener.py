@@ -24,10 +24,16 @@ REASONS = {
 }
 
 
-def listen(addresses: Sequence[Address]) -> list[socket.socket]:
-    """Listen on all addresses; raise StartupError if one is not available, and close the others."""
+def listen(addresses: Sequence[Address | socket.socket]) -> list[socket.socket]:
+    """Listen on all addresses; raise StartupError if one is not available, and close the others.
+
+    A socket in place of an address listens already.
+    """
     with ExitStack() as opened:
-        listeners = [opened.enter_context(_listen_or_explain(address)) for address in addresses]
+        listeners = [
+            opened.enter_context(each if isinstance(each, socket.socket) else _listen_or_explain(each))
+            for each in addresses
+        ]
         opened.pop_all()
     return listeners
 

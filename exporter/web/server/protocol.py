@@ -11,6 +11,7 @@ from exporter.web.server.connections import Connection, Connections, Phase
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 BAD_REQUEST = {
     "Connection": "close",
@@ -25,8 +26,16 @@ WRITE_BUFFER_BYTES = 64 * 1024
 class TimeoutProtocol(H11Protocol):
     """Reports the phase of each connection, so that connections which exceed a limit are dropped."""
 
-    def __init__(self, *args: Any, connections: Connections, connection: Connection, **kwargs: Any) -> None:  # noqa: ANN401 (the interface of uvicorn)
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 (the interface of uvicorn)
+        connections: Connections,
+        connection: Connection,
+        malformed_request: Callable[[], object],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._malformed_request = malformed_request
         self._connections = connections
         self._connection = connection
 
@@ -60,6 +69,7 @@ class TimeoutProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Reject what is not HTTP, unless a response has been sent in part."""
+        self._malformed_request()
         if self.conn.our_state is not h11.IDLE:
             self.cycle.disconnected = True  # so that uvicorn ignores what the application still sends
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:

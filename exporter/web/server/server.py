@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from exporter.errors import StartupError
+from exporter.web.middleware import MAX_HEAD_BYTES
 from exporter.web.server.acceptor import Acceptor
 from exporter.web.server.addresses import parse_address
 from exporter.web.server.connections import Connection, Connections, Limits
@@ -23,13 +24,12 @@ from exporter.web.server.tls_session import TlsSession
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.types import ASGIApp
 
 logger = structlog.get_logger()
 
-MAX_HEAD_BYTES = 16 * 1024
 START_TIMEOUT = 10  # seconds
 MAX_DESCRIPTORS = 65536
 
@@ -40,14 +40,17 @@ class WebServer:
     def __init__(
         self,
         app: ASGIApp,
-        addresses: Sequence[str],
+        addresses: Sequence[str | socket.socket],
         *,
         ssl_context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
+        malformed_request: Callable[[], object] = lambda: None,
     ) -> None:
-        self._requested = [parse_address(address) for address in addresses]
+        """Parse the addresses; sockets among them listen already. Invalid HTTP calls `malformed_request`."""
+        self._requested = [parse_address(each) if isinstance(each, str) else each for each in addresses]
         self._connections = Connections(limits or Limits())
-        self._server = _Server(_uvicorn_config(app, self._connections), self._connections, ssl_context)
+        config = _uvicorn_config(app, self._connections)
+        self._server = _Server(config, self._connections, ssl_context, malformed_request)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._listeners: Sequence[socket.socket] = ()
         self._addresses: list[tuple[str, int]] = []
@@ -98,12 +101,19 @@ class WebServer:
 class _Server(uvicorn.Server):
     """A uvicorn server that accepts connections itself, and drops stalled clients while it runs and when it stops."""
 
-    def __init__(self, config: uvicorn.Config, connections: Connections, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        connections: Connections,
+        ssl_context: ssl.SSLContext | None,
+        malformed_request: Callable[[], object],
+    ) -> None:
         super().__init__(config)
         self.startup_done = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._connections = connections
         self._ssl_context = ssl_context
+        self._malformed_request = malformed_request
         self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -138,6 +148,7 @@ class _Server(uvicorn.Server):
             app_state=self.lifespan.state,
             connections=self._connections,
             connection=connection,
+            malformed_request=self._malformed_request,
         )
         if self._ssl_context is None:
             return http
