@@ -20,6 +20,7 @@ from exporter.domain.objectives import (
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.fleet import make_id
 from exporter.store import Store
 
@@ -34,7 +35,7 @@ SYNCING = 10  # one in ten sources is syncing
 SOURCES_PER_INDEX, INDEXES_PER_APPLICATION = 25, 4
 _KINDS = ("SHAREPOINTV2", "CONFLUENCEV2", "S3", "WEBCRAWLERV2")
 _BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
-_POLICY = CountingPolicy(DAY, _BUCKETS)
+_POLICY = CountingPolicy(DAY, _BUCKETS, QBUSINESS.error_codes)
 _OBJECTIVES = Objectives(  # the defaults of a data source with a daily schedule
     2 * DAY + GRACE,
     DEFAULT_MAX_DURATION,
@@ -57,7 +58,8 @@ def source_id(number: int) -> SourceId:
     """Return the id of a source."""
     index = number // SOURCES_PER_INDEX
     application = index // INDEXES_PER_APPLICATION
-    return SourceId(make_id("application", application), make_id("index", index), make_id("source", number))
+    path = make_id("application", application), make_id("index", index), make_id("source", number)
+    return SourceId(QBUSINESS, path)
 
 
 def saved_source(number: int, now: float) -> SavedSource:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from exporter.aws.policy import assume_role_statement
 from exporter.cli.policy import policy
 from exporter.config import Config, TargetConfig
-from exporter.providers.qbusiness.permissions import ArnScope, assume_role_statement
+from exporter.domain.service import ArnScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

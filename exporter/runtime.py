@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
+
+from exporter.domain.clock_check import ClockReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,3 +107,44 @@ class System:
     def thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         """Return a new daemon thread."""
         return threading.Thread(target=work, name=name, daemon=True)
+
+
+class AwsClock:
+    """AWS's clock, from the Date header of its responses. Until the first response it is the clock of the host."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._host_offset = clock.time() - clock.monotonic()
+        self._offset: float | None = None
+
+    def update(self, date: str) -> float:
+        """Set the clock from a Date header, and return the time. A header that is not a date changes nothing."""
+        try:
+            time = _parse_date(date)
+        except (TypeError, ValueError):
+            return self.now()
+        self._offset = time - self._clock.monotonic()
+        return time
+
+    def now(self) -> float:
+        """Return seconds since the epoch. They lag by up to a second plus the duration of the last response."""
+        offset = self._offset
+        return self._clock.time() if offset is None else self._clock.monotonic() + offset
+
+    def read(self) -> ClockReading:
+        """Return the time, with the difference to the host's clock."""
+        now = self.now()
+        return ClockReading(now, now - self.host_time())
+
+    def use_host(self) -> None:
+        """Continue with the clock of the host until the next Date header, because the last one was wrong."""
+        self._offset = self._host_offset
+
+    def host_time(self) -> float:
+        """Return seconds since the epoch on the host's clock, without the steps that it has made since the start."""
+        return self._clock.monotonic() + self._host_offset
+
+
+@lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same
+def _parse_date(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp()

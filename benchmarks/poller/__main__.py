@@ -31,6 +31,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.watermark import watermark
 from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 from exporter.simulator import fleet as simulated
 from exporter.simulator.job import PlannedJob
@@ -103,6 +104,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
     indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), clock)
     context = TargetContext(
         target="bench",
+        service=QBUSINESS,
         provider=provider,
         store=store,
         names=DisplayNames(store, clock),
@@ -110,7 +112,7 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
         location=location,
         publisher=CachePublisher(sources, ContainerPublisher(indexes), provider.clock, ReportingGate()),
     )
-    policy = CountingPolicy(DAY, (MINUTE, HOUR))
+    policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)
     watched = WatchedSources(context, policy)
     poller = Poller(context, watched, observer, policy)
     source = DataSource("bench", ids, "intranet", "hr")
@@ -132,9 +134,7 @@ def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
     )
     paginator = client.get_paginator("list_data_source_sync_jobs")
     names: dict[str, Any] = {
-        "applicationId": ids.application_id,
-        "indexId": ids.index_id,
-        "dataSourceId": ids.data_source_id,
+        **dict(zip(("applicationId", "indexId", "dataSourceId"), ids.path, strict=True)),
         "startTime": datetime.fromtimestamp(since, UTC),
     }
     return lambda: list(paginator.paginate(**names, PaginationConfig={"PageSize": 10}))
@@ -155,8 +155,8 @@ def main(arguments: list[str]) -> int:
     server = multiprocessing.get_context("fork").Process(target=serve, args=(remote_end,))
     server.start()
     url, *ids = pipe.recv()
-    poll, since = exporter_poll(url, SourceId(*ids))
-    bare = bare_call(url, SourceId(*ids), since)
+    poll, since = exporter_poll(url, SourceId(QBUSINESS, tuple(ids)))
+    bare = bare_call(url, SourceId(QBUSINESS, tuple(ids)), since)
     pairs = [(cpu_of(poll), cpu_of(bare)) for _ in range(REPETITIONS)]
     results = f"{environment()}\n\n{table(COLUMNS, [_cells(pairs)])}"
     print(results)

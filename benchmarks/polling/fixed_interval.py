@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.polling.simulation import LATENCY
 from exporter.domain.units import DAY, MINUTE
-from exporter.providers.registry import PAGE_SIZE
+from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
     from benchmarks.polling.fleet import Source
@@ -44,4 +44,4 @@ def poll_at_fixed_interval(
 def _pages(source: Source, now: float) -> int:
     """Return the number of pages, newest first, until one reaches beyond the window or is the last."""
     within = bisect_right(source.starts, now) - bisect_left(source.starts, now - WINDOW)
-    return max(1, min(within // PAGE_SIZE + 1, -(-bisect_right(source.starts, now) // PAGE_SIZE)))
+    return max(1, min(within // QBUSINESS.page_size + 1, -(-bisect_right(source.starts, now) // QBUSINESS.page_size)))

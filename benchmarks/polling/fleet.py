@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from exporter.domain.model import DocumentCounts, SourceId, SyncJob
 from exporter.domain.schedule import parse_schedule
 from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.fleet import make_id
 
 HOURLY, DAILY, WEEKLY = 8, 57, 15  # of a hundred data sources; the others are synced manually
@@ -66,8 +67,8 @@ def make_fleet(size: int, start: float, end: float, seed: int = 1) -> list[Sourc
 
 def _source(rng: random.Random, number: int, start: float, end: float) -> Source:
     kind, schedule = _schedule(rng)
-    ids = (make_id(name, number) for name in ("application", "index", "source"))
-    source = Source(SourceId(*ids), kind, schedule)
+    ids = tuple(make_id(name, number) for name in ("application", "index", "source"))
+    source = Source(SourceId(QBUSINESS, ids), kind, schedule)
     usual_seconds = min(6 * HOUR, max(3 * MINUTE, rng.lognormvariate(math.log(12 * MINUTE), 0.8)))
     if kind == "hourly":
         usual_seconds = min(usual_seconds, 25 * MINUTE)

@@ -19,7 +19,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.queue import Intervals, PollQueue
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage
-from exporter.providers.registry import PAGE_SIZE
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
 from exporter.target.context import TargetContext
@@ -93,10 +93,14 @@ class SimulatedService:
         since, until = since or 0.0, until or now
         listed = [job.at(now) for job in self.sources[source].started_jobs(now) if since <= job.started <= until]
         found = [job for job in listed if status in {None, job.status}]
-        for at in range(0, max(1, len(found)), PAGE_SIZE):
+        for at in range(0, max(1, len(found)), QBUSINESS.page_size):
             if at:
                 self._send(self.polls)
-            yield JobPage(tuple(found[at : at + PAGE_SIZE]), self.clock.at, has_more=at + PAGE_SIZE < len(found))
+            yield JobPage(
+                tuple(found[at : at + QBUSINESS.page_size]),
+                self.clock.at,
+                has_more=at + QBUSINESS.page_size < len(found),
+            )
 
     def data_source(self, source: SourceId) -> Description:
         """Return the description with the schedule."""
@@ -175,7 +179,7 @@ class Simulation:
         rate = AdaptiveRate(requests_per_second, start)
         self.service = SimulatedService(self.clock, rate, {source.id: source for source in fleet})
         self.queue = PollQueue(INTERVALS, 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
-        policy = CountingPolicy(DAY, (MINUTE, HOUR))
+        policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)
         context = self._context()
         watched = WatchedSources(context, policy)
         self._poller = Poller(context, watched, SilentObserver(), policy)
@@ -209,6 +213,7 @@ class Simulation:
         saved = Store(MEMORY, lambda: None)  # of names and the location, which polls do not change here
         return TargetContext(
             target="simulated",
+            service=QBUSINESS,
             provider=provider,
             store=store,
             names=DisplayNames(saved, System()),
@@ -246,4 +251,4 @@ class Simulation:
 def _discovery_requests(size: int) -> int:
     """Return the requests of a discovery run: listings, one GetIndex per index, and pages of data sources."""
     applications, indexes = -(-size // SOURCES_PER_APPLICATION), -(-size // SOURCES_PER_INDEX)
-    return 1 + applications + 2 * indexes + -(-size // PAGE_SIZE)
+    return 1 + applications + 2 * indexes + -(-size // QBUSINESS.page_size)

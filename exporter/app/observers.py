@@ -8,10 +8,9 @@ import structlog
 
 from exporter.aws import CredentialObserver, is_throttled, was_authorized
 from exporter.errors import Reason, StoppedError
-from exporter.providers.registry import BACKGROUND_OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from exporter.app.reachability import Reachability
     from exporter.aws.rate_limiter import RateLimiter
@@ -43,6 +42,7 @@ class RequestRecorder:
         reachability: Reachability,
         heartbeat: Heartbeat,
         gate: ReportingGate,
+        background_operations: Container[str],
     ) -> None:
         self._target = target
         self._rate_limiter = rate_limiter
@@ -51,6 +51,7 @@ class RequestRecorder:
         self._reachability = reachability
         self._heartbeat = heartbeat
         self._gate = gate
+        self._background_operations = background_operations
 
     def acquire(self, operation: str) -> None:
         """Wait until the rate limiter allows one more attempt, which is activity of the target.
@@ -58,7 +59,7 @@ class RequestRecorder:
         Raise StoppedError if the target was replaced.
         """
         self._stop_if_replaced()
-        if operation in BACKGROUND_OPERATIONS:
+        if operation in self._background_operations:
             self._rate_limiter.acquire_background(self._stop_if_replaced)
         else:
             self._rate_limiter.acquire(self._heartbeat.beat)
@@ -66,7 +67,7 @@ class RequestRecorder:
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
-        if operation in BACKGROUND_OPERATIONS:
+        if operation in self._background_operations:
             self._gate.report(self._telemetry.count_request, self._target, operation, code, seconds)
             return
         self._heartbeat.beat()

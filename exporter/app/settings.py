@@ -12,6 +12,7 @@ from exporter.status import AssessmentSettings
 
 if TYPE_CHECKING:
     from exporter.config import Config, PollingConfig, TargetConfig
+    from exporter.domain.service import Service
 
 STALE_AFTER = 30 * MINUTE  # as in the alert QBusinessDataStale; or two polls, if those are further apart
 
@@ -40,7 +41,6 @@ class Settings:
     """The configuration in the form that the rest of the program uses."""
 
     targets: tuple[TargetSettings, ...]
-    policy: CountingPolicy
     families: SourceFamilies
     assessment: AssessmentSettings
     state_path: str
@@ -49,15 +49,24 @@ class Settings:
     def from_config(cls, config: Config) -> Self:
         """Derive the settings from a valid configuration."""
         window, polling = config.polling.window, config.polling
-        policy, documents_interval = CountingPolicy(window, config.metrics.duration_buckets), config.documents.interval
         stale_after = max(STALE_AFTER, 2 * polling.idle_interval)
         return cls(
             targets=tuple(
-                TargetSettings(target, polling, policy, documents_interval, config.objective_tags)
+                TargetSettings(
+                    target,
+                    polling,
+                    counting_policy(config, target.service),
+                    config.documents.interval,
+                    config.objective_tags,
+                )
                 for target in config.targets
             ),
-            policy=policy,
             families=SourceFamilies(window, config.objectives),
             assessment=AssessmentSettings(window, config.objectives, stale_after),
             state_path=config.state.path,
         )
+
+
+def counting_policy(config: Config, service: Service) -> CountingPolicy:
+    """Return the settings that affect the counting of a service's jobs."""
+    return CountingPolicy(config.polling.window, config.metrics.duration_buckets, service.error_codes)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.providers.registry import SERVICE
 from exporter.status import TargetHealth
 from exporter.target.source_log import source_fields
 
@@ -89,7 +88,7 @@ class Target:
     def _start_reporting(self, inherited: Inheritance) -> None:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate
         self.services.telemetry.add_target(self.name, workers.lag, workers.watched, discovered, rate)
-        self.services.telemetry.set_target_info(self.name, SERVICE, self.location.labels)
+        self.services.telemetry.set_target_info(self.name, self.settings.target.service.name, self.location.labels)
         if inherited.reachability:
             self.reachability.resume(inherited.reachability)
         self.discovery.resume(inherited.discovery)
@@ -98,7 +97,9 @@ class Target:
     def apply_location(self) -> None:
         """Continue with the sources of a changed account, and publish it in the series of the target and of these."""
         self.reconciler.add_saved()
-        self.gate.report(self.services.telemetry.set_target_info, self.name, SERVICE, self.location.labels)
+        self.gate.report(
+            self.services.telemetry.set_target_info, self.name, self.settings.target.service.name, self.location.labels
+        )
         self.sources.republish_all()
 
     def start(self, *, counts_documents: bool = True) -> None:

@@ -18,13 +18,13 @@ from exporter.discovery.tag_cache import TagCache
 from exporter.discovery.tag_keys import TagKeys
 from exporter.documents.loop import DocumentLoop
 from exporter.documents.queue import CountQueue
-from exporter.domain.model import DataSource, SourceId
+from exporter.domain.model import DataSource
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
 from exporter.polling.queue import Intervals, PollQueue
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.workers import Heartbeat, PollWorkers
-from exporter.providers.registry import SERVICE, make_provider
+from exporter.providers.registry import make_provider
 from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
@@ -47,11 +47,20 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
     name, region = target_name(config), target_region(config)
-    location = TargetLocation(name, SERVICE, region, services.store)
+    location = TargetLocation(name, config.service.name, region, services.store)
     gate, reachability = ReportingGate(), Reachability(name, services.telemetry)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
-    requests = RequestRecorder(name, limiter, services.telemetry, passes, reachability, heartbeat, gate)
+    requests = RequestRecorder(
+        name,
+        limiter,
+        services.telemetry,
+        passes,
+        reachability,
+        heartbeat,
+        gate,
+        config.service.background_operations,
+    )
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(
         name,
@@ -63,9 +72,10 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     )
     before = replaces.aws_client if replaces else None
     aws_client = overrides.connect(config, polling, requests, host, before, credentials)
-    provider = make_provider(aws_client)
+    provider = make_provider(config.service, aws_client)
     context = TargetContext(
         target=name,
+        service=config.service,
         provider=provider,
         store=services.store,
         names=DisplayNames(services.store, host),
@@ -144,8 +154,8 @@ def _named_sources(config: TargetConfig, target: str) -> tuple[DataSource, ...]:
     return tuple(
         DataSource(
             target=target,
-            id=SourceId(source.application_id, source.index_id, source.data_source_id),
-            root=source.application,
+            id=config.source_id(source),
+            root=source.root,
             name=source.name,
             labels=tuple(sorted(source.labels.items())),
         )

@@ -3,12 +3,11 @@
 from exporter.aws.client import AwsClient
 from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import is_throttled, was_authorized
-from exporter.aws.hooks import AwsClock, RequestObserver
+from exporter.aws.hooks import RequestObserver
 from exporter.aws.target_name import require_profile, target_name, target_region
 
 __all__ = [
     "AwsClient",
-    "AwsClock",
     "CredentialObserver",
     "RequestObserver",
     "is_throttled",

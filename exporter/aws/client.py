@@ -23,7 +23,7 @@ from exporter.aws.credential_cache import CredentialCache
 from exporter.aws.credential_chain import CredentialChain
 from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import translate
-from exporter.aws.hooks import AwsClock, RequestHooks
+from exporter.aws.hooks import RequestHooks
 from exporter.aws.response_limits import limit_responses
 from exporter.aws.target_name import target_name, target_region
 from exporter.errors import ProviderError, Reason
@@ -31,12 +31,10 @@ from exporter.errors import ProviderError, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from types_boto3_qbusiness import QBusinessClient
-
     from exporter.aws.credentials import Attempt, AwsCredentials
     from exporter.aws.hooks import RequestObserver
     from exporter.config import PollingConfig, TargetConfig
-    from exporter.runtime import Host
+    from exporter.runtime import AwsClock, Host
 
 MAX_ATTEMPTS = 3  # of one request, including the first
 CONNECT_TIMEOUT = 5.0
@@ -68,7 +66,7 @@ class AwsClient:
         self._target = target
         self._polling = polling
         self._hooks = RequestHooks(observer, host, previous.clock if previous else None)
-        self._client: QBusinessClient | None = None
+        self._client: Any = None
         self._lock = threading.Lock()
         self.region = target_region(target)
         self.name = target_name(target)
@@ -102,7 +100,7 @@ class AwsClient:
         return CredentialChain(self._target, self.region, self._polling.timeout, _USER_AGENT, self._hooks)(attempt)
 
     @contextmanager
-    def client_for(self, operation: str) -> Iterator[QBusinessClient]:
+    def client_for(self, operation: str) -> Iterator[Any]:
         """Yield the client, and translate exceptions of its use into ProviderError."""
         with self._translate_errors(operation):
             yield self._get_client()
@@ -151,19 +149,20 @@ class AwsClient:
         else:
             self.credentials.accepted()
 
-    def _get_client(self) -> QBusinessClient:
+    def _get_client(self) -> Any:
         self.credentials.current()  # before the lock, because it may wait
         with self._lock:
             if self._client is None:
                 self._client = self._make_client()
             return self._client
 
-    def _make_client(self) -> QBusinessClient:
+    def _make_client(self) -> Any:
         session = self._session()
         # The parser keeps times as text: a time that botocore cannot parse would fail the page with all its other jobs.
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
-        client = boto3.Session(botocore_session=session).client(
-            "qbusiness",
+        boto_session: Any = boto3.Session(botocore_session=session)
+        client = boto_session.client(
+            self._target.service.client,
             region_name=self.region,
             endpoint_url=self._target.endpoint_url,
             config=self._boto_config(),

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 from contextvars import ContextVar
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 import botocore.exceptions as boto_errors
 
-from exporter.domain.clock_check import ClockReading
 from exporter.errors import ProviderError, Reason
+from exporter.runtime import AwsClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,42 +34,6 @@ class RequestObserver(Protocol):
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
-
-
-class AwsClock:
-    """AWS's clock, from the Date header of its responses. Until the first response it is the clock of the host."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._host_offset = clock.time() - clock.monotonic()
-        self._offset: float | None = None
-
-    def update(self, date: str) -> float:
-        """Set the clock from a Date header, and return the time. A header that is not a date changes nothing."""
-        try:
-            time = _parse_date(date)
-        except (TypeError, ValueError):
-            return self.now()
-        self._offset = time - self._clock.monotonic()
-        return time
-
-    def now(self) -> float:
-        """Return seconds since the epoch. They lag by up to a second plus the duration of the last response."""
-        offset = self._offset
-        return self._clock.time() if offset is None else self._clock.monotonic() + offset
-
-    def read(self) -> ClockReading:
-        """Return the time, with the difference to the host's clock."""
-        now = self.now()
-        return ClockReading(now, now - self.host_time())
-
-    def use_host(self) -> None:
-        """Continue with the clock of the host until the next Date header, because the last one was wrong."""
-        self._offset = self._host_offset
-
-    def host_time(self) -> float:
-        """Return seconds since the epoch on the host's clock, without the steps that it has made since the start."""
-        return self._clock.monotonic() + self._host_offset
 
 
 class RequestHooks:
@@ -165,11 +127,6 @@ def _event_name(client: Any) -> str:
 def _operation_of(event_name: str) -> str:
     """Return the operation in the name of an event, such as `before-send.qbusiness.ListDocuments`."""
     return event_name.rsplit(".", 1)[-1]
-
-
-@lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same
-def _parse_date(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp()
 
 
 def check_response(operation: OperationModel, body: bytes) -> None:

@@ -19,10 +19,11 @@ from exporter.domain.model import SyncJob, SyncJobStatus
 from exporter.domain.source_history import PollData, SourceHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exporter.backfill.rendering import Prefixes
     from exporter.domain.counting_policy import CountingPolicy
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.metrics import SourceFamilies
 
@@ -31,11 +32,15 @@ class Replay:
     """Computes the samples of data sources, `step` seconds apart."""
 
     def __init__(
-        self, families: SourceFamilies, policy: CountingPolicy, step: float, labels: Mapping[str, str] | None = None
+        self,
+        families: SourceFamilies,
+        policy_of: Callable[[Service], CountingPolicy],
+        step: float,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
-        """Add `labels` to each series: those that Prometheus adds to scraped series."""
+        """Count by the policy of each service. Add `labels` to each series, as Prometheus does."""
         self._families = families
-        self._policy = policy
+        self._policy_of = policy_of
         self._step = step
         self._labels = labels or {}
 
@@ -78,9 +83,9 @@ class Replay:
         """Yield the snapshots that live polls would have published, and at last the one of the counter reset."""
         news = _news(snapshot, jobs, times)
         history = SourceHistory(watched_since=times[0], as_of=times[0])
-        reset = len(times) - 1
+        reset, policy = len(times) - 1, self._policy_of(snapshot.source.id.service)
         for start, stop in pairwise((*sorted({0, *news}), reset)):
-            history = fold(history, PollData(tuple(news.get(start, ())), times[start], times[start]), self._policy)
+            history = fold(history, PollData(tuple(news.get(start, ())), times[start], times[start]), policy)
             yield _PastSnapshot(_as_polled(snapshot, history, times[0]), start, stop)
         yield _PastSnapshot(_as_polled(snapshot, with_reset_counters(history), times[0]), reset, len(times))
 

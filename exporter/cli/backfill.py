@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
+from exporter.app.settings import counting_policy
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
 from exporter.cli.sizes import format_size
-from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.merged_job import recency_key
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, StartupError
@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> int:
         logger.warning("--step is longer than 5m, graphs will have gaps: Prometheus looks back 5m for a sample")
     replay = Replay(
         SourceFamilies(config.polling.window, config.objectives),
-        CountingPolicy(config.polling.window, config.metrics.duration_buckets),
+        partial(counting_policy, config),
         arguments.step,
         dict(arguments.label),
     )
@@ -140,7 +140,7 @@ class _BackfillRun:
             self._report_missing(target, "poll failed, data source left out", data_source_id=source.rpartition("/")[2])
 
     def _read_jobs(self, target: Target, snapshot: SourceSnapshot) -> PollData:
-        provider = make_provider(target.aws_client)
+        provider = make_provider(snapshot.source.id.service, target.aws_client)
 
         def list_jobs(
             *, since: float | None = None, until: float | None = None, status: str | None = None

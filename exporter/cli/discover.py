@@ -15,10 +15,9 @@ from tqdm import tqdm
 from exporter.cli.config_files import DEFAULT_FILE, read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
-from exporter.config import DiscoveryConfig, FoundSource, FoundTarget, write
-from exporter.discovery.crawler import ContainerContents, Crawler
+from exporter.config import FoundSource, FoundTarget, write
+from exporter.discovery.crawler import ContainerContents
 from exporter.discovery.failures import DiscoveryFailures
-from exporter.discovery.filters import SourceFilters
 from exporter.errors import Reason, StartupError
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class _Search:
         """List all data sources; `progress` is called with the number of those just found."""
         failures = DiscoveryFailures(self.target.name)
         with failures.isolate_run():
-            for found in Crawler(self.target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
+            for found in self.target.crawl_all(failures):
                 if isinstance(found, ContainerContents):
                     sources = list(_sources(found))
                     self.sources += sources
@@ -53,7 +52,7 @@ class _Search:
             if error.reason is Reason.CREDENTIALS:
                 logger.error("credentials failing", target=self.target.name, reason=str(error.reason), error=str(error))
 
-    def found(self, written: set[tuple[str, str, str]]) -> FoundTarget:
+    def found(self, written: set[tuple[str, ...]]) -> FoundTarget:
         """Return the data sources that no earlier target has, and add their ids to `written`."""
         remarks = [f"listing failed: {name}: {error}" for name, error in self.failures.items()]
         new = [source for source in self.sources if source.ids not in written]
@@ -77,7 +76,7 @@ def run(arguments: Namespace) -> int:
         f"Targets are those of {loaded.file}. Other sections are not copied, so their defaults apply.",
         "Delete the data sources that the exporter must not watch. Without data_sources, it discovers new ones itself.",
     ]
-    written: set[tuple[str, str, str]] = set()
+    written: set[tuple[str, ...]] = set()
     print_output(write([search.found(written) for search in searches], heading), end="")
     return 0 if all(search.sources or not search.failures for search in searches) else 1
 
@@ -93,5 +92,5 @@ def _check_stdout(file: Path) -> None:
 
 def _sources(contents: ContainerContents) -> Iterator[FoundSource]:
     for identifier, listed in (contents.listing.items if contents.listing else {}).items():
-        ids = (contents.id.application_id, contents.id.index_id, identifier)
-        yield FoundSource(ids, contents.application, contents.name, listed.name, listed.type, listed.status)
+        ids = (*contents.id.path, identifier)
+        yield FoundSource(ids, contents.names, listed.name, listed.type, listed.status)

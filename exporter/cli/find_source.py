@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.cli.oneshot import OneShotTarget
-from exporter.config import DiscoveryConfig
-from exporter.discovery.crawler import ContainerContents, Crawler
+from exporter.discovery.crawler import ContainerContents
 from exporter.discovery.failures import DiscoveryFailures
-from exporter.discovery.filters import SourceFilters
-from exporter.domain.model import SourceId
 from exporter.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exporter.config import Config
+    from exporter.domain.model import SourceId
     from exporter.errors import ProviderError
 
     Candidates = Mapping[SourceId, OneShotTarget]
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
 def find_source(config: Config, identifier: str) -> tuple[SourceId, OneShotTarget]:
     """Return the data source of an id, and its target. Raise StartupError if there is none, or more than one.
 
-    Discovery looks for it only if the configuration does not name it. The id may have those of application and index in
-    front of it, separated by slashes.
+    Discovery looks for it only if the configuration does not name it. The id may have those of its containers in front
+    of it, separated by slashes.
     """
     targets = [OneShotTarget(target, config.polling) for target in config.targets]
     found = _select({source: target for target in reversed(targets) for source in _named(target)}, identifier)
@@ -39,7 +37,7 @@ def find_source(config: Config, identifier: str) -> tuple[SourceId, OneShotTarge
 
 def _named(target: OneShotTarget) -> Iterator[SourceId]:
     for source in target.config.data_sources:
-        yield SourceId(source.application_id, source.index_id, source.data_source_id)
+        yield target.config.source_id(source)
 
 
 def _select(candidates: Candidates, identifier: str) -> Candidates:
@@ -70,9 +68,9 @@ def _discover(targets: list[OneShotTarget], identifier: str) -> Candidates:
 def _listed(target: OneShotTarget, failures: DiscoveryFailures) -> Iterator[SourceId]:
     """Yield all data sources of a target, regardless of its filters."""
     with failures.isolate_run():
-        for found in Crawler(target.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl():
+        for found in target.crawl_all(failures):
             if isinstance(found, ContainerContents) and found.listing:
-                yield from (SourceId(found.id.application_id, found.id.index_id, each) for each in found.listing.items)
+                yield from (found.id.source(each) for each in found.listing.items)
 
 
 def _not_found(identifier: str, listed: int, failures: Mapping[str, ProviderError]) -> str:

@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING
 
 from exporter.aws import AwsClient, is_throttled, require_profile
 from exporter.aws.rate_limiter import RateLimiter
+from exporter.config import DiscoveryConfig
+from exporter.discovery.crawler import Crawler
+from exporter.discovery.filters import SourceFilters
+from exporter.domain.service import ArnScope
 from exporter.errors import ProviderError
-from exporter.providers.registry import ArnScope, make_provider
+from exporter.providers.registry import make_provider
 from exporter.runtime import System
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.config import PollingConfig, TargetConfig
+    from exporter.discovery.crawler import Found
+    from exporter.discovery.failures import DiscoveryFailures
 
 
 class OneShotTarget:
@@ -24,7 +32,7 @@ class OneShotTarget:
         self.config = target
         self._rate_limiter = RateLimiter(polling.requests_per_second, host, host.event())
         self._client = AwsClient(target, polling, self, host)
-        self.provider = make_provider(self._client)
+        self.provider = make_provider(target.service, self._client)
         self.name = self._client.name
         self.account_error: ProviderError | None = None
         """Why `arn_scope` has no account; None if it has one."""
@@ -37,6 +45,10 @@ class OneShotTarget:
         except ProviderError as error:
             account, self.account_error = "*", error
         return ArnScope(self._client.partition, self.region, account)
+
+    def crawl_all(self, failures: DiscoveryFailures) -> Iterator[Found]:
+        """Yield everything in the target, regardless of its filters."""
+        return Crawler(self.config.service, self.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl()
 
     def acquire(self, operation: str) -> None:  # noqa: ARG002 (RequestObserver names it)
         """Wait until the rate limiter permits the next request."""

@@ -10,23 +10,24 @@ from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
 from exporter.config import format_duration
-from exporter.discovery.crawler import Applications, ContainerContents, Crawler
+from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL
 from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.discovery.tag_keys import TagKeys
-from exporter.domain.model import SourceId
+from exporter.domain.service import Use
 from exporter.domain.units import HOUR
 from exporter.metrics import series_per_container, series_per_source
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
-from exporter.providers.registry import DOCUMENT_PAGE_SIZE, PAGE_SIZE
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from exporter.config import PollingConfig, TargetConfig
+    from exporter.domain.model import ContainerId, SourceId
+    from exporter.domain.service import Service
 
 SYNCING_SHARE = 0.1  # assumed share of the time that a data source is syncing or due to sync
 REREAD_REQUESTS = 2  # pages of a polling window of one day
@@ -39,14 +40,14 @@ class Size:
     """The size of a target, as far as the exporter watches it."""
 
     sources: int
-    applications: int
-    indexes: int
+    containers: tuple[int, ...]
+    """Containers of each level, the outermost first."""
     pages: int
     """Pages of the listings of data sources."""
     tagged: int = 0
     """Data sources whose tags are requested."""
     documents: int = 0
-    """Documents in the indexes, if they are counted."""
+    """Documents in the containers, if they are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,22 @@ def plan(
     name: str, target: TargetConfig, polling: PollingConfig, size: Size, documents_interval: float = 0.0
 ) -> Iterator[str]:
     """Yield the plan of one target, line by line, with its calculation."""
-    per_source = series_per_source(counts_documents=documents_interval > 0)
-    series = size.sources * per_source + size.indexes * series_per_container() + OWN_SERIES
-    yield f"target {name}: {size.sources} data sources in {size.indexes} indexes of {size.applications} applications"
+    service, containers = target.service, size.containers[-1]
+    per_source = series_per_source(service, counts_documents=documents_interval > 0)
+    per_container = series_per_container(service)
+    series = size.sources * per_source + containers * per_container + OWN_SERIES
+    levels = zip(size.containers, service.containers, strict=True)
+    nested = " of ".join(f"{count} {level.plural}" for count, level in reversed(list(levels)))
+    yield f"target {name}: {size.sources} data sources in {nested}"
     yield (
-        f"  series: {size.sources} data sources x {per_source} + {size.indexes} indexes x "
-        f"{series_per_container()} + {OWN_SERIES} about the exporter = about {series:,}"
+        f"  series: {size.sources} data sources x {per_source} + {containers} {service.container.plural} x "
+        f"{per_container} + {OWN_SERIES} about the exporter = about {series:,}"
     )
     parts = list(_loads(target, polling, size))
     limit = polling.requests_per_second * HOUR
     before_documents = sum(part.per_hour for part in parts)
-    documents = list(_document_load(size, documents_interval, limit - before_documents))
+    document_pages = _document_pages(service, size)
+    documents = list(_document_load(document_pages, documents_interval, limit - before_documents))
     total = before_documents + sum(part.per_hour for part in documents)
     yield "  requests per hour:"
     for part in (*parts, *documents):
@@ -96,7 +102,7 @@ def plan(
     yield f"    {'total':<74}{total:>9,.0f}"
     yield f"  rate limit: {polling.requests_per_second:g} per second = {limit:,.0f} per hour, {total / limit:.1%} used"
     yield from _advice(polling, size, parts, before_documents / limit)
-    yield from _document_advice(size, documents_interval, limit - before_documents)
+    yield from _document_advice(document_pages, documents_interval, limit - before_documents)
 
 
 def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[Load]:
@@ -117,10 +123,11 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
         size.sources * rereads * REREAD_REQUESTS,
     )
     runs = HOUR / (target.discovery.interval if target.discovery else NAMED_ONLY_INTERVAL)
-    listings = (1 + size.applications if target.discovery else 0) + size.indexes + size.pages
+    containers, reading = size.containers[-1], target.service.action(Use.CONTAINER)
+    listings = (1 + sum(size.containers[:-1]) if target.discovery else 0) + containers + size.pages
     yield Load(
         "discovery",
-        f"{runs:g} runs x {listings} (listings, and {size.indexes} x GetIndex)",
+        f"{runs:g} runs x {listings} (listings, and {containers} x {reading})",
         runs * listings,
     )
     if size.tagged:
@@ -129,21 +136,20 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
         yield Load("tags", f"{size.tagged} x {runs:g}, at most a tenth of the rate limit", tags)
 
 
-def _document_pages(size: Size) -> int:
+def _document_pages(service: Service, size: Size) -> int:
     """Return the pages of all documents, at most: the last page of each data source may have only one document."""
-    return size.sources + size.documents // DOCUMENT_PAGE_SIZE
+    return size.sources + size.documents // service.document_page_size
 
 
-def _document_load(size: Size, interval: float, room: float) -> Iterator[Load]:
+def _document_load(pages: int, interval: float, room: float) -> Iterator[Load]:
     """Yield the requests of the document counts, which are at most those that all others leave: `room` per hour."""
     if interval > 0:
-        pages, runs = _document_pages(size), HOUR / interval
+        runs = HOUR / interval
         calculation = f"at most {pages:,} pages x {runs:.3g} (every {format_duration(interval)})"
         yield Load("documents", calculation, max(0.0, min(pages * runs, room)))
 
 
-def _document_advice(size: Size, interval: float, room: float) -> Iterator[str]:
-    pages = _document_pages(size)
+def _document_advice(pages: int, interval: float, room: float) -> Iterator[str]:
     if interval > 0 and pages * HOUR / interval > room:
         yield "  warning: rate limit too low for documents.interval: documents are counted less often"
         if room > 0:
@@ -166,22 +172,20 @@ def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float)
 def _measure(target: OneShotTarget, tag_keys: TagKeys, *, counts_documents: bool) -> tuple[Size, dict[str, object]]:
     """Count the named data sources, and crawl the target for others; return errors by what they affect."""
     filters = SourceFilters(target.config.discovery) if target.config.discovery else None
-    named = {
-        SourceId(source.application_id, source.index_id, source.data_source_id) for source in target.config.data_sources
-    }
-    indexes = {source.container for source in named}
-    applications = {source.application_id for source in named}
-    pages, documents, wanted = len(indexes), 0, set(named)
+    service = target.config.service
+    named = {target.config.source_id(source) for source in target.config.data_sources}
+    containers = {each for source in named for each in source.container.with_parents()}
+    pages, documents, wanted = len({source.container for source in named}), 0, set(named)
     tagged = len(named) if tag_keys.are_needed_of_all else 0
     failures = DiscoveryFailures(target.name)
     if filters or counts_documents:
         pages = 0
         with failures.isolate_run():
-            for found in Crawler(target.provider, filters, tuple(named), failures).crawl():
-                if isinstance(found, Applications):
-                    applications |= set(found.selected)
+            for found in Crawler(service, target.provider, filters, tuple(named), failures).crawl():
+                if isinstance(found, Containers):
+                    containers |= {each for each in found.selected if not each.is_innermost}
                 elif isinstance(found, ContainerContents):
-                    indexes.add(found.id)
+                    containers.add(found.id)
                     pages += found.listing.pages if found.listing else 1
                     documents += (found.facts.documents or 0) if found.facts and counts_documents else 0
                     if filters:
@@ -189,8 +193,15 @@ def _measure(target: OneShotTarget, tag_keys: TagKeys, *, counts_documents: bool
                         wanted |= {source for source, matched in matches.items() if matched is not False}
                         discovered = [matched for source, matched in matches.items() if source not in named]
                         tagged += sum(_needs_tags(matched, tag_keys) for matched in discovered)
-    pages = max(pages, ceil(len(wanted) / PAGE_SIZE))
-    return Size(len(wanted), len(applications), len(indexes), pages, tagged, documents), dict(failures.failed)
+    pages = max(pages, ceil(len(wanted) / service.page_size))
+    size = Size(len(wanted), _count_levels(service, containers), pages, tagged, documents)
+    return size, dict(failures.failed)
+
+
+def _count_levels(service: Service, containers: Collection[ContainerId]) -> tuple[int, ...]:
+    """Return the number of containers of each level, the outermost first."""
+    depths = range(1, len(service.containers) + 1)
+    return tuple(sum(len(container.path) == depth for container in containers) for depth in depths)
 
 
 def _needs_tags(matched: bool | None, tag_keys: TagKeys) -> bool:  # noqa: FBT001 (the result of a filter)
@@ -199,7 +210,7 @@ def _needs_tags(matched: bool | None, tag_keys: TagKeys) -> bool:  # noqa: FBT00
 
 
 def _match(filters: SourceFilters, contents: ContainerContents) -> Iterator[tuple[SourceId, bool | None]]:
-    """Yield the data sources of an index and whether the filters match; None if that depends on tags."""
+    """Yield the data sources of a container and whether the filters match; None if that depends on tags."""
     for identifier, listed in (contents.listing.items if contents.listing else {}).items():
-        source = SourceId(contents.id.application_id, contents.id.index_id, identifier)
-        yield source, filters.match(Candidate(contents.application, contents.name, listed.name, listed.type))
+        names = contents.id.service.by_word(contents.names)
+        yield contents.id.source(identifier), filters.match(Candidate(names, listed.name, listed.type))

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from exporter.cli.config_files import read
-from exporter.cli.oneshot import OneShotTarget
-from exporter.cli.output import print_output
-from exporter.providers.registry import (
+from exporter.aws.policy import (
     MAX_MANAGED_POLICY,
     assume_role_statement,
     policy_statements,
     required_permissions,
 )
+from exporter.cli.config_files import read
+from exporter.cli.oneshot import OneShotTarget
+from exporter.cli.output import print_output
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator, Sequence
 
     from exporter.config import Config, TargetConfig
-    from exporter.providers.registry import ArnScope
+    from exporter.domain.service import ArnScope
 
 
 logger = structlog.get_logger()
@@ -85,7 +85,7 @@ def _notes(config: Config, targets: Sequence[PolicyTarget], document: dict[str, 
         names = ", ".join(f"{sid(target.name)}... for {target.name}" for target in targets)
         yield f"attach each statement to the role or user of its target: {names}"
     text = json.dumps(document)
-    if ":*:application/" in text:
+    if any(f":*:{target.config.service.root.arn_kind}/" in text for target in targets):
         yield "account id not available without credentials: replace * in the ARNs with it"
     size = len(re.sub(r"\s", "", text))
     if size > MAX_MANAGED_POLICY:

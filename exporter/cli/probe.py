@@ -6,16 +6,19 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exporter.aws.policy import assume_role_statement, policy_statements, required_permissions
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
-from exporter.domain.model import ContainerId, SourceId
+from exporter.domain.model import ContainerId
+from exporter.domain.service import ArnScope, Use
 from exporter.errors import ProviderError, Reason
-from exporter.providers.registry import Permission, assume_role_statement, policy_statements, required_permissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from exporter.config import Config
+    from exporter.domain.model import SourceId
+    from exporter.domain.service import Permission, Service
     from exporter.providers import Provider
 
 ALLOWED, MISSING, NOT_TRIED = "allowed", "missing", "not tried"
@@ -29,33 +32,36 @@ class _NoResourceError(Exception):
 class _Resources:
     """The resources to call actions on: named in the configuration, or listed by earlier calls."""
 
-    application: str | None = None
-    index: str | None = None
-    data_source: str | None = None
-    index_arn: str = ""
+    service: Service
+    path: tuple[str, ...] = ()
+    """The ids of a data source and its containers, from the outermost, as far as they are known."""
+    arn: str = ""
+    """The ARN of the container, as far as AWS has reported it."""
 
-    def application_id(self) -> str:
-        if self.application is None:
-            raise _NoResourceError("application")
-        return self.application
+    def container(self, depth: int) -> ContainerId:
+        self._require(depth)
+        return ContainerId(self.service, self.path[:depth])
 
-    def index_id(self) -> ContainerId:
-        application = self.application_id()
-        if self.index is None:
-            raise _NoResourceError("index")
-        return ContainerId(application, self.index)
+    def source(self) -> SourceId:
+        self._require(len(self.service.levels))
+        return self.container(len(self.service.containers)).source(self.path[-1])
 
-    def source_id(self) -> SourceId:
-        index = self.index_id()
-        if self.data_source is None:
-            raise _NoResourceError("data source")
-        return SourceId(index.application_id, index.index_id, self.data_source)
+    def scope(self) -> ArnScope:
+        self.source()
+        scope = ArnScope.of(self.arn)
+        if scope is None:
+            raise _NoResourceError(f"{self.service.container.text} ARN")
+        return scope
 
-    def source_arn(self) -> str:
-        source = self.source_id()
-        if not self.index_arn:
-            raise _NoResourceError("index ARN")
-        return f"{self.index_arn}/data-source/{source.data_source_id}"
+    def add(self, depth: int, listed: Iterable[str]) -> None:
+        """Continue with the first of the listed resources, unless one of this depth is known."""
+        first = next(iter(listed), None)
+        if len(self.path) == depth - 1 and first is not None:
+            self.path = (*self.path, first)
+
+    def _require(self, depth: int) -> None:
+        if len(self.path) < depth:
+            raise _NoResourceError(self.service.levels[len(self.path)].text)
 
 
 @dataclass(slots=True)
@@ -66,16 +72,14 @@ class Probe:
     permissions: tuple[Permission, ...]
     results: dict[str, str] = field(default_factory=dict)
     credential_error: ProviderError | None = None
-    _resources: _Resources = field(default_factory=_Resources)
 
     def run(self) -> None:
         """Call each action that the target uses. Listings come first: they find the resources for later calls."""
         source = next(iter(self.target.config.data_sources), None)
-        if source:
-            self._resources = _Resources(source.application_id, source.index_id, source.data_source_id)
+        resources = _Resources(self.target.config.service, source.path if source else ())
         for permission in self.permissions:
             try:
-                self.results[permission.action] = self._try(permission)
+                self.results[permission.action] = self._try(permission, resources)
             except ProviderError as error:
                 self.credential_error = error  # every other call would fail with it too
                 return
@@ -90,9 +94,9 @@ class Probe:
         acceptable = (ALLOWED, NOT_TRIED)
         return self.credential_error is None and all(result.startswith(acceptable) for result in self.results.values())
 
-    def _try(self, permission: Permission) -> str:
+    def _try(self, permission: Permission, resources: _Resources) -> str:
         try:
-            _CALLS[permission.action](self.target.provider, self._resources)
+            _CALLS[permission.use](self.target.provider, resources, permission.depth)
         except _NoResourceError as missing:
             return f"{NOT_TRIED}: no {missing} to try it on"
         except ProviderError as error:
@@ -127,53 +131,46 @@ def probe(config: Config) -> list[Probe]:
     return probes
 
 
-def _list_applications(provider: Provider, resources: _Resources) -> None:
-    applications = provider.applications().items
-    resources.application = resources.application or next(iter(applications), None)
+def _list_containers(provider: Provider, resources: _Resources, depth: int) -> None:
+    parent = resources.container(depth) if depth else None
+    resources.add(depth + 1, provider.containers(parent).items)
 
 
-def _list_indices(provider: Provider, resources: _Resources) -> None:
-    indexes = provider.indexes(resources.application_id()).items
-    resources.index = resources.index or next(iter(indexes), None)
+def _get_name(provider: Provider, resources: _Resources, depth: int) -> None:
+    provider.container_name(resources.container(depth))
 
 
-def _get_application(provider: Provider, resources: _Resources) -> None:
-    provider.application_name(resources.application_id())
+def _get_container(provider: Provider, resources: _Resources, depth: int) -> None:
+    resources.arn = provider.container(resources.container(depth)).arn
 
 
-def _get_index(provider: Provider, resources: _Resources) -> None:
-    resources.index_arn = provider.index(resources.index_id()).arn
+def _list_sources(provider: Provider, resources: _Resources, depth: int) -> None:
+    resources.add(depth + 1, provider.data_sources(resources.container(depth)).items)
 
 
-def _list_data_sources(provider: Provider, resources: _Resources) -> None:
-    sources = provider.data_sources(resources.index_id()).items
-    resources.data_source = resources.data_source or next(iter(sources), None)
+def _get_source(provider: Provider, resources: _Resources, _depth: int) -> None:
+    provider.data_source(resources.source())
 
 
-def _get_data_source(provider: Provider, resources: _Resources) -> None:
-    provider.data_source(resources.source_id())
+def _list_sync_jobs(provider: Provider, resources: _Resources, _depth: int) -> None:
+    next(iter(provider.sync_jobs(resources.source())), None)
 
 
-def _list_sync_jobs(provider: Provider, resources: _Resources) -> None:
-    next(iter(provider.sync_jobs(resources.source_id())), None)
+def _list_tags(provider: Provider, resources: _Resources, _depth: int) -> None:
+    provider.tags(resources.source(), resources.scope())
 
 
-def _list_tags(provider: Provider, resources: _Resources) -> None:
-    provider.tags(resources.source_arn())
+def _list_documents(provider: Provider, resources: _Resources, _depth: int) -> None:
+    provider.documents(resources.source())
 
 
-def _list_documents(provider: Provider, resources: _Resources) -> None:
-    provider.documents(resources.source_id())
-
-
-_CALLS: dict[str, Callable[[Provider, _Resources], None]] = {
-    "ListApplications": _list_applications,
-    "GetApplication": _get_application,
-    "ListIndices": _list_indices,
-    "GetIndex": _get_index,
-    "ListDataSources": _list_data_sources,
-    "GetDataSource": _get_data_source,
-    "ListDataSourceSyncJobs": _list_sync_jobs,
-    "ListTagsForResource": _list_tags,
-    "ListDocuments": _list_documents,
+_CALLS: dict[Use, Callable[[Provider, _Resources, int], None]] = {
+    Use.LIST_CONTAINERS: _list_containers,
+    Use.CONTAINER_NAME: _get_name,
+    Use.CONTAINER: _get_container,
+    Use.LIST_SOURCES: _list_sources,
+    Use.SOURCE: _get_source,
+    Use.SYNC_JOBS: _list_sync_jobs,
+    Use.TAGS: _list_tags,
+    Use.DOCUMENTS: _list_documents,
 }

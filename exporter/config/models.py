@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,8 +24,12 @@ from exporter.config.types import (
     Url,
     WholeNumber,
 )
-from exporter.domain.model import SERVICE
+from exporter.domain.model import SourceId
 from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
+
+if TYPE_CHECKING:
+    from exporter.domain.service import Service
 
 
 class Section(BaseModel):
@@ -52,6 +56,16 @@ class DataSourceConfig(Section):
     name: Name | None = Field(None, description="Display name of the data source; default: its name in AWS.")
     labels: Labels = Field(default_factory=Pairs, description="Exposed on qbusiness_data_source_info as label_NAME.")
 
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The ids from the outermost container to the data source."""
+        return self.application_id, self.index_id, self.data_source_id
+
+    @property
+    def root(self) -> str | None:
+        """The display name of the outermost container, if it is set."""
+        return self.application
+
 
 class Matcher(Section):
     """Globs that select data sources; a data source must match every key that is set."""
@@ -63,6 +77,11 @@ class Matcher(Section):
     tags: TagGlobs = Field(
         default_factory=Pairs, description="Tags of the data source: tag key, and glob for its value."
     )
+
+    @property
+    def globs(self) -> dict[str, str]:
+        """The globs that are set, by their keys, without those for tags."""
+        return {key: value for key, value in self if isinstance(value, str)}
 
 
 class DiscoveryConfig(Section):
@@ -90,6 +109,15 @@ class TargetConfig(Section):
         None,
         description="How data sources are discovered; enabled by default if data_sources is empty.",
     )
+
+    @property
+    def service(self) -> Service:
+        """The service of the target."""
+        return DEFAULT_SERVICE
+
+    def source_id(self, source: DataSourceConfig) -> SourceId:
+        """Return the identity of one of the target's data sources."""
+        return SourceId(self.service, source.path)
 
     @model_validator(mode="before")
     @classmethod
@@ -146,7 +174,7 @@ class DocumentsConfig(Section):
 class ObjectiveMatch(Section):
     """Globs that select data sources; a data source must match every key that is set."""
 
-    service: Glob | None = Field(None, description=f"Glob for the service; the only one is {SERVICE}.")
+    service: Glob | None = Field(None, description=f"Glob for the service: {', '.join(SERVICES)}.")
     application: Glob | None = Field(None, description="Glob for the display name of the application.")
     index: Glob | None = Field(None, description="Glob for the display name of the index.")
     data_source: Glob | None = Field(None, description="Glob for the display name of the data source.")
@@ -158,6 +186,12 @@ class ObjectiveMatch(Section):
     tags: TagGlobs = Field(
         default_factory=Pairs, description="Tags of the data source: tag key, and glob for its value."
     )
+
+    @property
+    def containers(self) -> dict[str, str]:
+        """The globs for the display names of containers that are set, by their words."""
+        words = {level.word for service in SERVICES.values() for level in service.containers}
+        return {key: value for key, value in self if key in words and isinstance(value, str)}
 
 
 class ObjectiveConfig(Section):

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from exporter.config.models import TargetConfig
+    from exporter.domain.service import Service
 
 _CONNECTION = ("name", "region", "role_arn", "external_id", "profile", "endpoint_url")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A data source, with its names in AWS."""
+    """A data source, with the names in AWS of its containers, the outermost first, and its own."""
 
-    ids: tuple[str, str, str]
-    application: str
-    index: str
+    ids: tuple[str, ...]
+    container_names: tuple[str, ...]
     name: str
     type: str
     status: str
@@ -61,14 +61,15 @@ def _target(found: FoundTarget) -> Iterator[str]:
     yield "    data_sources:"
     place = None
     for source in found.sources:
-        if place != (place := source.ids[:2]):
-            yield _comment(f"application {source.application}, index {source.index}", "      ")
-        yield from _source(source)
+        if place != (place := source.ids[:-1]):
+            levels = zip(found.target.service.containers, source.container_names, strict=True)
+            yield _comment(", ".join(f"{level.text} {name}" for level, name in levels), "      ")
+        yield from _source(found.target.service, source)
 
 
-def _source(source: FoundSource) -> Iterator[str]:
-    ids = dict(zip(("application_id", "index_id", "data_source_id"), source.ids, strict=True))
-    names = {"application": source.application, "name": source.name}
+def _source(service: Service, source: FoundSource) -> Iterator[str]:
+    ids = {level.key: identifier for level, identifier in zip(service.levels, source.ids, strict=True)}
+    names = {service.root.word: source.container_names[0], "name": source.name}
     valid_names = {key: value for key, value in names.items() if _is_valid({**ids, key: value})}
     if not _is_valid(ids):
         yield _comment(f"left out, because its ids have an unknown format: {' '.join(source.ids)}", "      ")

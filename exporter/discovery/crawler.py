@@ -1,7 +1,8 @@
-"""Lists the contents of a target: its applications, their indexes, and the data sources of each index.
+"""Lists the contents of a target: its containers, and the data sources of each one that has some.
 
-If a listing fails, the crawl skips what is below it, and continues. A resource is missing only if a successful listing
-does not contain it; a failed listing proves nothing.
+Containers are nested as the service nests them: the indexes of Amazon Q Business are in applications. If a listing
+fails, the crawl skips what is below it, and continues. A resource is missing only if a successful listing does not
+contain it; a failed listing proves nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from exporter.discovery.filters import Candidate
 from exporter.domain.model import ContainerId
-from exporter.target.source_log import name_and_id
+from exporter.target.source_log import container_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,107 +20,119 @@ if TYPE_CHECKING:
     from exporter.discovery.failures import DiscoveryFailures
     from exporter.discovery.filters import SourceFilters
     from exporter.domain.model import ContainerFacts, Description, SourceId
+    from exporter.domain.service import Service
     from exporter.providers import Listing, Provider
 
 
 @dataclass(frozen=True, slots=True)
-class Applications:
-    """A listing of applications, and the names by id of those that the filters may match."""
+class Containers:
+    """A listing of the containers in another one, or of the outermost ones if `parent` is None.
 
-    selected: Mapping[str, str]
-    listing: Listing[str]
+    `selected` are those that the filters may match. In another one, those that the configuration names are selected
+    too.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Indexes:
-    """A listing of the indexes of an application, and those that the filters may match or the configuration names."""
-
-    application_id: str
+    parent: ContainerId | None
     selected: frozenset[ContainerId]
     listing: Listing[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerContents:
-    """The contents of one index. Names that were not listed are empty; None stands for a response that AWS refused."""
+    """The data sources of one container, and its properties; None stands for a response that AWS refused.
 
-    application: str
+    `names` are the display names of the container and of those around it, the outermost first. A name that was not
+    listed is empty.
+    """
+
     id: ContainerId
-    name: str
+    names: tuple[str, ...]
     facts: ContainerFacts | None
     listing: Listing[Description] | None
 
     def __str__(self) -> str:
-        """Return the index and its application, for logs."""
-        return _index_text(self.application, self.id, self.name)
+        """Return the container with those around it, for logs."""
+        return container_text(self.id, self.names)
 
 
-Found = Applications | Indexes | ContainerContents
+Found = Containers | ContainerContents
 
 
 class Crawler:
-    """Lists what the filters may match, and the indexes of the data sources that the configuration names."""
+    """Lists what the filters may match, and the containers of the data sources that the configuration names."""
 
     def __init__(
-        self, provider: Provider, filters: SourceFilters | None, named: Sequence[SourceId], failures: DiscoveryFailures
+        self,
+        service: Service,
+        provider: Provider,
+        filters: SourceFilters | None,
+        named: Sequence[SourceId],
+        failures: DiscoveryFailures,
     ) -> None:
+        self._service = service
         self._provider = provider
         self._filters = filters
         self._named = named
         self._failures = failures
         self.matched: set[str] = set()
-        """The names of the filters that have matched an application or an index."""
+        """The names of the filters that have matched a container."""
 
     def crawl(self) -> Iterator[Found]:
         """Yield each listing; the next one is requested when the iterator advances."""
-        names: Mapping[str, str] = {}
+        matching: dict[ContainerId, str] = {}
         if self._filters is not None:
-            listing = self._provider.applications()
-            self._failures.add_warnings("the list of applications", listing.warnings)
-            listed = listing.items.items()
-            names = {id_: name for id_, name in listed if self._may_match(self._filters, Candidate(name))}
-            yield Applications(names, listing)
-        for identifier in dict.fromkeys((*names, *(source.application_id for source in self._named))):
-            name = names.get(identifier, "")
-            with self._failures.isolate(f"application {name_and_id(name, identifier)}"):
-                yield from self._application(identifier, name, is_listed=identifier in names)
+            listing = self._provider.containers(None)
+            self._failures.add_warnings(f"the list of {self._service.root.plural}", listing.warnings)
+            outermost = {ContainerId(self._service, (id_,)): name for id_, name in listing.items.items()}
+            matching = dict(self._matching(self._filters, outermost, ()))
+            yield Containers(None, frozenset(matching), listing)
+        for container in dict.fromkeys((*matching, *(source.root for source in self._named))):
+            names = (matching.get(container, ""),)
+            with self._failures.isolate(container_text(container, names)):
+                yield from self._container(container, names, is_listed=container in matching)
 
-    def _application(self, identifier: str, name: str, *, is_listed: bool) -> Iterator[Found]:
-        names = {source.container: "" for source in self._named if source.application_id == identifier}
+    def _container(self, container: ContainerId, names: tuple[str, ...], *, is_listed: bool) -> Iterator[Found]:
+        """Yield the contents of a container, or the listing of the containers in it and what is in these."""
+        if container.is_innermost:
+            yield self._contents(container, names)
+            return
+        depth, matching = len(container.path) + 1, {}
+        above = (ContainerId(self._service, source.path[:depth]) for source in self._named)
+        named = dict.fromkeys((each for each in above if each.is_in(container)), "")
         if self._filters is not None and is_listed:
-            listing = self._provider.indexes(identifier)
-            resource = f"the list of indexes of application {name_and_id(name, identifier)}"
-            self._failures.add_warnings(resource, listing.warnings)
-            for index, index_name in listing.items.items():
-                if self._may_match(self._filters, Candidate(name, index_name)):
-                    names[ContainerId(identifier, index)] = index_name
-            yield Indexes(identifier, frozenset(names), listing)
-        for index_id, index_name in names.items():
-            yield self._contents(name, index_id, index_name)
+            listing = self._provider.containers(container)
+            plural = self._service.levels[depth - 1].plural
+            self._failures.add_warnings(f"the list of {plural} of {container_text(container, names)}", listing.warnings)
+            inner = {container.child(id_): name for id_, name in listing.items.items()}
+            matching = dict(self._matching(self._filters, inner, names))
+            yield Containers(container, frozenset({*named, *matching}), listing)
+        for child, name in {**named, **matching}.items():
+            yield from self._container(child, (*names, name), is_listed=child in matching)
 
-    def _contents(self, application: str, index: ContainerId, name: str) -> ContainerContents:
-        resource = _index_text(application, index, name)
-        facts = self._facts(index, resource)
-        return ContainerContents(
-            application, index, name or (facts.name if facts else ""), facts, self._listing(index, resource)
-        )
+    def _contents(self, container: ContainerId, names: tuple[str, ...]) -> ContainerContents:
+        resource = container_text(container, names)
+        facts = self._facts(container, resource)
+        name = names[-1] or (facts.name if facts else "")
+        return ContainerContents(container, (*names[:-1], name), facts, self._listing(container, resource))
 
-    def _facts(self, index: ContainerId, resource: str) -> ContainerFacts | None:
+    def _facts(self, container: ContainerId, resource: str) -> ContainerFacts | None:
         with self._failures.isolate(f"figures of {resource}", refusals_only=True):
-            return self._provider.index(index)
+            return self._provider.container(container)
         return None
 
-    def _listing(self, index: ContainerId, resource: str) -> Listing[Description] | None:
+    def _listing(self, container: ContainerId, resource: str) -> Listing[Description] | None:
         with self._failures.isolate(f"data sources of {resource}", refusals_only=True):
-            listing = self._provider.data_sources(index)
+            listing = self._provider.data_sources(container)
             self._failures.add_warnings(f"the list of data sources of {resource}", listing.warnings)
             return listing
         return None
 
-    def _may_match(self, filters: SourceFilters, candidate: Candidate) -> bool:
-        self.matched |= filters.matching(candidate, include_unknown=False)
-        return filters.match(candidate) is not False
-
-
-def _index_text(application: str, index: ContainerId, name: str) -> str:
-    return f"index {name_and_id(name, index.index_id)} of application {name_and_id(application, index.application_id)}"
+    def _matching(
+        self, filters: SourceFilters, listed: Mapping[ContainerId, str], names: tuple[str, ...]
+    ) -> Iterator[tuple[ContainerId, str]]:
+        """Yield the listed containers that the filters may match; `names` are those of the containers around them."""
+        for container, name in listed.items():
+            candidate = Candidate(self._service.by_word((*names, name)))
+            self.matched |= filters.matching(candidate, include_unknown=False)
+            if filters.match(candidate) is not False:
+                yield container, name

@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
     from exporter.config import DiscoveryConfig, Matcher
 
-GLOBS = ("application", "index", "data_source", "type")
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The known properties of a data source, or of all data sources of an application or index; None is unknown."""
+    """The known properties of a data source, or of all data sources of a container; None is unknown.
 
-    application: str
-    index: str | None = None
+    `names` are the display names of its containers by their words, such as `application`. An absent one is unknown.
+    """
+
+    names: Mapping[str, str]
     data_source: str | None = None
     type: str | None = None
     tags: Mapping[str, str] | None = None
+
+    def property(self, key: str) -> str | None:
+        """Return the property that a key of a filter is about."""
+        own = {"data_source": self.data_source, "type": self.type}
+        return own[key] if key in own else self.names.get(key)
 
 
 class SourceFilters:
@@ -59,7 +64,7 @@ class SourceFilters:
 
 def matches(matcher: Matcher, candidate: Candidate) -> bool | None:
     """Return whether all globs of a filter match."""
-    results = [_glob(getattr(matcher, name), getattr(candidate, name)) for name in GLOBS]
+    results = [_glob(pattern, candidate.property(key)) for key, pattern in matcher.globs.items()]
     for key, pattern in matcher.tags.items():
         results.append(
             None if candidate.tags is None else _glob(pattern, candidate.tags.get(key, "")) and key in candidate.tags
@@ -71,13 +76,12 @@ def matches(matcher: Matcher, candidate: Candidate) -> bool | None:
 
 def describe(matcher: Matcher) -> str:
     """Return a filter in the notation of the configuration, for example `application: x*, tags.team: hr`."""
-    globs = {name: getattr(matcher, name) for name in GLOBS if getattr(matcher, name) is not None}
-    globs |= {f"tags.{key}": pattern for key, pattern in matcher.tags.items()}
+    globs = {**matcher.globs, **{f"tags.{key}": pattern for key, pattern in matcher.tags.items()}}
     return ", ".join(f"{name}: {pattern}" for name, pattern in globs.items())
 
 
-def _glob(pattern: str | None, text: str | None) -> bool | None:
-    if pattern is None or pattern == "*":
+def _glob(pattern: str, text: str | None) -> bool | None:
+    if pattern == "*":
         return True
     return None if text is None else fnmatchcase(text, pattern)
 

@@ -1,4 +1,4 @@
-"""The data sources that discovery has found in a target, and the indexes that it publishes."""
+"""The data sources that discovery has found in a target, and the containers that it publishes."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ logger = structlog.get_logger()
 
 
 class Inventory:
-    """Adds and removes data sources and indexes, and notifies the observer and the publisher."""
+    """Adds and removes data sources and containers, and notifies the observer and the publisher."""
 
     def __init__(
-        self, context: TargetContext, observer: DiscoveryObserver, tags: TagCache, named_indexes: Iterable[ContainerId]
+        self,
+        context: TargetContext,
+        observer: DiscoveryObserver,
+        tags: TagCache,
+        named_containers: Iterable[ContainerId],
     ) -> None:
-        """Create an empty inventory; `named_indexes` contain sources of the configuration, and stay published."""
+        """Create an empty inventory; `named_containers` contain sources of the configuration, and stay published."""
         self._context = context
         self._observer = observer
         self._tags = tags
-        self._named_indexes = frozenset(named_indexes)
+        self._named_containers = frozenset(named_containers)
         self._polled_by: dict[SourceId, str] = {}
         # The saved sources that no listing has contained yet, each with the location for which it was added.
         self._unlisted: dict[SourceId, Location | None] = {}
         self.sources: dict[SourceId, DataSource] = {}
         self.published: dict[ContainerId, ContainerSnapshot] = {}
 
-    def indexes(self) -> set[ContainerId]:
-        """Return the indexes that are published or contain a source."""
+    def containers(self) -> set[ContainerId]:
+        """Return the containers that are published or have a source."""
         return {source.container for source in self.sources} | self.published.keys()
 
     def add(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> None:
@@ -76,28 +80,28 @@ class Inventory:
         self._tags.remove(source)
         self._observer.source_removed(self.sources.pop(source))
 
-    def publish_container(self, index: ContainerId, application: str, name: str, facts: ContainerFacts) -> None:
-        """Publish an index."""
+    def publish_container(self, container: ContainerId, root: str, name: str, facts: ContainerFacts) -> None:
+        """Publish a container; `root` is the name of its outermost one."""
         if self._observer.stopping:
             return
         now = self._context.provider.clock.now()
-        self.published[index] = ContainerSnapshot(index, application, name, facts, self._context.location.labels, now)
-        self._context.publisher.publish_container(self.published[index])
+        self.published[container] = ContainerSnapshot(container, root, name, facts, self._context.location.labels, now)
+        self._context.publisher.publish_container(self.published[container])
 
     def adopt_containers(
         self, published: Mapping[ContainerId, ContainerSnapshot], selects: Callable[[ContainerSnapshot], bool]
     ) -> None:
-        """Continue with the published indexes that contain a source of this target, or that the filters may match."""
-        wanted = self._named_indexes | {source.container for source in self.sources}
+        """Continue with the published containers that have a source of this target, or that the filters may match."""
+        wanted = self._named_containers | {source.container for source in self.sources}
         self.published |= {
-            index: snapshot for index, snapshot in published.items() if index in wanted or selects(snapshot)
+            each: snapshot for each, snapshot in published.items() if each in wanted or selects(snapshot)
         }
 
     def remove_containers(self, removed: set[ContainerId]) -> None:
-        """Remove indexes with their sources."""
+        """Remove containers with their sources."""
         for source in [source for source in self.sources if source.container in removed]:
             self.remove(source)
-        for index in sorted((self.published.keys() - self._named_indexes) & removed, key=str):
-            del self.published[index]
+        for container in sorted((self.published.keys() - self._named_containers) & removed, key=str):
+            del self.published[container]
             if not self._observer.stopping:
-                self._context.publisher.remove_container(index)
+                self._context.publisher.remove_container(container)

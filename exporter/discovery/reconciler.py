@@ -1,7 +1,7 @@
 """Reconciles the data sources of a target with what the crawler lists.
 
 A run that fails in part removes nothing by mistake. A source is removed only if a successful listing does not contain
-it, its index or its application, or if the filters no longer match it. What cannot be listed stays as it is.
+it or a container around it, or if the filters no longer match it. What cannot be listed stays as it is.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from exporter.discovery.crawler import Applications, ContainerContents, Crawler, Indexes
+from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
 from exporter.discovery.selector import SourceSelector
 from exporter.discovery.watch_start import WatchStart
-from exporter.domain.model import ContainerId, DataSource, SourceId
+from exporter.domain.model import ContainerId, DataSource
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
     from exporter.discovery.tag_keys import TagKeys
-    from exporter.domain.model import Description
+    from exporter.domain.model import Description, SourceId
     from exporter.domain.snapshots import ContainerSnapshot, SavedSource
     from exporter.domain.unreadable import UnreadableResource
     from exporter.providers import Listing
@@ -62,7 +62,7 @@ class Reconciler:
         self._named = {source.id: source for source in scope.named}
         self.tags = tags
         self._failures = DiscoveryFailures(context.target)
-        self._crawler = Crawler(context.provider, scope.filters, tuple(self._named), self._failures)
+        self._crawler = Crawler(context.service, context.provider, scope.filters, tuple(self._named), self._failures)
         self.selector = SourceSelector(scope.filters, scope.tag_keys, self._named, tags, self._failures)
         self._inventory = Inventory(context, observer, tags, (source.container for source in self._named))
         self._watch_start = WatchStart(context)
@@ -77,7 +77,7 @@ class Reconciler:
         found: Iterable[SavedSource] = (),
         excluded: Container[SourceId] = (),
     ) -> None:
-        """Continue with known sources and indexes that the filters still match, without a request to AWS.
+        """Continue with known sources and containers that the filters still match, without a request to AWS.
 
         After a reload, `before` are the reconcilers that this one continues, and `found` their sources. `excluded` are
         the sources of other replaced targets. After a start there are none, and the sources are those that were saved.
@@ -112,7 +112,7 @@ class Reconciler:
                 self._inventory.add(source, since and since.after_restart(), saved)
 
     def published(self) -> dict[ContainerId, ContainerSnapshot]:
-        """Return the published indexes."""
+        """Return the published containers."""
         return dict(self._inventory.published)
 
     def discovered(self) -> int:
@@ -147,31 +147,35 @@ class Reconciler:
             self._log_emptiness()
         return RunResult(is_complete, reached_aws, self._failures.unreadable())
 
-    def _reconcile_found(self, found: Applications | Indexes | ContainerContents) -> None:
+    def _reconcile_found(self, found: Containers | ContainerContents) -> None:
         match found:
-            case Applications(selected, listing):
-                known = self._inventory.indexes()
-                missing = {index.application_id for index in known} - selected.keys()
-                applications = _confirm_missing(missing, listing, self._context.provider.applications)
-                self._inventory.remove_containers({index for index in known if index.application_id in applications})
-            case Indexes(application_id, selected, listing):
-                known = self._inventory.indexes() - selected
-                missing = {index.index_id for index in known if index.application_id == application_id}
-                with self._failures.isolate(f"indexes of application {application_id}"):
-                    indexes = _confirm_missing(missing, listing, lambda: self._context.provider.indexes(application_id))
-                    self._inventory.remove_containers({ContainerId(application_id, index_id) for index_id in indexes})
+            case Containers(None, _, _):
+                self._remove_missing_containers(found)
+            case Containers(ContainerId() as parent, _, _):
+                plural = self._context.service.levels[len(parent.path)].plural
+                with self._failures.isolate(f"{plural} of {parent.level.text} {parent.own}"):
+                    self._remove_missing_containers(found)
             case ContainerContents():
                 with self._failures.isolate(f"names of {found}"):
-                    self._reconcile_index(found)
+                    self._reconcile_contents(found)
 
-    def _reconcile_index(self, contents: ContainerContents) -> None:
+    def _remove_missing_containers(self, found: Containers) -> None:
+        """Remove the containers that are certainly not in a listing, or not selected."""
+        parent, depth = found.parent, len(found.parent.path) if found.parent else 0
+        known = [each for each in self._inventory.containers() if parent is None or each.is_in(parent)]
+        selected = {each.own for each in found.selected}
+        missing = {each.path[depth] for each in known} - selected
+        missing = _confirm_missing(missing, found.listing, lambda: self._context.provider.containers(parent))
+        self._inventory.remove_containers({each for each in known if each.path[depth] in missing})
+
+    def _reconcile_contents(self, contents: ContainerContents) -> None:
         self.selector.record_names(contents)
         if contents.facts:
             self._context.location.observe(contents.facts.arn)
             self._watch_start.first_watched()
-        application, name = self._application_name(contents), self._index_name(contents)
+        root, name = self._root_name(contents), self._container_name(contents)
         if contents.facts:
-            self._inventory.publish_container(contents.id, application, name, contents.facts)
+            self._inventory.publish_container(contents.id, root, name, contents.facts)
         for source in self._named.values():
             if source.id.container == contents.id:
                 self._observer.describe(source, name, self.selector.describe_named(contents, source.id))
@@ -180,41 +184,41 @@ class Reconciler:
             selected = self.selector.select(contents)
             for identifier, description in selected.items():
                 if description is not None:
-                    self._reconcile_source(identifier, application, name, description)
+                    self._reconcile_source(identifier, root, name, description)
             self._remove_missing(contents, contents.listing, selected)
 
-    def _application_name(self, contents: ContainerContents) -> str:
-        configured = (s.root for s in self._named.values() if s.id.application_id == contents.id.application_id)
+    def _root_name(self, contents: ContainerContents) -> str:
+        """Return the display name of the outermost container: the configured one, else the resolved one."""
+        root = contents.id.with_parents()[0]
+        configured = (source.root for source in self._named.values() if source.id.root == root)
         name = next((name for name in configured if name), None)
-        request = self._context.provider.application_name
-        identifier = contents.id.application_id
-        return name or self._context.names.application(identifier, lambda: contents.application or request(identifier))
+        request = self._context.provider.container_name
+        return name or self._context.names.container(root, lambda: contents.names[0] or request(root))
 
-    def _index_name(self, contents: ContainerContents) -> str:
-        return self._context.names.index(
-            contents.id, lambda: contents.name or self._context.provider.index(contents.id).name
-        )
+    def _container_name(self, contents: ContainerContents) -> str:
+        request = self._context.provider.container_name
+        return self._context.names.container(contents.id, lambda: contents.names[-1] or request(contents.id))
 
-    def _reconcile_source(self, identifier: SourceId, application: str, index: str, listed: Description) -> None:
+    def _reconcile_source(self, identifier: SourceId, root: str, container: str, listed: Description) -> None:
         sources = self._inventory.sources
         self._inventory.mark_listed(identifier)
         if identifier not in sources:
             name = self._context.names.data_source(identifier, lambda: listed.name or identifier.data_source_id)
-            source = DataSource(self._context.target, identifier, application, name)
+            source = DataSource(self._context.target, identifier, root, name)
             self._inventory.add(source, self._watch_start.counts_from(listed.created), None)
         if identifier in sources:
-            self._observer.describe(sources[identifier], index, listed)
+            self._observer.describe(sources[identifier], container, listed)
 
     def _remove_missing(
         self, contents: ContainerContents, listing: Listing[Description], selected: Container[SourceId]
     ) -> None:
-        """Remove the sources that an index no longer contains, or that are no longer selected."""
+        """Remove the sources that a container no longer has, or that are no longer selected."""
         known = (source for source in self._inventory.sources if source.container == contents.id)
         missing = {source.data_source_id for source in known if source not in selected}
         for removed in sorted(
             _confirm_missing(missing, listing, lambda: self._context.provider.data_sources(contents.id))
         ):
-            self._inventory.remove(SourceId(contents.id.application_id, contents.id.index_id, removed))
+            self._inventory.remove(contents.id.source(removed))
 
     def _log_added(self, before: set[SourceId]) -> None:
         log = logger.bind(target=self._context.target)

@@ -1,4 +1,4 @@
-"""Selects the data sources of an index that the filters match, and requests the tags that are used."""
+"""Selects the data sources of a container that the filters match, and requests the tags that are used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.discovery.filters import Candidate
-from exporter.domain.model import SourceId
+from exporter.domain.service import ArnScope
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.discovery.filters import SourceFilters
     from exporter.discovery.tag_cache import TagCache
     from exporter.discovery.tag_keys import TagKeys
-    from exporter.domain.model import Description
+    from exporter.domain.model import ContainerId, Description, SourceId
     from exporter.domain.snapshots import ContainerSnapshot, SavedSource
 
 
@@ -39,24 +39,24 @@ class SourceSelector:
         self._failures = failures
         self._matched: set[str] = set()
         # The filters match the names that AWS lists. The display names that are published can be older.
-        self._listed_names: dict[str, str] = {}
+        self._listed_names: dict[ContainerId, str] = {}
 
     def resume(self, before: SourceSelector) -> None:
         """Continue with the names that another selector has recorded."""
         self._listed_names |= before._listed_names
 
     def record_names(self, contents: ContainerContents) -> None:
-        """Record the listed names of an index and of its application."""
-        names = {contents.id.application_id: contents.application, str(contents.id): contents.name}
-        self._listed_names |= {identifier: name for identifier, name in names.items() if name}
+        """Record the listed names of a container and of those around it."""
+        names = zip(contents.id.with_parents(), contents.names, strict=True)
+        self._listed_names |= {container: name for container, name in names if name}
 
     def select(self, contents: ContainerContents) -> dict[SourceId, Description | None]:
-        """Return the selected sources of an index; None as description if their tags are needed and unknown."""
+        """Return the selected sources of a container; None as description if their tags are needed and unknown."""
         selected: dict[SourceId, Description | None] = {}
         if self._filters is None:
             return selected
         for identifier, listed in (contents.listing.items if contents.listing else {}).items():
-            source = SourceId(contents.id.application_id, contents.id.index_id, identifier)
+            source = contents.id.source(identifier)
             if source not in self._named:
                 is_selected, description = self._match(self._filters, contents, source, listed)
                 if is_selected:
@@ -70,7 +70,7 @@ class SourceSelector:
 
         A source whose tags are needed and unknown is selected without a description: it stays as it is, watched or not.
         """
-        candidate = Candidate(contents.application, contents.name, listed.name, listed.type)
+        candidate = Candidate(contents.id.service.by_word(contents.names), listed.name, listed.type)
         description: Description | None = listed
         matched = filters.match(candidate)
         if matched is None or (matched and self._tag_keys.are_needed_of_all):
@@ -86,19 +86,17 @@ class SourceSelector:
         source, description = saved.source, saved.description
         if self._filters is None or source.id in self._named:
             return False
-        application = self._listed_names.get(source.id.application_id, source.root or "")
-        index = self._listed_names.get(str(source.id.container), saved.container)
+        names = self._names(source.id.container, source.root or "", saved.container)
         tags = self._tags.last_known(source.id) or dict(description.tags) or None
-        candidate = Candidate(application, index, description.name or source.name or "", description.type, tags)
+        candidate = Candidate(names, description.name or source.name or "", description.type, tags)
         return self._filters.match(candidate) is not False
 
-    def may_select_container(self, index: ContainerSnapshot) -> bool:
-        """Return whether the filters may match sources of a published index."""
+    def may_select_container(self, published: ContainerSnapshot) -> bool:
+        """Return whether the filters may match sources of a published container."""
         if self._filters is None:
             return False
-        application = self._listed_names.get(index.id.application_id, index.root)
-        name = self._listed_names.get(str(index.id), index.name)
-        return self._filters.match(Candidate(application, name)) is not False
+        names = self._names(published.id, published.root, published.name)
+        return self._filters.match(Candidate(names)) is not False
 
     def describe_named(self, contents: ContainerContents, source: SourceId) -> Description | None:
         """Return what a listing reports of a named source, with its tags if a label or an objective needs them."""
@@ -115,11 +113,18 @@ class SourceSelector:
         """Return the filters that have matched nothing so far, neither here nor in the crawler."""
         return sorted(set(self._filters.names) - self._matched - matched_by_crawler) if self._filters else []
 
+    def _names(self, container: ContainerId, root: str, name: str) -> dict[str, str]:
+        """Return the names of a container and of those around it by their words: listed ones, else the given ones."""
+        path = container.with_parents()
+        given = {path[0]: root, path[-1]: name}
+        return container.service.by_word([self._listed_names.get(each, given.get(each, "")) for each in path])
+
     def _request_tags(
         self, contents: ContainerContents, source: SourceId, listed: Description
     ) -> Mapping[str, str] | None:
-        if contents.facts is None or not contents.facts.arn:
+        scope = ArnScope.of(contents.facts.arn) if contents.facts else None
+        if scope is None:
             return self._tags.last_known(source)
         with self._failures.isolate(f"tags of data sources of {contents}"):
-            return self._tags.get(source, f"{contents.facts.arn}/data-source/{source.data_source_id}", listed.updated)
+            return self._tags.get(source, scope, listed.updated)
         return self._tags.last_known(source)

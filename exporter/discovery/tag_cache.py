@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.domain.model import SourceId
+    from exporter.domain.service import ArnScope
     from exporter.providers import Provider
     from exporter.runtime import Clock
 
@@ -36,13 +37,13 @@ class TagCache:
         """Continue with the entries of another cache too."""
         self._cached |= before._cached
 
-    def get(self, source: SourceId, arn: str, version: float | None) -> Mapping[str, str]:
+    def get(self, source: SourceId, scope: ArnScope, version: float | None) -> Mapping[str, str]:
         """Return the tags of a source whose `updatedAt` is `version`; raise ProviderError if a request fails."""
         now = self._clock.monotonic()
         cached = self._cached.get(source)
         if cached and cached.version == version and now < cached.expires_at:
             return cached.tags
-        tags = self._provider.tags(arn)
+        tags = self._provider.tags(source, scope)
         # Less than the interval: otherwise a run that starts a little early would use the tags for one more interval.
         lifetime = max(0.9 * self._interval, len(self._cached) / self._rate)
         self._cached[source] = _CachedTags(tags, version, now + lifetime)

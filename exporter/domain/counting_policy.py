@@ -13,6 +13,8 @@ class CountingPolicy:
 
     window: float
     duration_buckets: tuple[float, ...]
+    error_codes: tuple[str, ...]
+    """The error codes of the service. A job with any other one counts as `other`."""
 
     @property
     def retention(self) -> float:

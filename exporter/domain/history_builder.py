@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.eviction import was_evicted
 from exporter.domain.merged_job import merge_counts
-from exporter.domain.model import ERROR_CODES, IN_PROGRESS, TERMINAL, DocumentCounts, SyncJobStatus
+from exporter.domain.model import IN_PROGRESS, TERMINAL, DocumentCounts, SyncJobStatus
 from exporter.domain.source_history import Exemplar, Histogram
 from exporter.domain.tracked_job import CountState, TrackedJob
 from exporter.domain.units import DATE_RESOLUTION
@@ -162,7 +162,7 @@ class HistoryBuilder:
     def _failure_labels(self, job: SyncJob) -> tuple[str, str]:
         """Return the error code and the connector error code of a job, from sets of limited size."""
         code = job.error_code or "none"
-        if code not in {*ERROR_CODES, "none"}:
+        if code not in {*self._policy.error_codes, "none"}:
             code = "other"
         used = {connector for _, connector in self._failures} - {"", "other"}
         connector = job.connector_error

@@ -1,4 +1,4 @@
-"""Data sources, indexes and sync jobs as values, with the statuses that the API documents.
+"""Data sources, their containers and sync jobs as values.
 
 Times are seconds since the epoch on AWS's clock. A number that the API did not report is None, never 0.
 """
@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-SERVICE = "qbusiness"
-"""The AWS service of all targets, as the configuration and the metrics name it."""
+    from exporter.domain.service import Level, Service
 
 
 class SyncJobStatus(StrEnum):
@@ -36,35 +34,6 @@ TERMINAL = frozenset(
 )
 IN_PROGRESS = frozenset({SyncJobStatus.SYNCING, SyncJobStatus.SYNCING_INDEXING, SyncJobStatus.STOPPING})
 INDEXED = frozenset({SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE})
-
-
-class DataSourceStatus(StrEnum):
-    """The statuses of a data source (API reference, DataSource.status)."""
-
-    PENDING_CREATION = "PENDING_CREATION"
-    CREATING = "CREATING"
-    ACTIVE = "ACTIVE"
-    DELETING = "DELETING"
-    FAILED = "FAILED"
-    UPDATING = "UPDATING"
-
-
-class IndexStatus(StrEnum):
-    """The statuses of an index (API reference, Index.status)."""
-
-    CREATING = "CREATING"
-    ACTIVE = "ACTIVE"
-    DELETING = "DELETING"
-    FAILED = "FAILED"
-    UPDATING = "UPDATING"
-
-
-# The two limits of one capacity unit (User Guide, "Index capacity"). The index is full when it reaches either.
-DOCUMENTS_PER_UNIT = 20_000
-TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB" in the guide: the smaller interpretation, so that alerts fire early
-
-# error.errorCode of a sync job (API reference, ErrorDetail.errorCode).
-ERROR_CODES = ("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,33 +96,71 @@ class SyncJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerId:
-    """The two identifiers of an index."""
+class ResourceId:
+    """The service of a resource, and its ids from the outermost container to the resource itself."""
 
-    application_id: str
-    index_id: str
+    service: Service
+    path: tuple[str, ...]
+
+    @property
+    def own(self) -> str:
+        """The last id: that of the resource itself."""
+        return self.path[-1]
 
     def __str__(self) -> str:
-        """Return the identifiers as a path, from the outermost to the innermost."""
-        return f"{self.application_id}/{self.index_id}"
+        """Return the ids as a path, which is the key of the resource in the state and in the exposition."""
+        return self.service.key_prefix + "/".join(self.path)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceId:
-    """The three identifiers of a data source."""
+class ContainerId(ResourceId):
+    """The identity of a container, such as the application and the index of data sources."""
 
-    application_id: str
-    index_id: str
-    data_source_id: str
+    @property
+    def is_innermost(self) -> bool:
+        """Whether the container has data sources, and not further containers."""
+        return len(self.path) == len(self.service.containers)
+
+    @property
+    def level(self) -> Level:
+        """The level of the container."""
+        return self.service.levels[len(self.path) - 1]
+
+    def with_parents(self) -> tuple[ContainerId, ...]:
+        """Return the containers around this one, the outermost first, and this one."""
+        return tuple(ContainerId(self.service, self.path[:depth]) for depth in range(1, len(self.path) + 1))
+
+    def child(self, identifier: str) -> ContainerId:
+        """Return the identity of a container in this one."""
+        return ContainerId(self.service, (*self.path, identifier))
+
+    def source(self, identifier: str) -> SourceId:
+        """Return the identity of a data source in this container."""
+        return SourceId(self.service, (*self.path, identifier))
+
+    def is_in(self, parent: ContainerId) -> bool:
+        """Return whether this container is another one, or below it."""
+        return self.path[: len(parent.path)] == parent.path
+
+
+@dataclass(frozen=True, slots=True)
+class SourceId(ResourceId):
+    """The identity of a data source."""
+
+    @property
+    def data_source_id(self) -> str:
+        """The id of the data source itself."""
+        return self.path[-1]
+
+    @property
+    def root(self) -> ContainerId:
+        """The outermost container of the data source."""
+        return ContainerId(self.service, self.path[:1])
 
     @property
     def container(self) -> ContainerId:
-        """The container of the data source: the index that it feeds."""
-        return ContainerId(self.application_id, self.index_id)
-
-    def __str__(self) -> str:
-        """Return the identifiers as a path, from the outermost to the innermost."""
-        return f"{self.application_id}/{self.index_id}/{self.data_source_id}"
+        """The container of the data source, such as the index that it feeds."""
+        return ContainerId(self.service, self.path[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +204,10 @@ def tag_label(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
-    """The properties of an index that GetIndex reports."""
+    """The properties of a container that AWS reports, with the limits that follow from them.
+
+    `arn` is empty if AWS does not report it.
+    """
 
     name: str
     type: str
@@ -206,6 +216,8 @@ class ContainerFacts:
     documents: int | None = None
     text_bytes: int | None = None
     units: int | None = None
+    documents_limit: int | None = None
+    text_bytes_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

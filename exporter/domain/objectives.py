@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.domain.model import SERVICE
 from exporter.domain.punctuality import GapOrigin, configured_gap
 from exporter.domain.units import DAY, HOUR
 
@@ -29,12 +28,8 @@ class SourceMatch(Protocol):
         """The glob for the service."""
 
     @property
-    def application(self) -> str | None:
-        """The glob for the application's display name."""
-
-    @property
-    def index(self) -> str | None:
-        """The glob for the index's display name."""
+    def containers(self) -> Mapping[str, str]:
+        """The globs for the display names of containers, by their words, such as `application`."""
 
     @property
     def data_source(self) -> str | None:
@@ -141,16 +136,16 @@ def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
 
     A type that AWS has not reported yet counts as empty, and a source whose tags are not known yet has none.
     """
+    service, names = snapshot.source.id.service, snapshot.container_names()
     globs = (
-        (match.service, SERVICE),
-        (match.application, snapshot.names.root),
-        (match.index, snapshot.container),
+        (match.service, service.name),
+        *((glob, names.get(word)) for word, glob in match.containers.items()),
         (match.data_source, snapshot.names.data_source),
         (match.data_source_id, snapshot.source.id.data_source_id),
         (match.type, snapshot.description.type if snapshot.description else ""),
     )
     return (
-        all(glob is None or fnmatchcase(text, glob) for glob, text in globs)
+        all(glob is None or (text is not None and fnmatchcase(text, glob)) for glob, text in globs)
         and _have(dict(snapshot.source.labels), match.labels)
         and _have(dict(snapshot.tags), match.tags)
     )

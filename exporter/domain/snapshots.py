@@ -46,6 +46,11 @@ class SourceSnapshot:
     documents: DocumentsByStatus | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
+    def container_names(self) -> dict[str, str]:
+        """Return the display names of the containers by their words, such as `application` and `index`."""
+        service = self.source.id.service
+        return {service.root.word: self.names.root, service.container.word: self.container}
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerSnapshot:

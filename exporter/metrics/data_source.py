@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import DataSourceStatus, tag_label
+from exporter.domain.model import tag_label
 from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
+from exporter.metrics.labels import container_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +23,7 @@ def _facts(view: SourceView) -> dict[str, str] | None:
     if description is None or snapshot.location is None:
         return None
     return {
-        "application_id": snapshot.source.id.application_id,
-        "index": snapshot.container,
-        "index_id": snapshot.source.id.index_id,
+        **container_labels(snapshot.source.id.container, snapshot.container),
         "data_source_type": description.type,
         "aws_account_id": snapshot.location.account,
         "aws_region": snapshot.location.region,
@@ -32,6 +31,11 @@ def _facts(view: SourceView) -> dict[str, str] | None:
         **{f"label_{name}": value for name, value in snapshot.source.labels},
         **{tag_label(key): value for key, value in description.tags},
     }
+
+
+def _status(view: SourceView) -> Iterator[Sample]:
+    statuses = view.snapshot.source.id.service.source_statuses
+    return state_set(view.description.status if view.description else None, statuses)
 
 
 def _schedule_valid(view: SourceView) -> Iterator[Sample]:
@@ -59,7 +63,7 @@ DESCRIPTION_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_data_source_status",
         f"Status of the data source itself, {_AS_OF}: 1 for the current status, 0 for the others.",
-        lambda view: state_set(view.description.status if view.description else None, DataSourceStatus),
+        _status,
         ("status",),
     ),
     Gauge(

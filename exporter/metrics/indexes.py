@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT, IndexStatus
 from exporter.exposition.lines import Identity
 from exporter.metrics.families import Gauge, InfoFamily, LabelledView, declarations, optional_sample, state_set
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.domain.model import ContainerFacts
+    from exporter.domain.model import ContainerFacts, ContainerId
     from exporter.domain.snapshots import ContainerSnapshot
     from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import Family, Sample
@@ -26,7 +25,7 @@ _IF_REPORTED = "Absent if the API does not report it."
 
 def _facts(snapshot: ContainerSnapshot) -> dict[str, str]:
     return {
-        "application_id": snapshot.id.application_id,
+        **_parent_ids(snapshot.id),
         "index_type": snapshot.facts.type,
         "aws_account_id": snapshot.location.account,
         "aws_region": snapshot.location.region,
@@ -37,8 +36,9 @@ def _count(choose: Callable[[ContainerFacts], int | None]) -> Callable[[Containe
     return lambda snapshot: optional_sample(choose(snapshot.facts))
 
 
-def _limit(per_unit: int) -> Callable[[ContainerSnapshot], Iterator[Sample]]:
-    return _count(lambda facts: None if facts.units is None else facts.units * per_unit)
+def _parent_ids(container: ContainerId) -> dict[str, str]:
+    parents = zip(container.service.containers, container.path[:-1], strict=False)
+    return {level.key: identifier for level, identifier in parents}
 
 
 CONTAINER_FAMILIES: tuple[Family, ...] = (
@@ -51,7 +51,7 @@ CONTAINER_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_index_status",
         f"Status of the index, {_AS_OF}: 1 for the current status, 0 for the others.",
-        lambda snapshot: state_set(snapshot.facts.status, IndexStatus),
+        lambda snapshot: state_set(snapshot.facts.status, snapshot.id.service.container_statuses),
         ("status",),
     ),
     Gauge(
@@ -72,12 +72,12 @@ CONTAINER_FAMILIES: tuple[Family, ...] = (
     Gauge(
         "qbusiness_index_documents_limit",
         f"Limit on the documents in the index: its capacity units times 20,000, {_AS_OF}.",
-        _limit(DOCUMENTS_PER_UNIT),
+        _count(lambda facts: facts.documents_limit),
     ),
     Gauge(
         "qbusiness_index_text_bytes_limit",
         f"Limit on the extracted text in the index: its capacity units times 200 MB (10^6 bytes), {_AS_OF}.",
-        _limit(TEXT_BYTES_PER_UNIT),
+        _count(lambda facts: facts.text_bytes_limit),
     ),
     Gauge(
         "qbusiness_index_objective_min_documents",
@@ -119,4 +119,4 @@ class ContainerFamilies:
 
 def _names(snapshot: ContainerSnapshot) -> tuple[str, ...]:
     """Return the values of INDEX_LABELS."""
-    return snapshot.root, snapshot.name, snapshot.id.index_id
+    return snapshot.root, snapshot.name, snapshot.id.own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.documents import DocumentTally
 from exporter.domain.history import fold
@@ -22,21 +24,24 @@ from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.metrics.collector import SourceFamilies
 from exporter.metrics.indexes import ContainerFamilies
 
+if TYPE_CHECKING:
+    from exporter.domain.service import Service
+
 _NOW = 1_800_000_000.0
 _LOCATION = Location("", "")
 _BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
 
 
-def series_per_source(*, counts_documents: bool) -> int:
+def series_per_source(service: Service, *, counts_documents: bool) -> int:
     """Return the number of series of a source on a schedule, with one ended sync and one in progress."""
-    policy, counts = CountingPolicy(DAY, _BUCKETS), DocumentCounts(0, 0, 0, 0, 0)
+    policy, counts = CountingPolicy(DAY, _BUCKETS, service.error_codes), DocumentCounts(0, 0, 0, 0, 0)
     running = SyncJob("a", "SYNCING", _NOW, documents=counts)
     ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, counts)
     history = fold(None, PollData((running,), _NOW, _NOW), policy)
     next_job = SyncJob("b", "SYNCING", _NOW + 90, documents=counts)
     history = fold(history, PollData((ended, next_job), _NOW + 99, _NOW + 99), policy)
     description = Description("", "S3", "ACTIVE", _NOW, _NOW, "cron(0 3 * * ? *)")
-    source = DataSource("", SourceId("", "", ""))
+    source = DataSource("", SourceId(service, ("",) * len(service.levels)))
     names = Names("", "")
     snapshot = SourceSnapshot(
         source,
@@ -53,8 +58,8 @@ def series_per_source(*, counts_documents: bool) -> int:
     return sum(len(metric.samples) for part in parts for metric in families.collect(snapshot, _NOW + 99, part))
 
 
-def series_per_container() -> int:
-    """Return the number of series of an index whose properties AWS reports in full."""
-    facts = ContainerFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1)
-    snapshot = ContainerSnapshot(ContainerId("", ""), "", "", facts, _LOCATION, _NOW)
+def series_per_container(service: Service) -> int:
+    """Return the number of series of a container whose properties AWS reports in full."""
+    facts = ContainerFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1, 1, 1)
+    snapshot = ContainerSnapshot(ContainerId(service, ("",) * len(service.containers)), "", "", facts, _LOCATION, _NOW)
     return sum(len(metric.samples) for metric in ContainerFamilies().collect(snapshot))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import DOCUMENT_KINDS, ERROR_CODES, TERMINAL, SyncJobStatus
+from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, SyncJobStatus
 from exporter.metrics.families import Counter, Gauge, HistogramFamily, optional_sample, state_set
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _completed(view: SourceView) -> Iterator[Sample]:
 def _failures(view: SourceView) -> Iterator[Sample]:
     if view.history is not None:
         # Documented codes start at 0, so that `increase()` sees the first failure.
-        initial = dict.fromkeys(((code, "") for code in ERROR_CODES), 0)
+        initial = dict.fromkeys(((code, "") for code in view.snapshot.source.id.service.error_codes), 0)
         yield from {**initial, **view.history.failures}.items()
 
 

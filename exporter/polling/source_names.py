@@ -34,16 +34,13 @@ class SourceNames:
 
     def resolve(self, state: SourceState) -> Names | None:
         """Return the names, also from AWS; None if one of them is not available at the moment."""
-        source, application_id = state.source, state.source.id.application_id
-        kept = state.names
+        source, root, kept = state.source, state.source.id.root, state.names
         try:
             names = Names(
                 root=source.root
-                or self._names.application(
-                    application_id,
-                    lambda: _request(
-                        lambda: self._provider.application_name(application_id), kept.root if kept else None
-                    ),
+                or self._names.container(
+                    root,
+                    lambda: _request(lambda: self._provider.container_name(root), kept.root if kept else None),
                 ),
                 data_source=source.name
                 or self._names.data_source(

@@ -82,8 +82,8 @@ class SourceState:
 
     def _text(self) -> str:
         names, source = self.names or Names("", ""), self.source.id
-        application = name_and_id(names.root, source.application_id)
-        return f"data source {name_and_id(names.data_source, source.data_source_id)} of application {application}"
+        root = f"{source.service.root.text} {name_and_id(names.root, source.root.own)}"
+        return f"data source {name_and_id(names.data_source, source.data_source_id)} of {root}"
 
 
 def reread_period(source: SourceId, now: float) -> int:

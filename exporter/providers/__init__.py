@@ -1,5 +1,5 @@
 """The services that can be watched: a common protocol, and one package per service."""
 
-from exporter.providers.protocols import DocumentPage, JobPage, Listing, Provider
+from exporter.providers.protocols import DocumentPage, JobPage, Listing, Provider, ServiceClient
 
-__all__ = ["DocumentPage", "JobPage", "Listing", "Provider"]
+__all__ = ["DocumentPage", "JobPage", "Listing", "Provider", "ServiceClient"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-    from exporter.aws import AwsClock
     from exporter.domain.documents import Document
     from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId, SyncJob
+    from exporter.domain.service import ArnScope
+    from exporter.runtime import AwsClock
 
 T = TypeVar("T")
 
@@ -51,6 +53,17 @@ class DocumentPage:
     warnings: tuple[str, ...] = ()
 
 
+class ServiceClient(Protocol):
+    """The boto3 client of a target, with its credentials and the clock of the service."""
+
+    @property
+    def clock(self) -> AwsClock:
+        """The clock of the service."""
+
+    def client_for(self, operation: str) -> AbstractContextManager[Any]:
+        """Yield the boto3 client, and translate exceptions of its use into ProviderError."""
+
+
 class Provider(Protocol):
     """The API of a service. Every method raises ProviderError if a request fails or its response is unusable."""
 
@@ -72,20 +85,17 @@ class Provider(Protocol):
         and neither is whether the times refer to the start of a job or to the time in which it was in progress.
         """
 
-    def applications(self) -> Listing[str]:
-        """Return the display names of all applications."""
+    def containers(self, parent: ContainerId | None) -> Listing[str]:
+        """Return the display names of the containers in another one, or of the outermost ones."""
 
-    def application_name(self, application_id: str) -> str:
-        """Return the display name of an application."""
+    def container_name(self, container: ContainerId) -> str:
+        """Return the display name of a container; it takes one request."""
 
-    def indexes(self, application_id: str) -> Listing[str]:
-        """Return the display names of the indexes of an application."""
+    def container(self, container: ContainerId) -> ContainerFacts:
+        """Return the properties of a container that data sources belong to."""
 
-    def index(self, index: ContainerId) -> ContainerFacts:
-        """Return the properties of an index."""
-
-    def data_sources(self, index: ContainerId) -> Listing[Description]:
-        """Return the data sources of an index. Their schedules are None: listings do not contain them."""
+    def data_sources(self, container: ContainerId) -> Listing[Description]:
+        """Return the data sources of a container. Their schedules are None: listings do not contain them."""
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, with its schedule and without its tags."""
@@ -96,5 +106,5 @@ class Provider(Protocol):
         It takes one request, so that a listing can continue after a failed one.
         """
 
-    def tags(self, arn: str) -> Mapping[str, str]:
-        """Return the tags of a resource."""
+    def tags(self, source: SourceId, scope: ArnScope) -> Mapping[str, str]:
+        """Return the tags of a data source; `scope` completes the ids to an ARN."""

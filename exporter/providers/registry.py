@@ -1,39 +1,26 @@
-"""The only module that names the services. All others use the protocol."""
+"""The only module that imports the providers. All others use their protocol, and the services as data."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import SERVICE
-from exporter.providers.qbusiness.permissions import (
-    MAX_MANAGED_POLICY,
-    ArnScope,
-    Permission,
-    assume_role_statement,
-    policy_statements,
-    required_permissions,
-)
-from exporter.providers.qbusiness.provider import BACKGROUND_OPERATIONS, DOCUMENT_PAGE_SIZE, PAGE_SIZE, QBusiness
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
-    from exporter.aws import AwsClient
-    from exporter.providers.protocols import Provider
+    from collections.abc import Callable, Mapping
 
-__all__ = [
-    "BACKGROUND_OPERATIONS",
-    "DOCUMENT_PAGE_SIZE",
-    "MAX_MANAGED_POLICY",
-    "PAGE_SIZE",
-    "SERVICE",
-    "ArnScope",
-    "Permission",
-    "assume_role_statement",
-    "make_provider",
-    "policy_statements",
-    "required_permissions",
-]
+    from exporter.domain.service import Service
+    from exporter.providers.protocols import Provider, ServiceClient
+
+_PROVIDERS: Mapping[Service, Callable[[ServiceClient], Provider]] = {QBUSINESS: QBusiness}
+
+DEFAULT_SERVICE = QBUSINESS
+"""The service of a target that names none, and of state that is older than the other services."""
+SERVICES = {service.name: service for service in _PROVIDERS}
+"""The services by their names in the configuration."""
 
 
-def make_provider(client: AwsClient) -> Provider:
+def make_provider(service: Service, client: ServiceClient) -> Provider:
     """Return the provider of a target's service."""
-    return QBusiness(client)
+    return _PROVIDERS[service](client)

@@ -78,7 +78,7 @@ class Console:
 
     def data_source(self) -> str:
         """Return the address of the data source, with its sync history."""
-        index, data_source = _quoted(self._source.index_id), _quoted(self._source.data_source_id)
+        index, data_source = map(_quoted, self._source.path[1:])
         return f"{self._application()}/indices/{index}/datasources/{data_source}/details?region={self._region}"
 
     def log_stream(self, job: SyncJob) -> str:
@@ -105,7 +105,7 @@ class Console:
         return f"{self._cloudwatch}logs-insights$3FqueryDetail$3D~{detail}"
 
     def _application(self) -> str:
-        return f"{self._base}/amazonq/business/applications/{_quoted(self._source.application_id)}"
+        return f"{self._base}/amazonq/business/applications/{_quoted(self._source.root.own)}"
 
     @property
     def _cloudwatch(self) -> str:
@@ -113,7 +113,7 @@ class Console:
 
     @property
     def _log_group(self) -> str:
-        return f"/aws/qbusiness/{self._source.application_id}"
+        return f"/aws/qbusiness/{self._source.root.own}"
 
     def _log_stream(self, job: SyncJob) -> str:
         return f"SYNC_RUN_HISTORY_REPORT/{self._source.data_source_id}/{job.execution_id}"

@@ -12,6 +12,7 @@ from exporter.status.causes import cause_of
 from exporter.status.console import console_links
 from exporter.status.documents import documents_to_json
 from exporter.status.problems import HALF_HOUR, Problem, Severity, find_problems, problem_to_json
+from exporter.status.resources import resource_fields
 from exporter.status.timing import missed_firing
 
 if TYPE_CHECKING:
@@ -124,10 +125,7 @@ def source_to_json(
         "as_of": now,
         "data_source_id": source.id.data_source_id,
         "data_source": snapshot.names.data_source,
-        "application": snapshot.names.root,
-        "application_id": source.id.application_id,
-        "index": snapshot.container or None,
-        "index_id": source.id.index_id,
+        **resource_fields(source.id.container, snapshot.names.root, snapshot.container),
         "type": assessed.type or None,
         "target": source.target,
         "aws_account_id": (location.account or None) if location else None,

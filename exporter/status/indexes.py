@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain.model import DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT
 from exporter.status.formatting import percentage
 from exporter.status.problems import Problem, Severity, problem_to_json
+from exporter.status.resources import resource_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,15 +20,12 @@ def index_to_json(snapshot: ContainerSnapshot) -> dict[str, Any]:
     """Return an index as an object of the JSON API; None for values that AWS does not report."""
     facts = snapshot.facts
     usage = {
-        "documents": _usage(facts.documents, facts.units, DOCUMENTS_PER_UNIT),
-        "text_bytes": _usage(facts.text_bytes, facts.units, TEXT_BYTES_PER_UNIT),
+        "documents": _usage(facts.documents, facts.documents_limit),
+        "text_bytes": _usage(facts.text_bytes, facts.text_bytes_limit),
     }
     problems = [problem_to_json(problem) for problem in _problems(snapshot, usage)]
     return {
-        "index_id": snapshot.id.index_id,
-        "index": snapshot.name,
-        "application": snapshot.root,
-        "application_id": snapshot.id.application_id,
+        **resource_fields(snapshot.id, snapshot.root, snapshot.name),
         "type": facts.type or None,
         "aws_account_id": snapshot.location.account or None,
         "aws_region": snapshot.location.region,
@@ -47,8 +44,7 @@ def index_sort_key(index: dict[str, Any]) -> tuple[object, ...]:
     return not index["problems"], -max(ratios), index["application"], index["index"], index["index_id"]
 
 
-def _usage(used: int | None, units: int | None, per_unit: int) -> dict[str, Any]:
-    limit = None if units is None else units * per_unit
+def _usage(used: int | None, limit: int | None) -> dict[str, Any]:
     return {"used": used, "limit": limit, "ratio": used / limit if used is not None and limit else None}
 
 

@@ -98,7 +98,7 @@ def _searched_texts(assessed: AssessedSource) -> Iterator[str]:
     snapshot = assessed.snapshot
     source, description, location = snapshot.source, snapshot.description, snapshot.location
     yield from (snapshot.names.root, snapshot.names.data_source, snapshot.container)
-    yield from (source.target, source.id.application_id, source.id.index_id, source.id.data_source_id)
+    yield from (source.target, *source.id.path)
     yield from (text for pair in source.labels for text in pair)
     if description:
         yield from (

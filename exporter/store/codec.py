@@ -16,6 +16,7 @@ from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import Exemplar, Histogram, SourceHistory
 from exporter.domain.tracked_job import CountState, TrackedJob
 from exporter.domain.unread_range import UnreadRange
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +139,7 @@ def load_saved_source(text: str) -> SavedSource:
     """Return the source of a text by `dump_saved_source`. Raise one of UNREADABLE for any other text."""
     raw = json.loads(text)
     source, description = raw["source"], raw["about"]
-    identifier = SourceId(**source.pop("id"))
+    identifier = _load_id(source.pop("id"))
     labels = tuple((str(name), str(value)) for name, value in source.pop("labels"))
     root = source.pop("application")
     tags = tuple((str(key), str(value)) for key, value in description.pop("tags"))
@@ -156,11 +157,21 @@ def load_saved_source(text: str) -> SavedSource:
 def _dump_source(source: DataSource) -> dict[str, Any]:
     return {
         "target": source.target,
-        "id": asdict(source.id),
+        "id": _dump_id(source.id),
         "application": source.root,
         "name": source.name,
         "labels": source.labels,
     }
+
+
+def _dump_id(source: SourceId) -> dict[str, str]:
+    ids = {level.key: identifier for level, identifier in zip(source.service.levels, source.path, strict=True)}
+    return ids if source.service is DEFAULT_SERVICE else {"service": source.service.name, **ids}
+
+
+def _load_id(raw: dict[str, str]) -> SourceId:
+    service = SERVICES[raw.pop("service", DEFAULT_SERVICE.name)]
+    return SourceId(service, tuple(str(raw[level.key]) for level in service.levels))
 
 
 def dump_documents(documents: DocumentsByStatus) -> str:

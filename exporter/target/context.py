@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.providers import Provider
@@ -61,9 +62,10 @@ class StateStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TargetContext:
-    """The name of a target, and the services that its polls and discovery runs use."""
+    """The name and the AWS service of a target, and the parts that its polls and discovery runs use."""
 
     target: str
+    service: Service
     provider: Provider
     store: StateStore
     names: DisplayNames

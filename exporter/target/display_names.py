@@ -44,7 +44,7 @@ class _PendingName:
 
 
 class DisplayNames:
-    """The resolved names of a target's applications, indexes and data sources; may be used from any thread."""
+    """The resolved names of a target's containers and data sources; may be used from any thread."""
 
     def __init__(self, store: NameStore, host: Host) -> None:
         self._store = store
@@ -52,21 +52,17 @@ class DisplayNames:
         self._mutex = threading.Lock()
         self._pending: dict[str, _PendingName] = {}
 
-    def application(self, application_id: str, request: Callable[[], str]) -> str:
-        """Return the name of an application; raise ProviderError if it cannot be resolved at the moment."""
-        return self._resolve(f"application/{application_id}", application_id, request)
-
-    def index(self, index: ContainerId, request: Callable[[], str]) -> str:
-        """Return the name of an index; raise ProviderError if it cannot be resolved at the moment."""
-        return self._resolve(f"index/{index}", index.index_id, request)
+    def container(self, container: ContainerId, request: Callable[[], str]) -> str:
+        """Return the name of a container; raise ProviderError if it cannot be resolved at the moment."""
+        return self._resolve(_container_key(container), container.own, request)
 
     def data_source(self, source: SourceId, request: Callable[[], str]) -> str:
         """Return the name of a data source; raise ProviderError if it cannot be resolved at the moment."""
         return self._resolve(f"data_source/{source}", source.data_source_id, request)
 
     def resolved(self, source: SourceId) -> tuple[str | None, str | None]:
-        """Return the saved names of a data source's application and of the source itself; it sends no request."""
-        return self._store.name(f"application/{source.application_id}"), self._store.name(f"data_source/{source}")
+        """Return the saved names of a source's outermost container and of the source itself; it sends no request."""
+        return self._store.name(_container_key(source.root)), self._store.name(f"data_source/{source}")
 
     def _resolve(self, key: str, identifier: str, request: Callable[[], str]) -> str:
         """Resolve a name. Of several threads that need the same one, the first sends the request for all."""
@@ -96,3 +92,8 @@ class DisplayNames:
             name = identifier
         self._store.save_name(key, name)
         return name
+
+
+def _container_key(container: ContainerId) -> str:
+    """Return the key of a name in the state, such as `index/…`."""
+    return f"{container.level.word}/{container}"

@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.domain.model import DataSource, Names
+    from collections.abc import Sequence
+
+    from exporter.domain.model import ContainerId, DataSource, Names
 
 
 def source_fields(source: DataSource, names: Names | None = None) -> dict[str, str]:
     """Return the log fields of a data source: target, id, and display names as far as they are known."""
     fields = {
         "target": source.target,
-        "application": names.root if names else source.root,
+        source.id.service.root.word: names.root if names else source.root,
         "data_source": names.data_source if names else source.name,
         "data_source_id": source.id.data_source_id,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def container_text(container: ContainerId, names: Sequence[str]) -> str:
+    """Return a container with those around it, such as `index main (id) of application intranet (id)`."""
+    levels = zip(container.service.levels, names, container.path, strict=False)
+    return " of ".join(f"{level.text} {name_and_id(name, id_)}" for level, name, id_ in reversed(list(levels)))
 
 
 def name_and_id(name: str, identifier: str) -> str:

@@ -43,8 +43,4 @@ def _placeholders(status: StatusDocument, data_source_id: str) -> dict[str, str]
     source = status.source_id(data_source_id)
     if source is None:
         return {}
-    return {
-        "DATA_SOURCE_ID": source.data_source_id,
-        "INDEX_ID": source.index_id,
-        "APPLICATION_ID": source.application_id,
-    }
+    return {level.key.upper(): identifier for level, identifier in zip(source.service.levels, source.path, strict=True)}

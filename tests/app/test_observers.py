@@ -14,6 +14,7 @@ from exporter.errors import StoppedError
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.pass_log import PassLog
 from exporter.polling.workers import Heartbeat
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.target.reporting_gate import ReportingGate
 from tests.support.builders import FakeClock
 
@@ -50,6 +51,7 @@ class RecorderRig:
             self.reachability,
             self.heartbeat,
             self.gate,
+            QBUSINESS.background_operations,
         )
 
     def sent_at(self, operation: str) -> float:

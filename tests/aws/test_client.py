@@ -90,7 +90,7 @@ def test_a_new_client_of_the_same_identity_keeps_the_credentials(role_target: Si
     )
     client = AwsClient(config, PollingConfig(), RecordingObserver(), System(), role_target.aws_client)
     role_target.aws_client.close()
-    assert QBusiness(client).application_name(role_target.id.application_id) == "intranet"
+    assert QBusiness(client).container_name(role_target.id.root) == "intranet"
 
 
 def test_requests_are_signed_with_the_credentials_of_the_role(role_target: SimulatedTarget) -> None:

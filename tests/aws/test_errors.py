@@ -105,7 +105,7 @@ def test_only_the_service_itself_refuses(target: SimulatedTarget, kind: str, *, 
     """An error page of a proxy must not permanently replace a name by an id."""
     target.service.faults.add(kind)
     with pytest.raises(ProviderError) as error:
-        target.provider.application_name(target.id.application_id)
+        target.provider.container_name(target.id.root)
     assert error.value.is_refusal is is_refusal
 
 

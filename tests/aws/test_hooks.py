@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aws import AwsClock
 from exporter.aws.hooks import check_response
 from exporter.errors import ProviderError, Reason
+from exporter.runtime import AwsClock
 from tests.support.builders import NOON, FakeClock
 from tests.support.service_model import MODEL
 

@@ -44,7 +44,7 @@ def backfill(
     jobs: Sequence[SyncJob], live: SourceHistory, since: float | None = None, **labels: str
 ) -> Timeline | None:
     """Compute the samples from before the live history."""
-    return Replay(SourceFamilies(POLICY.window), POLICY, STEP, labels).timeline(snapshot(live), jobs, since)
+    return Replay(SourceFamilies(POLICY.window), lambda _: POLICY, STEP, labels).timeline(snapshot(live), jobs, since)
 
 
 def watched_since(time: float) -> SourceHistory:
@@ -124,7 +124,7 @@ def test_the_schedule_applies_since_it_exists() -> None:
     """Before that, the data source may have had another schedule."""
     jobs = [make_job(started=NOON)]
     description = replace(HOURLY, schedule_since=NOON + HOUR)
-    replay = Replay(SourceFamilies(POLICY.window), POLICY, STEP)
+    replay = Replay(SourceFamilies(POLICY.window), lambda _: POLICY, STEP)
     timeline = replay.timeline(snapshot(watched_since(NOON + 3 * HOUR), description), jobs, None)
     previous = samples(timeline, "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds")
     first_firing = (NOON + HOUR) // HOUR * HOUR + HOUR

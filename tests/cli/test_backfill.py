@@ -18,7 +18,6 @@ import pytest
 
 from exporter.cli import main
 from exporter.cli.sizes import parse_size
-from exporter.domain.model import SourceId
 from exporter.domain.source_history import SourceHistory
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
@@ -26,6 +25,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
+from tests.support.builders import source_id
 from tests.support.harness import fleet_of
 from tests.support.manual_clock import ManualClock
 
@@ -101,7 +101,7 @@ def test_the_backfill_ends_where_the_state_file_says(
     store = Store(str(command.state), lambda: None)
     for application, index, source in command.service.fleet.data_sources():
         history = SourceHistory(watched_since=NOW - HOUR, as_of=NOW - HOUR)
-        store.commit({str(SourceId(application.id, index.id, source.id)): history})
+        store.commit({str(source_id(application.id, index.id, source.id)): history})
     store.close()
     assert run("--since=30m") == "# EOF\n"
     assert max(samples_by_time(run())) == NOW - HOUR - 1

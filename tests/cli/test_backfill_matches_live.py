@@ -10,7 +10,7 @@ import pytest
 from exporter.backfill.families import ABSENT
 from exporter.cli.oneshot import OneShotTarget
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, ContainerId, DataSource, Location, SourceId
+from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, DataSource, Location
 from exporter.metrics import SourceFamilies
 from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
 from exporter.polling.poller import Poller
@@ -19,7 +19,7 @@ from exporter.runtime import System
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
-from tests.support.builders import POLICY
+from tests.support.builders import POLICY, container_id, source_id
 from tests.support.contexts import RecordingPublisher, make_context
 from tests.support.manual_clock import ManualClock
 from tests.support.random_fleet import random_fleet
@@ -51,8 +51,8 @@ class LivePoller:
         self._poller = Poller(context, watched, self, POLICY)
         self._sources = []
         for application, index, simulated in service.fleet.data_sources():
-            source = DataSource("test", SourceId(application.id, index.id, simulated.id))
-            listed = provider.data_sources(ContainerId(application.id, index.id)).items[simulated.id]
+            source = DataSource("test", source_id(application.id, index.id, simulated.id))
+            listed = provider.data_sources(container_id(application.id, index.id)).items[simulated.id]
             watched.watch(source)
             watched.describe(source.id, index.name, listed)
             self._sources.append(source)

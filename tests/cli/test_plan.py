@@ -75,7 +75,7 @@ def test_tags_that_objectives_match_on_are_planned(service: SimulatedQBusiness, 
 @pytest.mark.parametrize("setting", ["requests_per_second", "idle_interval"])
 def test_the_advised_values_need_no_warning(setting: str) -> None:
     """If the rate limit is too low, either of the two printed settings is sufficient."""
-    size = Size(sources=14, applications=2, indexes=3, pages=4)
+    size = Size(sources=14, containers=(2, 3), pages=4)
     target = TargetConfig.model_validate({"region": "us-east-1"})
     polling: dict[str, Any] = {"interval": "1s", "idle_interval": "1s", "requests_per_second": 10}
 
@@ -109,7 +109,7 @@ def test_the_requests_of_document_counts_are_planned(service: SimulatedQBusiness
 
 def test_document_counts_are_planned_within_what_other_requests_leave() -> None:
     """They never make the rate limit too low for polls. The advised interval needs no warning."""
-    size = Size(sources=14, applications=2, indexes=3, pages=4, documents=1_000_000)
+    size = Size(sources=14, containers=(2, 3), pages=4, documents=1_000_000)
     target = TargetConfig.model_validate({"region": "us-east-1"})
     polling = PollingConfig.model_validate({"requests_per_second": 1})
     lines = list(plan("a", target, polling, size, 3600.0))

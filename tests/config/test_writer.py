@@ -11,14 +11,14 @@ from exporter import config
 from exporter.config import FoundSource, FoundTarget, TargetConfig
 
 IDS = st.tuples(*[st.uuids().map(str)] * 3)
-SOURCES = st.builds(FoundSource, IDS, st.text(), st.text(), st.text(), st.text(), st.text())
+SOURCES = st.builds(FoundSource, IDS, st.tuples(st.text(), st.text()), st.text(), st.text(), st.text())
 NAMES = st.text(min_size=1).filter(lambda text: text.isprintable() and not text.isspace())
 
 
 def source(name: str, *, application: str = "intranet", kind: str = "S3", status: str = "ACTIVE") -> FoundSource:
     """Return a data source with ids."""
     first, second, third = (str(UUID(int=number)) for number in (1, 2, 3))
-    return FoundSource((first, second, third), application, "main", name, kind, status)
+    return FoundSource((first, second, third), (application, "main"), name, kind, status)
 
 
 def test_layout_and_comments() -> None:
@@ -49,7 +49,7 @@ def test_layout_and_comments() -> None:
 
 def test_a_data_source_with_ids_of_an_unknown_format_is_a_comment() -> None:
     """The file remains valid, and names the ids."""
-    odd = FoundSource(("a", "b", "c"), "intranet", "main", "x", "S3", "ACTIVE")
+    odd = FoundSource(("a", "b", "c"), ("intranet", "main"), "x", "S3", "ACTIVE")
     text = config.write([FoundTarget(TargetConfig(), "us-east-1", [odd])], [])
     assert "      # left out, because its ids have an unknown format: a b c\n" in text
 
@@ -63,9 +63,7 @@ def test_the_parser_reads_back_what_was_found(found: list[FoundSource], remarks:
     loaded = config.parse(text, "f")
     (target,) = loaded.config.targets
     assert (target.name, target.region) == (name, "us-east-1")
-    assert [(each.application_id, each.index_id, each.data_source_id) for each in target.data_sources] == [
-        each.ids for each in found
-    ]
+    assert [each.path for each in target.data_sources] == [each.ids for each in found]
     for written, original in zip(target.data_sources, found, strict=True):
         assert written.name in {original.name, None}
         assert written.name == original.name or not (original.name.isprintable() and original.name.strip())

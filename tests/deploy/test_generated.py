@@ -15,7 +15,7 @@ from deploy.chart import CHART
 from deploy.generate import HERE, RULES, generated_files
 from exporter import __version__
 from exporter.cli import main
-from exporter.providers.qbusiness.permissions import PERMISSIONS
+from exporter.providers.registry import SERVICES
 
 EXAMPLES = sorted(HERE.rglob("config.yaml"))
 PERMISSIONS_PAGE = HERE.parent / "docs" / "aws-permissions.md"
@@ -42,7 +42,8 @@ def test_the_chart_has_the_version_of_the_package() -> None:
 
 def test_permissions_are_documented() -> None:
     """The page lists exactly the actions that the code uses, and the policy by tag grants no others."""
-    used = {f"qbusiness:{permission.action}" for permission in PERMISSIONS}
+    services = SERVICES.values()
+    used = {f"{service.iam}:{permission.action}" for service in services for permission in service.permissions}
     page = PERMISSIONS_PAGE.read_text()
     assert set(re.findall(r"^\| `(\w+:\w+)` \|", page, re.MULTILINE)) == used | {"sts:AssumeRole"}
     (statement,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from exporter.config import DiscoveryConfig
 from exporter.discovery.filters import Candidate, SourceFilters
 
-HR = Candidate("intranet", "main", "hr-sharepoint", "SHAREPOINTV2", {"team": "hr"})
+
+def candidate(application: str, index: str | None = None, *known: Any) -> Candidate:
+    """Build a candidate from its properties, as far as they are known."""
+    names = {"application": application} | ({} if index is None else {"index": index})
+    return Candidate(names, *known)
+
+
+HR = candidate("intranet", "main", "hr-sharepoint", "SHAREPOINTV2", {"team": "hr"})
 
 
 def make_filters(**discovery: object) -> SourceFilters:
@@ -50,12 +58,12 @@ def test_a_source_matches_if_it_is_included_and_not_excluded(
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
-        (Candidate("intranet"), None),
-        (Candidate("support"), False),
-        (Candidate("intranet", "test"), False),
-        (Candidate("intranet", "main", "hr", "S3"), None),
-        (Candidate("intranet", "main", "hr", "S3", {"team": "hr"}), True),
-        (Candidate("intranet", "main", "hr", "S3", {}), False),
+        (candidate("intranet"), None),
+        (candidate("support"), False),
+        (candidate("intranet", "test"), False),
+        (candidate("intranet", "main", "hr", "S3"), None),
+        (candidate("intranet", "main", "hr", "S3", {"team": "hr"}), True),
+        (candidate("intranet", "main", "hr", "S3", {}), False),
     ],
 )
 def test_a_result_may_depend_on_unknown_properties(known: Candidate, expected: bool | None) -> None:  # noqa: FBT001 (a table)
@@ -74,7 +82,7 @@ matchers = st.fixed_dictionaries(
         "tags": st.dictionaries(st.sampled_from(["k", "l"]), globs, max_size=2),
     },
 )
-candidates = st.builds(Candidate, words, words, words, words, tags)
+candidates = st.builds(candidate, words, words, words, words, tags)
 
 
 @given(st.lists(matchers, max_size=3), st.lists(matchers, max_size=3), candidates)
@@ -87,8 +95,8 @@ def test_more_properties_do_not_change_a_certain_result(
     assert final is not None
     for known in (
         replace(complete, tags=None),
-        Candidate(complete.application, complete.index),
-        Candidate(complete.application),
+        Candidate(complete.names),
+        candidate(complete.names["application"]),
     ):
         assert filters.match(known) in {None, final}
         assert filters.matching(known, include_unknown=False) <= matching

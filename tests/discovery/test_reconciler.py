@@ -8,10 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.discovery.loop import FAILED
-from exporter.domain.model import ContainerId, DataSource, SourceId
+from exporter.domain.model import DataSource
 from exporter.domain.unreadable import UnreadableResource
 from exporter.errors import Reason
 from exporter.simulator.fleet import SimulatedDataSource, make_id
+from tests.support.builders import container_id, source_id
 from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery, two_applications
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def test_a_run_finds_all_sources_with_their_listed_properties(discovery: Simulat
     index, listed = discovery.observer.described["old-wiki"]
     assert listed
     assert (index, listed.type, listed.status, listed.schedule) == ("archive", "CONFLUENCEV2", "UPDATING", None)
-    index_id = ContainerId(make_id("application", "support"), make_id("index", "knowledge"))
+    index_id = container_id(make_id("application", "support"), make_id("index", "knowledge"))
     published = discovery.publisher.indexes[index_id]
     assert (published.root, published.name) == ("support", "knowledge")
     assert (published.facts.units, published.facts.documents) == (1, 992)
@@ -215,7 +216,7 @@ def test_failing_credentials_end_the_run(discovery: SimulatedDiscovery) -> None:
 def named_source(fleet: Fleet) -> DataSource:
     """Return the source `old-wiki` under a configured name."""
     application, index, source = next(found for found in fleet.data_sources() if found[2].name == "old-wiki")
-    return DataSource("production", SourceId(application.id, index.id, source.id), "Intranet", "wiki")
+    return DataSource("production", source_id(application.id, index.id, source.id), "Intranet", "wiki")
 
 
 def test_a_named_source_is_described_without_discovery() -> None:

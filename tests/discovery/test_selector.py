@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.domain.model import DataSource, SourceId
+from exporter.domain.model import DataSource
 from exporter.simulator.fleet import SimulatedDataSource
+from tests.support.builders import source_id
 from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery, two_applications
 
 
@@ -69,7 +70,7 @@ def test_tags_of_objectives_are_requested(*, is_named: bool) -> None:
     """No filter and no label needs them. It makes no difference whether the configuration names the source."""
     fleet = two_applications()
     application, index, faq = next(each for each in fleet.data_sources() if each[2].name == "faq")
-    named = DataSource("production", SourceId(application.id, index.id, faq.id), name="faq")
+    named = DataSource("production", source_id(application.id, index.id, faq.id), name="faq")
     discovery = SimulatedDiscovery(
         fleet,
         None if is_named else {},

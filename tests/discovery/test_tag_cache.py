@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.discovery.tag_cache import TagCache
+from exporter.domain.service import ArnScope
 from tests.support.builders import make_source
 
 if TYPE_CHECKING:
+    from exporter.domain.model import SourceId
     from tests.support.builders import FakeClock
 
+SCOPE = ArnScope("aws", "us-east-1", "111122223333")
 INTERVAL = 60.0  # seconds between discovery runs
 REQUESTS_PER_SECOND = 1.0
 
@@ -20,10 +23,10 @@ class CountingProvider:
     def __init__(self) -> None:
         self.requests = 0
 
-    def tags(self, arn: str) -> dict[str, str]:
+    def tags(self, _source: SourceId, _scope: ArnScope) -> dict[str, str]:
         """Count the request, and return its number."""
         self.requests += 1
-        return {arn: str(self.requests)}
+        return {"requests": str(self.requests)}
 
 
 def make_cache(provider: Any, clock: FakeClock) -> TagCache:
@@ -41,7 +44,7 @@ def test_refreshing_tags_uses_at_most_a_tenth_of_the_rate_limit(clock: FakeClock
         while clock.now < end:
             clock.advance(INTERVAL)
             for source in sources:
-                cache.get(source, str(source), None)
+                cache.get(source, SCOPE, None)
         return provider.requests - before
 
     run_for(1200)  # the first run fills the cache
@@ -52,17 +55,17 @@ def test_the_tags_of_a_few_sources_are_refreshed_in_each_run(clock: FakeClock) -
     """A run that starts a little early refreshes them too."""
     provider, source = CountingProvider(), make_source().id
     cache = make_cache(provider, clock)
-    cache.get(source, "arn", None)
+    cache.get(source, SCOPE, None)
     clock.advance(0.95 * INTERVAL)
-    assert cache.get(source, "arn", None) == {"arn": "2"}
+    assert cache.get(source, SCOPE, None) == {"requests": "2"}
 
 
 def test_the_tags_of_an_updated_source_are_requested_at_once(clock: FakeClock) -> None:
     """The update may have changed them."""
     provider, source = CountingProvider(), make_source().id
     cache = make_cache(provider, clock)
-    assert cache.get(source, "arn", 1.0) == cache.get(source, "arn", 1.0) == {"arn": "1"}
-    assert cache.get(source, "arn", 2.0) == {"arn": "2"}
+    assert cache.get(source, SCOPE, 1.0) == cache.get(source, SCOPE, 1.0) == {"requests": "1"}
+    assert cache.get(source, SCOPE, 2.0) == {"requests": "2"}
 
 
 def test_expired_tags_are_still_the_last_known_ones(clock: FakeClock) -> None:
@@ -70,10 +73,10 @@ def test_expired_tags_are_still_the_last_known_ones(clock: FakeClock) -> None:
     provider, source = CountingProvider(), make_source().id
     cache = make_cache(provider, clock)
     assert cache.last_known(source) is None
-    cache.get(source, "arn", None)
+    cache.get(source, SCOPE, None)
     clock.advance(100 * INTERVAL)
     successor = make_cache(provider, clock)
     successor.adopt(cache)
-    assert successor.last_known(source) == {"arn": "1"}
+    assert successor.last_known(source) == {"requests": "1"}
     successor.remove(source)
     assert successor.last_known(source) is None

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.aws import AwsClock
 from exporter.documents.loop import MAX_WAIT, DocumentLoop
 from exporter.documents.queue import FIRST_RETRY, CountQueue
 from exporter.domain.documents import Document
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason, StoppedError
 from exporter.providers import DocumentPage
+from exporter.runtime import AwsClock
 from tests.support.builders import NOON, FakeClock, make_source
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
-from exporter.aws import AwsClock
 from exporter.domain.history import fold
 from exporter.domain.model import Description, Location, Names, SyncJob
 from exporter.domain.snapshots import SourceSnapshot
@@ -20,6 +19,7 @@ from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
+from exporter.runtime import AwsClock
 from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape

@@ -17,7 +17,6 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.aws import AwsClock
 from exporter.domain.history import fold
 from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
@@ -26,6 +25,7 @@ from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache, chunks
 from exporter.exposition import gzip as exposition_gzip
 from exporter.metrics import SourceFamilies
+from exporter.runtime import AwsClock
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
 if TYPE_CHECKING:

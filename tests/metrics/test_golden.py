@@ -12,16 +12,16 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.aws import AwsClock
 from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.history import fold
-from exporter.domain.model import ContainerFacts, ContainerId, DataSource, Description, Location, Names, SyncJob
+from exporter.domain.model import ContainerFacts, DataSource, Description, Location, Names, SyncJob
 from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import CONTAINER_FAMILIES, FAMILIES, ContainerFamilies, SourceFamilies
-from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
+from exporter.runtime import AwsClock
+from tests.support.builders import NOON, POLICY, FakeClock, container_id, make_job, make_source, scrape
 
 LATER = NOON + 1000
 LOCATION = Location("111122223333", "us-east-1")
@@ -62,10 +62,11 @@ def described(snapshot: SourceSnapshot, **members: Any) -> SourceSnapshot:
 def index_snapshots() -> list[ContainerSnapshot]:
     """Build an index whose properties are all known, and one with few of them."""
     full = ContainerFacts("main", "ENTERPRISE", "ACTIVE", documents=21_480, text_bytes=143_000_000, units=2)
+    full = replace(full, documents_limit=40_000, text_bytes_limit=400_000_000)
     bare = ContainerFacts("side", "STARTER", "MENDING")
     return [
         ContainerSnapshot(
-            ContainerId("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION, NOON, minimum
+            container_id("app".ljust(36, "0"), name.ljust(36, "0")), "intranet", name, facts, LOCATION, NOON, minimum
         )
         for name, facts, minimum in (("main", full, 10_000), ("side", bare, None))
     ]

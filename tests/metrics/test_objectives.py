@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
 from exporter.domain.model import Description, Names
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
+from exporter.runtime import AwsClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.app.test_reload import reload

@@ -47,7 +47,7 @@ def test_names_are_requested_once_and_survive_a_restart(rig: PollerRig, clock: F
 def test_configured_names_have_precedence(clock: FakeClock) -> None:
     """The poll does not request names from AWS."""
     rig = PollerRig(clock)
-    rig.source = make_source(application="intranet", name="hr")
+    rig.source = make_source(root="intranet", name="hr")
     rig.sources.watch(rig.source)
     published = rig.poll()
     assert published
@@ -143,7 +143,7 @@ def test_a_refused_description_is_requested_every_15_minutes(rig: PollerRig, clo
         None,
     )
     assert [str(each) for each in rig.sources.undescribed()] == [
-        f"data source hr ({rig.source.id.data_source_id}) of application {rig.source.id.application_id} (access_denied)"
+        f"data source hr ({rig.source.id.data_source_id}) of application {rig.source.id.root.own} (access_denied)"
     ]
     rig.poll()
     assert rig.provider.requests.count("data source") == 1

@@ -17,7 +17,7 @@ from tests.support.builders import NOON, make_job, make_source
 from tests.support.status_fixtures import StatusFixture, ended_job, make_snapshot, running_job
 
 SOURCE = make_source(7).id
-APPLICATION, INDEX, DATA_SOURCE = SOURCE.application_id, SOURCE.index_id, SOURCE.data_source_id
+APPLICATION, INDEX, DATA_SOURCE = SOURCE.path
 FAILED = ended_job("FAILED", 2 * HOUR, lasted=600)
 STREAM = f"SYNC_RUN_HISTORY_REPORT/{DATA_SOURCE}/{FAILED.execution_id}"
 

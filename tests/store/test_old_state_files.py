@@ -20,12 +20,12 @@ import pytest
 
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.history import fold
-from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
+from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SyncJob
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData
 from exporter.domain.tracked_job import CountState
 from exporter.domain.units import DAY, HOUR
-from tests.support.builders import NOON, fold_polls, make_job, make_poll
+from tests.support.builders import NOON, POLICY, fold_polls, make_job, make_poll, source_id
 from tests.support.state_files import open_store, run_sql
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parents[1] / "data" / "state"
 TABLES = ("source", "job", "name", "target", "data_source")
 LATER_TABLES = ("documents",)
-SOURCE = DataSource("production", SourceId("a" * 36, "i" * 36, "d" * 36), "intranet", None, (("team", "hr"),))
+SOURCE = DataSource("production", source_id("a" * 36, "i" * 36, "d" * 36), "intranet", None, (("team", "hr"),))
 TAGS = (("cost-center", 'a "q"\n'),)
 DESCRIPTION = Description("hr ü", "S3", "ACTIVE", 1.0, 2.5, "cron(0 3 * * ? *)", TAGS)
 SAVED = SavedSource(SOURCE, "main", DESCRIPTION, is_described=True)
@@ -67,7 +67,7 @@ def folded(path: str) -> str:
 def write_with_current_code(path: str) -> dict[str, SourceHistory]:
     """Fold and commit the polls in `polls.json`, and save what else the state has; return the histories."""
     data = json.loads((FILES / "polls.json").read_text())
-    policy = CountingPolicy(data["window"], tuple(data["duration_buckets"]))
+    policy = CountingPolicy(data["window"], tuple(data["duration_buckets"]), POLICY.error_codes)
     store = open_store(path)
     histories: dict[str, SourceHistory] = {}
     for poll in data["polls"]:
@@ -76,7 +76,7 @@ def write_with_current_code(path: str) -> dict[str, SourceHistory]:
         histories[poll["source"]] = fold(histories.get(poll["source"]), poll_data, policy)
         store.commit({poll["source"]: histories[poll["source"]]})
     store.save_source(str(SOURCE.id), SAVED)
-    store.save_name(f"application/{SOURCE.id.application_id}", "intranet ü")
+    store.save_name(f"application/{SOURCE.id.root}", "intranet ü")
     store.save_account("production", ACCOUNT, IDENTITY)
     store.save_watched_since(IDENTITY, WATCHED_SINCE)
     store.close()
@@ -177,7 +177,7 @@ def test_an_old_file_opens_with_saved_sources_and_names(folded: str) -> None:
     """Text outside ASCII, labels and tags are unchanged."""
     store = open_store(folded)
     assert store.saved_sources("production", LOCATION) == [SAVED]
-    assert store.name(f"application/{SOURCE.id.application_id}") == "intranet ü"
+    assert store.name(f"application/{SOURCE.id.root}") == "intranet ü"
     assert store.account("production") == ACCOUNT
     store.close()
 

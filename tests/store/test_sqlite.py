@@ -249,7 +249,7 @@ def test_an_unwatched_source_is_removed_after_a_month(path: str) -> None:
 def test_saved_sources_survive_a_restart_until_they_are_deleted(path: str) -> None:
     """So do the account of a target, and the time at which it was first watched."""
     description = Description("hr", "S3", "ACTIVE", created=NOON, updated=None, schedule="", tags=(("team", "hr"),))
-    saved = SavedSource(make_source(application="intranet", name="hr"), "main", description, is_described=True)
+    saved = SavedSource(make_source(root="intranet", name="hr"), "main", description, is_described=True)
     store = open_store(path)
     store.save_source("a", saved)
     store.save_source("b", replace(saved, container="other"))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.history import fold
-from exporter.domain.model import DataSource, DocumentCounts, SourceId, SyncJob
+from exporter.domain.model import ContainerId, DataSource, DocumentCounts, SourceId, SyncJob
 from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)
 NOON = 1_790_000_000.0  # an arbitrary time, in seconds since the epoch, at a full second
-POLICY = CountingPolicy(window=24 * HOUR, duration_buckets=BUCKETS)
+POLICY = CountingPolicy(24 * HOUR, BUCKETS, QBUSINESS.error_codes)
 
 
 @dataclass
@@ -75,10 +76,20 @@ def fold_polls(*polls: PollData, policy: CountingPolicy = POLICY) -> SourceHisto
     return history
 
 
+def source_id(*path: str) -> SourceId:
+    """Build the identity of a data source of Amazon Q Business: application, index and data source."""
+    return SourceId(QBUSINESS, path)
+
+
+def container_id(*path: str) -> ContainerId:
+    """Build the identity of an application or index of Amazon Q Business."""
+    return ContainerId(QBUSINESS, path)
+
+
 def make_source(number: int = 1, target: str = "production", **names: str) -> DataSource:
     """Build a data source; sources with different numbers have different ids."""
     ids = (f"{kind}{number:04}".ljust(36, "0") for kind in ("app", "idx", "src"))
-    return DataSource(target, SourceId(*ids), names.get("application"), names.get("name"))
+    return DataSource(target, source_id(*ids), names.get("root"), names.get("name"))
 
 
 def scrape(page: Exposition, accept: str = "", accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:

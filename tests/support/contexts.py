@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
@@ -52,6 +53,7 @@ def make_context(
     """Build the context of a target whose account is not known yet."""
     return TargetContext(
         target=target,
+        service=QBUSINESS,
         provider=provider,
         store=store,
         names=DisplayNames(store, clock),

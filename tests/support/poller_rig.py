@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.aws import AwsClock
 from exporter.domain.model import Description
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage, Listing
-from exporter.providers.registry import PAGE_SIZE
+from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.runtime import AwsClock
 from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, POLICY, FakeClock, make_source
 from tests.support.contexts import RecordingPublisher, make_context
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.model import ContainerFacts, ContainerId, SourceId, SyncJob
+    from exporter.domain.service import ArnScope
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.errors import ProviderError, Reason
 
@@ -51,16 +52,16 @@ class FakeProvider:
             raise self.error
         jobs = tuple(job for job in self.jobs if (since or 0.0) <= job.started <= (until or math.inf))
         found = jobs if status is None else tuple(job for job in jobs if job.status == status)
-        for at in range(0, max(1, len(found)), PAGE_SIZE):
-            page = found[at : at + PAGE_SIZE]
-            yield JobPage(page, self.now, has_more=at + PAGE_SIZE < len(found), warnings=self.warnings)
+        for at in range(0, max(1, len(found)), QBUSINESS.page_size):
+            page = found[at : at + QBUSINESS.page_size]
+            yield JobPage(page, self.now, has_more=at + QBUSINESS.page_size < len(found), warnings=self.warnings)
 
-    def application_name(self, application_id: str) -> str:
+    def container_name(self, container: ContainerId) -> str:
         """Return a name that contains the id."""
         self.requests.append("application")
         if self.name_error:
             raise self.name_error
-        return f"name-of-{application_id[:3]}"
+        return f"name-of-{container.own[:3]}"
 
     def data_source(self, source: SourceId) -> Description:
         """Return the description, with a name that contains the id."""
@@ -69,23 +70,19 @@ class FakeProvider:
             raise self.name_error
         return replace(self.description, name=f"name-of-{source.data_source_id[:3]}")
 
-    def applications(self) -> Listing[str]:
+    def containers(self, parent: ContainerId | None) -> Listing[str]:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 
-    def indexes(self, application_id: str) -> Listing[str]:
+    def container(self, container: ContainerId) -> ContainerFacts:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 
-    def index(self, index: ContainerId) -> ContainerFacts:
+    def data_sources(self, container: ContainerId) -> Listing[Description]:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 
-    def data_sources(self, index: ContainerId) -> Listing[Description]:
-        """Raise: polls do not use this operation."""
-        raise NotImplementedError
-
-    def tags(self, arn: str) -> dict[str, str]:
+    def tags(self, source: SourceId, scope: ArnScope) -> dict[str, str]:
         """Raise: polls do not use this operation."""
         raise NotImplementedError
 

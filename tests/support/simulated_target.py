@@ -8,19 +8,22 @@ import pytest
 
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.model import SourceId, SyncJob
+from exporter.domain.service import ArnScope
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.builders import NOON
+from tests.support.builders import NOON, source_id
 from tests.support.harness import fleet_of
 from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.domain.model import SyncJob
+
+SCOPE = ArnScope("aws", "us-east-1", "111122223333")
 ROLE = "arn:aws:iam::444455556666:role/reader"
 HANGING = ("hang", "drip")  # faults that end with the timeout of the request
 
@@ -65,13 +68,7 @@ class SimulatedTarget:
         self.aws_client = AwsClient(config, polling, self.observer, System())
         self.provider = QBusiness(self.aws_client)
         ((application, index, _),) = self.service.fleet.data_sources()
-        self.id = SourceId(application.id, index.id, self.source.id)
-
-    @property
-    def arn(self) -> str:
-        """The ARN of the data source."""
-        path = f"application/{self.id.application_id}/index/{self.id.index_id}/data-source/{self.id.data_source_id}"
-        return f"arn:aws:qbusiness:us-east-1:111122223333:{path}"
+        self.id = source_id(application.id, index.id, self.source.id)
 
     def read_jobs(self, **filters: Any) -> list[SyncJob]:
         """Return the jobs of all pages."""

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from exporter.aws import AwsClock
 from exporter.config import ObjectiveConfig
 from exporter.domain.history import fold
-from exporter.domain.model import ContainerFacts, ContainerId, Description, Location, Names
+from exporter.domain.model import ContainerFacts, Description, Location, Names
 from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import Histogram, PollData
 from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import ContainerFamilies, SourceFamilies
+from exporter.runtime import AwsClock
 from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
-from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
+from tests.support.builders import NOON, POLICY, FakeClock, container_id, make_job, make_source, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -247,7 +247,10 @@ def alerting(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def make_container_snapshot(
     number: int = 1, name: str = "main", min_documents: float | None = None, **facts: Any
 ) -> ContainerSnapshot:
-    """Return an index that is almost empty; `facts` replaces some of its values."""
+    """Return an index that is almost empty; `facts` replaces some of its values. It has no limits without units."""
     index_facts = replace(ContainerFacts(name, "ENTERPRISE", "ACTIVE", "", 100, 10**6, 1), **facts)
-    identifier = ContainerId(f"app{number}", f"idx{number}")
+    if index_facts.units is not None:
+        units = index_facts.units
+        index_facts = replace(index_facts, documents_limit=units * 20_000, text_bytes_limit=units * 200 * 10**6)
+    identifier = container_id(f"app{number}", f"idx{number}")
     return ContainerSnapshot(identifier, "intranet", name, index_facts, LOCATION, NOON, min_documents)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.aws import AwsClock
 from exporter.domain.model import DataSource, SourceId
 from exporter.domain.objective_record import ObjectiveRecord
 from exporter.exposition import ExpositionCache
 from exporter.metrics import ContainerFamilies
+from exporter.runtime import AwsClock
 from exporter.target.container_publisher import ContainerPublisher
 from tests.support.builders import NOON, FakeClock
 from tests.support.status_fixtures import make_container_snapshot, make_snapshot
@@ -37,7 +37,7 @@ class PublishedIndex:
         """Publish a data source with the minimum that its objective sets."""
         values = {} if minimum is None else {"min_index_documents": minimum}
         starts = {} if since is None else {"min_index_documents": since}
-        published = DataSource("production", source_id(source))
+        published = DataSource("production", source_in_index(source))
         self.publisher.put_source(
             replace(make_snapshot(1, source), source=published, objectives=ObjectiveRecord(values, starts))
         )
@@ -48,9 +48,9 @@ class PublishedIndex:
         return [snapshot.min_documents for snapshot, _ in self._cache.snapshots()]
 
 
-def source_id(name: str) -> SourceId:
+def source_in_index(name: str) -> SourceId:
     """Return the id of a data source of the index."""
-    return SourceId(INDEX.id.application_id, INDEX.id.index_id, name)
+    return INDEX.id.source(name)
 
 
 def test_the_highest_minimum_applies() -> None:
@@ -64,7 +64,7 @@ def test_the_highest_minimum_applies() -> None:
     assert index.minimums == [20]
     index.set("b", 5)
     assert index.minimums == [10]
-    index.publisher.remove_source(source_id("a"))
+    index.publisher.remove_source(source_in_index("a"))
     assert index.minimums == [5]
     index.set("b", None)
     assert index.minimums == [None]

@@ -96,7 +96,7 @@ def test_the_link_of_a_data_source_fills_in_its_ids(site: StatusSite) -> None:
     (link,) = (link for link in links(page) if "runbooks/QBusinessSyncFailed?" in link)
     text = article(site.get(urljoin("/", link)).text)
     assert f"--data-source-id {source.data_source_id}\n" in text
-    assert f"--application-id {source.application_id} --index-id {source.index_id} " in text
+    assert f"--application-id {source.root.own} --index-id {source.container.own} " in text
     assert f'href="../?data_source_id={source.data_source_id}"' in text
     assert not re.search("DATA_SOURCE_ID|APPLICATION_ID|INDEX_ID", text)
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
+# The two limits of one capacity unit (User Guide, "Index capacity"). The index is full when it reaches either.
+DOCUMENTS_PER_UNIT = 20_000
+TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB" in the guide: the smaller interpretation, so that alerts fire early
+
 _COUNT = re.compile(r"0|[1-9][0-9]{0,11}")
 # A time outside these years is wrong. One in milliseconds is far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
@@ -121,6 +125,7 @@ def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
     capacity = _member(raw, "capacityConfiguration", dict) or {}
     statistics = _member(raw, "indexStatistics", dict) or {}
     text = _member(statistics, "textDocumentStatistics", dict) or {}
+    units = _member(capacity, "units", int)
     return ContainerFacts(
         name=parse_name(raw),
         type=_text(raw, "type"),
@@ -128,7 +133,9 @@ def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
         arn=_text(raw, "indexArn"),
         documents=_member(text, "indexedTextDocumentCount", int),
         text_bytes=_member(text, "indexedTextBytes", int),
-        units=_member(capacity, "units", int),
+        units=units,
+        documents_limit=None if units is None else units * DOCUMENTS_PER_UNIT,
+        text_bytes_limit=None if units is None else units * TEXT_BYTES_PER_UNIT,
     )
 
 

@@ -18,25 +18,25 @@ from exporter.providers.qbusiness.parsing import (
     parse_named,
     parse_tags,
 )
+from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from exporter.aws import AwsClient, AwsClock
-    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId
-    from exporter.providers import DocumentPage, Listing
+    from types_boto3_qbusiness import QBusinessClient
+
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, ResourceId, SourceId
+    from exporter.domain.service import ArnScope
+    from exporter.providers import DocumentPage, Listing, ServiceClient
+    from exporter.runtime import AwsClock
 
 T = TypeVar("T")
-
-PAGE_SIZE = 10  # the maximum for sync jobs and data sources
-DOCUMENT_PAGE_SIZE = 100  # the maximum for documents
-BACKGROUND_OPERATIONS = frozenset({"ListDocuments"})  # their requests never delay others
 
 
 class QBusiness:
     """The API of Amazon Q Business for one target."""
 
-    def __init__(self, aws_client: AwsClient) -> None:
+    def __init__(self, aws_client: ServiceClient) -> None:
         self._client = aws_client
 
     @property
@@ -61,41 +61,45 @@ class QBusiness:
             filters["statusFilter"] = status
         method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
         return self._pages(
-            method, operation, {**_ids(source), **filters}, PAGE_SIZE, lambda page: _parse_page(page, self.clock)
+            method,
+            operation,
+            {**_ids(source), **filters},
+            QBUSINESS.page_size,
+            lambda page: _parse_page(page, self.clock),
         )
 
-    def applications(self) -> Listing[str]:
-        """Return the display names of all applications, from ListApplications."""
-        with self._client.client_for("ListApplications"):
-            pages = self._pages("list_applications", "ListApplications", {}, 100, itemgetter("applications"))
-            return parse_items(pages, "applicationId", parse_named)
+    def containers(self, parent: ContainerId | None) -> Listing[str]:
+        """Return the display names of all applications, or of an application's indexes."""
+        if parent is None:
+            return self._names("list_applications", "ListApplications", {}, "applications", "applicationId")
+        return self._names("list_indices", "ListIndices", _ids(parent), "indices", "indexId")
 
-    def application_name(self, application_id: str) -> str:
-        """Return the display name of an application, from GetApplication."""
+    def container_name(self, container: ContainerId) -> str:
+        """Return the display name of an application or index, from GetApplication or GetIndex."""
+        if container.is_innermost:
+            return self.container(container).name
+        client: QBusinessClient
         with self._client.client_for("GetApplication") as client:
-            return parse_name(client.get_application(applicationId=application_id))
+            return parse_name(client.get_application(**_ids(container)))
 
-    def indexes(self, application_id: str) -> Listing[str]:
-        """Return the display names of an application's indexes, from ListIndices."""
-        with self._client.client_for("ListIndices"):
-            arguments = {"applicationId": application_id}
-            pages = self._pages("list_indices", "ListIndices", arguments, 100, itemgetter("indices"))
-            return parse_items(pages, "indexId", parse_named)
-
-    def index(self, index: ContainerId) -> ContainerFacts:
+    def container(self, container: ContainerId) -> ContainerFacts:
         """Return the properties of an index, from GetIndex."""
+        client: QBusinessClient
         with self._client.client_for("GetIndex") as client:
-            return parse_index(client.get_index(**_index_ids(index)))
+            return parse_index(client.get_index(**_ids(container)))
 
-    def data_sources(self, index: ContainerId) -> Listing[Description]:
+    def data_sources(self, container: ContainerId) -> Listing[Description]:
         """Return the data sources of an index, from ListDataSources."""
         with self._client.client_for("ListDataSources"):
-            arguments = _index_ids(index)
-            pages = self._pages("list_data_sources", "ListDataSources", arguments, PAGE_SIZE, itemgetter("dataSources"))
+            arguments = _ids(container)
+            pages = self._pages(
+                "list_data_sources", "ListDataSources", arguments, QBUSINESS.page_size, itemgetter("dataSources")
+            )
             return parse_items(pages, "dataSourceId", parse_data_source)
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, from GetDataSource, without its connector configuration."""
+        client: QBusinessClient
         with self._client.client_for("GetDataSource") as client:
             response = client.get_data_source(**_ids(source))
             parse_name(response)
@@ -103,19 +107,25 @@ class QBusiness:
 
     def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
         """Return a page of the documents of a data source, from ListDocuments."""
+        client: QBusinessClient
         with self._client.client_for("ListDocuments") as client:
             arguments: dict[str, Any] = {
-                **_index_ids(source.container),
+                **_ids(source.container),
                 "dataSourceIds": [source.data_source_id],
-                "maxResults": DOCUMENT_PAGE_SIZE,
+                "maxResults": QBUSINESS.document_page_size,
                 **({"nextToken": token} if token else {}),
             }
             return parse_document_page(client.list_documents(**arguments))
 
-    def tags(self, arn: str) -> Mapping[str, str]:
-        """Return the tags of a resource, from ListTagsForResource."""
+    def tags(self, source: SourceId, scope: ArnScope) -> Mapping[str, str]:
+        """Return the tags of a data source, from ListTagsForResource."""
+        client: QBusinessClient
         with self._client.client_for("ListTagsForResource") as client:
-            return parse_tags(client.list_tags_for_resource(resourceARN=arn))
+            return parse_tags(client.list_tags_for_resource(resourceARN=QBUSINESS.arn(scope, source.path)))
+
+    def _names(self, method: str, operation: str, arguments: Mapping[str, Any], key: str, id_key: str) -> Listing[str]:
+        with self._client.client_for(operation):
+            return parse_items(self._pages(method, operation, arguments, 100, itemgetter(key)), id_key, parse_named)
 
     def _pages(
         self,
@@ -127,7 +137,7 @@ class QBusiness:
     ) -> Iterator[T]:
         """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens."""
         with self._client.client_for(operation) as client:
-            paginator: Any = client.get_paginator(method)  # type: ignore[call-overload] # a method with pages
+            paginator = client.get_paginator(method)
             tokens = PageTokens(operation)
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
                 tokens.add(page.get("nextToken"))
@@ -146,9 +156,6 @@ def _parse_page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
     return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), is_complete)
 
 
-def _index_ids(index: ContainerId) -> dict[str, Any]:
-    return {"applicationId": index.application_id, "indexId": index.index_id}
-
-
-def _ids(source: SourceId) -> dict[str, Any]:
-    return {**_index_ids(source.container), "dataSourceId": source.data_source_id}
+def _ids(resource: ResourceId) -> dict[str, Any]:
+    """Return the ids of a resource as parameters of a request."""
+    return dict(zip(("applicationId", "indexId", "dataSourceId"), resource.path, strict=False))

@@ -10,12 +10,9 @@ from hypothesis import strategies as st
 
 from exporter.domain.model import (
     DOCUMENT_KINDS,
-    ERROR_CODES,
     ContainerFacts,
-    DataSourceStatus,
     Description,
     DocumentCounts,
-    IndexStatus,
     SyncJob,
     SyncJobStatus,
 )
@@ -29,6 +26,7 @@ from exporter.providers.qbusiness.parsing import (
     parse_named,
     parse_tags,
 )
+from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON
 from tests.support.service_model import MODEL, enum_of, members_of
 
@@ -44,9 +42,9 @@ MEMBERS = ("executionId", "status", "startTime", "endTime", "metrics", "error", 
 def test_names_of_members_and_values_are_those_of_the_service() -> None:
     """They are compared with botocore's description of the API."""
     assert enum_of("DataSourceSyncJobStatus") == set(SyncJobStatus)
-    assert enum_of("DataSourceStatus") == set(DataSourceStatus)
-    assert enum_of("IndexStatus") == set(IndexStatus)
-    assert enum_of("ErrorCode") == set(ERROR_CODES)
+    assert enum_of("DataSourceStatus") == set(QBUSINESS.source_statuses)
+    assert enum_of("IndexStatus") == set(QBUSINESS.container_statuses)
+    assert enum_of("ErrorCode") == set(QBUSINESS.error_codes)
     assert members_of("DataSourceSyncJob") == set(MEMBERS)
     assert members_of("DataSourceSyncJobMetrics") == {f"documents{kind.capitalize()}" for kind in DOCUMENT_KINDS}
     assert "history" in members_of("ListDataSourceSyncJobsResponse")

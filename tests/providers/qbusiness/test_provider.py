@@ -12,25 +12,26 @@ from exporter.domain.documents import Document
 from exporter.domain.model import ContainerFacts, Description, SyncJob
 from exporter.errors import ProviderError, Reason
 from exporter.providers import Listing
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import SimulatedDataSource
 from tests.support.builders import NOON
 from tests.support.faults import cases, matrix, operations
-from tests.support.simulated_target import HANGING, SimulatedTarget
+from tests.support.simulated_target import HANGING, SCOPE, SimulatedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FAULTS = {fault.kind: fault for fault in cases.FAULTS if fault.reason}
 OPERATIONS: dict[str, Callable[[SimulatedTarget], object]] = {
-    "ListApplications": lambda target: target.provider.applications(),
-    "ListIndices": lambda target: target.provider.indexes(target.id.application_id),
-    "GetIndex": lambda target: target.provider.index(target.id.container),
+    "ListApplications": lambda target: target.provider.containers(None),
+    "ListIndices": lambda target: target.provider.containers(target.id.root),
+    "GetIndex": lambda target: target.provider.container(target.id.container),
     "ListDataSources": lambda target: target.provider.data_sources(target.id.container),
     "GetDataSource": lambda target: target.provider.data_source(target.id),
-    "GetApplication": lambda target: target.provider.application_name(target.id.application_id),
-    "ListTagsForResource": lambda target: target.provider.tags(target.arn),
+    "GetApplication": lambda target: target.provider.container_name(target.id.root),
+    "ListTagsForResource": lambda target: target.provider.tags(target.id, SCOPE),
     "ListDocuments": lambda target: read_documents(target),  # noqa: PLW0108 (defined below)
 }
 
@@ -195,18 +196,18 @@ def test_a_fault_of_any_operation_is_an_error_of_that_operation(
 
 def test_everything_about_a_source_is_read(target: SimulatedTarget) -> None:
     """Names, types, times, sizes and tags are those of the service."""
-    assert target.provider.applications() == Listing({target.id.application_id: "intranet"})
-    assert target.provider.indexes(target.id.application_id) == Listing({target.id.index_id: "main"})
-    assert target.provider.application_name(target.id.application_id) == "intranet"
+    assert target.provider.containers(None) == Listing({target.id.root.own: "intranet"})
+    assert target.provider.containers(target.id.root) == Listing({target.id.container.own: "main"})
+    assert target.provider.container_name(target.id.root) == "intranet"
     listed = Description("hr", "S3", "ACTIVE", created=1_700_000_000.0, updated=1_700_000_000.0)
     assert target.provider.data_sources(target.id.container) == Listing({target.id.data_source_id: listed})
     assert target.provider.data_source(target.id) == replace(listed, schedule="")
-    arn = target.arn.rpartition("/data-source/")[0]
-    assert target.provider.index(target.id.container) == ContainerFacts(
-        "main", "ENTERPRISE", "ACTIVE", arn, 992, 720_135, 1
+    arn = QBUSINESS.arn(SCOPE, target.id.container.path)
+    assert target.provider.container(target.id.container) == ContainerFacts(
+        "main", "ENTERPRISE", "ACTIVE", arn, 992, 720_135, 1, 20_000, 200_000_000
     )
     target.source.tags["team"] = "hr"
-    assert target.provider.tags(target.arn) == {"team": "hr"}
+    assert target.provider.tags(target.id, SCOPE) == {"team": "hr"}
 
 
 def test_jobs_are_read_with_their_counts(target: SimulatedTarget) -> None:

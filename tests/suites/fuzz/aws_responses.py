@@ -10,11 +10,12 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.model import ContainerId, SourceId
+from exporter.domain.service import ArnScope
 from exporter.errors import ProviderError, Reason
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from tests.suites.fuzz.checks import require
+from tests.support.builders import container_id, source_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,17 +95,17 @@ class ResponseBodies:
         with aws_client.client_for("none") as client:
             client.meta.events.register_last("before-send.qbusiness", self._send)
         # Without retries, no input waits for a back-off.
-        client._endpoint.__class__._needs_retry = lambda *_, **__: False  # type: ignore[attr-defined] # noqa: SLF001 (botocore has no public way)
-        index, source = ContainerId(*_IDS[:2]), SourceId(*_IDS)
+        client._endpoint.__class__._needs_retry = lambda *_, **__: False  # noqa: SLF001 (botocore has no public way)
+        index, source = container_id(*_IDS[:2]), source_id(*_IDS)
         self._calls: tuple[Callable[[], object], ...] = (
-            provider.applications,
-            lambda: provider.application_name(_IDS[0]),
-            lambda: provider.indexes(_IDS[0]),
-            lambda: provider.index(index),
+            lambda: provider.containers(None),
+            lambda: provider.container_name(source.root),
+            lambda: provider.containers(source.root),
+            lambda: provider.container(index),
             lambda: provider.data_sources(index),
             lambda: provider.data_source(source),
             lambda: list(provider.sync_jobs(source)),
-            lambda: provider.tags("arn:x"),
+            lambda: provider.tags(source, ArnScope("aws", "us-east-1", "111122223333")),
         )
         self._response: tuple[int, bytes] = (200, b"{}")
         self.seeds = [bytes([0, number]) + json.dumps(body).encode() for number, body in enumerate(self.valid_bodies)]

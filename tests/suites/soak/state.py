@@ -8,12 +8,14 @@ from exporter.config import Config
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.history import fold
-from exporter.domain.model import DataSource, Description, Location, SourceId
+from exporter.domain.model import DataSource, Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import DAY
 from exporter.providers.qbusiness.parsing import parse_job
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.store import Store
+from tests.support.builders import source_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +30,13 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
     store = Store(str(path), lambda: None)
     histories = {}
     defaults = Config()
-    policy = CountingPolicy(defaults.polling.window, defaults.metrics.duration_buckets)
+    policy = CountingPolicy(defaults.polling.window, defaults.metrics.duration_buckets, QBUSINESS.error_codes)
     location = Location(fleet.account, "us-east-1")
     identity = f"qbusiness/{location.account}/{location.region}"
     store.save_account(target, location.account, identity)
     store.save_watched_since(identity, now - WATCHED)
     for application, index, source in fleet.data_sources():
-        identifier = SourceId(application.id, index.id, source.id)
+        identifier = source_id(application.id, index.id, source.id)
         key = str(identifier)
         histories[key] = _history(source, now, policy)
         store.save_name(f"application/{application.id}", application.name)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 
+from exporter.aws.policy import assume_role_statement, policy_statements, required_permissions
 from exporter.config import Config, TargetConfig
-from exporter.providers.qbusiness.permissions import (
-    PERMISSIONS,
-    ArnScope,
-    assume_role_statement,
-    policy_statements,
-    required_permissions,
-)
-from tests.support.service_model import MODEL
+from exporter.domain.service import ArnScope
+from exporter.providers.registry import SERVICES
+
+if TYPE_CHECKING:
+    from exporter.domain.service import Service
 
 APPLICATION, INDEX, SOURCE = "a" * 36, "i" * 36, "d" * 36
 SCOPE = ArnScope("aws", "us-east-1", "111122223333")
@@ -37,9 +37,11 @@ def actions_of(target: TargetConfig, **config: Any) -> set[str]:
     return {permission.action for permission in required_permissions(Config.model_validate(config), target)}
 
 
-def test_every_action_is_an_operation_of_the_service() -> None:
+@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+def test_every_action_is_an_operation_of_the_service(service: Service) -> None:
     """A misspelled action would grant nothing."""
-    assert {permission.action for permission in PERMISSIONS} <= set(MODEL.operation_names)
+    model = ServiceModel(Loader().load_service_model(service.client, "service-2"))
+    assert {permission.action for permission in service.permissions} <= set(model.operation_names)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""An AWS service as data: the words for its resources, their ids, and the IAM actions that the exporter uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of resources, such as the indexes of an application.
+
+    `word` is its name in keys and labels, and `arn_kind` its name in ARNs. `id_pattern` is a regular expression without
+    anchors, and `id_rule` the same for readers.
+    """
+
+    word: str
+    plural: str
+    arn_kind: str
+    id_pattern: str
+    id_rule: str
+
+    @property
+    def key(self) -> str:
+        """The name of the id in keys and labels, such as `index_id`."""
+        return f"{self.word}_id"
+
+    @property
+    def text(self) -> str:
+        """The word in a sentence, such as `data source`."""
+        return self.word.replace("_", " ")
+
+
+class Use(Enum):
+    """The purpose of an action."""
+
+    LIST_CONTAINERS = auto()
+    CONTAINER_NAME = auto()
+    CONTAINER = auto()
+    LIST_SOURCES = auto()
+    SOURCE = auto()
+    SYNC_JOBS = auto()
+    TAGS = auto()
+    DOCUMENTS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """An IAM action, and the depth of its resources: 0 for all of them, 1 for an outermost container."""
+
+    action: str
+    use: Use
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArnScope:
+    """The partition, region and account of a target's resources. An unknown account is `*`."""
+
+    partition: str
+    region: str
+    account: str
+
+    @classmethod
+    def of(cls, arn: str) -> ArnScope | None:
+        """Return the scope of an ARN; None for any other text."""
+        parts = arn.split(":")
+        return cls(parts[1], parts[3], parts[4]) if len(parts) > 5 and parts[0] == "arn" else None  # noqa: PLR2004 (the parts of an ARN)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Service:
+    """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
+
+    `name` is its name in the configuration, `client` that of its boto3 client, and `iam` that in IAM actions and ARNs.
+    `levels` are its resources from the outermost container to the data source. Keys in the state and in the exposition
+    begin with `key_prefix`, so that ids of two services never have the same key.
+    """
+
+    name: str
+    title: str
+    client: str
+    iam: str
+    key_prefix: str
+    levels: tuple[Level, ...]
+    permissions: tuple[Permission, ...]
+    regions: tuple[str, ...]
+    error_codes: tuple[str, ...]
+    source_statuses: tuple[str, ...]
+    container_statuses: tuple[str, ...]
+    page_size: int
+    """The largest page of sync jobs and data sources."""
+    document_page_size: int
+    """The largest page of documents."""
+    background_operations: frozenset[str] = frozenset()
+    """Operations whose requests never delay others."""
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.name
+
+    @property
+    def containers(self) -> tuple[Level, ...]:
+        """The levels above the data source, the outermost first."""
+        return self.levels[:-1]
+
+    @property
+    def root(self) -> Level:
+        """The level of the outermost containers."""
+        return self.levels[0]
+
+    @property
+    def container(self) -> Level:
+        """The level of the containers that data sources belong to."""
+        return self.levels[-2]
+
+    def action(self, use: Use) -> str:
+        """Return the action that the exporter uses for a purpose."""
+        return next(permission.action for permission in self.permissions if permission.use is use)
+
+    def by_word(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the names of containers, the outermost first, by the words of their levels."""
+        return {level.word: name for level, name in zip(self.containers, names, strict=False)}
+
+    def arn(self, scope: ArnScope, path: Sequence[str]) -> str:
+        """Return the ARN of a resource, whose ids `path` has from the outermost to the innermost."""
+        kinds = (level.arn_kind for level in self.levels)
+        resource = "/".join(f"{kind}/{identifier}" for kind, identifier in zip(kinds, path, strict=False))
+        return f"arn:{scope.partition}:{self.iam}:{scope.region}:{scope.account}:{resource}"
+
+    def arns_above(self, scope: ArnScope, path: Sequence[str]) -> list[str]:
+        """Return the ARNs of the containers of a resource, the outermost first, and its own."""
+        return [self.arn(scope, path[:depth]) for depth in range(1, len(path) + 1)]

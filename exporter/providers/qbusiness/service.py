@@ -1,0 +1,41 @@
+"""Amazon Q Business as data (API reference, version 2023-11-27).
+
+Permissions: see the Service Authorization Reference, "Amazon Q Business". An action on a data source must also be
+allowed on its index and its application.
+"""
+
+from exporter.domain.service import Level, Permission, Service, Use
+
+_ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
+_ID_RULE = "an id has 36 letters, digits and hyphens"
+
+QBUSINESS = Service(
+    name="qbusiness",
+    title="Amazon Q Business",
+    client="qbusiness",
+    iam="qbusiness",
+    key_prefix="",  # state files are older than the other services
+    levels=(
+        Level("application", "applications", "application", _ID, _ID_RULE),
+        Level("index", "indexes", "index", _ID, _ID_RULE),
+        Level("data_source", "data sources", "data-source", _ID, _ID_RULE),
+    ),
+    permissions=(
+        Permission("ListApplications", Use.LIST_CONTAINERS, 0),
+        Permission("GetApplication", Use.CONTAINER_NAME, 1),
+        Permission("ListIndices", Use.LIST_CONTAINERS, 1),
+        Permission("GetIndex", Use.CONTAINER, 2),
+        Permission("ListDataSources", Use.LIST_SOURCES, 2),
+        Permission("GetDataSource", Use.SOURCE, 3),
+        Permission("ListDataSourceSyncJobs", Use.SYNC_JOBS, 3),
+        Permission("ListTagsForResource", Use.TAGS, 3),
+        Permission("ListDocuments", Use.DOCUMENTS, 2),
+    ),
+    regions=("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2"),  # those that the AWS documentation lists
+    error_codes=("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound"),  # ErrorDetail.errorCode
+    source_statuses=("PENDING_CREATION", "CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
+    container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
+    page_size=10,
+    document_page_size=100,
+    background_operations=frozenset({"ListDocuments"}),
+)
