@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.support.manual_clock import ManualClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+OPERATION = "ListDataSourceSyncJobs"
 LAG = "qbusiness_exporter_poll_lag_seconds"
 
 
@@ -27,19 +27,25 @@ def sources_with_a_job(count: int) -> list[SimulatedDataSource]:
     return [SimulatedDataSource(f"s-{n}", jobs=[PlannedJob(make_id(n), now - HOUR, 60, 30)]) for n in range(count)]
 
 
+def polled_in_short_lives(
+    lives: int, service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any]
+) -> set[str | None]:
+    """Run programs that are each killed after about 30 requests; return the data sources that were polled."""
+    for _ in range(lives):
+        expected = len(service.logged(OPERATION)) + 30
+        with serve(tmp_path, config) as program:
+            eventually(lambda: len(service.logged(OPERATION)) >= expected)  # noqa: B023
+            program.process.kill()
+    return {logged.call.data_source_id for logged in service.logged(OPERATION)}
+
+
 @pytest.mark.trial
 def test_a_process_that_is_killed_after_each_start_polls_every_source(tmp_path: Path) -> None:
     """Each life sends about 30 requests, and 100 data sources need three times as many."""
     sources = sources_with_a_job(100)
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         config = config_for(service, str(tmp_path / "state.db"), requests_per_second=20)
-        for _ in range(12):
-            sent = len(service.logged("ListDataSourceSyncJobs"))
-            with serve(tmp_path, config) as program:
-                eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= sent + 30)  # noqa: B023
-                program.process.kill()
-        polls = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
-    assert polls.keys() == {source.id for source in sources}
+        assert polled_in_short_lives(12, service, tmp_path, config) == {source.id for source in sources}
 
 
 @pytest.mark.trial
@@ -52,16 +58,10 @@ def test_sources_that_fail_or_hang_do_not_starve_the_others(tmp_path: Path) -> N
     with SimulatedQBusiness(fleet_of(*sources)) as service:
         for number, source in enumerate(sources[:40]):
             kind = "denied" if number % 4 else "hang"
-            service.faults.add(kind, operation="ListDataSourceSyncJobs", data_source_id=source.id)
+            service.faults.add(kind, operation=OPERATION, data_source_id=source.id)
         pace = {"interval": "1h", "idle_interval": "1h", "requests_per_second": 20, "concurrency": 12}
         config = config_for(service, str(tmp_path / "state.db"), **pace, timeout="1m")
-        for _ in range(4):
-            sent = len(service.logged("ListDataSourceSyncJobs"))
-            with serve(tmp_path, config) as program:
-                eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= sent + 30)  # noqa: B023
-                program.process.kill()
-        polls = Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
-    assert polls.keys() == {source.id for source in sources}
+        assert polled_in_short_lives(4, service, tmp_path, config) == {source.id for source in sources}
 
 
 @pytest.mark.trial
