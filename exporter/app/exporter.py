@@ -179,6 +179,7 @@ class Exporter:
         if self._web_config:
             self._web_config.stop()
         self.web.stop()
+        gc.unfreeze()  # otherwise what the start has frozen could never be collected in a process that continues
 
     def _render_ahead(self) -> None:
         """Render samples in advance that change with time alone, until the program stops.
