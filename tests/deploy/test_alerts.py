@@ -55,14 +55,14 @@ def run(*command: str | Path) -> str:
 
 
 def promtool_cases() -> Iterator[Any]:
-    """Yield each file of unit tests; of files whose tests last hours or days, yield each test on its own."""
+    """Yield each unit test; those that last hours or days are trials, because they need seconds."""
     for file in UNIT_TESTS:
         content = yaml.safe_load(file.read_text())
         content["rule_files"] = [str((file.parent / name).resolve()) for name in content["rule_files"]]
         is_long = parse_duration(content["evaluation_interval"]).total_seconds() > 60
-        groups = [[test] for test in content["tests"]] if is_long else [content["tests"]]
-        for number, tests in enumerate(groups):
-            yield pytest.param({**content, "tests": tests}, id=f"{file.stem}-{number}" if is_long else file.stem)
+        for number, test in enumerate(content["tests"]):
+            marks = [pytest.mark.trial] if is_long else []
+            yield pytest.param({**content, "tests": [test]}, id=f"{file.stem}-{number}", marks=marks)
 
 
 @pytest.mark.parametrize("content", list(promtool_cases()))

@@ -70,6 +70,7 @@ def restart_tests(file: Path) -> dict[str, Any]:
     return {**content, "rule_files": rules, "tests": [group for group in groups if group]}
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: str(file.stem))
 def test_a_restart_does_not_resolve_an_alert(file: Path, tmp_path: Path) -> None:
     """Otherwise Alertmanager would notify receivers twice. Promtool runs the unit tests with a gap in all series."""

@@ -150,6 +150,7 @@ def test_errors_are_shown_by_code_and_reason(tmp_path: Path) -> None:
     assert_results(tmp_path, series, "15m", expected)
 
 
+@pytest.mark.trial
 def test_usual_values_are_shown_after_a_day(tmp_path: Path) -> None:
     """Before that, there is too little history."""
     series = [
