@@ -84,11 +84,15 @@ BEYOND_A_SCHEMA = {
 }
 
 
+@pytest.mark.parametrize("with_libyaml", [True, False], ids=["libyaml", "PyYAML"])
 @pytest.mark.parametrize(
     ("text", "problems"), [pytest.param(each.text, each.problems, id=each.name) for each in INVALID]
 )
-def test_every_problem_is_reported_with_its_position(text: str, problems: list[str]) -> None:
-    """Loading fails with all problems at once, sorted by position."""
+def test_every_problem_is_reported_with_its_position(
+    text: str, problems: list[str], monkeypatch: pytest.MonkeyPatch, *, with_libyaml: bool
+) -> None:
+    """Loading fails with all problems at once, sorted by position, also where libyaml is not available."""
+    monkeypatch.setattr(yaml, "__with_libyaml__", with_libyaml)
     with pytest.raises(ConfigError) as refused:
         config.parse(text, "config.yaml")
     assert [str(problem) for problem in refused.value.problems] == [f"config.yaml:{problem}" for problem in problems]
@@ -99,6 +103,11 @@ def test_a_character_that_yaml_forbids_is_reported_with_its_position() -> None:
     with pytest.raises(ConfigError) as refused:
         config.parse('polling: {}\nstate: {path: "a\x01"}\n', "f")
     assert str(refused.value) == "f:2:17: not YAML: character #x0001 is not allowed"
+
+
+def test_tests_run_with_libyaml() -> None:
+    """Without it, the tests that compare it with PyYAML would compare PyYAML with itself."""
+    assert yaml.__with_libyaml__
 
 
 def test_the_example_loads_without_warnings() -> None:
