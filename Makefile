@@ -13,7 +13,7 @@ GRAFANA := $(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generat
 
 unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server
 
-.PHONY: help demo test check fmt generate screenshot bench image tools clean sbom
+.PHONY: help demo test check fmt generate screenshot bench image tools clean sbom site
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,9 @@ image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
 
+site:  ## build the documentation as a site, into build/site
+	@docs/site
+
 sbom:  ## write sbom.cdx.json, a CycloneDX bill of materials of the runtime dependencies
 	@deploy/sbom
 
@@ -86,4 +89,4 @@ tools:  # install the programs that tests run: Prometheus, Alertmanager, Chromiu
 	@tests/install-tools
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
