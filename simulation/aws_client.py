@@ -197,6 +197,7 @@ class VirtualQBusinessClient:
     def _attempt(self, model: OperationModel, request: Request) -> tuple[_Http | None, Any, Exception | None]:
         """Send a request once. The errors are those that botocore raises for the same failures."""
         events, network, name = self.meta.events, self._network, model.name
+        events.emit(f"before-sign.qbusiness.{name}", request=request)
         request = replace(request, headers={"authorization": SIGNATURE.format(self._sign().access_key)})
         events.emit(f"before-send.qbusiness.{name}", request=request)
         network.record_attempt(self._target)

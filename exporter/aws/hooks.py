@@ -52,15 +52,12 @@ class RequestHooks:
         that are registered under another name, such as that of the endpoint, are never called, and nothing fails. So
         the first response of the client raises unless it has passed these handlers.
         """
-        service, events = _event_name(client), client.meta.events
-        events.register(f"before-send.{service}", self._before_send)
-        events.register(f"before-parse.{service}", self._before_parse)
-        events.register(f"response-received.{service}", self._response_received)
-        events.register("after-call", self._require_observed)
+        self._attach(client, self._before_sign, self._before_parse)
+        client.meta.events.register("after-call", self._require_observed)
 
     def attach_sts(self, client: Any) -> None:
         """Observe the attempts of a client of the Security Token Service."""
-        self._attach_token_service(client, self._before_send)
+        self._attach(client, self._before_sign, self._before_parse_token_service)
 
     def attach_token_service(self, client: Any, attempt: Attempt) -> None:
         """Observe the HTTP attempts of a client that obtains credentials, and record in `attempt` what it waits for."""
@@ -69,21 +66,30 @@ class RequestHooks:
             role = params.get("RoleArn")
             attempt.activity = f"{model.name} of {role}" if role else model.name
 
-        def before_send(event_name: str, **_: Any) -> None:
+        def before_sign(event_name: str, **_: Any) -> None:
             with attempt.suspended():
-                self._before_send(event_name)
+                self._before_sign(event_name)
 
         client.meta.events.register("before-parameter-build", before_build)
-        self._attach_token_service(client, before_send)
+        self._attach(client, before_sign, self._before_parse_token_service)
 
-    def _attach_token_service(self, client: Any, before_send: Callable[..., None]) -> None:
+    def _attach(self, client: Any, before_sign: Callable[..., None], before_parse: Callable[..., None]) -> None:
+        """Register the hooks of every attempt, in the order of the events. botocore signs each attempt, retries too."""
         service, events = _event_name(client), client.meta.events
-        events.register(f"before-send.{service}", before_send)
-        events.register(f"before-parse.{service}", self._before_parse_token_service)
+        events.register(f"before-sign.{service}", before_sign)
+        events.register(f"before-send.{service}", self._before_send)
+        events.register(f"before-parse.{service}", before_parse)
         events.register(f"response-received.{service}", self._response_received)
 
-    def _before_send(self, event_name: str, **_: Any) -> None:
+    def _before_sign(self, event_name: str, **_: Any) -> None:
+        """Wait for the rate limiter.
+
+        A signature is valid for minutes, and as long as its credentials are. A request that waits for the rate limiter
+        with a signature would be refused if the wait is long, or if its credentials are replaced meanwhile.
+        """
         self._observer.acquire(_operation_of(event_name))
+
+    def _before_send(self, **_: Any) -> None:
         _started_at.set(self._host_clock.monotonic())
 
     def _before_parse(self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any) -> None:

@@ -73,6 +73,23 @@ def test_refused_credentials_are_obtained_again(target: SimulatedTarget, monkeyp
     assert target.service.requests[-1].access_key == "rotated"
 
 
+@pytest.mark.usefixtures("fast_retries")
+def test_a_request_is_signed_after_its_wait_for_the_rate_limiter(
+    target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials that are replaced during the wait are not used any more."""
+    credentials = target.aws_client.credentials
+
+    def wait_for_rotation(operation: str) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
+        credentials.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken", operation=operation))
+        eventually(lambda: credentials.current().access_key == "rotated")
+
+    monkeypatch.setattr(target.observer, "acquire", wait_for_rotation)
+    assert len(target.read_jobs()) == 25
+    assert {request.access_key for request in target.service.requests} == {"rotated"}
+
+
 def test_accepted_credentials_are_not_obtained_again(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changed credentials are not read while AWS accepts the present ones."""
     target.read_jobs()
