@@ -114,7 +114,10 @@ class _FullRead:
         return UnreadRange.between(min(self._polled_to, self._window_start), end)
 
     def _read_time_ranges(self) -> None:
-        """Read ranges that end now: one that is far enough, then longer ones, until one has enough jobs."""
+        """Read ranges that end now: one that is far enough, then longer ones, until there are enough jobs.
+
+        The longer ones are read in part, and add to the jobs of the first one, which is complete.
+        """
         as_of, earliest = self.jobs.as_of, min(self._window_start, self._polled_to)
         self.has_window = True
         limit = min(self._max_window_pages, MAX_PAGES if earliest < self._window_start else math.inf)
@@ -127,7 +130,6 @@ class _FullRead:
             return
         while not self.jobs.has_enough and seconds < _MAX_RANGE:
             seconds *= _RANGE_FACTOR
-            self.jobs = JobAccumulator(as_of, newest_first=False)
             self.jobs.read_pages(self._list_jobs(since=as_of - seconds if seconds < _MAX_RANGE else None), MAX_PAGES)
 
     def _find_last_success(self) -> None:

@@ -278,6 +278,28 @@ def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(
     assert history.completed == {"ABORTED": 70}
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("time_filter", FILTERS)
+def test_a_search_for_the_last_success_loses_no_new_job(order: str, time_filter: str) -> None:
+    """After a long outage of a source that only fails, the poll looks back further than one read."""
+    known = [make_job(f"k{n}", "FAILED", started=NOON - n * HOUR / 3 - 1200, lasted=60) for n in range(299)]
+    listing = Listing(known, order, time_filter)
+    history = initial_poll(listing)
+    listing.jobs += [make_job(f"n{n}", "FAILED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]
+    listing.now = NOON + 3 * DAY
+    history = fold(history, read_full(listing, POLICY.window, history), POLICY)
+    assert history.completed == {"FAILED": 70}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("time_filter", FILTERS)
+def test_a_search_for_the_last_success_keeps_the_newest_jobs(order: str, time_filter: str) -> None:
+    """The initial poll of a source that only fails knows its current state."""
+    failures = hourly(400, "FAILED")
+    history = initial_poll(Listing(failures, order, time_filter))
+    assert [job.started for job in history.jobs_newest_first()[:24]] == [job.started for job in failures[:24]]
+
+
 def test_a_reread_that_starts_with_old_jobs_does_not_stop_early() -> None:
     """A first page that is sorted newest-first, but has no job as new as the tracked ones, is not sufficient."""
     listing = Listing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "page-sorted")
