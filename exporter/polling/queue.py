@@ -19,7 +19,10 @@ one when its schedule has fired. Without the second entry, its scheduled sync wo
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
 
 After a start, the sources that were not polled for the longest time are first, and those that were never polled come
-before them. A failed poll counts too. So a process that dies soon after each start polls all of its sources in the end.
+before them. A failed poll counts too. If a sync was in progress, the time since the last poll counts QUIET_SHARE times.
+So a process that dies soon after each start polls all of its sources in the end, even if each life has time for one
+poll. Example: a source with a sync was polled a minute ago and another one four minutes ago, so the first one is first.
+If that was 10 seconds ago, as in the life before, the second one is first.
 
 A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
 intervals meanwhile.
@@ -96,9 +99,9 @@ class PollQueue:
     ) -> None:
         """Add a source.
 
-        With the entry of another queue, it is due as there. Otherwise its initial poll is due: immediately if it is
-        known to be syncing, else after those of the sources whose `poll_age` is greater, or None because they were
-        never polled. `poll_age` is in seconds.
+        With the entry of another queue, it is due as there. Otherwise its initial poll is due after those of the
+        sources whose `poll_age` is greater, or None because they were never polled. `poll_age` is in seconds, and
+        counts QUIET_SHARE times if a sync was in progress at that poll.
         """
         key = str(source.id)
         self.progress.add(key, is_polled=entry is not None)
@@ -117,10 +120,8 @@ class PollQueue:
             self._late_since[key] = now - poll_age + (self._intervals.active if is_syncing else self._intervals.idle)
         if key in self.in_flight:
             return
-        if is_syncing:
-            self._active.put(now - (poll_age or 0.0), source)
-        else:
-            self._initial.put(-math.inf if poll_age is None else now - poll_age, source)
+        weight = QUIET_SHARE if is_syncing else 1
+        self._initial.put(-math.inf if poll_age is None else now - weight * poll_age, source)
 
     def _add_entry(self, source: DataSource, now: float, entry: QueueEntry) -> None:
         key = str(source.id)

@@ -340,12 +340,29 @@ def test_a_failed_poll_delays_the_catch_up() -> None:
 
 
 def test_after_a_restart_sources_with_a_sync_in_progress_are_polled_first() -> None:
-    """Tsuccessor syncs may have ended, and the first pass over a large fleet takes long."""
+    """Their syncs may have ended, and the first pass over a large fleet takes long."""
     spaced = PollQueue(INTERVALS, 10.0, random.Random(1))
     for number in range(1, 9):
-        spaced.add(make_source(number), 0.0, is_syncing=number in {7, 8})
-    assert [run(spaced, QUIET, at=0.0).id for _ in range(3)] == [make_source(number).id for number in (7, 8, 1)]
+        spaced.add(make_source(number), 1000.0, is_syncing=number in {7, 8}, poll_age=60.0)
+    polled = [run(spaced, QUIET, at=1000.0 + seconds).id for seconds in (0, 10, 20)]
+    assert polled == [make_source(number).id for number in (7, 8, 1)]
     assert spaced.progress.unready == "5 data sources not polled yet"
+
+
+def test_sources_with_a_sync_in_progress_do_not_starve_the_others_in_a_crash_loop() -> None:
+    """Each life has time for one poll."""
+    last_poll = dict.fromkeys(range(6), 0.0)
+    polls = dict.fromkeys(range(6), 0)
+    for start in range(1000, 1400, 20):
+        queue = PollQueue(INTERVALS, 1.0, random.Random(start))
+        for number, polled in last_poll.items():
+            queue.add(make_source(number), float(start), is_syncing=number < 2, poll_age=start - polled)
+        source = queue.pop(float(start))
+        (number,) = (number for number in last_poll if make_source(number) == source)
+        last_poll[number] = float(start)
+        polls[number] += 1
+    assert min(polls.values()) >= 1
+    assert min(polls[0], polls[1]) > max(polls[number] for number in range(2, 6))
 
 
 def test_after_a_restart_the_stalest_source_is_polled_first() -> None:
