@@ -14,8 +14,9 @@ from docs.faults_table import faults_page
 from docs.runbook_pages import runbook_pages
 from exporter.config import json_schema
 from exporter.domain.model import Location
-from exporter.metrics import CONTAINER_FAMILIES, FAMILIES, INDEX_LABELS, SOURCE_LABELS
+from exporter.metrics import container_families, container_labels, source_families, source_labels
 from exporter.metrics.telemetry import Telemetry
+from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,17 +51,17 @@ def metrics_page() -> str:
             "",
             "## Data sources and their sync jobs",
             "",
-            f"Every series has the labels {', '.join(f'`{label}`' for label in SOURCE_LABELS)}:",
+            f"Every series has the labels {_code(source_labels(QBUSINESS))}:",
             "display names for reading, and the id for identity.",
             "",
-            *_table((family.name, family.kind, family.labels, family.help) for family in FAMILIES),
+            *_table((family.name, family.kind, family.labels, family.help) for family in source_families(QBUSINESS)),
             "",
             "## Indexes",
             "",
-            f"Every series has the labels {', '.join(f'`{label}`' for label in INDEX_LABELS)}. Discovery",
+            f"Every series has the labels {_code(container_labels(QBUSINESS))}. Discovery",
             "reads them. They are current while `qbusiness_exporter_discovery_success` is 1.",
             "",
-            *_table((family.name, family.kind, family.labels, family.help) for family in CONTAINER_FAMILIES),
+            *_table((family.name, family.kind, family.labels, family.help) for family in container_families(QBUSINESS)),
             "",
             "## The exporter",
             "",
@@ -81,11 +82,15 @@ def _labels(samples: Iterable[object]) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def _table(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> Iterable[str]:
     yield "| name | type | labels | meaning |"
     yield "|---|---|---|---|"
     for name, kind, labels, meaning in rows:
-        yield f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning} |"
+        yield f"| `{name}` | {kind} | {_code(labels)} | {meaning} |"
 
 
 def pages() -> dict[Path, str]:

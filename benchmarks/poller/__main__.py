@@ -100,8 +100,8 @@ def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]
     provider, store = QBusiness(client), Store(MEMORY, lambda: None)
     location = TargetLocation("bench", "qbusiness", "us-east-1", store)
     location.current = Location("111122223333", "us-east-1")
-    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY), clock)
-    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), clock)
+    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(QBUSINESS, DAY), clock)
+    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(QBUSINESS), clock)
     context = TargetContext(
         target="bench",
         service=QBUSINESS,

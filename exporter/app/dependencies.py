@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.app.ownership import SourceOwnership
-    from exporter.domain.snapshots import SourceSnapshot
+    from exporter.app.published_metrics import PublishedMetrics
     from exporter.metrics.telemetry import Telemetry
     from exporter.polling.objective_recorder import ObjectiveRecorder
     from exporter.runtime import Clock, Event, Host
-    from exporter.target.container_publisher import ContainerPublisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,7 @@ class Overrides:
 class SharedServices:
     """The services that all targets share."""
 
-    sources: ExpositionCache[SourceSnapshot]
-    indexes: ContainerPublisher
+    published: PublishedMetrics
     store: Store
     telemetry: Telemetry
     ownership: SourceOwnership

@@ -14,15 +14,14 @@ from exporter.app.dependencies import Overrides, SharedServices
 from exporter.app.handover import Inheritance
 from exporter.app.heap import without_garbage_collection
 from exporter.app.ownership import SourceOwnership
+from exporter.app.published_metrics import PublishedMetrics
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import Settings
 from exporter.app.target_builder import build_target
 from exporter.exposition import Exposition
-from exporter.metrics import ContainerFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
-from exporter.target.container_publisher import ContainerPublisher
 from exporter.web.application import AppServices
 from exporter.web.public_address import UNKNOWN_ADDRESS
 from exporter.web.site import build_server
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 
     from exporter.app.target import Target
     from exporter.config import Config
-    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-    from exporter.exposition import ExpositionCache
+    from exporter.domain.snapshots import SourceSnapshot
     from exporter.web.public_address import PublicAddress
     from exporter.web.web_config import WebConfigReloader
 
@@ -73,11 +71,12 @@ class Exporter:
         self._applying = threading.Lock()
         self._state_path = settings.state_path
         self._was_ready = False
-        self._sources: ExpositionCache[SourceSnapshot] = overrides.cache(settings.families, self.host)
-        self._indexes: ExpositionCache[ContainerSnapshot] = overrides.cache(ContainerFamilies(), self.host)
-        self.page = Exposition((self._sources, self._indexes), self.telemetry.registry)
+        self._published = published = PublishedMetrics(settings.families, overrides.cache, self.host)
+        self.page = Exposition(published.caches, self.telemetry.registry)
         self._renderer = self.host.thread("render-ahead", self._render_ahead)
-        self._status = StatusDocument(self._sources, self._indexes, self._health, settings.assessment)
+        self._status = StatusDocument(
+            published.all_sources, published.all_containers, self._health, settings.assessment
+        )
         self._web_config = web_config
         http, page, status = self.telemetry.http, self.page, self._status
         services = AppServices(
@@ -88,8 +87,7 @@ class Exporter:
             self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
         self.telemetry.watch_state(lambda: self._store.is_written)
         self._services = SharedServices(
-            self._sources,
-            ContainerPublisher(self._indexes),
+            published,
             self._store,
             self.telemetry,
             SourceOwnership(),
@@ -158,7 +156,7 @@ class Exporter:
             if are_objectives_changed:  # the start of a stricter objective is published before the objective itself
                 for target in targets:
                     target.sources.republish_all()
-            self._sources.use_families(settings.families)
+            self._published.use_families(settings.families)
             self._status.use_settings(settings.assessment)
 
     def stop_polling(self) -> None:
@@ -206,7 +204,7 @@ class Exporter:
 
     def snapshots(self) -> list[SourceSnapshot]:
         """Return the snapshot of each data source that is exposed."""
-        return [snapshot for snapshot, _ in self._sources.snapshots()]
+        return [snapshot for snapshot, _ in self._published.all_sources.snapshots()]
 
     def first_pass_is_on(self) -> bool:
         """Return whether the first discovery run or the first pass of polls of a target has not ended yet."""

@@ -100,8 +100,8 @@ def _remove(handover: Handover, services: SharedServices) -> None:
     """Remove a source that no target continues with."""
     source = handover.state.source
     if services.ownership.owner(source.id) is None:
-        services.sources.remove(str(source.id))
-        services.indexes.remove_source(source.id)
+        services.published.sources(source.id.service).remove(str(source.id))
+        services.published.containers(source.id.service).remove_source(source.id)
         logger.info("data source removed", **source_fields(source))
         services.store.remove_source(str(source.id))
 
@@ -112,7 +112,7 @@ def _remove_from_page(replaced: Sequence[Target], targets: Sequence[Target], ser
     names = {target.name for target in targets}
     for target in replaced:
         for index in target.reconciler.published().keys() - published:
-            services.indexes.remove(index)
+            services.published.containers(index.service).remove(index)
         if target.name not in names:
             services.telemetry.remove_target(target.name)
 

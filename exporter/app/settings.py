@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Self
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.units import MINUTE
 from exporter.metrics import SourceFamilies
+from exporter.providers.registry import SERVICES
 from exporter.status import AssessmentSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exporter.config import Config, PollingConfig, TargetConfig
     from exporter.domain.service import Service
 
@@ -41,7 +44,7 @@ class Settings:
     """The configuration in the form that the rest of the program uses."""
 
     targets: tuple[TargetSettings, ...]
-    families: SourceFamilies
+    families: Mapping[Service, SourceFamilies]
     assessment: AssessmentSettings
     state_path: str
 
@@ -61,10 +64,15 @@ class Settings:
                 )
                 for target in config.targets
             ),
-            families=SourceFamilies(window, config.objectives),
+            families={service: source_families(config, service) for service in SERVICES.values()},
             assessment=AssessmentSettings(window, config.objectives, stale_after),
             state_path=config.state.path,
         )
+
+
+def source_families(config: Config, service: Service) -> SourceFamilies:
+    """Return the metric families of a service's data sources."""
+    return SourceFamilies(service, config.polling.window, config.objectives)
 
 
 def counting_policy(config: Config, service: Service) -> CountingPolicy:

@@ -46,8 +46,9 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
+    service, published = config.service, services.published
     name, region = target_name(config), target_region(config)
-    location = TargetLocation(name, config.service.name, region, services.store)
+    location = TargetLocation(name, service.name, region, services.store)
     gate, reachability = ReportingGate(), Reachability(name, services.telemetry)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
@@ -59,7 +60,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         reachability,
         heartbeat,
         gate,
-        config.service.background_operations,
+        service.background_operations,
     )
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(
@@ -72,16 +73,16 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
     )
     before = replaces.aws_client if replaces else None
     aws_client = overrides.connect(config, polling, requests, host, before, credentials)
-    provider = make_provider(config.service, aws_client)
+    provider = make_provider(service, aws_client)
     context = TargetContext(
         target=name,
-        service=config.service,
+        service=service,
         provider=provider,
         store=services.store,
         names=DisplayNames(services.store, host),
         clock=host,
         location=location,
-        publisher=CachePublisher(services.sources, services.indexes, aws_client.clock, gate),
+        publisher=CachePublisher(published.sources(service), published.containers(service), aws_client.clock, gate),
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
     tag_keys = TagKeys.of(config.discovery, settings.objective_tags)

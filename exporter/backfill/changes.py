@@ -36,6 +36,7 @@ class ChangeCollector:
     def changes(self, snapshot: SourceSnapshot, start: int, stop: int) -> Iterator[FamilyChange]:
         """Yield the changes of all parts while a snapshot is valid, from index `start` to before `stop`."""
         since = snapshot.description.schedule_since if snapshot.description else None
+        prefix = f"{self._families.service.name}_"
         schedule_known = len(self._times) if since is None else bisect_left(self._times, since)
         for part, inputs in enumerate(self._families.part_inputs(snapshot)):
             index = self._next[part] if self._inputs.get(part) == inputs else start
@@ -43,7 +44,7 @@ class ChangeCollector:
             while index < stop:
                 absent = ABSENT if index >= schedule_known else ABSENT | FROM_SCHEDULE
                 for metric in self._families.collect(snapshot, self._times[index], part):
-                    if metric.name not in absent:
+                    if metric.name.removeprefix(prefix) not in absent:
                         yield FamilyChange(index, metric)
                 following = self._next_change(snapshot, index, part)
                 index = min(following, schedule_known) if index < schedule_known else following

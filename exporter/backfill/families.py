@@ -1,44 +1,45 @@
 """The families that a backfill can fill from the start, end and final state of each past sync job.
 
-The values of all families that are not listed here follow from the jobs, as they do live.
+Names are without the prefix of the service. The values of all families that are not listed here follow from the jobs,
+as they do live.
 """
 
 from __future__ import annotations
 
 from exporter.domain.model import DOCUMENT_KINDS
 
-TIME_OF_DATA = "qbusiness_last_successful_poll_timestamp_seconds"
+TIME_OF_DATA = "last_successful_poll_timestamp_seconds"
 """The family that says how old all others are. Backfilled, its value is the timestamp of each sample."""
 
 CURRENT_VALUE = frozenset(
     {
-        "qbusiness_data_source_info",
-        "qbusiness_data_source_created_timestamp_seconds",
-        "qbusiness_data_source_updated_timestamp_seconds",
-        "qbusiness_data_source_objective_max_success_age_seconds",
-        "qbusiness_data_source_objective_max_duration_seconds",
-        "qbusiness_data_source_objective_max_failed_ratio",
-        "qbusiness_data_source_objective_min_documents_scanned",
+        "data_source_info",
+        "data_source_created_timestamp_seconds",
+        "data_source_updated_timestamp_seconds",
+        "data_source_objective_max_success_age_seconds",
+        "data_source_objective_max_duration_seconds",
+        "data_source_objective_max_failed_ratio",
+        "data_source_objective_min_documents_scanned",
     }
 )
 """Facts and objectives whose current values are used for all samples."""
 
 FROM_SCHEDULE = frozenset(
     {
-        "qbusiness_data_source_schedule_valid",
-        "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds",
-        "qbusiness_data_source_next_scheduled_sync_timestamp_seconds",
+        "data_source_schedule_valid",
+        "data_source_previous_scheduled_sync_timestamp_seconds",
+        "data_source_next_scheduled_sync_timestamp_seconds",
     }
 )
 """Families that depend on the schedule. It is not known for the time before it existed."""
 
 ABSENT = frozenset(
     {
-        "qbusiness_data_source_status",
-        "qbusiness_data_source_documents",
-        "qbusiness_data_source_documents_counted_timestamp_seconds",
-        "qbusiness_poll_success",
-        *(f"qbusiness_running_sync_documents_{kind}" for kind in DOCUMENT_KINDS),
+        "data_source_status",
+        "data_source_documents",
+        "data_source_documents_counted_timestamp_seconds",
+        "poll_success",
+        *(f"running_sync_documents_{kind}" for kind in DOCUMENT_KINDS),
     }
 )
 """Families whose past values are unknown, and the success of polls that did not take place."""

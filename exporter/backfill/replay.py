@@ -33,13 +33,13 @@ class Replay:
 
     def __init__(
         self,
-        families: SourceFamilies,
+        families_of: Callable[[Service], SourceFamilies],
         policy_of: Callable[[Service], CountingPolicy],
         step: float,
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        """Count by the policy of each service. Add `labels` to each series, as Prometheus does."""
-        self._families = families
+        """Use the families and the policy of each service. Add `labels` to each series, as Prometheus does."""
+        self._families_of = families_of
         self._policy_of = policy_of
         self._step = step
         self._labels = labels or {}
@@ -64,7 +64,10 @@ class Replay:
         times = sample_times.all()
         headers: dict[str, bytes] = {}
         recorders: dict[str, FamilyRecorder] = defaultdict(FamilyRecorder)
-        collector, renderer = ChangeCollector(self._families, times), SeriesRenderer(self._labels)
+        collector, renderer = (
+            ChangeCollector(self._families_of(snapshot.source.id.service), times),
+            SeriesRenderer(self._labels),
+        )
         for past in self._past_snapshots(snapshot, jobs, times):
             for index, metric in collector.changes(*past):
                 headers[metric.name] = renderer.header(metric)
@@ -74,7 +77,8 @@ class Replay:
         runs: dict[str, Mapping[Prefixes, list[SampleRun]]] = {
             name: recorder.runs for name, recorder in recorders.items() if recorder.runs
         }
-        runs[TIME_OF_DATA] = {prefixes: [SampleRun(0, len(times), None)] for prefixes in runs[TIME_OF_DATA]}
+        time_of_data = f"{snapshot.source.id.service.name}_{TIME_OF_DATA}"
+        runs[time_of_data] = {prefixes: [SampleRun(0, len(times), None)] for prefixes in runs[time_of_data]}
         return Timeline(sample_times, headers, runs)
 
     def _past_snapshots(

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
-from exporter.app.settings import counting_policy
+from exporter.app.settings import counting_policy, source_families
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
@@ -23,7 +23,6 @@ from exporter.cli.sizes import format_size
 from exporter.domain.merged_job import recency_key
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, StartupError
-from exporter.metrics import SourceFamilies
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.lookback import read_for_backfill
 from exporter.providers.registry import make_provider
@@ -57,7 +56,7 @@ def run(arguments: Namespace) -> int:
     if arguments.step > PROMETHEUS_LOOKBACK:
         logger.warning("--step is longer than 5m, graphs will have gaps: Prometheus looks back 5m for a sample")
     replay = Replay(
-        SourceFamilies(config.polling.window, config.objectives),
+        partial(source_families, config),
         partial(counting_policy, config),
         arguments.step,
         dict(arguments.label),

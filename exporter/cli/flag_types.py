@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter import config
 from exporter.cli import sizes
-from exporter.metrics import FAMILIES, SOURCE_LABELS
+from exporter.metrics import source_families, source_labels
+from exporter.providers.registry import SERVICES
 from exporter.rules import alert_names
+
+if TYPE_CHECKING:
+    from exporter.domain.service import Service
 
 _URL = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
 
@@ -38,9 +43,14 @@ def parse_label(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a label: write NAME=VALUE, such as job=qbusiness")
-    if name in {*SOURCE_LABELS, *(label for family in FAMILIES for label in family.labels), "le"}:
+    if name == "le" or any(name in _labels_of(service) for service in SERVICES.values()):
         raise argparse.ArgumentTypeError(f"{name} is already a label of the metrics")
     return name, value
+
+
+def _labels_of(service: Service) -> set[str]:
+    own = (label for family in source_families(service) for label in family.labels)
+    return {*source_labels(service), *own}
 
 
 def parse_name(text: str) -> str:

@@ -72,6 +72,26 @@ class ArnScope:
         return cls(parts[1], parts[3], parts[4]) if len(parts) > 5 and parts[0] == "arn" else None  # noqa: PLR2004 (the parts of an ARN)
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The names of members in the API of a service, for HELP texts, and its limits in words."""
+
+    started: str
+    ended: str
+    error_code: str
+    error_texts: str
+    """The members that may contain the code of a connector."""
+    document_counts: tuple[tuple[str, str], ...]
+    """The members with the documents of a sync job by their kind, such as `added`."""
+    created: str
+    updated: str
+    schedule: str
+    container_documents: str
+    container_text_bytes: str
+    documents_limit: str
+    text_bytes_limit: str
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
@@ -89,6 +109,7 @@ class Service:
     levels: tuple[Level, ...]
     permissions: tuple[Permission, ...]
     regions: tuple[str, ...]
+    members: Members
     error_codes: tuple[str, ...]
     source_statuses: tuple[str, ...]
     container_statuses: tuple[str, ...]

@@ -1,18 +1,19 @@
-"""All metrics of data sources and indexes, as declarations: each is a pure function of a snapshot and the time."""
+"""All metrics of data sources and containers: each is a pure function of a snapshot and the time."""
 
 from exporter.domain.source_view import SourceView
-from exporter.metrics.collector import FAMILIES, SOURCE_LABELS, SourceFamilies
-from exporter.metrics.indexes import CONTAINER_FAMILIES, INDEX_LABELS, ContainerFamilies
+from exporter.metrics.collector import SourceFamilies, source_families
+from exporter.metrics.indexes import ContainerFamilies, container_families
+from exporter.metrics.labels import container_labels, source_labels
 from exporter.metrics.series_count import series_per_container, series_per_source
 
 __all__ = [
-    "CONTAINER_FAMILIES",
-    "FAMILIES",
-    "INDEX_LABELS",
-    "SOURCE_LABELS",
     "ContainerFamilies",
     "SourceFamilies",
     "SourceView",
+    "container_families",
+    "container_labels",
     "series_per_container",
     "series_per_source",
+    "source_families",
+    "source_labels",
 ]

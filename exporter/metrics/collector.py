@@ -7,14 +7,17 @@ new renders only the part with the time of the poll. A part whose samples depend
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from exporter.domain.source_view import SourceView
 from exporter.exposition.lines import Identity
+from exporter.metrics.binding import bind
 from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.documents import DOCUMENT_FAMILIES
 from exporter.metrics.expectations import EXPECTATION_FAMILIES
 from exporter.metrics.families import LabelledView, declarations
+from exporter.metrics.labels import source_label_values, source_labels
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
 
@@ -24,18 +27,17 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from exporter.domain.objectives import ObjectiveRule
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.exposition.lines import FormatLines
-    from exporter.metrics.families import Family
-
-SOURCE_LABELS = ("application", "data_source", "data_source_id")
+    from exporter.metrics.families import AnyFamily, Family
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Families with the same inputs. `next_change` returns when their samples change without a change of the inputs."""
 
-    families: tuple[Family, ...]
+    families: tuple[AnyFamily, ...]
     inputs: Callable[[SourceSnapshot], object]
     next_change: Callable[[SourceView], float | None] = lambda _view: None
 
@@ -82,13 +84,23 @@ _PARTS = (
     _Part(JOB_FAMILIES, _jobs),
     _Part(FRESHNESS_FAMILIES, _poll),
 )
-FAMILIES = tuple(family for part in _PARTS for family in part.families)
+
+
+@lru_cache
+def _bound_parts(service: Service) -> tuple[tuple[Family, ...], ...]:
+    return tuple(tuple(bind(family, service) for family in part.families) for part in _PARTS)
+
+
+def source_families(service: Service) -> tuple[Family, ...]:
+    """Return the families of a service's data sources, in the order of the response."""
+    return tuple(family for part in _bound_parts(service) for family in part)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFamilies:
-    """The families of a data source, for a `polling.window` in seconds and the configured objectives."""
+    """The families of a data source of a service, for a `polling.window` in seconds and the configured objectives."""
 
+    service: Service
     window: float
     rules: tuple[ObjectiveRule, ...] = ()
 
@@ -98,27 +110,23 @@ class SourceFamilies:
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
         """Return the families of a part with the samples of one source; families without samples are included."""
-        view, identity = self.view(snapshot, now).view, dict(zip(SOURCE_LABELS, _names(snapshot), strict=True))
-        return [family.collect(view, identity) for family in _PARTS[part].families]
+        view = self.view(snapshot, now).view
+        identity = dict(zip(source_labels(self.service), source_label_values(snapshot), strict=True))
+        return [family.collect(view, identity) for family in _bound_parts(self.service)[part]]
 
     def declared(self) -> dict[str, Metric]:
         """Return all families without samples by their names, in the order of the response."""
-        return declarations(FAMILIES)
+        return declarations(source_families(self.service))
 
     def view(self, snapshot: SourceSnapshot, now: float) -> LabelledView[SourceView]:
         """Return a snapshot at a time on AWS's clock, for all of its parts."""
         view = SourceView(snapshot, now, self.window, self.rules)
-        return LabelledView(view, Identity.of(SOURCE_LABELS, _names(snapshot)))
+        return LabelledView(view, Identity.of(source_labels(self.service), source_label_values(snapshot)))
 
     def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
         """Return the lines of all families of a part, by the names of `declared`."""
-        return {family.name: family.lines(*view) for family in _PARTS[part].families}
+        return {family.name: family.lines(*view) for family in _bound_parts(self.service)[part]}
 
     def next_change(self, view: LabelledView[SourceView], part: int) -> float | None:
         """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
         return _PARTS[part].next_change(view.view)
-
-
-def _names(snapshot: SourceSnapshot) -> tuple[str, ...]:
-    """Return the values of SOURCE_LABELS."""
-    return snapshot.names.root, snapshot.names.data_source, snapshot.source.id.data_source_id

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import tag_label
+from exporter.metrics.binding import ADDED_LABELS
 from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
-from exporter.metrics.labels import container_labels
+from exporter.metrics.labels import added_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.source_view import SourceView
-    from exporter.metrics.families import Family, Sample
+    from exporter.metrics.families import AnyFamily, Sample
 
 _AS_OF = "as of the last discovery"
 _COMPUTED = "computed at scrape time. A data source that was never synced does not run on its schedule."
@@ -23,7 +24,7 @@ def _facts(view: SourceView) -> dict[str, str] | None:
     if description is None or snapshot.location is None:
         return None
     return {
-        **container_labels(snapshot.source.id.container, snapshot.container),
+        **added_labels(snapshot.source.id.container, snapshot.container),
         "data_source_type": description.type,
         "aws_account_id": snapshot.location.account,
         "aws_region": snapshot.location.region,
@@ -42,16 +43,14 @@ def _schedule_valid(view: SourceView) -> Iterator[Sample]:
     return optional_sample(float(view.schedule is not None) if view.has_schedule else None)
 
 
-DESCRIPTION_FAMILIES: tuple[Family, ...] = (
+DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
     InfoFamily(
-        "qbusiness_data_source_info",
-        f"Always 1; properties of the data source from ListDataSources and GetDataSource, {_AS_OF}. schedule is empty "
-        "if syncs are on demand or GetDataSource is denied.",
+        "data_source_info",
+        f"Always 1; properties of the data source from {{list_sources}} and {{get_source}}, {_AS_OF}. schedule is "
+        "empty if syncs are on demand or {get_source} is denied.",
         _facts,
         (
-            "application_id",
-            "index",
-            "index_id",
+            ADDED_LABELS,
             "data_source_type",
             "aws_account_id",
             "aws_region",
@@ -61,38 +60,38 @@ DESCRIPTION_FAMILIES: tuple[Family, ...] = (
         ),
     ),
     Gauge(
-        "qbusiness_data_source_status",
+        "data_source_status",
         f"Status of the data source itself, {_AS_OF}: 1 for the current status, 0 for the others.",
         _status,
         ("status",),
     ),
     Gauge(
-        "qbusiness_data_source_created_timestamp_seconds",
-        f"createdAt of the data source, {_AS_OF}.",
+        "data_source_created_timestamp_seconds",
+        f"{{created}} of the data source, {_AS_OF}.",
         lambda view: optional_sample(view.description.created if view.description else None),
     ),
     Gauge(
-        "qbusiness_data_source_updated_timestamp_seconds",
-        f"updatedAt of the data source, {_AS_OF}.",
+        "data_source_updated_timestamp_seconds",
+        f"{{updated}} of the data source, {_AS_OF}.",
         lambda view: optional_sample(view.description.updated if view.description else None),
     ),
     Gauge(
-        "qbusiness_data_source_schedule_valid",
-        f"1 if the syncSchedule of the data source is valid, else 0, {_AS_OF}. Absent if it is synced on demand.",
+        "data_source_schedule_valid",
+        f"1 if the {{schedule}} of the data source is valid, else 0, {_AS_OF}. Absent if it is synced on demand.",
         _schedule_valid,
     ),
 )
 
-SCHEDULE_FAMILIES: tuple[Family, ...] = (
+SCHEDULE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
-        "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds",
-        "Previous firing of the data source's syncSchedule, absent while it has not fired since it exists (updatedAt), "
+        "data_source_previous_scheduled_sync_timestamp_seconds",
+        "Previous firing of the data source's {schedule}, absent while it has not fired since it exists ({updated}), "
         f"{_COMPUTED}",
         lambda view: optional_sample(view.previous_firing),
     ),
     Gauge(
-        "qbusiness_data_source_next_scheduled_sync_timestamp_seconds",
-        f"Next firing of the data source's syncSchedule, {_COMPUTED}",
+        "data_source_next_scheduled_sync_timestamp_seconds",
+        f"Next firing of the data source's {{schedule}}, {_COMPUTED}",
         lambda view: optional_sample(view.next_firing),
     ),
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.source_view import SourceView
-    from exporter.metrics.families import Family, Sample
+    from exporter.metrics.families import AnyFamily, Sample
 
 
 def _by_status(view: SourceView) -> Iterator[Sample]:
@@ -24,16 +24,16 @@ def _counted_at(view: SourceView) -> Iterator[Sample]:
     return optional_sample(documents.counted_at if documents else None)
 
 
-DOCUMENT_FAMILIES: tuple[Family, ...] = (
+DOCUMENT_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
-        "qbusiness_data_source_documents",
-        "Documents of the data source in its index by status, from ListDocuments, as of the last complete count. "
-        "Absent unless documents.interval is set.",
+        "data_source_documents",
+        "Documents of the data source in its {container} by status, from {list_documents}, as of the last complete "
+        "count. Absent unless documents.interval is set.",
         _by_status,
         ("status",),
     ),
     Gauge(
-        "qbusiness_data_source_documents_counted_timestamp_seconds",
+        "data_source_documents_counted_timestamp_seconds",
         "End of the last complete count of the data source's documents.",
         _counted_at,
     ),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.domain.source_view import SourceView
-    from exporter.metrics.families import Family, Sample
+    from exporter.metrics.families import AnyFamily, Sample
 
 
 def _starts(view: SourceView) -> Iterator[Sample]:
@@ -18,15 +18,15 @@ def _starts(view: SourceView) -> Iterator[Sample]:
         yield (name,), since
 
 
-EXPECTATION_FAMILIES: tuple[Family, ...] = (
+EXPECTATION_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
-        "qbusiness_data_source_expected_sync_gap_seconds",
+        "data_source_expected_sync_gap_seconds",
         "Longest expected time between two syncs: of the schedule or of expected_every, the shorter one; without both, "
         "three times the longest gap between the last ten syncs. Absent if nothing is expected.",
         lambda view: optional_sample(view.expected_gap.seconds if view.expected_gap else None),
     ),
     Gauge(
-        "qbusiness_data_source_expectation_start_timestamp_seconds",
+        "data_source_expectation_start_timestamp_seconds",
         "When an expectation began to hold: a schedule, or an objective that a reload has set or made stricter. It "
         "does not judge what was before. Absent if it holds for all times.",
         _starts,

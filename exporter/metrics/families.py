@@ -168,6 +168,9 @@ class HistogramFamily:
         return "".join(text).encode(), "".join(openmetrics).encode()
 
 
+AnyFamily = ScalarFamily | InfoFamily | HistogramFamily
+
+
 def _buckets(histogram: Histogram) -> Iterator[tuple[str, int, Exemplar | None]]:
     """Yield the upper bound of each bucket, its cumulative count, and its exemplar."""
     bounds = (*map(floatToGoString, histogram.bounds), "+Inf")

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.domain.source_view import SourceView
-    from exporter.metrics.families import Family, Sample
+    from exporter.metrics.families import AnyFamily, Sample
 
-_NAME = "qbusiness_data_source_objective"
+_NAME = "data_source_objective"
 _FROM = "From the first configured objective that matches, else"
 
 
@@ -20,7 +20,7 @@ def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
     return lambda view: optional_sample(getattr(view.objectives, name))
 
 
-OBJECTIVE_FAMILIES: tuple[Family, ...] = (
+OBJECTIVE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         f"{_NAME}_max_success_age_seconds",
         f"Longest allowed time since a successful sync. {_FROM} twice the longest gap of the schedule, or "

@@ -53,7 +53,7 @@ def series_per_source(service: Service, *, counts_documents: bool) -> int:
         location=_LOCATION,
         documents=DocumentTally().result(_NOW) if counts_documents else None,
     )
-    families = SourceFamilies(DAY)
+    families = SourceFamilies(service, DAY)
     parts = range(len(families.part_inputs(snapshot)))
     return sum(len(metric.samples) for part in parts for metric in families.collect(snapshot, _NOW + 99, part))
 
@@ -62,4 +62,4 @@ def series_per_container(service: Service) -> int:
     """Return the number of series of a container whose properties AWS reports in full."""
     facts = ContainerFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1, 1, 1)
     snapshot = ContainerSnapshot(ContainerId(service, ("",) * len(service.containers)), "", "", facts, _LOCATION, _NOW)
-    return sum(len(metric.samples) for metric in ContainerFamilies().collect(snapshot))
+    return sum(len(metric.samples) for metric in ContainerFamilies(service).collect(snapshot))

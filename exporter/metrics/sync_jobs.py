@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import DocumentCounts, SyncJob
     from exporter.domain.source_view import SourceView
-    from exporter.metrics.families import Family, Sample
+    from exporter.metrics.families import AnyFamily, Sample
 
 _STATUSES = tuple(str(status) for status in SyncJobStatus)
 _TERMINAL_STATUSES = tuple(status for status in _STATUSES if status in TERMINAL)
@@ -66,63 +66,63 @@ def _running(view: SourceView) -> Iterator[Sample]:
 
 _AS_OF = "as of the last poll"
 _IF_REPORTED = "Absent if the API did not report it."
-_LAST = "qbusiness_last_completed_sync"
+_LAST = "last_completed_sync"
 
-WINDOW_FAMILIES: tuple[Family, ...] = (
+WINDOW_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
-        "qbusiness_sync_jobs",
+        "sync_jobs",
         f"Sync jobs that started within polling.window, by status, {_AS_OF}.",
         _jobs_in_window,
         ("status",),
     ),
 )
 
-JOB_FAMILIES: tuple[Family, ...] = (
+JOB_FAMILIES: tuple[AnyFamily, ...] = (
     Counter(
-        "qbusiness_sync_jobs_completed_total",
+        "sync_jobs_completed_total",
         f"Sync jobs that ended while the data source was watched, by terminal status, {_AS_OF}. Each job counts once.",
         _completed,
         ("status",),
     ),
     Counter(
-        "qbusiness_sync_job_failures_total",
-        f"Sync jobs that FAILED while the data source was watched, by error.errorCode, {_AS_OF}. connector_error_code "
-        "is a documented code in dataSourceErrorCode or error.errorMessage.",
+        "sync_job_failures_total",
+        f"Sync jobs that FAILED while the data source was watched, by {{error_code}}, {_AS_OF}. connector_error_code "
+        "is a documented code in {error_texts}.",
         _failures,
         ("error_code", "connector_error_code"),
     ),
     HistogramFamily(
-        "qbusiness_sync_job_duration_seconds",
-        "endTime minus startTime of sync jobs that ended while the data source was watched, by terminal status, "
+        "sync_job_duration_seconds",
+        "{ended} minus {started} of sync jobs that ended while the data source was watched, by terminal status, "
         f"{_AS_OF}.",
         lambda view: view.history.durations if view.history else {},
         ("status",),
     ),
     *(
         Counter(
-            f"qbusiness_documents_{kind}_total",
-            f"Documents {kind} while the data source was watched, from the growth of documents{kind.capitalize()} of "
+            f"documents_{kind}_total",
+            f"Documents {kind} while the data source was watched, from the growth of {{documents_{kind}}} of "
             f"each sync job, {_AS_OF}.",
             _documents_total(kind),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
-        "qbusiness_sync_status",
+        "sync_status",
         f"Status of the sync job that started last, {_AS_OF}: 1 for the current status, 0 for the others.",
         lambda view: state_set(view.jobs[0].status if view.jobs else None, _STATUSES),
         ("status",),
     ),
-    Gauge("qbusiness_sync_running", f"Sync jobs in progress, {_AS_OF}.", _running),
+    Gauge("sync_running", f"Sync jobs in progress, {_AS_OF}.", _running),
     Gauge(
-        "qbusiness_running_sync_start_timestamp_seconds",
-        f"startTime of the oldest sync job in progress, {_AS_OF}. Absent if no job is in progress.",
+        "running_sync_start_timestamp_seconds",
+        f"{{started}} of the oldest sync job in progress, {_AS_OF}. Absent if no job is in progress.",
         lambda view: optional_sample(view.oldest_running.started if view.oldest_running else None),
     ),
     *(
         Gauge(
-            f"qbusiness_running_sync_documents_{kind}",
-            f"documents{kind.capitalize()} of the oldest sync job in progress, {_AS_OF}. {_IF_REPORTED}",
+            f"running_sync_documents_{kind}",
+            f"{{documents_{kind}}} of the oldest sync job in progress, {_AS_OF}. {_IF_REPORTED}",
             _documents_of(kind, lambda view: view.oldest_running),
         )
         for kind in DOCUMENT_KINDS
@@ -135,61 +135,61 @@ JOB_FAMILIES: tuple[Family, ...] = (
     ),
     Gauge(
         f"{_LAST}_start_timestamp_seconds",
-        f"startTime of the sync job that ended last, {_AS_OF}.",
+        f"{{started}} of the sync job that ended last, {_AS_OF}.",
         lambda view: optional_sample(view.last_completed.started if view.last_completed else None),
     ),
     Gauge(
         f"{_LAST}_end_timestamp_seconds",
-        f"endTime of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+        f"{{ended}} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
         lambda view: optional_sample(view.last_completed.ended if view.last_completed else None),
     ),
     Gauge(
         f"{_LAST}_duration_seconds",
-        f"endTime minus startTime of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+        f"{{ended}} minus {{started}} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
         lambda view: optional_sample(view.last_completed.duration if view.last_completed else None),
     ),
     *(
         Gauge(
             f"{_LAST}_documents_{kind}",
-            f"documents{kind.capitalize()} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+            f"{{documents_{kind}}} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
             _documents_of(kind, lambda view: view.last_completed),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
-        "qbusiness_last_successful_sync_timestamp_seconds",
-        f"endTime of the last SUCCEEDED sync job of any age, {_AS_OF}. Absent if there was none.",
+        "last_successful_sync_timestamp_seconds",
+        f"{{ended}} of the last SUCCEEDED sync job of any age, {_AS_OF}. Absent if there was none.",
         lambda view: optional_sample(view.history.last_succeeded if view.history else None),
     ),
     Gauge(
-        "qbusiness_last_indexed_sync_timestamp_seconds",
-        f"endTime of the last sync job by which content reached the index, {_AS_OF}: a SUCCEEDED one, or an INCOMPLETE "
-        "one with fewer documentsFailed than documentsScanned.",
+        "last_indexed_sync_timestamp_seconds",
+        f"{{ended}} of the last sync job by which content reached the {{container}}, {_AS_OF}: a SUCCEEDED one, or "
+        "an INCOMPLETE one with fewer {documents_failed} than {documents_scanned}.",
         lambda view: optional_sample(view.history.last_indexed if view.history else None),
     ),
     Gauge(
-        "qbusiness_consecutive_failed_syncs",
+        "consecutive_failed_syncs",
         f"FAILED sync jobs since the last SUCCEEDED or INCOMPLETE one, {_AS_OF}. The first poll looks back over 100 "
         "jobs.",
         lambda view: optional_sample(view.history.consecutive_failures() if view.history else None),
     ),
     Gauge(
-        "qbusiness_consecutive_syncs_without_content",
-        f"Sync jobs that ended, ABORTED ones included, since content last reached the index, {_AS_OF}. The first poll "
-        "looks back over 100 jobs.",
+        "consecutive_syncs_without_content",
+        f"Sync jobs that ended, ABORTED ones included, since content last reached the {{container}}, {_AS_OF}. The "
+        "first poll looks back over 100 jobs.",
         lambda view: optional_sample(view.history.consecutive_without_content() if view.history else None),
     ),
 )
 
-FRESHNESS_FAMILIES: tuple[Family, ...] = (
+FRESHNESS_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
-        "qbusiness_poll_success",
+        "poll_success",
         "1 if the last poll of the data source succeeded, 0 if it failed and the other values are from an earlier poll."
         " Absent between a restart and the first poll.",
         lambda view: optional_sample(view.snapshot.poll_succeeded),
     ),
     Gauge(
-        "qbusiness_last_successful_poll_timestamp_seconds",
+        "last_successful_poll_timestamp_seconds",
         "Time of the last successful poll of the data source, on AWS's clock.",
         lambda view: optional_sample(view.snapshot.polled_at),
     ),

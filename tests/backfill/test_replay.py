@@ -21,7 +21,8 @@ from exporter.domain.model import DOCUMENT_KINDS, Description, Location, Names, 
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import HOUR
-from exporter.metrics import FAMILIES, SourceFamilies
+from exporter.metrics import SourceFamilies, source_families
+from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON, POLICY, make_job, make_source
 
 if TYPE_CHECKING:
@@ -40,11 +41,18 @@ def snapshot(history: SourceHistory, description: Description = HOURLY) -> Sourc
     return SourceSnapshot(make_source(), Names("intranet", "hr"), history, True, NOON, "main", description, location)  # noqa: FBT003 (a record)
 
 
+def make_replay(**labels: str) -> Replay:
+    """Build a replay that adds labels to each series."""
+    return Replay(lambda service: SourceFamilies(service, POLICY.window), lambda _: POLICY, STEP, labels)
+
+
 def backfill(
     jobs: Sequence[SyncJob], live: SourceHistory, since: float | None = None, **labels: str
 ) -> Timeline | None:
     """Compute the samples from before the live history."""
-    return Replay(SourceFamilies(POLICY.window), lambda _: POLICY, STEP, labels).timeline(snapshot(live), jobs, since)
+    return Replay(lambda service: SourceFamilies(service, POLICY.window), lambda _: POLICY, STEP, labels).timeline(
+        snapshot(live), jobs, since
+    )
 
 
 def watched_since(time: float) -> SourceHistory:
@@ -124,16 +132,18 @@ def test_the_schedule_applies_since_it_exists() -> None:
     """Before that, the data source may have had another schedule."""
     jobs = [make_job(started=NOON)]
     description = replace(HOURLY, schedule_since=NOON + HOUR)
-    replay = Replay(SourceFamilies(POLICY.window), lambda _: POLICY, STEP)
+    replay = make_replay()
     timeline = replay.timeline(snapshot(watched_since(NOON + 3 * HOUR), description), jobs, None)
     previous = samples(timeline, "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds")
     first_firing = (NOON + HOUR) // HOUR * HOUR + HOUR
     for name in FROM_SCHEDULE:
-        found = samples(timeline, name)
+        found = samples(timeline, f"qbusiness_{name}")
         since = first_firing if found == previous else NOON + HOUR
         assert since <= min(found) < since + STEP
     assert all(time // HOUR * HOUR == fired for time, fired in previous.items())
-    assert samples(timeline, TIME_OF_DATA) == {time: time for time in samples(timeline, COMPLETED, "FAILED")}
+    assert samples(timeline, f"qbusiness_{TIME_OF_DATA}") == {
+        time: time for time in samples(timeline, COMPLETED, "FAILED")
+    }
 
 
 def test_labels_are_on_every_line_and_escaped() -> None:
@@ -219,7 +229,7 @@ def test_the_documentation_lists_every_metric() -> None:
         together = re.sub(rf"_({'|'.join(DOCUMENT_KINDS)})(_total)?$", rf"_{{{','.join(DOCUMENT_KINDS)}}}\2", name)
         of_exporter = name.startswith("qbusiness_exporter_")
         assert of_exporter or {f"`{name}`", f"`{together}`"} & listed, f"docs/backfill.md does not list {name}"
-    names = {family.name for family in FAMILIES}
+    names = {family.name.removeprefix("qbusiness_") for family in source_families(QBUSINESS)}
     assert names >= ABSENT | CURRENT_VALUE | FROM_SCHEDULE | {TIME_OF_DATA}
     assert not ABSENT & (CURRENT_VALUE | FROM_SCHEDULE | {TIME_OF_DATA})
 

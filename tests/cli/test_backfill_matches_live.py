@@ -15,6 +15,7 @@ from exporter.metrics import SourceFamilies
 from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
@@ -75,7 +76,7 @@ class LivePoller:
 
 
 def _samples(snapshot: SourceSnapshot, now: float) -> Samples:
-    families = SourceFamilies(POLICY.window)
+    families = SourceFamilies(QBUSINESS, POLICY.window)
     located = replace(snapshot, location=Location("111122223333", "us-east-1"))
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -130,7 +131,7 @@ def _as_backfilled(live: Samples) -> Samples:
         if name in {"qbusiness_sync_jobs", "qbusiness_sync_status"} and status in IN_PROGRESS:
             expected.setdefault((name, labels), 0.0)
             backfilled_labels = labels - {("status", status)} | {("status", "SYNCING")}
-        if name not in ABSENT:
+        if name.removeprefix("qbusiness_") not in ABSENT:
             expected[name, backfilled_labels] = expected.get((name, backfilled_labels), 0.0) + value
     return expected
 

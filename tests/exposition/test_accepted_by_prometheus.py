@@ -19,6 +19,7 @@ from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from exporter.web.application import AppServices, create_app
 from exporter.web.server.server import WebServer
@@ -72,7 +73,7 @@ def random_snapshot(rng: random.Random, number: int) -> SourceSnapshot:
 def random_page(seed: int) -> Exposition:
     """Build the exposition of random data sources."""
     rng, clock = random.Random(seed), FakeClock()
-    cache: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(POLICY.window), clock)
+    cache: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(QBUSINESS, POLICY.window), clock)
     for number in range(SOURCES):
         cache.put(f"{number:04}", random_snapshot(rng, number), AwsClock(clock))
     return Exposition((cache,), CollectorRegistry())

@@ -13,6 +13,7 @@ from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.metrics import SourceFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source
 from tests.support.exposition_page import ExpositionPage, sample_value
 
@@ -63,7 +64,7 @@ def test_other_declarations_apply_to_present_sources(page: ExpositionPage) -> No
     """With a shorter window, fewer of the same jobs count."""
     page.put(make_job("a", started=NOON - 23 * HOUR), make_job("b", started=NOON - 2 * HOUR))
     assert page.value("qbusiness_sync_jobs", status="SUCCEEDED") == 2
-    page.cache.use_families(SourceFamilies(3 * HOUR))
+    page.cache.use_families(SourceFamilies(QBUSINESS, 3 * HOUR))
     assert page.value("qbusiness_sync_jobs", status="SUCCEEDED") == 1
 
 
@@ -137,7 +138,7 @@ def _put_until(page: ExpositionPage, stop: threading.Event) -> None:
 
 def test_a_scrape_after_a_firing_renders_nothing(clock: FakeClock) -> None:
     """`prepare` has rendered the successor, and a quiet poll in between keeps it."""
-    families = CountingFamilies(POLICY.window)
+    families = CountingFamilies(QBUSINESS, POLICY.window)
     page = ExpositionPage.empty(clock, families)
     snapshot = replace(scheduled("cron(0 * * * ? *)"), history=None)
     page.put_snapshot(snapshot)

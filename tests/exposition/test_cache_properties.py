@@ -25,6 +25,7 @@ from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache, chunks
 from exporter.exposition import gzip as exposition_gzip
 from exporter.metrics import SourceFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source, scrape
 
@@ -98,7 +99,7 @@ STEPS = st.lists(
 def test_scrapes_equal_what_prometheus_client_renders(steps: list[Step], compression: ModuleType) -> None:
     """In each format and encoding, byte for byte, after one change or several; both formats have the same samples."""
     clock = FakeClock()
-    cache: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(POLICY.window), clock)
+    cache: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(QBUSINESS, POLICY.window), clock)
     page = Exposition((cache,), CollectorRegistry())
     present: dict[str, SourceSnapshot] = {}
     for step in steps:
@@ -134,7 +135,7 @@ def expected_families(present: Mapping[str, SourceSnapshot], clock: FakeClock) -
 
 def collected(snapshot: SourceSnapshot, clock: FakeClock) -> list[Metric]:
     """Collect the families of one source as of now."""
-    families = SourceFamilies(POLICY.window)
+    families = SourceFamilies(QBUSINESS, POLICY.window)
     parts = range(len(families.part_inputs(snapshot)))
     return [metric for part in parts for metric in families.collect(snapshot, AwsClock(clock).now(), part)]
 

@@ -19,7 +19,8 @@ from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
-from exporter.metrics import CONTAINER_FAMILIES, FAMILIES, ContainerFamilies, SourceFamilies
+from exporter.metrics import ContainerFamilies, SourceFamilies, container_families, source_families
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from tests.support.builders import NOON, POLICY, FakeClock, container_id, make_job, make_source, scrape
 
@@ -109,8 +110,8 @@ def page(clock: FakeClock) -> Exposition:
     """Return the page of the fleet, without the metrics of the exporter itself."""
     clock.wall = LATER
     sources, indexes = (
-        ExpositionCache(SourceFamilies(POLICY.window), clock),
-        ExpositionCache(ContainerFamilies(), clock),
+        ExpositionCache(SourceFamilies(QBUSINESS, POLICY.window), clock),
+        ExpositionCache(ContainerFamilies(QBUSINESS), clock),
     )
     for source in fleet():
         sources.put(str(source.source.id), source, AwsClock(clock))
@@ -132,7 +133,10 @@ def test_the_exposition_equals_the_golden_file(
 
 def test_both_parsers_read_every_family(page: Exposition) -> None:
     """In both formats, each family has its declared type."""
-    declared = {family.name.removesuffix("_total"): family.kind for family in (*FAMILIES, *CONTAINER_FAMILIES)}
+    declared = {
+        family.name.removesuffix("_total"): family.kind
+        for family in (*source_families(QBUSINESS), *container_families(QBUSINESS))
+    }
     text = parse_text(scrape(page)[0].decode())
     assert {family.name: family.type for family in text} == declared
     openmetrics = parse_openmetrics(scrape(page, "application/openmetrics-text")[0].decode())

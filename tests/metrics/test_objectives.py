@@ -13,6 +13,7 @@ from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
@@ -31,7 +32,7 @@ def test_an_objective_changes_with_the_last_firing_without_a_poll() -> None:
     clock = FakeClock(wall=1_798_423_140.0)  # 2026-12-28 01:59 UTC
     description = Description("", "S3", "ACTIVE", schedule="cron(0 2 ? * MON 2025-2026)")
     snapshot = SourceSnapshot(make_source(), Names("intranet", "hr"), None, None, None, "main", description)
-    families = SourceFamilies(DAY, (ObjectiveConfig.model_validate({"max_failed_ratio": 0.5}),))
+    families = SourceFamilies(QBUSINESS, DAY, (ObjectiveConfig.model_validate({"max_failed_ratio": 0.5}),))
     cache: ExpositionCache[SourceSnapshot] = ExpositionCache(families, clock)
     cache.put("hr", snapshot, AwsClock(clock))
     page = Exposition((cache,), CollectorRegistry())

@@ -12,7 +12,8 @@ import promql_parser
 import yaml
 from promql_parser import AggregateExpr, BinaryExpr, MatrixSelector, VectorSelector, parse_duration
 
-from exporter.metrics import INDEX_LABELS, SOURCE_LABELS
+from exporter.metrics import container_labels, source_labels
+from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
 UNIT_TESTS = sorted((ROOT / "tests" / "rules").glob("*.yaml"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
+SOURCE_LABELS, INDEX_LABELS = source_labels(QBUSINESS), container_labels(QBUSINESS)
 TARGET_LABELS = ("target", "aws_account_id", "aws_region")
 PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # added by the scrape, or by external_labels
 _ROW = re.compile(r"\| `(\w+)` \| (\w+) \| (.*?) \|")

@@ -14,6 +14,7 @@ from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from tests.support.builders import NOON, POLICY, make_source, scrape
 
@@ -35,7 +36,9 @@ class ExpositionPage:
         """Build a page without data sources, and with the live metric `own` of the exporter."""
         registry = CollectorRegistry()
         Gauge("own", "The exporter's clock.", registry=registry).set_function(clock.monotonic)
-        cache: ExpositionCache[SourceSnapshot] = ExpositionCache(families or SourceFamilies(POLICY.window), clock)
+        cache: ExpositionCache[SourceSnapshot] = ExpositionCache(
+            families or SourceFamilies(QBUSINESS, POLICY.window), clock
+        )
         return cls(cache, Exposition((cache,), registry), clock)
 
     def put(self, *jobs: SyncJob, name: str = "hr", polled_at: float = NOON) -> None:

@@ -17,11 +17,19 @@ from promql_parser import (
     VectorSelector,
 )
 
-from exporter.metrics import INDEX_LABELS, SOURCE_LABELS
+from exporter.metrics import container_labels, source_labels
+from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.alert_rules import PROMETHEUS_LABELS, declared, grouped_by, nodes, parse, selected
 
 _SCRAPE_METRICS = ("up", "scrape_duration_seconds", "scrape_samples_scraped")
-_ALERT_LABELS = {"alertname", "alertstate", "severity", "target", *SOURCE_LABELS, *INDEX_LABELS}
+_ALERT_LABELS = {
+    "alertname",
+    "alertstate",
+    "severity",
+    "target",
+    *source_labels(QBUSINESS),
+    *container_labels(QBUSINESS),
+}
 
 
 @cache

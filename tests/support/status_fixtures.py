@@ -15,6 +15,7 @@ from exporter.domain.source_history import Histogram, PollData
 from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import ContainerFamilies, SourceFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
 from tests.support.builders import NOON, POLICY, FakeClock, container_id, make_job, make_source, scrape
@@ -221,8 +222,10 @@ class StatusFixture:
 
     def metrics(self) -> bytes:
         """Return the metrics page of the same data sources and indexes."""
-        sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(DAY, OBJECTIVES), self.clock)
-        indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), self.clock)
+        sources: ExpositionCache[SourceSnapshot] = ExpositionCache(
+            SourceFamilies(QBUSINESS, DAY, OBJECTIVES), self.clock
+        )
+        indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(QBUSINESS), self.clock)
         for source, clock in self.sources.snapshots():
             sources.put(str(source.source.id), source, clock)
         for index, clock in self.indexes.snapshots():

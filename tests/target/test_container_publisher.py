@@ -9,6 +9,7 @@ from exporter.domain.model import DataSource, SourceId
 from exporter.domain.objective_record import ObjectiveRecord
 from exporter.exposition import ExpositionCache
 from exporter.metrics import ContainerFamilies
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from exporter.target.container_publisher import ContainerPublisher
 from tests.support.builders import NOON, FakeClock
@@ -26,7 +27,7 @@ class PublishedIndex:
     def __init__(self) -> None:
         clock = FakeClock()
         self._clock = AwsClock(clock)
-        self._cache: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(), clock)
+        self._cache: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(QBUSINESS), clock)
         self.publisher = ContainerPublisher(self._cache)
 
     def read(self, at: float = NOON) -> None:

@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Q Business". An ac
 allowed on its index and its application.
 """
 
-from exporter.domain.service import Level, Permission, Service, Use
+from exporter.domain.service import Level, Members, Permission, Service, Use
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 _ID_RULE = "an id has 36 letters, digits and hyphens"
@@ -32,6 +32,26 @@ QBUSINESS = Service(
         Permission("ListDocuments", Use.DOCUMENTS, 2),
     ),
     regions=("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2"),  # those that the AWS documentation lists
+    members=Members(
+        started="startTime",
+        ended="endTime",
+        error_code="error.errorCode",
+        error_texts="dataSourceErrorCode or error.errorMessage",
+        document_counts=(
+            ("added", "documentsAdded"),
+            ("modified", "documentsModified"),
+            ("deleted", "documentsDeleted"),
+            ("failed", "documentsFailed"),
+            ("scanned", "documentsScanned"),
+        ),
+        created="createdAt",
+        updated="updatedAt",
+        schedule="syncSchedule",
+        container_documents="indexedTextDocumentCount",
+        container_text_bytes="indexedTextBytes",
+        documents_limit="its capacity units times 20,000",
+        text_bytes_limit="its capacity units times 200 MB (10^6 bytes)",
+    ),
     error_codes=("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound"),  # ErrorDetail.errorCode
     source_statuses=("PENDING_CREATION", "CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
     container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),

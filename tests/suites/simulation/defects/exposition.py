@@ -11,6 +11,7 @@ from exporter.app.target import Target
 from exporter.exposition.chunks import RenderedChunks
 from exporter.metrics import collector
 from exporter.metrics.families import optional_sample
+from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,11 +101,9 @@ def _replace_samples(patch: pytest.MonkeyPatch, name: str, samples: Callable[[An
     def replaced(family: Any) -> Any:
         return replace(family, samples=partial(samples, family.samples)) if family.name == name else family
 
-    assert any(family.name == name for family in collector.FAMILIES)
-    parts: tuple[Any, ...] = collector._PARTS
-    patch.setattr(
-        collector, "_PARTS", tuple(replace(part, families=tuple(map(replaced, part.families))) for part in parts)
-    )
+    assert any(family.name == name for family in collector.source_families(QBUSINESS))
+    parts = tuple(tuple(map(replaced, part)) for part in collector._bound_parts(QBUSINESS))
+    patch.setattr(collector, "_bound_parts", lambda _service: parts)
 
 
 DEFECTS = (
