@@ -23,7 +23,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && python3 -m venv /opt/pip \
     && python3 -m venv --without-pip /opt/qbusiness-exporter \
     && /opt/pip/bin/pip --python /opt/qbusiness-exporter/bin/python install \
-        --disable-pip-version-check --only-binary :all: --constraint constraints.txt .
+        --disable-pip-version-check --only-binary :all: --constraint constraints.txt '.[postgresql]'
 
 # botocore contains a description of every AWS service. The exporter needs Q Business, and STS, SSO and sign-in for credentials.
 RUN find /opt/qbusiness-exporter/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \

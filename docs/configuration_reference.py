@@ -20,11 +20,18 @@ the region and credentials of the AWS SDK, with discovery enabled.
 Durations have the format of Prometheus: `500ms`, `90s`, `1h30m`. Unknown keys, duplicate keys and values out of range
 are errors. `qbusiness-exporter check` reports all of them at once, each with file:line:column and the expected value.
 
-SIGHUP or a POST to `/-/reload` applies a changed file. `state.path` is the only key that needs a restart. Data sources
+SIGHUP or a POST to `/-/reload` applies a changed file. The keys of `state` alone need a restart. Data sources
 that stay in the configuration keep their series, their counters and their place in the poll queue, also while AWS does
 not respond. [Reloads](discovery.md#reloads) describes targets that are renamed, merged or split."""
 _KINDS = {"a-zA-Z0-9-]{35}": "id", "ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2}(-": "region"}
-_PLAIN = {"string": "text", "integer": "whole number", "number": "number", "object": "map", "array": "list"}
+_PLAIN = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "object": "map",
+    "array": "list",
+    "boolean": "true or false",
+}
 
 
 def configuration_page() -> str:

@@ -148,3 +148,11 @@ class AwsClock:
 @lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same
 def _parse_date(date: str) -> float:
     return parsedate_to_datetime(date).timestamp()
+
+
+def boot_time() -> float:
+    """Return seconds since the boot of the machine, those of a suspension included.
+
+    The monotonic clock of Linux stops while a virtual machine is suspended, and a lease in a database does not.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
+from exporter.app.state import LocalState
 from exporter.cli.config_files import Configuration
 from exporter.cli.serve import reload
 from exporter.exposition import ExpositionCache
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from exporter.app.state import StateContext
+    from exporter.config import StateConfig
     from simulation.disk import SimulatedDisk
     from simulation.state import WeekState
 
@@ -125,9 +128,9 @@ class Process:
         copy.rename(self._directory)
 
     def _open(self, disk: SimulatedDisk) -> Any:
-        def open_state(path: str, on_write_failure: Any) -> FallibleStore:
-            self._store = FallibleStore(disk, path, on_write_failure)
-            return self._store
+        def open_state(config: StateConfig, context: StateContext) -> LocalState:
+            self._store = FallibleStore(disk, config.path, context.on_write_failure)
+            return LocalState(self._store, config.path)
 
         return open_state
 

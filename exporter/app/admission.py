@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
     from exporter.runtime import Event
+    from exporter.store.table_store import TableStore
     from exporter.target.publisher import SnapshotPublisher
 
 logger = structlog.get_logger()
@@ -33,9 +34,11 @@ class SourceAdmission:
         workers: PollWorkers,
         ownership: SourceOwnership,
         publisher: SnapshotPublisher,
+        store: TableStore,
         stopping: Event,
     ) -> None:
         self._target = target
+        self._store = store
         self._sources = sources
         self._workers = workers
         self._ownership = ownership
@@ -97,4 +100,7 @@ class SourceAdmission:
         entries = self._workers.entries()
         with self._mutex:
             states = self._sources.detach()
-        return {state.source.id: Handover(state, entries.get(str(state.source.id)), self._target) for state in states}
+        return {
+            state.source.id: Handover(state, entries.get(str(state.source.id)), self._target, self._store)
+            for state in states
+        }

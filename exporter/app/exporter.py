@@ -11,13 +11,12 @@ import structlog
 from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.dependencies import Overrides, SharedServices
-from exporter.app.handover import Inheritance
 from exporter.app.heap import without_garbage_collection
 from exporter.app.ownership import SourceOwnership
 from exporter.app.published_metrics import PublishedMetrics
-from exporter.app.reload import build_changed, replace_targets
+from exporter.app.running_targets import RunningTargets
 from exporter.app.settings import Settings
-from exporter.app.target_builder import build_target
+from exporter.app.state import StateContext
 from exporter.exposition import Exposition
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
@@ -69,7 +68,7 @@ class Exporter:
         self._stopping = self.host.event()
         self._started_at = self.host.time()
         self._applying = threading.Lock()
-        self._state_path = settings.state_path
+        self._state_config = settings.state
         self._was_ready = False
         self._published = published = PublishedMetrics(settings.families, overrides.cache, self.host)
         self.page = Exposition(published.caches, self.telemetry.registry)
@@ -83,19 +82,19 @@ class Exporter:
             page, status, self.unhealthy, self.unready, telemetry_path, reload, web_config, address, http
         )
         self.web = build_server(services, addresses)
+        context = StateContext(self.host, address.external_url, self.telemetry.count_state_write_failure)
         with without_garbage_collection():
-            self._store = overrides.open_state(settings.state_path, self.telemetry.count_state_write_failure)
-        self.telemetry.watch_state(lambda: self._store.is_written)
+            self._state = overrides.open_state(settings.state, context)
+        self.telemetry.watch_state(lambda: self._state.is_up)
         self._services = SharedServices(
             published,
-            self._store,
             self.telemetry,
             SourceOwnership(),
             ObjectiveRecorder(config.objectives),
             overrides,
             self._stopping,
         )
-        self._targets = [build_target(each, self._services) for each in settings.targets]
+        self._targets = RunningTargets(settings.targets, self._state, self._services)
         self.telemetry.config_loaded(self.host.time())
 
     # Life cycle.
@@ -103,7 +102,7 @@ class Exporter:
     def start(self) -> None:
         """Listen and start to poll; raise StartupError if an address is not available."""
         with without_garbage_collection():
-            self._restore()
+            self._targets.restore()
             self.page.render(OPENMETRICS_ACCEPT, "gzip")  # compresses everything, so that the first scrape is fast
             # Restored objects live as long as the program. Unless they are frozen, each full garbage collection
             # traverses all of them, which can delay a scrape by 0.1 s.
@@ -116,26 +115,14 @@ class Exporter:
                 applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
                 refused=lambda: self.telemetry.config_rejected(WEB_CONFIG),
             )
-        self._start_targets(counts_documents=True)
+        self._targets.start(counts_documents=True)
+        self._state.start(self._follow_owners)
         self._renderer.start()
 
     def start_polling(self) -> None:
         """Start to poll without a web server, and without counts of documents."""
-        self._restore()
-        self._start_targets(counts_documents=False)
-
-    def _restore(self) -> None:
-        for target in self._targets:
-            target.claim()
-        for target in self._targets:
-            target.restore_location(None)
-            target.restore(Inheritance())
-
-    def _start_targets(self, *, counts_documents: bool) -> None:
-        for target in self._targets:
-            target.start(counts_documents=counts_documents)
-        watched = {key for target in self._targets for key in target.sources.ids()}
-        self._store.remove_unwatched(watched, self.host.time())
+        self._targets.restore()
+        self._targets.start(counts_documents=False)
 
     def apply(self, config: Config) -> None:
         """Continue with another configuration; what it does not change continues as it was.
@@ -147,37 +134,31 @@ class Exporter:
             if self._stopping.is_set():
                 return
             settings = Settings.from_config(config)
-            targets = build_changed(settings.targets, self._targets, self._services)
-            if settings.state_path != self._state_path:
-                logger.warning("state.path not applied: a restart is needed", in_use=self._state_path)
-            are_objectives_changed = self._services.objectives.use(config.objectives)
-            replace_targets(self._targets, targets, self._services)
-            self._targets = targets
-            if are_objectives_changed:  # the start of a stricter objective is published before the objective itself
-                for target in targets:
-                    target.sources.republish_all()
+            if settings.state != self._state_config:
+                logger.warning("state not applied: a restart is needed", in_use=self._state.address)
+            self._targets.apply(settings.targets, config.objectives)
             self._published.use_families(settings.families)
             self._status.use_settings(settings.assessment)
 
     def stop_polling(self) -> None:
         """Stop polling; the snapshots stay published."""
-        deadline = self.host.monotonic() + SHUTDOWN_GRACE
-        for target in self._targets:
-            target.stop()
-        for target in self._targets:
-            target.join(deadline)
+        self._targets.stop(self.host.monotonic() + SHUTDOWN_GRACE)
 
     def stop(self) -> None:
         """Stop within seconds: start nothing new, wait a moment for polls in progress, write the state."""
         self._stopping.set()
         self.stop_polling()
-        for target in self._targets:
-            target.aws_client.close()
-        self._store.close()
+        self._targets.close()
+        self._state.close()
         if self._web_config:
             self._web_config.stop()
         self.web.stop()
         gc.unfreeze()  # otherwise what the start has frozen could never be collected in a process that continues
+
+    def _follow_owners(self) -> None:
+        with self._applying:
+            if not self._stopping.is_set():
+                self._targets.follow_owners()
 
     def _render_ahead(self) -> None:
         """Render samples in advance that change with time alone, until the program stops.
@@ -200,7 +181,7 @@ class Exporter:
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets, in the order of the configuration."""
-        return tuple(self._targets)
+        return tuple(self._targets.current)
 
     def snapshots(self) -> list[SourceSnapshot]:
         """Return the snapshot of each data source that is exposed."""
@@ -208,20 +189,20 @@ class Exporter:
 
     def first_pass_is_on(self) -> bool:
         """Return whether the first discovery run or the first pass of polls of a target has not ended yet."""
-        return any(target.unready() for target in self._targets)
+        return any(target.unready() for target in self._targets.current)
 
     def has_succeeded(self) -> bool:
         """Return whether any target has succeeded."""
-        return any(target.has_succeeded() for target in self._targets)
+        return any(target.has_succeeded() for target in self._targets.current)
 
     def polled(self) -> tuple[int, int]:
         """Return how many data sources have been polled, and how many are known."""
-        counts = [target.workers.polled() for target in self._targets]
+        counts = [target.workers.polled() for target in self._targets.current]
         return sum(done for done, _ in counts), sum(total for _, total in counts)
 
     def unhealthy(self) -> str | None:
         """Return why the program does not work; None if it does."""
-        reasons = ((target.name, target.unhealthy()) for target in self._targets)
+        reasons = ((target.name, target.unhealthy()) for target in self._targets.current)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
 
     def unready(self) -> str | None:
@@ -234,12 +215,18 @@ class Exporter:
         return reason
 
     def _not_yet_ready(self) -> str | None:
-        reasons = ((target.name, target.unready()) for target in self._targets)
+        if reason := self._targets.unready():
+            return reason
+        if not self._targets.current:
+            return None  # other replicas own all targets
+        reasons = ((target.name, target.unready()) for target in self._targets.current)
         waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
         if waiting is None and self.has_succeeded():
             return None
         down = [
-            f"target {target.name}: {error}" for target in self._targets if (error := target.reachability.last_error)
+            f"target {target.name}: {error}"
+            for target in self._targets.current
+            if (error := target.reachability.last_error)
         ]
         return "; ".join([waiting or "no poll has succeeded yet", *down])
 
@@ -250,9 +237,10 @@ class Exporter:
             now=self.host.time(),
             started_at=self._started_at,
             unready=self.unready(),
-            targets=tuple(target.health() for target in self._targets),
-            state_path=self._state_path,
-            state_is_written=self._store.is_written,
+            targets=tuple(target.health() for target in self._targets.current),
+            state_path=self._state.address,
+            state_is_written=self._state.is_up,
+            replicas=tuple(self._state.replicas()),
             config_file=self.config_file,
             config_is_current=self.telemetry.config_is_current,
             config_loaded_at=self.telemetry.config_loaded_at,

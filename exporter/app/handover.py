@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
     from exporter.polling.queue import QueueEntry
     from exporter.polling.source_state import SourceState
+    from exporter.store.table_store import TableStore
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A data source's state, its entry in the poll queue, and the name of the target that detached it."""
+    """A data source's state and queue entry, and the name and the store of the target that detached it."""
 
     state: SourceState
     entry: QueueEntry | None
     target: str
+    store: TableStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Predecessors:
     current: Sequence[Target]
     replaced: Sequence[Target]
     handovers: dict[SourceId, Handover]
+    is_reload: bool
 
     def location_of(self, new: Target) -> TargetLocation | None:
         """Return the location of a target with the same access to AWS, and so with the same account."""
@@ -42,7 +43,7 @@ class Predecessors:
         names = {target.name for target in continued}
         found = (handover.state.saved for handover in self.handovers.values() if handover.target in names)
         return Inheritance(
-            is_reload=True,
+            is_reload=self.is_reload,
             handovers=self.handovers,
             found=[saved for saved in found if saved is not None],
             others={source for source, handover in self.handovers.items() if handover.target not in names},

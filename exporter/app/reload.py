@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -9,43 +10,55 @@ import structlog
 from exporter.app.predecessors import Predecessors
 from exporter.app.target_builder import build_target
 from exporter.aws import target_name
+from exporter.errors import StoppedError
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.app.dependencies import SharedServices
     from exporter.app.handover import Handover
     from exporter.app.settings import TargetSettings
     from exporter.app.target import Target
-    from exporter.domain.model import SourceId
+    from exporter.domain.model import DataSource, SourceId
+    from exporter.store.table_store import TableStore
 
 logger = structlog.get_logger()
 
 
 def build_changed(
-    settings: Sequence[TargetSettings], current: Sequence[Target], services: SharedServices
+    configured: Sequence[TargetSettings],
+    current: Sequence[Target],
+    services: SharedServices,
+    owned: Mapping[str, TableStore],
 ) -> list[Target]:
-    """Return the targets of a configuration: unchanged ones as they are, the others built but not yet started.
+    """Return the owned targets of a configuration: unchanged ones as they are, the others built but not yet started.
+
+    `owned` has the state of each target that this process owns, by name. A target whose state is another one than
+    before was owned by another replica in between, so it is built again.
 
     A target with the access to AWS, or the account and region, of a changed, removed or new one is built again too,
     because it may have to adopt data sources of that target, or give up some that the other one names. Raise
     ExporterError if a target cannot be built; the current targets then continue.
     """
-    before = [target.settings for target in current]
+    settings = [each for each in configured if target_name(each.target) in owned]
+    before = [target.settings for target in current if target.store is owned.get(target.name, target.store)]
     changed = {each.access for each in (*before, *settings) if each not in before or each not in settings}
     places = {target.location.known for target in current if target.settings.access in changed} - {None}
     kept = {
         target.name: target
         for target in current
-        if target.settings.access not in changed and target.location.known not in places
+        if target.settings.access not in changed
+        and target.location.known not in places
+        and target.store is owned.get(target.name)
     }
     replaced = [target for target in current if target.name not in kept]
     targets = []
     for each in settings:
         target = kept.get(target_name(each.target))
         if target is None or target.settings != each:
-            target = build_target(each, services, _take_predecessor(each, replaced))
+            store = owned[target_name(each.target)]
+            target = build_target(each, services, store, _take_predecessor(each, replaced))
         targets.append(target)
     return targets
 
@@ -64,26 +77,38 @@ def _take_predecessor(settings: TargetSettings, replaced: list[Target]) -> Targe
     return best
 
 
-def replace_targets(current: Sequence[Target], targets: list[Target], services: SharedServices) -> None:
+def replace_targets(
+    current: Sequence[Target], targets: list[Target], services: SharedServices, *, is_reload: bool
+) -> None:
     """Stop the targets that are not in the new list, and start those that are new in it.
 
     A source that moves from one target to another is detached before it is adopted, so that it is polled once and its
     series never disappear. What no target adopts is removed at the end.
+
+    A target that another replica may own by now, or may have owned since, is not continued. Its states here may be
+    older than those in the database, and a new target starts from the latter.
     """
     replaced = [target for target in current if target not in targets]
     new = [target for target in targets if target not in current]
-    before = Predecessors(current, replaced, _detach(replaced, services))
+    stores = [target.store for target in targets]
+    continued = [target for target in replaced if target.store in stores]
+    lost = _detach([target for target in replaced if target.store not in stores], services)
+    before = Predecessors(current, continued, _detach(continued, services), is_reload=is_reload)
     for target in new:
         target.claim()
     for target in new:
-        target.restore_location(before.location_of(target))
-        target.restore(before.inheritance_of(target))
-    for handover in before.handovers.values():
-        _remove(handover, services)
+        with suppress(StoppedError):  # another replica has taken over meanwhile: the next call replaces the target
+            target.restore_location(before.location_of(target))
+            target.restore(before.inheritance_of(target))
+    for source in _remove_unclaimed([*lost.values(), *before.handovers.values()], services):
+        if source.id in before.handovers:
+            logger.info("data source removed", **source_fields(source))
+            before.handovers[source.id].store.remove_source(str(source.id))
     _remove_from_page(replaced, targets, services)
     for target in new:
         target.start()
-    _log(replaced, new, targets)
+    if is_reload:
+        _log(replaced, new, targets)
 
 
 def _detach(replaced: Sequence[Target], services: SharedServices) -> dict[SourceId, Handover]:
@@ -96,14 +121,14 @@ def _detach(replaced: Sequence[Target], services: SharedServices) -> dict[Source
     return handovers
 
 
-def _remove(handover: Handover, services: SharedServices) -> None:
-    """Remove a source that no target continues with."""
-    source = handover.state.source
-    if services.ownership.owner(source.id) is None:
-        services.published.sources(source.id.service).remove(str(source.id))
-        services.published.containers(source.id.service).remove_source(source.id)
-        logger.info("data source removed", **source_fields(source))
-        services.store.remove_source(str(source.id))
+def _remove_unclaimed(handovers: Iterable[Handover], services: SharedServices) -> Iterator[DataSource]:
+    """Remove the sources that no target continues with from what is exposed, and yield them."""
+    for handover in handovers:
+        source = handover.state.source
+        if services.ownership.owner(source.id) is None:
+            services.published.sources(source.id.service).remove(str(source.id))
+            services.published.containers(source.id.service).remove_source(source.id)
+            yield source
 
 
 def _remove_from_page(replaced: Sequence[Target], targets: Sequence[Target], services: SharedServices) -> None:

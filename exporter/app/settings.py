@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from exporter.aws import role_account, target_name, target_region
 from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.target_identity import ConfiguredTarget
 from exporter.domain.units import MINUTE
 from exporter.metrics import SourceFamilies
 from exporter.providers.registry import SERVICES
@@ -14,7 +16,7 @@ from exporter.status import AssessmentSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.config import Config, PollingConfig, TargetConfig
+    from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
     from exporter.domain.service import Service
 
 STALE_AFTER = 30 * MINUTE  # as in the alert QBusinessDataStale; or two polls, if those are further apart
@@ -39,6 +41,12 @@ class TargetSettings:
         return target.region, target.role_arn, target.external_id, target.profile, target.endpoint_url
 
 
+def configured_target(settings: TargetSettings) -> ConfiguredTarget:
+    """Return the identity of a target that the configuration states; raise StartupError if it has no region."""
+    target = settings.target
+    return ConfiguredTarget(target_name(target), target.service.name, target_region(target), role_account(target))
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The configuration in the form that the rest of the program uses."""
@@ -46,7 +54,7 @@ class Settings:
     targets: tuple[TargetSettings, ...]
     families: Mapping[Service, SourceFamilies]
     assessment: AssessmentSettings
-    state_path: str
+    state: StateConfig
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -66,7 +74,7 @@ class Settings:
             ),
             families={service: source_families(config, service) for service in SERVICES.values()},
             assessment=AssessmentSettings(window, config.objectives, stale_after),
-            state_path=config.state.path,
+            state=config.state,
         )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource, SourceId
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
+    from exporter.store.table_store import TableStore
     from exporter.target.location import TargetLocation
     from exporter.target.reporting_gate import ReportingGate
 
@@ -41,6 +42,7 @@ class Target:
     name: str
     settings: TargetSettings
     services: SharedServices
+    store: TableStore
     named: tuple[DataSource, ...]
     location: TargetLocation
     gate: ReportingGate
@@ -79,7 +81,7 @@ class Target:
         self.reconciler.resume(inherited.reconcilers, inherited.found, inherited.others)
 
     def _restore_named(self, inherited: Inheritance) -> None:
-        saved = {saved.source.id: saved for saved in self.services.store.saved_sources(self.name, self.location.known)}
+        saved = {saved.source.id: saved for saved in self.store.saved_sources(self.name, self.location.known)}
         for source in self.named:
             if inherited.is_reload and source.id not in inherited.handovers:
                 logger.info("data source added", **source_fields(source))

@@ -35,20 +35,24 @@ if TYPE_CHECKING:
     from exporter.app.dependencies import SharedServices
     from exporter.app.settings import TargetSettings
     from exporter.config import PollingConfig, TargetConfig
+    from exporter.store.table_store import TableStore
 
 RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
 
 
-def build_target(settings: TargetSettings, services: SharedServices, replaces: Target | None = None) -> Target:
+def build_target(
+    settings: TargetSettings, services: SharedServices, store: TableStore, replaces: Target | None = None
+) -> Target:
     """Build a target; raise ExporterError if its configuration cannot be used.
 
-    `replaces` is a target that this one replaces. Its clock of AWS and its rate limiter are kept.
+    `store` has the state of the target. `replaces` is a target that this one replaces. Its clock of AWS and its rate
+    limiter are kept.
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
     service, published = config.service, services.published
     name, region = target_name(config), target_region(config)
-    location = TargetLocation(name, service.name, region, services.store)
+    location = TargetLocation(name, service.name, region, store)
     gate, reachability = ReportingGate(), Reachability(name, services.telemetry)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
@@ -78,8 +82,8 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         target=name,
         service=service,
         provider=provider,
-        store=services.store,
-        names=DisplayNames(services.store, host),
+        store=store,
+        names=DisplayNames(store, host),
         clock=host,
         location=location,
         publisher=CachePublisher(published.sources(service), published.containers(service), aws_client.clock, gate),
@@ -107,7 +111,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         on_pass_end=lambda: gate.report(_log_pass, passes, workers, sources, limiter),
     )
     stopping = host.event()
-    admission = SourceAdmission(name, sources, workers, services.ownership, context.publisher, stopping)
+    admission = SourceAdmission(name, sources, workers, services.ownership, context.publisher, store, stopping)
     interval = config.discovery.interval if config.discovery else NAMED_ONLY_INTERVAL
     named = _named_sources(config, name)
     tags = TagCache(provider, host, interval, polling.requests_per_second)
@@ -119,6 +123,7 @@ def build_target(settings: TargetSettings, services: SharedServices, replaces: T
         name=name,
         settings=settings,
         services=services,
+        store=store,
         named=named,
         location=location,
         gate=gate,

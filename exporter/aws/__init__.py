@@ -4,7 +4,7 @@ from exporter.aws.client import AwsClient
 from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import is_throttled, was_authorized
 from exporter.aws.hooks import RequestObserver
-from exporter.aws.target_name import require_profile, target_name, target_region
+from exporter.aws.target_name import require_profile, role_account, target_name, target_region
 
 __all__ = [
     "AwsClient",
@@ -12,6 +12,7 @@ __all__ = [
     "RequestObserver",
     "is_throttled",
     "require_profile",
+    "role_account",
     "target_name",
     "target_region",
     "was_authorized",

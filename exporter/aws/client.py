@@ -25,7 +25,7 @@ from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import translate
 from exporter.aws.hooks import RequestHooks
 from exporter.aws.response_limits import limit_responses
-from exporter.aws.target_name import target_name, target_region
+from exporter.aws.target_name import role_account, target_name, target_region
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class AwsClient:
 
     def role_account(self) -> str | None:
         """Return the account of the role to assume, from its ARN; None without a role."""
-        return self._target.role_arn.split(":")[4] if self._target.role_arn else None
+        return role_account(self._target)
 
     def account(self) -> str:
         """Return the account of the role, or the account that STS reports. Raise ProviderError if STS fails."""

@@ -32,6 +32,11 @@ def target_region(target: TargetConfig) -> str:
     return region
 
 
+def role_account(target: TargetConfig) -> str | None:
+    """Return the account of the role to assume, from its ARN; None without a role."""
+    return target.role_arn.split(":")[4] if target.role_arn else None
+
+
 def require_profile(target: TargetConfig) -> None:
     """Raise StartupError if the profile of a target, or that of the environment, does not exist."""
     _sdk_region(target)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.app.settings import counting_policy, source_families
+from exporter.app.state import open_copy
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
@@ -26,7 +27,6 @@ from exporter.errors import ProviderError, StartupError
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.lookback import read_for_backfill
 from exporter.providers.registry import make_provider
-from exporter.store import Store
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> int:
         dict(arguments.label),
     )
     # An exporter may be running with the same state file, so this process works on a copy.
-    overrides = Overrides(open_state=partial(Store, as_copy=True))
+    overrides = Overrides(open_state=open_copy)
     exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
     with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
         try:

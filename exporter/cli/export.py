@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.app.build_info import revision
+from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
+from exporter.app.state import open_for_one_pass
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
 from exporter.metrics.telemetry import Telemetry
@@ -24,7 +26,8 @@ def run(arguments: Namespace) -> int:
     loaded.log_warnings()
     # node_exporter, which reads the file, exposes process metrics of its own under the same names.
     telemetry = Telemetry(revision(), process_metrics=False, log_lines_dropped=arguments.log_sink.dropped)
-    exporter = Exporter(loaded.config, [], telemetry=telemetry)
+    overrides = Overrides(open_state=open_for_one_pass)
+    exporter = Exporter(loaded.config, [], telemetry=telemetry, overrides=overrides)
     with atomic_output(arguments.output) as write:
         try:
             exporter.start_polling()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from exporter.config.durations import format_duration
 from exporter.config.messages import quoted
@@ -31,7 +31,9 @@ def cross_field_errors(source: Source) -> Iterator[Finding]:
 
     The check reads plain data, not the validated configuration, so that it also works when other values are invalid.
     """
-    targets = source.data.get("targets") if isinstance(source.data, dict) else None
+    data = source.data if isinstance(source.data, dict) else {}
+    yield from _state_errors(data.get("state"))
+    targets = data.get("targets")
     if not isinstance(targets, list):
         return
     if not targets:
@@ -43,6 +45,30 @@ def cross_field_errors(source: Source) -> Iterator[Finding]:
         yield from _duplicate_tag_labels(target, ("targets", number, "discovery"))
         if target.get("external_id") is not None and target.get("role_arn") is None:
             yield ("targets", number, "external_id"), "external_id: has no effect without a role: set role_arn"
+
+
+def _state_errors(state: object) -> Iterator[Finding]:
+    """Yield the contradictions between the keys of the state. No message has the URL, which may contain a password."""
+    if not isinstance(state, dict):
+        return
+    has_url, path = state.get("url") is not None, ("state",)
+    if has_url and state.get("path") is not None:
+        yield (*path, "path"), "path: state.url is set too: remove one of them"
+    for key in ("password_file", "iam_auth"):
+        if state.get(key) and not has_url:
+            yield (*path, key), f"{key}: has no effect without a database: set url"
+    if state.get("password_file") and state.get("iam_auth") is True:
+        yield (*path, "iam_auth"), "iam_auth: password_file is set too: remove one of them"
+    if _has_password(state.get("url")) and (state.get("password_file") or state.get("iam_auth") is True):
+        yield (*path, "url"), "url: contains a password, although the password comes from elsewhere: remove it"
+
+
+def _has_password(url: object) -> bool:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return False
+    return bool(parts and (parts.password or "password" in parse_qs(parts.query)))
 
 
 def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from exporter.config.types import (
     Buckets,
+    DatabaseUrl,
     Duration,
+    Flag,
     Glob,
     Identifier,
     IntervalOrNever,
@@ -233,6 +235,18 @@ class StateConfig(Section):
 
     path: Name = Field(
         "state.db", description="SQLite file, relative to the working directory; `:memory:` keeps no state."
+    )
+    url: DatabaseUrl | None = Field(
+        None,
+        description="PostgreSQL database that any number of replicas share, instead of path, with the parameters of "
+        "libpq.",
+    )
+    password_file: Name | None = Field(
+        None,
+        description="File with the password for url, read for each connection; PGPASSWORD and .pgpass work too.",
+    )
+    iam_auth: Flag = Field(
+        default=False, description="Use an IAM token as the password for url, a new one for each connection (RDS)."
     )
 
 

@@ -8,7 +8,16 @@ from itertools import pairwise
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticKnownError
 
 from exporter.config.durations import PATTERN, format_duration, parse_duration
@@ -72,6 +81,19 @@ def _with_host(url: str) -> str:
     raise PydanticKnownError("url_parsing", {"error": "no host"})
 
 
+def _database_url(url: str) -> str:
+    """Check a URL for libpq. No message quotes it, because it may contain a password."""
+    if not url.isprintable() or " " in url:
+        raise ValueError("the URL has blanks, or characters that cannot be printed: write them as %20")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError("not a URL: write postgresql://USER@HOST/DATABASE") from error
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("not the URL of a PostgreSQL database: write postgresql://USER@HOST/DATABASE")
+    return url
+
+
 def _never_or_interval(seconds: float) -> float:
     if 0 < seconds < MIN_INTERVAL:
         raise ValueError(f"{format_duration(seconds)} is too short: write 0s for never, or at least 100ms")
@@ -115,6 +137,10 @@ Url = Annotated[
     AfterValidator(_with_host),
     Expected("a URL", "write https://host or http://host:port"),
 ]
+DatabaseUrl = Annotated[
+    StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_database_url)
+]
+Flag = StrictBool
 Region = Annotated[StrictStr, Field(pattern=f"^{_REGION}$"), Expected("a region", "write it as us-east-1")]
 RoleArn = Annotated[
     StrictStr,

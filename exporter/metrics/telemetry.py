@@ -22,7 +22,7 @@ from exporter.metrics.callback_counter import CallbackCounter
 from exporter.metrics.http import HttpMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exporter.domain.model import Location
 
@@ -57,6 +57,11 @@ class Telemetry:
             "qbusiness_exporter_target_info",
             "Always 1; service, account and region of the target. The account is empty until it is known.",
             ("target", "service", "aws_account_id", "aws_region"),
+        )
+        self._target_owned = self._gauge(
+            "qbusiness_exporter_target_owned",
+            "1 on the replica that polls the target, 0 on the others.",
+            ("target",),
         )
         self._requests = Counter(
             "qbusiness_exporter_api_requests",
@@ -126,6 +131,7 @@ class Telemetry:
             self._discovery_time,
         )
         self._target_counters = (self._requests, self._credential_failures, self._polls, self._poll_failures)
+        self._owned_targets: set[str] = set()
         self._target_info_labels: dict[str, tuple[str, ...]] = {}
         self._state_up = self._gauge(
             "qbusiness_exporter_state_up",
@@ -177,6 +183,14 @@ class Telemetry:
         self._sources.labels(target).set_function(sources)
         self._discovered.labels(target).set_function(discovered)
         self._rate_limit.labels(target).set_function(rate_limit)
+
+    def set_targets_owned(self, owned: Mapping[str, bool]) -> None:
+        """Set which of the configured targets this process polls, in place of the previous ones."""
+        for target in self._owned_targets - owned.keys():
+            self._target_owned.remove(target)
+        for target, is_owned in owned.items():
+            self._target_owned.labels(target).set(is_owned)
+        self._owned_targets = set(owned)
 
     def remove_target(self, target: str) -> None:
         """Remove all series of a target."""

@@ -150,6 +150,10 @@ def _exporter(health: ExporterHealth) -> dict[str, Any]:
         "unready": health.unready,
         "problems": [problem_to_json(problem) for problem in health.problems()],
         "targets": [target.to_json() for target in health.targets],
+        "replicas": [
+            {"name": each.name, "address": each.address, "this": each.is_this, "targets": list(each.targets)}
+            for each in health.replicas
+        ],
         "state": {"path": health.state_path, "written": health.state_is_written},
         "configuration": {
             "file": health.config_file,

@@ -11,6 +11,7 @@ from exporter.status.problems import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.domain.replicas import ReplicaStatus
     from exporter.domain.unreadable import UnreadableResource
 
 MAX_LAG = 300.0  # seconds, as in the alert QBusinessPollsLate
@@ -105,13 +106,14 @@ class ExporterHealth:
     config_file: str
     config_is_current: bool
     config_loaded_at: float
+    replicas: tuple[ReplicaStatus, ...] = ()
 
     def problems(self) -> list[Problem]:
         """Return the problems of the exporter and its targets, the most severe first."""
         found = [problem for target in self.targets for problem in target.problems()]
         if not self.state_is_written:
             text = (
-                f"Writes of the state file {self.state_path} are failing: "
+                f"Writes of the state to {self.state_path} are failing: "
                 "a restart loses what was counted since the last successful write."
             )
             found.append(Problem("QBusinessStateNotWritten", Severity.WARNING, text))

@@ -67,7 +67,7 @@ class Store(TableStore):
             self._closed = True
             self._database.close()
 
-    def _write(self) -> None:
+    def _write(self, *, wait: bool) -> None:  # noqa: ARG002 (every change is written at once)
         with self._mutex:
             self._flush()
 

@@ -15,12 +15,13 @@ from exporter.store import codec
 from exporter.store.state_tables import StateTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
+    from exporter.store.row_changes import Row
 
 UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this long is removed
 
@@ -35,12 +36,32 @@ class TableStore(ABC):
         self._tables = StateTables()
 
     @abstractmethod
-    def _write(self) -> None:
-        """Write the pending changes; called without the mutex after each change."""
+    def _write(self, *, wait: bool) -> None:
+        """Write the pending changes; called without the mutex after each change.
+
+        With `wait`, something that follows from the change is about to be published, so it must be written first.
+        """
+
+    @property
+    def is_open(self) -> bool:
+        """Whether changes can be committed: no other replica owns the target."""
+        return True
+
+    def mark_restored(self) -> None:  # noqa: B027 (only replicas have previous owners)
+        """Report to the previous owner of the target that its sources are exposed here."""
 
     def has_unwritten(self) -> bool:
         """Return whether there is state in memory that is not written to the database."""
         return self._tables.has_pending
+
+    def import_rows(self, read: Callable[[str], Iterable[Row]]) -> None:
+        """Replace the whole state by rows, which `read` returns by table.
+
+        Raise one of `codec.UNREADABLE` if a row is not valid.
+        """
+        with self._changes(wait=True):
+            self._tables.load(read)
+            self._tables.mark_lost()
 
     def history(self, key: str) -> SourceHistory | None:
         """Return a source's history."""
@@ -64,7 +85,7 @@ class TableStore(ABC):
 
     def save_watched_since(self, identity: str, moment: float) -> None:
         """Save when a target was first watched."""
-        with self._changes():
+        with self._changes(wait=True):
             self._tables.targets.put_watched_since(identity, moment)
 
     def account(self, target: str) -> str | None:
@@ -116,7 +137,7 @@ class TableStore(ABC):
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source. A failed write is counted, logged once, and retried with the next write."""
-        with self._changes():
+        with self._changes(wait=True):
             for key, history in histories.items():
                 self._tables.histories.put(key, history)
 
@@ -126,7 +147,7 @@ class TableStore(ABC):
         Only the time of what was committed last changes. So a poll that commits meanwhile loses nothing, whichever of
         the two comes first.
         """
-        with self._changes():
+        with self._changes(wait=True):
             for key, time in times.items():
                 history = self._tables.histories.get(key)
                 if history and time > history.as_of:
@@ -152,8 +173,8 @@ class TableStore(ABC):
         self._tables.targets.put_attempt(key, None)
 
     @contextmanager
-    def _changes(self) -> Iterator[None]:
+    def _changes(self, *, wait: bool = False) -> Iterator[None]:
         """Hold the mutex during changes, then write them."""
         with self._mutex:
             yield
-        self._write()
+        self._write(wait=wait)

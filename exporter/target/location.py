@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from exporter.domain.model import Location
+from exporter.domain.target_identity import target_identity
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class TargetLocation:
             self._update(Location("", self.region))
 
     def _confirm(self, account: str) -> Location:
-        self.identity = f"{self._service}/{account}/{self.region}"
+        self.identity = target_identity(self._service, account, self.region)
         self._store.save_account(self._target, account, self.identity)
         return Location(account, self.region)
 

@@ -211,7 +211,7 @@ def test_a_changed_state_path_is_logged_and_not_applied(service: SimulatedQBusin
     with serve(tmp_path, config) as program:
         program.until_ready()
         reload(program, {**config, "state": {"path": str(tmp_path / "other.db")}})
-        eventually(lambda: program.log_lines("state.path not applied"))
+        eventually(lambda: program.log_lines("state not applied"))
         assert not (tmp_path / "other.db").exists()
 
 

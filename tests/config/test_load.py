@@ -57,11 +57,15 @@ BEYOND_A_SCHEMA = {
     "a duplicate key",
     "a duration beyond the maximum of Prometheus",
     "a duration too long",
+    "a URL with blanks",
     "a duration too short",
     "a filter that matches everything",
     "a filter with only empty keys",
     "a key that is a list",
     "a label with a line break",
+    "a password for no database",
+    "a password in the parameters of a URL",
+    "a state in two places",
     "a loop of aliases",
     "a name that UTF-8 cannot encode",
     "a rate that is NaN",
@@ -77,7 +81,9 @@ BEYOND_A_SCHEMA = {
     "no targets",
     "not YAML",
     "tag labels with the same name",
+    "the URL of another database",
     "two documents",
+    "two passwords for a database",
     "two targets with one name",
     "two targets without name and region",
     "two targets without names in one region",
@@ -110,9 +116,26 @@ def test_tests_run_with_libyaml() -> None:
     assert yaml.__with_libyaml__
 
 
+@pytest.mark.parametrize("text", [each.text for each in INVALID if "hunter2" in each.text])
+def test_no_message_has_the_password_of_a_database(text: str) -> None:
+    """Problems are logged, and an operator may paste them into a ticket."""
+    with pytest.raises(ConfigError) as refused:
+        config.parse(text, "config.yaml")
+    assert "hunter2" not in str(refused.value)
+
+
+def example_with_database() -> str:
+    """Return the example with the keys of a database, which are comments in it, instead of a path."""
+    section = re.search(r"^state:\n  path: .*\n((?:  # .*\n)+)", EXAMPLE.read_text(), re.MULTILINE)
+    assert section
+    keys = [line.replace("# ", "", 1) for line in section[1].splitlines() if re.match(r"  # [a-z_]+: ", line)]
+    return EXAMPLE.read_text().replace(section[0], "\n".join(["state:", *keys, ""]))
+
+
 def test_the_example_loads_without_warnings() -> None:
-    """Users start from the example."""
+    """Users start from the example, with a file or with a database."""
     assert config.load(EXAMPLE).warnings == ()
+    assert config.parse(example_with_database(), "config.example.yaml").warnings == ()
 
 
 def test_the_configuration_in_the_readme_loads() -> None:
@@ -155,7 +178,9 @@ def keys_in(data: Any, prefix: str = "") -> Iterator[str]:
 
 def test_the_example_has_every_key_and_no_other() -> None:
     """The example documents each key; a matcher has the same keys below include and exclude."""
-    documented = {key.replace(".exclude.", ".include.") for key in keys_in(yaml.safe_load(EXAMPLE.read_text()))}
+    texts = (EXAMPLE.read_text(), example_with_database())
+    keys = {key for text in texts for key in keys_in(yaml.safe_load(text))}
+    documented = {key.replace(".exclude.", ".include.") for key in keys}
     assert documented == {key.replace(".exclude.", ".include.") for key in keys_of(Config)}
 
 

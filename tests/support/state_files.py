@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from exporter.store import Store
 from tests.support.builders import NOON, POLICY, make_job
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KEY = "application/index/source"
@@ -39,6 +42,19 @@ def run_sql(path: str, sql: str) -> None:
     """Run SQL statements on a database file."""
     with closing(sqlite3.connect(path)) as db:
         db.executescript(sql)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Fail every write beyond the first 4096 bytes of a file, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def make_history(jobs: int = 3) -> SourceHistory:

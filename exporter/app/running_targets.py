@@ -1,0 +1,153 @@
+"""The targets that this process runs: those of the configuration that it owns."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.app.handover import Inheritance
+from exporter.app.reload import build_changed, replace_targets
+from exporter.app.settings import configured_target
+from exporter.domain.replicas import GRACE
+from exporter.errors import StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.app.dependencies import SharedServices
+    from exporter.app.settings import TargetSettings
+    from exporter.app.state import State
+    from exporter.app.target import Target
+    from exporter.domain.objectives import ObjectiveRule
+    from exporter.domain.target_identity import ConfiguredTarget
+
+STOP_GRACE = 2.0  # seconds that polls in progress get before their target is handed over
+
+logger = structlog.get_logger()
+
+
+class RunningTargets:
+    """Starts, replaces and stops targets, after a reload and after a change of owners. Thread-safe.
+
+    A change of owners is like a reload with the same settings: a target that this process owns is added, and one that
+    it has lost is removed, in both cases with a state of its own.
+    """
+
+    def __init__(self, settings: Sequence[TargetSettings], state: State, services: SharedServices) -> None:
+        """Build the targets that this process owns; raise ExporterError if a target cannot be built."""
+        self._services = services
+        self._state = state
+        self._mutex = threading.Lock()
+        self._settings = settings
+        self._leaving: list[tuple[Target, float]] = []
+        self.configured = [configured_target(each) for each in settings]
+        state.configure(self.configured)
+        self.current: list[Target] = build_changed(settings, [], services, state.owned(self.configured))
+
+    def restore(self) -> None:
+        """Publish all sources from the state."""
+        for target in self.current:
+            target.claim()
+        for target in self.current:
+            target.restore_location(None)
+            target.restore(Inheritance())
+
+    def start(self, *, counts_documents: bool) -> None:
+        """Start to poll."""
+        for target in self.current:
+            target.start(counts_documents=counts_documents)
+        self._remove_unwatched(self.current)
+        self._report_owned()
+
+    def apply(self, settings: Sequence[TargetSettings], objectives: tuple[ObjectiveRule, ...]) -> None:
+        """Continue with other settings; raise ExporterError, and change nothing, if a target cannot be built."""
+        with self._mutex:
+            configured = [self._with_known_account(configured_target(each), each) for each in settings]
+            targets = build_changed(settings, self.current, self._services, self._state.owned(configured))
+            are_objectives_changed = self._services.objectives.use(objectives)
+            self._replace(targets, is_reload=True)
+            if are_objectives_changed:  # the start of a stricter objective is published before the objective itself
+                for target in targets:
+                    target.sources.republish_all()
+            self._settings, self.configured = settings, configured
+            self._state.configure(configured)
+            self._report_owned()
+
+    def follow_owners(self) -> None:
+        """Start the targets that this process owns by now, and stop those that it does not own any more."""
+        with self._mutex:
+            owned = self._state.owned(self.configured)
+            self._hand_over([target for target in self.current if target.name not in owned and target.store.is_open])
+            targets = build_changed(self._settings, self.current, self._services, owned)
+            added = [target for target in targets if target not in self.current]
+            if targets != self.current or self._leaving:
+                self._replace(targets, is_reload=False)
+            self._remove_unwatched(added)
+            for target in added:
+                target.store.mark_restored()
+            self._report_owned()
+
+    def unready(self) -> str | None:
+        """Return why it is not known which targets this process runs; None once it is."""
+        missing = self._state.owned(self.configured).keys() - {target.name for target in self.current}
+        return self._state.unready() or (f"target {min(missing)} is being started" if missing else None)
+
+    def stop(self, deadline: float) -> None:
+        """Stop polling until a time on the monotonic clock; the snapshots stay published."""
+        with self._mutex:
+            self._stop(self.current, deadline)
+
+    def close(self) -> None:
+        """Close the clients of AWS."""
+        for target in self.current:
+            target.aws_client.close()
+
+    def _hand_over(self, targets: Sequence[Target]) -> None:
+        """Stop targets that another replica is to continue with, and keep their snapshots until it exposes its own."""
+        now = self._services.overrides.host.monotonic()
+        self._stop(targets, now + STOP_GRACE)
+        for target in targets:
+            self._state.hand_over(target.store)
+        self._leaving += [(target, now + GRACE) for target in targets]
+        self.current = [target for target in self.current if target not in targets]
+
+    @staticmethod
+    def _stop(targets: Sequence[Target], deadline: float) -> None:
+        for target in targets:
+            target.stop()
+        for target in targets:
+            with suppress(StoppedError):  # another replica owns it by now
+                target.join(deadline)
+
+    def _replace(self, targets: list[Target], *, is_reload: bool) -> None:
+        """Replace the current targets, and those that were handed over and are exposed elsewhere by now."""
+        now = self._services.overrides.host.monotonic()
+        names = {target.name for target in targets}
+        ended = [
+            target
+            for target, until in self._leaving
+            if now >= until or target.name in names or self._state.is_continued(target.store)
+        ]
+        self._leaving = [(target, until) for target, until in self._leaving if target not in ended]
+        replace_targets([*self.current, *ended], targets, self._services, is_reload=is_reload)
+        self.current = targets
+
+    def _remove_unwatched(self, targets: Sequence[Target]) -> None:
+        for store in {id(target.store): target.store for target in targets}.values():
+            watched = {key for target in self.current if target.store is store for key in target.sources.ids()}
+            with suppress(StoppedError):
+                store.remove_unwatched(watched, self._services.overrides.host.time())
+
+    def _report_owned(self) -> None:
+        owned = {target.name for target in self.current}
+        self._services.telemetry.set_targets_owned({target.name: target.name in owned for target in self.configured})
+
+    def _with_known_account(self, target: ConfiguredTarget, settings: TargetSettings) -> ConfiguredTarget:
+        """Return a target with the account of a running one that has the same access to AWS."""
+        known = (each.location.account for each in self.current if each.settings.access == settings.access)
+        account = target.account or next((account for account in known if account), None)
+        return replace(target, account=account)

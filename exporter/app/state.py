@@ -1,0 +1,155 @@
+"""The place of the state: a file of this process, or a database that replicas share."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.aws.rds_token import request_rds_token
+from exporter.errors import StartupError
+from exporter.store import MEMORY, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
+
+    from exporter.config import StateConfig
+    from exporter.domain.replicas import ReplicaStatus
+    from exporter.domain.target_identity import ConfiguredTarget
+    from exporter.runtime import Host
+    from exporter.store.postgresql import DatabaseSettings
+    from exporter.store.table_store import TableStore
+
+
+class State(Protocol):
+    """The state of all targets of the configuration, and which of them this process owns."""
+
+    @property
+    def address(self) -> str:
+        """The path or the URL, without a password."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the state can be read and written; never blocks."""
+
+    def start(self, owners_changed: Callable[[], None]) -> None:
+        """Start to share targets; call a function, in a thread, whenever `owned` may have changed."""
+
+    def unready(self) -> str | None:
+        """Return why it is not known yet which targets this process owns; None once it is."""
+
+    def configure(self, targets: Sequence[ConfiguredTarget]) -> None:
+        """Replace the targets of the configuration; this process does not poll the others any more."""
+
+    def owned(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, TableStore]:
+        """Return the state of each of the targets that this process owns, by name."""
+
+    def hand_over(self, store: TableStore) -> None:
+        """Pass a target that is not polled any more to another replica."""
+
+    def is_continued(self, store: TableStore) -> bool:
+        """Return whether another replica exposes the sources of a target that was handed over or lost."""
+
+    def replicas(self) -> Sequence[ReplicaStatus]:
+        """Return the live replicas with their targets; empty if state is not shared."""
+
+    def close(self) -> None:
+        """Write what is pending, and hand over all targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateContext:
+    """Services that a state uses: clocks and threads, the address of the pages, the counter of failed writes."""
+
+    host: Host
+    address: str
+    on_write_failure: Callable[[], None]
+
+
+class LocalState:
+    """A state file, which belongs to this process alone."""
+
+    def __init__(self, store: Store, path: str) -> None:
+        self._store = store
+        self.address = path
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the last write succeeded."""
+        return self._store.is_written
+
+    def start(self, owners_changed: Callable[[], None]) -> None:
+        """Do nothing: no other process can have the file open."""
+
+    def unready(self) -> str | None:
+        """Return None: the file is open."""
+
+    def configure(self, targets: Sequence[ConfiguredTarget]) -> None:
+        """Do nothing: every target is owned."""
+
+    def owned(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, TableStore]:
+        """Return the file for every target."""
+        return {target.name: self._store for target in targets}
+
+    def hand_over(self, store: TableStore) -> None:
+        """Do nothing: there is no other replica."""
+
+    def is_continued(self, store: TableStore) -> bool:  # noqa: ARG002 (the protocol's)
+        """Return False: there is no other replica."""
+        return False
+
+    def replicas(self) -> Sequence[ReplicaStatus]:
+        """Return no replicas."""
+        return ()
+
+    def close(self) -> None:
+        """Write what is pending, and close the file."""
+        self._store.close()
+
+
+def open_state(config: StateConfig, context: StateContext) -> State:
+    """Open the state of a configuration; raise StartupError if it cannot be used."""
+    if config.url is None:
+        return LocalState(Store(config.path, context.on_write_failure), config.path)
+    state: State = _postgresql().SharedState(
+        _database(config),
+        _postgresql().ReplicaName(socket.gethostname(), context.address),
+        context.host,
+        token=request_rds_token,
+        on_write_failure=context.on_write_failure,
+    )
+    return state
+
+
+def open_copy(config: StateConfig, context: StateContext) -> State:
+    """Open a copy in memory, for a command that runs next to an exporter; changes to it are not saved."""
+    if config.url is None:
+        return LocalState(Store(config.path, context.on_write_failure, as_copy=True), config.path)
+    store = Store(MEMORY, context.on_write_failure)
+    with _postgresql().Archive(_database(config), request_rds_token, context.host) as archive:
+        store.import_rows(archive.read)
+    return LocalState(store, _database(config).address)
+
+
+def open_for_one_pass(config: StateConfig, context: StateContext) -> State:
+    """Open a file, or a copy of a database: a command of one pass does not become a replica."""
+    return open_state(config, context) if config.url is None else open_copy(config, context)
+
+
+def _database(config: StateConfig) -> DatabaseSettings:
+    settings: DatabaseSettings = _postgresql().DatabaseSettings(
+        config.url or "", config.password_file, iam_auth=config.iam_auth
+    )
+    return settings
+
+
+def _postgresql() -> ModuleType:
+    """Return the package for PostgreSQL; raise StartupError if the extra that it needs is not installed."""
+    try:
+        return import_module("exporter.store.postgresql")
+    except ImportError as error:
+        raise StartupError(
+            f"state.url needs psycopg ({error}): install qbusiness-exporter[postgresql], or use state.path"
+        ) from error

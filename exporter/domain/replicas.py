@@ -1,0 +1,131 @@
+"""Replicas that share targets through a database: which one owns which target, and for how long.
+
+A replica has one lease, which it renews at an interval. The row of a target names its owner, and carries an epoch,
+which grows with each change of the owner. Only the owner of the current epoch can commit, so a late write of an earlier
+owner is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+LEASE_SECONDS = 15.0
+BEAT_INTERVAL = 3.0  # seconds between two renewals of the lease
+RETRY_INTERVAL = 1.0  # seconds between two attempts while the database is away
+GRACE = 10.0  # seconds for which targets of others are left alone after an outage of the database
+MIN_STABLE_BEATS = 2  # with the same replicas, before a target is handed over to balance them
+MIN_SURPLUS = 2  # targets that a replica must have more than another one to hand one over
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A process that shares targets: its name and address for people, and the keys of its configured targets."""
+
+    id: str
+    name: str
+    address: str = ""
+    targets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """The row of a target: the id of its owner, None without one, and the numbers that order its writes.
+
+    `epoch` grows with each change of the owner, and `revision` with each commit.
+    """
+
+    key: str
+    owner: str | None
+    epoch: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """A live replica for people: its name, the address of its pages, and the targets that it owns."""
+
+    name: str
+    address: str
+    is_this: bool
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The live replicas by id, and all targets by key, as a replica read them from the database."""
+
+    replicas: Mapping[str, Replica] = field(default_factory=dict)
+    targets: Mapping[str, TargetRow] = field(default_factory=dict)
+
+    def owner(self, key: str) -> Replica | None:
+        """Return the live owner of a target."""
+        row = self.targets.get(key)
+        return self.replicas.get(row.owner or "") if row else None
+
+    def status(self, this: str) -> tuple[ReplicaStatus, ...]:
+        """Return the live replicas by name, with the keys of their targets; `this` is the id of one of them."""
+        owned: dict[str, list[str]] = {id_: [] for id_ in self.replicas}
+        for row in self.targets.values():
+            owned.get(row.owner or "", []).append(row.key)
+        replicas = sorted(self.replicas.values(), key=lambda replica: (replica.name, replica.id))
+        return tuple(
+            ReplicaStatus(each.name, each.address, each.id == this, tuple(sorted(owned[each.id]))) for each in replicas
+        )
+
+    def loads(self) -> Counter[str]:
+        """Return how many targets each live replica owns."""
+        owners = (row.owner for row in self.targets.values() if row.owner)
+        return Counter(owner for owner in owners if owner in self.replicas)
+
+
+def choose_owners(members: Membership, keys: Iterable[str]) -> dict[str, str]:
+    """Return a replica for each target that has a candidate.
+
+    A target goes to the live replica that has it configured and owns the fewest. Ties are decided by a hash of both, so
+    that all replicas choose the same one.
+    """
+    loads, chosen = members.loads(), {}
+    for key in sorted(keys):
+        candidates = [replica.id for replica in members.replicas.values() if key in replica.targets]
+        if candidates:
+            chosen[key] = min(candidates, key=lambda id_: (loads[id_], _rank(key, id_)))
+            loads[chosen[key]] += 1
+    return chosen
+
+
+def without_owner(members: Membership) -> set[str]:
+    """Return the configured targets that no live replica owns."""
+    configured = {key for replica in members.replicas.values() for key in replica.targets}
+    return {key for key in configured if members.owner(key) is None}
+
+
+def choose_surplus(members: Membership, replica: str) -> tuple[str, str] | None:
+    """Return a target that a replica should hand over to balance the replicas, and its next owner."""
+    loads = members.loads()
+    owned = [row.key for row in members.targets.values() if row.owner == replica]
+    others = [other for other in members.replicas.values() if other.id != replica]
+    moves = [
+        (loads[other.id], _rank(key, other.id), key, other.id)
+        for key in owned
+        for other in others
+        if key in other.targets
+    ]
+    if not moves:
+        return None
+    load, _, key, successor = min(moves)
+    return (key, successor) if loads[replica] - load >= MIN_SURPLUS else None
+
+
+def without_replica(members: Membership, replica: str) -> Membership:
+    """Return the membership after a replica has left."""
+    return Membership({id_: each for id_, each in members.replicas.items() if id_ != replica}, members.targets)
+
+
+def _rank(key: str, replica: str) -> bytes:
+    return hashlib.sha256(f"{key}\n{replica}".encode()).digest()

@@ -1,0 +1,259 @@
+"""The lease of this replica, and the targets that it takes, keeps, hands over and loses.
+
+docs/replicas.md has the protocol. Everything here runs in the thread of the writer, which calls it between commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.domain.epoch_memory import EpochMemory
+from exporter.domain.replicas import (
+    LEASE_SECONDS,
+    MIN_STABLE_BEATS,
+    Membership,
+    TargetRow,
+    choose_owners,
+    choose_surplus,
+    without_owner,
+    without_replica,
+)
+from exporter.store import codec
+from exporter.store.postgresql import leases
+from exporter.store.postgresql.partition import Partition
+from exporter.store.postgresql.target_keys import TargetKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.domain.replicas import Replica
+    from exporter.store.postgresql.partition import PartitionWriter
+    from exporter.store.postgresql.session import Session, Transaction
+
+MAX_TAKEN = 20  # targets in one transaction, so that the next beat is not late
+
+logger = structlog.get_logger()
+
+
+class Coordinator:
+    """Owns targets on behalf of one replica."""
+
+    def __init__(
+        self, session: Session, replica: Replica, boot_time: Callable[[], float], writer: PartitionWriter
+    ) -> None:
+        self._session = session
+        self._boot_time = boot_time
+        self._writer = writer
+        self._deadline = float("-inf")
+        self._epochs = EpochMemory()
+        self._unreadable: set[str] = set()
+        self._stable_beats = 0
+        self.replica = replica
+        self.keys = TargetKeys()
+        self.members = Membership()
+        self.partitions: dict[str, Partition] = {}
+        """The targets that this replica owns and has loaded, by key. Other threads may read it."""
+        self.leaving: dict[str, str] = {}
+        """Targets that should be handed over, each with its next owner."""
+        self.has_beaten = False
+
+    def is_fresh(self) -> bool:
+        """Return whether no other replica can have taken over yet.
+
+        The deadline counts from before the beat was sent, so it passes before the lease in the database ends.
+        """
+        return self._boot_time() < self._deadline
+
+    def beat(self, *, after_outage: bool = False) -> bool:
+        """Renew the lease, and compare what this replica owns with the database; return whether more is to be taken."""
+        sent_at = self._boot_time()
+        if after_outage:
+            self._epochs.outage_ended(sent_at)
+        members = self._renew()
+        self._deadline = sent_at + LEASE_SECONDS
+        self._observe(members)
+        for partition in list(self.partitions.values()):
+            self._compare(partition)
+        self._adopt()
+        has_more = self._take_free()
+        self.has_beaten = True
+        return has_more
+
+    def _renew(self) -> Membership:
+        """Renew the lease, once more if the database has accounts from which other keys of targets follow."""
+        while True:
+            self.replica = replace(self.replica, targets=self.keys.all())
+            members = self._session.run(self._renew_once)
+            if self.replica.targets == self.keys.all():
+                return members
+
+    def _renew_once(self, transaction: Transaction) -> Membership:
+        leases.renew(transaction, self.replica)
+        members = leases.read_members(transaction)
+        # After the targets: an account that is known to this replica never belongs to a row that it has not seen.
+        self.keys.accounts.update(leases.read_accounts(transaction))
+        return members
+
+    def _observe(self, members: Membership) -> None:
+        is_stable = members.replicas.keys() == self.members.replicas.keys()
+        self._stable_beats = self._stable_beats + 1 if is_stable else 0
+        if not is_stable:
+            _warn_about_differences(members)
+        self.members = members
+        self._epochs.observe(members.targets, self._boot_time())
+
+    def _compare(self, partition: Partition) -> None:
+        """Keep, assert or lose a target of this replica, by its row in the database."""
+        mine, seen = partition.row, self.members.targets.get(partition.row.key)
+        if seen is None or seen.epoch < mine.epoch:
+            self._assert(partition, seen)
+        elif seen.epoch > mine.epoch or seen.owner != mine.owner:
+            self._lose(partition, "target lost to another replica")
+        else:
+            if seen.revision < mine.revision:
+                logger.warning("database has lost commits, writing the target again", target=mine.key)
+                partition.rewrite()
+            partition.row = seen
+
+    def _assert(self, partition: Partition, seen: TargetRow | None) -> None:
+        """Own a target again with a new epoch: the database is as it was before this replica owned it.
+
+        Without this, the owner before this one would continue from a state that lacks what was counted since.
+        """
+        claimed = replace(partition.row, epoch=partition.row.epoch + 1)
+        row = self._session.run(lambda transaction: leases.own(transaction, claimed, seen.epoch if seen else 0))
+        if row is None:
+            self._lose(partition, "target lost to another replica")
+            return
+        logger.warning("database returned to an earlier state, writing the target again", target=row.key)
+        self._epochs.record(row)
+        partition.row = row
+        partition.rewrite()
+
+    def _lose(self, partition: Partition, event: str) -> None:
+        partition.close()
+        lost = partition.row.key
+        self.partitions = {key: each for key, each in self.partitions.items() if key != lost}
+        self.leaving = {key: successor for key, successor in self.leaving.items() if key != lost}
+        logger.info(event, target=lost, epoch=partition.row.epoch)
+
+    def _adopt(self) -> None:
+        """Load the targets that another replica has handed over to this one, and pass on those that it cannot use."""
+        rows = [row for row in self.members.targets.values() if row.owner == self.replica.id]
+        for row in rows:
+            if row.key in self.replica.targets:
+                self._load(row)
+            elif row.key not in self.partitions:
+                self._pass_on([row])
+        for key in self.partitions.keys() - self.replica.targets:
+            if not self.partitions[key].has_unwritten():
+                self.hand_over(self.partitions[key])
+
+    def _load(self, row: TargetRow) -> None:
+        if row.key in self.partitions or row.key in self._unreadable:
+            return
+        partition = Partition(row, self._writer)
+        try:
+            self._session.run(partition.load)
+        except codec.UNREADABLE as error:
+            self._unreadable.add(row.key)
+            logger.error("state of the target unreadable, not polling it", target=row.key, error=repr(error))  # noqa: TRY400
+            return
+        self.partitions = {**self.partitions, row.key: partition}
+        logger.info("target owned", target=row.key, epoch=row.epoch)
+
+    def _take_free(self) -> bool:
+        """Acquire targets without an owner, and balance the replicas if there are none."""
+        now, rows = self._boot_time(), self.members.targets
+        free = {key for key in without_owner(self.members) if not self._epochs.is_left_alone(key, rows.get(key), now)}
+        free -= self._unreadable
+        mine = sorted(key for key, id_ in choose_owners(self.members, free).items() if id_ == self.replica.id)
+        for row in self._session.run(lambda transaction: self._take(transaction, mine[:MAX_TAKEN])) if mine else ():
+            self._epochs.record(row)
+            self._load(row)
+        if not free and not self.leaving and self._stable_beats >= MIN_STABLE_BEATS:
+            self._choose_surplus()
+        return len(mine) > MAX_TAKEN
+
+    def _take(self, transaction: Transaction, keys: Sequence[str]) -> list[TargetRow]:
+        seen = [self.members.targets.get(key) or TargetRow(key, None, 0, 0) for key in keys]
+        alive = leases.find_alive(transaction, {row.owner for row in seen if row.owner})
+        taken = []
+        for row in seen:
+            if row.owner not in alive:
+                mine = replace(row, owner=self.replica.id, epoch=self._epochs.next_epoch(row))
+                taken.append(leases.own(transaction, mine, row.epoch))
+        return [row for row in taken if row]
+
+    def _choose_surplus(self) -> None:
+        surplus = choose_surplus(self.members, self.replica.id)
+        if surplus and surplus[0] in self.partitions:
+            key, successor = surplus
+            self.leaving = {key: successor}
+
+    def has_pending(self) -> bool:
+        """Return whether there are changes that are not written."""
+        return any(partition.has_unwritten() for partition in self.partitions.values())
+
+    def hand_over(self, partition: Partition) -> None:
+        """Pass a target to the replica that was chosen for it; its sources are not polled here any more."""
+        row = partition.row
+        if self.partitions.get(row.key) is partition:
+            self._pass_on([row])
+            partition.row = replace(row, epoch=row.epoch + 1)
+            self._lose(partition, "target handed over")
+
+    def is_continued(self, partition: Partition) -> bool:
+        """Return whether the next owner of a target that was handed over has loaded it."""
+        handed_over, seen = partition.row, self.members.targets.get(partition.row.key)
+        return seen is None or (seen.epoch, seen.revision) > (handed_over.epoch, handed_over.revision)
+
+    def leave(self) -> None:
+        """Hand over all targets, and end the lease."""
+        rows = [partition.row for partition in self.partitions.values()]
+        for partition in self.partitions.values():
+            partition.close()
+        self.partitions = {}
+        self._pass_on(rows)
+        self._session.run(lambda transaction: leases.leave(transaction, self.replica.id))
+
+    def _pass_on(self, rows: Sequence[TargetRow]) -> None:
+        others = without_replica(self.members, self.replica.id)
+        successors = {**choose_owners(others, [row.key for row in rows]), **self.leaving}
+
+        def work(transaction: Transaction) -> None:
+            for row in rows:
+                leases.hand_over(transaction, row, successors.get(row.key))
+
+        self._session.run(work)
+
+    def identify(self, partition: Partition, target: str, account: str, identity: str) -> None:
+        """Save the account of a target, and change the key of the target to its identity if that differs.
+
+        A target whose identity has a row already is given up, and owned again under that identity.
+        """
+        row = partition.row
+        if self.keys.accounts.get(target) == account and row.key == identity:
+            return
+        is_renamed = self._session.run(lambda transaction: leases.identify(transaction, row, target, account, identity))
+        self.keys.accounts[target] = account
+        if row.key == identity or self.partitions.get(row.key) is not partition:
+            return
+        if is_renamed:
+            self.partitions = {key: each for key, each in self.partitions.items() if key != row.key} | {
+                identity: partition
+            }
+            partition.row = replace(row, key=identity)
+        else:
+            self._lose(partition, "account of the target changed")
+
+
+def _warn_about_differences(members: Membership) -> None:
+    configured = {replica.targets for replica in members.replicas.values()}
+    if len(configured) > 1:
+        common = frozenset.intersection(*configured)
+        differing = sorted(frozenset.union(*configured) - common)
+        logger.warning("replicas have different targets configured", targets=differing)

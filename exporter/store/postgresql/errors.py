@@ -1,0 +1,49 @@
+"""Errors of the database: those that need the operator, and those that a retry may overcome."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+
+from exporter.errors import StartupError
+
+
+class RefusedError(StartupError):
+    """The database rejects this program until the operator changes something."""
+
+
+class UnavailableError(Exception):
+    """The database cannot be reached, or did not respond in time."""
+
+
+# A connection that the server rejects has no SQLSTATE in libpq, only the message of the server.
+_REFUSALS = (
+    (r"authentication failed|no password supplied|no such user|SASL", "check the user and the password"),
+    (r"no pg_hba.conf entry|pg_hba.conf rejects", "allow the user, the address and the encryption in pg_hba.conf"),
+    (r'database ".*" does not exist|no such database', "create the database"),
+    (r'role ".*" does not exist', "create the role"),
+    (r"is not permitted to log in|permission denied", "grant the role LOGIN, and CONNECT on the database"),
+    (r"session is read-only|hot standby|read-only", "use the address of the primary, not of a standby"),
+    (r"does not support SSL", "configure TLS on the server, or another sslmode"),
+    (r"certificate|root.crt", "check sslrootcert, and that the certificate has the name of the host"),
+)
+_REFUSED_STATES = {
+    "42501": "grant the role CREATE on its schema, or make it the owner of the tables",
+    "3F000": "create the schema, or change the search_path of the role",
+    "25006": "use the address of the primary, not of a standby",
+    "42P07": "use an empty database or schema, because these tables belong to another program",
+    "42P01": "use an empty database or schema, because some of the tables are missing",
+    "42703": "use an empty database or schema, because these tables belong to another program",
+}
+
+
+def translate(address: str, error: Exception) -> RefusedError | UnavailableError:
+    """Return the error of this program for an error of psycopg."""
+    text = " ".join(str(error).split())
+    advice = _REFUSED_STATES.get(getattr(error, "sqlstate", None) or "")
+    if advice is None and isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        advice = next((advice for pattern, advice in _REFUSALS if re.search(pattern, text)), None)
+    if advice:
+        return RefusedError(f"database {address} refuses the exporter ({text}): {advice}")
+    return UnavailableError(text or type(error).__name__)

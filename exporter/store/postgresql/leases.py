@@ -1,0 +1,132 @@
+"""The statements of leases and ownership.
+
+Time is the clock of the database, so that the clocks of replicas do not matter. A lease is alive until its end. One
+that ends later than any beat can set it is void: the clock of the database was set back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetRow
+from exporter.store.postgresql.target_keys import account_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.store.postgresql.session import Transaction
+
+_TTL = f"interval '{LEASE_SECONDS:g} seconds'"
+_ALIVE = f"clock_timestamp() < until AND until <= clock_timestamp() + {_TTL}"
+
+
+def renew(transaction: Transaction, replica: Replica) -> None:
+    """Renew the lease of a replica, and advertise what it has configured."""
+    transaction.execute(
+        f"""
+        INSERT INTO replica (id, name, address, until, targets)
+        VALUES (%s, %s, %s, clock_timestamp() + {_TTL}, %s)
+        ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, address = EXCLUDED.address,
+            until = clock_timestamp() + {_TTL}, targets = EXCLUDED.targets
+        """,  # noqa: S608 (a constant)  # nosec B608
+        [replica.id, replica.name, replica.address, sorted(replica.targets)],
+    )
+
+
+def read_members(transaction: Transaction) -> Membership:
+    """Return all targets and the live replicas."""
+    rows = transaction.execute("SELECT key, owner, epoch, revision FROM target")
+    live = transaction.execute(f"SELECT id, name, address, targets FROM replica WHERE {_ALIVE}")  # noqa: S608  # nosec B608
+    replicas = (Replica(id_, name, address, frozenset(targets)) for id_, name, address, targets in live)
+    return Membership({each.id: each for each in replicas}, {row[0]: TargetRow(*row) for row in rows})
+
+
+def read_accounts(transaction: Transaction) -> dict[str, str]:
+    """Return the account of each target name, as replicas have learned it from AWS."""
+    rows = transaction.execute("SELECT target_name, account FROM account")
+    return {name: account for name, account in rows}  # noqa: C416 (a row is a tuple of any length)
+
+
+def find_alive(transaction: Transaction, replicas: Iterable[str]) -> set[str]:
+    """Return which replicas are alive, and lock their rows until the end of the transaction.
+
+    The lock orders a take-over against the beat of the old owner. Either its beat was first, and the lease is alive
+    here; or the take-over is first, and the beat then reads the new owner.
+    """
+    rows = transaction.execute(
+        f"SELECT id, {_ALIVE} FROM replica WHERE id = ANY(%s) ORDER BY id FOR UPDATE",  # noqa: S608  # nosec B608
+        [sorted(replicas)],
+    )
+    return {id_ for id_, is_alive in rows if is_alive}
+
+
+def own(transaction: Transaction, row: TargetRow, seen: int) -> TargetRow | None:
+    """Write the owner and the epoch of a target, if its epoch has not changed or it has no row.
+
+    Return the row, whose revision never falls; None if another replica was faster.
+    """
+    found = transaction.execute(
+        """
+        INSERT INTO target (key, owner, epoch, revision) VALUES (%(key)s, %(owner)s, %(epoch)s, %(revision)s)
+        ON CONFLICT (key) DO UPDATE SET owner = %(owner)s, epoch = %(epoch)s,
+            revision = greatest(target.revision, %(revision)s) WHERE target.epoch = %(seen)s
+        RETURNING key, owner, epoch, revision
+        """,
+        {"key": row.key, "owner": row.owner, "epoch": row.epoch, "revision": row.revision, "seen": seen},
+    )
+    return TargetRow(*found[0]) if found else None
+
+
+def fence(transaction: Transaction, replica: str, epochs: Mapping[str, int]) -> dict[str, int]:
+    """Begin a commit: count it in the rows of targets that the replica owns; return their new revisions.
+
+    A target that is missing in the result has another owner or epoch, and no change of it may be written.
+    """
+    rows = transaction.execute(
+        """
+        UPDATE target SET revision = revision + 1 FROM unnest(%s::text[], %s::bigint[]) AS mine (key, epoch)
+        WHERE target.key = mine.key AND target.epoch = mine.epoch AND target.owner = %s
+        RETURNING target.key, target.revision
+        """,
+        [list(epochs), list(epochs.values()), replica],
+    )
+    return {key: revision for key, revision in rows}  # noqa: C416 (a row is a tuple of any length)
+
+
+def hand_over(transaction: Transaction, row: TargetRow, successor: str | None) -> bool:
+    """Make another replica, or none, the owner of a target; return False if the row has changed since."""
+    return bool(
+        transaction.execute(
+            "UPDATE target SET owner = %s, epoch = epoch + 1 WHERE key = %s AND owner = %s AND epoch = %s RETURNING 1",
+            [successor, row.key, row.owner, row.epoch],
+        )
+    )
+
+
+def identify(transaction: Transaction, row: TargetRow, target_name: str, account: str, identity: str) -> bool:
+    """Save the account of a target name, for all replicas; return whether the target has `identity` as its key now.
+
+    A target with a provisional key is renamed, with all of its rows. If `identity` has a row already, that one has the
+    older state, and the provisional one is deleted. A target of another account is left to the replicas that have it.
+    """
+    transaction.execute(
+        "INSERT INTO account VALUES (%s, %s) ON CONFLICT (target_name) DO UPDATE SET account = EXCLUDED.account",
+        [target_name, account],
+    )
+    if row.key == identity:
+        return True
+    if account_of(row.key) is not None:
+        hand_over(transaction, row, None)
+        return False
+    mine = [row.key, row.owner, row.epoch]
+    if transaction.execute("SELECT 1 FROM target WHERE key = %s", [identity]):
+        transaction.execute("DELETE FROM target WHERE key = %s AND owner = %s AND epoch = %s", mine)
+        return False
+    sql = "UPDATE target SET key = %s WHERE key = %s AND owner = %s AND epoch = %s RETURNING 1"
+    return bool(transaction.execute(sql, [identity, *mine]))
+
+
+def leave(transaction: Transaction, replica: str) -> None:
+    """Delete the row of a replica that ends, and those of replicas that have been dead for a day."""
+    dead = "until < clock_timestamp() - interval '1 day'"
+    transaction.execute(f"DELETE FROM replica WHERE id = %s OR {dead}", [replica])  # noqa: S608  # nosec B608

@@ -1,0 +1,97 @@
+"""The state of one target, which this replica owns until another one does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.errors import StoppedError
+from exporter.store.postgresql.rows import read_rows
+from exporter.store.postgresql.target_keys import account_of
+from exporter.store.table_store import TableStore
+
+if TYPE_CHECKING:
+    from exporter.domain.replicas import TargetRow
+    from exporter.store.postgresql.session import Transaction
+    from exporter.store.state_tables import StateChanges
+
+
+class PartitionWriter(Protocol):
+    """Writes the changes of partitions in a thread of its own."""
+
+    def write(self, partition: Partition, *, wait: bool) -> None:
+        """Write the pending changes soon; with `wait`, return after that, or once the database is known to be away."""
+
+    def identify(self, partition: Partition, target: str, account: str, identity: str) -> None:
+        """Record the account of a target, and with it the key of its partition."""
+
+
+class Partition(TableStore):
+    """The state of all sources of one target.
+
+    A commit raises StoppedError once another replica owns the target, so that nothing which this replica cannot commit
+    is published. The thread that polls the target then ends.
+    """
+
+    def __init__(self, row: TargetRow, writer: PartitionWriter) -> None:
+        super().__init__()
+        self.row = row
+        """The row of the target as this replica wrote it last; only the thread of the writer uses it."""
+        self._writer = writer
+        self._is_open = True
+        self._has_marker = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this replica owns the target, as far as it knows."""
+        return self._is_open
+
+    def load(self, transaction: Transaction) -> None:
+        """Read all rows of the target."""
+        self._tables.load(partial(read_rows, transaction, self.row.key))
+
+    def close(self) -> None:
+        """Reject all changes from now on."""
+        self._is_open = False
+
+    def has_unwritten(self) -> bool:
+        """Return whether the next commit has something to write."""
+        return self._has_marker or super().has_unwritten()
+
+    def mark_restored(self) -> None:
+        """Commit without a change: the owner before this one then knows that the sources are exposed here."""
+        self._has_marker = True
+        self._writer.write(self, wait=False)
+
+    def changes(self) -> StateChanges:
+        """Return the changes for a transaction."""
+        with self._mutex:
+            self._has_marker = False
+            return self._tables.changes()
+
+    def mark_committed(self, changes: StateChanges, revision: int) -> None:
+        """Record that the transaction with these changes was committed."""
+        self.row = replace(self.row, revision=revision)
+        with self._mutex:
+            self._tables.mark_written(changes)
+
+    def rewrite(self) -> None:
+        """Write everything again: the database has lost commits."""
+        with self._mutex:
+            self._tables.mark_lost()
+
+    def account(self, target: str) -> str | None:
+        """Return the account of the target."""
+        return super().account(target) or account_of(self.row.key)
+
+    def save_account(self, target: str, account: str, identity: str) -> None:
+        """Save the account of the target of a name, and with it the identity of the target."""
+        super().save_account(target, account, identity)
+        self._writer.identify(self, target, account, identity)
+
+    def _write(self, *, wait: bool) -> None:
+        if self.has_unwritten():
+            self._writer.write(self, wait=wait)
+        if wait and not self._is_open:
+            raise StoppedError

@@ -1,0 +1,83 @@
+"""The tables of the state, and their migration while other replicas are running."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.store.postgresql.errors import RefusedError
+
+if TYPE_CHECKING:
+    from exporter.store.postgresql.session import Session, Transaction
+
+MIN_SERVER_VERSION = 130000
+_LOCK = 0x51425845  # "QBXE", the advisory lock of migrations; the application id of state files in SQLite
+
+# One step for each schema version. A released step is never edited. Replicas of the release before it continue while a
+# rollout is in progress, so a step may add tables and columns with defaults, and removes nothing that they use.
+_MIGRATIONS = (
+    """
+    CREATE TABLE replica (
+        id text PRIMARY KEY, name text NOT NULL, address text NOT NULL,
+        until timestamptz NOT NULL, targets text[] NOT NULL
+    );
+    CREATE TABLE target (
+        key text PRIMARY KEY, owner text, epoch bigint NOT NULL, revision bigint NOT NULL
+    );
+    CREATE TABLE account (target_name text PRIMARY KEY, account text NOT NULL);
+    CREATE TABLE source (
+        target text NOT NULL REFERENCES target ON UPDATE CASCADE ON DELETE CASCADE,
+        key text NOT NULL, totals text NOT NULL, PRIMARY KEY (target, key)
+    );
+    CREATE TABLE job (
+        target text NOT NULL REFERENCES target ON UPDATE CASCADE ON DELETE CASCADE,
+        source text NOT NULL, execution_id text NOT NULL, state text NOT NULL,
+        PRIMARY KEY (target, source, execution_id)
+    );
+    CREATE TABLE note (
+        target text NOT NULL REFERENCES target ON UPDATE CASCADE ON DELETE CASCADE,
+        kind text NOT NULL, key text NOT NULL, value text NOT NULL, PRIMARY KEY (target, kind, key)
+    );
+    """,
+)
+
+
+def prepare(session: Session) -> None:
+    """Create or migrate the tables; raise RefusedError if this release cannot use the database."""
+    session.run(_prepare)
+
+
+def _prepare(transaction: Transaction) -> None:
+    _check_server(transaction)
+    exists = transaction.execute("SELECT to_regclass('exporter_schema') IS NOT NULL")[0][0]
+    version = transaction.execute("SELECT version FROM exporter_schema")[0][0] if exists else 0
+    if version == len(_MIGRATIONS):
+        return
+    if version > len(_MIGRATIONS):
+        supported = f"this release supports {len(_MIGRATIONS)}"
+        raise RefusedError(
+            f"the database was migrated by a newer release (schema {version}, {supported}): run that release"
+        )
+    _migrate(transaction)
+
+
+def _check_server(transaction: Transaction) -> None:
+    ((version, text, is_read_only),) = transaction.execute(
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version'),"
+        " current_setting('transaction_read_only') = 'on'"
+    )
+    if version < MIN_SERVER_VERSION:
+        raise RefusedError(f"PostgreSQL {text} is too old: version {MIN_SERVER_VERSION // 10000} or newer is required")
+    if is_read_only:
+        raise RefusedError("the database is read-only: use the address of the primary, not of a standby")
+
+
+def _migrate(transaction: Transaction) -> None:
+    """Run the steps that are missing. Replicas that start together wait for the first one, and then have none."""
+    transaction.execute("SELECT set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(%s)", [_LOCK])
+    transaction.execute("CREATE TABLE IF NOT EXISTS exporter_schema (version integer NOT NULL)")
+    found = transaction.execute("SELECT version FROM exporter_schema")
+    version = found[0][0] if found else 0
+    for step in _MIGRATIONS[version:]:
+        transaction.execute(step)
+    transaction.execute("DELETE FROM exporter_schema")
+    transaction.execute("INSERT INTO exporter_schema VALUES (%s)", [len(_MIGRATIONS)])

@@ -1,0 +1,97 @@
+"""One connection to the database, which is opened again after an error; for one thread."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+
+from exporter.store.postgresql.errors import translate
+from exporter.store.postgresql.url import connection_parameters
+from exporter.store.postgresql.watchdog import shut_down
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from exporter.store.postgresql.url import DatabaseSettings, PasswordSource
+    from exporter.store.postgresql.watchdog import Watchdog
+
+T = TypeVar("T")
+
+# Local to the transaction, because each transaction may have another session of a pooler. An open transaction would
+# block the replica that takes over a target.
+_LIMITS = """
+SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true),
+       set_config('idle_in_transaction_session_timeout', '5s', true), set_config('synchronous_commit', 'on', true)
+"""
+
+
+class Transaction:
+    """A transaction in progress; each statement has a deadline on this side."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any], watchdog: Watchdog) -> None:
+        self._cursor = cursor
+        self._watchdog = watchdog
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement, and return its rows."""
+        with self._watchdog.watch(self._cursor.connection.fileno()):
+            self._cursor.execute(sql, parameters)
+            return self._cursor.fetchall() if self._cursor.description else []
+
+
+class Session:
+    """Runs transactions, each of which may open the connection again."""
+
+    def __init__(self, settings: DatabaseSettings, watchdog: Watchdog, token: PasswordSource) -> None:
+        self._settings = settings
+        self._watchdog = watchdog
+        self._token = token
+        self._connection: psycopg.Connection[Any] | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Yield a transaction, which is committed at the end of the block.
+
+        Raise RefusedError or UnavailableError if it was not committed, or if that is not known.
+        """
+        try:
+            connection = self._connect()
+            with connection.cursor() as cursor:
+                transaction = Transaction(cursor, self._watchdog)
+                transaction.execute(_LIMITS)
+                yield transaction
+                with self._watchdog.watch(connection.fileno()):
+                    connection.commit()
+        except psycopg.Error as error:
+            self.close()
+            raise translate(self._settings.address, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        """Run a function in a transaction, and return its result."""
+        with self.transaction() as transaction:
+            return work(transaction)
+
+    @property
+    def server_version(self) -> int:
+        """The version of the server, such as 150004; 0 without a connection."""
+        return self._connection.info.server_version if self._connection else 0
+
+    def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection:
+            with suppress(psycopg.Error, OSError):
+                shut_down(connection.fileno())
+            with suppress(psycopg.Error):
+                connection.close()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            parameters = connection_parameters(self._settings, self._token)
+            self._connection = psycopg.connect(**parameters, prepare_threshold=None)
+        return self._connection

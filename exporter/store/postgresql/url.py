@@ -1,0 +1,69 @@
+"""The address of the database and the password: libpq parameters for each connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import conninfo
+
+from exporter.errors import StartupError
+
+CONNECT_TIMEOUT = 5  # seconds
+_DEFAULTS = {
+    "application_name": "qbusiness-exporter",
+    "client_encoding": "utf8",
+    "connect_timeout": CONNECT_TIMEOUT,
+    "target_session_attrs": "read-write",
+    # A connection whose other end has disappeared fails within seconds, and not within hours.
+    "keepalives_idle": 2,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 6000,
+}
+
+PasswordSource = Callable[[dict[str, Any]], str]
+"""Returns a password for the parameters of a connection, such as an IAM token."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """A database: its URL, and the source of the password if it is not in the URL."""
+
+    url: str
+    password_file: str | None = None
+    iam_auth: bool = False
+
+    @property
+    def address(self) -> str:
+        """The URL without password and parameters, for people."""
+        head = self.url.split("?", 1)[0]
+        scheme, _, rest = head.partition("://")
+        credentials, at, host = rest.rpartition("@")
+        user = credentials.split(":", 1)[0]
+        return f"{scheme}://{user}{at}{host}"
+
+
+def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> dict[str, Any]:
+    """Return the libpq parameters of one connection. The password file is read, or a token requested, each time.
+
+    Raise StartupError for a URL or a file that cannot be used.
+    """
+    try:
+        parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(settings.url)}
+    except Exception as error:
+        raise StartupError(f"state.url is not a URL that libpq understands: {error}") from error
+    if settings.password_file:
+        parameters["password"] = _read_password(settings.password_file)
+    if settings.iam_auth:
+        parameters["password"] = token(parameters)
+    return parameters
+
+
+def _read_password(path: str) -> str:
+    try:
+        return Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"state.password_file {path} cannot be read ({error}): make it readable") from error

@@ -1,0 +1,198 @@
+"""The thread that talks to the database: it renews the lease, and commits what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.domain.replicas import BEAT_INTERVAL, RETRY_INTERVAL
+from exporter.errors import StartupError
+from exporter.store.postgresql.commits import Commits
+from exporter.store.postgresql.coordinator import Coordinator
+from exporter.store.postgresql.errors import UnavailableError
+from exporter.store.postgresql.schema import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.domain.replicas import Replica
+    from exporter.runtime import Host
+    from exporter.store.postgresql.partition import Partition
+    from exporter.store.postgresql.session import Session
+
+logger = structlog.get_logger()
+
+
+class Writer:
+    """Runs everything that needs the database in one thread, with one connection.
+
+    A commit that waits ends with the transaction that has it, or once the database is known to be away. From then on
+    no commit waits: changes stay in memory, and only the beat tries to reach the database, each second.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        replica: Replica,
+        host: Host,
+        boot_time: Callable[[], float],
+        on_write_failure: Callable[[], None],
+    ) -> None:
+        self._session = session
+        self._host = host
+        self._on_write_failure = on_write_failure
+        self._changed = host.condition()
+        self._requested = self._completed = 0
+        self._identities: list[Callable[[], None]] = []
+        self._hand_overs: list[Callable[[], None]] = []
+        self._next_beat = host.monotonic()
+        self._is_prepared = False
+        self._has_connected = False
+        self._stopping = False
+        self._stopped = host.event()
+        self._thread = host.thread("state-writer", self._run)
+        self.error = "the database was not reached yet"
+        """Why the last statement failed; empty if it succeeded."""
+        self.coordinator = Coordinator(session, replica, boot_time, self)
+        self._commits = Commits(session, self.coordinator)
+        self.on_change: Callable[[], None] = lambda: None
+
+    # For any thread.
+
+    def write(self, partition: Partition, *, wait: bool) -> None:  # noqa: ARG002 (one transaction has all that waits)
+        """Write the pending changes soon; with `wait`, return after that, or once the database is known to be away."""
+        with self._changed:
+            self._requested += 1
+            own = self._requested
+            self._changed.notify_all()
+            if wait and self.error:
+                self._on_write_failure()
+            while wait and self._completed < own and not self.error and not self._stopped.is_set():
+                self._changed.wait(BEAT_INTERVAL)
+
+    def identify(self, partition: Partition, target: str, account: str, identity: str) -> None:
+        """Record the account of a target, and with it the key of its partition."""
+        self._submit(self._identities, lambda: self.coordinator.identify(partition, target, account, identity))
+
+    def hand_over(self, partition: Partition) -> None:
+        """Pass on a target after its last commit; it stays owned if the database goes away before that."""
+        self._submit(self._hand_overs, lambda: self.coordinator.hand_over(partition))
+
+    def _submit(self, queue: list[Callable[[], None]], job: Callable[[], None]) -> None:
+        with self._changed:
+            queue.append(job)
+            self._changed.notify_all()
+
+    def beat_soon(self) -> None:
+        """Renew the lease at once, because this replica advertises something else."""
+        with self._changed:
+            self._next_beat = self._host.monotonic()
+            self._changed.notify_all()
+
+    def open(self) -> None:
+        """Connect, and create or migrate the tables. Raise RefusedError or UnavailableError."""
+        prepare(self._session)
+        self._is_prepared = True
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Commit what waits, hand everything over, and end the thread; give up after a timeout in seconds."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is None:
+            self._session.close()
+        else:
+            self._stopped.wait(timeout)
+
+    # For the thread.
+
+    def _run(self) -> None:
+        while self._wait():
+            self._try(self._step)
+        if not self.error:
+            self._try(self._leave)
+        self._session.close()
+        self._stopped.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _wait(self) -> bool:
+        """Wait for work; return False once the thread has to end."""
+        with self._changed:
+            while not self._stopping:
+                remaining = self._next_beat - self._host.monotonic()
+                has_work = self._identities or self._hand_overs or self._completed < self._requested
+                if remaining <= 0 or (has_work and not self.error):
+                    return True
+                self._changed.wait(remaining)
+            return False
+
+    def _try(self, step: Callable[[], None]) -> None:
+        """Run a step. The database is away only if a new connection fails too.
+
+        A process that was paused finds its connection broken, and may have been replaced in the meantime. Its commits
+        wait for the beat that shows it, and are refused. To continue from memory would publish what it cannot commit.
+        """
+        try:
+            try:
+                step()
+            except UnavailableError:
+                if self.error:
+                    raise
+                self._beat()
+        except (UnavailableError, StartupError) as error:
+            self._fail(str(error))
+        except Exception as error:
+            # A bug must not end the thread: without it, this replica would poll and never commit.
+            logger.exception("state writer failed with an unexpected exception")
+            self._session.close()
+            self._fail(repr(error))
+
+    def _step(self) -> None:
+        """Beat if that is due, and else commit; a beat comes first, so that no commit delays it."""
+        if self._next_beat <= self._host.monotonic():
+            self._beat()
+        with self._changed:
+            requested = self._requested
+        self._commits.commit_all()
+        for queue in (self._identities, self._hand_overs):
+            while queue:
+                queue[0]()
+                queue.pop(0)
+                self.on_change()
+        with self._changed:
+            self._completed = requested
+            self._changed.notify_all()
+
+    def _beat(self) -> None:
+        if not self._is_prepared:
+            self.open()
+        has_more = self.coordinator.beat(after_outage=bool(self.error) and self._has_connected)
+        self._has_connected = True
+        self._next_beat = self._host.monotonic() + (0.0 if has_more else BEAT_INTERVAL)
+        if self.error:
+            self.error = ""
+            logger.info("database reached")
+        self.on_change()
+
+    def _leave(self) -> None:
+        self._commits.commit_all()
+        self.coordinator.leave()
+
+    def _fail(self, error: str) -> None:
+        if self.coordinator.has_pending():
+            self._on_write_failure()
+        if not self.error or not self._has_connected:
+            logger.error("database not reached, keeping changes in memory", error=error)
+        # The targets that were about to be handed over continue here, with what is in memory.
+        self.coordinator.leaving, self._hand_overs = {}, []
+        with self._changed:
+            self.error = error
+            self._next_beat = self._host.monotonic() + RETRY_INTERVAL
+            self._changed.notify_all()
+        self.on_change()

@@ -1,0 +1,204 @@
+"""The start of a replica: a database that refuses it, one that cannot be reached, and several replicas at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.errors import StartupError
+from exporter.runtime import System
+from exporter.store.postgresql import DatabaseSettings, ReplicaName, SharedState, schema
+from exporter.store.postgresql.session import Session
+from exporter.store.postgresql.url import connection_parameters
+from exporter.store.postgresql.watchdog import Watchdog
+from tests.support.harness import eventually, free_port
+from tests.support.stepped_replica import target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.postgresql import PostgreSqlServer
+
+
+def no_token(_: object) -> str:
+    """Fail the test: nothing may ask for a token."""
+    pytest.fail("a token was requested")
+
+
+def open_state(url: str, password_file: str | None = None) -> SharedState:
+    """Open the state of a replica."""
+    settings = DatabaseSettings(url, password_file)
+    return SharedState(settings, ReplicaName("test"), System(), token=no_token, on_write_failure=lambda: None)
+
+
+def wrong_password(server: PostgreSqlServer) -> str:
+    """Return the URL of a database with another password."""
+    return server.url(password="wrong")  # noqa: S106 (wrong)
+
+
+def missing_database(server: PostgreSqlServer) -> str:
+    """Return the URL of a database that does not exist."""
+    return server.url("nowhere")
+
+
+def missing_role(server: PostgreSqlServer) -> str:
+    """Return the URL of a role that does not exist; the server reports it as a wrong password."""
+    return server.url(user="nobody")
+
+
+def missing_rights(server: PostgreSqlServer) -> str:
+    """Return the URL of a role that may not create tables."""
+    name = server.create_database().rpartition("/")[2]
+    server.execute(f"CREATE ROLE reader_{name} LOGIN PASSWORD 'reader'")
+    return server.url(name, f"reader_{name}", "reader")
+
+
+def read_only_database(server: PostgreSqlServer) -> str:
+    """Return the URL of a database that only reads, as a standby does."""
+    url = server.create_database()
+    server.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+    return url
+
+
+def foreign_tables(server: PostgreSqlServer) -> str:
+    """Return the URL of a database with tables of another program."""
+    url = server.create_database()
+    server.execute("CREATE TABLE job (id integer)", url)
+    return url
+
+
+def newer_schema(server: PostgreSqlServer) -> str:
+    """Return the URL of a database that a newer release has migrated."""
+    url = server.create_database()
+    open_state(url).close()
+    server.execute("UPDATE exporter_schema SET version = 99", url)
+    return url
+
+
+def without_tls(server: PostgreSqlServer) -> str:
+    """Return a URL that requires TLS of a server that has none."""
+    return f"{server.create_database()}?sslmode=require"
+
+
+def wrong_parameter(server: PostgreSqlServer) -> str:
+    """Return a URL that libpq does not understand."""
+    return f"{server.create_database()}?no_such_parameter=1"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (wrong_password, "password authentication failed .* check the user and the password"),
+        (missing_database, 'database "nowhere" does not exist.*: create the database'),
+        (missing_role, "password authentication failed"),
+        (missing_rights, "permission denied for schema public.*: grant the role CREATE on its schema"),
+        (read_only_database, "read-only.*: use the address of the primary, not of a standby"),
+        (foreign_tables, 'relation "job" already exists.*: use an empty database or schema'),
+        (newer_schema, r"migrated by a newer release \(schema 99, this release supports 1\): run that release"),
+        (without_tls, "does not support SSL.*: configure TLS on the server, or another sslmode"),
+        (wrong_parameter, "state.url is not a URL that libpq understands"),
+    ],
+)
+def test_a_database_that_refuses_the_exporter_ends_the_start(
+    postgresql: PostgreSqlServer, url: Callable[[PostgreSqlServer], str], problem: str
+) -> None:
+    """The message says what the operator can do, and has no password."""
+    with pytest.raises(StartupError, match=problem) as refused:
+        open_state(url(postgresql))
+    assert "secret of the test" not in str(refused.value)
+    assert "secret%20of" not in str(refused.value)
+
+
+def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has its version."""
+    monkeypatch.setattr(schema, "MIN_SERVER_VERSION", 990000)
+    with pytest.raises(StartupError, match=r"PostgreSQL \d+.* is too old: version 99 or newer is required"):
+        open_state(database)
+
+
+def test_a_database_that_cannot_be_reached_is_waited_for(postgresql: PostgreSqlServer, database: str) -> None:
+    """Until then nothing is owned, and the reason is known; afterwards the replica starts by itself."""
+    postgresql.close_database(database)
+    state = open_state(database)
+    state.configure([target(1)])
+    state.start(lambda: None)
+    try:
+        eventually(lambda: "not currently accepting connections" in (state.unready() or ""))
+        assert (state.is_up, state.owned([target(1)])) == (False, {})
+        postgresql.open_database(database)
+        eventually(lambda: state.owned([target(1)]))
+        assert (state.is_up, state.unready()) == (True, None)
+    finally:
+        state.close()
+
+
+def test_a_port_without_a_server_does_not_end_the_start() -> None:
+    """The database may start after the exporter."""
+    state = open_state(f"postgresql://exporter@127.0.0.1:{free_port()}/exporter")
+    assert "database postgresql://exporter@127.0.0.1" in (state.unready() or "")
+    state.close()
+
+
+def test_replicas_that_start_together_migrate_once(database: str) -> None:
+    """A Deployment starts all of its pods at the same time."""
+    watchdog, errors = Watchdog(System()), []
+
+    def migrate() -> None:
+        session = Session(DatabaseSettings(database), watchdog, no_token)
+        try:
+            schema.prepare(session)
+        except Exception as error:  # noqa: BLE001 (reported below)
+            errors.append(error)
+        session.close()
+
+    threads = [threading.Thread(target=migrate) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    watchdog.stop()
+    assert errors == []
+
+
+def test_the_password_file_is_read_for_each_connection(postgresql: PostgreSqlServer, tmp_path: Path) -> None:
+    """A rotated secret is used without a restart."""
+    name = postgresql.create_database().rpartition("/")[2]
+    postgresql.execute(f"CREATE ROLE rotated LOGIN PASSWORD 'first'; GRANT ALL ON DATABASE {name} TO rotated")
+    postgresql.execute("GRANT ALL ON SCHEMA public TO rotated", postgresql.url(name))
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    url = f"postgresql://rotated@127.0.0.1:{postgresql.port}/{name}"
+    open_state(url, str(file)).close()
+    postgresql.execute("ALTER ROLE rotated PASSWORD 'second'")
+    with pytest.raises(StartupError, match="check the user and the password"):
+        open_state(url, str(file))
+    file.write_text("second")
+    open_state(url, str(file)).close()
+
+
+def test_a_missing_password_file_is_named(tmp_path: Path) -> None:
+    """The start fails with its path."""
+    missing = tmp_path / "missing"
+    with pytest.raises(StartupError, match=f"state.password_file {missing} cannot be read"):
+        open_state("postgresql://exporter@127.0.0.1/exporter", str(missing))
+
+
+def test_each_connection_requests_a_token_of_its_own() -> None:
+    """An IAM token is valid for 15 minutes."""
+    tokens = iter(["first", "second"])
+    settings = DatabaseSettings("postgresql://exporter@db.internal/exporter", iam_auth=True)
+    passwords = [connection_parameters(settings, lambda _: next(tokens))["password"] for _ in range(2)]
+    assert passwords == ["first", "second"]
+
+
+def test_the_address_has_neither_password_nor_parameters() -> None:
+    """It is on the status page and in the log."""
+    urls = {
+        "postgresql://exporter:hunter2@db:5432/exporter?password=hunter2": "postgresql://exporter@db:5432/exporter",
+        "postgresql://db/exporter": "postgresql://db/exporter",
+        "postgresql:///exporter?host=/run/postgresql": "postgresql:///exporter",
+    }
+    assert {url: DatabaseSettings(url).address for url in urls} == urls

@@ -1,0 +1,117 @@
+"""Replicas as real processes: whichever dies, sleeps or is replaced, every sync job is counted once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.domain.replicas import BEAT_INTERVAL
+from tests.support.harness import eventually
+from tests.support.postgresql import PostgreSqlServer
+from tests.support.replica_cluster import OWNED, STATE_UP, TAKE_OVER, ReplicaCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+JOBS = 8  # that end in each phase of a test
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSqlServer]:
+    """Run a server for the tests of a worker."""
+    with PostgreSqlServer() as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, server: PostgreSqlServer) -> Iterator[ReplicaCluster]:
+    """Run three replicas with four targets."""
+    with ReplicaCluster(tmp_path, server) as cluster:
+        cluster.until_jobs_counted(JOBS)
+        yield cluster
+
+
+def test_a_killed_replica_is_replaced(cluster: ReplicaCluster) -> None:
+    """Its targets have another owner within 30 seconds; after a restart it owns targets again."""
+    cluster.kill("a")
+    assert cluster.until_owned("bc") < TAKE_OVER
+    cluster.until_jobs_counted(JOBS)
+    cluster.restart("a")
+    cluster.until_balanced()
+    cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
+
+
+def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaCluster) -> None:
+    """It wakes up in the middle of polls, and withdraws what it exposes."""
+    cluster.pause("a")
+    assert cluster.until_owned("bc") < TAKE_OVER
+    cluster.until_jobs_counted(JOBS)
+    cluster.resume("a")
+    eventually(lambda: cluster.programs["a"].log_lines("target lost to another replica"))
+    cluster.until_balanced()
+    cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
+
+
+def test_a_stopped_replica_hands_over_at_once(cluster: ReplicaCluster) -> None:
+    """Its targets do not wait for the end of its lease."""
+    assert cluster.stop("a") == 0
+    stopped_at = time.monotonic()
+    cluster.until_owned("bc")
+    log = [line for name in "bc" for line in cluster.programs[name].log_lines("target owned")]
+    assert log
+    assert not [name for name in "bc" if cluster.programs[name].log_lines("target lost")]
+    # Less than a lease even on a busy machine: the successor needs one beat, and the load of the state.
+    assert time.monotonic() - stopped_at < 4 * BEAT_INTERVAL
+    cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
+
+
+def test_a_rolling_update_loses_nothing(cluster: ReplicaCluster) -> None:
+    """Each replica is replaced in turn, as a Deployment does."""
+    for name in "abc":
+        assert cluster.stop(name) == 0
+        cluster.restart(name)
+        cluster.programs[name].until_ready()
+        cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
+
+
+def test_replicas_continue_while_the_database_is_away(cluster: ReplicaCluster) -> None:
+    """They count from memory, report it, keep their targets, and write everything when the database is back."""
+    owned = cluster.owners()
+    cluster.server.stop()
+    eventually(lambda: all(scrape.value(STATE_UP) == 0 for scrape in cluster.monitor.scrapes().values()))
+    cluster.until_jobs_counted(JOBS)
+    assert sum(scrape.value(OWNED) or 0 for scrape in cluster.monitor.scrapes().values()) == len(cluster.services)
+    cluster.server.start()
+    eventually(lambda: cluster.owners() == owned)
+    for name in "bc":
+        cluster.kill(name)
+    cluster.until_owned("a")
+    cluster.check_totals()
+
+
+def test_a_failover_that_loses_commits_loses_no_counts(cluster: ReplicaCluster) -> None:
+    """The database comes back as it was seconds ago; the owners write again what it lacks."""
+    server, copy = cluster.server, cluster.server.directory / "standby"
+    server.stop()
+    server.copy_data(copy)
+    server.start()
+    cluster.until_owned("abc")
+    cluster.until_jobs_counted(JOBS)
+    server.stop()
+    server.replace_data(copy)
+    server.start()
+    cluster.until_owned("abc")
+    warned = "database has lost commits"
+    eventually(lambda: any(program.log_lines(warned) for program in cluster.programs.values()))
+    for name in "bc":
+        cluster.kill(name)
+    cluster.until_owned("a")
+    cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
