@@ -7,6 +7,7 @@ Schedules are in UTC and precise to the minute (User Guide, "Sync run schedule")
 
 from __future__ import annotations
 
+import math
 import re
 from calendar import monthrange
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from aws_croniter import AwsCroniter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 _WRAPPED = re.compile(r"(?:CRON\s*)?\((.*)\)")
 _FIELDS = 6
@@ -55,11 +56,11 @@ class Schedule:
 
     def next(self, now: float) -> float | None:
         """Return the first firing after `now`; None if there is none."""
-        return self._search(now + 60, 1, lambda start: self._cron.occurrence(start).next(inclusive=True))
+        return self._search(math.floor(now / 60) + 1, 1)
 
     def previous(self, now: float) -> float | None:
         """Return the last firing that is not later than `now`; None if there is none."""
-        return self._search(now, -1, lambda start: self._cron.occurrence(start).prev(inclusive=True))
+        return self._search(math.floor(now / 60), -1)
 
     def longest_gap(self) -> float | None:
         """Return the longest time between two consecutive firings, in seconds; None if there are not two firings.
@@ -74,11 +75,18 @@ class Schedule:
             gaps.append(day_gaps[-1] * _DAY - minutes[-1] + minutes[0])
         return max(gaps) * 60.0 if gaps and day_gaps is not None else None
 
-    def _search(self, now: float, direction: int, find: Callable[[datetime], datetime | None]) -> float | None:
-        for start in self._search_starts(datetime.fromtimestamp(now, UTC), direction):
-            found = find(start)
+    @lru_cache(maxsize=16_384)  # noqa: B019 (cached are schedules, which `parse_schedule` keeps as well)
+    def _search(self, minute: int, direction: int) -> float | None:
+        """Return the first firing from a minute on, forwards (1) or backwards (-1); minutes count from the epoch.
+
+        It is the same during a minute. In one minute, the metrics and the page evaluate a schedule several times, and
+        many data sources may have the same one.
+        """
+        for start in self._search_starts(datetime.fromtimestamp(minute * 60, UTC), direction):
+            occurrence = self._cron.occurrence(start)
+            found = occurrence.next(inclusive=True) if direction > 0 else occurrence.prev(inclusive=True)
             if found and (found.year, found.month) == (start.year, start.month):
-                return found.timestamp()
+                return float(found.timestamp())
         return None
 
     def _search_starts(self, now: datetime, direction: int) -> Iterator[datetime]:
