@@ -1,6 +1,6 @@
 """The state of data sources, indexes and the exporter as plain data, for the status page and the JSON API."""
 
-from exporter.status.cooperative import yielding_gil
+from exporter.status.cooperative import ScrapePriority
 from exporter.status.data_sources import AssessmentSettings
 from exporter.status.document import StatusDocument
 from exporter.status.formatting import format_duration
@@ -12,8 +12,8 @@ __all__ = [
     "ExporterHealth",
     "Query",
     "QueryError",
+    "ScrapePriority",
     "StatusDocument",
     "TargetHealth",
     "format_duration",
-    "yielding_gil",
 ]

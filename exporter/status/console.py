@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ _DOMAINS = (
 LOG_DELAY = 3600.0  # seconds after the end of a job in which its last documents are still logged
 
 
+@lru_cache(maxsize=4096)  # the addresses of one data source repeat its ids
 def _quoted(text: str) -> str:
     return quote(text, safe="", errors="replace")
 

@@ -1,27 +1,59 @@
-"""Long computations that do not delay other threads."""
+"""Long computations that do not delay scrapes."""
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-WORK_SECONDS, PAUSE_SECONDS = 0.002, 0.001
+WORK_SECONDS, PAUSE_SECONDS = 0.002, 0.0001
+MAX_WAIT_SECONDS = 0.02  # for scrapes, after each WORK_SECONDS
 
 T = TypeVar("T")
 
 
-def yielding_gil(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items, and release the interpreter lock briefly after every two milliseconds of work.
+class ScrapePriority:
+    """Lets scrapes run before status pages, which need the same interpreter lock. Thread-safe.
 
-    A thread that renders a status page would otherwise keep the lock for five milliseconds (the switch interval of
-    CPython) each time that the thread of a scrape requests it.
+    A page pauses briefly after every two milliseconds of work, so that the event loop can receive requests. Its thread
+    would otherwise keep the lock for five milliseconds (the switch interval of CPython) each time that another thread
+    requests it. While a scrape is in progress, the page waits for its end. It does not wait long each time, because
+    a client may take minutes to read its scrape.
     """
-    started = time.perf_counter()
-    for item in items:
-        yield item
-        if time.perf_counter() - started > WORK_SECONDS:
-            time.sleep(PAUSE_SECONDS)
-            started = time.perf_counter()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scrapes = 0
+        self._none_in_progress = threading.Event()
+        self._none_in_progress.set()
+
+    @contextmanager
+    def scrape(self) -> Iterator[None]:
+        """Return a context in which pages wait."""
+        self._add(1)
+        try:
+            yield
+        finally:
+            self._add(-1)
+
+    def _add(self, number: int) -> None:
+        with self._lock:
+            self._scrapes += number
+            if self._scrapes:
+                self._none_in_progress.clear()
+            else:
+                self._none_in_progress.set()
+
+    def yielding(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items, and let scrapes run in between."""
+        started = time.perf_counter()
+        for item in items:
+            yield item
+            if time.perf_counter() - started > WORK_SECONDS:
+                time.sleep(PAUSE_SECONDS)
+                self._none_in_progress.wait(MAX_WAIT_SECONDS)
+                started = time.perf_counter()

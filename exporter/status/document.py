@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from exporter.status.causes import shared_causes
-from exporter.status.cooperative import yielding_gil
+from exporter.status.cooperative import ScrapePriority
 from exporter.status.data_sources import assess, source_sort_key, source_to_json
 from exporter.status.indexes import index_sort_key, index_to_json
 from exporter.status.problems import problem_to_json
@@ -50,11 +50,13 @@ class StatusDocument:
         indexes: PublishedSnapshots[ContainerSnapshot],
         health: Callable[[], ExporterHealth],
         settings: AssessmentSettings,
+        priority: ScrapePriority | None = None,
     ) -> None:
         self._sources = sources
         self._indexes = indexes
         self._health = health
         self._settings = settings
+        self.priority = priority or ScrapePriority()
         self._cache: dict[SourceId, AssessedSource] = {}
         self._idle_calls = 0
 
@@ -76,12 +78,12 @@ class StatusDocument:
         self._idle_calls = 0
         settings, health = self._settings, self._health()
         everything = self._assess_all(settings)
-        matching = [pair for pair in yielding_gil(everything) if query.matches(pair[0])]
+        matching = [pair for pair in self.priority.yielding(everything) if query.matches(pair[0])]
         matching.sort(key=lambda pair: source_sort_key(pair[0]))
         first = (query.page - 1) * query.page_size
-        on_page = yielding_gil(matching[first : first + query.page_size])
+        on_page = self.priority.yielding(matching[first : first + query.page_size])
         is_single = bool(query.data_source_id)
-        published = yielding_gil(self._indexes.snapshots())
+        published = self.priority.yielding(self._indexes.snapshots())
         indexes = sorted((index_to_json(snapshot) for snapshot, _ in published), key=index_sort_key)
         return {
             "as_of": health.now,
@@ -121,7 +123,7 @@ class StatusDocument:
     def _assess_all(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
         """Return each source with the time on its service's clock, assessed again only where the cache is not valid."""
         before, result = self._cache, []
-        for snapshot, clock in yielding_gil(self._sources.snapshots()):
+        for snapshot, clock in self.priority.yielding(self._sources.snapshots()):
             now, assessed = clock.now(), before.get(snapshot.source.id)
             if assessed is None or assessed.snapshot is not snapshot or now >= assessed.valid_until:
                 assessed = assess(snapshot, now, settings)

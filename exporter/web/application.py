@@ -28,6 +28,7 @@ from exporter.web.request_metrics import OTHER, NoObserver, RequestMetricsMiddle
 from exporter.web.request_target import AbsoluteFormMiddleware
 from exporter.web.responses import ChunkedResponse
 from exporter.web.runbooks import runbook_endpoint
+from exporter.web.scrape_priority import ScrapePriorityMiddleware
 from exporter.web.status import page_endpoint, sources_endpoint
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ def _middleware(services: AppServices, endpoints: Collection[str]) -> Iterator[M
     yield Middleware(RequestMetricsMiddleware, partial(_handler, handlers), services.requests)
     yield Middleware(SecurityMiddleware, services.web_config)
     public = {f"{address.route_prefix}{path}" for path in (HEALTHY_PATH, READY_PATH)}
+    scraped = f"{address.route_prefix}{services.telemetry_path}"
+    yield Middleware(ScrapePriorityMiddleware, scraped, services.status.priority)
     if address.external_url:
-        scraped = f"{address.route_prefix}{services.telemetry_path}"
         yield Middleware(HostCheckMiddleware, address.external_url, {*public, scraped})
     if services.web_config:
         yield Middleware(BasicAuthMiddleware, services.web_config, public)

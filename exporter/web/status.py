@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import PlainTextResponse
 
-from exporter.status import Query, QueryError, yielding_gil
+from exporter.status import Query, QueryError
 from exporter.status.query import MAX_PAGE_SIZE
 from exporter.web.page import DEFAULT_PAGE_SIZE
 from exporter.web.rendering import ThreadRenderer, page_headers
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from exporter.status import StatusDocument
+    from exporter.status import ScrapePriority, StatusDocument
     from exporter.web.page import ErrorPage, StatusPage
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -31,7 +31,7 @@ def page_endpoint(status: StatusDocument, page: StatusPage, error_page: ErrorPag
 
     def render(query: Query) -> bytes:
         document = status.document(query)
-        return page.render(document, status.choices())
+        return page.render(document, status.choices(), status.priority)
 
     async def reject(request: Request, error: str) -> Response:
         return await renderer.respond(
@@ -45,7 +45,7 @@ def sources_endpoint(status: StatusDocument) -> Endpoint:
     """Return the endpoint of the JSON API."""
 
     def render(query: Query) -> bytes:
-        return _json(status.document(query))
+        return _json(status.document(query), status.priority)
 
     async def reject(_request: Request, error: str) -> Response:
         return PlainTextResponse(f"{error}\n", HTTPStatus.BAD_REQUEST)
@@ -69,10 +69,10 @@ def _endpoint(
     return respond
 
 
-def _json(document: dict[str, Any]) -> bytes:
-    """Return a document as JSON, with the data sources at the end, and release the GIL between them."""
+def _json(document: dict[str, Any], priority: ScrapePriority) -> bytes:
+    """Return a document as JSON, with the data sources at the end, and let scrapes run between them."""
     rest = _dump({name: value for name, value in document.items() if name != "data_sources"})
-    sources = ",".join(_dump(source) for source in yielding_gil(document["data_sources"]))
+    sources = ",".join(_dump(source) for source in priority.yielding(document["data_sources"]))
     return f'{rest[:-1]},"data_sources":[{sources}]}}\n'.encode("ascii")
 
 

@@ -59,7 +59,7 @@ def server() -> Iterator[StatusSite]:
 def page_of(fixture: StatusFixture, **query: str) -> str:
     """Return the page without a server."""
     document = fixture.status.document(Query.parse(query, 50))
-    return PAGE.render(document, fixture.status.choices()).decode()
+    return PAGE.render(document, fixture.status.choices(), fixture.status.priority).decode()
 
 
 def test_the_json_is_valid_by_its_schema(server: StatusSite) -> None:

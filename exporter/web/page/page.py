@@ -10,6 +10,8 @@ from exporter.web.page.rendering import PageTemplate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exporter.status import ScrapePriority
+
 DEFAULT_PAGE_SIZE = 50  # data sources
 
 
@@ -24,16 +26,17 @@ class StatusPage:
         self._template = PageTemplate("status.html", links, root, script="script.js")
         self.content_security_policy = self._template.content_security_policy
 
-    def render(self, document: dict[str, Any], choices: Mapping[str, list[str]]) -> bytes:
+    def render(self, document: dict[str, Any], choices: Mapping[str, list[str]], priority: ScrapePriority) -> bytes:
         """Return the page for a document; `choices` are the applications and types to filter by."""
         size = document["page_size"]
         current = {**document["filters"], "page_size": size if size != DEFAULT_PAGE_SIZE else ""}
-        return self._template.render(
+        parts = self._template.parts(
             document=document,
             exporter=document["exporter"],
             choices=choices,
             address=lambda **changes: _address({**current, **changes}),
         )
+        return "".join(priority.yielding(parts)).encode()
 
 
 def _address(parameters: Mapping[str, object]) -> str:

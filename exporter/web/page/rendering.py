@@ -14,14 +14,14 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from exporter.status import format_duration, yielding_gil
+from exporter.status import format_duration
 from exporter.status.formatting import format_time, percentage
 from exporter.status.indexes import NEAR_LIMIT
 from exporter.status.query import STATES
 from exporter.web.page.charts import BARS, HEIGHT, STEP, WIDTH, bars, seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
 # Invisible characters: control and formatting characters, which can change the text around them, and lone surrogates.
@@ -61,7 +61,11 @@ class PageTemplate:
 
     def render(self, **values: object) -> bytes:
         """Return the page for these values."""
-        return "".join(yielding_gil(self._template.generate(**self._common, **values))).encode()
+        return "".join(self.parts(**values)).encode()
+
+    def parts(self, **values: object) -> Iterator[str]:
+        """Yield the page for these values in parts, for a page that takes long."""
+        return self._template.generate(**self._common, **values)
 
 
 def package_files(folder: str) -> Traversable:

@@ -1,0 +1,28 @@
+"""Precedence of scrapes over status pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from exporter.status import ScrapePriority
+
+
+class ScrapePriorityMiddleware:
+    """Delays status pages from the request of a scrape to the end of its response."""
+
+    def __init__(self, app: ASGIApp, path: str, priority: ScrapePriority) -> None:
+        """Pass all requests on; those for a path take precedence."""
+        self._app = app
+        self._path = path
+        self._priority = priority
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to one request."""
+        if scope["type"] == "http" and scope["path"] == self._path:
+            with self._priority.scrape():
+                await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
