@@ -4,19 +4,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONTAINER ?= docker
+# The versions to install; /dev/null for the newest ones.
+CONSTRAINTS ?= constraints.txt
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
 # What the language check covers.
-PLAIN := README.md CONTRIBUTING.md Makefile .ci benchmarks docs deploy exporter simulation tests tools
+PLAIN := README.md CONTRIBUTING.md CODE_OF_CONDUCT.md SUPPORT.md Makefile .ci .github benchmarks docs deploy exporter simulation tests tools
 GRAFANA := $(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
 
 unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server
 
-.PHONY: help demo test check fmt generate screenshot bench image tools clean sbom site
+.PHONY: help demo test check fmt generate screenshot bench image tools clean sbom site package api-drift check-version
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.runtime: pyproject.toml constraints.txt exporter/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
@@ -56,6 +58,7 @@ generate: $(VENV)/.dev  ## rewrite everything that is generated: pages, schemas,
 	$(BIN)/python -m docs.generate
 	$(GRAFANA)
 	$(BIN)/python -m deploy.generate
+	$(BIN)/python -m tools.api_drift --rewrite
 	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py --rewrite-golden
 	$(BIN)/python -m deploy.generate --chart-changed || tests/suites/kubernetes/run --rewrite-golden -k what_the_chart_renders
 
@@ -81,6 +84,15 @@ image:  ## build the container image; CONTAINER=podman builds it with podman
 
 site:  ## build the documentation as a site, into build/site
 	@docs/site
+
+package: $(VENV)/.dev  ## build the source distribution and the wheel, into dist
+	$(BIN)/python -m hatchling build
+
+api-drift: $(VENV)/.dev  ## compare the APIs of the installed botocore with those that the exporter was built against
+	$(BIN)/python -m tools.api_drift
+
+check-version:  # the tag of a release must be that of the package
+	@test "$(VERSION_TAG)" = "v$(VERSION)" || { echo "the tag is $(VERSION_TAG), but the version in exporter/__init__.py is $(VERSION)" >&2; exit 1; }
 
 sbom:  ## write sbom.cdx.json, a CycloneDX bill of materials of the runtime dependencies
 	@deploy/sbom
