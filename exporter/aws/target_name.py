@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import boto3
 import botocore.exceptions as boto_errors
 
 from exporter.aws.credential_errors import missing_profile
+from exporter.config import REGION
 from exporter.errors import StartupError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ def target_region(target: TargetConfig) -> str:
         region = region or sdk_region
     if not region:
         raise StartupError(f"{_subject(target)} has no region: set `region` in the configuration, or AWS_REGION")
+    if not re.fullmatch(REGION, region):
+        raise StartupError(f"{_subject(target)}: {region!r} in the environment is not a region: write it as us-east-1")
     return region
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,33 +26,66 @@ DESCRIPTION = "Prometheus exporter for Amazon Q Business data source sync jobs."
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A function that runs a command and returns the exit code, the help text, and whether SIGHUP reloads."""
+    """A function that runs a command and returns the exit code, its help, an example, and whether SIGHUP reloads."""
 
     run: Callable[[argparse.Namespace], int]
     help: str
+    example: str
     reloads: bool = False
 
 
 COMMANDS = {
-    "serve": Command(serve.run, "poll and serve metrics until SIGTERM or SIGINT (the default)", reloads=True),
-    "demo": Command(
-        demo.run, "serve metrics of a simulated Amazon Q Business, without AWS account and configuration", reloads=True
+    "serve": Command(
+        serve.run,
+        "poll and serve metrics until SIGTERM or SIGINT (the default)",
+        "serve --config.file=/etc/qbusiness-exporter/config.yaml --web.listen-address=127.0.0.1:10142",
+        reloads=True,
     ),
-    "check": Command(check.run, "read the configuration and report every problem with file:line:column"),
+    "demo": Command(
+        demo.run,
+        "serve metrics of a simulated Amazon Q Business, without AWS account and configuration",
+        "demo --web.listen-address=127.0.0.1:10142",
+        reloads=True,
+    ),
+    "check": Command(
+        check.run,
+        "report every problem of the configuration with file:line:column, and what serve lacks on this host",
+        "check --probe --config.file=config.yaml",
+    ),
     "discover": Command(
-        discover.run, "print a configuration (YAML) with every data source that the credentials can list"
+        discover.run,
+        "print a configuration (YAML) with every data source that the credentials can list",
+        "discover > discovered.yaml",
     ),
     "export": Command(
-        export.run, "poll every data source once and print the metrics, for cron and the textfile collector"
+        export.run,
+        "poll every data source once and print the metrics, for cron and the textfile collector",
+        "export --output=/var/lib/node_exporter/qbusiness.prom",
     ),
     "backfill": Command(
-        backfill.run, "write the history of sync jobs as OpenMetrics, for promtool tsdb create-blocks-from"
+        backfill.run,
+        "write the history of sync jobs as OpenMetrics, for promtool tsdb create-blocks-from",
+        "backfill --since=90d --label=job=qbusiness --output=history.om",
     ),
-    "policy": Command(policy.run, "print the least-privilege IAM policy for this configuration"),
-    "plan": Command(plan.run, "print the cost of this configuration: data sources, series, requests per hour"),
-    "rules": Command(rules.run, "print alerting and recording rules (YAML), for rule_files of Prometheus"),
+    "policy": Command(
+        policy.run,
+        "print the least-privilege IAM policy for this configuration",
+        "policy > policy.json",
+    ),
+    "plan": Command(
+        plan.run,
+        "print the cost of this configuration: data sources, series, requests per hour",
+        "plan --config.file=config.yaml",
+    ),
+    "rules": Command(
+        rules.run,
+        "print alerting and recording rules (YAML), for rule_files of Prometheus",
+        "rules --label=team --disable=QBusinessSyncSlowerThanUsual > rules/qbusiness.yaml",
+    ),
     "documents": Command(
-        documents.run, "list the documents of one data source by status, with the errors of those that failed"
+        documents.run,
+        "list the documents of one data source by status, with the errors of those that failed",
+        "documents --data-source=11111111-2222-3333-4444-555555555555 --status=FAILED --format=csv",
     ),
 }
 
@@ -80,13 +114,19 @@ def _find_command(argv: Sequence[str]) -> str | None:
     if any(word.startswith("-") for word in rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if len(rest) > 1 or not COMMANDS.keys() >= {*rest}:
-        parser.error(f"no such command: {' '.join(rest)} (choose from {', '.join(COMMANDS)})")
+        parser.error(_no_such_command(rest))
     command = rest[0] if rest else DEFAULT_COMMAND
     for name in (name for name, value in vars(given).items() if value):
         commands = [each for each in COMMANDS if _flags(each, name)]
         if commands and command not in commands:
             parser.error(f"--{name} is a flag of {' and '.join(commands)}, not of {command}")
     return rest[0] if rest else None
+
+
+def _no_such_command(words: Sequence[str]) -> str:
+    close = difflib.get_close_matches(words[0], COMMANDS, 1) if len(words) == 1 else []
+    advice = f"did you mean {close[0]}?" if close else f"choose from {', '.join(COMMANDS)}"
+    return f"no such command: {' '.join(words)} ({advice})"
 
 
 def _flags(command: str, name: str) -> list[Flag]:
@@ -100,7 +140,7 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage=f"%(prog)s {command} [flags]" if command else USAGE,
         description=f"{PROGRAM} {command}: {COMMANDS[command].help}." if command else DESCRIPTION,
-        epilog=None if command else _commands_help(),
+        epilog=f"example:\n  {PROGRAM} {COMMANDS[command].example}" if command else _commands_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter import config
 from exporter.cli import sizes
@@ -51,6 +51,24 @@ def parse_label(text: str) -> tuple[str, str]:
 def _labels_of(service: Service) -> set[str]:
     own = (label for family in source_families(service) for label in family.labels)
     return {*source_labels(service), *own}
+
+
+class AppendLabel(argparse.Action):
+    """Appends a label, and refuses a second one of the same name."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401 (the interface of argparse)
+        option_string: str | None = None,
+    ) -> None:
+        """Append the label to the others."""
+        labels = dict(getattr(namespace, self.dest))
+        name, value = values
+        if name in labels:
+            parser.error(f"argument {option_string}: the label {name} is set twice, to {labels[name]!r} and {value!r}")
+        setattr(namespace, self.dest, [*labels.items(), values])
 
 
 def parse_name(text: str) -> str:

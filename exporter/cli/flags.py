@@ -12,6 +12,7 @@ from exporter.cli import logs
 from exporter.cli.config_files import DEFAULT_FILE
 from exporter.cli.document_formats import FORMATS
 from exporter.cli.flag_types import (
+    AppendLabel,
     parse_alert,
     parse_duration,
     parse_file,
@@ -76,6 +77,12 @@ FLAGS = (
         {"action": "store_true"},
     ),
     Flag(
+        "syntax-only",
+        "read the files alone, and not what serve needs on this host: addresses, state file, region and profile",
+        ("check",),
+        {"action": "store_true"},
+    ),
+    Flag(
         "output",
         "file to write to, replaced atomically (default: stdout)",
         ("export", "backfill"),
@@ -103,7 +110,7 @@ FLAGS = (
         "label",
         "a label that Prometheus adds when it scrapes, such as job=qbusiness; repeat for several",
         ("backfill",),
-        {"type": parse_label, "action": "append", "default": [], "metavar": "NAME=VALUE"},
+        {"type": parse_label, "action": AppendLabel, "default": [], "metavar": "NAME=VALUE"},
     ),
     Flag(
         "service",
@@ -163,7 +170,7 @@ FLAGS = (
     Flag(
         "web.listen-address",
         f"address to listen on; repeat for several (default: {DEFAULT_ADDRESS})",
-        ("serve", "demo"),
+        ("serve", "demo", "check"),
         {"action": "append", "metavar": "ADDRESS"},
     ),
     Flag(
@@ -175,19 +182,19 @@ FLAGS = (
     Flag(
         "web.telemetry-path",
         "path of the metrics (default: %(default)s)",
-        ("serve", "demo"),
+        ("serve", "demo", "check"),
         {"default": "/metrics", "metavar": "PATH"},
     ),
     Flag(
         "web.external-url",
         "address of the status page for users, if a reverse proxy is in front of the exporter",
-        ("serve", "demo"),
+        ("serve", "demo", "check"),
         {"metavar": "URL"},
     ),
     Flag(
         "web.route-prefix",
         "prefix of all paths, / for none (default: the path of --web.external-url)",
-        ("serve", "demo"),
+        ("serve", "demo", "check"),
         {"metavar": "PATH"},
     ),
     Flag(

@@ -77,10 +77,12 @@ def atomic_output(output: Path | None) -> Iterator[Writer]:
     """Yield a function that writes to stdout or to a file; raise StartupError if writing fails.
 
     A file is replaced atomically at the end, so that no reader finds a part of it. After an error it stays unchanged.
+    A symbolic link stays one: the file that it leads to is replaced.
     """
     if output is None:
         yield _write_output
         return
+    output = output.resolve()
     try:
         file = tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False)  # noqa: SIM115 (closed below)
     except OSError as error:

@@ -85,8 +85,14 @@ class Probe:
                 return
 
     def missing(self) -> tuple[Permission, ...]:
-        """Return the permissions that are missing."""
-        return tuple(each for each in self.permissions if self.results.get(each.action) == MISSING)
+        """Return the permissions that are missing, and those that could not be tried because others are missing.
+
+        Example: without ListApplications, there is no application to try ListIndices on. With one statement
+        for all, the operator changes the policy once.
+        """
+        if MISSING not in self.results.values():
+            return ()
+        return tuple(each for each in self.permissions if self.results[each.action].startswith((MISSING, NOT_TRIED)))
 
     @property
     def has_passed(self) -> bool:

@@ -15,13 +15,14 @@ from exporter.config.models import (
     TargetConfig,
 )
 from exporter.config.schema import json_schema
-from exporter.config.types import LABEL_NAME
+from exporter.config.types import LABEL_NAME, REGION
 from exporter.config.web import LoadedWeb, TlsConfig, WebConfig, load_web
 from exporter.config.web_types import canonical as canonical_san
 from exporter.config.writer import FoundSource, FoundTarget, write
 
 __all__ = [
     "LABEL_NAME",
+    "REGION",
     "Config",
     "DataSourceConfig",
     "DiscoveryConfig",

@@ -159,6 +159,11 @@ def find_warnings(config: Config) -> Iterator[Finding]:
 def _target_warnings(target: TargetConfig, number: int) -> Iterator[Finding]:
     if target.discovery and target.discovery.interval < MINUTE and not _is_loopback(target):
         yield ("targets", number, "discovery", "interval"), "interval: below 1m, most requests are those of discovery"
+    if (target.endpoint_url or "").lower().startswith("http://") and not _is_loopback(target):
+        message = (
+            "endpoint_url: without TLS, everyone on the network path can read and change responses: write https://"
+        )
+        yield ("targets", number, "endpoint_url"), message
     if target.region and target.region not in REGIONS and not target.endpoint_url:
         known = ", ".join(REGIONS)
         yield ("targets", number, "region"), f"region: Amazon Q Business is documented for {known} only"

@@ -6,6 +6,8 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from exporter.redaction import redact
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -29,13 +31,14 @@ def kind_of(value: object) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return a value as YAML writes it, on one line: text is quoted, escaped and shortened."""
+    """Return a value as YAML writes it, on one line: text is quoted, escaped and shortened, and has no passwords."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         # Python refuses to write numbers of thousands of digits.
         return str(value) if abs(value) < _LARGEST else "a number this large"
     if isinstance(value, str):
+        value = redact(value)
         return repr(value if len(value) <= LONGEST else value[: LONGEST - 3] + "...")
     return repr(value) if isinstance(value, float) else _KINDS[type(value)]
 

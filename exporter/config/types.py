@@ -26,9 +26,9 @@ from exporter.domain.units import DAY
 
 LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
-_REGION = "[a-z]{2}(-[a-z]+)+-[0-9]+"
+REGION = "[a-z]{2}(-[a-z]+)+-[0-9]+"
 _ROLE = "arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
-_URL = r"https?://[^\s/]+[^\s]*"
+_URL = r"https?://[^\s/@]+(/[^\s]*)?"
 MAX_LABELS = 32
 MAX_LABEL_VALUE = 256
 MAX_NAME = 1000
@@ -135,13 +135,13 @@ Url = Annotated[
     StrictStr,
     Field(pattern=f"^{_URL}$"),
     AfterValidator(_with_host),
-    Expected("a URL", "write https://host or http://host:port"),
+    Expected("a URL", "write https://host or http://host:port, without a user name"),
 ]
 DatabaseUrl = Annotated[
     StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_database_url)
 ]
 Flag = StrictBool
-Region = Annotated[StrictStr, Field(pattern=f"^{_REGION}$"), Expected("a region", "write it as us-east-1")]
+Region = Annotated[StrictStr, Field(pattern=f"^{REGION}$"), Expected("a region", "write it as us-east-1")]
 RoleArn = Annotated[
     StrictStr,
     Field(pattern=f"^{_ROLE}$"),

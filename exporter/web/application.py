@@ -84,7 +84,7 @@ class AppServices:
 
 def create_app(services: AppServices) -> Starlette:
     """Return the ASGI application; raise StartupError if the telemetry path is invalid."""
-    _check_telemetry_path(services.telemetry_path)
+    check_telemetry_path(services.telemetry_path)
     links = {
         "Metrics": services.telemetry_path,
         "JSON": SOURCES_PATH,
@@ -144,7 +144,8 @@ def _handler(handlers: Mapping[str, str], path: str) -> str:
     return handlers.get(path) or handlers.get(runbook, OTHER)
 
 
-def _check_telemetry_path(path: str) -> None:
+def check_telemetry_path(path: str) -> None:
+    """Raise StartupError if the metrics cannot have this path."""
     if not path.startswith("/") or set(path) & set("?#{}"):
         raise StartupError(f"--web.telemetry-path {path!r} must start with / and contain none of ? # {{ }}")
     if path in {SOURCES_PATH, HEALTHY_PATH, READY_PATH, RELOAD_PATH} or path.startswith(RUNBOOKS_PATH):

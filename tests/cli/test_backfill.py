@@ -196,6 +196,7 @@ def test_an_output_that_would_be_too_large_is_not_written(
         (["backfill", "--step=100ms"], "100ms is too short: the minimum is 1s"),
         (["backfill", "--max-size=2"], "'2' is not a size: write it as 500MiB or 2GiB"),
         (["backfill", "--label=job"], "'job' is not a label: write NAME=VALUE"),
+        (["backfill", "--label=job=a", "--label=job=b"], "the label job is set twice, to 'a' and 'b'"),
         (["backfill", "--label=data_source=x"], "data_source is already a label of the metrics"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.cli.output import atomic_output
 from tests.support.oneshot import environment, settings
 
 if TYPE_CHECKING:
@@ -54,3 +55,15 @@ def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, 
     last = done.stderr.splitlines()[-1]
     assert last.endswith('level=error msg="command failed" error="stdout: No space left on device"')
     assert all(" level=" in line for line in done.stderr.splitlines())
+
+
+def test_a_symbolic_link_leads_to_the_output(tmp_path: Path) -> None:
+    """The collector may read the file by another path, so the link stays."""
+    link, file = tmp_path / "link.prom", tmp_path / "real" / "file.prom"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    with atomic_output(link) as write:
+        write([b"up 1\n"])
+    assert link.is_symlink()
+    assert file.read_bytes() == b"up 1\n"
+    assert [path.name for path in file.parent.iterdir()] == ["file.prom"]

@@ -51,6 +51,18 @@ def test_the_printed_statement_grants_the_missing_permissions(service: Simulated
     assert run(service, tmp_path, "check", "--probe").returncode == 0
 
 
+def test_one_statement_grants_all_that_is_missing(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Without the first listing nothing else can be tried, and the statement has the permissions for that too."""
+    text = settings(service, {"discovery": {}})
+    complete = json.loads(run(service, tmp_path, "policy", text=text).stdout)["Statement"]
+    service.api.policy = Policy({"Version": "2012-10-17", "Statement": []})
+    done = run(service, tmp_path, "check", "--probe", text=text)
+    printed = json.loads(done.stdout.split("missing policy statements:\n")[1])
+    assert [statement["Action"] for statement in printed] == [statement["Action"] for statement in complete]
+    service.api.policy = Policy({"Version": "2012-10-17", "Statement": printed})
+    assert run(service, tmp_path, "check", "--probe", text=text).returncode == 0
+
+
 def test_an_action_without_a_resource_is_not_tried(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """In an account without applications, there is nothing to call the other actions on."""
     service.fleet.applications.clear()

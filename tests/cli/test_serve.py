@@ -317,7 +317,8 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
     [
         (["--version"], 0, f"qbusiness-exporter, version {__version__} (revision unknown, python"),
         (["-h"], 0, "usage: qbusiness-exporter"),
-        (["serv"], 2, "no such command: serv (choose from serve, demo, check"),
+        (["serv"], 2, "no such command: serv (did you mean serve?)"),
+        (["watch"], 2, "no such command: watch (choose from serve, demo, check"),
         (["--web.listen-adress", ":1"], 2, "unrecognized arguments: --web.listen-adress :1"),
         (["--log.level", "loud"], 2, "invalid choice: 'loud'"),
         (["--web.nonsense", "web.yml"], 2, "unrecognized arguments: --web.nonsense web.yml"),

@@ -402,6 +402,10 @@ def test_the_idle_interval_is_at_least_the_interval_by_default(text: str, interv
             "targets:\n  - {name: a, discovery: {include: [{type: S3}]}}\n  - {name: b}",
             "3:5: targets: an earlier target finds the same data sources, and polls all that both find",
         ),
+        (
+            "targets: [{endpoint_url: 'http://vpce.example.com'}]",
+            "1:26: endpoint_url: without TLS, everyone on the network path can read and change responses: write https://",
+        ),
     ],
 )
 def test_inadvisable_settings_cause_a_warning(text: str, warning: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import StartupError
+from exporter.web.server.addresses import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +39,21 @@ def listen(addresses: Sequence[Address | socket.socket]) -> list[socket.socket]:
     return listeners
 
 
+def check_addresses(texts: Sequence[str]) -> None:
+    """Raise StartupError if an address is not valid or not available; one that is in use is available."""
+    for address in map(parse_address, texts):
+        try:
+            _listen(address).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise _unavailable(address, error) from error
+
+
 def _listen_or_explain(address: Address) -> socket.socket:
     try:
         return _listen(address)
     except OSError as error:
-        raise StartupError(f"cannot listen on {address}: {_reason(error)}; {ADVICE}") from error
+        raise _unavailable(address, error) from error
 
 
 def _listen(address: Address) -> socket.socket:
@@ -73,6 +84,10 @@ def _open(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _unavailable(address: Address, error: OSError) -> StartupError:
+    return StartupError(f"cannot listen on {address}: {_reason(error)}; {ADVICE}")
 
 
 def _reason(error: OSError) -> str:

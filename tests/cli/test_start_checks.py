@@ -1,0 +1,96 @@
+"""`check` reports what would keep `serve` from starting on this host."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run the command in a folder with a valid configuration, and without settings of AWS."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("targets: [{region: us-east-1}]\n")
+    return tmp_path
+
+
+def problems(capsys: pytest.CaptureFixture[str], *flags: str) -> list[str]:
+    """Return the problems that `check` prints, and assert that its exit code fits."""
+    code = main(["check", *flags])
+    found = capsys.readouterr().err.splitlines()
+    assert code == bool(found)
+    return found
+
+
+def test_a_host_without_problems_passes(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """The check creates no file."""
+    assert problems(capsys) == []
+    assert [path.name for path in folder.iterdir()] == ["config.yaml"]
+
+
+def test_the_state_file_must_have_a_directory(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """The message has the absolute path."""
+    (folder / "config.yaml").write_text("targets: [{region: us-east-1}]\nstate: {path: var/state.db}\n")
+    expected = f"state.path: the directory {folder}/var does not exist: create it, or set another state.path"
+    assert problems(capsys) == [expected]
+    (folder / "var" / "state.db").mkdir(parents=True)
+    assert problems(capsys) == [f"state.path: {folder}/var/state.db is a directory: set the path of a file in it"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--web.listen-address=10142"], "--web.listen-address '10142' has no port"),
+        (["--web.listen-address=203.0.113.7:0"], "cannot listen on 203.0.113.7:0: no interface of this host"),
+        (["--web.telemetry-path=/-/ready"], "--web.telemetry-path '/-/ready' is reserved"),
+        (["--web.external-url=ops.example.com"], "--web.external-url 'ops.example.com' must be the URL"),
+        (["--web.route-prefix=/a b"], "--web.route-prefix '/a b' must be the path of a URL"),
+    ],
+)
+def test_flags_of_serve_are_checked(capsys: pytest.CaptureFixture[str], flags: list[str], message: str) -> None:
+    """Each has the message with which `serve` would end."""
+    (problem,) = problems(capsys, *flags)
+    assert problem.startswith(message)
+
+
+def test_an_address_in_use_is_no_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    """Most often, the exporter whose configuration is checked uses it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert problems(capsys, f"--web.listen-address=127.0.0.1:{listener.getsockname()[1]}") == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, "the target has no region: set `region` in the configuration, or AWS_REGION"),
+        (
+            {"AWS_REGION": "us-east1"},
+            "the target: 'us-east1' in the environment is not a region: write",
+        ),
+        ({"AWS_REGION": "us-east-1", "AWS_PROFILE": "prod"}, "the target: "),
+    ],
+)
+def test_region_and_profile_of_the_environment_are_checked(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    variables: dict[str, str],
+    message: str,
+) -> None:
+    """They are used where the configuration has none."""
+    (folder / "config.yaml").write_text("state: {path: ':memory:'}\n")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (problem,) = problems(capsys)
+    assert problem.startswith(message)
+    assert problems(capsys, "--syntax-only") == []
