@@ -202,8 +202,8 @@ def _stale(view: SourceView) -> str | None:
 
 
 RULES = (
-    ProblemRule("QBusinessSyncFailingRepeatedly", Severity.CRITICAL, _failing_repeatedly),
     ProblemRule("QBusinessNoSuccessfulSync", Severity.CRITICAL, _no_success),
+    ProblemRule("QBusinessSyncFailingRepeatedly", Severity.CRITICAL, _failing_repeatedly),
     ProblemRule("QBusinessSyncsWithoutContent", Severity.WARNING, _without_content),
     ProblemRule("QBusinessSyncFailed", Severity.WARNING, _failed),
     ProblemRule("QBusinessSyncRunningTooLong", Severity.WARNING, _running_too_long),

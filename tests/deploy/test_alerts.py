@@ -40,6 +40,19 @@ ALERTS = alerts()
 # The first is about one replica, the others compare the present number with that of the day before.
 LOOKING_BACK = {"QBusinessExporterDown", "QBusinessDataSourcesLost", "QBusinessIndexShrank"}
 RULES = rules()
+INSTRUCTIONS = (
+    "Add ",
+    "Before a restart, check ",
+    "Check ",
+    "Compare ",
+    "If the deletion was not intended, set ",
+    "Look up ",
+    "Lower ",
+    "No action is needed ",
+    "Run ",
+    "Start ",
+    "Stop ",
+)
 
 
 def names(rules: Sequence[Rule]) -> list[str]:
@@ -145,6 +158,13 @@ def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> No
         assert {"status_url", "dashboard_url"} <= alert.annotations.keys()
     assert alert.annotations["runbook_url"] == f"{STATUS_PAGE}/runbooks/{alert.name}"
     assert alert.runbook.exists()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
+def test_descriptions_say_what_to_do_first(alert: Rule) -> None:
+    """One sentence is an instruction, or says that there is nothing to do."""
+    sentences = re.split(r"(?<=\.) |{{ end }}", alert.annotations["description"].strip())
+    assert any(sentence.startswith(INSTRUCTIONS) for sentence in sentences)
 
 
 def test_prometheus_and_alertmanager_accept_the_examples() -> None:

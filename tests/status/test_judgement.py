@@ -51,6 +51,7 @@ CASES = {
             planned_job("SUCCEEDED", 960, 959, documents={**NO_CHANGES, "scanned": 500}),
         ],
         {"QBusinessSyncFailingRepeatedly": "The last 6 syncs failed"},
+        minutes=75,
     ),
     "only aborted": Case(
         repeated(40, 6, "ABORTED", 1, 0.8, documents=NO_CHANGES),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import Location
 
 GROUPS = ["qbusiness-recording", "qbusiness-syncs", "qbusiness-documents", "qbusiness-resources"]
-EVALUATED_AT = "85m"  # later than the longest `for`
+EVALUATED_AT = "100m"  # later than the longest `for`
 
 Alert = tuple[str, str, str]
 """The name of an alert, its severity, and the data source or index that it is about."""
@@ -53,7 +53,7 @@ def assert_firing(folder: Path, page: str, expected: Mapping[str, Sequence[Alert
     All alerts of data sources carry the account and the region of the location.
     """
     expectations = [_of_location(location), *(_expectation(kind, alerts) for kind, alerts in expected.items())]
-    _evaluate(folder, timeline([page], 90), EVALUATED_AT, expectations)
+    _evaluate(folder, timeline([page], 105), EVALUATED_AT, expectations)
 
 
 def assert_firing_at_last(folder: Path, pages: Sequence[str], minutes: int, expected: Sequence[Alert]) -> None:

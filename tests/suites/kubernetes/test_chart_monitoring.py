@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tests.suites.kubernetes.chart import ALL_VALUES, CI_VALUES, NAME, ROOT, only, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RULE_FILES = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
 
@@ -42,6 +46,20 @@ def test_values_change_single_alerts() -> None:
         "labels": other["labels"] | {"team": "search"},
         "annotations": other["annotations"] | {"channel": "#search"},
     }
+
+
+def test_one_data_source_sends_one_page_with_other_severities(tmp_path: Path) -> None:
+    """Alerts whose severity a value renames still suppress each other. promtool evaluates what the chart renders."""
+    pages = [name for name, rule in alerts_of(RULE_FILES).items() if rule["labels"]["severity"] == "critical"]
+    overrides = {alert: {"severity": "page"} for alert in pages}
+    rendered = rendered_rules({"prometheusRule": {"enabled": True, "overrides": overrides}})
+    for name, rules in rendered.items():
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(rules))
+    content = (ROOT / "tests/rules/pages.yaml").read_text().replace("../../deploy/prometheus/rules", str(tmp_path))
+    test = tmp_path / "pages.yaml"
+    test.write_text(content.replace('severity="critical"', 'severity="page"'))
+    done = subprocess.run(["promtool", "test", "rules", test], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_rules_are_left_out_and_added() -> None:
