@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.builders import FakeClock
+from tests.support.postgresql import PostgreSqlServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
@@ -23,6 +28,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def clock() -> FakeClock:
     """Return a clock that the test moves."""
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSqlServer]:
+    """Run one PostgreSQL server for all tests of the worker."""
+    with PostgreSqlServer() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgresql: PostgreSqlServer) -> str:
+    """Return the URL of an empty database."""
+    return postgresql.create_database()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

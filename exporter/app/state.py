@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exporter.domain.replicas import ReplicaStatus
     from exporter.domain.target_identity import ConfiguredTarget
     from exporter.runtime import Host
-    from exporter.store.postgresql import DatabaseSettings
+    from exporter.store.postgresql import Archive, DatabaseSettings
     from exporter.store.table_store import TableStore
 
 
@@ -128,14 +128,20 @@ def open_copy(config: StateConfig, context: StateContext) -> State:
     if config.url is None:
         return LocalState(Store(config.path, context.on_write_failure, as_copy=True), config.path)
     store = Store(MEMORY, context.on_write_failure)
-    with _postgresql().Archive(_database(config), request_rds_token, context.host) as archive:
-        store.import_rows(archive.read)
+    with open_archive(config, context.host) as archive:
+        store.import_rows(archive.read())
     return LocalState(store, _database(config).address)
 
 
 def open_for_one_pass(config: StateConfig, context: StateContext) -> State:
     """Open a file, or a copy of a database: a command of one pass does not become a replica."""
     return open_state(config, context) if config.url is None else open_copy(config, context)
+
+
+def open_archive(config: StateConfig, host: Host) -> Archive:
+    """Return the whole state in the database of a configuration, not connected yet."""
+    archive: Archive = _postgresql().Archive(_database(config), request_rds_token, host)
+    return archive
 
 
 def _database(config: StateConfig) -> DatabaseSettings:

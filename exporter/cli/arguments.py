@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.app.build_info import revision
-from exporter.cli import backfill, check, demo, discover, documents, export, plan, policy, rules, serve
+from exporter.cli import backfill, check, demo, discover, documents, export, plan, policy, rules, serve, state
 from exporter.cli.flags import FLAGS
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Command:
     help: str
     example: str
     reloads: bool = False
+    words: tuple[str, ...] = ()
+    """The arguments that follow the command: in capitals those that the user chooses."""
 
 
 COMMANDS = {
@@ -87,20 +89,27 @@ COMMANDS = {
         "list the documents of one data source by status, with the errors of those that failed",
         "documents --data-source=11111111-2222-3333-4444-555555555555 --status=FAILED --format=csv",
     ),
+    "state": Command(
+        state.run,
+        "copy the state between a SQLite file and a PostgreSQL URL, so that counters continue",
+        "state copy state.db postgresql://exporter@db.internal/exporter",
+        words=("copy", "FROM", "TO"),
+    ),
 }
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; exit with 2, as argparse does, on wrong usage."""
-    command = _find_command(argv)
+    command, words = _find_command(argv)
     arguments, _ = _parser(command).parse_known_args(argv)
+    arguments.words = words
     chosen = COMMANDS[command or DEFAULT_COMMAND]
     arguments.command, arguments.reloads = chosen.run, chosen.reloads
     return arguments
 
 
-def _find_command(argv: Sequence[str]) -> str | None:
-    """Return the command in a command line; exit with 2 if it is unknown, or does not have a flag.
+def _find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the command in a command line, and its arguments; exit with 2 if one is not valid.
 
     The command may stand after flags: the entry point of the image names the configuration file first. It is no
     positional argument, because argparse would report the value of a misspelled flag as a wrong command.
@@ -113,14 +122,23 @@ def _find_command(argv: Sequence[str]) -> str | None:
     given, rest = parser.parse_known_args(argv)
     if any(word.startswith("-") for word in rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if len(rest) > 1 or not COMMANDS.keys() >= {*rest}:
+    command, words = (rest or [DEFAULT_COMMAND])[0], rest[1:]
+    if command not in COMMANDS or (words and not COMMANDS[command].words):
         parser.error(_no_such_command(rest))
-    command = rest[0] if rest else DEFAULT_COMMAND
+    _check_words(parser, command, words, is_help=given.h or given.help)
     for name in (name for name, value in vars(given).items() if value):
         commands = [each for each in COMMANDS if _flags(each, name)]
         if commands and command not in commands:
             parser.error(f"--{name} is a flag of {' and '.join(commands)}, not of {command}")
-    return rest[0] if rest else None
+    return (rest[0] if rest else None), words
+
+
+def _check_words(parser: argparse.ArgumentParser, command: str, words: Sequence[str], *, is_help: bool) -> None:
+    """Exit with 2 if the arguments of a command are not those that it declares."""
+    expected = COMMANDS[command].words
+    fixed = [(word, found) for word, found in zip(expected, words, strict=False) if not word.isupper()]
+    if not is_help and (len(words) != len(expected) or any(word != found for word, found in fixed)):
+        parser.error(f"expected: {PROGRAM} {command} {' '.join(expected)}")
 
 
 def _no_such_command(words: Sequence[str]) -> str:
@@ -138,7 +156,7 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     """Return the parser of a command. Without a command, its help describes the commands too."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        usage=f"%(prog)s {command} [flags]" if command else USAGE,
+        usage=f"%(prog)s {' '.join([command, *COMMANDS[command].words])} [flags]" if command else USAGE,
         description=f"{PROGRAM} {command}: {COMMANDS[command].help}." if command else DESCRIPTION,
         epilog=f"example:\n  {PROGRAM} {COMMANDS[command].example}" if command else _commands_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+_PROVISIONAL = "name/"
 
 
 def target_identity(service: str, account: str, region: str) -> str:
     """Return the identity of a target, the key for what is kept of it."""
     return f"{service}/{account}/{region}"
+
+
+def provisional_key(name: str) -> str:
+    """Return the key of a target whose account is not known: its name, in ASCII for databases of any encoding."""
+    return _PROVISIONAL + json.dumps(name)[1:-1]
+
+
+def account_of(key: str) -> str | None:
+    """Return the account in an identity; None for a provisional key."""
+    return None if key.startswith(_PROVISIONAL) else key.split("/")[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class Telemetry:
         )
         self._state_write_failures = Counter(
             "qbusiness_exporter_state_write_failures",
-            "Failed writes of the state file. Values are kept in memory until a write succeeds.",
+            "Failed writes of the state. Values are kept in memory until a write succeeds.",
             registry=self.registry,
         )
         self.registry.register(
@@ -248,7 +248,7 @@ class Telemetry:
         self._state_up.set_function(is_up)
 
     def count_state_write_failure(self) -> None:
-        """Count a failed write of the state file."""
+        """Count a failed write of the state."""
         self._state_write_failures.inc()
 
     def config_loaded(self, time: float, part: str = "configuration") -> None:

@@ -16,6 +16,7 @@ import structlog
 
 from exporter.errors import StartupError
 from exporter.store import codec
+from exporter.store.row_changes import KEY_COLUMNS
 from exporter.store.sqlite_file import (
     MEMORY,
     UnreadableError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.store.sqlite_file import Database
+    from exporter.store.state_rows import StateRows
 
 __all__ = ["MEMORY", "Store"]
 
@@ -57,6 +59,11 @@ class Store(TableStore):
     def is_written(self) -> bool:
         """Whether the last write succeeded."""
         return not self._failing
+
+    def export_rows(self) -> StateRows:
+        """Return all rows of the file."""
+        with self._mutex:
+            return {table: read_rows(self._database.connection, table) for table in KEY_COLUMNS}
 
     def close(self) -> None:
         """Write what is pending, close the file and release its lock."""

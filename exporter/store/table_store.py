@@ -15,13 +15,13 @@ from exporter.store import codec
 from exporter.store.state_tables import StateTables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.source_history import SourceHistory
-    from exporter.store.row_changes import Row
+    from exporter.store.state_rows import StateRows
 
 UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this long is removed
 
@@ -54,13 +54,10 @@ class TableStore(ABC):
         """Return whether there is state in memory that is not written to the database."""
         return self._tables.has_pending
 
-    def import_rows(self, read: Callable[[str], Iterable[Row]]) -> None:
-        """Replace the whole state by rows, which `read` returns by table.
-
-        Raise one of `codec.UNREADABLE` if a row is not valid.
-        """
+    def import_rows(self, rows: StateRows) -> None:
+        """Replace the whole state by rows; raise one of `codec.UNREADABLE` if one is not valid."""
         with self._changes(wait=True):
-            self._tables.load(read)
+            self._tables.load(rows.__getitem__)
             self._tables.mark_lost()
 
     def history(self, key: str) -> SourceHistory | None:

@@ -5,25 +5,30 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from exporter.domain.replicas import TargetRow
 from exporter.errors import StartupError
+from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import UnavailableError
-from exporter.store.postgresql.rows import read_all_rows
+from exporter.store.postgresql.rows import read_rows, write_changes
 from exporter.store.postgresql.schema import prepare
 from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.watchdog import Watchdog
+from exporter.store.row_changes import KEY_COLUMNS, RowChanges
+from exporter.store.state_rows import accounts_of, merge_targets, split_by_target
+from exporter.store.state_tables import StateChanges
 
 if TYPE_CHECKING:
     from exporter.runtime import Host
     from exporter.store.postgresql.session import Transaction
     from exporter.store.postgresql.url import DatabaseSettings, PasswordSource
-    from exporter.store.row_changes import Row
+    from exporter.store.state_rows import StateRows
 
 
 class Archive:
     """One transaction on a database; a context manager that commits it unless an exception ends the block."""
 
     def __init__(self, settings: DatabaseSettings, token: PasswordSource, host: Host) -> None:
-        self._address = settings.address
+        self.address = settings.address
         self._watchdog = Watchdog(host)
         self._session = Session(settings, self._watchdog, token)
         self._open = ExitStack()
@@ -38,13 +43,31 @@ class Archive:
             self._transaction = self._open.enter_context(self._session.transaction())
         except UnavailableError as error:
             self._open.close()
-            raise StartupError(f"database {self._address} cannot be reached: {error}") from error
+            raise StartupError(f"database {self.address} cannot be reached: {error}") from error
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Commit, and disconnect."""
         self._open.__exit__(*exception)  # type: ignore[arg-type]
 
-    def read(self, table: str) -> list[Row]:
-        """Return the rows of all targets in a table of the state."""
-        return read_all_rows(self._transaction, table)
+    def read(self) -> StateRows:
+        """Return the rows of all targets."""
+        keys = [key for (key,) in self._transaction.execute("SELECT key FROM target ORDER BY key")]
+        return merge_targets({table: read_rows(self._transaction, key, table) for table in KEY_COLUMNS} for key in keys)
+
+    def check_unused(self) -> None:
+        """Raise StartupError if a replica is alive; none can start before the end of the block."""
+        self._transaction.execute("LOCK TABLE replica, target IN EXCLUSIVE MODE")
+        if leases.read_members(self._transaction).replicas:
+            raise StartupError(f"database {self.address} is in use by an exporter: stop all replicas first")
+
+    def write(self, rows: StateRows) -> None:
+        """Write a whole state; raise StartupError if the database has one already."""
+        if self._transaction.execute("SELECT 1 FROM source LIMIT 1"):
+            raise StartupError(f"database {self.address} is not empty: state can be copied into an empty one only")
+        for name, account in accounts_of(rows).items():
+            leases.save_account(self._transaction, name, account)
+        for key, of_target in split_by_target(rows).items():
+            leases.own(self._transaction, TargetRow(key, None, 1, 0), 0)
+            changes = [RowChanges(table, found) for table, found in of_target.items()]
+            write_changes(self._transaction, key, StateChanges(replaces_all=True, rows=changes, pending=()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetRow
-from exporter.store.postgresql.target_keys import account_of
+from exporter.domain.target_identity import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,16 +103,21 @@ def hand_over(transaction: Transaction, row: TargetRow, successor: str | None) -
     )
 
 
+def save_account(transaction: Transaction, target_name: str, account: str) -> None:
+    """Save the account of a target name, for all replicas."""
+    transaction.execute(
+        "INSERT INTO account VALUES (%s, %s) ON CONFLICT (target_name) DO UPDATE SET account = EXCLUDED.account",
+        [target_name, account],
+    )
+
+
 def identify(transaction: Transaction, row: TargetRow, target_name: str, account: str, identity: str) -> bool:
     """Save the account of a target name, for all replicas; return whether the target has `identity` as its key now.
 
     A target with a provisional key is renamed, with all of its rows. If `identity` has a row already, that one has the
     older state, and the provisional one is deleted. A target of another account is left to the replicas that have it.
     """
-    transaction.execute(
-        "INSERT INTO account VALUES (%s, %s) ON CONFLICT (target_name) DO UPDATE SET account = EXCLUDED.account",
-        [target_name, account],
-    )
+    save_account(transaction, target_name, account)
     if row.key == identity:
         return True
     if account_of(row.key) is not None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.target_identity import account_of
 from exporter.errors import StoppedError
 from exporter.store.postgresql.rows import read_rows
-from exporter.store.postgresql.target_keys import account_of
 from exporter.store.table_store import TableStore
 
 if TYPE_CHECKING:

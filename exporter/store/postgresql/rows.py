@@ -24,19 +24,11 @@ _PLAIN_VALUES = {"name", "target"}  # the tables whose text is not JSON
 
 def read_rows(transaction: Transaction, target: str, table: str) -> list[Row]:
     """Return the rows of a target in a table of the state."""
-    return _read(transaction, table, {"target": target})
-
-
-def read_all_rows(transaction: Transaction, table: str) -> list[Row]:
-    """Return the rows of all targets in a table of the state."""
-    return _read(transaction, table, {})
-
-
-def _read(transaction: Transaction, table: str, fixed: dict[str, str]) -> list[Row]:
     place = _place(table)
-    condition = " AND ".join(f"{column} = %s" for column in (*fixed, *place.kind)) or "true"
+    fixed = {"target": target, **place.kind}
+    condition = " AND ".join(f"{column} = %s" for column in fixed)
     sql = f"SELECT {', '.join((*place.keys, place.value))} FROM {place.table} WHERE {condition}"  # noqa: S608 (constants)  # nosec B608
-    rows = transaction.execute(sql, [*fixed.values(), *place.kind.values()])
+    rows = transaction.execute(sql, list(fixed.values()))
     return [_decode(row, _plain_columns(table)) for row in rows]
 
 

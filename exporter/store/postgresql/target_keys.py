@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+from exporter.domain.target_identity import provisional_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.domain.target_identity import ConfiguredTarget
-
-_PROVISIONAL = "name/"
 
 
 class TargetKeys:
@@ -24,14 +23,8 @@ class TargetKeys:
     def key(self, target: ConfiguredTarget) -> str:
         """Return the key of a target."""
         account = target.account or self.accounts.get(target.name)
-        # In ASCII, because the database may have any encoding.
-        return target.identity(account) if account else _PROVISIONAL + json.dumps(target.name)[1:-1]
+        return target.identity(account) if account else provisional_key(target.name)
 
     def all(self) -> frozenset[str]:
         """Return the keys of all configured targets."""
         return frozenset(self.key(target) for target in self.configured)
-
-
-def account_of(key: str) -> str | None:
-    """Return the account in the key of a target; None if the key is provisional."""
-    return None if key.startswith(_PROVISIONAL) else key.split("/")[1]

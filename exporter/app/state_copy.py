@@ -1,0 +1,80 @@
+"""Copies of whole states, for the move from a file to a database and back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.app.state import open_archive
+from exporter.config import StateConfig
+from exporter.errors import StartupError
+from exporter.runtime import System
+from exporter.store import Store
+from exporter.store.file_lock import FileLock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.store.state_rows import StateRows
+
+
+class CopiedState(Protocol):
+    """A state that is read or written as a whole."""
+
+    address: str
+
+    def read(self) -> StateRows:
+        """Return all rows; raise StartupError if the state cannot be read, or is in use."""
+
+    def write(self, rows: StateRows) -> None:
+        """Write all rows; raise StartupError if there is a state already, or if it is in use."""
+
+
+class FileState:
+    """A state file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.address = str(path)
+
+    def read(self) -> StateRows:
+        """Return all rows of the file, which is not changed."""
+        if not self._path.is_file():
+            raise StartupError(f"state file {self._path} does not exist: name the state.path of the exporter")
+        lock = FileLock(self.address)  # an exporter that runs would count on, and the copy would lack it
+        try:
+            with closing(Store(self.address, _fail, as_copy=True)) as store:
+                return store.export_rows()
+        finally:
+            lock.release()
+
+    def write(self, rows: StateRows) -> None:
+        """Write all rows into a new file."""
+        if self._path.exists():
+            raise StartupError(f"state file {self._path} exists: state can be copied into a new file only")
+        with closing(Store(self.address, _fail)) as store:
+            store.import_rows(rows)
+
+
+class DatabaseState:
+    """A database."""
+
+    def __init__(self, url: str) -> None:
+        self._archive = open_archive(StateConfig(url=url), System())
+        self.address = self._archive.address
+
+    def read(self) -> StateRows:
+        """Return all rows of the database."""
+        with self._archive as archive:
+            archive.check_unused()
+            return archive.read()
+
+    def write(self, rows: StateRows) -> None:
+        """Write all rows in one transaction."""
+        with self._archive as archive:
+            archive.check_unused()
+            archive.write(rows)
+
+
+def _fail() -> None:
+    raise StartupError("the state file cannot be written: check the space and the rights of its directory")

@@ -1,0 +1,36 @@
+"""`state copy`: copy the state between a SQLite file and a PostgreSQL database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter.app.state_copy import DatabaseState, FileState
+from exporter.errors import StartupError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from exporter.app.state_copy import CopiedState
+
+_SCHEMES = ("postgresql://", "postgres://")
+
+logger = structlog.get_logger()
+
+
+def run(arguments: Namespace) -> int:
+    """Copy the state; raise StartupError if the destination is not empty, or if an exporter uses one of the two."""
+    _, source, destination = arguments.words
+    if source == destination:
+        raise StartupError("the source and the destination are the same: name two different ones")
+    rows = _place(source).read()
+    to = _place(destination)
+    to.write(rows)
+    logger.info("state copied", data_sources=len(rows["source"]), sync_jobs=len(rows["job"]), to=to.address)
+    return 0
+
+
+def _place(text: str) -> CopiedState:
+    return DatabaseState(text) if text.startswith(_SCHEMES) else FileState(Path(text))

@@ -1,0 +1,65 @@
+"""The rows of a whole state, apart from the database that has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from exporter.domain.target_identity import provisional_key, target_identity
+from exporter.store import codec
+from exporter.store.row_changes import KEY_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.store.row_changes import Row
+
+StateRows = Mapping[str, Sequence["Row"]]
+"""The rows of each table."""
+
+_ACCOUNT, _WATCHED_SINCE = "account/", "watched since/"
+
+
+def accounts_of(rows: StateRows) -> dict[str, str]:
+    """Return the account of each target name."""
+    return {key.removeprefix(_ACCOUNT): value for key, value in rows["target"] if key.startswith(_ACCOUNT)}
+
+
+def split_by_target(rows: StateRows) -> dict[str, StateRows]:
+    """Return the rows of each target of a state file, by the key of the target in a shared database.
+
+    A state file does not have the target of every row. Such rows are part of each target: the one that watches the data
+    source continues with it, and the others remove it after a month.
+    """
+    owners = {key: _target_of(text) for key, text in rows["data_source"]}
+    identities = (key.removeprefix(_WATCHED_SINCE) for key, _ in rows["target"] if key.startswith(_WATCHED_SINCE))
+    targets = sorted({*owners.values(), *(identity for identity in identities if identity.count("/") == 2)})  # noqa: PLR2004
+    return {
+        target: {table: [row for row in rows[table] if owners.get(row[0], target) == target] for table in KEY_COLUMNS}
+        for target in targets
+    }
+
+
+def merge_targets(targets: Iterable[StateRows]) -> StateRows:
+    """Return the rows of all targets; of a data source that several have, those that were polled last."""
+    merged: dict[str, dict[tuple[str, ...], Row]] = {table: {} for table in KEY_COLUMNS}
+    polled_at: dict[str, float] = {}
+    for rows in targets:
+        times = {key: float(json.loads(totals)["as_of"]) for key, totals in rows["source"]}
+        older = {key for key, time in times.items() if time < polled_at.get(key, time)}
+        polled_at |= {key: time for key, time in times.items() if key not in older}
+        newer = times.keys() - older
+        for jobs in [key for key in merged["job"] if key[0] in newer]:
+            del merged["job"][jobs]
+        for table, columns in KEY_COLUMNS.items():
+            merged[table] |= {row[: len(columns)]: row for row in rows[table] if row[0] not in older}
+    return {table: list(found.values()) for table, found in merged.items()}
+
+
+def _target_of(text: str) -> str:
+    saved = codec.load_saved_source(text)
+    source, location = saved.source, saved.location
+    if location is None or not location.account:
+        return provisional_key(source.target)
+    return target_identity(source.id.service.name, location.account, location.region)

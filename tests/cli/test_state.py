@@ -1,0 +1,128 @@
+"""`state copy` as a process, with a real database: counters continue in both directions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.domain.model import Description, Location
+from exporter.domain.snapshots import SavedSource
+from tests.support.builders import NOON, make_source
+from tests.support.state_files import make_history, open_copy, open_store
+from tests.support.stepped_replica import SteppedReplica, key, target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCES = {name: make_source(number) for number, name in enumerate(("first", "second", "unknown"))}
+KEYS = {name: str(source.id) for name, source in SOURCES.items()}
+
+
+def copy(*places: str) -> subprocess.CompletedProcess[str]:
+    """Run `state copy`."""
+    command = [sys.executable, "-m", "exporter", "state", "copy", *places]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """Return a state file with sources of two targets, and one whose target it does not have."""
+    path = str(tmp_path / "state.db")
+    store = open_store(path)
+    description = Description("hr", "S3", "ACTIVE")
+    for number, name in enumerate(("first", "second"), start=1):
+        location = Location(f"{number:012}", "us-east-1")
+        saved = SavedSource(replace(SOURCES[name], target=f"t{number}"), "main", description, location)
+        store.save_source(KEYS[name], saved)
+        store.save_account(f"t{number}", location.account, key(number))
+        store.save_watched_since(key(number), NOON)
+    for number, name in enumerate(KEYS):
+        store.commit({KEYS[name]: make_history(number + 1)})
+    store.save_name("application/a", "intranet \x00 ü")
+    store.close()
+    return path
+
+
+def test_replicas_continue_with_the_state_of_a_file(file: str, database: str) -> None:
+    """Each target has its own sources, and those whose target the file does not have."""
+    done = copy(file, database)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert 'msg="state copied" data_sources=3' in done.stderr
+    assert "secret" not in done.stderr
+    with SteppedReplica(database, "a", target(1), target(2)) as replica:
+        assert replica.beat() == {key(1), key(2)}
+        first, second = replica.partition(1), replica.partition(2)
+        assert (first.history(KEYS["first"]), first.history(KEYS["second"])) == (make_history(1), None)
+        assert (second.history(KEYS["first"]), second.history(KEYS["second"])) == (None, make_history(2))
+        assert first.history(KEYS["unknown"]) == second.history(KEYS["unknown"]) == make_history(3)
+        assert (first.name("application/a"), first.watched_since(key(1))) == ("intranet \x00 ü", NOON)
+        assert [saved.source.id for saved in first.saved_sources("t1", None)] == [SOURCES["first"].id]
+
+
+def test_a_file_continues_with_the_state_of_replicas(file: str, database: str, tmp_path: Path) -> None:
+    """Of a source that two targets have, the newer history counts."""
+    assert copy(file, database).returncode == 0
+    newer = replace(make_history(9), as_of=NOON + 60)
+    with SteppedReplica(database, "a", target(1), target(2)) as replica:
+        replica.beat()
+        replica.partition(1).commit({KEYS["unknown"]: newer})
+        replica.coordinator.leave()
+    back = str(tmp_path / "back.db")
+    done = copy(database, back)
+    assert done.returncode == 0, done.stderr
+    store, before = open_copy(back), open_copy(file)
+    assert store.history(KEYS["unknown"]) == newer
+    for name in ("first", "second"):
+        assert store.history(KEYS[name]) == before.history(KEYS[name])
+    assert store.saved_sources("t2", None) == before.saved_sources("t2", None)
+    assert (store.account("t1"), store.name("application/a")) == ("000000000001", "intranet \x00 ü")
+
+
+def test_a_destination_that_has_state_is_refused(file: str, database: str, tmp_path: Path) -> None:
+    """Neither a file nor a database is overwritten."""
+    assert copy(file, database).returncode == 0
+    again = copy(file, database)
+    assert again.returncode == 1
+    assert "is not empty: state can be copied into an empty one only" in again.stderr
+    other = tmp_path / "other.db"
+    other.write_text("")
+    assert "exists: state can be copied into a new file only" in copy(database, str(other)).stderr
+
+
+def test_a_database_in_use_is_refused(file: str, database: str, tmp_path: Path) -> None:
+    """A replica that runs would miss the copied state, or the copy what it counts next."""
+    with SteppedReplica(database, "a", target(1)) as replica:
+        replica.beat()
+        for places in ((file, database), (database, str(tmp_path / "back.db"))):
+            done = copy(*places)
+            assert done.returncode == 1
+            assert "is in use by an exporter: stop all replicas first" in done.stderr
+
+
+def test_a_file_in_use_is_refused(file: str, database: str) -> None:
+    """The exporter that has it open would count on, and the copy would lack it."""
+    store = open_store(file)
+    done = copy(file, database)
+    store.close()
+    assert done.returncode == 1
+    assert "is in use by another exporter" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        (["missing.db", "to.db"], 1, "state file missing.db does not exist"),
+        (["same.db", "same.db"], 1, "the source and the destination are the same"),
+        (["postgresql://nobody@127.0.0.1:1/x", "to.db"], 1, "Connection refused"),
+        (["only.db"], 2, "expected: qbusiness-exporter state copy FROM TO"),
+    ],
+)
+def test_wrong_places_are_reported(words: list[str], code: int, problem: str) -> None:
+    """The message names the place."""
+    done = copy(*words)
+    assert done.returncode == code
+    assert problem in done.stderr
