@@ -75,6 +75,7 @@ OTHERS = {
     ("QBusinessNoDataSources", "vacant"),
     ("QBusinessDataSourcesLost", "shrunk"),
     ("QBusinessStateNotWritten", "qbusiness"),
+    ("QBusinessLogLinesDropped", "qbusiness"),
     ("QBusinessConfigReloadFailed", "qbusiness"),
 }
 FAILURES = OF_DATA_SOURCES | OTHERS

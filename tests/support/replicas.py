@@ -18,12 +18,17 @@ _UNLIMITED = resource.RLIM_INFINITY
 
 
 class Replica:
-    """An exporter that keeps its address over restarts, and whose disk and configuration a test can break."""
+    """An exporter that keeps its address over restarts, and whose disk and configuration a test can break.
+
+    Its log is a file on that disk.
+    """
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         folder.mkdir()
         self._file = folder / "config.yaml"
+        self.log = (folder / "log").open("ab")
         self.program: Program = serve(folder, config)
+        self.program.stderr = self.log.fileno()
         self.program.listen = f"127.0.0.1:{free_port()}"
 
     def restart(self, number: signal.Signals) -> float:
@@ -31,7 +36,6 @@ class Replica:
         stopped_at = time.monotonic()
         self.program.stop(number)
         self.program.kill()
-        self.program.log.clear()
         self.program.start()
         return time.monotonic() - stopped_at
 
@@ -63,6 +67,7 @@ class Replicas:
         """Start both, and wait until both are ready."""
         with ExitStack() as started:
             for replica in (self.a, self.b):
+                started.enter_context(replica.log)
                 started.enter_context(replica.program)
             for replica in (self.a, self.b):
                 replica.program.until_ready()
