@@ -37,7 +37,6 @@ ARG VERSION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="qbusiness-exporter" \
       org.opencontainers.image.description="Prometheus exporter for Amazon Q Business data source sync jobs" \
-      org.opencontainers.image.source="https://github.com/example/qbusiness-exporter" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \

@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 CONTAINER ?= docker
 # The versions to install; /dev/null for the newest ones.
 CONSTRAINTS ?= constraints.txt
+REPOSITORY := $(shell sed -n 's/^Repository = "\(.*\)"/\1/p' pyproject.toml)
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 
@@ -33,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS account, no configuration
-	@$(BIN)/qbusiness-exporter demo
+	@$(BIN)/qbusiness-exporter demo --log.level=warn
 
 # One more worker than there are processors, because many tests mostly wait for other programs.
 test: $(VENV)/.dev tools  ## run the tests
@@ -80,7 +81,8 @@ bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half a
 
 image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \
-		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
+		--build-arg REVISION="$$(git describe --always --dirty --abbrev=40 --exclude='*')" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+		$(if $(REPOSITORY),--label org.opencontainers.image.source=$(REPOSITORY)) .
 
 site:  ## build the documentation as a site, into build/site
 	@docs/site

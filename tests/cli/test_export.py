@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
+from tests.support.alert_rules import ROOT
 from tests.support.harness import TIMEOUT, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 
@@ -118,6 +120,14 @@ def test_an_output_file_is_replaced(service: SimulatedQBusiness, tmp_path: Path)
     assert samples(output.read_text(), "qbusiness_poll_success") == [1.0, 1.0]
     assert stat.S_IMODE(output.stat().st_mode) == 0o644
     assert [path.name for path in output.parent.iterdir()] == ["qbusiness.prom"]
+
+
+def test_a_run_from_cron_prints_nothing(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Cron mails whatever a command prints, so a run without problems has no output with the documented flags."""
+    (line,) = re.findall(r"qbusiness-exporter export (.*)", (ROOT / "docs" / "export.md").read_text())
+    flags = [flag for flag in line.split() if not flag.startswith(("--config.file", "--output"))]
+    done = export(service, tmp_path, config_for(service, ":memory:"), *flags, "--output", str(tmp_path / "x.prom"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_an_output_file_in_a_missing_folder_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import boto3
@@ -38,6 +39,15 @@ def test_the_chart_has_the_version_of_the_package() -> None:
     """This applies to the version of the chart and to the version of the image."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_the_address_of_the_repository_is_one_setting() -> None:
+    """Nothing links to a repository that does not exist: without the address, the chart has none either."""
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+    repository = project.get("urls", {}).get("Repository")
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart.get("home") == repository
+    assert chart.get("sources") == (repository and [repository])
 
 
 def test_permissions_are_documented() -> None:

@@ -73,7 +73,7 @@ def test_the_commands_install_files_where_the_unit_expects_them() -> None:
     venv = program.removesuffix("/bin/qbusiness-exporter")
     assert f"venv {venv}\n" in text
     assert f"{venv}/bin/pip install" in text
-    assert f" config.yaml {config}\n" in text
+    assert f" deploy/container/config.yaml {config} " in text
     assert f" environment {environment}" in text
     assert (ROOT / next(word for word in text.split() if word.endswith(".service"))).is_file()
 

@@ -70,7 +70,7 @@ def test_labels_describe_the_image(description: dict[str, Any]) -> None:
     assert labels[f"{LABEL}version"] == "1.2.3"
     assert labels[f"{LABEL}created"] == "2026-01-02T03:04:05Z"
     assert labels[f"{LABEL}licenses"] == "Apache-2.0"
-    assert {"title", "description", "source"} <= {name.removeprefix(LABEL) for name in labels}
+    assert {"title", "description"} <= {name.removeprefix(LABEL) for name in labels}
 
 
 def test_the_exporter_runs_as_an_unprivileged_user(description: dict[str, Any]) -> None:

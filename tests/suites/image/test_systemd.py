@@ -149,7 +149,10 @@ def test_the_exporter_runs_under_systemd(host: SystemdHost, program: Program) ->
     """In its sandbox it polls, keeps its state private, reloads, restarts after a kill, and stops within 5 seconds."""
     host.run("systemctl", "start", UNIT)
     eventually(lambda: is_ready(program))
-    assert program.scrape().value("qbusiness_poll_success", data_source="hr") == 1
+    scrape = program.scrape()
+    assert scrape.value("qbusiness_poll_success", data_source="hr") == 1
+    assert scrape.value("process_resident_memory_bytes")
+    assert scrape.value("process_start_time_seconds")
     assert host.run("ls", "/var/lib/private/qbusiness-exporter").split()[0] == "state.db"
     assert host.run("stat", "--format=%a %U", "/var/lib/private/qbusiness-exporter/state.db").split()[0] == "600"
     assert host.run("ps", "-o", "user=", "-p", host.unit_property("MainPID")).strip() not in {"root", "0"}
