@@ -18,6 +18,7 @@ from exporter.app.running_targets import RunningTargets
 from exporter.app.settings import Settings
 from exporter.app.state import StateContext
 from exporter.exposition import Exposition
+from exporter.metrics import FilteredRegistry
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.status import ExporterHealth, StatusDocument
@@ -71,7 +72,8 @@ class Exporter:
         self._state_config = settings.state
         self._was_ready = False
         self._published = published = PublishedMetrics(settings.families, overrides.cache, self.host)
-        self.page = Exposition(published.caches, self.telemetry.registry)
+        self._own = FilteredRegistry(self.telemetry.registry, settings.exposed)
+        self.page = Exposition(published.caches, self._own)
         self._renderer = self.host.thread("render-ahead", self._render_ahead)
         self._status = StatusDocument(
             published.all_sources, published.all_containers, self._health, settings.assessment
@@ -138,6 +140,7 @@ class Exporter:
                 logger.warning("state not applied: a restart is needed", in_use=self._state.address)
             self._targets.apply(settings.targets, config.objectives)
             self._published.use_families(settings.families)
+            self._own.use_filter(settings.exposed)
             self._status.use_settings(settings.assessment)
 
     def stop_polling(self) -> None:

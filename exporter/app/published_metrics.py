@@ -46,7 +46,7 @@ class PublishedMetrics:
             service: make_cache(each, clock) for service, each in families.items()
         }
         self._containers: dict[Service, ExpositionCache[ContainerSnapshot]] = {
-            service: make_cache(ContainerFamilies(service), clock) for service in families
+            service: make_cache(ContainerFamilies(service, each.filter), clock) for service, each in families.items()
         }
         self._publishers = {service: ContainerPublisher(cache) for service, cache in self._containers.items()}
 
@@ -76,6 +76,7 @@ class PublishedMetrics:
         return self._publishers[service]
 
     def use_families(self, families: Mapping[Service, SourceFamilies]) -> None:
-        """Render all data sources by other declarations."""
+        """Render all data sources and containers by other declarations."""
         for service, each in families.items():
             self._sources[service].use_families(each)
+            self._containers[service].use_families(ContainerFamilies(service, each.filter))

@@ -9,7 +9,7 @@ from exporter.aws import role_account, target_name, target_region
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.domain.units import MINUTE
-from exporter.metrics import SourceFamilies
+from exporter.metrics import FamilyFilter, SourceFamilies
 from exporter.providers.registry import SERVICES
 from exporter.status import AssessmentSettings
 
@@ -53,6 +53,7 @@ class Settings:
 
     targets: tuple[TargetSettings, ...]
     families: Mapping[Service, SourceFamilies]
+    exposed: FamilyFilter
     assessment: AssessmentSettings
     state: StateConfig
 
@@ -73,6 +74,7 @@ class Settings:
                 for target in config.targets
             ),
             families={service: source_families(config, service) for service in SERVICES.values()},
+            exposed=exposed_families(config),
             assessment=AssessmentSettings(window, config.objectives, stale_after),
             state=config.state,
         )
@@ -80,7 +82,12 @@ class Settings:
 
 def source_families(config: Config, service: Service) -> SourceFamilies:
     """Return the metric families of a service's data sources."""
-    return SourceFamilies(service, config.polling.window, config.objectives)
+    return SourceFamilies(service, config.polling.window, config.objectives, exposed_families(config))
+
+
+def exposed_families(config: Config) -> FamilyFilter:
+    """Return the filter of all families, those of the exporter included."""
+    return FamilyFilter(config.metrics.exclude)
 
 
 def counting_policy(config: Config, service: Service) -> CountingPolicy:

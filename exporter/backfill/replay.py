@@ -78,7 +78,8 @@ class Replay:
             name: recorder.runs for name, recorder in recorders.items() if recorder.runs
         }
         time_of_data = f"{snapshot.source.id.service.name}_{TIME_OF_DATA}"
-        runs[time_of_data] = {prefixes: [SampleRun(0, len(times), None)] for prefixes in runs[time_of_data]}
+        if time_of_data in runs:  # unless it is excluded
+            runs[time_of_data] = {prefixes: [SampleRun(0, len(times), None)] for prefixes in runs[time_of_data]}
         return Timeline(sample_times, headers, runs)
 
     def _past_snapshots(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import config
+from exporter.cli.excluded_families import exclusion_warnings
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.web.web_config import WebConfigReloader
 
@@ -71,7 +72,7 @@ class ConfigReader:
         file = self._file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
         if file is None:
             return config.Loaded(config.default(), (), is_empty=True), None
-        loaded = config.load(file)
+        loaded = config.load(file, exclusion_warnings)
         if loaded.is_empty and self._has_content:
             raise ConfigError([ConfigProblem(str(file), 1, 1, EMPTIED)])
         return loaded, file

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from exporter.app.settings import exposed_families
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
+from exporter.cli.plan_series import plan_series
 from exporter.config import format_duration
 from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
@@ -18,20 +20,18 @@ from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.discovery.tag_keys import TagKeys
 from exporter.domain.service import Use
 from exporter.domain.units import HOUR
-from exporter.metrics import series_per_container, series_per_source
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Collection, Iterator
 
-    from exporter.config import PollingConfig, TargetConfig
+    from exporter.config import Config, PollingConfig, TargetConfig
     from exporter.domain.model import ContainerId, SourceId
     from exporter.domain.service import Service
 
 SYNCING_SHARE = 0.1  # assumed share of the time that a data source is syncing or due to sync
 REREAD_REQUESTS = 2  # pages of a polling window of one day
-OWN_SERIES = 130  # series about the exporter itself
 MAX_SHARE = 0.7  # of the rate limit: above it, polls are late in an hour with many syncs
 
 
@@ -68,28 +68,21 @@ def run(arguments: Namespace) -> int:
         tag_keys = TagKeys.of(target.discovery, config.objective_tags)
         size, failures = _measure(one_shot, tag_keys, counts_documents=config.documents.interval > 0)
         complete &= not failures
-        for line in plan(one_shot.name, target, config.polling, size, config.documents.interval):
+        for line in plan(one_shot.name, target, config, size):
             print_output(line)
         for resource, error in failures.items():
             print_output(f"  not counted: {resource}: {error}")
     return 0 if complete else 1
 
 
-def plan(
-    name: str, target: TargetConfig, polling: PollingConfig, size: Size, documents_interval: float = 0.0
-) -> Iterator[str]:
+def plan(name: str, target: TargetConfig, config: Config, size: Size) -> Iterator[str]:
     """Yield the plan of one target, line by line, with its calculation."""
+    polling, documents_interval, exposed = config.polling, config.documents.interval, exposed_families(config)
     service, containers = target.service, size.containers[-1]
-    per_source = series_per_source(service, counts_documents=documents_interval > 0)
-    per_container = series_per_container(service)
-    series = size.sources * per_source + containers * per_container + OWN_SERIES
     levels = zip(size.containers, service.containers, strict=True)
     nested = " of ".join(f"{count} {level.plural}" for count, level in reversed(list(levels)))
     yield f"target {name}: {size.sources} data sources in {nested}"
-    yield (
-        f"  series: {size.sources} data sources x {per_source} + {containers} {service.container.plural} x "
-        f"{per_container} + {OWN_SERIES} about the exporter = about {series:,}"
-    )
+    yield from plan_series(service, size.sources, containers, exposed, counts_documents=documents_interval > 0)
     parts = list(_loads(target, polling, size))
     limit = polling.requests_per_second * HOUR
     before_documents = sum(part.per_hour for part in parts)

@@ -40,16 +40,20 @@ def default() -> Config:
     return Config()
 
 
-def load(path: Path) -> Loaded:
-    """Load a configuration file; raise ConfigError with every problem in it."""
-    return parse(read_text(path), str(path))
+def load(path: Path, further_warnings: Callable[[Config], Iterable[Finding]] = lambda _: ()) -> Loaded:
+    """Load a configuration file; raise ConfigError with every problem in it.
+
+    `further_warnings` returns what this package cannot know of, such as the names of metrics.
+    """
+    return parse(read_text(path), str(path), further_warnings)
 
 
-def parse(text: str, file: str) -> Loaded:
+def parse(text: str, file: str, further_warnings: Callable[[Config], Iterable[Finding]] = lambda _: ()) -> Loaded:
     """Parse a configuration; raise ConfigError with every problem in it."""
     source = read(text, file)
     config = validated(Config, source, cross_field_errors(source))
-    warnings = tuple(source.problem(path, message) for path, message in find_warnings(config))
+    findings = (*find_warnings(config), *further_warnings(config))
+    warnings = tuple(source.problem(path, message) for path, message in findings)
     return Loaded(config, warnings, is_empty=not source.data)
 
 

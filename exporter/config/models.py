@@ -257,6 +257,9 @@ class MetricsConfig(Section):
         (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY),
         description="Buckets of qbusiness_sync_job_duration_seconds.",
     )
+    exclude: tuple[Glob, ...] = Field(
+        (), description="Metric families that are not exposed: globs for their names. `plan` lists what that saves."
+    )
 
 
 class Config(Section):

@@ -128,7 +128,10 @@ class ExpositionCache(Generic[T]):
                 self._chunks.remove(key)
 
     def use_families(self, families: Families[T]) -> None:
-        """Render all snapshots by other declarations, unless they are equal to the present ones."""
+        """Render all snapshots by other declarations, unless they are equal to the present ones.
+
+        Scrapes meanwhile have the families of before. Those that are new appear when all sources have them.
+        """
         with self._writer_lock:
             if families == self._families:
                 return
@@ -137,6 +140,8 @@ class ExpositionCache(Generic[T]):
             keys = list(self._entries)
         for key in keys:
             self._render_again(key)
+        with self._lock:
+            self._chunks.use_headers(render_headers(families.declared()))
 
     def snapshots(self) -> list[tuple[T, ServiceClock]]:
         """Return all snapshots, each with the clock of its service."""

@@ -68,6 +68,12 @@ class RenderedChunks:
         """Remove all lines of a source."""
         self._changes[key] = None
 
+    def use_headers(self, headers: Mapping[str, FormatLines]) -> None:
+        """Return the lines of other families from now on, and discard those of the families that are left out."""
+        self._store_changes()
+        self._headers = _shared_blocks(headers)
+        self._chunks = [chunk.selected(self._headers) for chunk in self._chunks]
+
     def pieces(self, format_number: int) -> list[CompressedBlock]:
         """Return all headers and lines in one of `FORMATS`."""
         self._store_changes()
@@ -104,14 +110,18 @@ class _Chunk:
         """Yield the chunks that replace this one: none without a source, several if one would become too large."""
         removed = {key for key, families in changes.items() if families is None}
         keys = sorted((changes.keys() | self.keys) - removed)
+        names = {name for families in changes.values() for name in families or ()}
         if keys and keys == self.keys:
-            names = {name for families in changes.values() for name in families or ()}
             yield _Chunk(keys, {**self.lines, **self._changed_lines(names, keys, changes)})
             return
         number = math.ceil(len(keys) / MAX_CHUNK_SOURCES)
         for part in range(number):  # of about the same size, so that none is full
             some = keys[part * len(keys) // number : (part + 1) * len(keys) // number]
-            yield _Chunk(some, self._changed_lines(self.lines, some, changes))
+            yield _Chunk(some, self._changed_lines(names | self.lines.keys(), some, changes))
+
+    def selected(self, names: Iterable[str]) -> _Chunk:
+        """Return the chunk with the lines of some families."""
+        return _Chunk(self.keys, self._changed_lines(names, self.keys, {}))
 
     def _changed_lines(
         self, names: Iterable[str], keys: list[str], changes: Changes
@@ -121,7 +131,10 @@ class _Chunk:
         lines = {}
         for name in names:
             new = {key: families[name] for key, families in changed.items() if name in families}
-            lines[name] = _changed_formats(self.lines[name], self.keys, keys, new)
+            if name in self.lines:
+                lines[name] = _changed_formats(self.lines[name], self.keys, keys, new)
+            else:
+                lines[name] = _changed_formats(_NO_FORMATS, (), keys, new)
         return lines
 
 
@@ -155,7 +168,7 @@ def _changed_formats(
     for number, formats in enumerate(before[:1] if are_shared else before):
         lines = dict(zip(keys_before, formats.by_source(), strict=True))
         lines |= {key: rendered[number] for key, rendered in new.items()}
-        changed.append(_FamilyLines([lines[key] for key in keys], formats.block))
+        changed.append(_FamilyLines([lines.get(key, b"") for key in keys], formats.block))
     return tuple(changed * len(FORMATS) if are_shared else changed)
 
 

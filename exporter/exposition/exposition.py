@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.exposition.gzip import CompressedBlock, gzip_member
 from exporter.exposition.negotiation import accepts_gzip, preferred_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
 
     from exporter.exposition.cache import ExpositionCache
+
+
+class Collected(Protocol):
+    """The families of the exporter itself."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families with their samples."""
 
 
 class Exposition:
     """Everything that `/metrics` exposes. Thread-safe."""
 
-    def __init__(self, caches: Sequence[ExpositionCache[Any]], own: CollectorRegistry) -> None:
+    def __init__(self, caches: Sequence[ExpositionCache[Any]], own: Collected) -> None:
         self._caches = caches
         self._own = own
 

@@ -17,6 +17,7 @@ from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.documents import DOCUMENT_FAMILIES
 from exporter.metrics.expectations import EXPECTATION_FAMILIES
 from exporter.metrics.families import LabelledView, declarations
+from exporter.metrics.family_filter import FamilyFilter
 from exporter.metrics.labels import source_label_values, source_labels
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import AnyFamily, Family
+
+_ALL = FamilyFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +90,25 @@ _PARTS = (
 
 
 @lru_cache
-def _bound_parts(service: Service) -> tuple[tuple[Family, ...], ...]:
-    return tuple(tuple(bind(family, service) for family in part.families) for part in _PARTS)
+def _bound_parts(service: Service, exposed: FamilyFilter) -> tuple[tuple[Family, ...], ...]:
+    """Return the families of each part that are exposed, with the names of a service."""
+    parts = ([bind(family, service) for family in part.families] for part in _PARTS)
+    return tuple(tuple(family for family in part if exposed.exposes(family.name)) for part in parts)
 
 
-def source_families(service: Service) -> tuple[Family, ...]:
+def source_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:
     """Return the families of a service's data sources, in the order of the response."""
-    return tuple(family for part in _bound_parts(service) for family in part)
+    return tuple(family for part in _bound_parts(service, exposed) for family in part)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFamilies:
-    """The families of a data source of a service, for a `polling.window` in seconds and the configured objectives."""
+    """The exposed families of a service's data sources, for a `polling.window` in seconds and configured objectives."""
 
     service: Service
     window: float
     rules: tuple[ObjectiveRule, ...] = ()
+    filter: FamilyFilter = _ALL
 
     def part_inputs(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
         """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
@@ -112,11 +118,11 @@ class SourceFamilies:
         """Return the families of a part with the samples of one source; families without samples are included."""
         view = self.view(snapshot, now).view
         identity = dict(zip(source_labels(self.service), source_label_values(snapshot), strict=True))
-        return [family.collect(view, identity) for family in _bound_parts(self.service)[part]]
+        return [family.collect(view, identity) for family in self._families(part)]
 
     def declared(self) -> dict[str, Metric]:
         """Return all families without samples by their names, in the order of the response."""
-        return declarations(source_families(self.service))
+        return declarations(source_families(self.service, self.filter))
 
     def view(self, snapshot: SourceSnapshot, now: float) -> LabelledView[SourceView]:
         """Return a snapshot at a time on AWS's clock, for all of its parts."""
@@ -125,8 +131,11 @@ class SourceFamilies:
 
     def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
         """Return the lines of all families of a part, by the names of `declared`."""
-        return {family.name: family.lines(*view) for family in _bound_parts(self.service)[part]}
+        return {family.name: family.lines(*view) for family in self._families(part)}
 
     def next_change(self, view: LabelledView[SourceView], part: int) -> float | None:
         """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
-        return _PARTS[part].next_change(view.view)
+        return _PARTS[part].next_change(view.view) if self._families(part) else None
+
+    def _families(self, part: int) -> tuple[Family, ...]:
+        return _bound_parts(self.service, self.filter)[part]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.exposition.lines import Identity
 from exporter.metrics.binding import PARENT_LABELS, bind
 from exporter.metrics.families import Gauge, InfoFamily, LabelledView, declarations, optional_sample, state_set
+from exporter.metrics.family_filter import FamilyFilter
 from exporter.metrics.labels import container_label_values, container_labels, parent_labels
 
 if TYPE_CHECKING:
@@ -85,11 +86,14 @@ _FAMILIES: tuple[AnyFamily, ...] = (
     ),
 )
 
+_ALL = FamilyFilter()
+
 
 @lru_cache
-def container_families(service: Service) -> tuple[Family, ...]:
-    """Return the families of a service's containers."""
-    return tuple(bind(family, service) for family in _FAMILIES)
+def container_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:
+    """Return the families of a service's containers that are exposed."""
+    families = (bind(family, service) for family in _FAMILIES)
+    return tuple(family for family in families if exposed.exposes(family.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class ContainerFamilies:
     """The families of a container. They are one part: all change together."""
 
     service: Service
+    filter: FamilyFilter = _ALL
 
     def part_inputs(self, snapshot: ContainerSnapshot) -> tuple[object, ...]:
         """Return the inputs of the only part."""
@@ -105,11 +110,11 @@ class ContainerFamilies:
     def collect(self, snapshot: ContainerSnapshot) -> list[Metric]:
         """Return the families with the samples of one container; families without samples are included."""
         identity = dict(zip(container_labels(self.service), container_label_values(snapshot), strict=True))
-        return [family.collect(snapshot, identity) for family in container_families(self.service)]
+        return [family.collect(snapshot, identity) for family in container_families(self.service, self.filter)]
 
     def declared(self) -> dict[str, Metric]:
         """Return all families without samples by their names, in the order of the response."""
-        return declarations(container_families(self.service))
+        return declarations(container_families(self.service, self.filter))
 
     def view(self, snapshot: ContainerSnapshot, _now: float) -> LabelledView[ContainerSnapshot]:
         """Return a snapshot with its labels: no family of a container depends on the time."""
@@ -117,7 +122,7 @@ class ContainerFamilies:
 
     def lines(self, view: LabelledView[ContainerSnapshot], _part: int) -> dict[str, FormatLines]:
         """Return the lines of all families, by the names of `declared`."""
-        return {family.name: family.lines(*view) for family in container_families(self.service)}
+        return {family.name: family.lines(*view) for family in container_families(self.service, self.filter)}
 
     def next_change(self, _view: LabelledView[ContainerSnapshot], _part: int) -> None:
         """Return None: time alone changes no sample."""

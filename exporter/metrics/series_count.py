@@ -22,9 +22,14 @@ from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.metrics.collector import SourceFamilies
+from exporter.metrics.family_filter import exposed_name
 from exporter.metrics.indexes import ContainerFamilies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client.core import Metric
+
     from exporter.domain.service import Service
 
 _NOW = 1_800_000_000.0
@@ -32,8 +37,8 @@ _LOCATION = Location("", "")
 _BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
 
 
-def series_per_source(service: Service, *, counts_documents: bool) -> int:
-    """Return the number of series of a source on a schedule, with one ended sync and one in progress."""
+def series_per_source(service: Service, *, counts_documents: bool) -> dict[str, int]:
+    """Return the series by family of a source on a schedule, with one ended sync and one in progress."""
     policy, counts = CountingPolicy(DAY, _BUCKETS, service.error_codes), DocumentCounts(0, 0, 0, 0, 0)
     running = SyncJob("a", "SYNCING", _NOW, documents=counts)
     ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, counts)
@@ -55,11 +60,15 @@ def series_per_source(service: Service, *, counts_documents: bool) -> int:
     )
     families = SourceFamilies(service, DAY)
     parts = range(len(families.part_inputs(snapshot)))
-    return sum(len(metric.samples) for part in parts for metric in families.collect(snapshot, _NOW + 99, part))
+    return _count_series(metric for part in parts for metric in families.collect(snapshot, _NOW + 99, part))
 
 
-def series_per_container(service: Service) -> int:
-    """Return the number of series of a container whose properties AWS reports in full."""
+def series_per_container(service: Service) -> dict[str, int]:
+    """Return the number of series by family of a container whose properties AWS reports in full."""
     facts = ContainerFacts("", "ENTERPRISE", "ACTIVE", "", 1, 1, 1, 1, 1)
     snapshot = ContainerSnapshot(ContainerId(service, ("",) * len(service.containers)), "", "", facts, _LOCATION, _NOW)
-    return sum(len(metric.samples) for metric in ContainerFamilies(service).collect(snapshot))
+    return _count_series(ContainerFamilies(service).collect(snapshot))
+
+
+def _count_series(metrics: Iterable[Metric]) -> dict[str, int]:
+    return {exposed_name(metric): len(metric.samples) for metric in metrics}

@@ -21,7 +21,7 @@ from exporter.domain.model import DOCUMENT_KINDS, Description, Location, Names, 
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import HOUR
-from exporter.metrics import SourceFamilies, source_families
+from exporter.metrics import FamilyFilter, SourceFamilies, source_families
 from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON, POLICY, make_job, make_source
 
@@ -144,6 +144,17 @@ def test_the_schedule_applies_since_it_exists() -> None:
     assert samples(timeline, f"qbusiness_{TIME_OF_DATA}") == {
         time: time for time in samples(timeline, COMPLETED, "FAILED")
     }
+
+
+def test_excluded_families_are_not_backfilled() -> None:
+    """The time of the data is not either, which is in every backfill otherwise."""
+    excluded = FamilyFilter(("qbusiness_last_successful_poll_*", "qbusiness_sync_jobs_completed_total"))
+    families = SourceFamilies(QBUSINESS, POLICY.window, filter=excluded)
+    jobs = [make_job("a", started=NOON - 3 * HOUR)]
+    timeline = Replay(lambda _: families, lambda _: POLICY, STEP).timeline(snapshot(watched_since(NOON)), jobs, None)
+    assert timeline
+    assert "qbusiness_sync_running" in timeline.headers
+    assert not timeline.headers.keys() & {"qbusiness_sync_jobs_completed", f"qbusiness_{TIME_OF_DATA}"}
 
 
 def test_labels_are_on_every_line_and_escaped() -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.cli.plan import Size, plan
-from exporter.config import PollingConfig, TargetConfig, parse_duration
+from exporter.config import Config, TargetConfig
 from exporter.simulator.fleet import make_id
 from exporter.simulator.job import PlannedJob
 from tests.support.harness import eventually, serve
@@ -80,7 +80,7 @@ def test_the_advised_values_need_no_warning(setting: str) -> None:
     polling: dict[str, Any] = {"interval": "1s", "idle_interval": "1s", "requests_per_second": 10}
 
     def output() -> str:
-        return "\n".join([*plan("a", target, PollingConfig.model_validate(polling), size), ""])
+        return "\n".join([*plan("a", target, Config.model_validate({"polling": polling}), size), ""])
 
     assert "  warning: rate limit too low for these intervals. Set one of:\n" in output()
     advised = re.search(rf"    {setting}: (\S+)\n", output())
@@ -111,12 +111,34 @@ def test_document_counts_are_planned_within_what_other_requests_leave() -> None:
     """They never make the rate limit too low for polls. The advised interval needs no warning."""
     size = Size(sources=14, containers=(2, 3), pages=4, documents=1_000_000)
     target = TargetConfig.model_validate({"region": "us-east-1"})
-    polling = PollingConfig.model_validate({"requests_per_second": 1})
-    lines = list(plan("a", target, polling, size, 3600.0))
+
+    def lines_for(interval: str) -> list[str]:
+        settings = {"polling": {"requests_per_second": 1}, "documents": {"interval": interval}}
+        return list(plan("a", target, Config.model_validate(settings), size))
+
+    lines = lines_for("1h")
     assert any("= 3,600 per hour, 100.0% used" in line for line in lines)
     assert [line for line in lines if "warning" in line] == [
         "  warning: rate limit too low for documents.interval: documents are counted less often"
     ]
     advised = re.fullmatch(r"    documents.interval: (\S+)", lines[-1])
     assert advised
-    assert "warning" not in "".join(plan("a", target, polling, size, parse_duration(advised[1])))
+    assert "warning" not in "".join(lines_for(advised[1]))
+
+
+def test_the_plan_lists_what_excluding_families_saves() -> None:
+    """It lists families that no shipped rule needs, those with the most series first. Excluded ones do not count."""
+    target, size = TargetConfig.model_validate({"region": "us-east-1"}), Size(sources=100, containers=(2, 3), pages=4)
+
+    def plan_with(*exclude: str) -> tuple[int, list[str]]:
+        lines = list(plan("a", target, Config.model_validate({"metrics": {"exclude": exclude}}), size))
+        total = re.search(r"about ([\d,]+)$", lines[1])
+        assert total
+        return int(total[1].replace(",", "")), [" ".join(line.split()) for line in lines]
+
+    before, lines = plan_with()
+    assert "qbusiness_sync_jobs_completed_total 4 per data source 400" in lines
+    assert not any(line.startswith("qbusiness_sync_running ") for line in lines)
+    after, lines = plan_with("qbusiness_sync_jobs_completed_total")
+    assert before - after == 400
+    assert not any(line.startswith("qbusiness_sync_jobs_completed_total") for line in lines)

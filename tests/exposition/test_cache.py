@@ -12,7 +12,7 @@ from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
-from exporter.metrics import SourceFamilies
+from exporter.metrics import FamilyFilter, SourceFamilies
 from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_source
 from tests.support.exposition_page import ExpositionPage, sample_value
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.metrics.families import LabelledView
 
 SCRAPES = 200
+ACCEPTS = ("", "application/openmetrics-text")
 PREVIOUS = "qbusiness_data_source_previous_scheduled_sync_timestamp_seconds"
 NEXT = "qbusiness_data_source_next_scheduled_sync_timestamp_seconds"
 
@@ -66,6 +67,36 @@ def test_other_declarations_apply_to_present_sources(page: ExpositionPage) -> No
     assert page.value("qbusiness_sync_jobs", status="SUCCEEDED") == 2
     page.cache.use_families(SourceFamilies(QBUSINESS, 3 * HOUR))
     assert page.value("qbusiness_sync_jobs", status="SUCCEEDED") == 1
+
+
+def test_excluded_families_are_gone_until_they_are_included_again(page: ExpositionPage) -> None:
+    """They have no lines and no header in either format, also for a source that is put meanwhile."""
+    page.put(make_job("a", started=NOON - HOUR, scanned=5))
+    everything = [page.render(accept)[0] for accept in ACCEPTS]
+    excluded = FamilyFilter(("qbusiness_documents_*_total", "qbusiness_sync_job_duration_seconds"))
+    page.cache.use_families(SourceFamilies(QBUSINESS, POLICY.window, filter=excluded))
+    page.put_snapshot(scheduled("cron(0 3 * * ? *)"), "b")
+    for accept in ACCEPTS:
+        body = page.render(accept)[0]
+        assert b"qbusiness_documents_" not in body
+        assert b"qbusiness_sync_job_duration_seconds" not in body
+        assert b"qbusiness_last_completed_sync_documents_scanned" in body
+    page.cache.use_families(SourceFamilies(QBUSINESS, POLICY.window))
+    assert page.value("qbusiness_documents_scanned_total") == 0
+    page.cache.remove("b")
+    assert [page.render(accept)[0] for accept in ACCEPTS] == everything
+
+
+def test_a_part_without_families_is_not_rendered_when_time_passes(page: ExpositionPage, clock: FakeClock) -> None:
+    """Excluded families cost nothing: a schedule that fires changes no line."""
+    families = CountingFamilies(QBUSINESS, POLICY.window, filter=FamilyFilter(("*_scheduled_sync_*",)))
+    page.cache.use_families(families)
+    page.put_snapshot(replace(scheduled("cron(0 * * * ? *)"), history=None))
+    page.render()
+    CountingFamilies.rendered = 0
+    clock.advance(3 * HOUR)
+    page.render()
+    assert CountingFamilies.rendered == 0
 
 
 def test_a_job_leaves_the_window_between_polls(page: ExpositionPage, clock: FakeClock) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.app.exporter import Exporter
 from exporter.app.target import Target
 from exporter.exposition.chunks import RenderedChunks
-from exporter.metrics import collector
+from exporter.metrics import FamilyFilter, collector
 from exporter.metrics.families import optional_sample
 from exporter.providers.qbusiness.service import QBUSINESS
 
@@ -102,8 +102,8 @@ def _replace_samples(patch: pytest.MonkeyPatch, name: str, samples: Callable[[An
         return replace(family, samples=partial(samples, family.samples)) if family.name == name else family
 
     assert any(family.name == name for family in collector.source_families(QBUSINESS))
-    parts = tuple(tuple(map(replaced, part)) for part in collector._bound_parts(QBUSINESS))
-    patch.setattr(collector, "_bound_parts", lambda _service: parts)
+    parts = tuple(tuple(map(replaced, part)) for part in collector._bound_parts(QBUSINESS, FamilyFilter()))
+    patch.setattr(collector, "_bound_parts", lambda _service, _exposed: parts)
 
 
 DEFECTS = (
