@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
+import trustme
 
 from tests.support.harness import free_port
 
@@ -43,14 +44,25 @@ class PostgreSqlServer:
         """Create a cluster, and start the server."""
         password = self.directory / "password"
         password.write_text(PASSWORD)
+        self._issue_certificate()
         if os.getuid() == 0:  # the server refuses to run as root
-            for path in (self.directory, password):
+            for path in (self.directory, *self.directory.iterdir()):
                 shutil.chown(path, _USER, _USER)
         self.run(
             "initdb", "-D", str(self.data), "-U", _USER, "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8"
         )
         self.start()
         return self
+
+    def _issue_certificate(self) -> None:
+        """Write a certificate for 127.0.0.1, its key, and the certificate of its authority."""
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(self.directory / "authority.pem")
+        certificate.cert_chain_pems[0].write_to_path(self.directory / "server.pem")
+        key = self.directory / "server.key"
+        certificate.private_key_pem.write_to_path(key)
+        key.chmod(0o600)
 
     def __exit__(self, *_: object) -> None:
         """Stop the server, and remove its files."""
@@ -59,7 +71,8 @@ class PostgreSqlServer:
 
     def start(self) -> None:
         """Start the server, and wait until it accepts connections."""
-        settings = {"port": str(self.port), "unix_socket_directories": str(self.directory), **self._settings}
+        tls = {"ssl": "on", "ssl_cert_file": "../server.pem", "ssl_key_file": "../server.key"}
+        settings = {"port": str(self.port), "unix_socket_directories": str(self.directory), **tls, **self._settings}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self.run("pg_ctl", "-D", str(self.data), "-l", str(self.directory / "log"), "-w", "-o", options, "start")
 

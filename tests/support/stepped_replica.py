@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Self
 
 from exporter.domain.replicas import Replica
@@ -30,15 +29,18 @@ def key(number: int) -> str:
 
 
 class SteppedReplica:
-    """The coordinator and the commits of a replica; a context manager that disconnects."""
+    """The coordinator and the commits of a replica; a context manager that disconnects.
+
+    Its name is its id, so that the choices of replicas are the same in each run of a test.
+    """
 
     def __init__(self, url: str, name: str, *targets: ConfiguredTarget, deadline: float = 5.0) -> None:
         self.now = 0.0
         """The time on the clock of the host; the lease in the database follows the clock of the database."""
         self._watchdog = Watchdog(System(), deadline)
         self.session = Session(DatabaseSettings(url), self._watchdog, lambda _: "")
-        self.id = f"{name}-{uuid.uuid4().hex}"
-        self.coordinator = Coordinator(self.session, Replica(self.id, name), lambda: self.now, self)
+        self.id = name
+        self.coordinator = Coordinator(self.session, Replica(name, name), lambda: self.now, self)
         self.coordinator.keys.configured = targets
         self._commits = Commits(self.session, self.coordinator)
         prepare(self.session)

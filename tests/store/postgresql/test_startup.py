@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from exporter.errors import StartupError
 from exporter.runtime import System
@@ -14,7 +15,7 @@ from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.url import connection_parameters
 from exporter.store.postgresql.watchdog import Watchdog
 from tests.support.harness import eventually, free_port
-from tests.support.stepped_replica import target
+from tests.support.stepped_replica import SteppedReplica, key, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +79,16 @@ def newer_schema(server: PostgreSqlServer) -> str:
     return url
 
 
-def without_tls(server: PostgreSqlServer) -> str:
-    """Return a URL that requires TLS of a server that has none."""
-    return f"{server.create_database()}?sslmode=require"
+def wrong_authority(server: PostgreSqlServer) -> str:
+    """Return a URL that trusts another authority than that of the server."""
+    trustme.CA().cert_pem.write_to_path(server.directory / "other.pem")
+    return f"{server.create_database()}?sslmode=verify-full&sslrootcert={server.directory}/other.pem"
+
+
+def wrong_host(server: PostgreSqlServer) -> str:
+    """Return a URL with a name that the certificate of the server does not have."""
+    url = server.create_database().replace("127.0.0.1", "localhost")
+    return f"{url}?sslmode=verify-full&sslrootcert={server.directory}/authority.pem"
 
 
 def wrong_parameter(server: PostgreSqlServer) -> str:
@@ -98,7 +106,8 @@ def wrong_parameter(server: PostgreSqlServer) -> str:
         (read_only_database, "read-only.*: use the address of the primary, not of a standby"),
         (foreign_tables, 'relation "job" already exists.*: use an empty database or schema'),
         (newer_schema, r"migrated by a newer release \(schema 99, this release supports 1\): run that release"),
-        (without_tls, "does not support SSL.*: configure TLS on the server, or another sslmode"),
+        (wrong_authority, "certificate verify failed.*: check sslrootcert, and that the certificate has the name"),
+        (wrong_host, 'certificate for "127.0.0.1" does not match host name "localhost".*: check sslrootcert'),
         (wrong_parameter, "state.url is not a URL that libpq understands"),
     ],
 )
@@ -110,6 +119,15 @@ def test_a_database_that_refuses_the_exporter_ends_the_start(
         open_state(url(postgresql))
     assert "secret of the test" not in str(refused.value)
     assert "secret%20of" not in str(refused.value)
+
+
+def test_a_certificate_is_verified(postgresql: PostgreSqlServer, database: str) -> None:
+    """With sslmode=verify-full, the session is encrypted, and the authority and the name are those of the server."""
+    url = f"{database}?sslmode=verify-full&sslrootcert={postgresql.directory}/authority.pem"
+    with SteppedReplica(url, "a", target(1)) as replica:
+        assert replica.beat() == {key(1)}
+        sql = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE pid = pg_backend_pid()"
+        assert replica.session.run(lambda transaction: transaction.execute(sql)) == [(True,)]
 
 
 def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
