@@ -71,6 +71,7 @@ class Exporter:
         self._applying = threading.Lock()
         self._state_config = settings.state
         self._was_ready = False
+        self._unapplied: str | None = None
         self._published = published = PublishedMetrics(settings.families, overrides.cache, self.host)
         self._own = FilteredRegistry(self.telemetry.registry, settings.exposed)
         self.page = Exposition(published.caches, self._own)
@@ -81,7 +82,16 @@ class Exporter:
         self._web_config = web_config
         http, page, status = self.telemetry.http, self.page, self._status
         services = AppServices(
-            page, status, self.unhealthy, self.unready, telemetry_path, reload, web_config, address, http
+            page,
+            status,
+            self.unhealthy,
+            self.unready,
+            telemetry_path,
+            reload,
+            web_config,
+            address,
+            http,
+            self.unapplied,
         )
         self.web = build_server(services, addresses)
         context = StateContext(self.host, address.external_url, self.telemetry.count_state_write_failure)
@@ -136,7 +146,9 @@ class Exporter:
             if self._stopping.is_set():
                 return
             settings = Settings.from_config(config)
+            self._unapplied = None
             if settings.state != self._state_config:
+                self._unapplied = f"state not applied: a restart is needed; until then, {self._state.address} is in use"
                 logger.warning("state not applied: a restart is needed", in_use=self._state.address)
             self._targets.apply(settings.targets, config.objectives)
             self._published.use_families(settings.families)
@@ -207,6 +219,10 @@ class Exporter:
         """Return why the program does not work; None if it does."""
         reasons = ((target.name, target.unhealthy()) for target in self._targets.current)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
+
+    def unapplied(self) -> str | None:
+        """Return what of the last configuration needs a restart; None if nothing does."""
+        return self._unapplied
 
     def unready(self) -> str | None:
         """Return why the first pass has not ended; None once it has.

@@ -6,11 +6,13 @@ import argparse
 import difflib
 import platform
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.cli import backfill, check, demo, discover, documents, export, plan, policy, rules, serve, state
+from exporter.cli.completion import FLAGS_BY_SHELL, PrintCompletion, completion_script
 from exporter.cli.flags import FLAGS
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def _find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     positional argument, because argparse would report the value of a misspelled flag as a wrong command.
     """
     parser = argparse.ArgumentParser(PROGRAM, USAGE, allow_abbrev=False, add_help=False)
-    for option in ("-h", "--help", "--version"):
+    for option in ("-h", "--help", "--version", *(f"--{name}" for name in FLAGS_BY_SHELL.values())):
         parser.add_argument(option, action="store_true")
     for name, action in {flag.name: flag.action for flag in FLAGS}.items():
         parser.add_argument(f"--{name}", dest=name, action=action)
@@ -164,6 +166,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     )
     version = f"{PROGRAM}, version {__version__} (revision {revision()}, python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
+    texts = {name: each.help for name, each in COMMANDS.items()}
+    for shell, name in FLAGS_BY_SHELL.items():
+        script = partial(completion_script, PROGRAM, texts, FLAGS, shell)
+        text = argparse.SUPPRESS if command else f"print a completion script for {shell}, and exit"
+        parser.add_argument(f"--{name}", action=PrintCompletion, nargs=0, help=text, script=script)
     parser.set_defaults(**{flag.attribute: None for flag in FLAGS})  # commands share functions that read a flag
     for flag in FLAGS:
         if flag.is_of(command or DEFAULT_COMMAND):

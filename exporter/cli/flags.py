@@ -56,9 +56,9 @@ class Flag:
         """Return whether a command has this flag."""
         return not self.commands or command in self.commands
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
+    def add_to(self, parser: argparse.ArgumentParser) -> argparse.Action:
         """Add the flag to the parser of a command that has it."""
-        parser.add_argument(f"--{self.name}", dest=self.attribute, help=self.help, **self.options)
+        return parser.add_argument(f"--{self.name}", dest=self.attribute, help=self.help, **self.options)
 
 
 FLAGS = (

@@ -67,8 +67,8 @@ class AppServices:
     """Everything that the application serves.
 
     `unhealthy` and `unready` return a reason, or None. `reload` applies the configuration again, and returns the
-    problems that kept the previous one. Without a `web_config`, requests need no password. `address`
-    has the prefix of all paths.
+    problems that kept the previous one. `unapplied` returns what of the configuration needs a restart, or None. Without
+    a `web_config`, requests need no password. `address` has the prefix of all paths.
     """
 
     exposition: MetricsRenderer
@@ -80,6 +80,7 @@ class AppServices:
     web_config: WebConfigReloader | None = None
     address: PublicAddress = UNKNOWN_ADDRESS
     requests: RequestObserver = field(default_factory=NoObserver)
+    unapplied: Callable[[], str | None] = lambda: None
 
 
 def create_app(services: AppServices) -> Starlette:
@@ -108,7 +109,11 @@ def create_app(services: AppServices) -> Starlette:
     prefix = address.route_prefix
     routes = [Route(f"{prefix}{path}", endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
     if services.reload:
-        routes.append(Route(f"{prefix}{RELOAD_PATH}", _reload_endpoint(services.reload), methods=["POST", "PUT"]))
+        routes.append(
+            Route(
+                f"{prefix}{RELOAD_PATH}", _reload_endpoint(services.reload, services.unapplied), methods=["POST", "PUT"]
+            )
+        )
     if prefix:
         routes += [Route(path, _redirect_endpoint(f"{prefix}/"), methods=["GET"]) for path in ("/", prefix)]
     error_page = ErrorPage(links, address.root(f"{prefix}/"))
@@ -188,7 +193,7 @@ def _health_endpoint(reason_against: Callable[[], str | None], word: str) -> End
     return health
 
 
-def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
+def _reload_endpoint(reload: Callable[[], Sequence[str]], unapplied: Callable[[], str | None]) -> Endpoint:
     limiter = CapacityLimiter(1)  # every client can request reloads, and a large configuration takes CPU time to read
 
     async def respond(request: Request) -> Response:
@@ -196,7 +201,8 @@ def _reload_endpoint(reload: Callable[[], Sequence[str]]) -> Endpoint:
             return PlainTextResponse(CROSS_ORIGIN, HTTPStatus.FORBIDDEN)
         problems = await to_thread.run_sync(reload, limiter=limiter)
         if not problems:
-            return PlainTextResponse("Configuration reloaded.\n")
+            lines = ["Configuration reloaded.", *filter(None, [unapplied()])]
+            return PlainTextResponse("".join(f"{line}\n" for line in lines))
         lines = ["Configuration reload failed, keeping the previous one:", *problems]
         return PlainTextResponse("".join(f"{line}\n" for line in lines), HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -205,13 +205,17 @@ def test_a_reload_applies_changed_filters(service: SimulatedQBusiness, tmp_path:
         assert len(service.logged("GetDataSource")) == described + 1
 
 
-def test_a_changed_state_path_is_logged_and_not_applied(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_changed_state_path_is_reported_and_not_applied(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """The program continues with the state file that it has opened."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
         program.until_ready()
-        reload(program, {**config, "state": {"path": str(tmp_path / "other.db")}})
+        rewrite(program, yaml.safe_dump({**config, "state": {"path": str(tmp_path / "other.db")}}))
+        state = tmp_path / "state.db"
+        warning = f"state not applied: a restart is needed; until then, {state} is in use\n"
+        assert post(program) == (200, f"Configuration reloaded.\n{warning}")
         eventually(lambda: program.log_lines("state not applied"))
+        reload(program, config)
         assert not (tmp_path / "other.db").exists()
 
 

@@ -1,0 +1,51 @@
+"""Scripts that complete commands and flags in a shell, printed by the flags that programs with kingpin have.
+
+Example: `eval "$(qbusiness-exporter --completion-script-bash)"`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import shtab
+
+from exporter.cli.output import print_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from exporter.cli.flags import Flag
+
+FLAGS_BY_SHELL = {"bash": "completion-script-bash", "zsh": "completion-script-zsh"}
+_FILE = "FILE"  # the metavar of flags whose value is a path
+
+
+class PrintCompletion(argparse.Action):
+    """Prints the script for a shell, and ends the program."""
+
+    def __init__(self, *args: Any, script: Callable[[], str], **kwargs: Any) -> None:  # noqa: ANN401 (the interface of argparse)
+        super().__init__(*args, **kwargs)
+        self._script = script
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the script."""
+        print_output(self._script(), end="")
+        parser.exit()
+
+
+def completion_script(program: str, commands: Mapping[str, str], flags: Iterable[Flag], shell: str) -> str:
+    """Return the script of a shell for the commands, with their help, and their flags.
+
+    shtab reads commands from subparsers. The program itself has none, because its command may stand after flags.
+    """
+    parser = argparse.ArgumentParser(program, allow_abbrev=False)
+    subparsers = parser.add_subparsers()
+    flags = list(flags)
+    for command, text in commands.items():
+        subparser = subparsers.add_parser(command, help=text)
+        for flag in (flag for flag in flags if flag.is_of(command)):
+            action = flag.add_to(subparser)
+            if action.metavar == _FILE:
+                action.complete = shtab.FILE  # type: ignore[attr-defined] # the interface of shtab
+    return shtab.complete(parser, shell)
