@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from exporter.providers import JobPage
+from exporter.providers.job_parsing import parse_job_page
+from exporter.providers.members import parse_items
 from exporter.providers.page_tokens import PageTokens
 from exporter.providers.qbusiness.parsing import (
+    JOB,
     parse_data_source,
     parse_document_page,
     parse_index,
-    parse_items,
-    parse_job,
     parse_name,
     parse_named,
     parse_tags,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import ContainerFacts, ContainerId, Description, ResourceId, SourceId
     from exporter.domain.service import ArnScope
-    from exporter.providers import DocumentPage, Listing, ServiceClient
+    from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class QBusiness:
             operation,
             {**_ids(source), **filters},
             QBUSINESS.page_size,
-            lambda page: _parse_page(page, self.clock),
+            lambda page: parse_job_page(page, "history", "nextToken", JOB, self.clock),
         )
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
@@ -142,18 +142,6 @@ class QBusiness:
             for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
                 tokens.add(page.get("nextToken"))
                 yield parse(page)
-
-
-def _parse_page(page: Mapping[str, Any], clock: AwsClock) -> JobPage:
-    headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    as_of = clock.update(headers.get("date", ""))
-    warnings: list[str] = []
-    # If the Date header is behind, the times of jobs prove it. They must not be ignored for being later than that Date.
-    now = max(as_of, clock.host_time())
-    parsed = [parse_job(raw, now, warnings) if raw is not None else None for raw in page["history"]]
-    jobs = tuple(job for job in parsed if job)
-    is_complete = len(jobs) == len(parsed)
-    return JobPage(jobs, as_of, bool(page.get("nextToken")), tuple(warnings), is_complete)
 
 
 def _ids(resource: ResourceId) -> dict[str, Any]:

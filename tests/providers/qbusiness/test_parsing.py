@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -17,18 +17,21 @@ from exporter.domain.model import (
     SyncJobStatus,
 )
 from exporter.errors import ProviderError, Reason
-from exporter.providers import Listing
+from exporter.providers import Listing, job_parsing
+from exporter.providers.members import parse_items
+from exporter.providers.qbusiness import parsing
 from exporter.providers.qbusiness.parsing import (
     parse_data_source,
     parse_index,
-    parse_items,
-    parse_job,
     parse_named,
     parse_tags,
 )
 from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON
 from tests.support.service_model import MODEL, enum_of, members_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 JOB = {"executionId": "e", "status": "SUCCEEDED", "startTime": NOON - 60, "endTime": NOON - 10}
 JSON = st.recursive(
@@ -37,6 +40,11 @@ JSON = st.recursive(
     max_leaves=5,
 )
 MEMBERS = ("executionId", "status", "startTime", "endTime", "metrics", "error", "dataSourceErrorCode")
+
+
+def parse_job(raw: Mapping[str, Any], now: float, warnings: list[str]) -> SyncJob | None:
+    """Parse a job of the service."""
+    return job_parsing.parse_job(raw, parsing.JOB, now, warnings)
 
 
 def test_names_of_members_and_values_are_those_of_the_service() -> None:

@@ -12,7 +12,8 @@ from exporter.domain.model import DataSource, Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import DAY
-from exporter.providers.qbusiness.parsing import parse_job
+from exporter.providers.job_parsing import parse_job
+from exporter.providers.qbusiness.parsing import JOB
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.store import Store
 from tests.support.builders import source_id
@@ -53,7 +54,7 @@ def write_state(path: Path, fleet: Fleet, target: str, now: float) -> None:
 
 
 def _history(source: SimulatedDataSource, now: float, policy: CountingPolicy) -> SourceHistory:
-    jobs = (parse_job(job.to_json(now) or {}, now, []) for job in source.listed_jobs(now))
+    jobs = (parse_job(job.to_json(now) or {}, JOB, now, []) for job in source.listed_jobs(now))
     watched_since = now - WATCHED
     poll = PollData(tuple(job for job in jobs if job), now, now)
     return fold(SourceHistory(watched_since, watched_since), poll, policy)

@@ -1,0 +1,87 @@
+"""Members of responses, read with their type.
+
+A member of the wrong type raises ProviderError, because the rest of such a response cannot be trusted. A member that is
+missing, or has an impossible value of the right type, is ignored, with a warning where the operator should know.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.utils import parse_timestamp
+
+from exporter.errors import ProviderError, Reason
+from exporter.providers.protocols import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+# A time outside these years is wrong. One in milliseconds is far above.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+
+
+def member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 (JSON, whose type is checked here)
+    """Return a member of one of these types, or None; raise ProviderError for one of another type."""
+    value = raw.get(name)
+    if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise ProviderError(
+            Reason.MALFORMED_RESPONSE,
+            f"malformed response: expected {expected} in `{name}`, got {type(value).__name__}",
+        )
+    return value
+
+
+def text(raw: Mapping[str, Any], name: str) -> str:
+    """Return a member that is text; empty if it is missing."""
+    # JSON may contain half of a surrogate pair, which cannot be encoded for pages, logs and the database.
+    found: str = member(raw, name, str) or ""
+    return found.encode("utf-8", "replace").decode("utf-8")
+
+
+def structure(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a member that is a structure; empty if it is missing."""
+    return member(raw, name, dict) or {}
+
+
+def seconds(
+    raw: Mapping[str, Any], name: str, warnings: list[str] | None = None, latest: float = LATEST, owner: str = ""
+) -> float | None:
+    """Return a time in seconds since the epoch. Append to `warnings` about `owner` if it is impossible."""
+    value = member(raw, name, int, float, str)
+    if value is None:
+        return None
+    try:
+        found = parse_timestamp(value).timestamp() if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError):
+        found = 0.0
+    if _EARLIEST <= found < latest:
+        return found
+    if warnings is not None:
+        warnings.append(f"{name} {value!r} of {owner} is not a time between 2000 and now")
+    return None
+
+
+def required_text(raw: Mapping[str, Any], name: str) -> str:
+    """Return a member that is text; raise ProviderError if it is missing."""
+    found = text(raw, name)
+    if not found:
+        raise ProviderError(Reason.MALFORMED_RESPONSE, f"malformed response: no {name}")
+    return found
+
+
+def parse_items(pages: Iterable[list[Any]], key: str, parse: Callable[[Mapping[str, Any]], T]) -> Listing[T]:
+    """Return the items of a listing by their id. An entry without an id is left out with a warning."""
+    items, warnings, count = {}, [], 0
+    for page in pages:
+        count += 1
+        for raw in page:
+            identifier = text(raw or {}, key)
+            if identifier:
+                items[identifier] = parse(raw)
+            else:
+                warnings.append(f"entry without {key} ignored")
+    return Listing(items, count, tuple(warnings))
