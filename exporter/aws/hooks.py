@@ -96,7 +96,10 @@ class RequestHooks:
         status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
         self._has_observed = True
         self.clock.update(headers.get("date", ""))
-        self._finished(operation_model.name, _response_code(status, headers, body))
+        # The SDK ignores the header in the JSON protocol. The metrics would have another code than the error.
+        is_json = operation_model.service_model.metadata.get("protocol") == "json"
+        header = "" if is_json else headers.get("x-amzn-errortype", "")
+        self._finished(operation_model.name, _response_code(status, header, body))
         if status < HTTPStatus.MULTIPLE_CHOICES:
             check_response(operation_model, body)
         elif not isinstance(_parse_json(body), dict):
@@ -173,11 +176,10 @@ def _parse_json(body: bytes) -> object:
         return None
 
 
-def _response_code(status: int, headers: Mapping[str, str], body: bytes) -> str:
+def _response_code(status: int, code: str, body: bytes) -> str:
     """Return AWS's error code from the header or the body; without one, and on success, the HTTP status."""
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return str(status)
-    code = headers.get("x-amzn-errortype", "")
     if not code:
         response = _parse_json(body)
         found = response.get("__type") or response.get("code") if isinstance(response, dict) else ""

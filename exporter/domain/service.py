@@ -143,6 +143,10 @@ class Service:
         """Return the action that the exporter uses for a purpose."""
         return next(permission.action for permission in self.permissions if permission.use is use)
 
+    def has(self, use: Use) -> bool:
+        """Return whether the service has an action for a purpose."""
+        return any(permission.use is use for permission in self.permissions)
+
     def by_word(self, names: Sequence[str]) -> dict[str, str]:
         """Return the names of containers, the outermost first, by the words of their levels."""
         return {level.word: name for level, name in zip(self.containers, names, strict=False)}

@@ -38,7 +38,7 @@ def bind(family: AnyFamily, service: Service) -> Family:
 def _labels(declared: Iterable[str], service: Service) -> Iterable[str]:
     groups = {ADDED_LABELS: added_label_names(service), PARENT_LABELS: parent_label_names(service)}
     for label in declared:
-        yield from groups.get(label) or (label.format(container=service.container.word),)
+        yield from groups[label] if label in groups else (label.format(container=service.container.word),)
 
 
 def _terms(service: Service) -> dict[str, str]:
@@ -50,7 +50,7 @@ def _terms(service: Service) -> dict[str, str]:
         "list_sources": service.action(Use.LIST_SOURCES),
         "get_source": service.action(Use.SOURCE),
         "get_container": service.action(Use.CONTAINER),
-        "list_documents": service.action(Use.DOCUMENTS),
+        **({"list_documents": service.action(Use.DOCUMENTS)} if service.has(Use.DOCUMENTS) else {}),
         **members,
         **counts,
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from exporter.domain.service import Use
 from exporter.domain.source_view import SourceView
 from exporter.exposition.lines import Identity
 from exporter.metrics.binding import bind
@@ -43,6 +44,8 @@ class _Part:
     families: tuple[AnyFamily, ...]
     inputs: Callable[[SourceSnapshot], object]
     next_change: Callable[[SourceView], float | None] = lambda _view: None
+    use: Use | None = None
+    """The purpose of an action without which a service has no such families."""
 
 
 def _description(snapshot: SourceSnapshot) -> object:
@@ -82,7 +85,7 @@ _PARTS = (
     _Part(SCHEDULE_FAMILIES, _description, lambda view: view.next_firing),
     _Part(OBJECTIVE_FAMILIES, _description, lambda view: view.final_firing),
     _Part(EXPECTATION_FAMILIES, _expectation, lambda view: view.final_firing),
-    _Part(DOCUMENT_FAMILIES, _documents),
+    _Part(DOCUMENT_FAMILIES, _documents, use=Use.DOCUMENTS),
     _Part(WINDOW_FAMILIES, _jobs, _next_job_leaves_window),
     _Part(JOB_FAMILIES, _jobs),
     _Part(FRESHNESS_FAMILIES, _poll),
@@ -92,8 +95,13 @@ _PARTS = (
 @lru_cache
 def _bound_parts(service: Service, exposed: FamilyFilter) -> tuple[tuple[Family, ...], ...]:
     """Return the families of each part that are exposed, with the names of a service."""
-    parts = ([bind(family, service) for family in part.families] for part in _PARTS)
+    parts = ([bind(family, service) for family in _families_of(part, service)] for part in _PARTS)
     return tuple(tuple(family for family in part if exposed.exposes(family.name)) for part in parts)
+
+
+def _families_of(part: _Part, service: Service) -> tuple[AnyFamily, ...]:
+    """Return the families of a part; none if the service has no action that they need."""
+    return part.families if part.use is None or service.has(part.use) else ()
 
 
 def source_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:

@@ -39,7 +39,7 @@ class JobMembers:
 
 
 def parse_job_page(page: Mapping[str, Any], key: str, token: str, names: JobMembers, clock: AwsClock) -> JobPage:
-    """Return a page of sync jobs, which are in the member `key`; the token of the next page is in `token`."""
+    """Return a page of sync jobs: `key` is their member, and `token` that of the next page's token."""
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     as_of = clock.update(headers.get("date", ""))
     warnings: list[str] = []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.request import ARN_PATH, ApiRequest
 from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import (
@@ -12,6 +12,7 @@ from exporter.simulator.wire import (
     Request,
     Response,
     ServiceError,
+    error_response,
     json_response,
     not_found_error,
     validation_error,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-    from exporter.simulator.job import PlannedJob
 
 SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (tests assert that it appears nowhere else)  # nosec B105
 
@@ -71,6 +71,10 @@ class Api:
         if self.policy:
             self._authorize(self.policy, api_request.call)
         return json_response(_OPERATIONS[api_request.route.operation](self, api_request))
+
+    def error_response(self, error: ServiceError) -> Response:
+        """Return an error in the format of the service."""
+        return error_response(error)
 
     def required_arns(self, call: ApiCall) -> list[str]:
         """Return the ARNs on all of which a call must be allowed."""
@@ -207,9 +211,9 @@ def _list_sync_jobs(api: Api, request: ApiRequest) -> dict[str, Any]:
     jobs = [
         job
         for job in listed
-        if _is_within(job, since, until, api.time_filter) and (status is None or job.status(request.now) == status)
+        if is_within(job, since, until, api.time_filter) and (status is None or job.status(request.now) == status)
     ]
-    return request.page_of("history", _ordered(jobs, api.order), lambda job: job.to_json(request.now))
+    return request.page_of("history", ordered(jobs, api.order), lambda job: job.to_json(request.now))
 
 
 def _list_documents(api: Api, request: ApiRequest) -> dict[str, Any]:
@@ -217,18 +221,6 @@ def _list_documents(api: Api, request: ApiRequest) -> dict[str, Any]:
     selected = sources if wanted is None else [_find(sources, wanted, "DATA_SOURCE")]
     documents = [document for source in selected for document in list(source.documents)]
     return request.page_of("documentDetailList", documents, lambda document: document.to_json())
-
-
-def _ordered(jobs: list[PlannedJob], order: str) -> list[PlannedJob]:
-    if order == "shuffled":
-        return sorted(jobs, key=lambda job: zlib.crc32(job.execution_id.encode()))
-    return sorted(jobs, key=lambda job: job.started, reverse=order == "newest")
-
-
-def _is_within(job: PlannedJob, since: float | None, until: float | None, time_filter: str) -> bool:
-    # The filter applies to the times in the response, which are rounded to milliseconds.
-    last = job.started if time_filter == "start" else job.ends
-    return (since is None or round(last, 3) >= since) and (until is None or round(job.started, 3) <= until)
 
 
 _OPERATIONS: dict[str, Callable[[Api, ApiRequest], dict[str, Any]]] = {

@@ -9,24 +9,35 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
+from exporter.simulator.api import Api
 from exporter.simulator.service import SimulatedService
 from exporter.simulator.wire import Request, Response
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from exporter.simulator.clock import SimulatedClock
     from exporter.simulator.fleet import Fleet
+    from exporter.simulator.service import ServiceApi
 
 ENDLESS_LENGTH = 10**15  # the Content-Length of a body that never ends
 FILLER = b" " * 65536
 
 
 class SimulatedQBusiness(SimulatedService):
-    """An endpoint of Amazon Q Business. Use it as a context manager, or call start and stop."""
+    """An endpoint, of Amazon Q Business by default. Use it as a context manager, or call start and stop."""
 
-    def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, *, port: int = 0, **listing: str) -> None:
-        super().__init__(fleet, clock, **listing)
+    def __init__(
+        self,
+        fleet: Fleet,
+        clock: SimulatedClock | None = None,
+        make_api: Callable[..., ServiceApi] = Api,
+        *,
+        port: int = 0,
+        **listing: str,
+    ) -> None:
+        super().__init__(fleet, clock, make_api, **listing)
         self.tls: ssl.SSLContext | None = None  # tests may set it at any time; new connections then use TLS
         self._stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"service": self})

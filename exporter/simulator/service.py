@@ -6,16 +6,19 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from exporter.simulator import faults
 from exporter.simulator.api import Api
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, error_response
+from exporter.simulator.wire import ApiCall, Request, Response, ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.simulator.clock import SimulatedClock
+    from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
 
 MAX_LOGGED = 200_000  # requests; a demo may run for weeks
@@ -34,17 +37,38 @@ class LoggedRequest:
     user_agent: str
 
 
-class SimulatedService:
-    """Amazon Q Business over a fleet; `respond` returns a response and how its transmission fails.
+class ServiceApi(Protocol):
+    """The API of one service over a fleet, without sockets and faults."""
 
-    `listing` are the options of Api: order, time_filter, paging.
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes; raise ServiceError for an unknown operation."""
+
+    def handle(self, request: Request, now: float) -> Response:
+        """Return the response to a request; raise ServiceError where AWS would return an error."""
+
+    def error_response(self, error: ServiceError) -> Response:
+        """Return an error in the format of the service."""
+
+
+class SimulatedService:
+    """A service over a fleet; `respond` returns a response and how its transmission fails.
+
+    `make_api` makes its API: that of Amazon Q Business by default. `listing` are the options of the API: order,
+    time_filter, paging.
     """
 
-    def __init__(self, fleet: Fleet, clock: SimulatedClock | None = None, **listing: str) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        clock: SimulatedClock | None = None,
+        make_api: Callable[..., ServiceApi] = Api,
+        **listing: str,
+    ) -> None:
         self.clock = clock or ScaledClock()
         self.fleet = fleet
         self.faults = faults.ActiveFaults()
-        self.api = Api(fleet, **listing)
+        self._api = make_api(fleet, **listing)
+        self.api: Any = self._api  # tests change settings that only its class has
         self.date_error = 0.0
         """Seconds by which the Date header is wrong, as behind a proxy with a wrong clock."""
         self.requests: list[LoggedRequest] = []
@@ -55,19 +79,25 @@ class SimulatedService:
         now = self.clock.now()
         call, fault = ApiCall("Unknown"), None
         try:
-            call = self.api.parse_call(request)
+            call = self._api.parse_call(request)
             fault = self.faults.take(call, now)
-            response = self.api.handle(request, now)
+            response = self._api.handle(request, now)
         except ServiceError as error:
-            response = error_response(error)
+            response = self._api.error_response(error)
         if fault:
-            response = faults.apply(fault, call, response)
+            response = self._with_fault(fault, call, response)
         headers = {"Date": formatdate(now + self.date_error, usegmt=True), "x-amzn-RequestId": str(uuid4())}
         response = replace(response, headers={**headers, **response.headers})
         agent = request.headers.get("user-agent", "")
         name = fault.kind if fault else None
         self._log(LoggedRequest(call, request.access_key, now, time.monotonic(), response.status, name, agent))
         return response
+
+    def _with_fault(self, fault: Fault, call: ApiCall, response: Response) -> Response:
+        try:
+            return faults.apply(fault, call, response)
+        except ServiceError as error:
+            return self._api.error_response(error)
 
     def logged(self, operation: str | None = None, data_source_id: str | None = None) -> list[LoggedRequest]:
         """Return the logged requests, or those of an operation or a data source."""

@@ -6,7 +6,7 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.faults.edits import JOB_EDITS, LIST_EDITS, LIST_KEYS
+from exporter.simulator.faults.edits import JOB_EDITS, LIST_EDITS
 from exporter.simulator.faults.fault import Fault
 from exporter.simulator.faults.responses import RESPONSE_FAULTS
 
@@ -57,10 +57,10 @@ class ActiveFaults:
 
 
 def apply(fault: Fault, call: ApiCall, response: Response) -> Response:
-    """Return the response to a call under a fault."""
+    """Return the response to a call under a fault; raise ServiceError if the fault is an error of the service."""
     if change := RESPONSE_FAULTS.get(fault.kind):
         return change(fault, call, response)
     is_good = response.status < HTTPStatus.BAD_REQUEST
     if edit := LIST_EDITS.get(fault.kind):
-        return edit(call, response) if is_good and call.operation in LIST_KEYS else response
+        return edit(call, response) if is_good and call.operation.startswith("List") else response
     return JOB_EDITS[fault.kind](call, response) if is_good and call.operation == "ListDataSourceSyncJobs" else response

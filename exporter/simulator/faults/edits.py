@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.job import TERMINAL
+from exporter.simulator.kendra_jobs import from_kendra, to_kendra
 from exporter.simulator.pagination import AGAIN, BACK, PAST
 from exporter.simulator.units import YEAR
 
@@ -16,22 +17,18 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Edit = Callable[["ApiCall", "Response"], "Response"]
-LIST_KEYS = {
-    "ListApplications": "applications",
-    "ListIndices": "indices",
-    "ListDataSources": "dataSources",
-    "ListDataSourceSyncJobs": "history",
-    "ListTagsForResource": "tags",
-    "ListDocuments": "documentDetailList",
-}
 
 
 def _edit_members(edit: Callable[[Json, str, ApiCall], Json]) -> Edit:
     """Return an edit that replaces members of the response; `edit` also gets the key of the response's list."""
 
     def change(call: ApiCall, response: Response) -> Response:
-        data, key = json.loads(response.body), LIST_KEYS[call.operation]
-        return replace(response, body=json.dumps({**data, **edit(data, key, call)}).encode())
+        data = json.loads(response.body)
+        key = next(name for name, value in data.items() if isinstance(value, list))
+        edited = edit(data, key, call)
+        if key[0].isupper() and "nextToken" in edited:
+            edited["NextToken"] = edited.pop("nextToken")
+        return replace(response, body=json.dumps({**data, **edited}).encode())
 
     return change
 
@@ -49,9 +46,22 @@ def _edit_jobs(change: Callable[[Json], Json]) -> Edit:
     """Return an edit that replaces members of each job, and removes those that become None."""
 
     def changed(jobs: list[Json]) -> list[Json]:
-        return [{name: value for name, value in {**job, **change(job)}.items() if value is not None} for job in jobs]
+        return [_as_it_was(job, _changed(_in_one_form(job), change)) for job in jobs]
 
     return _edit_list(changed)
+
+
+def _changed(job: Json, change: Callable[[Json], Json]) -> Json:
+    return {name: value for name, value in {**job, **change(job)}.items() if value is not None}
+
+
+def _in_one_form(job: Json) -> Json:
+    """Return a job of any service in the form of Amazon Q Business, which the edits below have."""
+    return from_kendra(job) if "ExecutionId" in job else job
+
+
+def _as_it_was(before: Json, job: Json) -> Json:
+    return to_kendra(job) if "ExecutionId" in before else job
 
 
 def _set_members(**members: object) -> Edit:
@@ -65,6 +75,10 @@ def _set_counts(value: object) -> Edit:
 
 def _edit_times(change: Callable[[float], object]) -> Edit:
     return _edit_jobs(lambda job: {name: change(job[name]) for name in ("startTime", "endTime") if name in job})
+
+
+def _syncing(job: Json) -> Json:
+    return {**job, ("Status" if "Status" in job else "status"): "SYNCING"}
 
 
 def _if_terminal(job: Json, **members: object) -> Json:
@@ -90,8 +104,9 @@ def _shift_next_page(prefix: str) -> Edit:
 
     def shift(data: Json, key: str, _call: ApiCall) -> Json:
         # After a page of one entry, a page that begins an entry earlier would be the same page, without end.
-        is_shifted = "nextToken" in data and (prefix == PAST or len(data[key]) > 1)
-        return {"nextToken": prefix + data["nextToken"]} if is_shifted else {}
+        token = data.get("nextToken") or data.get("NextToken")
+        is_shifted = token and (prefix == PAST or len(data[key]) > 1)
+        return {"nextToken": f"{prefix}{token}"} if is_shifted else {}
 
     return _edit_members(shift)
 
@@ -117,7 +132,7 @@ JOB_EDITS: dict[str, Edit] = {
     "status_number": _set_members(status=5),
     "error_text": _set_members(error="bad"),
     "start_object": _set_members(startTime={}),
-    "contradicting": _edit_list(lambda jobs: [{**job, "status": "SYNCING"} for job in jobs] + jobs),
+    "contradicting": _edit_list(lambda jobs: [_syncing(job) for job in jobs] + jobs),
     "unknown_status": _set_members(status="PAUSED"),
     "unknown_error_code": _edit_jobs(
         lambda job: {"error": {"errorCode": "Gremlins"}} if job["status"] == "FAILED" else {}

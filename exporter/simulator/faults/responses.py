@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.units import HOUR
-from exporter.simulator.wire import ApiCall, Response, ServiceError, error_response, xml_error_response
+from exporter.simulator.wire import ApiCall, Response, ServiceError, xml_error_response
 
 if TYPE_CHECKING:
     from exporter.simulator.faults.fault import Fault
@@ -32,7 +32,7 @@ def _error(name: str, status: int, **members: Any) -> ResponseFault:  # noqa: AN
         message = f"simulated for {call.operation}"
         if call.is_sts:
             return xml_error_response(ServiceError(_STS_NAMES.get(name, name), status, message))
-        return error_response(ServiceError(name, status, message, **members))
+        raise ServiceError(name, status, message, **members)
 
     return change
 

@@ -82,7 +82,8 @@ class InProcessAccount:
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes."""
-        return self.service.api.parse_call(request)
+        call: ApiCall = self.service.api.parse_call(request)
+        return call
 
     def respond(self, _target: str, request: Request) -> Response:
         """Return the service's response to a request."""

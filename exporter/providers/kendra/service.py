@@ -1,0 +1,77 @@
+"""Amazon Kendra as data (API reference, version 2019-02-03).
+
+Permissions: see the Service Authorization Reference, "Amazon Kendra". An action on a data source must also be allowed
+on its index.
+"""
+
+from exporter.domain.service import Level, Members, Permission, Service, Use
+
+KENDRA = Service(
+    name="kendra",
+    title="Amazon Kendra",
+    client="kendra",
+    iam="kendra",
+    key_prefix="kendra/",
+    levels=(
+        Level(
+            "index",
+            "indexes",
+            "index",
+            "[a-zA-Z0-9][a-zA-Z0-9-]{35}",
+            "the id of an index has 36 letters, digits and hyphens",
+        ),
+        Level(
+            "data_source",
+            "data sources",
+            "data-source",
+            "[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}",
+            "the id of a data source has 1 to 100 letters, digits, hyphens and underscores",
+        ),
+    ),
+    permissions=(
+        Permission("ListIndices", Use.LIST_CONTAINERS, 0),
+        Permission("DescribeIndex", Use.CONTAINER, 1),
+        Permission("ListDataSources", Use.LIST_SOURCES, 1),
+        Permission("DescribeDataSource", Use.SOURCE, 2),
+        Permission("ListDataSourceSyncJobs", Use.SYNC_JOBS, 2),
+        Permission("ListTagsForResource", Use.TAGS, 2),
+    ),
+    regions=(
+        "us-east-1",
+        "us-east-2",
+        "us-west-2",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-northeast-1",
+        "ca-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "us-gov-west-1",
+    ),
+    members=Members(
+        started="StartTime",
+        ended="EndTime",
+        error_code="ErrorCode",
+        error_texts="DataSourceErrorCode or ErrorMessage",
+        document_counts=(
+            ("added", "DocumentsAdded"),
+            ("modified", "DocumentsModified"),
+            ("deleted", "DocumentsDeleted"),
+            ("failed", "DocumentsFailed"),
+            ("scanned", "DocumentsScanned"),
+        ),
+        created="CreatedAt",
+        updated="UpdatedAt",
+        schedule="Schedule",
+        container_documents="IndexedTextDocumentsCount",
+        container_text_bytes="IndexedTextBytes",
+        documents_limit="that of its edition, with its additional storage capacity units",
+        text_bytes_limit="that of its edition, with its additional storage capacity units (10^6 bytes to a MB)",
+    ),
+    error_codes=("InternalError", "InvalidRequest"),
+    source_statuses=("CREATING", "DELETING", "FAILED", "UPDATING", "ACTIVE"),
+    container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING", "SYSTEM_UPDATING"),
+    page_size=10,
+    document_page_size=0,
+)

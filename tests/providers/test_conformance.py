@@ -1,0 +1,186 @@
+"""Every provider over HTTP, against the simulated API of its service."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from exporter.domain.model import DOCUMENT_KINDS, SyncJobStatus
+from exporter.domain.service import Use
+from exporter.errors import ProviderError, Reason
+from tests.support.builders import NOON
+from tests.support.faults import cases
+from tests.support.provider_rig import CASES, JOBS, SCOPE, ProviderRig, ServiceCase
+from tests.support.simulated_target import aws_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from exporter.domain.service import Service
+
+__all__ = ["aws_environment"]
+
+FAULTS = {fault.kind: fault for fault in cases.FAULTS if fault.reason}
+OF_EVERY_RESPONSE = ("denied", "throttled", "not_found", "server_error", "truncated_json", "html", "not_object")
+OF_LISTS = ("empty_object", "result_object", "result_null")
+ACTIONS = [(case, permission.action) for case in CASES for permission in case.service.permissions]
+of_every_service = pytest.mark.parametrize("case", CASES, ids=str)
+of_every_action = pytest.mark.parametrize(("case", "action"), ACTIONS, ids=str)
+
+
+@pytest.fixture(scope="module")
+def rigs() -> Iterator[dict[str, ProviderRig]]:
+    """Yield a rig of each service, which tests share that leave it as it was."""
+    found = {case.service.name: ProviderRig(case) for case in CASES}
+    for rig in found.values():
+        rig.endpoint.start()
+    yield found
+    for rig in found.values():
+        rig.endpoint.stop()
+
+
+@cache
+def model_of(service: Service) -> Any:
+    """Return botocore's description of a service."""
+    return ServiceModel(Loader().load_service_model(service.client, "service-2"))
+
+
+@of_every_service
+@pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
+def test_every_job_is_read_once_in_any_order(case: ServiceCase, order: str) -> None:
+    """The order of a listing is not promised."""
+    rig = ProviderRig(case, order=order)
+    with rig.endpoint:
+        found = rig.read_jobs()
+    assert sorted(job.execution_id for job in found) == sorted(job.execution_id for job in rig.source.jobs)
+    assert {job.documents.added for job in found} == set(range(JOBS))
+    assert {(job.status, job.duration) for job in found} == {("SUCCEEDED", 60.0)}
+
+
+@of_every_service
+def test_the_service_filters_by_time_and_status(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
+    """A quiet poll reads only what is new."""
+    rig = rigs[str(case)]
+    assert len(rig.read_jobs(since=NOON - 5 * 600)) == 5
+    assert len(rig.read_jobs(since=NOON - 5 * 600, until=NOON - 3 * 600)) == 2
+    assert rig.read_jobs(status="FAILED") == []
+
+
+@of_every_service
+def test_everything_about_a_source_is_read(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
+    """Names, types, times, sizes and tags are those of the service. Secrets of the connector are left out."""
+    rig = rigs[str(case)]
+    facts = rig.provider.container(rig.id.container)
+    assert (facts.name, facts.type, facts.status, facts.documents) == ("main", case.index_type, "ACTIVE", 992)
+    assert rig.provider.containers(None).items.keys() == {rig.id.root.own}
+    assert rig.provider.container_name(rig.id.container) == "main"
+    (listed,) = rig.provider.data_sources(rig.id.container).items.values()
+    described = rig.provider.data_source(rig.id)
+    assert (described.name, described.type, described.status) == ("hr", case.source_types[1], "ACTIVE")
+    assert (listed.schedule, described.schedule) == (None, "")
+    assert case.secret not in repr((facts, listed, described))
+    assert rig.provider.tags(rig.id, SCOPE) == {"team": "hr"}
+
+
+@of_every_service
+def test_every_attempt_is_limited_and_counted(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
+    """Each request of each action passes the hooks of the client, and each action is used."""
+    rig = rigs[str(case)]
+    attempts, requests = len(rig.observer.operations), len(rig.endpoint.requests)
+    for call in rig.calls().values():
+        call()
+    recorded = rig.observer.operations[attempts:]
+    assert recorded == [request.call.operation for request in rig.endpoint.requests[requests:]]
+    assert set(recorded) == {permission.action for permission in case.service.permissions}
+
+
+@of_every_action
+@pytest.mark.parametrize("kind", [*OF_EVERY_RESPONSE, *OF_LISTS])
+def test_no_fault_is_an_empty_response(rigs: dict[str, ProviderRig], case: ServiceCase, action: str, kind: str) -> None:
+    """It is an error with its operation and the same reason in every service, whatever the status of HTTP."""
+    rig = rigs[str(case)]
+    rig.endpoint.faults.add(kind, operation=action)
+    try:
+        if kind in OF_LISTS and not action.startswith("List"):
+            return
+        with pytest.raises(ProviderError) as error:
+            rig.calls()[action]()
+    finally:
+        rig.endpoint.faults.clear()
+    assert (error.value.reason, error.value.operation) == (FAULTS[kind].reason, action)
+
+
+@of_every_service
+@pytest.mark.parametrize("kind", ["same_token", "looping_tokens"])
+def test_a_listing_that_does_not_end_is_an_error(rigs: dict[str, ProviderRig], case: ServiceCase, kind: str) -> None:
+    """The reader does not follow tokens that lead in a circle."""
+    rig = rigs[str(case)]
+    rig.endpoint.faults.add(kind)
+    try:
+        with pytest.raises(ProviderError) as error:
+            rig.read_jobs()
+    finally:
+        rig.endpoint.faults.clear()
+    assert error.value.reason is Reason.PAGINATION
+
+
+@of_every_service
+@pytest.mark.parametrize(
+    ("kind", "jobs", "warns"),
+    [
+        ("no_execution_id", 0, True),
+        ("milliseconds", 0, True),
+        ("start_in_words", 0, True),
+        ("figures_in_words", JOBS, True),
+        ("end_before_start", JOBS, True),
+        ("no_metrics", JOBS, False),
+        ("unknown_status", JOBS, False),
+    ],
+)
+def test_unusable_jobs_are_skipped_with_a_warning(
+    rigs: dict[str, ProviderRig], case: ServiceCase, kind: str, jobs: int, *, warns: bool
+) -> None:
+    """A job is used as far as it goes. An undocumented status passes."""
+    rig = rigs[str(case)]
+    rig.endpoint.faults.add(kind)
+    try:
+        pages = list(rig.provider.sync_jobs(rig.id))
+    finally:
+        rig.endpoint.faults.clear()
+    assert sum(len(page.jobs) for page in pages) == jobs
+    assert all(bool(page.warnings) is warns for page in pages)
+
+
+@of_every_service
+def test_ids_of_every_valid_form_are_read(case: ServiceCase) -> None:
+    """A data source of Kendra may have an id of 100 characters with underscores."""
+    identifier = {"kendra": "a_b-" * 25}.get(str(case), "Z" * 36)
+    rig = ProviderRig(case, source_id=identifier)
+    with rig.endpoint:
+        assert len(rig.read_jobs()) == JOBS
+        assert rig.provider.tags(rig.id, SCOPE) == {"team": "hr"}
+
+
+@of_every_service
+def test_the_words_of_the_service_are_those_of_its_api(case: ServiceCase) -> None:
+    """Statuses, codes and members are compared with botocore's description."""
+    service, model = case.service, model_of(case.service)
+    assert set(model.shape_for("DataSourceStatus").enum) == set(service.source_statuses)
+    assert set(model.shape_for("IndexStatus").enum) == set(service.container_statuses)
+    assert set(model.shape_for("DataSourceSyncJobStatus").enum) == set(SyncJobStatus)
+    assert set(model.shape_for("ErrorCode").enum) == set(service.error_codes)
+    counts = dict(service.members.document_counts)
+    assert counts.keys() == set(DOCUMENT_KINDS)
+    assert set(counts.values()) == set(model.shape_for("DataSourceSyncJobMetrics").members)
+    assert {service.members.started, service.members.ended} <= set(model.shape_for("DataSourceSyncJob").members)
+    text = set(model.shape_for("TextDocumentStatistics").members)
+    assert text == {service.members.container_documents, service.members.container_text_bytes}
+    described = model.operation_model(service.action(Use.SOURCE))
+    assert {service.members.created, service.members.updated, service.members.schedule} <= set(
+        described.output_shape.members
+    )

@@ -1,0 +1,109 @@
+"""A provider of any service in front of its simulated API over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from exporter.aws import AwsClient
+from exporter.config import PollingConfig, TargetConfig
+from exporter.domain.model import SourceId
+from exporter.domain.service import ArnScope, Service, Use
+from exporter.providers.kendra.provider import Kendra
+from exporter.providers.kendra.service import KENDRA
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.runtime import System
+from exporter.simulator import kendra
+from exporter.simulator.api import SECRET_MARKER, Api
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.builders import NOON
+from tests.support.manual_clock import ManualClock
+from tests.support.simulated_target import RecordingObserver, timeout_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.domain.model import SyncJob
+    from exporter.providers import Provider
+
+JOBS = 25
+SCOPE = ArnScope("aws", "us-east-1", "111122223333")
+
+
+@dataclass(frozen=True)
+class ServiceCase:
+    """A service, its provider and its simulated API, with the type of an index and of a data source."""
+
+    service: Service
+    make_provider: Callable[[Any], Provider]
+    make_api: Callable[..., Any]
+    index_type: str
+    source_types: tuple[str, str]
+    """The type in the simulator, and the type that the provider returns."""
+    secret: str
+
+    def __str__(self) -> str:
+        """Return the name of the service, which selects it on pytest's command line."""
+        return self.service.name
+
+
+CASES = (
+    ServiceCase(QBUSINESS, QBusiness, Api, "ENTERPRISE", ("SHAREPOINTV2", "SHAREPOINTV2"), SECRET_MARKER),
+    ServiceCase(
+        KENDRA,
+        Kendra,
+        kendra.KendraApi,
+        "ENTERPRISE_EDITION",
+        ("TEMPLATE:CONFLUENCEV2", "CONFLUENCEV2"),
+        kendra.SECRET_MARKER,
+    ),
+)
+
+
+class ProviderRig:
+    """The provider of a service, with one data source that has 25 ended jobs. `kind` decides the timeout."""
+
+    def __init__(self, case: ServiceCase, kind: str = "", source_id: str = "", order: str = "newest") -> None:
+        jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(JOBS)]
+        self.case = case
+        self.source = SimulatedDataSource("hr", case.source_types[0], jobs=jobs, id=source_id, tags={"team": "hr"})
+        self.index = SimulatedIndex("main", [self.source], kind=case.index_type)
+        application = SimulatedApplication("intranet", [self.index])
+        self.endpoint = SimulatedQBusiness(Fleet([application]), ManualClock(NOON), case.make_api, order=order)
+        self.observer = RecordingObserver()
+        config = _target_of(case.service).model_validate({"region": "us-east-1", "endpoint_url": self.endpoint.url})
+        polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
+        self.provider = case.make_provider(AwsClient(config, polling, self.observer, System()))
+        path = (application.id, self.index.id, self.source.id)[-len(case.service.levels) :]
+        self.id = SourceId(case.service, path)
+
+    def read_jobs(self, **filters: Any) -> list[SyncJob]:
+        """Return the jobs of all pages."""
+        return [job for page in self.provider.sync_jobs(self.id, **filters) for job in page.jobs]
+
+    def calls(self) -> dict[str, Callable[[], object]]:
+        """Return a call of each action that the exporter uses, by its name."""
+        provider, container = self.provider, self.id.container
+        calls: dict[str, Callable[[], object]] = {}
+        by_use: dict[Use, Callable[[], object]] = {
+            Use.CONTAINER_NAME: lambda: provider.container_name(self.id.root),
+            Use.CONTAINER: lambda: provider.container(container),
+            Use.LIST_SOURCES: lambda: provider.data_sources(container),
+            Use.SOURCE: lambda: provider.data_source(self.id),
+            Use.SYNC_JOBS: self.read_jobs,
+            Use.TAGS: lambda: provider.tags(self.id, SCOPE),
+            Use.DOCUMENTS: lambda: provider.documents(self.id),
+        }
+        for permission in self.case.service.permissions:
+            listing = partial(provider.containers, self.id.root if permission.depth else None)
+            calls[permission.action] = by_use.get(permission.use, listing)
+        return calls
+
+
+def _target_of(service: Service) -> type[TargetConfig]:
+    """Return the configuration of a target of a service, also of one that a file cannot name."""
+    return type("TargetOfService", (TargetConfig,), {"service": property(lambda _self: service)})
