@@ -97,6 +97,13 @@ def test_fixed_thresholds_are_documented() -> None:
     assert [(name, word) for name, words in documented.items() for word in words if word not in rule_of[name]] == []
 
 
+def test_every_alert_has_its_reasons() -> None:
+    """The page has one row for each alert, which explains its threshold, its severity and its `for`."""
+    section = PAGE.read_text().partition("\n## Why these alerts\n")[2].partition("\n## ")[0]
+    explained = re.findall(r"^\| (QBusiness\w+) \|[^|]*\| [^|]{20,} \|$", section, re.MULTILINE)
+    assert sorted(explained) == sorted(alert.name for alert in ALERTS)
+
+
 def test_the_backfill_page_runs_the_recording_rules_often_enough() -> None:
     """A recording rule that uses another one sees its samples only in the next run of promtool."""
     recorded = {rule.name: rule for rule in RULES if not rule.is_alert}
