@@ -22,8 +22,9 @@ ROOT = Path(__file__).parents[3]
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Download the packages that the image installs, because the build has no network; return their folder."""
     folder = tmp_path_factory.mktemp("wheels")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    requirements = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, build = text["project"], text["build-system"]["requires"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["postgresql"], *build]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
     download = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder)]
     subprocess.run([*download, *constraints, *requirements], check=True)
