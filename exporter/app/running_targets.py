@@ -81,11 +81,12 @@ class RunningTargets:
         """Start the targets that this process owns by now, and stop those that it does not own any more."""
         with self._mutex:
             owned = self._state.owned(self.configured)
+            if not self._leaving and owned == {target.name: target.store for target in self.current}:
+                return
             self._hand_over([target for target in self.current if target.name not in owned and target.store.is_open])
             targets = build_changed(self._settings, self.current, self._services, owned)
             added = [target for target in targets if target not in self.current]
-            if targets != self.current or self._leaving:
-                self._replace(targets, is_reload=False)
+            self._replace(targets, is_reload=False)
             self._remove_unwatched(added)
             for target in added:
                 target.store.mark_restored()

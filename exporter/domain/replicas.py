@@ -78,6 +78,12 @@ class Membership:
             ReplicaStatus(each.name, each.address, each.id == this, tuple(sorted(owned[each.id]))) for each in replicas
         )
 
+    def differing_targets(self) -> list[str]:
+        """Return the targets that some live replicas have configured, and others not."""
+        configured = [replica.targets for replica in self.replicas.values()]
+        common = frozenset.intersection(*configured) if configured else frozenset()
+        return sorted(frozenset().union(*configured) - common)
+
     def loads(self) -> Counter[str]:
         """Return how many targets each live replica owns."""
         owners = (row.owner for row in self.targets.values() if row.owner)

@@ -15,6 +15,7 @@ from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.units import HOUR
+from exporter.store.postgresql import rows
 from exporter.store.table_store import UNWATCHED_RETENTION
 from tests.support.builders import NOON, make_source
 from tests.support.harness import eventually
@@ -188,6 +189,21 @@ def test_counts_of_documents_survive_a_restart_until_their_source_is_removed(bac
         assert store.documents(KEY) is None
         store.remove_unwatched({KEY}, NOON)
         assert store.documents("other") is None
+
+
+def test_a_state_of_any_size_is_read(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database is read and written in parts, each of which ends within the timeout of a statement."""
+    monkeypatch.setattr(rows, "CHUNK", 3)
+    with backend.opened() as store:
+        store.commit({f"s{n}": make_history(n) for n in range(8)})
+        for number in range(7):
+            store.save_name(f"application/{number}", str(number))
+    with backend.opened() as store:
+        assert [store.history(f"s{n}") for n in range(8)] == [make_history(n) for n in range(8)]
+        assert [store.name(f"application/{n}") for n in range(7)] == [str(n) for n in range(7)]
+        store.commit({f"s{n}": make_history(0) for n in range(8)})
+    with backend.opened() as store:
+        assert [store.history(f"s{n}") for n in range(8)] == [make_history(0)] * 8
 
 
 @pytest.mark.parametrize("text", ["intranet \x00 \\u0000", 'ü "quoted" \\', "日本 \u2028\x1b", "a%sb%%"], ids=ascii)

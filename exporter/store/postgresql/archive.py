@@ -9,11 +9,11 @@ from exporter.domain.replicas import TargetRow
 from exporter.errors import StartupError
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import UnavailableError
-from exporter.store.postgresql.rows import read_rows, write_changes
+from exporter.store.postgresql.rows import read_state, write_changes
 from exporter.store.postgresql.schema import prepare
 from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.watchdog import Watchdog
-from exporter.store.row_changes import KEY_COLUMNS, RowChanges
+from exporter.store.row_changes import RowChanges
 from exporter.store.state_rows import accounts_of, merge_targets, split_by_target
 from exporter.store.state_tables import StateChanges
 
@@ -53,7 +53,7 @@ class Archive:
     def read(self) -> StateRows:
         """Return the rows of all targets."""
         keys = [key for (key,) in self._transaction.execute("SELECT key FROM target ORDER BY key")]
-        return merge_targets({table: read_rows(self._transaction, key, table) for table in KEY_COLUMNS} for key in keys)
+        return merge_targets([read_state(self._transaction, key) for key in keys])
 
     def check_unused(self) -> None:
         """Raise StartupError if a replica is alive; none can start before the end of the block."""

@@ -12,6 +12,7 @@ import structlog
 
 from exporter.domain.epoch_memory import EpochMemory
 from exporter.domain.replicas import (
+    BEAT_INTERVAL,
     LEASE_SECONDS,
     MIN_STABLE_BEATS,
     Membership,
@@ -24,6 +25,7 @@ from exporter.domain.replicas import (
 from exporter.store import codec
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.partition import Partition
+from exporter.store.postgresql.rows import read_state
 from exporter.store.postgresql.target_keys import TargetKeys
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Coordinator:
         self._deadline = float("-inf")
         self._epochs = EpochMemory()
         self._unreadable: set[str] = set()
+        self._is_behind = False
         self._stable_beats = 0
         self.replica = replica
         self.keys = TargetKeys()
@@ -68,7 +71,7 @@ class Coordinator:
         return self._boot_time() < self._deadline
 
     def beat(self, *, after_outage: bool = False) -> bool:
-        """Renew the lease, and compare what this replica owns with the database; return whether more is to be taken."""
+        """Renew the lease, and compare what is owned with the database; return whether to repeat that at once."""
         sent_at = self._boot_time()
         if after_outage:
             self._epochs.outage_ended(sent_at)
@@ -77,10 +80,11 @@ class Coordinator:
         self._observe(members)
         for partition in list(self.partitions.values()):
             self._compare(partition)
+        self._is_behind = False
         self._adopt()
-        has_more = self._take_free()
+        self._take_free()
         self.has_beaten = True
-        return has_more
+        return self._is_behind
 
     def _renew(self) -> Membership:
         """Renew the lease, once more if the database has accounts from which other keys of targets follow."""
@@ -100,8 +104,8 @@ class Coordinator:
     def _observe(self, members: Membership) -> None:
         is_stable = members.replicas.keys() == self.members.replicas.keys()
         self._stable_beats = self._stable_beats + 1 if is_stable else 0
-        if not is_stable:
-            _warn_about_differences(members)
+        if not is_stable and (differing := members.differing_targets()):
+            logger.warning("replicas have different targets configured", targets=differing)
         self.members = members
         self._epochs.observe(members.targets, self._boot_time())
 
@@ -153,11 +157,16 @@ class Coordinator:
                 self.hand_over(self.partitions[key])
 
     def _load(self, row: TargetRow) -> None:
+        """Load a target that this replica owns; the next beat loads one that would delay it."""
         if row.key in self.partitions or row.key in self._unreadable:
             return
+        if self._boot_time() > self._deadline - LEASE_SECONDS + BEAT_INTERVAL:
+            self._is_behind = True
+            return
         partition = Partition(row, self._writer)
+        rows = self._session.run(lambda transaction: read_state(transaction, row.key))
         try:
-            self._session.run(partition.load)
+            partition.load(rows)  # after the transaction, which must not be idle while rows are parsed
         except codec.UNREADABLE as error:
             self._unreadable.add(row.key)
             logger.error("state of the target unreadable, not polling it", target=row.key, error=repr(error))  # noqa: TRY400
@@ -165,7 +174,7 @@ class Coordinator:
         self.partitions = {**self.partitions, row.key: partition}
         logger.info("target owned", target=row.key, epoch=row.epoch)
 
-    def _take_free(self) -> bool:
+    def _take_free(self) -> None:
         """Acquire targets without an owner, and balance the replicas if there are none."""
         now, rows = self._boot_time(), self.members.targets
         free = {key for key in without_owner(self.members) if not self._epochs.is_left_alone(key, rows.get(key), now)}
@@ -176,7 +185,7 @@ class Coordinator:
             self._load(row)
         if not free and not self.leaving and self._stable_beats >= MIN_STABLE_BEATS:
             self._choose_surplus()
-        return len(mine) > MAX_TAKEN
+        self._is_behind |= len(mine) > MAX_TAKEN
 
     def _take(self, transaction: Transaction, keys: Sequence[str]) -> list[TargetRow]:
         seen = [self.members.targets.get(key) or TargetRow(key, None, 0, 0) for key in keys]
@@ -249,11 +258,3 @@ class Coordinator:
             partition.row = replace(row, key=identity)
         else:
             self._lose(partition, "account of the target changed")
-
-
-def _warn_about_differences(members: Membership) -> None:
-    configured = {replica.targets for replica in members.replicas.values()}
-    if len(configured) > 1:
-        common = frozenset.intersection(*configured)
-        differing = sorted(frozenset.union(*configured) - common)
-        logger.warning("replicas have different targets configured", targets=differing)

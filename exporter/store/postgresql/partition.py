@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.target_identity import account_of
 from exporter.errors import StoppedError
-from exporter.store.postgresql.rows import read_rows
 from exporter.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from exporter.domain.replicas import TargetRow
-    from exporter.store.postgresql.session import Transaction
+    from exporter.store.state_rows import StateRows
     from exporter.store.state_tables import StateChanges
 
 
@@ -47,9 +45,9 @@ class Partition(TableStore):
         """Whether this replica owns the target, as far as it knows."""
         return self._is_open
 
-    def load(self, transaction: Transaction) -> None:
-        """Read all rows of the target."""
-        self._tables.load(partial(read_rows, transaction, self.row.key))
+    def load(self, rows: StateRows) -> None:
+        """Continue with the rows of the target; raise one of `codec.UNREADABLE` if one is not valid."""
+        self._tables.load(rows.__getitem__)
 
     def close(self) -> None:
         """Reject all changes from now on."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from exporter.store.postgresql.session import Transaction
     from exporter.store.row_changes import Row, RowChanges
+    from exporter.store.state_rows import StateRows
     from exporter.store.state_tables import StateChanges
 
 CHUNK = 5000  # rows in one statement, which must end within its timeout
@@ -22,14 +23,26 @@ _VALUES = {"source": "totals", "job": "state"}
 _PLAIN_VALUES = {"name", "target"}  # the tables whose text is not JSON
 
 
-def read_rows(transaction: Transaction, target: str, table: str) -> list[Row]:
-    """Return the rows of a target in a table of the state."""
+def read_state(transaction: Transaction, target: str) -> StateRows:
+    """Return all rows of a target."""
+    return {table: _read_rows(transaction, target, table) for table in KEY_COLUMNS}
+
+
+def _read_rows(transaction: Transaction, target: str, table: str) -> list[Row]:
     place = _place(table)
     fixed = {"target": target, **place.kind}
     condition = " AND ".join(f"{column} = %s" for column in fixed)
-    sql = f"SELECT {', '.join((*place.keys, place.value))} FROM {place.table} WHERE {condition}"  # noqa: S608 (constants)  # nosec B608
-    rows = transaction.execute(sql, list(fixed.values()))
-    return [_decode(row, _plain_columns(table)) for row in rows]
+    keys, marks = ", ".join(place.keys), ", ".join(["%s"] * len(place.keys))
+    sql = f"""
+        SELECT {keys}, {place.value} FROM {place.table} WHERE {condition} AND ({keys}) > ({marks})
+        ORDER BY {keys} LIMIT {CHUNK}
+    """  # noqa: S608 (constants)  # nosec B608
+    rows: list[Row] = []
+    last: Row = ("",) * len(place.keys)  # no key is empty
+    while chunk := transaction.execute(sql, [*fixed.values(), *last]):
+        rows += [_decode(row, _plain_columns(table)) for row in chunk]
+        last = chunk[-1][: len(place.keys)]
+    return rows
 
 
 def write_changes(transaction: Transaction, target: str, changes: StateChanges) -> None:

@@ -7,18 +7,23 @@ clock of the database.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.domain.replicas import GRACE, LEASE_SECONDS
+from exporter.domain.replicas import BEAT_INTERVAL, GRACE, LEASE_SECONDS
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.errors import StoppedError
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import UnavailableError
+from exporter.store.postgresql.partition import Partition
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
+
+if TYPE_CHECKING:
+    from exporter.store.state_rows import StateRows
 
 BOTH = (target(1), target(2))
 
@@ -288,6 +293,21 @@ def test_a_replica_that_lacks_a_target_leaves_it_to_the_other(database: str) -> 
         b.coordinator.keys.configured = (target(1),)
         b.beat()
         assert (b.owned, rows(database)[key(2)]) == (set(), (None, 2))
+
+
+def test_a_load_that_takes_long_does_not_delay_the_next_beat(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A beat loads what it can, and the next one the rest: the lease must not end meanwhile."""
+    with SteppedReplica(database, "a", *map(target, range(1, 4))) as a:
+        load = Partition.load
+
+        def slow_load(partition: Partition, rows: StateRows) -> None:
+            a.now += BEAT_INTERVAL + 0.1
+            load(partition, rows)
+
+        monkeypatch.setattr(Partition, "load", slow_load)
+        assert a.coordinator.beat()
+        assert (len(a.owned), a.coordinator.is_fresh()) == (1, True)
+        assert a.beat() == {key(1), key(2), key(3)}
 
 
 UNKNOWN = ConfiguredTarget("production", "qbusiness", "us-east-1")
