@@ -14,9 +14,12 @@ from exporter.domain.snapshots import SavedSource
 from tests.support.builders import NOON, make_source
 from tests.support.state_files import make_history, open_copy, open_store
 from tests.support.stepped_replica import SteppedReplica, key, target
+from tests.support.stores import PostgreSqlBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.postgresql import PostgreSqlServer
 
 SOURCES = {name: make_source(number) for number, name in enumerate(("first", "second", "unknown"))}
 KEYS = {name: str(source.id) for name, source in SOURCES.items()}
@@ -93,11 +96,11 @@ def test_a_destination_that_has_state_is_refused(file: str, database: str, tmp_p
     assert "exists: state can be copied into a new file only" in copy(database, str(other)).stderr
 
 
-def test_a_database_in_use_is_refused(file: str, database: str, tmp_path: Path) -> None:
+def test_a_database_in_use_is_refused(file: str, postgresql: PostgreSqlServer, tmp_path: Path) -> None:
     """A replica that runs would miss the copied state, or the copy what it counts next."""
-    with SteppedReplica(database, "a", target(1)) as replica:
-        replica.beat()
-        for places in ((file, database), (database, str(tmp_path / "back.db"))):
+    backend = PostgreSqlBackend(postgresql)
+    with backend.opened():
+        for places in ((file, backend.url), (backend.url, str(tmp_path / "back.db"))):
             done = copy(*places)
             assert done.returncode == 1
             assert "is in use by an exporter: stop all replicas first" in done.stderr
