@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.cli.config_files import Configuration, read_web_config
 from exporter.cli.output import print_output
 from exporter.cli.serve import serve
-from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
+from exporter.config import Config, DocumentsConfig, PollingConfig, StateConfig, TargetConfig
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.server import SimulatedQBusiness
@@ -49,6 +49,7 @@ What to look at:
   qbusiness_sync_job_failures_total                its failures have the connector error code CNF-5572
   qbusiness_running_sync_start_timestamp_seconds   the sync of archive-s3 has been running since yesterday
   qbusiness_last_completed_sync_documents_scanned  syncs of faq-s3 succeed, but scan no documents
+  qbusiness_data_source_documents                  ten documents of policies-s3 stay failed
   qbusiness_index_documents                        the index knowledge is close to qbusiness_index_documents_limit
 
 Press Ctrl-C to stop.
@@ -84,5 +85,6 @@ def _demo_config(service: SimulatedQBusiness) -> Config:
     return Config(
         targets=(TargetConfig.model_validate(target),),
         polling=PollingConfig.model_validate({"interval": "2s", "idle_interval": "5s", "requests_per_second": 50}),
+        documents=DocumentsConfig.model_validate({"interval": "5m"}),
         state=StateConfig(path=MEMORY),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import (
     Fleet,
     Routine,
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Plan = Callable[[random.Random], PlannedJob]
+
+_FAILED_DOCUMENTS = {"policies-s3": 10}
+_INDEXED_DOCUMENTS = {
+    "hr-sharepoint": 1200,
+    "engineering-confluence": 860,
+    "policies-s3": 989,
+    "handbook-webcrawler": 400,
+    "tickets-custom": 740,
+    "archive-s3": 4800,
+    "zendesk": 640,
+    "salesforce": 310,
+    "jira": 90,
+    "servicenow": 250,
+}
 
 
 def demo_fleet(now: float) -> Fleet:
@@ -57,7 +72,20 @@ def demo_fleet(now: float) -> Fleet:
         documents=19_102,
         text_bytes=61_000_000,
     )
-    return Fleet([SimulatedApplication("intranet", [main]), SimulatedApplication("support", [knowledge])])
+    fleet = Fleet([SimulatedApplication("intranet", [main]), SimulatedApplication("support", [knowledge])])
+    for _, _, source in fleet.data_sources():
+        source.documents = _documents(source.name)
+    return fleet
+
+
+def _documents(source: str) -> list[SimulatedDocument]:
+    """Return the documents of a data source, the failed ones last."""
+    indexed = [SimulatedDocument(f"{source}/{number}.html") for number in range(_INDEXED_DOCUMENTS.get(source, 0))]
+    failed = [
+        SimulatedDocument(f"{source}/scan-{number}.pdf", "FAILED", "InvalidRequest", "The document is encrypted.")
+        for number in range(_FAILED_DOCUMENTS.get(source, 0))
+    ]
+    return indexed + failed
 
 
 def _source(name: str, kind: str, now: float, period: float, plan: Plan) -> SimulatedDataSource:

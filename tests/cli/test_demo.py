@@ -58,6 +58,15 @@ def test_values_that_aws_does_not_report_have_no_series(scrape: Scrape) -> None:
     assert scrape.value("qbusiness_last_completed_sync_status", data_source="legal-onedrive") is None
 
 
+def test_documents_are_counted_by_status(program: Program) -> None:
+    """The status page has the failed ones with their errors."""
+
+    def failed() -> float | None:
+        return program.scrape().value("qbusiness_data_source_documents", data_source="policies-s3", status="FAILED")
+
+    eventually(lambda: failed() == 10)
+
+
 def test_the_welcome_text_has_the_address(program: Program) -> None:
     """It contains the address that the program listens on."""
     eventually(lambda: f"http://localhost:{program.address[1]}/metrics" in "".join(program.output))
