@@ -16,7 +16,7 @@ GRAFANA := $(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generat
 
 unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server
 
-.PHONY: help demo test check fmt generate screenshot bench image tools clean sbom site package api-drift check-version
+.PHONY: help demo test check fmt generate screenshot bench bench-check image tools clean sbom site package api-drift check-version
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half a
 	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.servers
+
+bench-check: $(VENV)/.dev  ## compare ratios of CPU times with those kept in benchmarks/ratios.json
+	$(BIN)/python -m benchmarks.check
 
 image:  ## build the container image; CONTAINER=podman builds it with podman
 	$(CONTAINER) build --tag qbusiness-exporter:$(VERSION) --build-arg VERSION=$(VERSION) \

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.history import fold
-from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
+from exporter.domain.model import DataSource, Description, DocumentCounts, Location, Names, SourceId, SyncJob
 from exporter.domain.objective_starts import record_objectives
 from exporter.domain.objectives import (
     DEFAULT_MAX_DURATION,
@@ -17,7 +17,7 @@ from exporter.domain.objectives import (
     GRACE,
     Objectives,
 )
-from exporter.domain.snapshots import SavedSource
+from exporter.domain.snapshots import SavedSource, SourceSnapshot
 from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.providers.qbusiness.service import QBUSINESS
@@ -81,6 +81,23 @@ def saved_source(number: int, now: float) -> SavedSource:
         ClockReading(_watched_since(now), None),
         is_described=True,
         objectives=record_objectives(None, _OBJECTIVES, created, now),
+    )
+
+
+def make_snapshot(number: int, now: float) -> SourceSnapshot:
+    """Return the snapshot of a source that was polled at `now`."""
+    saved = saved_source(number, now)
+    names = Names(saved.source.root or "", saved.source.name or "")
+    return SourceSnapshot(
+        saved.source,
+        names,
+        _history(number, now),
+        poll_succeeded=True,
+        polled_at=now,
+        container=saved.container,
+        description=saved.description,
+        location=LOCATION,
+        objectives=saved.objectives,
     )
 
 

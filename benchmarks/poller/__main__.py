@@ -1,4 +1,4 @@
-"""Compares the CPU time of a poll of a quiet data source with a bare call of boto3.
+"""Compares the CPU time of polls with that of a bare call of boto3.
 
 `python -m benchmarks.poller [--profile]`; without `--profile`, the results are written into benchmarks/README.md. The
 two alternate, and request the same page over HTTP from a simulated service in a separate process.
@@ -7,54 +7,39 @@ two alternate, and request the same page over HTTP from a simulated service in a
 from __future__ import annotations
 
 import cProfile
+import logging
 import multiprocessing
 import os
 import pstats
 import statistics
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import structlog
 from botocore.config import Config as BotoConfig
 
+from benchmarks.poller.rig import KINDS, make_rig, no_job
 from benchmarks.report import environment, table, write_section
-from exporter.aws import AwsClient
-from exporter.config import PollingConfig, TargetConfig
-from exporter.domain.counting_policy import CountingPolicy
-from exporter.domain.model import DataSource, Location, SourceId
-from exporter.domain.units import DAY, HOUR, MINUTE
-from exporter.exposition import ExpositionCache
-from exporter.metrics import ContainerFamilies, SourceFamilies
-from exporter.polling.poller import Poller
-from exporter.polling.watched_sources import WatchedSources
-from exporter.polling.watermark import watermark
-from exporter.providers.qbusiness.provider import QBusiness
+from exporter.domain.model import SourceId
+from exporter.domain.units import DAY, HOUR
 from exporter.providers.qbusiness.service import QBUSINESS
-from exporter.runtime import System
 from exporter.simulator import fleet as simulated
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from exporter.store import MEMORY, Store
-from exporter.target.container_publisher import ContainerPublisher
-from exporter.target.context import TargetContext
-from exporter.target.display_names import DisplayNames
-from exporter.target.location import TargetLocation
-from exporter.target.publisher import CachePublisher
-from exporter.target.reporting_gate import ReportingGate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection as Pipe
 
-    from exporter.domain.model import SyncJob
-    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-    from exporter.errors import Reason
+    from benchmarks.poller.rig import AddedJobs
 
-REPETITIONS, POLLS = 15, 100
+REPETITIONS, POLLS = 15, 20
 JOBS = 30  # of a data source that syncs daily, in a month
-COLUMNS = ("poll, CPU", "bare call, CPU", "ratio")
+COLUMNS = ("poll", "poll, CPU", "bare call, CPU", "ratio")
 
 
 def serve(pipe: Pipe) -> None:
@@ -69,59 +54,6 @@ def serve(pipe: Pipe) -> None:
     with SimulatedQBusiness(simulated.Fleet([application])) as service:
         pipe.send((service.url, application.id, application.indexes[0].id, source.id))
         pipe.recv()
-
-
-class SilentObserver:
-    """Observes requests and polls, and records nothing."""
-
-    def polled(self) -> None:
-        """Ignore a successful poll."""
-
-    def failed(self, reason: Reason) -> None:
-        """Raise AssertionError: no poll fails in this benchmark."""
-        raise AssertionError(reason)
-
-    def ended(self, job: SyncJob) -> None:
-        """Ignore the end of a job."""
-
-    def acquire(self, operation: str) -> None:
-        """Return at once: there is no rate limit."""
-
-    def finished(self, operation: str, code: str, seconds: float) -> None:
-        """Ignore a response."""
-
-
-def exporter_poll(url: str, ids: SourceId) -> tuple[Callable[[], object], float]:
-    """Return a complete poll, with state and exposition, and the time since when it lists jobs."""
-    clock = System()
-    target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
-    observer = SilentObserver()
-    client = AwsClient(target, PollingConfig(), observer, clock)
-    provider, store = QBusiness(client), Store(MEMORY, lambda: None)
-    location = TargetLocation("bench", "qbusiness", "us-east-1", store)
-    location.current = Location("111122223333", "us-east-1")
-    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(QBUSINESS, DAY), clock)
-    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(QBUSINESS), clock)
-    context = TargetContext(
-        target="bench",
-        service=QBUSINESS,
-        provider=provider,
-        store=store,
-        names=DisplayNames(store, clock),
-        clock=clock,
-        location=location,
-        publisher=CachePublisher(sources, ContainerPublisher(indexes), provider.clock, ReportingGate()),
-    )
-    policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)
-    watched = WatchedSources(context, policy)
-    poller = Poller(context, watched, observer, policy)
-    source = DataSource("bench", ids, "intranet", "hr")
-    watched.watch(source)
-    poller.poll(source)
-    watched.describe(source.id, "main", None)
-    history = store.history(str(ids))
-    since = watermark(history) if history else None
-    return lambda: poller.poll(source), since or 0.0
 
 
 def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
@@ -151,22 +83,44 @@ def cpu_of(call: Callable[[], object]) -> float:
 def main(arguments: list[str]) -> int:
     """Measure, print the results, and write them into the page unless they are profiled."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with simulated_service() as (url, ids):
+        if "--profile" in arguments:
+            print_profile(make_rig(url, ids, no_job).poll)
+            return 0
+        rows = [[kind, *_cells(measure(url, ids, added))] for kind, added in KINDS.items()]
+    results = f"{environment()}\n\n{table(COLUMNS, rows)}"
+    print(results)
+    write_section("poller", results)
+    return 0
+
+
+@contextmanager
+def simulated_service() -> Iterator[tuple[str, SourceId]]:
+    """Run the simulated service in another process; yield its address and the id of its data source."""
     pipe, remote_end = multiprocessing.Pipe()
     server = multiprocessing.get_context("fork").Process(target=serve, args=(remote_end,))
     server.start()
     url, *ids = pipe.recv()
-    poll, since = exporter_poll(url, SourceId(QBUSINESS, tuple(ids)))
-    bare = bare_call(url, SourceId(QBUSINESS, tuple(ids)), since)
-    pairs = [(cpu_of(poll), cpu_of(bare)) for _ in range(REPETITIONS)]
-    results = f"{environment()}\n\n{table(COLUMNS, [_cells(pairs)])}"
-    print(results)
-    if "--profile" in arguments:
-        print_profile(poll)
-    else:
-        write_section("poller", results)
-    pipe.send(None)
-    server.join()
-    return 0
+    try:
+        yield url, SourceId(QBUSINESS, tuple(ids))
+    finally:
+        pipe.send(None)
+        server.join()
+
+
+def measure(url: str, ids: SourceId, added: AddedJobs, repetitions: int = REPETITIONS) -> list[tuple[float, float]]:
+    """Return pairs of the CPU times of a poll and of a bare call, in milliseconds.
+
+    Each pair has a rig of its own, because the history of a data source grows with its ended jobs.
+    """
+    pairs = []
+    for _ in range(repetitions):
+        rig = make_rig(url, ids, added)
+        bare = bare_call(url, ids, rig.since)
+        bare()  # loads the models of the SDK
+        pairs.append((cpu_of(rig.poll), cpu_of(bare)))
+    return pairs
 
 
 def print_profile(poll: Callable[[], object]) -> None:

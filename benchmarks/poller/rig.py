@@ -1,0 +1,133 @@
+"""A poller with state and exposition, whose data source changes in each poll or stays as it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from exporter.aws import AwsClient
+from exporter.config import PollingConfig, TargetConfig
+from exporter.domain.clock_check import ClockReading
+from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.model import DataSource, DocumentCounts, Location, SyncJob
+from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.exposition import ExpositionCache
+from exporter.metrics import ContainerFamilies, SourceFamilies
+from exporter.polling.poller import Poller
+from exporter.polling.watched_sources import WatchedSources
+from exporter.polling.watermark import watermark
+from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.runtime import System
+from exporter.store import MEMORY, Store
+from exporter.target.container_publisher import ContainerPublisher
+from exporter.target.context import TargetContext
+from exporter.target.display_names import DisplayNames
+from exporter.target.location import TargetLocation
+from exporter.target.publisher import CachePublisher
+from exporter.target.reporting_gate import ReportingGate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.domain.model import SourceId
+    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
+    from exporter.errors import Reason
+    from exporter.providers import JobPage
+
+    AddedJobs = Callable[[int, float], tuple[SyncJob, ...]]
+
+
+def no_job(_number: int, _now: float) -> tuple[SyncJob, ...]:
+    """Return the jobs that a poll of a quiet data source finds in addition: none."""
+    return ()
+
+
+def growing_job(number: int, now: float) -> tuple[SyncJob, ...]:
+    """Return a job in progress, whose document counts grow from poll to poll."""
+    return (SyncJob("running", "SYNCING", now // HOUR * HOUR, documents=DocumentCounts(*[number] * 5)),)
+
+
+def ended_job(number: int, now: float) -> tuple[SyncJob, ...]:
+    """Return a job that has ended since the last poll."""
+    return (SyncJob(f"ended-{number}", "SUCCEEDED", now - MINUTE, now, DocumentCounts(*[number] * 5)),)
+
+
+KINDS: dict[str, AddedJobs] = {"quiet": no_job, "running": growing_job, "ended": ended_job}
+
+
+class ChangingJobs(QBusiness):
+    """Adds jobs to the responses of the simulated service, so that each poll finds a change."""
+
+    def __init__(self, client: AwsClient, added: AddedJobs) -> None:
+        super().__init__(client)
+        self._added = added
+        self._numbers = count(1)
+
+    def sync_jobs(self, source: SourceId, **filters: Any) -> Iterator[JobPage]:  # noqa: ANN401 (those of the provider)
+        """Yield the pages of the service with the added jobs."""
+        for page in super().sync_jobs(source, **filters):
+            yield replace(page, jobs=(*self._added(next(self._numbers), page.as_of), *page.jobs))
+
+
+@dataclass(frozen=True, slots=True)
+class PollRig:
+    """A complete poll, with state and exposition, and the time since when it lists jobs."""
+
+    poll: Callable[[], object]
+    since: float
+
+
+class SilentObserver:
+    """Observes requests and polls, and records nothing."""
+
+    def polled(self) -> None:
+        """Ignore a successful poll."""
+
+    def failed(self, reason: Reason) -> None:
+        """Raise AssertionError: no poll fails in this benchmark."""
+        raise AssertionError(reason)
+
+    def ended(self, job: SyncJob) -> None:
+        """Ignore the end of a job."""
+
+    def acquire(self, operation: str) -> None:
+        """Return at once: there is no rate limit."""
+
+    def finished(self, operation: str, code: str, seconds: float) -> None:
+        """Ignore a response."""
+
+
+def make_rig(url: str, ids: SourceId, added: AddedJobs) -> PollRig:
+    """Return the poll of a data source that has been watched for an hour, after its first poll."""
+    clock = System()
+    target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
+    observer = SilentObserver()
+    client = AwsClient(target, PollingConfig(), observer, clock)
+    provider, store = ChangingJobs(client, added), Store(MEMORY, lambda: None)
+    location = TargetLocation("bench", "qbusiness", "us-east-1", store)
+    location.current = Location("111122223333", "us-east-1")
+    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(QBUSINESS, DAY), clock)
+    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(QBUSINESS), clock)
+    context = TargetContext(
+        target="bench",
+        service=QBUSINESS,
+        provider=provider,
+        store=store,
+        names=DisplayNames(store, clock),
+        clock=clock,
+        location=location,
+        publisher=CachePublisher(sources, ContainerPublisher(indexes), provider.clock, ReportingGate()),
+    )
+    policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)
+    watched = WatchedSources(context, policy)
+    poller = Poller(context, watched, observer, policy)
+    source = DataSource("bench", ids, "intranet", "hr")
+    watched.watch(source, ClockReading(time.time() - HOUR, None))
+    poller.poll(source)
+    watched.describe(source.id, "main", None)
+    history = store.history(str(ids))
+    since = watermark(history) if history else None
+    return PollRig(lambda: poller.poll(source), since or 0.0)
