@@ -58,11 +58,17 @@ class DescriptionState:
         return not is_current and now >= self.retry_at
 
     def with_listing(self, container: str, listed: Description | None) -> DescriptionState:
-        """Return the state after a listing. It has no schedule, so the known one is kept."""
+        """Return the state after a listing. What it lacks is kept: always the schedule, in some services the type."""
         if listed is None:
             return replace(self, container=container)
-        if self.latest:
-            listed = replace(listed, schedule=self.latest.schedule, schedule_since=self.latest.schedule_since)
+        if known := self.latest:
+            listed = replace(
+                listed,
+                type=listed.type or known.type,
+                created=known.created if listed.created is None else listed.created,
+                schedule=known.schedule,
+                schedule_since=known.schedule_since,
+            )
         return replace(self, container=container, latest=listed)
 
     def with_response(

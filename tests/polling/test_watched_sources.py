@@ -98,6 +98,18 @@ def listed(**changes: Any) -> Description:
     return replace(Description("hr", "S3", "ACTIVE", created=NOON, updated=1.0), **changes)
 
 
+def test_a_listing_does_not_remove_what_it_lacks(rig: PollerRig) -> None:
+    """Some services list neither the type nor the time of creation. Those of the description stay published."""
+    rig.sources.describe(rig.source.id, "main", listed())
+    rig.poll()
+    rig.sources.describe(rig.source.id, "main", listed(type="", created=None))
+    after = rig.publisher.sources[-1].description
+    assert after
+    assert (after.type, after.created) == (rig.provider.description.type, rig.provider.description.created)
+    assert after.type
+    assert after.created
+
+
 def test_a_source_is_described_once_and_again_after_an_update(rig: PollerRig) -> None:
     """A listing without changes costs no request, and its status is still published."""
     rig.sources.describe(rig.source.id, "main", listed())

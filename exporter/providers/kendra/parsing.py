@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import ContainerFacts, Description
@@ -77,11 +77,19 @@ def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
     )
 
 
-def parse_data_source(raw: Mapping[str, Any]) -> Description:
-    """Return the properties of a data source from ListDataSources or DescribeDataSource.
+def parse_listed_source(raw: Mapping[str, Any]) -> Description:
+    """Return the properties of a data source from ListDataSources.
 
-    All newer connectors have the type TEMPLATE, and only DescribeDataSource has the name of the connector. Of its
-    configuration, which contains host names and secrets, nothing else is read.
+    All newer connectors have the type TEMPLATE, which says nothing about them. Their type is unknown here.
+    """
+    listed = parse_data_source(raw)
+    return replace(listed, type="") if listed.type == "TEMPLATE" else listed
+
+
+def parse_data_source(raw: Mapping[str, Any]) -> Description:
+    """Return the properties of a data source from DescribeDataSource, with the connector of a TEMPLATE as its type.
+
+    Of its configuration, which contains host names and secrets, nothing else is read.
     """
     template = structure(structure(structure(raw, "Configuration"), "TemplateConfiguration"), "Template")
     return Description(

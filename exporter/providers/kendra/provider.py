@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.errors import ProviderError, Reason
 from exporter.providers.job_parsing import parse_job_page
-from exporter.providers.kendra.parsing import JOB, parse_data_source, parse_index, parse_named, parse_tags
+from exporter.providers.kendra.parsing import (
+    JOB,
+    parse_data_source,
+    parse_index,
+    parse_listed_source,
+    parse_named,
+    parse_tags,
+)
 from exporter.providers.kendra.service import KENDRA
 from exporter.providers.members import parse_items, required_text
 from exporter.providers.page_tokens import PageTokens
@@ -83,7 +90,7 @@ class Kendra:
         with self._client.client_for("ListDataSources"):
             arguments, items = {"IndexId": container.own}, itemgetter("SummaryItems")
             pages = self._pages("ListDataSources", "list_data_sources", arguments, MAX_LISTED, items)
-            return parse_items(pages, "Id", parse_data_source)
+            return parse_items(pages, "Id", parse_listed_source)
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, from DescribeDataSource, without its connector configuration."""

@@ -10,7 +10,7 @@ import pytest
 from exporter.errors import ProviderError, Reason
 from exporter.metrics import container_families, container_labels, source_families, source_labels
 from exporter.providers import job_parsing
-from exporter.providers.kendra.parsing import JOB, parse_data_source, parse_index
+from exporter.providers.kendra.parsing import JOB, parse_data_source, parse_index, parse_listed_source
 from exporter.providers.kendra.service import KENDRA
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.kendra import KendraApi
@@ -97,7 +97,8 @@ def test_the_error_of_a_job_is_flat() -> None:
 
 def test_a_listing_does_not_have_the_connector_of_a_template() -> None:
     """Only DescribeDataSource has its name, next to secrets."""
-    assert parse_data_source({"Id": "a", "Name": "wiki", "Type": "TEMPLATE"}).type == "TEMPLATE"
+    assert parse_listed_source({"Id": "a", "Name": "wiki", "Type": "TEMPLATE"}).type == ""
+    assert parse_listed_source({"Id": "a", "Name": "files", "Type": "S3"}).type == "S3"
     configuration = {"TemplateConfiguration": {"Template": {"type": "CONFLUENCEV2", "secretArn": "s"}}}
     assert parse_data_source({"Type": "TEMPLATE", "Configuration": configuration}).type == "CONFLUENCEV2"
 
