@@ -113,6 +113,8 @@ class Service:
     error_codes: tuple[str, ...]
     source_statuses: tuple[str, ...]
     container_statuses: tuple[str, ...]
+    healthy_statuses: frozenset[str]
+    """The statuses of data sources and containers in which documents are synced as usual."""
     page_size: int
     """The largest page of sync jobs and data sources."""
     document_page_size: int

@@ -50,7 +50,7 @@ def _usage(used: int | None, limit: int | None) -> dict[str, Any]:
 
 def _problems(snapshot: ContainerSnapshot, usage: dict[str, dict[str, Any]]) -> Iterator[Problem]:
     status, documents, required = snapshot.facts.status, snapshot.facts.documents, snapshot.min_documents
-    if status and status != "ACTIVE":
+    if status and status not in snapshot.id.service.healthy_statuses:
         text = f"The index is {status}: no documents are indexed until it is ACTIVE."
         yield Problem("QBusinessIndexNotActive", Severity.WARNING, text)
     if documents is not None and required is not None and documents < required:

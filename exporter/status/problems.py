@@ -179,7 +179,7 @@ def _slower_than_usual(view: SourceView) -> str | None:
 
 def _not_active(view: SourceView) -> str | None:
     status = view.description.status if view.description else None
-    if not status or status == "ACTIVE":
+    if not status or status in view.snapshot.source.id.service.healthy_statuses:
         return None
     return f"The data source is {status}: only ACTIVE data sources are synced."
 

@@ -72,6 +72,7 @@ KENDRA = Service(
     error_codes=("InternalError", "InvalidRequest"),
     source_statuses=("CREATING", "DELETING", "FAILED", "UPDATING", "ACTIVE"),
     container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING", "SYSTEM_UPDATING"),
+    healthy_statuses=frozenset({"ACTIVE", "SYSTEM_UPDATING"}),  # the second is maintenance by AWS
     page_size=10,
     document_page_size=0,
 )

@@ -55,6 +55,7 @@ QBUSINESS = Service(
     error_codes=("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound"),  # ErrorDetail.errorCode
     source_statuses=("PENDING_CREATION", "CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
     container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
+    healthy_statuses=frozenset({"ACTIVE"}),
     page_size=10,
     document_page_size=100,
     background_operations=frozenset({"ListDocuments"}),
