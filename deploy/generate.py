@@ -13,6 +13,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from deploy.chart import CHART, chart_files
+from deploy.jsonnet_mixin import mixin_files
 from deploy.policies import documents
 from docs.generate import bring_up_to_date
 from exporter.rules import RuleOptions, RuleRenderer
@@ -40,6 +41,7 @@ def generated_files() -> dict[Path, str]:
     rules, dashboards = rule_files(), sorted(DASHBOARDS.glob("*.json"))
     return {
         **chart_files(_HEADER, dashboards),
+        **mixin_files(dashboards),
         **{RULES / name: text for name, text in rules.items()},
         **{MANIFESTS / "operator" / f"rules-{name}": prometheus_rule(name, text) for name, text in rules.items()},
         MANIFESTS / "operator" / "kustomization.yaml": operator_kustomization(rules),
