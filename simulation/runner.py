@@ -34,10 +34,7 @@ REPORTED = {
     "fleet change": "changes of the fleet",
     "reload": "reloads",
     "stderr": "faults of stderr",
-    "reconfiguration": "reloads of another configuration",
     "crash": "crashes",
-    "crash loop": "crash loops",
-    "absence": "long absences",
     "stop": "clean stops",
 }
 

@@ -11,19 +11,12 @@ import pytest
 from simulation.runner import run_many
 from simulation.trace import DefectError
 from simulation.world import run
-from tests.suites.simulation.defects import counting, credentials, exposition, logs, operations, polling
+from tests.suites.simulation.defects import counting, credentials, exposition, logs, polling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEFECTS = (
-    *counting.DEFECTS,
-    *polling.DEFECTS,
-    *credentials.DEFECTS,
-    *logs.DEFECTS,
-    *exposition.DEFECTS,
-    *operations.DEFECTS,
-)
+DEFECTS = (*counting.DEFECTS, *polling.DEFECTS, *credentials.DEFECTS, *logs.DEFECTS, *exposition.DEFECTS)
 SEEDS = range(1, 501)
 MAX_SEEDS = 100  # seeds that may run until one finds a defect
 FREQUENT_EVENTS = (
