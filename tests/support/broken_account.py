@@ -73,7 +73,7 @@ def production() -> Fleet:
     indexes = [
         SimulatedIndex("main", sources),
         SimulatedIndex("sparse", [_source("thin", job("thin", HOUR))], documents=900),
-        SimulatedIndex("emptied", documents=5000),
+        SimulatedIndex("emptied", [_source("cleared", job("cleared", HOUR))], documents=5000),
         SimulatedIndex("rebuilding", status="UPDATING"),
         SimulatedIndex("full", documents=19_500),
         SimulatedIndex("wordy", text_bytes=195_000_000),
