@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from exporter.status import StatusDocument
     from exporter.web.public_address import PublicAddress
-    from exporter.web.request_metrics import RequestObserver
+    from exporter.web.request_metrics import HttpObserver
     from exporter.web.web_config import WebConfigReloader
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -79,7 +79,7 @@ class AppServices:
     reload: Callable[[], Sequence[str]] | None = None
     web_config: WebConfigReloader | None = None
     address: PublicAddress = UNKNOWN_ADDRESS
-    requests: RequestObserver = field(default_factory=NoObserver)
+    requests: HttpObserver = field(default_factory=NoObserver)
     unapplied: Callable[[], str | None] = lambda: None
 
 

@@ -14,7 +14,7 @@ OTHER = "other"
 """The handler of requests to unknown paths, and of those that are not valid HTTP: their paths are no label values."""
 
 
-class RequestObserver(Protocol):
+class HttpObserver(Protocol):
     """Receives each request."""
 
     def add_handlers(self, handlers: Iterable[str]) -> None:
@@ -47,7 +47,7 @@ class RequestMetricsMiddleware:
         self,
         app: ASGIApp,
         handler_of: Callable[[str], str],
-        observer: RequestObserver,
+        observer: HttpObserver,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Report requests to an observer; `handler_of` returns the handler of a path."""

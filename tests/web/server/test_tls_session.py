@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import socket
+import weakref
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -38,9 +39,18 @@ def no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def live_sessions() -> int:
-    """Return the number of sessions in memory."""
-    return sum(isinstance(each, TlsSession) for each in gc.get_objects())
+@pytest.fixture
+def live_sessions(monkeypatch: pytest.MonkeyPatch) -> weakref.WeakSet[TlsSession]:
+    """Return the sessions in memory."""
+    sessions: weakref.WeakSet[TlsSession] = weakref.WeakSet()
+    create = TlsSession.__init__
+
+    def record(session: TlsSession, *arguments: Any) -> None:
+        sessions.add(session)
+        create(session, *arguments)
+
+    monkeypatch.setattr(TlsSession, "__init__", record)
+    return sessions
 
 
 def only_client_hello(connected: socket.socket, tls: ssl.SSLContext) -> socket.socket:
@@ -72,7 +82,9 @@ def idle(connected: socket.socket, tls: ssl.SSLContext) -> socket.socket:
 
 @pytest.mark.parametrize("limit", [SESSIONS - 2, SESSIONS], ids=["replaced by others", "ended by the client"])
 @pytest.mark.parametrize("open_client", [only_client_hello, invalid_client_hello, half_a_request, idle])
-def test_a_session_is_released_with_its_connection(tmp_path: Path, open_client: Client, limit: int) -> None:
+def test_a_session_is_released_with_its_connection(
+    tmp_path: Path, live_sessions: weakref.WeakSet[TlsSession], open_client: Client, limit: int
+) -> None:
     """No reference cycle keeps it, so a series of many clients costs no more memory than one."""
     Certificates(tmp_path)
     ours, theirs = server_context(tmp_path), client_context(tmp_path)
@@ -83,10 +95,10 @@ def test_a_session_is_released_with_its_connection(tmp_path: Path, open_client: 
             clients = [
                 open_client(socket.create_connection(server.addresses[0], timeout=60), theirs) for _ in range(SESSIONS)
             ]
-            eventually(lambda: live_sessions() == limit)
+            eventually(lambda: len(live_sessions) == limit)
             for client in clients:
                 with closing(client):
                     pass
-            eventually(lambda: live_sessions() == 0)
+            eventually(lambda: not live_sessions)
     finally:
         server.stop()
