@@ -153,6 +153,11 @@ class ReplicaCluster:
         """Return the targets of each replica that is fresh."""
         return {name: fresh_targets(scrape) for name, scrape in self.monitor.scrapes().items()}
 
+    def live_owners(self) -> list[str]:
+        """Return the owner of each target that has one with a lease, from the database."""
+        sql = "SELECT replica.id FROM target JOIN replica ON replica.id = target.owner"
+        return [str(id_) for (id_,) in self.server.execute(sql, self._url)]
+
     def until_owned(self, by: str, timeout: float = 60.0) -> float:
         """Wait until some replicas, and no others, own all targets; return the seconds."""
         began = time.monotonic()

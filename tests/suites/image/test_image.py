@@ -15,7 +15,7 @@ from tests.suites.image.conftest import ROOT
 from tests.suites.image.containers import REVISION, run_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 LABEL = "org.opencontainers.image."
@@ -54,13 +54,13 @@ def inspect(image: str) -> dict[str, Any]:
     return found
 
 
-def runtime_packages(name: str = "qbusiness-exporter") -> Iterator[str]:
-    """Yield a package and its runtime dependencies, recursively."""
+def runtime_packages(name: str = "qbusiness-exporter", extras: Iterable[str] = ("postgresql",)) -> Iterator[str]:
+    """Yield a package and its runtime dependencies, recursively, with those of some extras."""
     yield name
     for text in importlib.metadata.requires(name) or []:
         requirement = Requirement(text)
-        if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
-            yield from runtime_packages(requirement.name)
+        if not requirement.marker or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            yield from runtime_packages(requirement.name, requirement.extras)
 
 
 def test_labels_describe_the_image(description: dict[str, Any]) -> None:
