@@ -65,9 +65,15 @@ def only(manifests: Iterable[Manifest], kind: str) -> Manifest:
     return found
 
 
+def workload_of(manifests: Iterable[Manifest]) -> Manifest:
+    """Return the StatefulSet, or the Deployment if replicas share their state."""
+    (found,) = (manifest for manifest in manifests if manifest["kind"] in {"StatefulSet", "Deployment"})
+    return found
+
+
 def pod_of(manifests: Iterable[Manifest]) -> Manifest:
     """Return the template of the exporter's pods."""
-    template: Manifest = only(manifests, "StatefulSet")["spec"]["template"]
+    template: Manifest = workload_of(manifests)["spec"]["template"]
     return template
 
 

@@ -30,6 +30,7 @@ from tests.suites.kubernetes.chart import (
     render,
     render_notes,
     validate,
+    workload_of,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ ALWAYS = {"ServiceAccount", "ConfigMap", "Service", "StatefulSet", "NetworkPolic
 MONITORED = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
 ALL_KINDS = {"Secret", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule", "LimitRange", "ResourceQuota"}
 
+DATABASE = {"postgresql": {"url": "postgresql://exporter@db.internal/exporter"}}
+
 COMBINATIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "defaults": (CI_VALUES["default"], ALWAYS),
     "all values": (ALL_VALUES, ALWAYS | ALL_KINDS),
@@ -47,6 +50,7 @@ COMBINATIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "existing claim": (CI_VALUES["existing-claim"], ALWAYS - {"Pod"}),
     "pod monitor": (CI_VALUES["pod-monitor"], ALWAYS | {"PodMonitor"}),
     "rules": (CI_VALUES["rules"], ALWAYS | {"PrometheusRule"}),
+    "postgresql": (CI_VALUES["postgresql"], ALWAYS - {"StatefulSet"} | {"Deployment", "PodDisruptionBudget"}),
     "umbrella": (CI_VALUES["umbrella"], ALWAYS),
     "operator": (MONITORED, ALWAYS | {"ServiceMonitor", "PrometheusRule"}),
     "irsa": ({"serviceAccount": {"roleArn": ROLE}}, ALWAYS),
@@ -88,10 +92,11 @@ def test_references_between_objects_resolve(values: dict[str, Any], kinds: set[s
     manifests = render(values)
     pod, container = pod_of(manifests), container_of(manifests)
     labels = pod["metadata"]["labels"].items()
-    service, stateful = only(manifests, "Service"), only(manifests, "StatefulSet")
+    service, workload = only(manifests, "Service"), workload_of(manifests)
     assert service["spec"]["selector"].items() <= labels
-    assert stateful["spec"]["selector"]["matchLabels"].items() <= labels
-    assert stateful["spec"]["serviceName"] == service["metadata"]["name"]
+    assert workload["spec"]["selector"]["matchLabels"].items() <= labels
+    if "StatefulSet" in kinds:
+        assert workload["spec"]["serviceName"] == service["metadata"]["name"]
     assert [port["name"] for port in container["ports"]] == [service["spec"]["ports"][0]["targetPort"]] == ["metrics"]
     for kind in kinds & {"NetworkPolicy", "PodDisruptionBudget"}:
         selector = only(manifests, kind)["spec"]
@@ -105,7 +110,7 @@ def test_references_between_objects_resolve(values: dict[str, Any], kinds: set[s
         assert monitor["selector"]["matchLabels"].items() <= labels
         assert monitor["podMetricsEndpoints"][0]["port"] == container["ports"][0]["name"]
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
-    claims = {claim["metadata"]["name"] for claim in stateful["spec"].get("volumeClaimTemplates", [])}
+    claims = {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
     assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes) | claims
     assert len({*volumes, *claims}) == len(pod["spec"]["volumes"]) + len(claims)
     rendered = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}
@@ -177,6 +182,13 @@ def test_an_invalid_value_is_rejected(values: dict[str, Any], place: str) -> Non
         ({"configReloader": {"enabled": True}, "webConfig": {"content": {"basic_auth_users": {"a": "b"}}}},
          "the sidecar sends no password"),
         ({"ingress": {"enabled": True}}, "without ingress.hosts"),
+        ({"state": DATABASE, "config": {"state": {"path": "a.db"}}}, "remove config.state"),
+        ({"state": DATABASE, "existingConfigMap": "mine"}, "the chart cannot add the URL"),
+        ({"state": DATABASE, "persistence": {"existingClaim": "a"}}, "the state is in the database"),
+        ({"state": DATABASE, "updateStrategy": {"type": "OnDelete"}}, "a Deployment does not have it"),
+        ({"updateStrategy": {"type": "Recreate"}}, "a StatefulSet does not have it"),
+        ({"state": {"postgresql": {"url": "postgresql://exporter:secret@db/exporter"}}}, "use existingSecret"),
+        ({"state": {"postgresql": {"existingSecret": "database"}}}, "but no url"),
         ({"prometheusRule": {"enabled": True, "overrides": {"QBusinessSyncFailed": {"threshold": 1}}}},
          "QBusinessSyncFailed.threshold: this alert has no threshold"),
     ],

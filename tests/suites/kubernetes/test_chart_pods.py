@@ -115,6 +115,42 @@ def test_each_replica_has_its_own_state() -> None:
     assert "AWS receives 2 times as many requests" in render_notes({"replicaCount": 2})
 
 
+def test_replicas_on_postgresql_are_a_deployment() -> None:
+    """They need no volume for state, are spread over nodes and zones, and are not evicted together."""
+    manifests = render(CI_VALUES["postgresql"])
+    spec = only(manifests, "Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (3, {"type": "RollingUpdate"})
+    pod = pod_of(manifests)["spec"]
+    (state,) = (volume for volume in pod["volumes"] if volume["name"] == "state")
+    assert "emptyDir" in state
+    assert [each["topologyKey"] for each in pod["topologySpreadConstraints"]] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+    assert only(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "share the targets" in render_notes(CI_VALUES["postgresql"])
+    switched_off = {**CI_VALUES["postgresql"], "podDisruptionBudget": {"enabled": False}}
+    assert "PodDisruptionBudget" not in {manifest["kind"] for manifest in render(switched_off)}
+
+
+def test_replicas_on_postgresql_reach_the_database(tmp_path: Path) -> None:
+    """The configuration has the URL and the mounted password, and the network policy allows the port."""
+    manifests = render(CI_VALUES["postgresql"])
+    file = tmp_path / "config.yaml"
+    file.write_text(config_of(manifests))
+    state = load(file).config.state
+    assert state.url == CI_VALUES["postgresql"]["state"]["postgresql"]["url"]
+    (mount,) = (each for each in container_of(manifests)["volumeMounts"] if each["name"] == "database")
+    (volume,) = (each for each in pod_of(manifests)["spec"]["volumes"] if each["name"] == "database")
+    assert state.password_file == f"{mount['mountPath']}/{volume['secret']['items'][0]['path']}"
+    assert volume["secret"]["secretName"] == "database"
+    ports = {port["port"] for rule in only(manifests, "NetworkPolicy")["spec"]["egress"] for port in rule["ports"]}
+    assert 6432 in ports
+    several = {"state": {"postgresql": {"url": "postgresql://exporter@a:5433,b/exporter"}}}
+    policy = only(render(several), "NetworkPolicy")["spec"]
+    assert {5433, 5432} <= {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+
+
 def test_an_upgrade_changes_no_immutable_fields() -> None:
     """The immutable fields of the StatefulSet depend neither on the version nor on values except `persistence`."""
 

@@ -89,3 +89,36 @@ httpGet:
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{- /* Not empty if replicas share their state in PostgreSQL. */}}
+{{- define "qbusiness-exporter.shared" -}}
+{{- with .Values.state.postgresql.url }}yes{{ end }}
+{{- end }}
+
+{{- define "qbusiness-exporter.kind" -}}
+{{- if include "qbusiness-exporter.shared" . }}Deployment{{ else }}StatefulSet{{ end }}
+{{- end }}
+
+{{- /* The content of config.yaml. */}}
+{{- define "qbusiness-exporter.config" -}}
+{{- $state := dict }}
+{{- with .Values.state.postgresql }}
+{{- if .url }}{{ $state = set $state "url" .url }}{{ end }}
+{{- if and .url .existingSecret }}{{ $state = set $state "password_file" "/etc/qbusiness-exporter-database/password" }}{{ end }}
+{{- if and .url .iamAuth }}{{ $state = set $state "iam_auth" true }}{{ end }}
+{{- end }}
+{{- $config := deepCopy .Values.config }}
+{{- if $state }}{{ $config = mergeOverwrite $config (dict "state" $state) }}{{ end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- /* The ports of the hosts in the URL of the database, as a JSON list. */}}
+{{- define "qbusiness-exporter.databasePorts" -}}
+{{- $hosts := regexReplaceAll "^[a-z]+://([^/@]*@)?([^/?]*).*$" .Values.state.postgresql.url "${2}" }}
+{{- $ports := list }}
+{{- range splitList "," $hosts }}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" .) }}
+{{- $ports = append $ports (int (default "5432" $port)) }}
+{{- end }}
+{{- uniq $ports | toJson }}
+{{- end }}

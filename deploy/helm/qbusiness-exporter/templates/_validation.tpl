@@ -32,6 +32,7 @@
 {{- fail "ingress.enabled without ingress.hosts: add a host, such as {host: qbusiness.example.com}" }}
 {{- end }}
 {{- include "qbusiness-exporter.validateState" . }}
+{{- include "qbusiness-exporter.validateDatabase" . }}
 {{- end }}
 
 {{- /* A state path that no volume covers is on the root file system of the container, which is read-only and is lost with the pod. */}}
@@ -45,5 +46,29 @@
 {{- end }}
 {{- if not $covered }}
 {{- fail (printf "config.state.path %s is not on a volume: use a relative path, which is below /var/lib/qbusiness-exporter, or add a mount to extraVolumeMounts" $path) }}
+{{- end }}
+{{- end }}
+
+{{- define "qbusiness-exporter.validateDatabase" -}}
+{{- $values := .Values }}
+{{- $database := $values.state.postgresql }}
+{{- if and $database.url $values.existingConfigMap }}
+{{- fail "state.postgresql.url with existingConfigMap: the chart cannot add the URL to that configuration; use `config`" }}
+{{- end }}
+{{- if and $database.url (dig "state" dict $values.config) }}
+{{- fail "state.postgresql.url with config.state: there is one state; remove config.state" }}
+{{- end }}
+{{- if and $database.url $values.persistence.existingClaim }}
+{{- fail "state.postgresql.url with persistence.existingClaim: the state is in the database; remove existingClaim" }}
+{{- end }}
+{{- if and $database.url (regexMatch "^[a-z]+://[^/@]*:[^/@]*@" $database.url) }}
+{{- fail "state.postgresql.url has a password, which anyone could read in the ConfigMap: use existingSecret" }}
+{{- end }}
+{{- if and (not $database.url) (or $database.existingSecret $database.iamAuth) }}
+{{- fail "state.postgresql has a secret or iamAuth, but no url: the state would be in a file" }}
+{{- end }}
+{{- $wrong := ternary "OnDelete" "Recreate" (not (empty $database.url)) }}
+{{- if eq $values.updateStrategy.type $wrong }}
+{{- fail (printf "updateStrategy.type %s: a %s does not have it; use RollingUpdate" $wrong (include "qbusiness-exporter.kind" .)) }}
 {{- end }}
 {{- end }}
