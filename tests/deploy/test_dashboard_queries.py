@@ -103,12 +103,12 @@ def test_panels_without_data_do_not_show_zero(tmp_path: Path) -> None:
 def test_the_worst_alert_of_a_source_is_shown(tmp_path: Path) -> None:
     """A firing alert has precedence over a pending one, regardless of the severities."""
     series = [
-        source_series("one", POLLED, "0+60x40"),
-        source_series("one", "qbusiness_consecutive_failed_syncs", "4x40"),
+        source_series("one", POLLED, "0+60x100"),
+        source_series("one", "qbusiness_consecutive_failed_syncs", "4x100"),
     ]
-    series += [source_series("one", "qbusiness_last_completed_sync_status", "1x40", ', status="FAILED"')]
+    series += [source_series("one", "qbusiness_last_completed_sync_status", "1x100", ', status="FAILED"')]
     worst = f'{{{SOURCE}, alertname="QBusinessSyncFailingRepeatedly", alertstate="firing", severity="critical"}}'
-    assert_results(tmp_path, series, "30m", {"overview.json: Data sources with alerts: rank": {worst: 6}})
+    assert_results(tmp_path, series, "80m", {"overview.json: Data sources with alerts: rank": {worst: 6}})
 
 
 def test_alerts_of_other_severities_are_shown(tmp_path: Path) -> None:

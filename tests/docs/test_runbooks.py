@@ -107,7 +107,7 @@ def test_commands_are_valid(book: Path) -> None:
             case "qbusiness-exporter":
                 assert callable(parse(words).command)
             case _:
-                assert program in {"curl", "df", "kubectl", "ls", "touch"}, program
+                assert program in {"curl", "df", "kubectl", "ls", "psql", "touch"}, program
 
 
 def _options(service: str, operation: str) -> set[str]:
