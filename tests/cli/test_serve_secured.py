@@ -146,7 +146,7 @@ def test_the_problems_of_both_files_are_reported_at_once(tmp_path: Path) -> None
 def test_check_summarizes_the_web_config(tmp_path: Path) -> None:
     """It prints one line for each file. Commands that do not serve refuse the flag."""
     Certificates(tmp_path)
-    (tmp_path / "config.yaml").write_text("")
+    (tmp_path / "config.yaml").write_text("targets: [{region: us-east-1}]\n")
     write_web_config(tmp_path, "x")
     config = ("--config.file", tmp_path / "config.yaml")
     done = run("check", *config, "--web.config.file", tmp_path / "web.yml")
