@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.cli.arguments import COMMANDS
 from tests.support.alert_rules import alerts, declared
 from tests.support.promql import unknown
 
@@ -40,6 +41,12 @@ def expand_braces(name: str) -> list[str]:
     """Return the names that a name with alternatives in braces stands for."""
     parts = [part.strip("{}").split(",") for part in re.split(r"(\{[^}]+\})", name)]
     return ["".join(choice) for choice in product(*parts)]
+
+
+def test_the_readme_lists_every_command() -> None:
+    """A user looks there first."""
+    listed = re.findall(r"^\| `([a-z]+)\b[^|]*` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(listed) == COMMANDS.keys()
 
 
 def test_links_have_targets(page: Path) -> None:
