@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TUTORIAL = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-ALERT = "QBusinessSyncFailingRepeatedly"
+ALERT = "QBusinessSyncScannedNothing"
 
 
 def commands() -> list[str]:
@@ -58,8 +58,9 @@ def test_the_alert_of_the_tutorial_fires(tmp_path: Path) -> None:
         assert config["scrape_configs"][0]["static_configs"] == [{"targets": ["localhost:10142"]}]
         config["scrape_configs"][0]["static_configs"] = [{"targets": [f"{host}:{port}"]}]
         with prometheus(tmp_path, config) as server:
-            eventually(lambda: "engineering-confluence" in sources_with(ALERT, server), 60)
-    assert f"`{ALERT}` is pending for `engineering-confluence`" in TUTORIAL
+            eventually(lambda: "faq-s3" in sources_with(ALERT, server), 60)
+    assert f"`{ALERT}` is pending for `faq-s3`, and fires five minutes later" in TUTORIAL
+    assert "for: 5m" in printed.split(f"alert: {ALERT}\n")[1].split("alert:")[0]
 
 
 def test_the_commands_of_the_tutorial_exist() -> None:
