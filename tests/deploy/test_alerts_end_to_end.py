@@ -117,6 +117,8 @@ def test_every_failure_is_notified_once_and_resolved(tmp_path: Path) -> None:
         eventually(lambda: len(notified(receiver)) > 5, TIMEOUT)
         # On a slow machine, a restart may take so long that it is an outage.
         outages = {DOWN_A} if replicas.a.restart(signal.SIGTERM) > DOWN_AFTER - 1 else set()
+        # As in a rolling update: the second replica restarts once Prometheus has seen the first one again.
+        eventually(lambda: server.value('min_over_time(up{instance="a"}[2s])') == 1, TIMEOUT)
         outages |= {DOWN_B} if replicas.b.restart(signal.SIGKILL) > DOWN_AFTER - 1 else set()
         replicas.a.break_down()
         account.deny_one_replica()

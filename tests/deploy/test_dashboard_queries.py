@@ -132,19 +132,24 @@ def test_the_time_until_an_index_is_full(tmp_path: Path, kind: str) -> None:
 def test_errors_are_shown_by_code_and_reason(tmp_path: Path) -> None:
     """Without errors there is a line at 0, if the exporter sends requests at all."""
     target = 'job="q", instance="one", target="main"'
-    counted = "qbusiness_exporter_api_requests_total"
+    handler = 'job="q", instance="one", handler="/metrics"'
+    counted, served = "qbusiness_exporter_api_requests_total", "qbusiness_exporter_http_requests_total"
     series = [
         {"series": f'{counted}{{{target}, operation="GetIndex", code="200"}}', "values": "0+60x20"},
         {"series": f'{counted}{{{target}, operation="GetIndex", code="ThrottlingException"}}', "values": "0+120x20"},
         {"series": f"qbusiness_exporter_polls_total{{{target}}}", "values": "0+60x20"},
         {"series": f'qbusiness_exporter_poll_failures_total{{{target}, reason="throttled"}}', "values": "0+30x20"},
         {"series": f'qbusiness_exporter_poll_failures_total{{{target}, reason="denied"}}', "values": "0x20"},
+        {"series": f'{served}{{{handler}, code="200"}}', "values": "0+60x20"},
+        {"series": f'{served}{{{handler}, code="401"}}', "values": "0+180x20"},
     ]
     expected = {
         "exporter.json: Failed requests by code: codes": {'{code="ThrottlingException"}': 2},
         "exporter.json: Failed requests by code: none": 0,
         "exporter.json: Failed polls by reason: reasons": {'{reason="throttled"}': 0.5},
         "exporter.json: Failed polls by reason: none": 0,
+        "exporter.json: Refused requests by code: codes": {'{code="401"}': 3},
+        "exporter.json: Refused requests by code: none": 0,
         "exporter.json: Throttled requests: A": 2 / 3,
     }
     assert_results(tmp_path, series, "15m", expected)

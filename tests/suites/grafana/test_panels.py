@@ -32,6 +32,7 @@ WITHOUT_DATA = {
     "index-capacity.json: Indexes: text_bytes_full": "the demo's indexes do not grow",
     "exporter.json: Failed requests by code: codes": "no request of the demo fails",
     "exporter.json: Failed polls by reason: reasons": "no poll of the demo fails",
+    "exporter.json: Refused requests by code: codes": "no request to the demo is refused",
 }
 """Queries that return no data of the demo, and why. tests/deploy/test_dashboard_queries.py has series for them."""
 
@@ -179,4 +180,4 @@ def test_the_overview_explains_a_failing_data_source(server: Prometheus, render:
     links = "\n".join(alerts["links"])
     assert f"/d/qbusiness-data-source?var-application=intranet&var-data_source={confluence}" in links
     assert f"http://localhost:10142/?data_source_id={confluence}" in links
-    assert "/docs/runbooks/QBusinessSyncFailingRepeatedly.md" in links
+    assert "/runbooks/QBusinessSyncFailingRepeatedly" in links
