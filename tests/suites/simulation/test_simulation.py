@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFECTS = (*counting.DEFECTS, *polling.DEFECTS, *credentials.DEFECTS, *logs.DEFECTS, *exposition.DEFECTS)
-SEEDS = range(1, 501)
+SEEDS = range(1, 251)
 MAX_SEEDS = 100  # seeds that may run until one finds a defect
 FREQUENT_EVENTS = (
     "crash",
