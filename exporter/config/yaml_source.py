@@ -87,7 +87,7 @@ def _parse(text: str) -> tuple[Loader, yaml.Node | None]:
     libyaml is several times as fast. PyYAML parses what libyaml rejects, because it says more clearly what is wrong.
     """
     if yaml.__with_libyaml__:
-        with suppress(yaml.YAMLError):
+        with suppress(yaml.YAMLError, UnicodeEncodeError):  # of characters that are not valid in UTF-8
             fast = yaml.CSafeLoader(text)
             return fast, fast.get_single_node()
     loader = yaml.SafeLoader(text)

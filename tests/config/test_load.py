@@ -104,11 +104,12 @@ def test_every_problem_is_reported_with_its_position(
     assert [str(problem) for problem in refused.value.problems] == [f"config.yaml:{problem}" for problem in problems]
 
 
-def test_a_character_that_yaml_forbids_is_reported_with_its_position() -> None:
+@pytest.mark.parametrize(("character", "code"), [("\x01", "0001"), ("\udce0", "dce0")])
+def test_a_character_that_yaml_forbids_is_reported_with_its_position(character: str, code: str) -> None:
     """The YAML parser reports an offset; the problem has line and column."""
     with pytest.raises(ConfigError) as refused:
-        config.parse('polling: {}\nstate: {path: "a\x01"}\n', "f")
-    assert str(refused.value) == "f:2:17: not YAML: character #x0001 is not allowed"
+        config.parse(f'polling: {{}}\nstate: {{path: "a{character}"}}\n', "f")
+    assert str(refused.value) == f"f:2:17: not YAML: character #x{code} is not allowed"
 
 
 def test_tests_run_with_libyaml() -> None:
