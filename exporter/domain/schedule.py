@@ -75,7 +75,7 @@ class Schedule:
             gaps.append(day_gaps[-1] * _DAY - minutes[-1] + minutes[0])
         return max(gaps) * 60.0 if gaps and day_gaps is not None else None
 
-    @lru_cache(maxsize=16_384)  # noqa: B019 (cached are schedules, which `parse_schedule` keeps as well)
+    @lru_cache(maxsize=4096)  # noqa: B019 (cached are schedules, which `parse_schedule` keeps as well)
     def _search(self, minute: int, direction: int) -> float | None:
         """Return the first firing from a minute on, forwards (1) or backwards (-1); minutes count from the epoch.
 
