@@ -97,6 +97,7 @@ class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
 
     `name` is its name in the configuration, `client` that of its boto3 client, and `iam` that in IAM actions and ARNs.
+    Names of its alerts begin with `alert_prefix`.
     `levels` are its resources from the outermost container to the data source. Keys in the state and in the exposition
     begin with `key_prefix`, so that ids of two services never have the same key.
     """
@@ -105,6 +106,7 @@ class Service:
     title: str
     client: str
     iam: str
+    alert_prefix: str
     key_prefix: str
     levels: tuple[Level, ...]
     permissions: tuple[Permission, ...]
@@ -140,6 +142,14 @@ class Service:
     def container(self) -> Level:
         """The level of the containers that data sources belong to."""
         return self.levels[-2]
+
+    def alert(self, kind: str) -> str:
+        """Return the name of an alert of the service. `Container` stands for the word of its containers.
+
+        `ContainerNotActive` is `QBusinessIndexNotActive` for the indexes of Amazon Q Business.
+        """
+        container = "".join(part.capitalize() for part in self.container.word.split("_"))
+        return f"{self.alert_prefix}{kind.replace('Container', container)}"
 
     def action(self, use: Use) -> str:
         """Return the action that the exporter uses for a purpose."""

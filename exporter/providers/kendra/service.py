@@ -11,6 +11,7 @@ KENDRA = Service(
     title="Amazon Kendra",
     client="kendra",
     iam="kendra",
+    alert_prefix="Kendra",
     key_prefix="kendra/",
     levels=(
         Level(

@@ -14,6 +14,7 @@ QBUSINESS = Service(
     title="Amazon Q Business",
     client="qbusiness",
     iam="qbusiness",
+    alert_prefix="QBusiness",
     key_prefix="",  # state files are older than the other services
     levels=(
         Level("application", "applications", "application", _ID, _ID_RULE),
