@@ -45,6 +45,18 @@ class Event(Protocol):
         """Wait until the event is set, up to a timeout in seconds, and return whether it is set."""
 
 
+class Lock(Protocol):
+    """A lock, as `threading.Lock`."""
+
+    def __enter__(self) -> bool:
+        """Acquire the lock."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        """Release the lock."""
+
+
 class Condition(Protocol):
     """A condition variable, as `threading.Condition`."""
 
@@ -84,10 +96,16 @@ class Thread(Protocol):
 
 
 class Host(Clock, Protocol):
-    """Everything that can wait or read the time. Plain locks are not included: no thread waits while it holds one."""
+    """Everything that can wait or read the time.
+
+    A lock that no thread holds while it waits may be a plain `threading.Lock`.
+    """
 
     def event(self) -> Event:
         """Return a new event."""
+
+    def lock(self) -> Lock:
+        """Return a new lock, which a thread may hold while it waits for something else."""
 
     def condition(self) -> Condition:
         """Return a new condition variable."""
@@ -102,6 +120,7 @@ class System:
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
     event = staticmethod(threading.Event)
+    lock = staticmethod(threading.Lock)
     condition = staticmethod(threading.Condition)
 
     def thread(self, name: str, work: Callable[[], None]) -> threading.Thread:

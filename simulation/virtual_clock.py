@@ -95,6 +95,10 @@ class VirtualHost:
         """Return a new event."""
         return VirtualEvent(self)
 
+    def lock(self) -> VirtualLock:
+        """Return a new lock."""
+        return VirtualLock(self)
+
     def condition(self) -> VirtualCondition:
         """Return a new condition."""
         return VirtualCondition(self)
@@ -184,6 +188,30 @@ class VirtualEvent:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
         return self._is_set
+
+
+class VirtualLock:
+    """`threading.Lock` on virtual time, for a thread that waits while it holds the lock."""
+
+    def __init__(self, host: VirtualHost) -> None:
+        self._host = host
+        self._is_held = False
+        self._waiting: list[Waiter] = []
+
+    def __enter__(self) -> bool:
+        """Acquire the lock."""
+        while self._is_held:
+            waiter = Waiter(self._host)
+            self._waiting.append(waiter)
+            waiter.wait(None)
+        self._is_held = True
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        """Release the lock, and wake one waiting thread."""
+        self._is_held = False
+        if self._waiting:
+            self._waiting.pop(0).wake()
 
 
 class VirtualCondition:

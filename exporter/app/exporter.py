@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 from typing import TYPE_CHECKING
 
 import structlog
@@ -68,7 +67,7 @@ class Exporter:
         self.telemetry = telemetry or Telemetry(revision())
         self._stopping = self.host.event()
         self._started_at = self.host.time()
-        self._applying = threading.Lock()
+        self._applying = self.host.lock()
         self._state_config = settings.state
         self._was_ready = False
         self._unapplied: str | None = None
@@ -135,6 +134,7 @@ class Exporter:
         """Start to poll without a web server, and without counts of documents."""
         self._targets.restore()
         self._targets.start(counts_documents=False)
+        self._state.start(self._follow_owners)
 
     def apply(self, config: Config) -> None:
         """Continue with another configuration; what it does not change continues as it was.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -41,7 +40,7 @@ class RunningTargets:
         """Build the targets that this process owns; raise ExporterError if a target cannot be built."""
         self._services = services
         self._state = state
-        self._mutex = threading.Lock()
+        self._mutex = services.overrides.host.lock()
         self._settings = settings
         self._leaving: list[tuple[Target, float]] = []
         self.configured = [configured_target(each) for each in settings]
