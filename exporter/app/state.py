@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import uuid
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.aws.rds_token import request_rds_token
+from exporter.domain.replicas import Replica
 from exporter.errors import StartupError
 from exporter.store import MEMORY, Store
 
@@ -113,13 +115,10 @@ def open_state(config: StateConfig, context: StateContext) -> State:
     """Open the state of a configuration; raise StartupError if it cannot be used."""
     if config.url is None:
         return LocalState(Store(config.path, context.on_write_failure), config.path)
-    state: State = _postgresql().SharedState(
-        _database(config),
-        _postgresql().ReplicaName(socket.gethostname(), context.address),
-        context.host,
-        token=request_rds_token,
-        on_write_failure=context.on_write_failure,
-    )
+    package, host = _postgresql(), context.host
+    session = package.Session(_database(config), package.Watchdog(host), request_rds_token)
+    replica = Replica(uuid.uuid4().hex, socket.gethostname(), context.address)
+    state: State = package.SharedState(session, replica, host, on_write_failure=context.on_write_failure)
     return state
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.replicas import Replica
 from exporter.runtime import System
 from exporter.store import Store
-from exporter.store.postgresql import DatabaseSettings, ReplicaName, SharedState
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
 from tests.support.harness import eventually
 from tests.support.state_files import full_disk
 from tests.support.stepped_replica import target
@@ -66,8 +68,9 @@ class PostgreSqlBackend:
     @contextmanager
     def opened(self) -> Iterator[TableStore]:
         """Start a replica, and wait until it owns the target."""
-        settings, name = DatabaseSettings(self.url), ReplicaName("test")
-        state = SharedState(settings, name, System(), token=lambda _: "", on_write_failure=self._count)
+        host = System()
+        session = Session(DatabaseSettings(self.url), Watchdog(host), lambda _: "")
+        state = SharedState(session, Replica(uuid.uuid4().hex, "test"), host, on_write_failure=self._count)
         targets = [target(1)]
         state.configure(targets)
         state.start(lambda: None)

@@ -28,15 +28,14 @@ class Archive:
     """One transaction on a database; a context manager that commits it unless an exception ends the block."""
 
     def __init__(self, settings: DatabaseSettings, token: PasswordSource, host: Host) -> None:
-        self.address = settings.address
-        self._watchdog = Watchdog(host)
-        self._session = Session(settings, self._watchdog, token)
+        self._session = Session(settings, Watchdog(host), token)
+        self.address = self._session.address
         self._open = ExitStack()
         self._transaction: Transaction
 
     def __enter__(self) -> Self:
         """Connect; raise StartupError if that is not possible."""
-        self._open.callback(self._watchdog.stop)
+        self._open.callback(self._session.end)
         self._open.callback(self._session.close)
         try:
             prepare(self._session)

@@ -81,14 +81,23 @@ class Session:
         """The version of the server, such as 150004; 0 without a connection."""
         return self._connection.info.server_version if self._connection else 0
 
+    @property
+    def address(self) -> str:
+        """The URL of the database without password and parameters, for people."""
+        return self._settings.address
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next transaction opens another one."""
         connection, self._connection = self._connection, None
         if connection:
             with suppress(psycopg.Error, OSError):
                 shut_down(connection.fileno())
             with suppress(psycopg.Error):
                 connection.close()
+
+    def end(self) -> None:
+        """End the thread that watches the statements; there is no transaction after this."""
+        self._watchdog.stop()
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.domain.replicas import RETRY_INTERVAL, Replica
+from exporter.domain.replicas import RETRY_INTERVAL
 from exporter.runtime import boot_time
 from exporter.store.postgresql.errors import UnavailableError
 from exporter.store.postgresql.partition import Partition
-from exporter.store.postgresql.session import Session
-from exporter.store.postgresql.watchdog import Watchdog
 from exporter.store.postgresql.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from exporter.domain.replicas import ReplicaStatus
+    from exporter.domain.replicas import Replica, ReplicaStatus
     from exporter.domain.target_identity import ConfiguredTarget
     from exporter.runtime import Host
-    from exporter.store.postgresql.url import DatabaseSettings, PasswordSource
+    from exporter.store.postgresql.session import Session
     from exporter.store.table_store import TableStore
 
 STOP_TIMEOUT = 2.5  # seconds for the last commit and the hand-over when the program stops
@@ -30,39 +26,31 @@ STOP_TIMEOUT = 2.5  # seconds for the last commit and the hand-over when the pro
 logger = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaName:
-    """The name of a replica, and the address of its pages."""
-
-    name: str
-    address: str = ""
-
-
 class SharedState:
     """Shares the targets with other replicas. Thread-safe."""
 
-    def __init__(  # noqa: PLR0913 (what it connects)
+    def __init__(
         self,
-        settings: DatabaseSettings,
-        name: ReplicaName,
+        session: Session,
+        replica: Replica,
         host: Host,
         *,
-        token: PasswordSource,
         on_write_failure: Callable[[], None],
         boot_time: Callable[[], float] = boot_time,
     ) -> None:
-        """Connect. Raise StartupError if the database refuses that; one that cannot be reached is tried again later."""
+        """Connect. Raise StartupError if the database refuses that; one that cannot be reached is tried again later.
+
+        The id of the replica belongs to this process alone: one that starts again has another id.
+        """
         self._changed = host.condition()
         self._has_changed = self._is_closed = False
         self._owners_changed: Callable[[], None] = lambda: None
         self._follower = host.thread("state-owners", self._follow)
-        self._watchdog = Watchdog(host)
-        session = Session(settings, self._watchdog, token)
-        replica = Replica(uuid.uuid4().hex, name.name, name.address)
+        self._session = session
         self._writer = Writer(session, replica, host, boot_time, on_write_failure)
         self._coordinator = self._writer.coordinator
         self._writer.on_change = self._notify
-        self.address = settings.address
+        self.address = session.address
         try:
             self._writer.open()
         except UnavailableError as error:
@@ -112,7 +100,7 @@ class SharedState:
             self._is_closed = True
             self._changed.notify_all()
         self._writer.stop(STOP_TIMEOUT)
-        self._watchdog.stop()
+        self._session.end()
 
     def _notify(self) -> None:
         with self._changed:

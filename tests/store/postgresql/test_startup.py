@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from exporter.domain.replicas import Replica
 from exporter.errors import StartupError
 from exporter.runtime import System
-from exporter.store.postgresql import DatabaseSettings, ReplicaName, SharedState, schema
-from exporter.store.postgresql.session import Session
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, schema
 from exporter.store.postgresql.url import connection_parameters
-from exporter.store.postgresql.watchdog import Watchdog
 from tests.support.harness import eventually, free_port
 from tests.support.stepped_replica import SteppedReplica, key, target
 
@@ -31,8 +30,9 @@ def no_token(_: object) -> str:
 
 def open_state(url: str, password_file: str | None = None) -> SharedState:
     """Open the state of a replica."""
-    settings = DatabaseSettings(url, password_file)
-    return SharedState(settings, ReplicaName("test"), System(), token=no_token, on_write_failure=lambda: None)
+    host = System()
+    session = Session(DatabaseSettings(url, password_file), Watchdog(host), no_token)
+    return SharedState(session, Replica("test", "test"), host, on_write_failure=lambda: None)
 
 
 def wrong_password(server: PostgreSqlServer) -> str:
