@@ -149,6 +149,9 @@ class Soak:
         polls, failed = self._telemetry.poll_counts(TARGET)
         assert not failed, f"{failed} of {polls} polls failed, although the account has no faults"
         series = gzip.decompress(self.get()).count(b"\n")
+        self.get(
+            "/"
+        )  # fills the cache of assessments, which is cleared between two status pages: each sample includes all of it
         blocks, resident = memory_after_collection()
         return ResourceUsage(
             hours=(self.clock.now - BEGIN) / HOUR,
