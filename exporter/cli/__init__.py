@@ -13,13 +13,12 @@ from exporter.cli import logs
 from exporter.cli.arguments import parse
 from exporter.cli.log_sink import LogSink
 from exporter.cli.output import ClosedStdoutError, flush_output
+from exporter.cli.signals import SIGNAL_EXIT_BASE
 from exporter.cli.standard_streams import occupy_closed_streams, unbuffered
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-SIGNAL_EXIT_BASE = 128  # a program that a signal ends exits with this plus the number of the signal
 
 logger = structlog.get_logger()
 

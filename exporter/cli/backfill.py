@@ -20,6 +20,7 @@ from exporter.app.state import open_copy
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
+from exporter.cli.signals import DeferredSignals
 from exporter.cli.sizes import format_size
 from exporter.domain.merged_job import recency_key
 from exporter.domain.units import HOUR
@@ -30,7 +31,7 @@ from exporter.providers.registry import make_provider
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from exporter.app.target import Target
     from exporter.domain.model import SyncJob
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from exporter.providers import JobPage
 
 PROMETHEUS_LOOKBACK = 300.0  # seconds: Prometheus uses a sample for this long where no other follows
+RESPONSE_INTERVAL = 0.02  # seconds between two checks of a request in flight
 CLOCK_TOLERANCE = 5.0  # seconds between AWS's clock and the host's
 # Prometheus keeps the last three hours in memory. After a restart, it drops those older than its newest block.
 PROMETHEUS_HEAD = 3 * HOUR
@@ -65,17 +67,18 @@ def run(arguments: Namespace) -> int:
     overrides = Overrides(open_state=open_copy)
     exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
     with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
-        try:
-            exporter.start_polling()
-            wait_for_first_pass(exporter)
-            exporter.stop_polling()
-            backfill = _BackfillRun(replay, spool, arguments, config.polling.window)
-            backfill.read(exporter, config.polling.concurrency)
-            backfill.log_summary(seconds=time.monotonic() - started)
-            with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_PROGRESS_BAR) as bar:
-                write(spool.pieces(bar.update))
-        finally:
-            exporter.stop()
+        with DeferredSignals() as signals:
+            try:
+                exporter.start_polling()
+                wait_for_first_pass(exporter, signals.pause)
+                exporter.stop_polling()
+                backfill = _BackfillRun(replay, spool, arguments, config.polling.window)
+                backfill.read(exporter, config.polling.concurrency, signals.pause)
+            finally:
+                exporter.stop()
+        backfill.log_summary(seconds=time.monotonic() - started)
+        with tqdm(desc="writing", unit=" samples", unit_scale=True, total=spool.samples, **_PROGRESS_BAR) as bar:
+            write(spool.pieces(bar.update))
     return 1 if backfill.missing else 0
 
 
@@ -94,7 +97,7 @@ class _BackfillRun:
         self._now = 0.0  # on AWS's clock
         self.missing = 0
 
-    def read(self, exporter: Exporter, concurrency: int) -> None:
+    def read(self, exporter: Exporter, concurrency: int, pause: Callable[[float], None]) -> None:
         """Read and replay the jobs of every data source, a few data sources at a time.
 
         Raise StartupError as soon as the output exceeds the limit: the rest of the jobs need not be read.
@@ -110,6 +113,8 @@ class _BackfillRun:
             bar = tqdm(sources, desc="reading", unit=" data sources", **_PROGRESS_BAR)
             for number, _ in enumerate(bar, start=1):
                 (target, snapshot), response = in_flight.popleft()
+                while not response.done():
+                    pause(RESPONSE_INTERVAL)
                 self._replay_jobs(target, snapshot, response)
                 self._check_size(number, len(sources))
                 in_flight += islice(requests, 1)

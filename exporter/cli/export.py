@@ -12,6 +12,7 @@ from exporter.app.exporter import Exporter
 from exporter.app.state import open_for_one_pass
 from exporter.cli.config_files import read
 from exporter.cli.output import atomic_output, wait_for_first_pass
+from exporter.cli.signals import DeferredSignals
 from exporter.metrics.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ def run(arguments: Namespace) -> int:
     overrides = Overrides(open_state=open_for_one_pass)
     exporter = Exporter(loaded.config, [], telemetry=telemetry, overrides=overrides)
     with atomic_output(arguments.output) as write:
-        try:
-            exporter.start_polling()
-            wait_for_first_pass(exporter)
-            write(exporter.page.render("", "")[0])
-        finally:
-            exporter.stop()
+        with DeferredSignals() as signals:
+            try:
+                exporter.start_polling()
+                wait_for_first_pass(exporter, signals.pause)
+                metrics, _ = exporter.page.render("", "")
+            finally:
+                exporter.stop()
+        write(metrics)
     if exporter.has_succeeded():
         return 0
     logger.error("no data source could be read, printing the last known values")

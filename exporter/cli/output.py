@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +28,14 @@ class ClosedStdoutError(Exception):
     """The reader of stdout has closed it, as `head` does. It needs no more output, so this is not reported."""
 
 
-def wait_for_first_pass(exporter: Exporter) -> None:
+def wait_for_first_pass(exporter: Exporter, pause: Callable[[float], None]) -> None:
     """Wait until every data source was polled, and print the progress if stderr is a terminal."""
     with tqdm(desc="polling", unit=" data sources", disable=None, leave=False) as progress:
         while exporter.first_pass_is_on():
             done, total = exporter.polled()
             progress.total = total
             progress.update(done - progress.n)
-            time.sleep(PROGRESS_INTERVAL)
+            pause(PROGRESS_INTERVAL)
 
 
 def print_output(text: str, end: str = "\n") -> None:

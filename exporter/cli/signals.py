@@ -1,9 +1,16 @@
-"""The signals of `serve`, received by the main thread one after the other."""
+"""How the main thread receives signals: one after the other in `serve`, and at safe points in commands that end."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+SIGNAL_EXIT_BASE = 128  # a program that a signal ends exits with this plus the number of the signal
 
 
 class SignalReceiver:
@@ -24,3 +31,45 @@ class SignalReceiver:
     def wait(self) -> int:
         """Wait for the next signal and return its number."""
         return os.read(self._reader, 1)[0]
+
+
+class DeferredSignals:
+    """Keeps the signals that end a command until the main thread reaches a safe point.
+
+    Python runs a handler between any two instructions of the main thread. A handler that raises there may leave a lock
+    acquired: in `with lock:`, between the return of `acquire` and the first instruction of the block. The threads that
+    the command has to stop would then wait for that lock forever. So these handlers only remember the signal, and
+    `pause`, which holds no lock, raises SystemExit for it. So does the end of the block. A signal that the process
+    ignores stays ignored, as in a background job of a shell.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        handlers = {number: signal.getsignal(number) for number in numbers}
+        self._replaced = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
+
+    def __enter__(self) -> Self:
+        """Defer signals from here."""
+        for number in self._replaced:
+            signal.signal(number, self._remember)
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Restore the handlers; raise SystemExit if a signal has arrived and no error ends the block."""
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
+        if error is None:
+            self._raise_received()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, then raise SystemExit if a signal has arrived."""
+        time.sleep(seconds)
+        self._raise_received()
+
+    def _remember(self, number: int, _: FrameType | None) -> None:
+        self._received = number
+
+    def _raise_received(self) -> None:
+        if self._received is not None:
+            raise SystemExit(SIGNAL_EXIT_BASE + self._received)

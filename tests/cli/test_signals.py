@@ -1,4 +1,4 @@
-"""The receiver of signals: none is lost, whenever and in whichever thread it arrives."""
+"""Signals: none is lost, whichever thread it arrives in, and none interrupts a block that defers them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.cli.signals import SignalReceiver
+from exporter.cli.signals import DeferredSignals, SignalReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,3 +48,59 @@ def test_a_signal_that_another_thread_gets_ends_the_wait(signals: SignalReceiver
     done.set()
     thread.join()
     assert received == signal.SIGHUP
+
+
+def test_a_deferred_signal_ends_the_program_after_the_block() -> None:
+    """A block that acquires locks is executed to its end. The exit code names the signal."""
+    executed = []
+
+    def receive_a_signal() -> None:
+        with DeferredSignals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            executed.append("after the signal")
+
+    with pytest.raises(SystemExit, match=f"^{128 + signal.SIGTERM}$"):
+        receive_a_signal()
+    assert executed == ["after the signal"]
+
+
+def test_a_deferred_signal_ends_a_pause() -> None:
+    """A pause is a safe point: the rest of the block is not executed."""
+    executed = []
+
+    def receive_a_signal() -> None:
+        with DeferredSignals() as signals:
+            os.kill(os.getpid(), signal.SIGINT)
+            signals.pause(0)
+            executed.append("after the pause")
+
+    with pytest.raises(SystemExit, match=f"^{128 + signal.SIGINT}$"):
+        receive_a_signal()
+    assert executed == []
+
+
+def test_deferred_signals_leave_handlers_and_errors_as_they_were() -> None:
+    """An error in the block is more important than the signal: it says what failed."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def fail_after_a_signal() -> None:
+        with DeferredSignals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise ValueError("no such region")
+
+    with pytest.raises(ValueError, match="no such region"):
+        fail_after_a_signal()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """A shell ignores SIGINT in its background jobs, so that Ctrl-C ends only what is in the foreground."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with DeferredSignals() as signals:
+            os.kill(os.getpid(), signal.SIGINT)
+            signals.pause(0)
+            handler = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert handler == signal.SIG_IGN
