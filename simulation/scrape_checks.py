@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain.model import DOCUMENT_KINDS
 from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
+from exporter.providers.qbusiness.service import QBUSINESS
 from simulation import oracle
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ WINDOW, RUNNING = "qbusiness_sync_jobs", "qbusiness_sync_running"
 SECONDS = "qbusiness_sync_job_duration_seconds_sum"
 CONSECUTIVE_FAILURES = "qbusiness_consecutive_failed_syncs"
 CONSECUTIVE_WITHOUT_CONTENT = "qbusiness_consecutive_syncs_without_content"
-DOCUMENTS = {kind: f"qbusiness_documents_{kind}_total" for kind in DOCUMENT_KINDS}
+DOCUMENTS = {kind: f"qbusiness_documents_{kind}_total" for kind, _ in QBUSINESS.members.document_counts}
 # A data source has all of these families or none of them. The numbers are the fewest samples of each.
 REQUIRED_SAMPLES = {
     COMPLETED: 4,

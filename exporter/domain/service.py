@@ -44,6 +44,7 @@ class Use(Enum):
     LIST_SOURCES = auto()
     SOURCE = auto()
     SYNC_JOBS = auto()
+    SYNC_JOB = auto()
     TAGS = auto()
     DOCUMENTS = auto()
 
@@ -74,7 +75,10 @@ class ArnScope:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The names of members in the API of a service, for HELP texts, and its limits in words."""
+    """The names of members in the API of a service, for HELP texts, and its limits in words.
+
+    An empty one is not in the API. A service has no metric families whose HELP text names such a member.
+    """
 
     started: str
     ended: str
@@ -88,6 +92,7 @@ class Members:
     schedule: str
     container_documents: str
     container_text_bytes: str
+    capacity_units: str
     documents_limit: str
     text_bytes_limit: str
 

@@ -7,6 +7,7 @@ Business, and `{ended}` in a HELP text the name of the member that has the end o
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from string import Formatter
 from typing import TYPE_CHECKING
 
 from exporter.domain.service import Use
@@ -33,6 +34,12 @@ def bind(family: AnyFamily, service: Service) -> Family:
         help=family.help.format_map(_terms(service)),
         labels=tuple(_labels(family.labels, service)),
     )
+
+
+def is_available(family: AnyFamily, service: Service) -> bool:
+    """Return whether a service can fill a family: it has every member that the HELP text names."""
+    terms = _terms(service)
+    return all(terms.get(term) for _, term, _, _ in Formatter().parse(family.help) if term is not None)
 
 
 def _labels(declared: Iterable[str], service: Service) -> Iterable[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from exporter.domain.service import Use
 from exporter.domain.source_view import SourceView
 from exporter.exposition.lines import Identity
-from exporter.metrics.binding import bind
+from exporter.metrics.binding import bind, is_available
 from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.documents import DOCUMENT_FAMILIES
 from exporter.metrics.expectations import EXPECTATION_FAMILIES
@@ -100,8 +100,10 @@ def _bound_parts(service: Service, exposed: FamilyFilter) -> tuple[tuple[Family,
 
 
 def _families_of(part: _Part, service: Service) -> tuple[AnyFamily, ...]:
-    """Return the families of a part; none if the service has no action that they need."""
-    return part.families if part.use is None or service.has(part.use) else ()
+    """Return the families of a part that the service can fill; none if it has no action that they need."""
+    if part.use is not None and not service.has(part.use):
+        return ()
+    return tuple(family for family in part.families if is_available(family, service))
 
 
 def source_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:

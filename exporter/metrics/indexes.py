@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from exporter.exposition.lines import Identity
-from exporter.metrics.binding import PARENT_LABELS, bind
+from exporter.metrics.binding import PARENT_LABELS, bind, is_available
 from exporter.metrics.families import Gauge, InfoFamily, LabelledView, declarations, optional_sample, state_set
 from exporter.metrics.family_filter import FamilyFilter
 from exporter.metrics.labels import container_label_values, container_labels, parent_labels
@@ -65,7 +65,7 @@ _FAMILIES: tuple[AnyFamily, ...] = (
     ),
     Gauge(
         "{container}_capacity_units",
-        f"Capacity units of the {{container}}, {_AS_OF}. {_IF_REPORTED}",
+        f"{{capacity_units}} of the {{container}}, {_AS_OF}. {_IF_REPORTED}",
         _count(lambda facts: facts.units),
     ),
     Gauge(
@@ -92,7 +92,7 @@ _ALL = FamilyFilter()
 @lru_cache
 def container_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:
     """Return the families of a service's containers that are exposed."""
-    families = (bind(family, service) for family in _FAMILIES)
+    families = (bind(family, service) for family in _FAMILIES if is_available(family, service))
     return tuple(family for family in families if exposed.exposes(family.name))
 
 

@@ -67,6 +67,10 @@ def _running(view: SourceView) -> Iterator[Sample]:
 _AS_OF = "as of the last poll"
 _IF_REPORTED = "Absent if the API did not report it."
 _LAST = "last_completed_sync"
+_KIND_TEXTS = {
+    "metadata_scanned": "of metadata scanned",
+    "metadata_modified": "of metadata modified or deleted",
+}
 
 WINDOW_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
@@ -101,7 +105,7 @@ JOB_FAMILIES: tuple[AnyFamily, ...] = (
     *(
         Counter(
             f"documents_{kind}_total",
-            f"Documents {kind} while the data source was watched, from the growth of {{documents_{kind}}} of "
+            f"Documents {_KIND_TEXTS.get(kind, kind)} while the data source was watched, from the growth of {{documents_{kind}}} of "
             f"each sync job, {_AS_OF}.",
             _documents_total(kind),
         )

@@ -67,6 +67,7 @@ KENDRA = Service(
         schedule="Schedule",
         container_documents="IndexedTextDocumentsCount",
         container_text_bytes="IndexedTextBytes",
+        capacity_units="Capacity units",
         documents_limit="that of its edition, with its additional storage capacity units",
         text_bytes_limit="that of its edition, with its additional storage capacity units (10^6 bytes to a MB)",
     ),

@@ -50,6 +50,7 @@ QBUSINESS = Service(
         schedule="syncSchedule",
         container_documents="indexedTextDocumentCount",
         container_text_bytes="indexedTextBytes",
+        capacity_units="Capacity units",
         documents_limit="its capacity units times 20,000",
         text_bytes_limit="its capacity units times 200 MB (10^6 bytes)",
     ),

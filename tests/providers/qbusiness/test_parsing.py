@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.model import (
-    DOCUMENT_KINDS,
     ContainerFacts,
     Description,
     DocumentCounts,
@@ -54,7 +53,7 @@ def test_names_of_members_and_values_are_those_of_the_service() -> None:
     assert enum_of("IndexStatus") == set(QBUSINESS.container_statuses)
     assert enum_of("ErrorCode") == set(QBUSINESS.error_codes)
     assert members_of("DataSourceSyncJob") == set(MEMBERS)
-    assert members_of("DataSourceSyncJobMetrics") == {f"documents{kind.capitalize()}" for kind in DOCUMENT_KINDS}
+    assert members_of("DataSourceSyncJobMetrics") == {member for _, member in QBUSINESS.members.document_counts}
     assert "history" in members_of("ListDataSourceSyncJobsResponse")
     names = {"displayName", "dataSourceId", "type", "createdAt", "updatedAt", "status"}
     assert members_of("DataSource") == names
