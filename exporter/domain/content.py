@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 from exporter.domain.model import SyncJobStatus
 
 if TYPE_CHECKING:
-    from exporter.domain.model import DocumentCounts
+    from exporter.domain.model import DocumentCounts, SyncJob
 
 
-def reached_index(status: str, documents: DocumentCounts) -> bool:
-    """Return whether content reached the index by a job with this status and these counts.
+def reached_index(job: SyncJob, documents: DocumentCounts) -> bool:
+    """Return whether content reached the index by a job, with these counts.
 
     A SUCCEEDED job without changes counts: the index is up to date. An INCOMPLETE job counts unless all its documents
-    failed; without a count of scanned documents, if it changed at least one. FAILED and ABORTED jobs do not count,
-    because nothing shows how far they came.
+    failed; without a count of scanned documents, if it changed at least one. So does one with failure reasons: these
+    may be about documents that were scanned and ignored, and that are not among the failed ones. FAILED and ABORTED
+    jobs do not count, because nothing shows how far they came.
     """
-    if status != SyncJobStatus.INCOMPLETE:
-        return status == SyncJobStatus.SUCCEEDED
-    if documents.scanned is None:
+    if job.status != SyncJobStatus.INCOMPLETE:
+        return job.status == SyncJobStatus.SUCCEEDED
+    if documents.scanned is None or job.has_failure_reasons:
         return any((documents.added, documents.modified, documents.deleted))
     return (documents.failed or 0) < documents.scanned

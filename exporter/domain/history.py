@@ -6,7 +6,7 @@ and neither the order nor the repetition of jobs within a poll matters.
 A job is tracked by its id, and is counted once: when it is first seen in a terminal status. Four cases need more than
 that, and each is described where it is decided:
 
-- a job that had ended before its source was watched, and the initial poll: `HistoryBuilder._ended_before_watching`
+- a job that had ended before its source was watched, and the initial poll: `MergedJob.ended_before`
 - document counts, which grow while a job is in progress: `HistoryBuilder._count_documents`
 - an undocumented status, which may hide that a job has ended: `HistoryBuilder._count_end`
 - a job that was evicted and is listed again: module `eviction`

@@ -10,7 +10,6 @@ from exporter.domain.merged_job import merge_counts
 from exporter.domain.model import IN_PROGRESS, TERMINAL, DocumentCounts, SyncJobStatus
 from exporter.domain.source_history import Exemplar, Histogram
 from exporter.domain.tracked_job import CountState, TrackedJob
-from exporter.domain.units import DATE_RESOLUTION
 
 if TYPE_CHECKING:
     from exporter.domain.counting_policy import CountingPolicy
@@ -93,33 +92,8 @@ class HistoryBuilder:
     def _initial_state(self, merged: MergedJob, initial_poll_end: float | None) -> CountState:
         if was_evicted(self._before, merged.job):
             return CountState.EVICTED
-        is_over = self._ended_before_watching(merged, initial_poll_end)
+        is_over = merged.ended_before(self._before.watched_since, initial_poll_end)
         return CountState.PRE_EXISTING if is_over else CountState.PENDING
-
-    def _ended_before_watching(self, merged: MergedJob, initial_poll_end: float | None) -> bool:
-        """Return whether a job had ended before its source was watched, which makes it PRE_EXISTING.
-
-        Such a job is used for gauges, such as the last completed sync, and never for counters. A job is counted if and
-        only if it ended after `watched_since`, the time of the first response of the initial poll.
-
-        In later polls a comparison of the end with `watched_since` is sufficient. The initial poll takes several
-        requests, and a job may end between its first and its last response: then it ended while its source was watched.
-        Dates are cut to the second, so an end within the second of `watched_since` was before it. An end after the last
-        response is wrong, and is no proof that the job ended while watched.
-
-        Example: the responses of the initial poll are dated 12:00:00 to 12:00:10. Jobs that ended at 11:50:00 and
-        12:00:00.5 are PRE_EXISTING, and so is a job with the impossible end 12:05:00. A job that ended at 12:00:05 is
-        counted. So is a job that one page lists as SYNCING and a later page as SUCCEEDED: it ended during the poll,
-        unless its end is plausible (after its start) and not after 12:00:00.
-        """
-        if not merged.job.is_terminal:
-            return False
-        watched_since, end = self._before.watched_since, merged.job.end_or_start
-        if merged.seen_in_progress:
-            return merged.job.started < end <= watched_since
-        if initial_poll_end is None:
-            return end <= watched_since
-        return not watched_since + DATE_RESOLUTION < end <= initial_poll_end
 
     def _count_documents(self, tracked: TrackedJob, max_counts: DocumentCounts) -> None:
         """Add the growth of a job's document counts to the totals.

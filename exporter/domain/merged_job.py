@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import IN_PROGRESS, DocumentCounts, SyncJob, SyncJobStatus
+from exporter.domain.units import DATE_RESOLUTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,6 +36,31 @@ class MergedJob:
             max_counts=merge_counts(max, [entry.documents for entry in entries]),
             seen_in_progress=any(entry.status in IN_PROGRESS for entry in entries),
         )
+
+    def ended_before(self, watched_since: float, initial_poll_end: float | None) -> bool:
+        """Return whether the job had ended before its source was watched, which makes it PRE_EXISTING.
+
+        Such a job is used for gauges, such as the last completed sync, and never for counters. A job is counted if and
+        only if it ended after `watched_since`, the time of the first response of the initial poll.
+
+        In later polls, where `initial_poll_end` is None, a comparison of the end with `watched_since` is sufficient.
+        The initial poll takes several requests, and a job may end between its first and its last response: then it
+        ended while its source was watched. Dates are cut to the second, so an end within the second of `watched_since`
+        was before it. An end after the last response is wrong, and is no proof that the job ended while watched.
+
+        Example: the responses of the initial poll are dated 12:00:00 to 12:00:10. Jobs that ended at 11:50:00 and
+        12:00:00.5 are PRE_EXISTING, and so is a job with the impossible end 12:05:00. A job that ended at 12:00:05 is
+        counted. So is a job that one page lists as SYNCING and a later page as SUCCEEDED: it ended during the poll,
+        unless its end is plausible (after its start) and not after 12:00:00.
+        """
+        if not self.job.is_terminal:
+            return False
+        end = self.job.end_or_start
+        if self.seen_in_progress:
+            return self.job.started < end <= watched_since
+        if initial_poll_end is None:
+            return end <= watched_since
+        return not watched_since + DATE_RESOLUTION < end <= initial_poll_end
 
 
 def recency_key(job: SyncJob) -> tuple[object, ...]:

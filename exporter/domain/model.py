@@ -45,6 +45,9 @@ class DocumentCounts:
     deleted: int | None = None
     failed: int | None = None
     scanned: int | None = None
+    skipped: int | None = None
+    metadata_scanned: int | None = None
+    metadata_modified: int | None = None
 
     def items(self) -> Iterator[tuple[str, int | None]]:
         """Yield each kind of document with its count, in a fixed order."""
@@ -60,6 +63,8 @@ class SyncJob:
     """One execution of a data source's sync, as one response of the API describes it.
 
     `connector_error` is the documented code of the connector in one of the other error texts; empty if none has one.
+    `has_failure_reasons` is true if the API lists reasons for documents that no count may include. A listing that does
+    not report how a job ended sets `needs_explanation`: its status is then the worst one that is possible.
     """
 
     execution_id: str
@@ -71,6 +76,8 @@ class SyncJob:
     error_message: str = ""
     connector_error: str = ""
     data_source_error_code: str = ""
+    has_failure_reasons: bool = False
+    needs_explanation: bool = False
 
     @property
     def is_terminal(self) -> bool:

@@ -46,7 +46,7 @@ class TrackedJob:
     @property
     def has_content(self) -> bool:
         """Whether content reached the index by the job, with the highest counts that a response had."""
-        return reached_index(self.job.status, self.max_counts)
+        return reached_index(self.job, self.max_counts)
 
 
 def ended_jobs(tracked_jobs: Iterable[TrackedJob]) -> list[TrackedJob]:

@@ -105,8 +105,8 @@ JOB_FAMILIES: tuple[AnyFamily, ...] = (
     *(
         Counter(
             f"documents_{kind}_total",
-            f"Documents {_KIND_TEXTS.get(kind, kind)} while the data source was watched, from the growth of {{documents_{kind}}} of "
-            f"each sync job, {_AS_OF}.",
+            f"Documents {_KIND_TEXTS.get(kind, kind)} while the data source was watched, from the growth of "
+            f"{{documents_{kind}}} of each sync job, {_AS_OF}.",
             _documents_total(kind),
         )
         for kind in DOCUMENT_KINDS

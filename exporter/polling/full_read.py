@@ -139,6 +139,6 @@ class _FullRead:
             statuses.append(SyncJobStatus.SUCCEEDED)
         for status in statuses:
             for number, page in enumerate(self.jobs.read(self._list_jobs(status=status)), 1):
-                has_content = any(reached_index(job.status, job.documents) for job in page.jobs)
+                has_content = any(reached_index(job, job.documents) for job in page.jobs)
                 if self.jobs.newest_first and (has_content or number == MAX_PAGES):
                     break

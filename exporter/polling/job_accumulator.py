@@ -100,4 +100,4 @@ class JobAccumulator:
         self._jobs.append(job)
         self.ids.add(job.execution_id)
         self.statuses.add(job.status)
-        self.has_content |= reached_index(job.status, job.documents)
+        self.has_content |= reached_index(job, job.documents)

@@ -25,6 +25,7 @@ from exporter.domain.schedule_start import with_schedule_start
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
+from exporter.polling.explainer import Explainer
 from exporter.polling.full_read import read_full
 from exporter.polling.job_log import format_time, job_fields
 from exporter.polling.lookback import read_incremental, read_unread
@@ -85,6 +86,7 @@ class Poller:
         self._sources = sources
         self._observer = observer
         self._policy = policy
+        self._explainer = Explainer(context.provider)
 
     def poll(self, source: DataSource, *, catch_up: bool = False) -> PollOutcome:
         """Poll a source once. Any exception is counted and logged, and publishes the source as failed.
@@ -117,9 +119,9 @@ class Poller:
             self._apply(state, read_unread(self._list_jobs(state), state.history.unread))
 
     def _apply(self, state: SourceState, data: PollData) -> None:
-        """Fold what was read, commit it, publish it, and log it."""
+        """Explain and fold what was read, commit it, publish it, and log it."""
         before = state.history
-        data = self._with_clock(data)
+        data = self._explainer.explain(state.source.id, before, self._with_clock(data))
         with state.mutex:
             if not self._sources.has(state):
                 return

@@ -85,6 +85,12 @@ class Provider(Protocol):
         and neither is whether the times refer to the start of a job or to the time in which it was in progress.
         """
 
+    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
+        """Return a job that `needs_explanation` with its outcome; it takes one request.
+
+        A provider whose listings say everything returns the job as it is, without a request.
+        """
+
     def containers(self, parent: ContainerId | None) -> Listing[str]:
         """Return the display names of the containers in another one, or of the outermost ones."""
 

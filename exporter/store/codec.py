@@ -20,6 +20,7 @@ from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from _typeshed import DataclassInstance
 
@@ -34,6 +35,10 @@ _SCALARS = {
     "horizon": "evicted_through",
     "forgotten_streak": "evicted_failure_streak",
 }
+
+# Members that are younger than the format. Only values that differ from the default are written.
+_YOUNGER_JOB_MEMBERS = {"data_source_error_code", "has_failure_reasons", "needs_explanation"}
+_YOUNGER_COUNTS = {"skipped", "metadata_scanned", "metadata_modified"}
 
 
 class _JobRow(msgspec.Struct):
@@ -99,12 +104,10 @@ def _upgrade(raw: dict[str, Any], jobs: Mapping[str, TrackedJob]) -> None:
 
 def dump_job(tracked: TrackedJob) -> str:
     """Return one job as JSON."""
-    job = {**_members(tracked.job), "documents": _members(tracked.job.documents)}
-    if not tracked.job.data_source_error_code:
-        del job["data_source_error_code"]
+    job = _members(tracked.job, _YOUNGER_JOB_MEMBERS)
     members = {
-        "job": job,
-        "highest": _members(tracked.max_counts),
+        "job": {**job, "documents": _members(tracked.job.documents, _YOUNGER_COUNTS)},
+        "highest": _members(tracked.max_counts, _YOUNGER_COUNTS),
         "whole": tracked.counts_from_zero,
         "accounted": tracked.count_state,
         "gone_since": tracked.vanished_at,
@@ -189,9 +192,13 @@ def load_documents(text: str) -> DocumentsByStatus:
     )
 
 
-def _members(instance: DataclassInstance) -> dict[str, Any]:
-    """Return the members of a dataclass without a deep copy: `asdict` would make commits much slower."""
-    return {item.name: getattr(instance, item.name) for item in fields(instance)}
+def _members(instance: DataclassInstance, optional: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+    """Return the members of a dataclass, without optional ones that have their default.
+
+    It makes no deep copy: with `asdict`, commits would be much slower.
+    """
+    members = ((item, getattr(instance, item.name)) for item in fields(instance))
+    return {item.name: value for item, value in members if item.name not in optional or value != item.default}
 
 
 def _dump_histogram(histogram: Histogram) -> dict[str, Any]:

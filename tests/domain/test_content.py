@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.domain.content import reached_index
@@ -25,15 +27,29 @@ from tests.support.builders import NOON, fold_polls, make_job, make_poll
 )
 def test_an_incomplete_job_counts_unless_all_documents_failed(counts: DocumentCounts, *, reached: bool) -> None:
     """Without a count of scanned documents, it counts if it changed at least one."""
-    assert reached_index("INCOMPLETE", counts) is reached
+    assert reached_index(make_job("partial", "INCOMPLETE", NOON, 60), counts) is reached
+
+
+@pytest.mark.parametrize(
+    ("counts", "reached"),
+    [
+        (DocumentCounts(scanned=383, added=0, failed=0, skipped=0), False),
+        (DocumentCounts(scanned=383, added=1, failed=0), True),
+    ],
+)
+def test_ignored_documents_are_no_content(counts: DocumentCounts, *, reached: bool) -> None:
+    """A job that has reasons, and that changed nothing, may have ignored all documents that it scanned."""
+    job = replace(make_job("ignored", "INCOMPLETE", NOON, 60), has_failure_reasons=True)
+    assert reached_index(job, counts) is reached
 
 
 @pytest.mark.parametrize("status", [*SyncJobStatus, "PAUSED"])
 def test_of_all_other_jobs_only_succeeded_ones_count(status: str) -> None:
     """Documents that a FAILED or ABORTED job added prove nothing, and a SUCCEEDED job needs none."""
+    job = make_job("other", status, NOON, 60)
     if status != "INCOMPLETE":
-        assert reached_index(status, DocumentCounts(added=5, scanned=5)) is (status == "SUCCEEDED")
-        assert reached_index(status, DocumentCounts()) is (status == "SUCCEEDED")
+        assert reached_index(job, DocumentCounts(added=5, scanned=5)) is (status == "SUCCEEDED")
+        assert reached_index(job, DocumentCounts()) is (status == "SUCCEEDED")
 
 
 def test_the_last_content_is_that_of_the_last_job_by_which_it_reached_the_index() -> None:

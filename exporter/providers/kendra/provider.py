@@ -23,7 +23,7 @@ from exporter.providers.page_tokens import PageTokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId, SyncJob
     from exporter.domain.service import ArnScope
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
@@ -67,6 +67,10 @@ class Kendra:
             KENDRA.page_size,
             lambda page: parse_job_page(page, "History", "NextToken", JOB, self.clock),
         )
+
+    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:  # noqa: ARG002 (the protocol's)
+        """Return the job: a listing contains all of it."""
+        return job
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
         """Return the names of all indexes, from ListIndices. No container is in another one."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from types_boto3_qbusiness import QBusinessClient
 
-    from exporter.domain.model import ContainerFacts, ContainerId, Description, ResourceId, SourceId
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, ResourceId, SourceId, SyncJob
     from exporter.domain.service import ArnScope
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
@@ -67,6 +67,10 @@ class QBusiness:
             QBUSINESS.page_size,
             lambda page: parse_job_page(page, "history", "nextToken", JOB, self.clock),
         )
+
+    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:  # noqa: ARG002 (the protocol's)
+        """Return the job: a listing contains all of it."""
+        return job
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
         """Return the display names of all applications, or of an application's indexes."""

@@ -1,0 +1,46 @@
+"""Requests the outcomes of ended jobs that a listing does not report, a limited number in each poll."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.domain.explanation import unexplained, with_explanations, without_outcome
+from exporter.domain.service import Use
+from exporter.errors import ProviderError
+
+if TYPE_CHECKING:
+    from exporter.domain.model import SourceId, SyncJob
+    from exporter.domain.source_history import PollData, SourceHistory
+    from exporter.providers import Provider
+
+# Jobs that one poll explains: those that are counted afterwards, and those that are only shown. A poll with more would
+# delay the polls of other sources.
+MAX_DUE, MAX_SHOWN = 20, 2
+
+
+class Explainer:
+    """Completes the jobs that a poll has read with their outcomes. Without such an action, it changes nothing."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def explain(self, source: SourceId, history: SourceHistory | None, data: PollData) -> PollData:
+        """Return what a poll has read with the outcomes of its jobs; raise ProviderError if a request fails.
+
+        A request that AWS refuses will be refused again. So the outcome of its job stays unknown, with a warning.
+        """
+        if not source.service.has(Use.SYNC_JOB):
+            return data
+        jobs, warnings = unexplained(history, data), list(data.warnings)
+        explained = {job.execution_id: self._explain(source, job, warnings) for job in jobs.first(MAX_DUE, MAX_SHOWN)}
+        return replace(with_explanations(history, data, jobs, explained), warnings=tuple(warnings))
+
+    def _explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:
+        try:
+            return self._provider.explain(source, job)
+        except ProviderError as error:
+            if not error.is_refusal:
+                raise
+            warnings.append(f"the outcome of ended sync jobs is unknown: {error}")
+            return without_outcome(job, str(error))

@@ -1,0 +1,95 @@
+"""The outcomes of ended jobs are requested once, a limited number in each poll."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.domain.history import fold
+from exporter.domain.model import SourceId
+from exporter.domain.service import Permission, Use
+from exporter.domain.units import HOUR
+from exporter.errors import ProviderError, Reason
+from exporter.polling.explainer import MAX_DUE, MAX_SHOWN, Explainer
+from exporter.providers.qbusiness.service import QBUSINESS
+from tests.support.builders import NOON, POLICY, make_job, make_poll
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from exporter.domain.model import SyncJob
+
+SERVICE = replace(QBUSINESS, permissions=(*QBUSINESS.permissions, Permission("GetJob", Use.SYNC_JOB, 3)))
+SOURCE = SourceId(SERVICE, ("a", "b", "c"))
+
+
+class FakeProvider:
+    """Explains jobs, unless a test sets an error."""
+
+    def __init__(self) -> None:
+        self.error: ProviderError | None = None
+        self.asked: list[str] = []
+
+    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
+        """Return the job as succeeded."""
+        assert source.service.has(Use.SYNC_JOB)
+        self.asked.append(job.execution_id.strip("-"))
+        if self.error:
+            raise self.error
+        return replace(job, status="SUCCEEDED", needs_explanation=False)
+
+
+@pytest.fixture
+def provider() -> FakeProvider:
+    """Return a provider that explains every job."""
+    return FakeProvider()
+
+
+def jobs_from(start: float, count: int) -> tuple[SyncJob, ...]:
+    """Build ended jobs, the newest first, in the form of a listing."""
+    jobs = [make_job(str(number), "INCOMPLETE", start + number * 60, 30) for number in range(count)]
+    return tuple(replace(job, needs_explanation=True) for job in jobs[::-1])
+
+
+def test_a_long_absence_is_explained_in_steps(provider: Any) -> None:
+    """Each poll counts the oldest jobs that it has explained, until all are counted once."""
+    explainer, history = Explainer(provider), fold(None, make_poll(), POLICY)
+    jobs, counted = jobs_from(NOON + 60, 2 * MAX_DUE + 1), []
+    for number in range(3):
+        data = explainer.explain(SOURCE, history, make_poll(*jobs, at=NOON + HOUR + number))
+        history = fold(history, data, POLICY)
+        counted.append(history.completed["SUCCEEDED"])
+    assert counted == [MAX_DUE, 2 * MAX_DUE, 2 * MAX_DUE + 1]
+    assert provider.asked == [str(number) for number in range(2 * MAX_DUE + 1)]
+
+
+def test_the_initial_poll_explains_the_latest_jobs_and_later_ones_the_rest(provider: Any) -> None:
+    """First polls of many sources stay short."""
+    explainer, jobs = Explainer(provider), jobs_from(NOON - HOUR, 2 * MAX_SHOWN)
+    history = fold(None, explainer.explain(SOURCE, None, make_poll(*jobs)), POLICY)
+    for _ in range(2):
+        history = fold(history, explainer.explain(SOURCE, history, make_poll()), POLICY)
+    assert provider.asked == [job.execution_id.strip("-") for job in jobs]
+    assert {job.status for job in history.jobs_newest_first()} == {"SUCCEEDED"}
+
+
+def test_a_refused_outcome_is_a_warning_and_any_other_error_fails_the_poll(provider: Any) -> None:
+    """AWS will refuse again. The next poll repeats a throttled request."""
+    explainer, history = Explainer(provider), fold(None, make_poll(), POLICY)
+    poll = make_poll(*jobs_from(NOON + 60, 2), at=NOON + HOUR)
+    provider.error = ProviderError(Reason.THROTTLED, "slow down")
+    with pytest.raises(ProviderError, match="slow down"):
+        explainer.explain(SOURCE, history, poll)
+    provider.error = ProviderError(Reason.ACCESS_DENIED, "denied", operation="GetJob")
+    data = explainer.explain(SOURCE, history, poll)
+    assert set(data.warnings) == {"the outcome of ended sync jobs is unknown: GetJob: denied"}
+    assert fold(history, data, POLICY).completed == {"INCOMPLETE": 2}
+
+
+def test_a_service_whose_listings_say_everything_is_not_asked(provider: Any) -> None:
+    """Its polls are as they were read."""
+    poll = make_poll(*jobs_from(NOON - HOUR, 1))
+    assert Explainer(provider).explain(SourceId(QBUSINESS, SOURCE.path), None, poll) is poll
+    assert provider.asked == []
