@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from docs import stability
 from exporter.config import Config, format_duration, json_schema
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def _section(path: str, schema: dict[str, Any], sections: dict[str, Any], model:
         name = _join(path, key, is_list=is_list)
         kind = f"[{'list of sections' if is_list else 'section'}](#{_anchor(name)})" if inner else _kind(value)
         required = "; required" if key in schema.get("required", ()) else ""
-        yield f"| `{key}` | {kind}{required} | {field.description}{_default(field, kind)} |"
+        cell = stability.marked(key, _join(path, key, is_list=False), stability.KEYS)
+        yield f"| {cell} | {kind}{required} | {field.description}{_default(field, kind)} |"
         if inner:
             below.append((name, sections[inner], _model_of(field.annotation)))
     for section, its_schema, its_model in below:

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docs import stability
 from docs.alerts_table import PAGE as ALERTS_PAGE
 from docs.alerts_table import alerts_page
+from docs.command_reference import commands_page
 from docs.configuration_reference import configuration_page
 from docs.faults_table import faults_page
 from docs.runbook_pages import runbook_pages
@@ -90,13 +92,14 @@ def _table(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> Iterable[st
     yield "| name | type | labels | meaning |"
     yield "|---|---|---|---|"
     for name, kind, labels, meaning in rows:
-        yield f"| `{name}` | {kind} | {_code(labels)} | {meaning} |"
+        yield f"| {stability.marked(name, name, stability.FAMILIES)} | {kind} | {_code(labels)} | {meaning} |"
 
 
 def pages() -> dict[Path, str]:
     """Return the text of every generated file by its path."""
     return {
         HERE / "metrics.md": metrics_page(),
+        HERE / "commands.md": commands_page(),
         HERE / "configuration.md": configuration_page(),
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),

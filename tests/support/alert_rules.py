@@ -27,7 +27,7 @@ PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "sever
 SOURCE_LABELS, INDEX_LABELS = source_labels(QBUSINESS), container_labels(QBUSINESS)
 TARGET_LABELS = ("target", "aws_account_id", "aws_region")
 PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # added by the scrape, or by external_labels
-_ROW = re.compile(r"\| `(\w+)` \| (\w+) \| (.*?) \|")
+_ROW = re.compile(r"\| `(\w+)`(?: \(experimental\))? \| (\w+) \| (.*?) \|")
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
