@@ -84,7 +84,7 @@ COMMANDS = {
     "rules": Command(
         rules.run,
         "print alerting and recording rules (YAML), for rule_files of Prometheus",
-        "rules --label=team --disable=QBusinessSyncSlowerThanUsual > rules/qbusiness.yaml",
+        "rules --label=team --disable=QBusinessSyncSlowerThanUsual > qbusiness-exporter.yaml",
     ),
     "documents": Command(
         documents.run,

@@ -23,7 +23,8 @@ from exporter.cli.flag_types import (
 )
 from exporter.cli.sizes import format_size
 from exporter.domain.documents import DocumentStatus
-from exporter.rules import SERVICES, STATUS_PAGE
+from exporter.providers.registry import SERVICES
+from exporter.rules import STATUS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,11 +66,11 @@ FLAGS = (
     Flag(
         "config.file",
         f"configuration (default: {DEFAULT_FILE} if it exists, otherwise region and credentials of the AWS SDK)",
-        ("serve", "check", "discover", "export", "backfill", "policy", "plan", "documents"),
+        ("serve", "check", "discover", "export", "backfill", "policy", "plan", "rules", "documents"),
         {"type": Path, "metavar": "FILE"},
     ),
     # The entry point of the image names the file, whatever the command.
-    Flag("config.file", argparse.SUPPRESS, ("demo", "rules"), {"type": Path}),
+    Flag("config.file", argparse.SUPPRESS, ("demo",), {"type": Path}),
     Flag(
         "probe",
         "try each permission once per target, and print those that are missing",
@@ -114,9 +115,10 @@ FLAGS = (
     ),
     Flag(
         "service",
-        "service to print the rules of (default: %(default)s)",
+        f"service to print the rules of: {', '.join(SERVICES)}; repeat for several (default: those of the "
+        "configuration's targets)",
         ("rules",),
-        {"choices": SERVICES, "default": SERVICES[0], "metavar": "SERVICE"},
+        {"choices": tuple(SERVICES), "action": "append", "default": [], "metavar": "SERVICE"},
     ),
     Flag(
         "label",

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.cli.config_files import read
 from exporter.cli.output import print_output
+from exporter.providers.registry import SERVICES
 from exporter.rules import RuleOptions, RuleRenderer
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterable
+
+    from exporter.domain.service import Service
 
 
 def run(arguments: Namespace) -> int:
-    """Print the rules of a service as one rule file."""
+    """Print the rules of the services as one rule file."""
     options = RuleOptions(
-        service=arguments.service,
+        services=tuple(dict.fromkeys(_services(arguments))),
         labels=tuple(arguments.label),
         disabled=frozenset(arguments.disable),
         runbooks=arguments.runbook_url or "",
@@ -23,3 +28,10 @@ def run(arguments: Namespace) -> int:
     )
     print_output(RuleRenderer(options).document(), end="")
     return 0
+
+
+def _services(arguments: Namespace) -> Iterable[Service]:
+    """Return the named services, or without names those of the targets. A service may occur several times."""
+    if arguments.service:
+        return (SERVICES[name] for name in arguments.service)
+    return (target.service for target in read(arguments).config.targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -97,6 +98,26 @@ class Members:
     text_bytes_limit: str
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorTerms:
+    """Names in the API and the console of a service that the texts of alerts and runbooks mention."""
+
+    start_sync: str
+    """The operation that starts a sync job."""
+    stop_sync: str
+    deletions: tuple[str, ...]
+    """The operations that delete documents outside of sync jobs."""
+    sync_button: str
+    status_reason: str
+    """The member that has the reason of a status."""
+    sync_report: str
+    """A phrase for the log that has the documents of a sync."""
+    failed_documents: str
+    """A clause on what becomes of a document that failed."""
+    first_sync_is_manual: bool
+    """Whether a schedule takes effect only after a first manual sync."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
@@ -117,6 +138,7 @@ class Service:
     permissions: tuple[Permission, ...]
     regions: tuple[str, ...]
     members: Members
+    terms: OperatorTerms
     error_codes: tuple[str, ...]
     source_statuses: tuple[str, ...]
     container_statuses: tuple[str, ...]
@@ -147,6 +169,20 @@ class Service:
     def container(self) -> Level:
         """The level of the containers that data sources belong to."""
         return self.levels[-2]
+
+    @property
+    def healthy_source_statuses(self) -> tuple[str, ...]:
+        """The statuses of data sources in which documents are synced as usual, in the order of the API."""
+        return tuple(status for status in self.source_statuses if status in self.healthy_statuses)
+
+    @property
+    def healthy_container_statuses(self) -> tuple[str, ...]:
+        """The statuses of containers in which documents are synced as usual, in the order of the API."""
+        return tuple(status for status in self.container_statuses if status in self.healthy_statuses)
+
+    def command(self, action: str) -> str:
+        """Return the command of the AWS CLI for an action, such as `aws qbusiness get-index`."""
+        return f"aws {self.client} {re.sub('(?<=[a-z])(?=[A-Z])', '-', action).lower()}"
 
     def alert(self, kind: str) -> str:
         """Return the name of an alert of the service. `Container` stands for the word of its containers.

@@ -1,7 +1,7 @@
 """Alerting and recording rules: Prometheus rule files, rendered from templates."""
 
 from exporter.rules.families import rules_by_family
-from exporter.rules.options import SERVICES, STATUS_PAGE, RuleOptions
+from exporter.rules.options import STATUS_PAGE, RuleOptions
 from exporter.rules.renderer import RuleRenderer, alert_names
 
-__all__ = ["SERVICES", "STATUS_PAGE", "RuleOptions", "RuleRenderer", "alert_names", "rules_by_family"]
+__all__ = ["STATUS_PAGE", "RuleOptions", "RuleRenderer", "alert_names", "rules_by_family"]

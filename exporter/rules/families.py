@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from exporter.rules.options import SERVICES, RuleOptions
+from exporter.rules.options import RuleOptions
 from exporter.rules.renderer import RuleRenderer
+from exporter.rules.series import names_by_rule, sample_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_RULE = re.compile(r"^ *- (?:alert|record): (\S+)$", re.MULTILINE)
-_EXPRESSION = re.compile(
-    r"^ *expr:(.*?)(?=^ *(?:for|keep_firing_for|labels|annotations):|\Z)", re.MULTILINE | re.DOTALL
-)
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_SUFFIXES = ("", "_bucket", "_count", "_sum")  # of the samples of a family
-
 
 def rules_by_family(families: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names of the alerts and recording rules of all services that need each of these families."""
+    """Return the names of the rules of all services that need each of these families, alerts first."""
     found: dict[str, list[str]] = {family: [] for family in families}
-    documents = (RuleRenderer(RuleOptions(service=service)).document() for service in SERVICES)
-    _, *parts = _RULE.split("".join(documents))
-    for rule, text in zip(parts[::2], parts[1::2], strict=True):
-        used = {name for expression in _EXPRESSION.findall(text) for name in _NAME.findall(expression)}
+    text = RuleRenderer(RuleOptions()).document()
+    for rule, used in names_by_rule(text):
         for family, rules in found.items():
-            if rule not in rules and any(f"{family}{suffix}" in used for suffix in _SUFFIXES):
+            if rule not in rules and not used.isdisjoint(sample_names(family)):
                 rules.append(rule)
-    return {family: rules for family, rules in found.items() if rules}
+    return {family: sorted(rules, key=_is_recorded) for family, rules in found.items() if rules}
+
+
+def _is_recorded(rule: str) -> bool:
+    return ":" in rule  # by the naming convention of Prometheus

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from exporter.config import LABEL_NAME
 from exporter.domain.model import tag_label
+from exporter.providers.registry import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SERVICES = ("qbusiness",)
+    from exporter.domain.service import Service
+
 STATUS_PAGE = "http://localhost:10142"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleOptions:
-    """The service of the rules, the labels that alerts carry, and the pages that they link to."""
+    """The services of the rules, the labels that alerts carry, and the pages that they link to."""
 
-    service: str = SERVICES[0]
+    services: tuple[Service, ...] = tuple(SERVICES.values())
     labels: tuple[str, ...] = ()
     """Names from `labels:` and of tags, which every alert about a data source carries."""
     disabled: frozenset[str] = frozenset()

@@ -1,70 +1,82 @@
-"""Renders the rules of a service from the templates in `templates/SERVICE/`.
-
-A template NAME.yaml is a list of rule groups. A template NAME/ALERT.yaml is one alert of the group NAME. Both are in
-the format of Prometheus rule files. `{{ }}` is left to Prometheus, so the placeholders here are `[[ ]]`, and the
-statements `[% %]`. `macros.jinja` has what the alerts about data sources share.
-"""
+"""Renders the rules about the exporter itself, once, and those of each service."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from exporter.rules.options import RuleOptions
+from exporter.rules.scopes import ExporterScope, ServiceScope
+from exporter.rules.series import alerts_in
+from exporter.rules.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import PurePosixPath
 
-    from exporter.rules.options import RuleOptions
-
-REPLICA = "application, data_source, data_source_id, job, instance"
-"""The labels that identify the series of one replica of the exporter for one data source."""
+    from exporter.rules.scopes import Scope
 
 
 class RuleRenderer:
-    """Renders the rules of one service."""
+    """Renders rule files."""
 
     def __init__(self, options: RuleOptions) -> None:
         self._options = options
+        self._templates = Templates()
         self.default_thresholds: dict[str, float] = {}
         """The defaults of the thresholds of the alerts that were rendered, by the name of the alert."""
-        self._environment = _environment()
-        self._environment.globals |= {
-            "info_labels": ", ".join(options.info_labels),
-            "replica": REPLICA,
-            "external_url": options.external_url,
-            "grafana_url": options.grafana_url,
-        }
-        self._templates = [path for path in _templates(self._environment) if path.parts[0] == options.service]
 
     def files(self) -> dict[str, str]:
         """Return the text of each rule file by its name."""
-        return {path.name: f"groups:\n{self._groups(path)}" for path in self._templates if not _is_alert(path)}
+        return {name: f"groups:\n{groups}" for name, groups in self._files()}
 
     def document(self) -> str:
         """Return all rules as one rule file."""
-        return "groups:\n" + "\n".join(self._groups(path) for path in self._templates if not _is_alert(path))
+        return "groups:\n" + "\n".join(groups for _, groups in self._files())
 
-    def _groups(self, path: PurePosixPath) -> str:
-        """Return the groups of one file, as the items of a YAML list."""
-        alerts = [self._alert(found) for found in self._templates if found.parent == path.with_suffix("")]
-        text = self._environment.get_template(str(path)).render(alerts="\n\n".join(filter(None, alerts)))
-        return indent(text, "  ") + "\n"
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each file with its groups, as the items of a YAML list."""
+        scopes: list[Scope] = [ExporterScope(), *map(ServiceScope, self._options.services)]
+        for scope in scopes:
+            paths = self._templates.in_folder(scope.folder)
+            recorded = "".join(self._groups(scope, path, ()) for path in paths)
+            for path in paths:
+                groups = self._groups(scope, path, self._alerts(scope, path, recorded))
+                yield scope.file_name(path.name), indent(groups, "  ") + "\n"
 
-    def _alert(self, path: PurePosixPath) -> str:
-        """Return an alert, as an item of a YAML list, or an empty text if it is disabled."""
-        if path.stem in self._options.disabled:
-            return ""
-        name = path.stem
-        values = {"alert": name, "runbook_url": self._options.runbook_url(name), "threshold": self._threshold_of(name)}
-        return self._environment.get_template(str(path)).render(values).rstrip()
+    def _groups(self, scope: Scope, path: PurePosixPath, alerts: Iterable[str]) -> str:
+        """Return the groups of one template with these alerts."""
+        return self._templates.render(path, {**self._values(scope), "alerts": "\n\n".join(alerts)})
 
-    def _threshold_of(self, alert: str) -> Callable[[float], object]:
+    def _alerts(self, scope: Scope, path: PurePosixPath, recorded: str) -> Iterator[str]:
+        """Yield the alerts of a template, as items of a YAML list, without those that are disabled or cannot fire."""
+        for template in self._templates.in_folder(path.with_suffix("")):
+            name = scope.alert_name(template.stem)
+            defaults: dict[str, float] = {}
+            values = {
+                "alert": name,
+                "runbook_url": self._options.runbook_url(name),
+                "threshold": self._threshold_of(name, defaults),
+            }
+            text = self._templates.render(template, {**self._values(scope), **values}).rstrip()
+            if name not in self._options.disabled and scope.has_series(text, recorded):
+                self.default_thresholds |= defaults
+                yield text
+
+    def _values(self, scope: Scope) -> dict[str, object]:
+        """Return the values of the placeholders that all templates of a scope have."""
+        return {
+            **scope.values,
+            "info_labels": ", ".join(self._options.info_labels),
+            "external_url": self._options.external_url,
+            "grafana_url": self._options.grafana_url,
+        }
+
+    def _threshold_of(self, alert: str, defaults: dict[str, float]) -> Callable[[float], object]:
         """Return the function that the template of an alert calls with the default of its threshold."""
 
         def threshold(default: float) -> object:
-            self.default_thresholds[alert] = default
+            defaults[alert] = default
             return self._options.thresholds.get(alert, default)
 
         return threshold
@@ -72,30 +84,4 @@ class RuleRenderer:
 
 def alert_names() -> tuple[str, ...]:
     """Return the names of the alerts of all services."""
-    return tuple(sorted(path.stem for path in _templates(_environment()) if _is_alert(path)))
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("exporter.rules"),
-        autoescape=False,  # noqa: S701 (the output is YAML)  # nosec B701
-        undefined=StrictUndefined,
-        block_start_string="[%",
-        block_end_string="%]",
-        variable_start_string="[[",
-        variable_end_string="]]",
-        comment_start_string="[#",
-        comment_end_string="#]",
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _templates(environment: Environment) -> list[PurePosixPath]:
-    """Return the paths of the rule files and alerts of all services, in alphabetical order."""
-    return [PurePosixPath(name) for name in environment.list_templates(extensions=["yaml"])]
-
-
-def _is_alert(path: PurePosixPath) -> bool:
-    """Return whether a template is an alert, SERVICE/NAME/ALERT.yaml, and not a rule file, SERVICE/NAME.yaml."""
-    return len(path.parts) == len(("SERVICE", "NAME", "ALERT.yaml"))
+    return tuple(sorted(alerts_in(RuleRenderer(RuleOptions()).document())))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from tests.support.alert_rules import RULE_FILES, alerts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCUMENT_ALERTS = [alert.name for alert in alerts() if alert.file.name == "documents.yaml"]
+DOCUMENT_ALERTS = [alert.name for alert in alerts() if alert.file.name == "qbusiness-documents.yaml"]
 ALL_FLAGS = (
     "--service=qbusiness",
     "--label=team",
@@ -31,6 +32,11 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     command = [sys.executable, "-m", "exporter", "rules", *flags]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def rule_files(service: str) -> list[Path]:
+    """Return the rule files of the exporter and of a service."""
+    return [file for file in RULE_FILES if file.name == "exporter.yaml" or file.name.startswith(f"{service}-")]
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -52,10 +58,25 @@ def by_name(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {rule.get("alert") or rule["record"]: rule for rule in rules}
 
 
-def test_without_flags_it_prints_the_rule_files() -> None:
-    """One document has all rules of deploy/prometheus/rules, in groups of the same names."""
-    files = [by_name(yaml.safe_load(file.read_text())) for file in RULE_FILES]
-    assert rules_of() == {name: rule for rules in files for name, rule in rules.items()}
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_configuration_selects_the_services(service: str, tmp_path: Path) -> None:
+    """One document has their rules of deploy/prometheus/rules, and those of the exporter once."""
+    file = tmp_path / "config.yaml"
+    own = "" if service == DEFAULT_SERVICE.name else f", service: {service}"
+    file.write_text(f"targets: [{{name: a{own}, region: us-east-1}}, {{name: b{own}, region: us-west-2}}]")
+    files = [by_name(yaml.safe_load(file.read_text())) for file in rule_files(service)]
+    expected = {name: rule for rules in files for name, rule in rules.items()}
+    assert rules_of(f"--config.file={file}") == expected
+    assert rules_of(f"--service={service}") == expected
+
+
+def test_a_configuration_with_problems_is_an_error(tmp_path: Path) -> None:
+    """Rules for the default services could hide that the rules of another one are missing."""
+    file = tmp_path / "config.yaml"
+    file.write_text("targets: [{nmae: a}]")
+    done = run(f"--config.file={file}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{file}:1:12: " in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -140,7 +161,7 @@ def test_alerts_of_a_data_source_carry_its_labels_and_tags(tmp_path: Path) -> No
     ("flag", "message"),
     [
         ("--disable=QBusinessSyncFaild", "argument --disable: no such alert: 'QBusinessSyncFaild' (choose from"),
-        ("--service=textract", "argument --service: invalid choice: 'textract' (choose from 'qbusiness')"),
+        ("--service=textract", "argument --service: invalid choice: 'textract' (choose from 'qbusiness'"),
         ("--label=team=hr", "argument --label: 'team=hr' is not a name: write the name of a label or a tag, such as"),
         ("--label=", "argument --label: '' is not a name"),
         (
@@ -162,7 +183,15 @@ def test_the_help_describes_its_own_flags_alone() -> None:
     """The flags of `serve` are not there."""
     text = run("-h").stdout
     assert "usage: qbusiness-exporter rules [flags]" in text
-    for flag in ("--service", "--label NAME", "--runbook.url URL", "--grafana.url", "--web.external-url", "--disable"):
+    for flag in (
+        "--config.file",
+        "--service",
+        "--label NAME",
+        "--runbook.url URL",
+        "--grafana.url",
+        "--web.external-url",
+        "--disable",
+    ):
         assert flag in text
-    for flag in ("--web.listen-address", "--config.file", "NAME=VALUE"):
+    for flag in ("--web.listen-address", "NAME=VALUE"):
         assert flag not in text

@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Kendra". An action
 on its index.
 """
 
-from exporter.domain.service import Level, Members, Permission, Service, Use
+from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, Use
 
 KENDRA = Service(
     name="kendra",
@@ -70,6 +70,16 @@ KENDRA = Service(
         capacity_units="Capacity units",
         documents_limit="that of its edition, with its additional storage capacity units",
         text_bytes_limit="that of its edition, with its additional storage capacity units (10^6 bytes to a MB)",
+    ),
+    terms=OperatorTerms(
+        start_sync="StartDataSourceSyncJob",
+        stop_sync="StopDataSourceSyncJob",
+        deletions=("BatchDeleteDocument", "DeleteDataSource"),
+        sync_button="Sync now",
+        status_reason="ErrorMessage",
+        sync_report="the log of the sync in CloudWatch Logs",
+        failed_documents="later syncs that succeed do not show that the failed documents are indexed",
+        first_sync_is_manual=False,
     ),
     error_codes=("InternalError", "InvalidRequest"),
     source_statuses=("CREATING", "DELETING", "FAILED", "UPDATING", "ACTIVE"),

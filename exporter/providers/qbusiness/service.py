@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Q Business". An ac
 allowed on its index and its application.
 """
 
-from exporter.domain.service import Level, Members, Permission, Service, Use
+from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, Use
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 _ID_RULE = "an id has 36 letters, digits and hyphens"
@@ -53,6 +53,16 @@ QBUSINESS = Service(
         capacity_units="Capacity units",
         documents_limit="its capacity units times 20,000",
         text_bytes_limit="its capacity units times 200 MB (10^6 bytes)",
+    ),
+    terms=OperatorTerms(
+        start_sync="StartDataSourceSyncJob",
+        stop_sync="StopDataSourceSyncJob",
+        deletions=("BatchDeleteDocument", "DeleteDataSource"),
+        sync_button="Sync now",
+        status_reason="error",
+        sync_report="the sync report in CloudWatch Logs",
+        failed_documents="Amazon Q Business does not retry a failed document until the document changes",
+        first_sync_is_manual=True,
     ),
     error_codes=("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound"),  # ErrorDetail.errorCode
     source_statuses=("PENDING_CREATION", "CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),

@@ -1,0 +1,45 @@
+"""Loads and renders the templates of the rules.
+
+`templates/exporter/` has those about the exporter itself, and `templates/service/` those of each service.
+FOLDER/NAME.yaml is a list of rule groups, and FOLDER/NAME/ALERT.yaml is one alert of these groups. Both are in the
+format of Prometheus rule files. `{{ }}` is left to Prometheus, so the placeholders here are `[[ ]]`, and the statements
+`[% %]`. `macros.jinja` has what the alerts about data sources share.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Templates:
+    """Loads templates once, and renders them with the values of their placeholders."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("exporter.rules"),
+            autoescape=False,  # noqa: S701 (the output is YAML)  # nosec B701
+            undefined=StrictUndefined,
+            block_start_string="[%",
+            block_end_string="%]",
+            variable_start_string="[[",
+            variable_end_string="]]",
+            comment_start_string="[#",
+            comment_end_string="#]",
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def in_folder(self, folder: PurePosixPath) -> list[PurePosixPath]:
+        """Return the paths of the templates in a folder itself, in alphabetical order."""
+        paths = map(PurePosixPath, self._environment.list_templates(extensions=["yaml"]))
+        return [path for path in paths if path.parent == folder]
+
+    def render(self, path: PurePosixPath, values: Mapping[str, object]) -> str:
+        """Return a template with its placeholders filled in."""
+        return self._environment.get_template(str(path)).render(values)
