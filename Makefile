@@ -14,6 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PLAIN := README.md CONTRIBUTING.md CODE_OF_CONDUCT.md SUPPORT.md Makefile .ci .github benchmarks docs deploy exporter simulation tests tools
 GRAFANA := $(BIN)/python -W ignore::DeprecationWarning -m deploy.grafana.generator
 
+unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes, which must not compile every module again
 unexport MAKEFLAGS  # suites that run in parallel may start make themselves, which must not join this job server
 
 .PHONY: help demo test check fmt generate screenshot bench bench-check image tools clean sbom site package api-drift check-version
