@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import redirect_stderr
+from importlib import import_module
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
@@ -52,7 +53,8 @@ def _run(argv: Sequence[str], sink: LogSink) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked by `exporter.__main__`
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
     arguments.log_sink = sink
-    return int(arguments.command(arguments))
+    # The other commands are not imported: they would more than double the time until help or a version is printed.
+    return int(import_module(f"{__name__}.{arguments.command}").run(arguments))
 
 
 def _log_error(error: ExporterError) -> None:

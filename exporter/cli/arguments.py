@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.app.build_info import revision
-from exporter.cli import backfill, check, demo, discover, documents, export, plan, policy, rules, serve, state
 from exporter.cli.completion import FLAGS_BY_SHELL, PrintCompletion, completion_script
 from exporter.cli.flags import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from exporter.cli.flags import Flag
 
@@ -28,9 +27,8 @@ DESCRIPTION = "Prometheus exporter for Amazon Q Business data source sync jobs."
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A function that runs a command and returns the exit code, its help, an example, and whether SIGHUP reloads."""
+    """The help of a command, an example, and whether SIGHUP reloads the configuration."""
 
-    run: Callable[[argparse.Namespace], int]
     help: str
     example: str
     reloads: bool = False
@@ -40,64 +38,54 @@ class Command:
 
 COMMANDS = {
     "serve": Command(
-        serve.run,
         "poll and serve metrics until SIGTERM or SIGINT (the default)",
         "serve --config.file=/etc/qbusiness-exporter/config.yaml --web.listen-address=127.0.0.1:10142",
         reloads=True,
     ),
     "demo": Command(
-        demo.run,
         "serve metrics of a simulated Amazon Q Business, without AWS account and configuration",
         "demo --web.listen-address=127.0.0.1:10142",
         reloads=True,
     ),
     "check": Command(
-        check.run,
         "report every problem of the configuration with file:line:column, and what serve lacks on this host",
         "check --probe --config.file=config.yaml",
     ),
     "discover": Command(
-        discover.run,
         "print a configuration (YAML) with every data source that the credentials can list",
         "discover > discovered.yaml",
     ),
     "export": Command(
-        export.run,
         "poll every data source once and print the metrics, for cron and the textfile collector",
         "export --output=/var/lib/node_exporter/qbusiness.prom",
     ),
     "backfill": Command(
-        backfill.run,
         "write the history of sync jobs as OpenMetrics, for promtool tsdb create-blocks-from",
         "backfill --since=90d --label=job=qbusiness --output=history.om",
     ),
     "policy": Command(
-        policy.run,
         "print the least-privilege IAM policy for this configuration",
         "policy > policy.json",
     ),
     "plan": Command(
-        plan.run,
         "print the cost of this configuration: data sources, series, requests per hour",
         "plan --config.file=config.yaml",
     ),
     "rules": Command(
-        rules.run,
         "print alerting and recording rules (YAML), for rule_files of Prometheus",
         "rules --label=team --disable=QBusinessSyncSlowerThanUsual > qbusiness-exporter.yaml",
     ),
     "documents": Command(
-        documents.run,
         "list the documents of one data source by status, with the errors of those that failed",
         "documents --data-source=11111111-2222-3333-4444-555555555555 --status=FAILED --format=csv",
     ),
     "state": Command(
-        state.run,
         "copy the state between a SQLite file and a PostgreSQL URL, so that counters continue",
         "state copy state.db postgresql://exporter@db.internal/exporter",
         words=("copy", "FROM", "TO"),
     ),
 }
+"""The commands. The function `run` of the module of the same name runs one, and returns the exit code."""
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -105,8 +93,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     command, words = _find_command(argv)
     arguments, _ = _parser(command).parse_known_args(argv)
     arguments.words = words
-    chosen = COMMANDS[command or DEFAULT_COMMAND]
-    arguments.command, arguments.reloads = chosen.run, chosen.reloads
+    arguments.command = command or DEFAULT_COMMAND
+    arguments.reloads = COMMANDS[arguments.command].reloads
     return arguments
 
 

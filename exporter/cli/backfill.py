@@ -19,7 +19,8 @@ from exporter.app.settings import counting_policy, source_families
 from exporter.app.state import open_copy
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
-from exporter.cli.output import atomic_output, wait_for_first_pass
+from exporter.cli.output import atomic_output
+from exporter.cli.progress import wait_for_first_pass
 from exporter.cli.signals import DeferredSignals
 from exporter.cli.sizes import format_size
 from exporter.domain.merged_job import recency_key

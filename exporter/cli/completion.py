@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-import shtab
-
 from exporter.cli.output import print_output
 
 if TYPE_CHECKING:
@@ -39,6 +37,8 @@ def completion_script(program: str, commands: Mapping[str, str], flags: Iterable
 
     shtab reads commands from subparsers. The program itself has none, because its command may stand after flags.
     """
+    import shtab  # noqa: PLC0415 (every start imports this module, and only this function needs shtab)
+
     parser = argparse.ArgumentParser(program, allow_abbrev=False)
     subparsers = parser.add_subparsers()
     flags = list(flags)

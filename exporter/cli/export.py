@@ -11,7 +11,8 @@ from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.app.state import open_for_one_pass
 from exporter.cli.config_files import read
-from exporter.cli.output import atomic_output, wait_for_first_pass
+from exporter.cli.output import atomic_output
+from exporter.cli.progress import wait_for_first_pass
 from exporter.cli.signals import DeferredSignals
 from exporter.metrics.telemetry import Telemetry
 

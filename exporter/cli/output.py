@@ -1,4 +1,4 @@
-"""Progress and output of the commands that end by themselves."""
+"""Output of the commands that end by themselves."""
 
 from __future__ import annotations
 
@@ -9,33 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from exporter.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from exporter.app.exporter import Exporter
-
     Writer = Callable[[Iterable[bytes]], None]
 
-PROGRESS_INTERVAL = 0.1  # seconds
 FILE_MODE = 0o644  # another user reads the file: node_exporter, or the operator who runs promtool
 
 
 class ClosedStdoutError(Exception):
     """The reader of stdout has closed it, as `head` does. It needs no more output, so this is not reported."""
-
-
-def wait_for_first_pass(exporter: Exporter, pause: Callable[[float], None]) -> None:
-    """Wait until every data source was polled, and print the progress if stderr is a terminal."""
-    with tqdm(desc="polling", unit=" data sources", disable=None, leave=False) as progress:
-        while exporter.first_pass_is_on():
-            done, total = exporter.polled()
-            progress.total = total
-            progress.update(done - progress.n)
-            pause(PROGRESS_INTERVAL)
 
 
 def print_output(text: str, end: str = "\n") -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WITH_IMPORTS_LOGGED = [sys.executable, "-X", "importtime", "-m", "exporter"]
-EARLY, LATE = "structlog", "exporter.cli.serve"  # modules that are imported first and last
+EARLY, LATE = "structlog", "exporter.web.server.systemd"  # modules that are imported first and last
 
 
 @pytest.fixture
