@@ -1,4 +1,4 @@
-"""`plan` as a process, compared with the running exporter, and its advice."""
+"""`plan`, compared with the running exporter, and its advice."""
 
 from __future__ import annotations
 

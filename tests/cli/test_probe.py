@@ -1,4 +1,4 @@
-"""`check --probe` as a process."""
+"""`check --probe` against a simulated organization."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""`rules` as a process: promtool checks and evaluates what it prints."""
+"""`rules`: promtool checks and evaluates what it prints."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ import yaml
 
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from tests.support.alert_rules import RULE_FILES, alerts
+from tests.support.command import run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +29,8 @@ ALL_FLAGS = (
 
 
 def run(*flags: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    command = [sys.executable, "-m", "exporter", "rules", *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    """Run the command."""
+    return run_command("rules", *flags)
 
 
 def rule_files(service: str) -> list[Path]:

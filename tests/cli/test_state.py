@@ -1,9 +1,7 @@
-"""`state copy` as a process, with a real database: counters continue in both directions."""
+"""`state copy` with a real database: counters continue in both directions."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +10,13 @@ import pytest
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from tests.support.builders import NOON, make_source
+from tests.support.command import run_command
 from tests.support.state_files import make_history, open_copy, open_store
 from tests.support.stepped_replica import SteppedReplica, key, target
 from tests.support.stores import PostgreSqlBackend
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.support.postgresql import PostgreSqlServer
@@ -27,8 +27,7 @@ KEYS = {name: str(source.id) for name, source in SOURCES.items()}
 
 def copy(*places: str) -> subprocess.CompletedProcess[str]:
     """Run `state copy`."""
-    command = [sys.executable, "-m", "exporter", "state", "copy", *places]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_command("state", "copy", *places)
 
 
 @pytest.fixture

@@ -1,17 +1,17 @@
-"""Commands that send requests once, run as processes against a simulated organization."""
+"""Commands that send requests once, run against a simulated organization."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+from tests.support.command import run_command
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from exporter.simulator.server import SimulatedQBusiness
@@ -46,8 +46,7 @@ def run(
     """Run a command in a folder; `text` is written to its config.yaml first."""
     if text:
         (tmp_path / "config.yaml").write_text(text)
-    command = [sys.executable, "-m", "exporter", *arguments]
-    return subprocess.run(command, cwd=tmp_path, env=environment(service), capture_output=True, text=True, check=False)
+    return run_command(*arguments, folder=tmp_path, environment=environment(service))
 
 
 def settings(service: SimulatedQBusiness, *targets: dict[str, Any], **polling: Any) -> str:
