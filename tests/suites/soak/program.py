@@ -24,7 +24,7 @@ from simulation.aws_client import VirtualAwsClient
 from simulation.virtual_clock import VirtualClock, VirtualHost
 from tests.suites.soak.account import CONTEXT, AccountProcess, InProcessAccount
 from tests.suites.soak.fleet import FleetPlan
-from tests.suites.soak.resource_usage import ResourceUsage, descriptors, memory_after_collection, state_size, threads
+from tests.suites.soak.resource_usage import MemoryMeter, ResourceUsage, descriptors, state_size, threads
 from tests.suites.soak.scrapers import OPENMETRICS, TEXT, page_problem
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Soak:
         self._state = folder / "state.db"
         target: dict[str, Any] = {"name": TARGET, "region": "us-east-1", "endpoint_url": self.account.url}
         config = Config.model_validate({"targets": [target], "state": {"path": str(self._state)}})
-        self.resident_before = memory_after_collection()[1]  # of the simulation alone
+        self._memory = MemoryMeter()
+        self.resident_before = self._memory.measure()[1]  # of the simulation alone
         self._telemetry = Telemetry()
         overrides = Overrides(host=self.host, connect=connect, random=random.Random(1))
         self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, overrides=overrides)
@@ -152,7 +153,7 @@ class Soak:
         self.get(
             "/"
         )  # fills the cache of assessments, which is cleared between two status pages: each sample includes all of it
-        blocks, resident = memory_after_collection()
+        blocks, resident = self._memory.measure()
         return ResourceUsage(
             hours=(self.clock.now - BEGIN) / HOUR,
             requests=self._requests(),
