@@ -16,7 +16,8 @@ from exporter.domain.history import newly_ended
 from exporter.domain.model import DataSource, Description
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.polling.poller import Poller
-from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.queue import PollQueue
+from exporter.polling.queue_entry import Intervals
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage
 from exporter.providers.qbusiness.service import QBUSINESS

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.discovery.reconciler import Reconciler
     from exporter.domain.model import SourceId
     from exporter.domain.snapshots import SavedSource
-    from exporter.polling.queue import QueueEntry
+    from exporter.polling.queue_entry import QueueEntry
     from exporter.polling.source_state import SourceState
     from exporter.store.table_store import TableStore
 

@@ -21,7 +21,8 @@ from exporter.documents.queue import CountQueue
 from exporter.domain.model import DataSource
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
-from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.queue import PollQueue
+from exporter.polling.queue_entry import Intervals
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.workers import Heartbeat, PollWorkers
 from exporter.providers.registry import make_provider

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from random import Random
 
 BACKOFF_CAP = 900.0  # seconds until the next poll, at most
@@ -32,6 +33,11 @@ class Backoff:
     def failures(self, key: str) -> int:
         """Return the number of consecutive failures of a source."""
         return self._failures.get(key, 0)
+
+    @property
+    def failing(self) -> Collection[str]:
+        """The sources whose last poll failed."""
+        return self._failures.keys()
 
     def restore(self, key: str, failures: int) -> None:
         """Continue with the failures that another queue has counted."""

@@ -24,6 +24,9 @@ So a process that dies soon after each start polls all of its sources in the end
 poll. Example: a source with a sync was polled a minute ago and another one four minutes ago, so the first one is first.
 If that was 10 seconds ago, as in the life before, the second one is first.
 
+A hint that a sync was started or stopped adds an entry in the queue of active sources (`Hints`). The poll finds out
+whether the hint is true: without a sync in progress, the source is quiet again.
+
 A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
 intervals meanwhile.
 """
@@ -31,12 +34,14 @@ intervals meanwhile.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 from exporter.polling.backoff import BACKOFF_CAP, Backoff
+from exporter.polling.hints import Hints
 from exporter.polling.pass_progress import PassProgress
+from exporter.polling.queue_entry import QueueEntry
 from exporter.polling.ticket_queue import StepQueue, TicketQueue
 
 if TYPE_CHECKING:
@@ -44,25 +49,9 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import DataSource
     from exporter.polling.poller import PollOutcome
+    from exporter.polling.queue_entry import Intervals
 
 QUIET_SHARE = 5  # while sources of both kinds are due, one of this many polls is of a quiet source
-
-
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """Seconds between the starts of two polls of an active source, and of a quiet one."""
-
-    active: float
-    idle: float
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEntry:
-    """The times at which a source is due as an active and as a quiet one, and its consecutive failures."""
-
-    active: float | None = None
-    quiet: float | None = None
-    failures: int = 0
 
 
 class PollQueue:
@@ -82,6 +71,7 @@ class PollQueue:
         self._next_initial_poll = 0.0
         self._last_initial_due = 0.0
         self._late_since: dict[str, float] = {}
+        self._hints = Hints(intervals.active)
         self._due_again: set[str] = set()  # sources that were made due during their poll
         self.progress = PassProgress()
         """The sources, and which of them were polled."""
@@ -156,6 +146,7 @@ class PollQueue:
         self._backoff.reset(key)
         self._tickets.pop(key, None)
         self._late_since.pop(key, None)
+        self._hints.remove(key)
 
     def make_due(self, now: float, spacing: float) -> None:
         """Make every source due, `spacing` seconds apart, unless it is due earlier; forget their failures.
@@ -165,6 +156,27 @@ class PollQueue:
         self._backoff.clear()
         self._due_again.update(self.in_flight)
         self._quiet.make_due(self._active.make_due(now, spacing), spacing)
+
+    def hint(self, source: DataSource, now: float) -> None:
+        """Make a source due as an active one, unless it waits for the end of a back-off."""
+        key = str(source.id)
+        if key not in self.progress or self._backoff.failures(key):
+            return
+        due = self._hints.add(key, now)
+        if due is not None and key not in self.in_flight:
+            self._active.put(due, source)
+            self._late_since[key] = min(self._late_since[key], due)
+
+    def use_idle_interval(self, seconds: float, now: float) -> None:
+        """Poll quiet sources at another interval; if it is shorter, the rest of the present one shrinks in proportion.
+
+        So the polls of sources that wait stay spread out.
+        """
+        share = seconds / self._intervals.idle
+        self._intervals = replace(self._intervals, idle=seconds)
+        if share < 1.0:
+            for key, due in self._quiet.bring_forward(now, share, self._backoff.failing).items():
+                self._late_since[key] = min(self._late_since[key], due)
 
     def pop(self, now: float) -> DataSource | None:
         """Return the source to poll next, which is in flight from then on; None if no source is due."""
@@ -179,6 +191,7 @@ class PollQueue:
         source = self._steps.pop() if is_step else self._pop(due, now)
         del self._tickets[str(source.id)]
         self.in_flight[str(source.id)] = now
+        self._hints.poll_started(str(source.id), now)
         return source
 
     def _pop(self, due: list[TicketQueue], now: float) -> DataSource:
@@ -209,14 +222,15 @@ class PollQueue:
             return
         self._tickets[key] = next(self._ticket_numbers)
         self.progress.complete(key, succeeded=outcome.succeeded)
+        is_active = outcome.active or self._hints.is_pending(key)
         if outcome.succeeded:
             self._backoff.reset(key)
-            due = max(now, started + (self._intervals.active if outcome.active else self._intervals.idle))
+            due = max(now, started + (self._intervals.active if is_active else self._intervals.idle))
         else:
             due = now + self._backoff.next_delay(key)
         if is_due_again:
             due = now
-        (self._active if outcome.active else self._quiet).put(due, source)
+        (self._active if is_active else self._quiet).put(due, source)
         self._late_since[key] = due
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
             fires = now + outcome.fires_in + self._intervals.active

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from exporter.domain.model import DataSource
 
@@ -56,6 +56,19 @@ class TicketQueue:
             (min(due, now + place * spacing), ticket, source) for place, (due, ticket, source) in enumerate(valid)
         ]
         return now + len(valid) * spacing
+
+    def bring_forward(self, now: float, share: float, excluded: Container[str]) -> dict[str, float]:
+        """Reduce the time until each source is due to a share of it; return when each source is due.
+
+        Excluded sources, and those that are due already, stay as they are.
+        """
+
+        def moved(due: float, source: DataSource) -> float:
+            return due if due <= now or str(source.id) in excluded else now + (due - now) * share
+
+        self._entries = [(moved(due, source), ticket, source) for due, ticket, source in self._entries]
+        heapq.heapify(self._entries)
+        return self.due_times()
 
     def _is_valid(self, entry: tuple[float, int, DataSource]) -> bool:
         _, ticket, source = entry

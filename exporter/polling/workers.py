@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import DataSource
     from exporter.polling.poller import PollOutcome
-    from exporter.polling.queue import PollQueue, QueueEntry
+    from exporter.polling.queue import PollQueue
+    from exporter.polling.queue_entry import QueueEntry
     from exporter.runtime import Clock, Host
 
 STALL_GRACE = 60.0  # seconds without activity, beyond the longest possible request, after which polling has stalled
@@ -89,6 +90,18 @@ class PollWorkers:
         """Poll every source soon, `spacing` seconds apart: something that concerns all of them has changed."""
         with self._changed:
             self._queue.make_due(self._host.monotonic(), spacing)
+            self._changed.notify_all()
+
+    def hint(self, source: DataSource) -> None:
+        """Poll a source soon, because a sync of it may have been started or stopped."""
+        with self._changed:
+            self._queue.hint(source, self._host.monotonic())
+            self._changed.notify()
+
+    def use_idle_interval(self, seconds: float) -> None:
+        """Poll quiet sources at another interval."""
+        with self._changed:
+            self._queue.use_idle_interval(seconds, self._host.monotonic())
             self._changed.notify_all()
 
     def remove(self, source: DataSource) -> None:

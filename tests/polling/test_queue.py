@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from exporter.polling.backoff import BACKOFF_CAP
 from exporter.polling.poller import PollOutcome
-from exporter.polling.queue import QUIET_SHARE, Intervals, PollQueue
+from exporter.polling.queue import QUIET_SHARE, PollQueue
+from exporter.polling.queue_entry import Intervals
 from exporter.polling.ticket_queue import STEP_INTERVAL
 from tests.support.builders import make_source
 
@@ -193,7 +194,9 @@ def test_a_source_with_a_due_sync_is_polled_at_the_active_interval(
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["pop", "complete", "remove", "add"]), st.integers(0, 400)))
+    st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from(["pop", "complete", "remove", "add", "hint"]), st.integers(0, 400))
+    )
 )
 def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple[int, str, int]]) -> None:
     """Each source is in exactly one place: waiting, in flight or removed."""
@@ -210,6 +213,8 @@ def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple
         elif step == "remove" and source in watched:
             queue.remove(source)
             watched.discard(source)
+        elif step == "hint":
+            queue.hint(source, now)
         elif step == "pop" and (taken := queue.pop(now)):
             assert taken not in in_flight
             assert taken in watched

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.polling.poller import PollOutcome
-from exporter.polling.queue import Intervals, PollQueue
+from exporter.polling.queue import PollQueue
+from exporter.polling.queue_entry import Intervals
 from exporter.polling.workers import Heartbeat, PollWorkers
 from exporter.runtime import System
 from tests.support.builders import FakeClock, make_source

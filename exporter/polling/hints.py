@@ -1,0 +1,44 @@
+"""The hints that a sync was started or stopped, which make data sources due for a poll.
+
+Like the poll queue, this is pure. A hint costs at most one poll, and the polls of a source that are due by hints are
+no closer than the active interval. Example: a source was polled at 0:00, and the interval is a minute. A hint at 0:20
+makes it due at 1:00, and further hints until then change nothing. A hint at 1:05, after that poll, makes it due at
+2:00.
+"""
+
+from __future__ import annotations
+
+
+class Hints:
+    """The sources with a hint since the start of their last poll, and when that was."""
+
+    def __init__(self, interval: float) -> None:
+        """Start empty; `interval` is the seconds between the starts of two polls, at least."""
+        self._interval = interval
+        self._pending: set[str] = set()
+        self._started: dict[str, float] = {}
+
+    def add(self, key: str, now: float) -> float | None:
+        """Start empty; `interval` is the seconds between two polls of a source, at least."""
+        if key in self._pending:
+            return None
+        self._pending.add(key)
+        return self.due(key, now)
+
+    def due(self, key: str, now: float) -> float:
+        """Return when a source with a hint is due."""
+        return max(now, self._started[key] + self._interval) if key in self._started else now
+
+    def is_pending(self, key: str) -> bool:
+        """Return whether there was a hint since the start of the last poll."""
+        return key in self._pending
+
+    def poll_started(self, key: str, now: float) -> None:
+        """Record the start of a poll, which all hints before it have asked for."""
+        self._pending.discard(key)
+        self._started[key] = now
+
+    def remove(self, key: str) -> None:
+        """Forget a source."""
+        self._pending.discard(key)
+        self._started.pop(key, None)

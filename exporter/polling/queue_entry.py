@@ -1,0 +1,22 @@
+"""The values that the poll queue works with: intervals, and when a source is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Seconds between the starts of two polls of an active source, and of a quiet one."""
+
+    active: float
+    idle: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """The times at which a source is due as an active and as a quiet one, and its consecutive failures."""
+
+    active: float | None = None
+    quiet: float | None = None
+    failures: int = 0
