@@ -81,6 +81,13 @@ class SourceAdmission:
                 self.admit(source, since, saved)
         return owner if owner != self._target else None
 
+    def hint(self, source: SourceId) -> bool:
+        """Poll a source soon; return False if the target does not watch it."""
+        state = self._sources.get(source)
+        if state is not None:
+            self._workers.hint(state.source)
+        return state is not None
+
     def describe(self, source: DataSource, container: str, listed: Description | None) -> None:
         """Store and publish what a listing reports of a source."""
         self._sources.describe(source.id, container, listed)

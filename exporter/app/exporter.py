@@ -126,14 +126,14 @@ class Exporter:
                 applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
                 refused=lambda: self.telemetry.config_rejected(WEB_CONFIG),
             )
-        self._targets.start(counts_documents=True)
+        self._targets.start(is_one_pass=False)
         self._state.start(self._follow_owners)
         self._renderer.start()
 
     def start_polling(self) -> None:
-        """Start to poll without a web server, and without counts of documents."""
+        """Start to poll for one pass: without a web server, counts of documents and events."""
         self._targets.restore()
-        self._targets.start(counts_documents=False)
+        self._targets.start(is_one_pass=True)
         self._state.start(self._follow_owners)
 
     def apply(self, config: Config) -> None:

@@ -55,10 +55,10 @@ class RunningTargets:
             target.restore_location(None)
             target.restore(Inheritance())
 
-    def start(self, *, counts_documents: bool) -> None:
-        """Start to poll."""
+    def start(self, *, is_one_pass: bool) -> None:
+        """Start to poll; `is_one_pass` is for commands that end after the first pass."""
         for target in self.current:
-            target.start(counts_documents=counts_documents)
+            target.start(is_one_pass=is_one_pass)
         self._remove_unwatched(self.current)
         self._report_owned()
 

@@ -33,6 +33,11 @@ class TargetSettings:
     """Seconds between two counts of the documents of each data source; 0 for none."""
     objective_tags: frozenset[str] = frozenset()
     """The keys of the tags that objectives match on."""
+    idle_interval_with_events: float = 0.0
+    """Seconds between two polls of a quiet data source while events can be read. Not used by a target without events.
+
+    It depends on whether polling.idle_interval is set, and two equal sections may differ in that.
+    """
 
     @property
     def access(self) -> tuple[str | None, ...]:
@@ -61,7 +66,9 @@ class Settings:
     def from_config(cls, config: Config) -> Self:
         """Derive the settings from a valid configuration."""
         window, polling = config.polling.window, config.polling
-        stale_after = max(STALE_AFTER, 2 * polling.idle_interval)
+        has_events = any(target.events for target in config.targets)
+        idle_interval = polling.idle_interval_with_events if has_events else polling.idle_interval
+        stale_after = max(STALE_AFTER, 2 * idle_interval)
         return cls(
             targets=tuple(
                 TargetSettings(
@@ -70,6 +77,7 @@ class Settings:
                     counting_policy(config, target.service),
                     config.documents.interval,
                     config.objective_tags,
+                    polling.idle_interval_with_events,
                 )
                 for target in config.targets
             ),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exporter.app.admission import SourceAdmission
     from exporter.app.dependencies import SharedServices
     from exporter.app.discovery_run import DiscoveryRun
+    from exporter.app.event_recorder import EventRecorder
     from exporter.app.handover import Handover, Inheritance
     from exporter.app.reachability import Reachability
     from exporter.app.settings import TargetSettings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.discovery.reconciler import Reconciler
     from exporter.documents.loop import DocumentLoop
     from exporter.domain.model import DataSource, SourceId
+    from exporter.events.receiver import EventReceiver
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
     from exporter.store.table_store import TableStore
@@ -56,6 +58,8 @@ class Target:
     discovery: DiscoveryRun
     discovery_loop: DiscoveryLoop
     document_loop: DocumentLoop | None
+    event_recorder: EventRecorder
+    event_receiver: EventReceiver | None
 
     # Life cycle, in order.
 
@@ -93,6 +97,10 @@ class Target:
         self.services.telemetry.set_target_info(self.name, self.settings.target.service.name, self.location.labels)
         if inherited.reachability:
             self.reachability.resume(inherited.reachability)
+        if self.event_receiver:
+            self.event_recorder.publish()
+        else:
+            self.services.telemetry.events.remove_target(self.name)
         self.discovery.resume(inherited.discovery)
         self.reachability.publish()
 
@@ -104,21 +112,29 @@ class Target:
         )
         self.sources.republish_all()
 
-    def start(self, *, counts_documents: bool = True) -> None:
-        """Start polling and discovery, and counts of documents if they are configured."""
+    def start(self, *, is_one_pass: bool = False) -> None:
+        """Start polling and discovery; if it is not for one pass only, also counts of documents and events.
+
+        A command that ends after one pass must not take events from a queue that another process reads.
+        """
         self.admission.handovers = {}
         self.workers.start()
         self.discovery_loop.start()
-        if self.document_loop and counts_documents:
+        if self.document_loop and not is_one_pass:
             self.document_loop.start()
+        if self.event_receiver and not is_one_pass:
+            self.event_receiver.start()
 
     def stop(self) -> None:
-        """Start no further poll, discovery run or count of documents; return at once."""
+        """Start no further poll, discovery run or count of documents, and use no further event; return at once."""
         self.workers.stop()
         self.discovery_loop.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait for what is in progress until a time on the monotonic clock, then save the times of polls."""
+        """Wait for what is in progress until a time on the monotonic clock, then save the times of polls.
+
+        A request for events is not waited for: it may last LONG_POLL, and its messages would not be used.
+        """
         self.workers.join(deadline)
         self.discovery_loop.join(deadline)
         if self.document_loop:
@@ -140,7 +156,8 @@ class Target:
 
     def unhealthy(self) -> str | None:
         """Return why polling or discovery does not work; None if both do."""
-        return self.workers.unhealthy() or self.discovery_loop.unhealthy()
+        events = self.event_receiver.unhealthy() if self.event_receiver else None
+        return self.workers.unhealthy() or self.discovery_loop.unhealthy() or events
 
     def unready(self) -> str | None:
         """Return why the first pass has not ended; None once it has."""
@@ -175,4 +192,6 @@ class Target:
             discovered_at=self.discovery.last_success,
             stalled=self.unhealthy(),
             unreadable=self.discovery.unreadable(),
+            events_up=self.event_recorder.is_up if self.event_receiver else None,
+            events_error=self.event_recorder.last_error,
         )

@@ -9,7 +9,9 @@ from exporter.app.discovery_run import DiscoveryRun
 from exporter.app.observers import CredentialRecorder, PollRecorder, RequestRecorder
 from exporter.app.reachability import Reachability
 from exporter.app.target import Target
+from exporter.app.target_events import MAX_QUEUE_REQUESTS, build_event_receiver, build_event_recorder
 from exporter.aws import target_name, target_region
+from exporter.aws.message_queue import QUEUE_OPERATIONS
 from exporter.aws.rate_limiter import RateLimiter
 from exporter.discovery.filters import SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL, DiscoveryLoop
@@ -57,16 +59,13 @@ def build_target(
     gate, reachability = ReportingGate(), Reachability(name, services.telemetry)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
-    requests = RequestRecorder(
-        name,
-        limiter,
-        services.telemetry,
-        passes,
-        reachability,
-        heartbeat,
-        gate,
-        service.background_operations,
-    )
+
+    def observe_requests(limiter: RateLimiter, background_operations: frozenset[str]) -> RequestRecorder:
+        telemetry = services.telemetry
+        return RequestRecorder(name, limiter, telemetry, passes, reachability, heartbeat, gate, background_operations)
+
+    requests = observe_requests(limiter, service.background_operations)
+    queue_requests = observe_requests(RateLimiter(MAX_QUEUE_REQUESTS, host, services.stopping), QUEUE_OPERATIONS)
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(
         name,
@@ -101,7 +100,14 @@ def build_target(
         counts_documents=counts_documents,
     )
     poller = Poller(context, sources, polls, settings.policy)
-    intervals = Intervals(polling.interval, polling.idle_interval)
+    event_recorder = build_event_recorder(
+        settings,
+        services,
+        gate,
+        lambda seconds: workers.use_idle_interval(seconds),  # noqa: PLW0108 (the workers are built below)
+        replaces,
+    )
+    intervals = Intervals(polling.interval, event_recorder.idle_interval)
     workers = PollWorkers(
         PollQueue(intervals, spacing, random, polling.concurrency),
         poller.poll,
@@ -119,6 +125,9 @@ def build_target(
     reconciler = Reconciler(context, admission, Scope(filters, named, tag_keys), tags)
     discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping, gate)
     discovery_loop = DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping)
+    event_receiver = build_event_receiver(
+        settings, services, context, aws_client, queue_requests, admission, event_recorder, stopping
+    )
     documents = DocumentLoop(name, provider, sources, CountQueue(settings.documents_interval), host, stopping)
     target = Target(
         name=name,
@@ -138,6 +147,8 @@ def build_target(
         discovery=discovery,
         discovery_loop=discovery_loop,
         document_loop=documents if counts_documents else None,
+        event_recorder=event_recorder,
+        event_receiver=event_receiver,
     )
     location.changed = target.apply_location
     return target

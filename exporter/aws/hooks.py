@@ -45,6 +45,10 @@ class RequestHooks:
         self._observer = observer
         self._has_observed = False
 
+    def with_own_clock(self, observer: RequestObserver) -> RequestHooks:
+        """Return hooks for the client of another service, whose responses set another clock."""
+        return RequestHooks(observer, self._host_clock)
+
     def attach(self, client: Any) -> None:
         """Observe the attempts of a client, and check its responses.
 

@@ -40,6 +40,7 @@ def cross_field_errors(source: Source) -> Iterator[Finding]:
         yield ("targets",), "targets: an empty list: add a target, or omit the key to use the region of the SDK"
     yield from _duplicate_names(source, targets)
     yield from _duplicate_sources(source, targets)
+    yield from _duplicate_queues(source, targets)
     for number, target in _mappings(targets):
         yield from _useless_filters(target, ("targets", number, "discovery"))
         yield from _duplicate_tag_labels(target, ("targets", number, "discovery"))
@@ -105,6 +106,20 @@ def _duplicate_sources(source: Source, targets: list[object]) -> Iterator[Findin
             paths.setdefault(ids, path)
 
 
+def _duplicate_queues(source: Source, targets: list[object]) -> Iterator[Finding]:
+    """Yield the queues that two targets read: SQS delivers a message to one of them only."""
+    paths: dict[str, Path] = {}
+    for number, target in _mappings(targets):
+        events = target.get("events")
+        url = events.get("queue_url") if isinstance(events, dict) else None
+        if not isinstance(url, str):
+            continue
+        path: Path = ("targets", number, "events", "queue_url")
+        if url in paths:
+            yield path, f"queue_url: also the queue of a target in line {source.line(paths[url])}: set different queues"
+        paths.setdefault(url, path)
+
+
 def _useless_filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
     discovery = target.get("discovery")
     for key in ("include", "exclude"):
@@ -132,7 +147,7 @@ def _duplicate_tag_labels(target: dict[str, Any], path: Path) -> Iterator[Findin
 def find_warnings(config: Config) -> Iterator[Finding]:
     """Yield the settings that work, but probably not as the operator expects."""
     polling = config.polling
-    if not all(_is_loopback(target) for target in config.targets):
+    if not all(_is_loopback(target.endpoint_url) for target in config.targets):
         for key in ("interval", "idle_interval"):
             if getattr(polling, key) < 10:  # noqa: PLR2004 (seconds, as the message states)
                 yield ("polling", key), f"{key}: AWS throttles requests at intervals below 10s; 1m and 5m are enough"
@@ -146,7 +161,8 @@ def find_warnings(config: Config) -> Iterator[Finding]:
         idle, busy = format_duration(polling.idle_interval), format_duration(polling.interval)
         message = f"idle_interval: idle data sources are polled more often than busy ones, every {idle} against {busy}"
         yield ("polling", "idle_interval"), message
-    if polling.window < polling.idle_interval:
+    has_events = any(target.events for target in config.targets)
+    if polling.window < (polling.idle_interval_with_events if has_events else polling.idle_interval):
         message = "window: shorter than idle_interval, so a job can start and leave the window between two polls"
         yield ("polling", "window"), message
     for number, target in enumerate(config.targets):
@@ -157,20 +173,20 @@ def find_warnings(config: Config) -> Iterator[Finding]:
 
 
 def _target_warnings(target: TargetConfig, number: int) -> Iterator[Finding]:
-    if target.discovery and target.discovery.interval < MINUTE and not _is_loopback(target):
+    if target.discovery and target.discovery.interval < MINUTE and not _is_loopback(target.endpoint_url):
         yield ("targets", number, "discovery", "interval"), "interval: below 1m, most requests are those of discovery"
-    if (target.endpoint_url or "").lower().startswith("http://") and not _is_loopback(target):
-        message = (
-            "endpoint_url: without TLS, everyone on the network path can read and change responses: write https://"
-        )
-        yield ("targets", number, "endpoint_url"), message
+    queue_url = target.events.queue_url if target.events else None
+    for path, url in ((("endpoint_url",), target.endpoint_url), (("events", "queue_url"), queue_url)):
+        if (url or "").lower().startswith("http://") and not _is_loopback(url):
+            message = "without TLS, everyone on the network path can read and change responses: write https://"
+            yield ("targets", number, *path), f"{path[-1]}: {message}"
     if target.region and target.region not in REGIONS and not target.endpoint_url:
         known = ", ".join(REGIONS)
         yield ("targets", number, "region"), f"region: Amazon Q Business is documented for {known} only"
 
 
-def _is_loopback(target: TargetConfig) -> bool:
-    host = urlsplit(target.endpoint_url or "").hostname or ""
+def _is_loopback(url: str | None) -> bool:
+    host = urlsplit(url or "").hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

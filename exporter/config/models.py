@@ -19,6 +19,7 @@ from exporter.config.types import (
     Name,
     Number,
     Pairs,
+    QueueUrl,
     Region,
     RoleArn,
     TagGlobs,
@@ -97,6 +98,14 @@ class DiscoveryConfig(Section):
     tag_labels: tuple[TagKey, ...] = Field((), description="Tags exposed on qbusiness_data_source_info as tag_NAME.")
 
 
+class EventsConfig(Section):
+    """A queue of events that say which data sources to poll at once."""
+
+    queue_url: QueueUrl = Field(
+        description="URL of an SQS queue that an EventBridge rule fills with the calls that start or stop a sync."
+    )
+
+
 class TargetConfig(Section):
     """An AWS account and region."""
 
@@ -110,6 +119,10 @@ class TargetConfig(Section):
     discovery: DiscoveryConfig | None = Field(
         None,
         description="How data sources are discovered; enabled by default if data_sources is empty.",
+    )
+    events: EventsConfig | None = Field(
+        None,
+        description="A queue of events that say which data sources to poll at once; default: none.",
     )
 
     @property
@@ -145,7 +158,8 @@ class PollingConfig(Section):
         default_factory=lambda polling: max(5 * MINUTE, polling.get("interval", 0.0)),
         ge=0.1,
         le=DAY,
-        description="Poll interval of a data source without a sync in progress; default: 5m, or interval if longer.",
+        description="Poll interval of a data source without a sync in progress; default: 5m, or 30m while the events "
+        "of its target can be read, or interval if longer.",
     )
     window: Duration = Field(
         DAY,
@@ -161,6 +175,12 @@ class PollingConfig(Section):
         description="Maximum request rate per target, including SDK retries; may be a fraction.",
     )
     timeout: Duration = Field(20.0, ge=0.1, le=10 * MINUTE, description="Timeout of one request.")
+
+    @property
+    def idle_interval_with_events(self) -> float:
+        """The poll interval of a quiet data source while the events of its target can be read."""
+        is_set = "idle_interval" in self.model_fields_set
+        return self.idle_interval if is_set else max(30 * MINUTE, self.interval)
 
 
 class DocumentsConfig(Section):

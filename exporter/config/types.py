@@ -29,6 +29,7 @@ _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 REGION = "[a-z]{2}(-[a-z]+)+-[0-9]+"
 _ROLE = "arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
 _URL = r"https?://[^\s/@]+(/[^\s]*)?"
+_QUEUE_URL = r"https?://[^\s/@]+/[0-9]{12}/[a-zA-Z0-9_-]{1,80}(\.fifo)?"
 MAX_LABELS = 32
 MAX_LABEL_VALUE = 256
 MAX_NAME = 1000
@@ -139,6 +140,12 @@ Url = Annotated[
 ]
 DatabaseUrl = Annotated[
     StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_database_url)
+]
+QueueUrl = Annotated[
+    StrictStr,
+    Field(pattern=f"^{_QUEUE_URL}$"),
+    AfterValidator(_with_host),
+    Expected("the URL of a queue", "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"),
 ]
 Flag = StrictBool
 Region = Annotated[StrictStr, Field(pattern=f"^{REGION}$"), Expected("a region", "write it as us-east-1")]

@@ -52,7 +52,8 @@ def write(targets: Sequence[FoundTarget], heading: Sequence[str]) -> str:
 
 def _target(found: FoundTarget) -> Iterator[str]:
     values = {key: value for key in _CONNECTION if (value := getattr(found.target, key)) is not None}
-    yield _entry({**values, "region": found.region}, "  ")
+    events = {"events": found.target.events.model_dump()} if found.target.events else {}
+    yield _entry({**values, "region": found.region, **events}, "  ")
     for remark in found.remarks:
         yield _comment(remark, "    ")
     if not found.sources:
@@ -86,7 +87,7 @@ def _is_valid(entry: Mapping[str, str]) -> bool:
     return True
 
 
-def _entry(values: Mapping[str, str], indentation: str) -> str:
+def _entry(values: Mapping[str, object], indentation: str) -> str:
     """Return a mapping as an entry of a list, one key a line."""
     text = yaml.safe_dump([dict(values)], allow_unicode=True, sort_keys=False, width=inf)
     return indent(text.rstrip("\n"), indentation)

@@ -118,6 +118,19 @@ class OperatorTerms:
     """Whether a schedule takes effect only after a first manual sync."""
 
 
+@dataclass(frozen=True, slots=True)
+class SyncEvents:
+    """The events of EventBridge about calls that start or stop a sync, which CloudTrail sends.
+
+    `source` is the source of the event, and `event_source` that of the CloudTrail record in it. `id_parameters` are the
+    members of `requestParameters` with the ids from the outermost container to the data source.
+    """
+
+    source: str
+    event_source: str
+    id_parameters: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
@@ -139,6 +152,7 @@ class Service:
     regions: tuple[str, ...]
     members: Members
     terms: OperatorTerms
+    sync_events: SyncEvents
     error_codes: tuple[str, ...]
     source_statuses: tuple[str, ...]
     container_statuses: tuple[str, ...]
@@ -191,6 +205,11 @@ class Service:
         """
         container = "".join(part.capitalize() for part in self.container.word.split("_"))
         return f"{self.alert_prefix}{kind.replace('Container', container)}"
+
+    @property
+    def sync_operations(self) -> frozenset[str]:
+        """The operations that start and stop a sync job."""
+        return frozenset({self.terms.start_sync, self.terms.stop_sync})
 
     def action(self, use: Use) -> str:
         """Return the action that the exporter uses for a purpose."""

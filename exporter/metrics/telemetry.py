@@ -19,6 +19,7 @@ from prometheus_client import (
 from exporter import __version__
 from exporter.errors import Reason
 from exporter.metrics.callback_counter import CallbackCounter
+from exporter.metrics.events import EventMetrics
 from exporter.metrics.http import HttpMetrics
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Telemetry:
             PlatformCollector(registry=self.registry)
             GCCollector(registry=self.registry)
         self.http = HttpMetrics(self.registry)
+        self.events = EventMetrics(self.registry)
         self._target_up = self._gauge(
             "qbusiness_exporter_target_up",
             "1 if AWS responded to the last request to the target and authorized it, else 0, also before the first.",
@@ -195,6 +197,7 @@ class Telemetry:
     def remove_target(self, target: str) -> None:
         """Remove all series of a target."""
         self._target_info_labels.pop(target, None)
+        self.events.remove_target(target)
         for metric in (*self._target_gauges, *self._target_counters):
             metric.remove_by_labels({"target": target})
 

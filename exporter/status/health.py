@@ -26,7 +26,8 @@ class TargetHealth:
     request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and
     `polled` those of them that were polled since the start. Rates are requests a second: of the last minute, allowed
     now, and configured. `discovered_at` and `now` are times on AWS's clock.
-    `unreadable` is what discovery could not read.
+    `unreadable` is what discovery could not read. `events_up` is whether the events queue can be read, and None without
+    a queue; `events_error` is why it cannot, empty before the first attempt.
     """
 
     name: str
@@ -48,6 +49,8 @@ class TargetHealth:
     discovered_at: float | None
     stalled: str | None = None
     unreadable: tuple[UnreadableResource, ...] = ()
+    events_up: bool | None = None
+    events_error: str = ""
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of the target, with the names of the alerts that report them."""
@@ -75,6 +78,12 @@ class TargetHealth:
         if self.discovery_succeeded is False:
             text = f"Discovery of target {self.name} {self._failure()}: new data sources may be missing."
             yield Problem("QBusinessDiscoveryFailing", Severity.WARNING, text)
+        if self.events_error:
+            text = (
+                f"The events queue of target {self.name} cannot be read ({self.events_error}): "
+                "quiet data sources are polled as without a queue, and syncs started by hand are noticed later."
+            )
+            yield Problem(None, Severity.WARNING, text)
 
     def _failure(self) -> str:
         """Return what discovery could not read, as part of a sentence."""

@@ -20,6 +20,7 @@ from exporter.config import (
     Config,
     DataSourceConfig,
     DiscoveryConfig,
+    EventsConfig,
     ObjectiveConfig,
     ObjectiveMatch,
     format_duration,
@@ -50,6 +51,7 @@ BEYOND_A_SCHEMA = {
     "a YAML tag that contradicts its value",
     "a bucket of zero",
     "a data source in two targets",
+    "a queue that two targets read",
     "a data source named twice",
     "a discovery interval too long",
     "a display name with a line break",
@@ -222,6 +224,12 @@ def test_every_key_of_a_target_is_read() -> None:
     assert (second.application, second.name, dict(second.labels)) == ("intranet & more", None, {})
 
 
+def test_the_queue_of_a_target_is_read() -> None:
+    """Its URL may be that of a FIFO queue, and its host an address."""
+    events = config.load(GOOD).config.targets[0].events
+    assert events == EventsConfig(queue_url="https://[2001:db8::2]/111122223333/Sync-events_1.fifo")
+
+
 def test_every_key_of_discovery_is_read() -> None:
     """Tag keys may have characters that label names cannot have."""
     discovery = config.load(GOOD).config.targets[0].discovery
@@ -365,6 +373,15 @@ def test_the_idle_interval_is_at_least_the_interval_by_default(text: str, interv
 
 
 @pytest.mark.parametrize(
+    ("text", "with_events"),
+    [("{}", 1800), ("{interval: 1h}", 3600), ("{idle_interval: 5m}", 300), ("{idle_interval: 2h}", 7200)],
+)
+def test_the_default_idle_interval_is_longer_with_events(text: str, with_events: float) -> None:
+    """A value in the file applies with events too, also if it is the default without them."""
+    assert config.parse(f"polling: {text}", "f").config.polling.idle_interval_with_events == with_events
+
+
+@pytest.mark.parametrize(
     ("text", "warning"),
     [
         (
@@ -406,6 +423,14 @@ def test_the_idle_interval_is_at_least_the_interval_by_default(text: str, interv
         (
             "targets: [{endpoint_url: 'http://vpce.example.com'}]",
             "1:26: endpoint_url: without TLS, everyone on the network path can read and change responses: write https://",
+        ),
+        (
+            "targets: [{events: {queue_url: 'http://sqs.example.com/111122223333/sync-events'}}]",
+            "1:32: queue_url: without TLS, everyone on the network path can read and change responses: write https://",
+        ),
+        (
+            "targets: [{events: {queue_url: 'https://sqs.example.com/111122223333/sync'}}]\npolling: {window: 10m}",
+            "2:19: window: shorter than idle_interval, so a job can start and leave the window between two polls",
         ),
     ],
 )

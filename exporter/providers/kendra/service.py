@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Kendra". An action
 on its index.
 """
 
-from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, Use
+from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
 
 KENDRA = Service(
     name="kendra",
@@ -80,6 +80,11 @@ KENDRA = Service(
         sync_report="the log of the sync in CloudWatch Logs",
         failed_documents="later syncs that succeed do not show that the failed documents are indexed",
         first_sync_is_manual=False,
+    ),
+    sync_events=SyncEvents(
+        source="aws.kendra",
+        event_source="kendra.amazonaws.com",
+        id_parameters=("indexId", "id"),
     ),
     error_codes=("InternalError", "InvalidRequest"),
     source_statuses=("CREATING", "DELETING", "FAILED", "UPDATING", "ACTIVE"),

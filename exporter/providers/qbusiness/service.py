@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Q Business". An ac
 allowed on its index and its application.
 """
 
-from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, Use
+from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 _ID_RULE = "an id has 36 letters, digits and hyphens"
@@ -63,6 +63,11 @@ QBUSINESS = Service(
         sync_report="the sync report in CloudWatch Logs",
         failed_documents="Amazon Q Business does not retry a failed document until the document changes",
         first_sync_is_manual=True,
+    ),
+    sync_events=SyncEvents(
+        source="aws.qbusiness",
+        event_source="qbusiness.amazonaws.com",
+        id_parameters=("applicationId", "indexId", "dataSourceId"),
     ),
     error_codes=("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound"),  # ErrorDetail.errorCode
     source_statuses=("PENDING_CREATION", "CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),

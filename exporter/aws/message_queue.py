@@ -1,0 +1,112 @@
+"""A queue of Amazon SQS, read with the credentials of a target.
+
+A failure here says nothing about the target: neither its credentials nor its reachability are concluded from it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from exporter.aws.errors import translate
+from exporter.aws.response_limits import limit_responses
+from exporter.errors import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from botocore.config import Config as BotoConfig
+    from botocore.session import Session as BotoSession
+
+    from exporter.aws.hooks import RequestHooks
+
+BATCH = 10  # messages in one request, at most
+VISIBILITY_TIMEOUT = 5
+"""Seconds until a message that was received and not deleted is delivered again, for example after a reload.
+
+It is short because a message takes only milliseconds, and one that is delivered twice does no harm.
+"""
+RECEIVE, DELETE = "ReceiveMessage", "DeleteMessageBatch"
+QUEUE_OPERATIONS = frozenset({RECEIVE, DELETE})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message: its text, and the handle to delete it with."""
+
+    body: str
+    receipt: str
+
+
+class MessageQueue:
+    """Receives and deletes messages; for one thread. Methods raise ProviderError."""
+
+    def __init__(
+        self, url: str, session: Callable[[], BotoSession], config: BotoConfig, region: str, hooks: RequestHooks
+    ) -> None:
+        """Create the queue; `session` may raise ProviderError. `region` is used if the URL names none."""
+        self._url = url
+        self._session = session
+        self._config = config
+        self._region = queue_region(url) or region
+        self._hooks = hooks
+        self._client: Any = None
+
+    def receive(self, wait: int, *, visibility_timeout: int = VISIBILITY_TIMEOUT) -> list[Message]:
+        """Return up to BATCH messages, or none after `wait` seconds."""
+        with self._client_for(RECEIVE) as client:
+            response = client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=BATCH,
+                WaitTimeSeconds=wait,
+                VisibilityTimeout=visibility_timeout,
+            )
+            return [Message(each["Body"], each["ReceiptHandle"]) for each in response.get("Messages", [])]
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        """Delete up to BATCH messages. SQS delivers those again that it cannot delete."""
+        with self._client_for(DELETE) as client:
+            entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
+            client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+
+    @contextmanager
+    def _client_for(self, operation: str) -> Iterator[Any]:
+        """Yield the client, and translate exceptions of its use into ProviderError."""
+        try:
+            yield self._get_client()
+        except ProviderError as error:
+            error.operation = error.operation or operation
+            raise
+        except Exception as error:
+            translated = translate(error, operation)
+            if translated is None:
+                raise
+            raise translated from error
+
+    def _get_client(self) -> Any:
+        if self._client is None:
+            origin = urlsplit(self._url)
+            client: Any = self._session().create_client(
+                "sqs",
+                region_name=self._region,
+                endpoint_url=f"{origin.scheme}://{origin.netloc}",  # otherwise AWS_ENDPOINT_URL would replace it
+                config=self._config,
+            )
+            limit_responses(client)
+            self._hooks.attach(client)
+            self._client = client
+        return self._client
+
+
+def queue_region(url: str) -> str | None:
+    """Return the region in the URL of a queue of AWS; None for another host, such as a VPC endpoint."""
+    labels = (urlsplit(url).hostname or "").split(".")
+    return labels[1] if labels[0] in {"sqs", "sqs-fips"} and len(labels) > 3 else None  # noqa: PLR2004 (sqs.REGION.amazonaws.com)
+
+
+def queue_arn(url: str, partition: str, region: str) -> str:
+    """Return the ARN of a queue from its URL; `region` is used if the URL names none."""
+    account, name = urlsplit(url).path.strip("/").split("/")
+    return f"arn:{partition}:sqs:{queue_region(url) or region}:{account}:{name}"
