@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from exporter.aws.message_queue import queue_arn
 from exporter.domain.service import Use
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ def policy_statements(
         suffix = _sid_suffix(target, max(permission.depth for permission in members))
         actions = [f"{target.service.iam}:{permission.action}" for permission in members]
         yield {"Sid": f"{sid}{suffix}", "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+
+
+def queue_statements(target: TargetConfig, scope: ArnScope, sid: str) -> Iterator[dict[str, Any]]:
+    """Yield the policy statement that allows to read and empty the events queue of a target, if it has one."""
+    if target.events:
+        arn = queue_arn(target.events.queue_url, scope.partition, scope.region)
+        actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]  # the second one includes DeleteMessageBatch
+        yield {"Sid": f"{sid}Events", "Effect": "Allow", "Action": actions, "Resource": [arn]}
 
 
 def assume_role_statement(roles: Collection[str]) -> dict[str, Any]:

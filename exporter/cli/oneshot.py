@@ -17,6 +17,7 @@ from exporter.runtime import System
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.aws.message_queue import MessageQueue
     from exporter.config import PollingConfig, TargetConfig
     from exporter.discovery.crawler import Found
     from exporter.discovery.failures import DiscoveryFailures
@@ -49,6 +50,11 @@ class OneShotTarget:
     def crawl_all(self, failures: DiscoveryFailures) -> Iterator[Found]:
         """Yield everything in the target, regardless of its filters."""
         return Crawler(self.config.service, self.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl()
+
+    def message_queue(self) -> MessageQueue | None:
+        """Return the events queue of the target; None without one."""
+        events = self.config.events
+        return self._client.message_queue(events.queue_url, 0, self) if events else None
 
     def acquire(self, operation: str) -> None:  # noqa: ARG002 (RequestObserver names it)
         """Wait until the rate limiter permits the next request."""

@@ -20,6 +20,7 @@ from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.discovery.tag_keys import TagKeys
 from exporter.domain.service import Use
 from exporter.domain.units import HOUR
+from exporter.events.receiver import LONG_POLL
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:
@@ -94,14 +95,18 @@ def plan(name: str, target: TargetConfig, config: Config, size: Size) -> Iterato
         yield f"    {part.name:<16}{part.calculation:<58}{part.per_hour:>9,.0f}"
     yield f"    {'total':<74}{total:>9,.0f}"
     yield f"  rate limit: {polling.requests_per_second:g} per second = {limit:,.0f} per hour, {total / limit:.1%} used"
+    if target.events:
+        requests = HOUR / LONG_POLL
+        yield f"  events: {requests:g} requests per hour to SQS, two more for ten events; no part of the rate limit"
     yield from _advice(polling, size, parts, before_documents / limit)
     yield from _document_advice(document_pages, documents_interval, limit - before_documents)
 
 
 def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator[Load]:
     """Yield the parts of a target's requests."""
-    idle_polls, syncing_polls = HOUR / polling.idle_interval, HOUR / polling.interval
-    every = format_duration(polling.idle_interval)
+    idle_interval = polling.idle_interval_with_events if target.events else polling.idle_interval
+    idle_polls, syncing_polls = HOUR / idle_interval, HOUR / polling.interval
+    every = format_duration(idle_interval)
     yield Load("idle polls", f"{size.sources} x {idle_polls:g} (every {every})", size.sources * idle_polls)
     additional = max(0.0, syncing_polls - idle_polls)
     yield Load(

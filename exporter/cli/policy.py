@@ -12,6 +12,7 @@ from exporter.aws.policy import (
     MAX_MANAGED_POLICY,
     assume_role_statement,
     policy_statements,
+    queue_statements,
     required_permissions,
 )
 from exporter.cli.config_files import read
@@ -66,7 +67,9 @@ def policy(config: Config, targets: Sequence[PolicyTarget]) -> dict[str, Any]:
         # Names that differ only in punctuation have the same prefix, but IAM requires unique statement ids.
         suffix = str(len(result))
         permissions = required_permissions(config, target.config)
-        for statement in policy_statements(target.config, target.arn_scope(), permissions, sid(target.name)):
+        scope, prefix = target.arn_scope(), sid(target.name)
+        of_service = policy_statements(target.config, scope, permissions, prefix)
+        for statement in (*of_service, *queue_statements(target.config, scope, prefix)):
             unique = statement["Sid"] + (suffix if statement["Sid"] in used else "")
             result.append({**statement, "Sid": unique})
     roles = {target.role_arn for target in config.targets if target.role_arn}

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.aws.policy import assume_role_statement, policy_statements, required_permissions
+from exporter.aws.message_queue import DELETE, RECEIVE
+from exporter.aws.policy import (
+    assume_role_statement,
+    policy_statements,
+    queue_statements,
+    required_permissions,
+)
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
 from exporter.domain.model import ContainerId
@@ -74,15 +81,28 @@ class Probe:
     credential_error: ProviderError | None = None
 
     def run(self) -> None:
-        """Call each action that the target uses. Listings come first: they find the resources for later calls."""
+        """Call each action that the target uses. Listings come first: they find the resources for later calls.
+
+        A queue is probed without an effect on its messages: one that is received stays visible, and none is deleted,
+        because no message has that receipt.
+        """
         source = next(iter(self.target.config.data_sources), None)
         resources = _Resources(self.target.config.service, source.path if source else ())
         for permission in self.permissions:
-            try:
-                self.results[permission.action] = self._try(permission, resources)
-            except ProviderError as error:
-                self.credential_error = error  # every other call would fail with it too
+            call = partial(_CALLS[permission.use], self.target.provider, resources, permission.depth)
+            if not self._record(permission.action, call):
                 return
+        if queue := self.target.message_queue():
+            self._record(RECEIVE, partial(queue.receive, 0, visibility_timeout=0))
+            self._record(DELETE, partial(queue.delete, ["probe"]))
+
+    def _record(self, action: str, call: Callable[[], object]) -> bool:
+        """Call an action and record the result; return False if every other call would fail as well."""
+        try:
+            self.results[action] = _try(call)
+        except ProviderError as error:
+            self.credential_error = error
+        return self.credential_error is None
 
     def missing(self) -> tuple[Permission, ...]:
         """Return the permissions that are missing, and those that could not be tried because others are missing.
@@ -90,26 +110,19 @@ class Probe:
         Example: without ListApplications, there is no application to try ListIndices on. With one statement
         for all, the operator changes the policy once.
         """
-        if MISSING not in self.results.values():
+        if MISSING not in (self.results.get(each.action) for each in self.permissions):
             return ()
-        return tuple(each for each in self.permissions if self.results[each.action].startswith((MISSING, NOT_TRIED)))
+        return tuple(
+            each
+            for each in self.permissions
+            if self.results.get(each.action, NOT_TRIED).startswith((MISSING, NOT_TRIED))
+        )
 
     @property
     def has_passed(self) -> bool:
         """Return whether every action that could be called was allowed."""
         acceptable = (ALLOWED, NOT_TRIED)
         return self.credential_error is None and all(result.startswith(acceptable) for result in self.results.values())
-
-    def _try(self, permission: Permission, resources: _Resources) -> str:
-        try:
-            _CALLS[permission.use](self.target.provider, resources, permission.depth)
-        except _NoResourceError as missing:
-            return f"{NOT_TRIED}: no {missing} to try it on"
-        except ProviderError as error:
-            if error.reason is Reason.CREDENTIALS:
-                raise
-            return MISSING if error.reason is Reason.ACCESS_DENIED else f"failed: {error}"
-        return ALLOWED
 
     def lines(self) -> Iterator[str]:
         """Yield the report, line by line."""
@@ -120,11 +133,26 @@ class Probe:
         for action, result in self.results.items():
             yield f"  {action:<24}{result}"
         missing = list(policy_statements(self.target.config, scope, self.missing(), sid(self.target.name)))
+        if MISSING in {self.results.get(RECEIVE), self.results.get(DELETE)}:
+            missing += queue_statements(self.target.config, scope, sid(self.target.name))
         if self.credential_error and self.target.config.role_arn:
             missing.append(assume_role_statement([self.target.config.role_arn]))
         if missing:
             yield "  missing policy statements:"
             yield from json.dumps(missing if len(missing) > 1 else missing[0], indent=2).splitlines()
+
+
+def _try(call: Callable[[], object]) -> str:
+    """Return the result of a call; raise ProviderError if the credentials are refused."""
+    try:
+        call()
+    except _NoResourceError as missing:
+        return f"{NOT_TRIED}: no {missing} to try it on"
+    except ProviderError as error:
+        if error.reason is Reason.CREDENTIALS:
+            raise
+        return MISSING if error.reason is Reason.ACCESS_DENIED else f"failed: {error}"
+    return ALLOWED
 
 
 def probe(config: Config) -> list[Probe]:

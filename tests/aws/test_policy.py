@@ -8,7 +8,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from exporter.aws.policy import assume_role_statement, policy_statements, required_permissions
+from exporter.aws.policy import assume_role_statement, policy_statements, queue_statements, required_permissions
 from exporter.config import Config, TargetConfig
 from exporter.domain.service import ArnScope
 from exporter.providers.registry import SERVICES
@@ -103,3 +103,30 @@ def test_the_statement_for_roles_is_sorted() -> None:
     """The policy does not depend on the order of the targets."""
     statement = assume_role_statement(["arn:aws:iam::2:role/b", "arn:aws:iam::1:role/a"])
     assert statement["Resource"] == ["arn:aws:iam::1:role/a", "arn:aws:iam::2:role/b"]
+
+
+@pytest.mark.parametrize(
+    ("url", "arn"),
+    [
+        (
+            "https://sqs.us-west-2.amazonaws.com/444455556666/sync-events",
+            "arn:aws:sqs:us-west-2:444455556666:sync-events",
+        ),
+        (
+            "https://vpce-0-abc.sqs.us-east-1.vpce.amazonaws.com/444455556666/sync-events",
+            "arn:aws:sqs:us-east-1:444455556666:sync-events",
+        ),
+    ],
+)
+def test_a_queue_of_events_may_be_read_and_emptied(url: str, arn: str) -> None:
+    """Its region is that of its URL, else that of the target."""
+    target = TargetConfig.model_validate({"region": "us-east-1", "events": {"queue_url": url}})
+    assert list(queue_statements(target, SCOPE, "Production")) == [
+        {
+            "Sid": "ProductionEvents",
+            "Effect": "Allow",
+            "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"],
+            "Resource": [arn],
+        }
+    ]
+    assert list(queue_statements(TargetConfig(), SCOPE, "Production")) == []
