@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 import hcl2
 import pytest
 
+from exporter.aws.policy import queue_statements
+from exporter.config import TargetConfig
+from exporter.domain.service import ArnScope
+from exporter.providers.registry import SERVICES
 from tests.suites.kubernetes.chart import ROOT
 
 if TYPE_CHECKING:
@@ -106,6 +110,28 @@ def test_the_exporter_role_may_only_assume_roles() -> None:
     (documented,) = iam_statements("trust-pod-identity.json")
     assert trust["actions"] == documented["Action"]
     assert trust["principals"][0]["identifiers"] == [documented["Principal"]["Service"]]
+
+
+def test_the_queue_of_events_may_be_read_as_documented() -> None:
+    """The exporter may receive and delete messages, and nothing else. EventBridge may send them for this rule only."""
+    module = read(ROOT / "deploy" / "terraform" / "sync-events")
+    url = "https://sqs.us-east-1.amazonaws.com/111122223333/sync-events"
+    target = TargetConfig.model_validate({"events": {"queue_url": url}})
+    (documented,) = queue_statements(target, ArnScope("aws", "us-east-1", "111122223333"), "")
+    (read_statement,) = policy_statements(module, "read")
+    assert (read_statement["sid"], read_statement["actions"]) == (documented["Sid"], documented["Action"])
+    send, tls = policy_statements(module, "send")
+    assert (send["actions"], send["condition"][0]["variable"]) == (["sqs:SendMessage"], "aws:SourceArn")
+    assert tls["effect"] == "Deny"
+
+
+def test_the_rule_matches_the_events_that_the_exporter_uses() -> None:
+    """Each service has its operations."""
+    module = read(ROOT / "deploy" / "terraform" / "sync-events")
+    operations = module["locals"][0]["operations"]
+    assert {name: set(operations[name]) for name in SERVICES} == {
+        name: service.sync_operations for name, service in SERVICES.items()
+    }
 
 
 def test_checkov_finds_nothing() -> None:
