@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from exporter.providers.registry import SERVICES
 from exporter.rules import RuleOptions, RuleRenderer
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 MIXIN = Path(__file__).parent / "mixin"
 _MARK = "MIXIN({})"  # of a placeholder, while `%` still has its meaning in the rules
 _MARKED = re.compile(r"MIXIN\((\w+)\)")
-_SERIES = re.compile(r'"[^"]*"|(?<![\w:])qbusiness_\w+\{?|\{(?=__name__)')  # or a quoted text
+_PREFIX = "|".join(SERVICES)
+_SERIES = re.compile(rf'"[^"]*"|(?<![\w:])(?:{_PREFIX})_\w+\{{?|\{{(?=__name__)')  # or a quoted text
 
 
 def mixin_files(dashboards: Iterable[Path]) -> dict[Path, str]:

@@ -14,6 +14,7 @@ from docs.command_reference import commands_page
 from docs.configuration_reference import configuration_page
 from docs.faults_table import faults_page
 from docs.runbook_pages import runbook_pages
+from docs.runbook_templates import runbook_texts
 from exporter.config import json_schema
 from exporter.domain.model import Location
 from exporter.metrics import container_families, container_labels, source_families, source_labels
@@ -97,6 +98,7 @@ def _table(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> Iterable[st
 
 def pages() -> dict[Path, str]:
     """Return the text of every generated file by its path."""
+    runbooks = runbook_texts()
     return {
         HERE / "metrics.md": metrics_page(),
         HERE / "commands.md": commands_page(),
@@ -104,7 +106,8 @@ def pages() -> dict[Path, str]:
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
-        **runbook_pages(),
+        **runbooks,
+        **runbook_pages(runbooks),
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from markdown_it.token import Token
 
@@ -24,9 +24,10 @@ _RUNBOOK = re.compile(r"(\w+)\.md(#[\w-]+)?")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def runbook_pages() -> dict[Path, str]:
-    """Return the HTML of each runbook by its path in the package."""
-    return {PACKAGED / f"{book.stem}.html": render(book.read_text()) for book in sorted(RUNBOOKS.glob("*.md"))}
+def runbook_pages(generated: Mapping[Path, str]) -> dict[Path, str]:
+    """Return the HTML of each runbook by its path in the package. Some of the runbooks are generated."""
+    texts = {**{book: book.read_text() for book in RUNBOOKS.glob("*.md")}, **generated}
+    return {PACKAGED / f"{book.stem}.html": render(text) for book, text in sorted(texts.items())}
 
 
 def render(text: str) -> str:

@@ -116,6 +116,20 @@ class OperatorTerms:
     """A clause on what becomes of a document that failed."""
     first_sync_is_manual: bool
     """Whether a schedule takes effect only after a first manual sync."""
+    delete_container: str
+    own_id: str = ""
+    """The option of the AWS CLI for the id of the resource itself; default: that of its level."""
+    stop_options: str = ""
+    """Further options of the AWS CLI that stop a sync job."""
+    capacity_options: str = ""
+    """The options of the AWS CLI that set the capacity of a container."""
+    capacity_limits: str = ""
+    log_group: str = ""
+    """The log group with the documents of sync jobs. Ids are in capitals, here and in `log_streams`."""
+    log_streams: str = ""
+    """The beginning of the names of a data source's log streams."""
+    log_delivery: str = ""
+    """A sentence on when the log is written, without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)

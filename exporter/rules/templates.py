@@ -16,24 +16,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2 import BaseLoader
+
 
 class Templates:
     """Loads templates once, and renders them with the values of their placeholders."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("exporter.rules"),
-            autoescape=False,  # noqa: S701 (the output is YAML)  # nosec B701
-            undefined=StrictUndefined,
-            block_start_string="[%",
-            block_end_string="%]",
-            variable_start_string="[[",
-            variable_end_string="]]",
-            comment_start_string="[#",
-            comment_end_string="#]",
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = template_environment(PackageLoader("exporter.rules"))
 
     def in_folder(self, folder: PurePosixPath) -> list[PurePosixPath]:
         """Return the paths of the templates in a folder itself, in alphabetical order."""
@@ -43,3 +33,20 @@ class Templates:
     def render(self, path: PurePosixPath, values: Mapping[str, object]) -> str:
         """Return a template with its placeholders filled in."""
         return self._environment.get_template(str(path)).render(values)
+
+
+def template_environment(loader: BaseLoader) -> Environment:
+    """Return an environment for templates of YAML and Markdown, whose placeholders are `[[ ]]`."""
+    return Environment(
+        loader=loader,
+        autoescape=False,  # noqa: S701 (the output is no HTML)  # nosec B701
+        undefined=StrictUndefined,
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -10,7 +10,7 @@ import pytest
 import rjsonnet
 import yaml
 
-from tests.support.alert_rules import ROOT, RULE_FILES, nodes, parse
+from tests.support.alert_rules import ROOT, RULE_FILES, SERIES_PREFIXES, nodes, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def test_the_selector_is_in_every_query_of_the_exporter(tmp_path: Path) -> None:
     for name, rule in rules.items():
         for node in nodes(rule["expr"]):
             series, matchers = getattr(node, "name", None), getattr(node, "matchers", None)
-            if matchers and str(series).startswith("qbusiness_") and 'cluster="a"' not in str(matchers):
+            if matchers and str(series).startswith(SERIES_PREFIXES) and 'cluster="a"' not in str(matchers):
                 lacking.append(f"{name}: {series}")
     assert lacking == []
     assert sum(rule["expr"].count('cluster="a"') for rule in rules.values()) > len(rules) / 2

@@ -12,11 +12,13 @@ import promql_parser
 import yaml
 from promql_parser import AggregateExpr, BinaryExpr, MatrixSelector, VectorSelector, parse_duration
 
-from exporter.metrics import container_labels, source_labels
-from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.metrics import container_families, container_labels, source_families, source_labels
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from exporter.domain.service import Service
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -24,9 +26,9 @@ RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
 UNIT_TESTS = sorted((ROOT / "tests" / "rules").glob("*.yaml"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PROMETHEUS_OWN = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity", "service"}}
-SOURCE_LABELS, INDEX_LABELS = source_labels(QBUSINESS), container_labels(QBUSINESS)
 TARGET_LABELS = ("target", "service", "aws_account_id", "aws_region")
 PROMETHEUS_LABELS = {"cluster", "namespace", "job", "instance"}  # added by the scrape, or by external_labels
+SERIES_PREFIXES = tuple(f"{name}_" for name in SERVICES)
 _ROW = re.compile(r"\| `(\w+)`(?: \(experimental\))? \| (\w+) \| (.*?) \|")
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 
@@ -42,6 +44,11 @@ class Rule:
     after: str = "0s"
     severity: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def service(self) -> Service | None:
+        """The service that it is about, or None for the exporter itself."""
+        return SERVICES.get(self.file.name.partition("-")[0])
 
     @property
     def runbook(self) -> Path:
@@ -71,6 +78,11 @@ def rules() -> tuple[Rule, ...]:
 def alerts() -> list[Rule]:
     """Return the alerting rules."""
     return [rule for rule in rules() if rule.is_alert]
+
+
+def hand_tested_alerts() -> list[Rule]:
+    """Return the alerts that the files in tests/rules name: those of the exporter and of the default service."""
+    return [alert for alert in alerts() if alert.service in {None, DEFAULT_SERVICE}]
 
 
 def unit_tests(alertname: str) -> list[tuple[float, list[tuple[float, list[dict[str, Any]]]]]]:
@@ -132,24 +144,27 @@ def grouped_by(expr: str) -> set[str]:
 def declared() -> dict[str, set[str]]:
     """Return the labels of every series of the exporter, of its rules and of Prometheus itself."""
     series = dict(PROMETHEUS_OWN)
-    section = ""
-    for line in (ROOT / "docs" / "metrics.md").read_text().splitlines():
-        section = line if line.startswith("## ") else section
-        if row := _ROW.match(line):
-            labels = set(re.findall(r"`([\w*]+)`", row[3])) | _section_labels(section)
-            series |= {row[1] + end: labels for end in (_HISTOGRAM if row[2] == "histogram" else ("",))}
+    _, _, about_exporter = (ROOT / "docs" / "metrics.md").read_text().partition("\n## The exporter\n")
+    for name, kind, labels in _ROW.findall(about_exporter):
+        series |= _samples(name, kind, set(re.findall(r"`([\w*]+)`", labels)))
+    for service in SERVICES.values():
+        for family in source_families(service):
+            series |= _samples(family.name, family.kind, {*source_labels(service), *family.labels})
+        for family in container_families(service):
+            series |= _samples(family.name, family.kind, {*container_labels(service), *family.labels})
     return series | {rule.name: _recorded_labels(rule) for rule in rules() if not rule.is_alert}
 
 
-def _section_labels(section: str) -> set[str]:
-    return set({"D": SOURCE_LABELS, "I": INDEX_LABELS}.get(section[3:4], ()))
+def _samples(name: str, kind: str, labels: set[str]) -> dict[str, set[str]]:
+    return {name + end: labels for end in (_HISTOGRAM if kind == "histogram" else ("",))}
 
 
 def _recorded_labels(rule: Rule) -> set[str]:
-    level = rule.name.partition(":")[0]
-    return set(
-        {"index": INDEX_LABELS, "instance_target": TARGET_LABELS}.get(level, (*SOURCE_LABELS, "status", "expectation"))
-    )
+    if rule.service is None:
+        return set(TARGET_LABELS)
+    if rule.name.startswith("data_source:"):
+        return {*source_labels(rule.service), "status", "expectation"}
+    return set(container_labels(rule.service))
 
 
 def _names_by_label(selector: VectorSelector) -> list[str]:

@@ -80,6 +80,13 @@ KENDRA = Service(
         sync_report="the log of the sync in CloudWatch Logs",
         failed_documents="later syncs that succeed do not show that the failed documents are indexed",
         first_sync_is_manual=False,
+        delete_container="DeleteIndex",
+        own_id="id",
+        capacity_options="--capacity-units StorageCapacityUnits=UNITS,QueryCapacityUnits=UNITS",
+        capacity_limits="A Developer index has a fixed capacity. An Enterprise index has at most 100 additional units, "
+        "and a GenAI Enterprise index at most 50.",
+        log_group="/aws/kendra/INDEX_ID",
+        log_streams="DATA_SOURCE_ID/",
     ),
     sync_events=SyncEvents(
         source="aws.kendra",

@@ -63,6 +63,12 @@ QBUSINESS = Service(
         sync_report="the sync report in CloudWatch Logs",
         failed_documents="Amazon Q Business does not retry a failed document until the document changes",
         first_sync_is_manual=True,
+        delete_container="DeleteIndex",
+        capacity_options="--capacity-configuration units=UNITS",
+        capacity_limits="A Starter index has at most five units, and an Enterprise index at most 50.",
+        log_group="/aws/qbusiness/APPLICATION_ID",
+        log_streams="SYNC_RUN_HISTORY_REPORT/DATA_SOURCE_ID/",
+        log_delivery="New connectors write this log only after log delivery of type `SYNC_JOB_LOGS` is set up",
     ),
     sync_events=SyncEvents(
         source="aws.qbusiness",
