@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
     from exporter.polling.watched_sources import WatchedSources
     from exporter.polling.workers import PollWorkers
-    from exporter.runtime import Event
+    from exporter.runtime import Event, Lock
     from exporter.store.table_store import TableStore
     from exporter.target.publisher import SnapshotPublisher
 
@@ -36,6 +35,7 @@ class SourceAdmission:
         publisher: SnapshotPublisher,
         store: TableStore,
         stopping: Event,
+        mutex: Lock,
     ) -> None:
         self._target = target
         self._store = store
@@ -44,7 +44,7 @@ class SourceAdmission:
         self._ownership = ownership
         self._publisher = publisher
         self._stopping = stopping
-        self._mutex = threading.Lock()
+        self._mutex = mutex
         self.handovers: dict[SourceId, Handover] = {}
         """The sources of replaced targets. The first target that continues with a source removes its entry."""
 

@@ -98,6 +98,7 @@ def build_target(
         tag_keys.labels,
         services.objectives,
         counts_documents=counts_documents,
+        make_lock=host.lock,
     )
     poller = Poller(context, sources, polls, settings.policy)
     event_recorder = build_event_recorder(
@@ -118,7 +119,9 @@ def build_target(
         on_pass_end=lambda: gate.report(_log_pass, passes, workers, sources, limiter),
     )
     stopping = host.event()
-    admission = SourceAdmission(name, sources, workers, services.ownership, context.publisher, store, stopping)
+    admission = SourceAdmission(
+        name, sources, workers, services.ownership, context.publisher, store, stopping, host.lock()
+    )
     interval = config.discovery.interval if config.discovery else NAMED_ONLY_INTERVAL
     named = _named_sources(config, name)
     tags = TagCache(provider, host, interval, polling.requests_per_second)

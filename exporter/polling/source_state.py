@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import PollFailure, SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
+    from exporter.runtime import Lock
 
 logger = structlog.get_logger()
 
@@ -55,7 +56,7 @@ class SourceState:
     objectives: ObjectiveRecord | None = None
     saved: SavedSource | None = None
     documents: DocumentsByStatus | None = None
-    mutex: threading.Lock = field(default_factory=threading.Lock)
+    mutex: Lock = field(default_factory=threading.Lock)
 
     @property
     def failing(self) -> Reason | None:

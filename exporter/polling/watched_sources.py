@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.unreadable import UnreadableResource
     from exporter.polling.source_publisher import Tags
+    from exporter.runtime import Lock
     from exporter.target.context import TargetContext
 
 
@@ -35,7 +36,7 @@ class WatchedSources:
     is still in progress then has no effect.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it connects)
         self,
         context: TargetContext,
         policy: CountingPolicy,
@@ -43,16 +44,18 @@ class WatchedSources:
         objectives: ObjectiveRecorder | None = None,
         *,
         counts_documents: bool = False,
+        make_lock: Callable[[], Lock] = threading.Lock,
     ) -> None:
         """Start empty; `label_tags` selects the tags that are published as labels, and without it all are.
 
         Without `counts_documents`, counts of documents that were saved before are not published: they would stay as
-        they are forever.
+        they are forever. `make_lock` returns the lock of a source, which a poll holds while its commit waits.
         """
         self._context = context
         self._policy = policy
         self._publisher = SourcePublisher(context, objectives or ObjectiveRecorder(), label_tags)
         self._counts_documents = counts_documents
+        self._make_lock = make_lock
         self.names = SourceNames(context)
         self._states: dict[str, SourceState] = {}
 
@@ -75,12 +78,13 @@ class WatchedSources:
             objectives=saved.objectives if saved else None,
             saved=saved,
             documents=self._context.store.documents(str(source.id)),
+            mutex=self._make_lock(),
         )
         self._start(state)
 
     def adopt(self, source: DataSource, detached: SourceState) -> None:
         """Continue with a source that another target has detached, and publish it; it may have other names here."""
-        self._start(replace(detached, source=source, mutex=threading.Lock()))
+        self._start(replace(detached, source=source, mutex=self._make_lock()))
 
     def _start(self, state: SourceState) -> None:
         known = self.names.known(state.source)
