@@ -87,8 +87,6 @@ class RunningTargets:
             added = [target for target in targets if target not in self.current]
             self._replace(targets, is_reload=False)
             self._remove_unwatched(added)
-            for target in added:
-                target.store.mark_restored()
             self._report_owned()
 
     def unready(self) -> str | None:
@@ -133,8 +131,11 @@ class RunningTargets:
             if now >= until or target.name in names or self._state.is_continued(target.store)
         ]
         self._leaving = [(target, until) for target, until in self._leaving if target not in ended]
+        added = [target for target in targets if target not in self.current]
         replace_targets([*self.current, *ended], targets, self._services, is_reload=is_reload)
         self.current = targets
+        for target in added:
+            target.store.mark_restored()
 
     def _remove_unwatched(self, targets: Sequence[Target]) -> None:
         for store in {id(target.store): target.store for target in targets}.values():

@@ -69,6 +69,12 @@ class SteppedReplica:
             pass
         return self.owned
 
+    def run_targets(self) -> None:
+        """Record that the targets are running, as the program does once it exposes their sources."""
+        for partition in self.coordinator.partitions.values():
+            if not partition.is_restored:
+                partition.mark_restored()
+
     def commit_all(self) -> None:
         """Commit what waits."""
         self._commits.commit_all()

@@ -198,9 +198,12 @@ class Coordinator:
         return [row for row in taken if row]
 
     def _choose_surplus(self) -> None:
-        surplus = choose_surplus(self.members, self.replica.id)
-        if surplus and surplus[0] in self.partitions:
-            key, successor = surplus
+        """Choose a target to hand over, among those that run.
+
+        The program hands over a target when it has stopped it, so one that it has not started would stay.
+        """
+        key, successor = choose_surplus(self.members, self.replica.id) or ("", "")
+        if key in self.partitions and self.partitions[key].is_restored:
             self.leaving = {key: successor}
 
     def has_pending(self) -> bool:

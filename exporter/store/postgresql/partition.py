@@ -39,6 +39,8 @@ class Partition(TableStore):
         self._writer = writer
         self._is_open = True
         self._has_marker = False
+        self.is_restored = False
+        """Whether the sources of the target are exposed by this replica."""
 
     @property
     def is_open(self) -> bool:
@@ -59,7 +61,7 @@ class Partition(TableStore):
 
     def mark_restored(self) -> None:
         """Commit without a change: the owner before this one then knows that the sources are exposed here."""
-        self._has_marker = True
+        self.is_restored = self._has_marker = True
         self._writer.write(self, wait=False)
 
     def changes(self) -> StateChanges:

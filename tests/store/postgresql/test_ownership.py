@@ -148,6 +148,7 @@ def test_replicas_balance_one_target_per_beat_once_they_are_stable(database: str
     targets = [target(number) for number in range(1, 5)]
     with SteppedReplica(database, "a", *targets) as a, SteppedReplica(database, "b", *targets) as b:
         assert len(a.beat()) == 4
+        a.run_targets()
         b.beat()
         leaving = []
         for _ in range(8):
@@ -158,6 +159,19 @@ def test_replicas_balance_one_target_per_beat_once_they_are_stable(database: str
             b.beat()
         assert leaving == [0, 0, 1, 1, 0, 0, 0, 0]
         assert (len(a.owned), len(b.owned)) == (2, 2)
+
+
+def test_a_target_that_does_not_run_yet_is_not_handed_over(database: str) -> None:
+    """The program hands over what it stops: a target that it has not started would be polled by no replica."""
+    with SteppedReplica(database, "a", *BOTH) as a, SteppedReplica(database, "b", *BOTH) as b:
+        a.beat()
+        b.beat()
+        for _ in range(3):
+            a.beat()
+        assert a.coordinator.leaving == {}
+        a.run_targets()
+        a.beat()
+        assert len(a.coordinator.leaving) == 1
 
 
 def test_the_old_owner_knows_when_its_successor_exposes_the_target(database: str) -> None:

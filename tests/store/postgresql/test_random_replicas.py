@@ -97,6 +97,7 @@ class World:
         self._replicas[self._replicas.index(replica)] = self._start()
 
     def _hand_over(self, replica: SteppedReplica) -> None:
+        replica.run_targets()
         for leaving in list(replica.coordinator.leaving):
             replica.coordinator.hand_over(replica.coordinator.partitions[leaving])
 
