@@ -98,14 +98,15 @@ def _make_jobs(rng: Random, source: PlannedSource, start: float, end: float) -> 
     moment = start - rng.uniform(0, HISTORY)
     while moment < end:
         duration = period * (rng.uniform(0.02, 0.3) if rng.random() < 0.95 else rng.uniform(0.5, 2.0))
-        jobs.append(_make_job(rng, source, len(jobs), moment, duration, rng.choice(outcomes), size))
+        jobs.append(make_job(rng, source, len(jobs), moment, duration, rng.choice(outcomes), size))
         moment += period * rng.uniform(0.7, 1.3)
     return jobs
 
 
-def _make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
+def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
     rng: Random, source: PlannedSource, number: int, moment: float, duration: float, outcome: str, size: int
 ) -> PlannedJob:
+    """Return a job of a data source with random document counts; `duration` is in seconds."""
     shares = [rng.uniform(0.1, 1.0) for _ in range(3)]
     crawling, stopping, indexing = (duration * share / sum(shares) for share in shares)
     is_failed = outcome == "FAILED"

@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from os import cpu_count
 from typing import TYPE_CHECKING
 
 from simulation.world import Result, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 CHUNK = 8  # seeds that a process gets at a time
 # The events that the report counts, with their names in it.
@@ -36,6 +37,15 @@ REPORTED = {
     "stderr": "faults of stderr",
     "crash": "crashes",
     "stop": "clean stops",
+    "kill": "killed replicas",
+    "kill at commit": "replicas killed between a commit and its response",
+    "suspend": "suspended replicas",
+    "roll-out": "roll-outs",
+    "scale-up": "scale-ups",
+    "link": "faults of the network to the database",
+    "database away": "outages of the database",
+    "failover": "failovers that lose commits",
+    "database clock": "steps of the database's clock",
 }
 
 
@@ -51,16 +61,16 @@ class RunReport:
 
     def __str__(self) -> str:
         """Return a summary in one line."""
-        counts = ", ".join(f"{self.counts[kind]:,} {name}" for kind, name in REPORTED.items())
+        counts = ", ".join(f"{self.counts[kind]:,} {name}" for kind, name in REPORTED.items() if self.counts[kind])
         failed = f"FAILED: {sorted(self.failed)}" if self.failed else "none failed"
         return f"{self.seeds:,} seeds, {self.hours:,.0f} virtual hours in {self.seconds:.0f} s, {failed}: {counts}"
 
 
-def run_many(seeds: Sequence[int], days: float = 7.0) -> RunReport:
+def run_many(seeds: Sequence[int], run: Callable[[int], Result] = run) -> RunReport:
     """Run seeds, each exactly as it would run alone, and print each failure as it comes."""
     report, began = RunReport(), time.monotonic()
     with ProcessPoolExecutor(cpu_count()) as pool:
-        for outcome in pool.map(_outcome, seeds, [days] * len(seeds), chunksize=CHUNK):
+        for outcome in pool.map(partial(_outcome, run), seeds, chunksize=CHUNK):
             report.seeds += 1
             if isinstance(outcome, Result):
                 report.hours += outcome.hours
@@ -73,8 +83,8 @@ def run_many(seeds: Sequence[int], days: float = 7.0) -> RunReport:
     return report
 
 
-def _outcome(seed: int, days: float) -> Result | tuple[int, str]:
+def _outcome(run: Callable[[int], Result], seed: int) -> Result | tuple[int, str]:
     try:
-        return run(seed, days=days)
+        return run(seed)
     except Exception as error:  # noqa: BLE001 (any exception means that the seed failed)
         return seed, "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])

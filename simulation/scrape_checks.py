@@ -104,9 +104,13 @@ class SourceCheck:
         """Assert that totals are within their bounds. Without trust in the data, check the upper bounds only."""
         if self.history is None or self.record.first_poll is None:
             return
-        period = oracle.WatchPeriod(
-            self.history.watched_since, self.record.first_poll, counts_from_zero, self.record.stale
+        self.check_totals_of(
+            oracle.WatchPeriod(self.history.watched_since, self.record.first_poll, counts_from_zero, self.record.stale),
+            is_trusted=is_trusted,
         )
+
+    def check_totals_of(self, period: oracle.WatchPeriod, *, is_trusted: bool) -> None:
+        """Assert that the totals of a period are within their bounds."""
         is_lost = {"seconds": self.record.durations_lost, "documents": self.record.documents_lost}
         for (total, label), bounds in oracle.totals(self.source, period, self.polled, self.now).items():
             value = self._total(total, label)

@@ -69,7 +69,9 @@ class Waiter:
         self._host.clock.after(0.0, lambda: self._resume(woken=True))
 
     def _resume(self, *, woken: bool) -> None:
-        if not self._is_done and not self._host.is_dead:
+        if self._host.is_suspended:
+            self._host.clock.at(self._host.suspended_until, lambda: self._resume(woken=woken))
+        elif not self._is_done and not self._host.is_dead:
             self._is_done = True
             self._greenlet.switch(woken)
 
@@ -80,8 +82,14 @@ class VirtualHost:
     def __init__(self, clock: VirtualClock, clock_error: Callable[[], float] = lambda: 0.0) -> None:
         self.clock = clock
         self.is_dead = False
+        self.suspended_until = clock.started
         self._clock_error = clock_error
         self._threads: list[VirtualThread] = []
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether no thread runs at the moment."""
+        return self.clock.now < self.suspended_until
 
     def monotonic(self) -> float:
         """Return seconds that are never adjusted."""
@@ -112,6 +120,10 @@ class VirtualHost:
     def pause(self, seconds: float) -> None:
         """Sleep for some seconds."""
         Waiter(self).wait(seconds)
+
+    def suspend(self, until: float) -> None:
+        """Run no thread until a time, as after SIGSTOP."""
+        self.suspended_until = until
 
     def kill(self) -> None:
         """Kill every thread where it waits."""
@@ -152,7 +164,9 @@ class VirtualThread:
             self._greenlet.throw(GreenletExit)
 
     def _begin(self) -> None:
-        if self._greenlet is not None and not self._host.is_dead:
+        if self._host.is_suspended:
+            self._host.clock.at(self._host.suspended_until, self._begin)
+        elif self._greenlet is not None and not self._host.is_dead:
             self._greenlet.switch()
 
     def _run(self) -> None:

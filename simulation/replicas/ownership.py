@@ -1,0 +1,63 @@
+"""The invariants of ownership: a target never has two fresh owners for long, and is never without one for long."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from simulation.replicas.cluster import ClusterState
+    from simulation.replicas.process import ReplicaProcess
+
+TAKE_OVER = 30.0  # seconds until a target has another owner, by the contract
+MAX_CONFLICT = 10.0  # seconds for which a hand-over may show two owners; the contract allows 30
+
+
+class OwnershipCheck:
+    """Follows who owns which target, a few times for each beat."""
+
+    def __init__(self, cluster: ClusterState) -> None:
+        self._cluster = cluster
+        self._owned_at = dict.fromkeys(cluster.targets(), cluster.clock.now)
+        self._single_at = dict(self._owned_at)
+        self._able_since: dict[str, float] = {}
+        self._impossible_at = cluster.clock.now
+        self.longest_conflict = self.longest_gap = 0.0
+
+    def check(self, processes: Collection[ReplicaProcess]) -> None:
+        """Assert both invariants now."""
+        now = self._cluster.clock.now
+        self._observe(processes, now)
+        owners = [(target, process.id) for process in processes for target in process.fresh_targets()]
+        for name in self._owned_at:
+            mine = [owner for target, owner in owners if target == name]
+            if mine:
+                self._owned_at[name] = now
+            if len(mine) <= 1:
+                self._single_at[name] = now
+            conflict, gap = now - self._single_at[name], now - max(self._owned_at[name], self._impossible_at)
+            self.longest_conflict = max(self.longest_conflict, conflict)
+            self.longest_gap = max(self.longest_gap, gap)
+            assert conflict <= MAX_CONFLICT, f"{name} has had the fresh owners {mine} for {conflict:.1f} s"
+            assert gap <= TAKE_OVER, f"{name} has had no fresh owner for {gap:.1f} s"
+
+    def check_single(self, processes: Collection[ReplicaProcess]) -> None:
+        """Assert that each target has one owner, and that no replica owns two more than another one."""
+        owned = [process.fresh_targets() for process in processes]
+        assert sorted(chain.from_iterable(owned)) == self._cluster.targets(), f"the owners at the end: {owned}"
+        loads = [len(targets) for targets in owned]
+        assert max(loads) - min(loads) <= 1, f"the replicas are not balanced at the end: {owned}"
+
+    def _observe(self, processes: Collection[ReplicaProcess], now: float) -> None:
+        """Record whether a replica exists that could have taken over: for 30 s, in which no other one has ended.
+
+        A target that was taken over a moment before its new owner ends has no owner for twice as long.
+        """
+        database = self._cluster.database
+        able = {process.id for process in processes if process.can_own and not database.is_down}
+        is_lost = bool(self._able_since.keys() - able)
+        self._able_since = {each: self._able_since.get(each, now) for each in able}
+        if is_lost or not any(now - since >= TAKE_OVER for since in self._able_since.values()):
+            self._impossible_at = now
