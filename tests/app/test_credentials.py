@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
+from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oneshot import environment, settings
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,14 +142,7 @@ def test_every_command_reports_an_unknown_profile_in_one_sentence(
 ) -> None:
     """No command ends with a traceback."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))
-    done = subprocess.run(
-        [sys.executable, "-m", "exporter", *command],
-        cwd=tmp_path,
-        env={**environment(service), "AWS_PROFILE": "nope"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_command(*command, folder=tmp_path, environment={**environment(service), "AWS_PROFILE": "nope"})
     assert done.returncode == 1
     assert "the profile nope of AWS_PROFILE could not be found" in done.stderr
     assert "Traceback" not in done.stderr
@@ -167,15 +159,7 @@ def test_no_command_waits_for_a_credential_process_that_hangs(
     (tmp_path / "profiles").write_text("[default]\ncredential_process = sleep 600\n")
     variables = {**environment(service), "AWS_CONFIG_FILE": str(tmp_path / "profiles")}
     del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
-    done = subprocess.run(
-        [sys.executable, "-m", "exporter", *command],
-        cwd=tmp_path,
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
+    done = run_command(*command, folder=tmp_path, environment=variables)
     assert done.returncode == (0 if command == ["policy"] else 1)
     assert "credential_process sleep: " in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -193,14 +177,7 @@ def test_no_secret_of_the_environment_is_in_the_output_of_the_probe(
 ) -> None:
     """The HTTP client would quote it in its error."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))
-    done = subprocess.run(
-        [sys.executable, "-m", "exporter", "check", "--probe"],
-        cwd=tmp_path,
-        env={**environment(service), variable: value},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_command("check", "--probe", folder=tmp_path, environment={**environment(service), variable: value})
     assert done.returncode == 1
     assert expected in done.stdout
     assert "planted" not in done.stdout + done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import stat
@@ -21,6 +20,7 @@ from exporter.simulator.server import SimulatedQBusiness
 from tests.support.alert_rules import ROOT
 from tests.support.harness import TIMEOUT, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
+from tests.support.oneshot import environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,25 +45,11 @@ def service(clock: ManualClock) -> Iterator[SimulatedQBusiness]:
         yield service
 
 
-def start_export(
-    service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
-) -> subprocess.Popen[str]:
-    """Start a command with a configuration."""
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-    line = [sys.executable, "-m", "exporter", command, f"--config.file={tmp_path / 'config.yaml'}", *flags]
-    env = {**inherited, **credentials, "AWS_ENDPOINT_URL_STS": service.url}
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-
-
 def export(
     service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    with start_export(service, tmp_path, config, *flags, command=command) as process:
-        stdout, stderr = process.communicate(timeout=TIMEOUT)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    """Run a command with a configuration to its end."""
+    return run(service, tmp_path, command, *flags, text=yaml.safe_dump(config))
 
 
 def samples(text: str, name: str, **labels: str) -> list[float]:
@@ -184,8 +170,9 @@ def test_a_signal_leaves_no_temporary_file(service: SimulatedQBusiness, tmp_path
     config = config_for(service, tmp_path / "state.db", requests_per_second=0.1)
     folder = tmp_path / "collected"
     folder.mkdir()
-    process = start_export(service, tmp_path, config, f"--output={folder / 'qbusiness.prom'}")
-    with process:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    line = [sys.executable, "-m", "exporter", "export", f"--output={folder / 'qbusiness.prom'}"]
+    with subprocess.Popen(line, cwd=tmp_path, env=environment(service), stderr=subprocess.PIPE, text=True) as process:
         eventually(lambda: list(folder.iterdir()))
         process.send_signal(number)
         _, log = process.communicate(timeout=TIMEOUT)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +13,7 @@ import yaml
 from tests.support.harness import eventually, serve
 from tests.support.iam import Policy
 from tests.support.oneshot import ROLE, named, run, settings
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,8 +87,7 @@ def test_without_credentials_the_account_is_a_wildcard(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none"}
     (tmp_path / "config.yaml").write_text("targets: [{region: us-gov-west-1}]")
-    command = [sys.executable, "-m", "exporter", "policy"]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    done = run_command("policy", folder=tmp_path, environment=env)
     (resource,) = json.loads(done.stdout)["Statement"][1]["Resource"]
     assert resource == "arn:aws-us-gov:qbusiness:us-gov-west-1:*:application/*"
     assert "replace * in the ARNs with it" in done.stderr

@@ -10,7 +10,7 @@ import yaml
 
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from tests.support.alert_rules import RULE_FILES, alerts
-from tests.support.command import run_command
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
     from pathlib import Path

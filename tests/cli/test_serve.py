@@ -6,8 +6,6 @@ import json
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +19,13 @@ from exporter.simulator.faults import FAULT_KINDS
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
+from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 
@@ -306,8 +306,7 @@ def test_a_second_exporter_with_the_same_state_file_does_not_start(tmp_path: Pat
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    command = [sys.executable, "-m", "exporter", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT, cwd=cwd)
+    done = run_command(*arguments, folder=cwd)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ import yaml
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.certificates import Certificates, client_context
-from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of
+from tests.support.harness import Program, config_for, eventually, fleet_of
+from tests.support.program_process import run_command
 from tests.support.prometheus_server import prometheus, scrape_config
 
 if TYPE_CHECKING:
@@ -53,12 +53,6 @@ def program(tmp_path: Path) -> Iterator[Program]:
         ) as program:
             program.until_ready()
             yield program
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    command = [sys.executable, "-m", "exporter", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
 
 
 def test_prometheus_scrapes_after_certificates_and_password_change(program: Program, tmp_path: Path) -> None:
@@ -136,7 +130,7 @@ def test_the_problems_of_both_files_are_reported_at_once(tmp_path: Path) -> None
         f"{tmp_path}/web.yml:1:55: key_file: {tmp_path}/nowhere.key cannot be read: No such file or directory",
     ]
     files = ("--config.file", tmp_path / "config.yaml", "--web.config.file", tmp_path / "web.yml")
-    checked, served = run("check", *files), run("serve", *files)
+    checked, served = run_command("check", *files), run_command("serve", *files)
     assert (checked.returncode, checked.stderr.splitlines()) == (1, problems)
     assert served.returncode == 1
     events = [line.partition("Z ")[2] for line in served.stderr.splitlines()]
@@ -149,12 +143,12 @@ def test_check_summarizes_the_web_config(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("targets: [{region: us-east-1}]\n")
     write_web_config(tmp_path, "x")
     config = ("--config.file", tmp_path / "config.yaml")
-    done = run("check", *config, "--web.config.file", tmp_path / "web.yml")
+    done = run_command("check", *config, "--web.config.file", tmp_path / "web.yml")
     assert done.returncode == 0
     assert done.stdout.splitlines()[1] == (
         f"{tmp_path}/web.yml: no problems; TLS, client certificates: RequireAndVerifyClientCert; users: 1"
     )
-    done = run("plan", *config, "--web.config.file", tmp_path / "web.yml")
+    done = run_command("plan", *config, "--web.config.file", tmp_path / "web.yml")
     assert done.returncode == 2
     assert "--web.config.file is a flag of serve and demo and check, not of plan" in done.stderr
 

@@ -10,7 +10,7 @@ import pytest
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from tests.support.builders import NOON, make_source
-from tests.support.command import run_command
+from tests.support.program_process import run_command
 from tests.support.state_files import make_history, open_copy, open_store
 from tests.support.stepped_replica import SteppedReplica, key, target
 from tests.support.stores import PostgreSqlBackend

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+from tests.support.program_process import ProgramProcess
 
 if TYPE_CHECKING:
     import ssl
@@ -87,7 +87,7 @@ class Program:
 
     arguments: list[str]
     env: dict[str, str] = field(default_factory=dict)
-    command: list[str] = field(default_factory=lambda: [sys.executable, "-m", "exporter"])
+    command: list[str] = field(default_factory=list)  # starts the program, instead of a fork of one that is imported
     listen: str = "127.0.0.1:0"
     log: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
@@ -109,16 +109,7 @@ class Program:
 
     def start(self) -> None:
         """Start the process and wait until it listens."""
-        own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.process = subprocess.Popen(
-            [*self.command, *self.arguments, "--web.listen-address", self.listen],
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            text=True,
-            cwd=self.folder,
-            env={**clean, **own, **self.env},
-        )
+        self.process = self._start_process()
         self._readers = [
             threading.Thread(target=self._drain, args=(pipe, lines), daemon=True)
             for pipe, lines in ((self.process.stderr, self.log), (self.process.stdout, self.output))
@@ -132,6 +123,21 @@ class Program:
         except BaseException:
             self.kill()  # if __enter__ raises, __exit__ is not called
             raise
+
+    def _start_process(self) -> ProgramProcess | subprocess.Popen[str]:
+        own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        words, env = [*self.arguments, "--web.listen-address", self.listen], {**clean, **own, **self.env}
+        if not self.command:
+            return ProgramProcess(words, self.folder, env, self.stderr)
+        return subprocess.Popen(
+            [*self.command, *words],
+            stdout=subprocess.PIPE,
+            stderr=self.stderr,
+            text=True,
+            cwd=self.folder,
+            env=env,
+        )
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = TIMEOUT) -> int:
         """Send a signal and return the exit code."""

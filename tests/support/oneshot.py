@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from tests.support.command import run_command
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
     import subprocess
