@@ -1,0 +1,49 @@
+"""Schedules without firings: AWS starts a sync once in a period, at a time of its own choice.
+
+The connectors of managed knowledge bases have such schedules. AWS returns them as structures. A description has them in
+this notation: `daily`, `weekly on MONDAY`, `monthly on day 15`, `monthly on the last day`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from exporter.domain.units import DAY
+
+_LONGEST_GAPS = {"daily": DAY, "weekly": 7 * DAY, "monthly": 31 * DAY}
+_FORM = re.compile(
+    r"(?P<every>daily)"
+    r"|(?P<week>weekly) on (?:MON|TUES|WEDNES|THURS|FRI|SATUR|SUN)DAY"
+    r"|(?P<month>monthly) on (?:day (?:[1-9]|[12][0-9]|3[01])|the last day)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A schedule that starts one sync in each period. The time of day is AWS's, and may vary."""
+
+    expression: str
+    unit: str
+
+    @property
+    def recurs(self) -> bool:
+        """True: no sync is the last one."""
+        return True
+
+    def next(self, _now: float) -> None:
+        """Return None: the next start is not known."""
+
+    def previous(self, _now: float) -> None:
+        """Return None: the start that AWS chose last is not known."""
+
+    def longest_gap(self) -> float:
+        """Return the longest time between two starts, in seconds: one period, and a day for the choice of AWS."""
+        return _LONGEST_GAPS[self.unit] + DAY
+
+
+def parse_period(text: str) -> Period | None:
+    """Return the schedule of a text; None if it is none of this kind."""
+    form = _FORM.fullmatch(text)
+    unit = form and (form["every"] or form["week"] or form["month"])
+    return Period(text, unit) if unit else None
