@@ -22,7 +22,6 @@ from exporter.cli.flag_types import (
     parse_url,
 )
 from exporter.cli.sizes import format_size
-from exporter.domain.documents import DocumentStatus
 from exporter.providers.registry import SERVICES
 from exporter.rules import STATUS_PAGE
 
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = ":10142"
 DEFAULT_STEP = 300.0
 DEFAULT_MAX_SIZE = 2 * 2**30  # bytes
+_DOCUMENT_STATUSES = tuple(
+    dict.fromkeys(status for service in SERVICES.values() for status in service.document_statuses)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,9 @@ FLAGS = (
     ),
     Flag(
         "status",
-        f"list only documents of this status: {', '.join(DocumentStatus)}",
+        f"list only documents of this status: {', '.join(_DOCUMENT_STATUSES)}",
         ("documents",),
-        {"choices": [str(status) for status in DocumentStatus], "metavar": "STATUS"},
+        {"choices": _DOCUMENT_STATUSES, "metavar": "STATUS"},
     ),
     Flag(
         "format",

@@ -47,4 +47,4 @@ class ResumableCount:
 
     def _start_over(self) -> None:
         self._listing = DocumentListing(self._provider, self._source)
-        self.tally = DocumentTally()
+        self.tally = DocumentTally(self._source.service.document_statuses)

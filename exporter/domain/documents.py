@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,20 +15,8 @@ MAX_UNDOCUMENTED = 10  # distinct undocumented statuses of a data source; furthe
 OTHER = "other"
 
 
-class DocumentStatus(StrEnum):
-    """The statuses of a document (API reference, DocumentDetails.status)."""
-
-    RECEIVED = "RECEIVED"
-    PROCESSING = "PROCESSING"
-    INDEXED = "INDEXED"
-    UPDATED = "UPDATED"
-    FAILED = "FAILED"
-    DELETING = "DELETING"
-    DELETED = "DELETED"
-    DOCUMENT_FAILED_TO_INDEX = "DOCUMENT_FAILED_TO_INDEX"
-
-
-FAILED_DOCUMENT = frozenset({DocumentStatus.FAILED, DocumentStatus.DOCUMENT_FAILED_TO_INDEX})
+# Of all services. A document that is only in part in the index has not failed.
+FAILED_STATUSES = frozenset({"FAILED", "DOCUMENT_FAILED_TO_INDEX", "METADATA_UPDATE_FAILED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +33,7 @@ class Document:
     @property
     def has_failed(self) -> bool:
         """Whether the document could not be indexed."""
-        return self.status in FAILED_DOCUMENT
+        return self.status in FAILED_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +50,7 @@ class DocumentsByStatus:
     @property
     def failures(self) -> int:
         """The number of failed documents."""
-        return sum(count for status, count in self.counts if status in FAILED_DOCUMENT)
+        return sum(count for status, count in self.counts if status in FAILED_STATUSES)
 
 
 class DocumentTally:
@@ -73,9 +60,11 @@ class DocumentTally:
     keeps a hash of each id: an index may have a million documents, whose ids would take more than a gigabyte.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, statuses: tuple[str, ...]) -> None:
+        """Start with a count of 0 for each of the statuses that the service documents."""
         self._seen: set[int] = set()
-        self._counts = Counter(dict.fromkeys(map(str, DocumentStatus), 0))
+        self._counts = Counter(dict.fromkeys(statuses, 0))
+        self._max_counts = len(statuses) + MAX_UNDOCUMENTED
         self._failed: list[Document] = []
 
     def add(self, documents: Iterable[Document]) -> None:
@@ -99,7 +88,7 @@ class DocumentTally:
         return is_known
 
     def _status_of(self, document: Document) -> str:
-        is_full = len(self._counts) >= len(DocumentStatus) + MAX_UNDOCUMENTED
+        is_full = len(self._counts) >= self._max_counts
         return OTHER if is_full and document.status not in self._counts else document.status
 
 

@@ -176,6 +176,7 @@ class Service:
     """The largest page of sync jobs and data sources."""
     document_page_size: int
     """The largest page of documents."""
+    document_statuses: tuple[str, ...] = ()
     background_operations: frozenset[str] = frozenset()
     """Operations whose requests never delay others."""
 

@@ -56,7 +56,7 @@ def series_per_source(service: Service, *, counts_documents: bool) -> dict[str, 
         polled_at=_NOW,
         description=description,
         location=_LOCATION,
-        documents=DocumentTally().result(_NOW) if counts_documents else None,
+        documents=DocumentTally(service.document_statuses).result(_NOW) if counts_documents else None,
     )
     families = SourceFamilies(service, DAY)
     parts = range(len(families.part_inputs(snapshot)))

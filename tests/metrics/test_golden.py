@@ -81,7 +81,7 @@ def fleet() -> list[SourceSnapshot]:
     failed = replace(failed, connector_error="SPE-5002", error_message='bad "credentials"\n')
     partly = make_job("p", "INCOMPLETE", started=NOON + 5, lasted=700, modified=993, failed=6)
     empty = poll_at(NOON)
-    tally = DocumentTally()
+    tally = DocumentTally(QBUSINESS.document_statuses)
     tally.add([Document("a", "INDEXED"), Document("b", "FAILED", error_message="no label"), Document("c", "PAUSED")])
     return [
         described(make_snapshot(make_source(1), "never-synced", empty), schedule="cron(0 3 * * ? *)"),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from exporter.domain.documents import DocumentStatus
 from exporter.domain.units import HOUR
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
@@ -524,4 +524,4 @@ def test_documents_are_listed_by_data_source_and_in_pages() -> None:
 def test_the_statuses_of_documents_are_those_of_the_service_model() -> None:
     """The simulator does not import the exporter, so it has its own list."""
     shape: Any = session().client("qbusiness").meta.service_model.shape_for("DocumentStatus")
-    assert set(DOCUMENT_STATUSES) == set(shape.enum) == set(DocumentStatus)
+    assert set(DOCUMENT_STATUSES) == set(shape.enum) == set(QBUSINESS.document_statuses)

@@ -15,6 +15,7 @@ from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.units import HOUR
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.store.postgresql import rows
 from exporter.store.table_store import UNWATCHED_RETENTION
 from tests.support.builders import NOON, make_source
@@ -177,7 +178,7 @@ def test_saved_sources_survive_a_restart_until_they_are_deleted(backend: Backend
 
 def test_counts_of_documents_survive_a_restart_until_their_source_is_removed(backend: Backend) -> None:
     """Undocumented statuses and foreign texts are kept as they are."""
-    tally = DocumentTally()
+    tally = DocumentTally(QBUSINESS.document_statuses)
     tally.add([Document("s3://ü/\x1b", "FAILED", "InvalidRequest", 'a "q"\n', None, NOON), Document("b", "NEW")])
     count = tally.result(NOON)
     with backend.opened() as store:

@@ -81,5 +81,15 @@ QBUSINESS = Service(
     healthy_statuses=frozenset({"ACTIVE"}),
     page_size=10,
     document_page_size=100,
+    document_statuses=(
+        "RECEIVED",
+        "PROCESSING",
+        "INDEXED",
+        "UPDATED",
+        "FAILED",
+        "DELETING",
+        "DELETED",
+        "DOCUMENT_FAILED_TO_INDEX",
+    ),
     background_operations=frozenset({"ListDocuments"}),
 )
