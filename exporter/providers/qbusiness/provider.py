@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from exporter.providers.job_parsing import parse_job_page
 from exporter.providers.members import parse_items
-from exporter.providers.page_tokens import PageTokens
+from exporter.providers.paginator import Paginator
 from exporter.providers.qbusiness.parsing import (
     JOB,
     parse_data_source,
@@ -21,7 +21,7 @@ from exporter.providers.qbusiness.parsing import (
 from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from types_boto3_qbusiness import QBusinessClient
 
@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
 
-T = TypeVar("T")
-
 
 class QBusiness:
     """The API of Amazon Q Business for one target."""
 
     def __init__(self, aws_client: ServiceClient) -> None:
         self._client = aws_client
+        self._paginator = Paginator(aws_client)
 
     @property
     def clock(self) -> AwsClock:
@@ -60,7 +59,7 @@ class QBusiness:
         if status is not None:
             filters["statusFilter"] = status
         method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
-        return self._pages(
+        return self._paginator.pages(
             method,
             operation,
             {**_ids(source), **filters},
@@ -96,7 +95,7 @@ class QBusiness:
         """Return the data sources of an index, from ListDataSources."""
         with self._client.client_for("ListDataSources"):
             arguments = _ids(container)
-            pages = self._pages(
+            pages = self._paginator.pages(
                 "list_data_sources", "ListDataSources", arguments, QBUSINESS.page_size, itemgetter("dataSources")
             )
             return parse_items(pages, "dataSourceId", parse_data_source)
@@ -129,23 +128,9 @@ class QBusiness:
 
     def _names(self, method: str, operation: str, arguments: Mapping[str, Any], key: str, id_key: str) -> Listing[str]:
         with self._client.client_for(operation):
-            return parse_items(self._pages(method, operation, arguments, 100, itemgetter(key)), id_key, parse_named)
-
-    def _pages(
-        self,
-        method: str,
-        operation: str,
-        arguments: Mapping[str, Any],
-        size: int,
-        parse: Callable[[dict[str, Any]], T],
-    ) -> Iterator[T]:
-        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens."""
-        with self._client.client_for(operation) as client:
-            paginator = client.get_paginator(method)
-            tokens = PageTokens(operation)
-            for page in paginator.paginate(**arguments, PaginationConfig={"PageSize": size}):
-                tokens.add(page.get("nextToken"))
-                yield parse(page)
+            return parse_items(
+                self._paginator.pages(method, operation, arguments, 100, itemgetter(key)), id_key, parse_named
+            )
 
 
 def _ids(resource: ResourceId) -> dict[str, Any]:
