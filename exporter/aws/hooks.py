@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _ERROR_CODE_IN_XML = re.compile(rb"<Code>([A-Za-z][A-Za-z0-9]{0,63})</Code>")
+_COLLECTIONS = {"list": (list, "a list"), "map": (dict, "an object")}
 _started_at: ContextVar[float] = ContextVar("started_at")  # of the attempt that is in flight in this thread
 
 
@@ -159,9 +160,10 @@ def check_response(operation: OperationModel, body: bytes) -> None:
         raise _malformed(operation.name, f"expected an object, got {_type_name(response)}")
     members = operation.output_shape.members if is_list and operation.output_shape else {}
     for name, shape in members.items():
-        if shape.type_name == "list" and not isinstance(response.get(name), list):
+        kind, expected = _COLLECTIONS.get(shape.type_name, (object, ""))
+        if not isinstance(response.get(name), kind):
             found = _type_name(response[name]) if name in response else "no such key"
-            raise _malformed(operation.name, f"expected a list in `{name}`, got {found}")
+            raise _malformed(operation.name, f"expected {expected} in `{name}`, got {found}")
 
 
 def _malformed(operation: str, details: str) -> ProviderError:

@@ -190,6 +190,13 @@ def _list_sync_jobs(provider: Provider, resources: _Resources, _depth: int) -> N
     next(iter(provider.sync_jobs(resources.source())), None)
 
 
+def _get_sync_job(provider: Provider, resources: _Resources, _depth: int) -> None:
+    page = next(iter(provider.sync_jobs(resources.source())), None)
+    if page is None or not page.jobs:
+        raise _NoResourceError("sync job")
+    provider.explain(resources.source(), page.jobs[0])
+
+
 def _list_tags(provider: Provider, resources: _Resources, _depth: int) -> None:
     provider.tags(resources.source(), resources.scope())
 
@@ -205,6 +212,7 @@ _CALLS: dict[Use, Callable[[Provider, _Resources, int], None]] = {
     Use.LIST_SOURCES: _list_sources,
     Use.SOURCE: _get_source,
     Use.SYNC_JOBS: _list_sync_jobs,
+    Use.SYNC_JOB: _get_sync_job,
     Use.TAGS: _list_tags,
     Use.DOCUMENTS: _list_documents,
 }

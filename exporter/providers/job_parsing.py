@@ -23,7 +23,10 @@ _MAX_CLOCK_ERROR = 300.0
 
 @dataclass(frozen=True, slots=True)
 class JobMembers:
-    """The names of the members of a sync job. Without `error`, the job itself has the members of its error."""
+    """The names of the members of a sync job. Without `error`, the job itself has the members of its error.
+
+    Without the names of the members of an error, the service has none.
+    """
 
     execution_id: str
     status: str
@@ -32,10 +35,10 @@ class JobMembers:
     metrics: str
     counts: Mapping[str, str]
     """The members of `metrics` by the kind of documents, such as `added`."""
-    error: str | None
-    error_code: str
-    error_message: str
-    connector_error: str
+    error: str | None = None
+    error_code: str = ""
+    error_message: str = ""
+    connector_error: str = ""
 
 
 def parse_job_page(page: Mapping[str, Any], key: str, token: str, names: JobMembers, clock: AwsClock) -> JobPage:

@@ -40,3 +40,16 @@ class SimulatedDocument:
             "updatedAt": self.updated,
             **self.overrides,
         }
+
+    def to_bedrock(self) -> dict[str, Any]:
+        """Return the entry of Amazon Bedrock for the document."""
+        reason = {"statusReason": self.error_message} if self.error_message else {}
+        is_file = self.id.startswith("s3://")
+        identifier = {"dataSourceType": "S3", "s3": {"uri": self.id}} if is_file else {}
+        return {
+            "status": self.status,
+            "identifier": identifier or {"dataSourceType": "CUSTOM", "custom": {"id": self.id}},
+            "updatedAt": self.updated,
+            **reason,
+            **self.overrides,
+        }

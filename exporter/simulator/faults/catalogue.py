@@ -13,6 +13,7 @@ from exporter.simulator.faults.responses import RESPONSE_FAULTS
 if TYPE_CHECKING:
     from exporter.simulator.wire import ApiCall, Response
 
+JOB_LISTINGS = {"ListDataSourceSyncJobs", "ListIngestionJobs"}
 FAULT_KINDS = RESPONSE_FAULTS.keys() | LIST_EDITS.keys() | JOB_EDITS.keys()
 
 
@@ -63,4 +64,4 @@ def apply(fault: Fault, call: ApiCall, response: Response) -> Response:
     is_good = response.status < HTTPStatus.BAD_REQUEST
     if edit := LIST_EDITS.get(fault.kind):
         return edit(call, response) if is_good and call.operation.startswith("List") else response
-    return JOB_EDITS[fault.kind](call, response) if is_good and call.operation == "ListDataSourceSyncJobs" else response
+    return JOB_EDITS[fault.kind](call, response) if is_good and call.operation in JOB_LISTINGS else response

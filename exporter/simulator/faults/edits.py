@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.bedrock_jobs import from_bedrock, to_bedrock
 from exporter.simulator.job import TERMINAL
 from exporter.simulator.kendra_jobs import from_kendra, to_kendra
 from exporter.simulator.pagination import AGAIN, BACK, PAST
@@ -57,10 +58,14 @@ def _changed(job: Json, change: Callable[[Json], Json]) -> Json:
 
 def _in_one_form(job: Json) -> Json:
     """Return a job of any service in the form of Amazon Q Business, which the edits below have."""
+    if "ingestionJobId" in job:
+        return from_bedrock(job)
     return from_kendra(job) if "ExecutionId" in job else job
 
 
 def _as_it_was(before: Json, job: Json) -> Json:
+    if "ingestionJobId" in before:
+        return to_bedrock(job)
     return to_kendra(job) if "ExecutionId" in before else job
 
 
@@ -78,7 +83,7 @@ def _edit_times(change: Callable[[float], object]) -> Edit:
 
 
 def _syncing(job: Json) -> Json:
-    return {**job, ("Status" if "Status" in job else "status"): "SYNCING"}
+    return _as_it_was(job, {**_in_one_form(job), "status": "SYNCING"})
 
 
 def _if_terminal(job: Json, **members: object) -> Json:

@@ -1,0 +1,158 @@
+"""Parsing of the responses of Amazon Bedrock knowledge bases (API version 2023-06-05)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from exporter.domain.documents import Document
+from exporter.domain.model import TERMINAL, ContainerFacts, Description, SyncJobStatus
+from exporter.errors import ProviderError, Reason
+from exporter.providers import DocumentPage
+from exporter.providers.bedrock.failure_reasons import kind_of, message_of, parse_reasons
+from exporter.providers.bedrock.service import BEDROCK
+from exporter.providers.job_parsing import JobMembers, parse_job
+from exporter.providers.members import required_text, seconds, structure, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.domain.model import SyncJob
+
+JOB = JobMembers(
+    execution_id="ingestionJobId",
+    status="status",
+    started=BEDROCK.members.started,
+    ended=BEDROCK.members.ended,
+    metrics="statistics",
+    counts=dict(BEDROCK.members.document_counts),
+)
+# The statuses of ingestion jobs, in the words of all services. A COMPLETE job may have ignored or failed to ingest all
+# of its documents. So it is an incomplete one until it is known that nothing failed.
+_STATUSES = {
+    "STARTING": SyncJobStatus.SYNCING,
+    "IN_PROGRESS": SyncJobStatus.SYNCING,
+    "STOPPING": SyncJobStatus.STOPPING,
+    "COMPLETE": SyncJobStatus.INCOMPLETE,
+    "FAILED": SyncJobStatus.FAILED,
+    "STOPPED": SyncJobStatus.ABORTED,
+}
+_SELECTED_BY = {SyncJobStatus.SUCCEEDED: ("COMPLETE",)}
+
+
+def words_for(status: str) -> tuple[str, ...]:
+    """Return the statuses of ingestion jobs that have a status."""
+    return _SELECTED_BY.get(SyncJobStatus(status)) or tuple(
+        word for word, meaning in _STATUSES.items() if meaning == status
+    )
+
+
+def listed_job(job: SyncJob) -> SyncJob:
+    """Return a parsed job of a listing with a status of all services.
+
+    If it has ended, it needs an explanation.
+    The service has no member for the end of a job: it is the time of the last update of a job that has ended.
+    """
+    status = _STATUSES.get(job.status, job.status)
+    is_terminal = status in TERMINAL
+    return replace(job, status=status, ended=job.ended if is_terminal else None, needs_explanation=is_terminal)
+
+
+def parse_explained(raw: Mapping[str, Any], execution_id: str, now: float) -> SyncJob:
+    """Return a job from GetIngestionJob, which has the reasons of failures; raise ProviderError if it is unusable.
+
+    A job succeeded only if it is COMPLETE, no document failed, and there are no reasons.
+    """
+    warnings: list[str] = []
+    parsed = parse_job(raw, JOB, now, warnings)
+    if parsed is None or parsed.execution_id != execution_id:
+        problem = "; ".join(warnings) or f"job {raw.get(JOB.execution_id)!r} instead of {execution_id!r}"
+        raise ProviderError(Reason.MALFORMED_RESPONSE, f"malformed response: {problem}")
+    reasons, job = parse_reasons(raw), listed_job(parsed)
+    is_flawless = parsed.status == "COMPLETE" and not job.documents.failed and not reasons
+    return replace(
+        job,
+        status=SyncJobStatus.SUCCEEDED if is_flawless else job.status,
+        error_code=kind_of(reasons),
+        error_message=message_of(reasons),
+        has_failure_reasons=bool(reasons),
+        needs_explanation=False,
+    )
+
+
+def parse_named(raw: Mapping[str, Any]) -> str:
+    """Return the name of a knowledge base in a listing."""
+    return text(raw, "name")
+
+
+def parse_knowledge_base(raw: Mapping[str, Any]) -> ContainerFacts:
+    """Return the properties of a knowledge base from GetKnowledgeBase, which has no sizes and no limits.
+
+    Of its storage, which contains host names and secrets, nothing is read.
+    """
+    found = structure(raw, "knowledgeBase")
+    return ContainerFacts(
+        name=required_text(found, "name"),
+        type=text(structure(found, "knowledgeBaseConfiguration"), "type"),
+        status=text(found, "status"),
+        arn=text(found, "knowledgeBaseArn"),
+    )
+
+
+def parse_listed_source(raw: Mapping[str, Any]) -> Description:
+    """Return the properties of a data source from ListDataSources, which has neither its type nor its creation."""
+    return Description(text(raw, "name"), type="", status=text(raw, "status"), updated=seconds(raw, "updatedAt"))
+
+
+def parse_data_source(raw: Mapping[str, Any]) -> Description:
+    """Return the properties of a data source from GetDataSource, with the connector of a managed one as its type.
+
+    Of the parameters of the connector, which contain host names and secrets, nothing else is read.
+    """
+    found = structure(raw, "dataSource")
+    configuration = structure(found, "dataSourceConfiguration")
+    managed = structure(configuration, "managedKnowledgeBaseConnectorConfiguration")
+    return Description(
+        name=required_text(found, "name"),
+        type=text(structure(managed, "connectorParameters"), "type") or text(configuration, "type"),
+        status=text(found, "status"),
+        created=seconds(found, "createdAt"),
+        updated=seconds(found, "updatedAt"),
+        schedule=_schedule(structure(managed, BEDROCK.members.schedule)),
+    )
+
+
+def _schedule(raw: Mapping[str, Any]) -> str:
+    """Return a schedule in the notation of `domain.period`; an undocumented one as the name of its member."""
+    if "weekly" in raw:
+        return f"weekly on {text(structure(raw, 'weekly'), 'dayOfWeek')}"
+    if "monthly" in raw:
+        day = structure(structure(raw, "monthly"), "dayOfMonth")
+        return f"monthly on day {day['dayNumber']}" if "dayNumber" in day else "monthly on the last day"
+    unknown = text(structure(raw, "SDK_UNKNOWN_MEMBER"), "name")  # botocore's form of a member that it does not know
+    return unknown or next(iter(raw), "")
+
+
+def parse_document_page(raw: Mapping[str, Any]) -> DocumentPage:
+    """Return a page of ListKnowledgeBaseDocuments. A document without a status is left out with a warning."""
+    parsed = [_parse_document(entry or {}) for entry in raw["documentDetails"]]
+    documents = tuple(document for document in parsed if document.status)
+    warnings = ("entry without status ignored",) * (len(parsed) - len(documents))
+    return DocumentPage(documents, text(raw, "nextToken"), warnings)
+
+
+def _parse_document(raw: Mapping[str, Any]) -> Document:
+    """Return a document. Its id is the address of a file, or one that a caller has chosen."""
+    identifier = structure(raw, "identifier")
+    return Document(
+        id=text(structure(identifier, "s3"), "uri") or text(structure(identifier, "custom"), "id"),
+        status=text(raw, "status"),
+        error_message=text(raw, "statusReason"),
+        updated=seconds(raw, "updatedAt"),
+    )
+
+
+def parse_tags(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Return tags from ListTagsForResource: an object, and not a list as in other services."""
+    tags = structure(raw, "tags")
+    return {key: text(tags, key) for key in tags}

@@ -1,0 +1,109 @@
+"""Amazon Bedrock knowledge bases as data (API reference of Agents for Amazon Bedrock, version 2023-06-05).
+
+Permissions: see the Service Authorization Reference, "Amazon Bedrock". Data sources have no ARN, so that every action
+is on the knowledge base.
+"""
+
+from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
+
+_ID = "[0-9a-zA-Z]{10}"
+
+BEDROCK = Service(
+    name="bedrock",
+    title="Amazon Bedrock knowledge bases",
+    client="bedrock-agent",
+    iam="bedrock",
+    alert_prefix="Bedrock",
+    key_prefix="bedrock/",
+    levels=(
+        Level(
+            "knowledge_base",
+            "knowledge bases",
+            "knowledge-base",
+            _ID,
+            "the id of a knowledge base has 10 letters and digits",
+        ),
+        Level("data_source", "data sources", "data-source", _ID, "the id of a data source has 10 letters and digits"),
+    ),
+    permissions=(
+        Permission("ListKnowledgeBases", Use.LIST_CONTAINERS, 0),
+        Permission("GetKnowledgeBase", Use.CONTAINER, 1),
+        Permission("ListDataSources", Use.LIST_SOURCES, 1),
+        Permission("GetDataSource", Use.SOURCE, 1),
+        Permission("ListIngestionJobs", Use.SYNC_JOBS, 1),
+        Permission("GetIngestionJob", Use.SYNC_JOB, 1),
+        Permission("ListTagsForResource", Use.TAGS, 1),
+        Permission("ListKnowledgeBaseDocuments", Use.DOCUMENTS, 1),
+    ),
+    regions=(),  # AWS adds regions often, and botocore lists none
+    members=Members(
+        started="startedAt",
+        ended="updatedAt",
+        error_code="the kind of failureReasons",
+        error_texts="failureReasons",
+        document_counts=(
+            ("added", "numberOfNewDocumentsIndexed"),
+            ("modified", "numberOfModifiedDocumentsIndexed"),
+            ("deleted", "numberOfDocumentsDeleted"),
+            ("failed", "numberOfDocumentsFailed"),
+            ("scanned", "numberOfDocumentsScanned"),
+            ("skipped", "numberOfDocumentsSkipped"),
+            ("metadata_scanned", "numberOfMetadataDocumentsScanned"),
+            ("metadata_modified", "numberOfMetadataDocumentsModified"),
+        ),
+        created="createdAt",
+        updated="updatedAt",
+        schedule="syncSchedule",
+        container_documents="",
+        container_text_bytes="",
+        capacity_units="",
+        documents_limit="",
+        text_bytes_limit="",
+    ),
+    terms=OperatorTerms(
+        start_sync="StartIngestionJob",
+        stop_sync="StopIngestionJob",
+        deletions=("DeleteKnowledgeBaseDocuments", "DeleteDataSource"),
+        sync_button="Sync",
+        status_reason="failureReasons",
+        sync_report="the application logs of the knowledge base in CloudWatch Logs, if they are enabled",
+        failed_documents="later syncs that succeed do not show that the failed documents are indexed",
+        first_sync_is_manual=False,
+        delete_container="DeleteKnowledgeBase",
+        stop_options="--ingestion-job-id JOB_ID",
+    ),
+    sync_events=SyncEvents(
+        source="aws.bedrock",
+        event_source="bedrock.amazonaws.com",
+        id_parameters=("knowledgeBaseId", "dataSourceId"),
+    ),
+    error_codes=("NotAuthorized", "MetadataIgnored", "NotCrawled"),  # see `failure_reasons`: the API has no codes
+    source_statuses=("AVAILABLE", "DELETING", "DELETE_UNSUCCESSFUL", "CREATING", "UPDATING", "FAILED"),
+    container_statuses=(
+        "CREATING",
+        "ACTIVE",
+        "DELETING",
+        "UPDATING",
+        "FAILED",
+        "DELETE_UNSUCCESSFUL",
+        "UPDATE_UNSUCCESSFUL",
+    ),
+    healthy_statuses=frozenset({"AVAILABLE", "ACTIVE"}),  # of data sources and of knowledge bases
+    page_size=1000,
+    document_page_size=1000,
+    document_statuses=(
+        "INDEXED",
+        "PARTIALLY_INDEXED",
+        "PENDING",
+        "FAILED",
+        "METADATA_PARTIALLY_INDEXED",
+        "METADATA_UPDATE_FAILED",
+        "IGNORED",
+        "NOT_FOUND",
+        "STARTING",
+        "IN_PROGRESS",
+        "DELETING",
+        "DELETE_IN_PROGRESS",
+    ),
+    background_operations=frozenset({"ListKnowledgeBaseDocuments"}),
+)

@@ -1,0 +1,32 @@
+"""The filter of ingestion jobs by time, which the API does not have.
+
+It sorts jobs by their start if it is asked to. So a reader stops after the page with the first job that started too
+early. A page in another order shows that the listing is not sorted, and is then read to its end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exporter.providers.protocols import JobPage
+
+
+def started_within(pages: Iterable[JobPage], since: float | None, until: float | None) -> Iterator[JobPage]:
+    """Yield the pages of a listing that may have jobs from `since` to `until`, with these jobs."""
+    earliest, latest = -math.inf if since is None else since, math.inf if until is None else until
+    newest_first, last = True, math.inf
+    for page in pages:
+        starts = [last, *(job.started for job in page.jobs)]
+        newest_first &= all(later >= earlier for later, earlier in pairwise(starts))
+        last = starts[-1]
+        is_far_enough = newest_first and last < earliest
+        jobs = tuple(job for job in page.jobs if earliest <= job.started <= latest)
+        yield replace(page, jobs=jobs, has_more=page.has_more and not is_far_enough)
+        if is_far_enough:
+            return
