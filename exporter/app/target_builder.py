@@ -11,8 +11,8 @@ from exporter.app.reachability import Reachability
 from exporter.app.target import Target
 from exporter.app.target_events import MAX_QUEUE_REQUESTS, build_event_receiver, build_event_recorder
 from exporter.aws import target_name, target_region
-from exporter.aws.message_queue import QUEUE_OPERATIONS
 from exporter.aws.rate_limiter import RateLimiter
+from exporter.aws.sqs_queue import QUEUE_OPERATIONS
 from exporter.discovery.filters import SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL, DiscoveryLoop
 from exporter.discovery.reconciler import Reconciler, Scope

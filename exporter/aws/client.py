@@ -24,8 +24,8 @@ from exporter.aws.credential_chain import CredentialChain
 from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import translate
 from exporter.aws.hooks import RequestHooks
-from exporter.aws.message_queue import MessageQueue
 from exporter.aws.response_limits import limit_responses
+from exporter.aws.sqs_queue import SqsQueue
 from exporter.aws.target_name import role_account, target_name, target_region
 from exporter.errors import ProviderError, Reason
 
@@ -127,13 +127,13 @@ class AwsClient:
             self._hooks.attach_sts(client)
             return str(client.get_caller_identity()["Account"])
 
-    def message_queue(self, url: str, longest_wait: int, observer: RequestObserver) -> MessageQueue:
+    def message_queue(self, url: str, longest_wait: int, observer: RequestObserver) -> SqsQueue:
         """Return a queue that is read with the credentials of the target; a request waits for `longest_wait` seconds.
 
         Its responses do not set the clock of the target, which must not depend on another service.
         """
         config = self._boto_config().merge(BotoConfig(read_timeout=self._polling.timeout + longest_wait))
-        return MessageQueue(url, self._session, config, self.region, self._hooks.with_own_clock(observer))
+        return SqsQueue(url, self._session, config, self.region, self._hooks.with_own_clock(observer))
 
     def close(self) -> None:
         """Obtain no further credentials, and let no request wait for them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from exporter.aws.message_queue import queue_arn
+from exporter.aws.sqs_queue import queue_arn
 from exporter.domain.service import Use
 
 if TYPE_CHECKING:

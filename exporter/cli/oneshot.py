@@ -17,7 +17,7 @@ from exporter.runtime import System
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.aws.message_queue import MessageQueue
+    from exporter.aws.sqs_queue import SqsQueue
     from exporter.config import PollingConfig, TargetConfig
     from exporter.discovery.crawler import Found
     from exporter.discovery.failures import DiscoveryFailures
@@ -51,7 +51,7 @@ class OneShotTarget:
         """Yield everything in the target, regardless of its filters."""
         return Crawler(self.config.service, self.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl()
 
-    def message_queue(self) -> MessageQueue | None:
+    def message_queue(self) -> SqsQueue | None:
         """Return the events queue of the target; None without one."""
         events = self.config.events
         return self._client.message_queue(events.queue_url, 0, self) if events else None

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.aws.message_queue import DELETE, RECEIVE
 from exporter.aws.policy import (
     assume_role_statement,
     policy_statements,
     queue_statements,
     required_permissions,
 )
+from exporter.aws.sqs_queue import DELETE, RECEIVE
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
 from exporter.domain.model import ContainerId

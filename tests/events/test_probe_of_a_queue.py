@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.aws.message_queue import MessageQueue
+from exporter.aws.sqs_queue import SqsQueue
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.probe import Probe
 from exporter.config import PollingConfig, TargetConfig
@@ -58,8 +58,8 @@ def test_missing_permissions_on_a_queue_are_printed(monkeypatch: pytest.MonkeyPa
     def deny(*_: object, **__: object) -> None:
         raise ProviderError(Reason.ACCESS_DENIED, "AccessDenied", operation="DeleteMessageBatch")
 
-    monkeypatch.setattr(MessageQueue, "receive", lambda *_, **__: [])
-    monkeypatch.setattr(MessageQueue, "delete", deny)
+    monkeypatch.setattr(SqsQueue, "receive", lambda *_, **__: [])
+    monkeypatch.setattr(SqsQueue, "delete", deny)
     probe = probe_of(url, role_arn=ROLE)
     lines = list(probe.lines())
     assert [line.split() for line in lines[1:3]] == [["ReceiveMessage", "allowed"], ["DeleteMessageBatch", "missing"]]

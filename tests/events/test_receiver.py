@@ -23,7 +23,7 @@ from tests.support.sync_events import ACCOUNT, REGION, sync_event
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.aws.message_queue import Message, MessageQueue
+    from exporter.aws.sqs_queue import SqsMessage, SqsQueue
     from exporter.domain.model import SourceId
     from tests.support.sync_events import SqsServer
 
@@ -71,7 +71,7 @@ def requests() -> RecordingObserver:
     return RecordingObserver()
 
 
-def message_queue(url: str, requests: RecordingObserver, monkeypatch: pytest.MonkeyPatch) -> MessageQueue:
+def message_queue(url: str, requests: RecordingObserver, monkeypatch: pytest.MonkeyPatch) -> SqsQueue:
     """Return a queue as a target reads it."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -88,7 +88,7 @@ def receiver(
     return receiver_of(message_queue(queue, requests, monkeypatch), recorder)
 
 
-def receiver_of(queue: MessageQueue | UndeletableQueue, recorder: Recorder) -> EventReceiver:
+def receiver_of(queue: SqsQueue | UndeletableQueue, recorder: Recorder) -> EventReceiver:
     """Return a receiver whose steps the test calls."""
     scope = EventScope(SOURCE.service, REGION, ACCOUNT)
     return EventReceiver(
@@ -149,11 +149,11 @@ def test_messages_that_arrive_after_the_stop_are_left_in_the_queue(
 class UndeletableQueue:
     """A queue that denies to delete messages until `is_allowed`."""
 
-    def __init__(self, queue: MessageQueue) -> None:
+    def __init__(self, queue: SqsQueue) -> None:
         self._queue = queue
         self.is_allowed = False
 
-    def receive(self, wait: int) -> list[Message]:
+    def receive(self, wait: int) -> list[SqsMessage]:
         """Receive from the queue."""
         return self._queue.receive(wait)
 

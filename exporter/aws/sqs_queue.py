@@ -33,14 +33,14 @@ QUEUE_OPERATIONS = frozenset({RECEIVE, DELETE})
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SqsMessage:
     """A message: its text, and the handle to delete it with."""
 
     body: str
     receipt: str
 
 
-class MessageQueue:
+class SqsQueue:
     """Receives and deletes messages; for one thread. Methods raise ProviderError."""
 
     def __init__(
@@ -54,7 +54,7 @@ class MessageQueue:
         self._hooks = hooks
         self._client: Any = None
 
-    def receive(self, wait: int, *, visibility_timeout: int = VISIBILITY_TIMEOUT) -> list[Message]:
+    def receive(self, wait: int, *, visibility_timeout: int = VISIBILITY_TIMEOUT) -> list[SqsMessage]:
         """Return up to BATCH messages, or none after `wait` seconds."""
         with self._client_for(RECEIVE) as client:
             response = client.receive_message(
@@ -63,7 +63,7 @@ class MessageQueue:
                 WaitTimeSeconds=wait,
                 VisibilityTimeout=visibility_timeout,
             )
-            return [Message(each["Body"], each["ReceiptHandle"]) for each in response.get("Messages", [])]
+            return [SqsMessage(each["Body"], each["ReceiptHandle"]) for each in response.get("Messages", [])]
 
     def delete(self, receipts: Sequence[str]) -> None:
         """Delete up to BATCH messages. SQS delivers those again that it cannot delete."""
