@@ -8,26 +8,28 @@ makes it due at 1:00, and further hints until then change nothing. A hint at 1:0
 
 from __future__ import annotations
 
+import math
+
 
 class Hints:
     """The sources with a hint since the start of their last poll, and when that was."""
 
     def __init__(self, interval: float) -> None:
-        """Start empty; `interval` is the seconds between the starts of two polls, at least."""
+        """Start empty; `interval` is the seconds between two polls of a source, at least."""
         self._interval = interval
         self._pending: set[str] = set()
         self._started: dict[str, float] = {}
 
     def add(self, key: str, now: float) -> float | None:
-        """Start empty; `interval` is the seconds between two polls of a source, at least."""
+        """Record a hint, and return when its source is due; None if it is due by an earlier hint."""
         if key in self._pending:
             return None
         self._pending.add(key)
-        return self.due(key, now)
+        return max(now, self.last_start(key) + self._interval)
 
-    def due(self, key: str, now: float) -> float:
-        """Return when a source with a hint is due."""
-        return max(now, self._started[key] + self._interval) if key in self._started else now
+    def last_start(self, key: str) -> float:
+        """Return the start of the last poll of a source; minus infinity if it was not polled yet."""
+        return self._started.get(key, -math.inf)
 
     def is_pending(self, key: str) -> bool:
         """Return whether there was a hint since the start of the last poll."""

@@ -170,12 +170,16 @@ class PollQueue:
     def use_idle_interval(self, seconds: float, now: float) -> None:
         """Poll quiet sources at another interval; if it is shorter, the rest of the present one shrinks in proportion.
 
-        So the polls of sources that wait stay spread out.
+        So the polls of sources that wait stay spread out. No two polls of a source are closer than the shorter
+        interval, also if it changes every minute.
         """
         share = seconds / self._intervals.idle
         self._intervals = replace(self._intervals, idle=seconds)
         if share < 1.0:
-            for key, due in self._quiet.bring_forward(now, share, self._backoff.failing).items():
+            due_times = self._quiet.bring_forward(
+                now, share, lambda key: self._hints.last_start(key) + seconds, self._backoff.failing
+            )
+            for key, due in due_times.items():
                 self._late_since[key] = min(self._late_since[key], due)
 
     def pop(self, now: float) -> DataSource | None:

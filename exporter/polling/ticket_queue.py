@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from exporter.domain.model import DataSource
 
@@ -57,14 +57,19 @@ class TicketQueue:
         ]
         return now + len(valid) * spacing
 
-    def bring_forward(self, now: float, share: float, excluded: Container[str]) -> dict[str, float]:
+    def bring_forward(
+        self, now: float, share: float, earliest: Callable[[str], float], excluded: Container[str]
+    ) -> dict[str, float]:
         """Reduce the time until each source is due to a share of it; return when each source is due.
 
-        Excluded sources, and those that are due already, stay as they are.
+        Excluded sources, and those that are due already, stay as they are. None becomes due before `earliest`.
         """
 
         def moved(due: float, source: DataSource) -> float:
-            return due if due <= now or str(source.id) in excluded else now + (due - now) * share
+            key = str(source.id)
+            if due <= now or key in excluded:
+                return due
+            return min(due, max(now + (due - now) * share, earliest(key)))
 
         self._entries = [(moved(due, source), ticket, source) for due, ticket, source in self._entries]
         heapq.heapify(self._entries)

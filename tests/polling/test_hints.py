@@ -145,6 +145,17 @@ def test_a_shorter_idle_interval_spreads_the_sources_that_wait() -> None:
     assert queue.entries(1801.0)[str(sources[0].id)].quiet == 2100.0
 
 
+def test_an_idle_interval_that_flaps_causes_no_more_polls_than_the_shorter_one(queue: PollQueue) -> None:
+    """A queue that fails every few seconds is as good as none."""
+    polls = []
+    for second in range(1, 3001):
+        queue.use_idle_interval(300.0 if second % 10 == 0 else IDLE, second)
+        if queue.pop(second) is not None:
+            polls.append(second)
+            queue.complete(SOURCE, QUIET, second + 0.5)
+    assert 5 <= len(polls) <= 3000 / 300
+
+
 def test_a_longer_idle_interval_applies_from_the_next_poll(queue: PollQueue) -> None:
     """The present waits are as they were."""
     queue.use_idle_interval(2 * IDLE, 100.0)
