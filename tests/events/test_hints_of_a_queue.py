@@ -16,6 +16,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import source_id
 from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.oneshot import run, settings
 from tests.support.sync_events import sync_event
 
 if TYPE_CHECKING:
@@ -132,6 +133,13 @@ def test_a_reload_keeps_the_queue_and_removes_it(service: SimulatedQBusiness, qu
         reload(program, config)
         scrape = program.scrape()
         assert (scrape.value(UP), scrape.value(RECEIVED)) == (None, None)
+
+
+def test_export_leaves_the_queue_alone(service: SimulatedQBusiness, sqs: SqsServer, queue: str, tmp_path: Path) -> None:
+    """Another process may read it, and needs every message."""
+    sqs.send(queue, sync_event(ids_of(service)[0]))
+    done = run(service, tmp_path, "export", text=settings(service, {"events": {"queue_url": queue}}))
+    assert (done.returncode, len(sqs.client.receive_message(QueueUrl=queue)["Messages"])) == (0, 1)
 
 
 @pytest.mark.trial

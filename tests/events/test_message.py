@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from exporter.events.message import MAX_LENGTH, EventScope, InvalidMessageError,
 from exporter.providers.registry import SERVICES
 from tests.support.builders import source_id
 from tests.support.sync_events import ACCOUNT, REGION, sync_event
+
+if TYPE_CHECKING:
+    from exporter.domain.service import Service
 
 SOURCE = source_id("a" * 36, "b" * 36, "c" * 36)
 SCOPE = EventScope(SOURCE.service, REGION, ACCOUNT)
@@ -22,11 +26,17 @@ def read(event: object, scope: EventScope = SCOPE) -> SourceId | None:
     return synced_source(event if isinstance(event, str) else json.dumps(event), scope)
 
 
+def ids_for(service: Service) -> tuple[str, ...]:
+    """Return an id for each level of a service, in its form."""
+    candidates = [("a" * length, level) for level in service.levels for length in (36, 10)]
+    return tuple({level: each for each, level in candidates if re.fullmatch(level.id_pattern, each)}.values())
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_each_operation_of_a_service_names_its_data_source(name: str) -> None:
     """The ids are in the members of requestParameters, in the order of the service."""
     service = SERVICES[name]
-    source = SourceId(service, tuple(letter * 36 for letter in "abc"[: len(service.levels)]))
+    source = SourceId(service, ids_for(service))
     found = {
         operation: read(sync_event(source, operation), EventScope(service, REGION, ACCOUNT))
         for operation in service.sync_operations
