@@ -91,7 +91,8 @@ class PollQueue:
 
         With the entry of another queue, it is due as there. Otherwise its initial poll is due after those of the
         sources whose `poll_age` is greater, or None because they were never polled. `poll_age` is in seconds, and
-        counts QUIET_SHARE times if a sync was in progress at that poll.
+        counts QUIET_SHARE times if a sync was in progress at that poll. It is negative if the host's clock was set back
+        since then, and then only its order is known.
         """
         key = str(source.id)
         self.progress.add(key, is_polled=entry is not None)
@@ -107,11 +108,12 @@ class PollQueue:
         if poll_age is None:
             self._late_since[key] = self._last_initial_due = max(now, self._last_initial_due + self._spacing)
         else:
-            self._late_since[key] = now - poll_age + (self._intervals.active if is_syncing else self._intervals.idle)
+            interval = self._intervals.active if is_syncing else self._intervals.idle
+            self._late_since[key] = now - max(0.0, poll_age) + interval
         if key in self.in_flight:
             return
-        weight = QUIET_SHARE if is_syncing else 1
-        self._initial.put(-math.inf if poll_age is None else now - weight * poll_age, source)
+        age = math.inf if poll_age is None else poll_age
+        self._initial.put(now - age * (QUIET_SHARE if is_syncing and age > 0 else 1), source)
 
     def _add_entry(self, source: DataSource, now: float, entry: QueueEntry) -> None:
         key = str(source.id)

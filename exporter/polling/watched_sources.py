@@ -143,12 +143,19 @@ class WatchedSources:
         The state has the times of successful polls on AWS's clock, and those of the first polls of processes on the
         host's clock. Without the second ones, a source that always fails would stay the stalest one, and a process that
         dies soon after each start would poll such sources only.
+
+        Before the first response, the host's clock stands for AWS's. If a poll is in the future, the host's clock is
+        behind: ages on the two clocks differ by hours, and cannot be compared. Then the age is that of the first poll.
+        Ages of first polls can be compared even if they are negative, because the store has them in order.
         """
         state, attempted_at = self.get(source), self._context.store.attempted_at(str(source))
-        ages = [] if attempted_at is None else [self._context.clock.time() - attempted_at]
-        if state and state.polled_at is not None:
-            ages.append(self._context.provider.clock.now() - state.polled_at)
-        return max(0.0, min(ages)) if ages else None
+        attempt_age = None if attempted_at is None else self._context.clock.time() - attempted_at
+        if state is None or state.polled_at is None:
+            return attempt_age
+        age = self._context.provider.clock.now() - state.polled_at
+        if attempt_age is None:
+            return age
+        return min(age, attempt_age) if age >= 0 else attempt_age
 
     def syncing(self) -> int:
         """Return the number of sources with a sync in progress when they were last polled."""

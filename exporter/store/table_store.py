@@ -101,7 +101,7 @@ class TableStore(ABC):
             return self._tables.targets.attempted_at(key)
 
     def save_attempt(self, key: str, moment: float) -> None:
-        """Save when this process begins its first poll of a data source."""
+        """Save when this process begins its first poll of a data source, as later than all attempts before it."""
         with self._changes():
             self._tables.targets.put_attempt(key, moment)
 
@@ -167,7 +167,7 @@ class TableStore(ABC):
     def _remove_source(self, key: str) -> None:
         self._tables.sources.put(key, None)
         self._tables.documents.put(key, None)
-        self._tables.targets.put_attempt(key, None)
+        self._tables.targets.remove_attempt(key)
 
     @contextmanager
     def _changes(self, *, wait: bool = False) -> Iterator[None]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from exporter.store.kv_table import KvTable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.store.row_changes import Row
+
 _ATTEMPTED = "attempted/"
+_RESOLUTION = 0.001  # seconds between two attempts, at least
 
 
 class TargetTable(KvTable):
@@ -12,6 +20,13 @@ class TargetTable(KvTable):
 
     def __init__(self) -> None:
         super().__init__("target")
+        self._latest_attempt = float("-inf")
+
+    def load(self, rows: Iterable[Row]) -> None:
+        """Continue with the rows of a database."""
+        super().load(rows)
+        times = (self.attempted_at(source) for source in self.attempted_sources())
+        self._latest_attempt = max((time for time in times if time is not None), default=float("-inf"))
 
     def watched_since(self, identity: str) -> float | None:
         """Return when a target was first watched, on AWS's clock."""
@@ -43,9 +58,17 @@ class TargetTable(KvTable):
         """Return when a process last began its first poll of a data source, on the host's clock."""
         return self._time(_ATTEMPTED + source)
 
-    def put_attempt(self, source: str, moment: float | None) -> None:
-        """Replace when a process last began its first poll of a data source; None deletes it."""
-        self.put(_ATTEMPTED + source, None if moment is None else repr(moment))
+    def put_attempt(self, source: str, moment: float) -> None:
+        """Replace when a process last began its first poll of a data source.
+
+        Each attempt is later than all before it, so that their order is known even if the host's clock was set back.
+        """
+        self._latest_attempt = max(moment, self._latest_attempt + _RESOLUTION)
+        self.put(_ATTEMPTED + source, repr(self._latest_attempt))
+
+    def remove_attempt(self, source: str) -> None:
+        """Delete when a process last began its first poll of a data source."""
+        self.put(_ATTEMPTED + source, None)
 
     def attempted_sources(self) -> list[str]:
         """Return the data sources that have a time of an attempt."""

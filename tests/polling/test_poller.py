@@ -98,6 +98,15 @@ def test_a_poll_that_never_ended_makes_its_source_the_last_after_a_restart(rig: 
     assert restarted.sources.poll_age(rig.source.id) == 30.0
 
 
+def test_the_last_attempt_decides_while_the_last_poll_is_in_the_future(rig: PollerRig, clock: FakeClock) -> None:
+    """A host whose clock is hours behind still knows which of its sources a crash loop has polled last."""
+    clock.wall -= 5 * HOUR
+    rig.poll()
+    clock.advance(60)
+    restarted = PollerRig(clock, rig.store)
+    assert restarted.sources.poll_age(rig.source.id) == 60.0
+
+
 def test_an_unexpected_exception_is_a_failed_poll(rig: PollerRig) -> None:
     """The worker continues, and the log has the traceback."""
     rig.poll()

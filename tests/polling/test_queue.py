@@ -380,6 +380,16 @@ def test_after_a_restart_the_stalest_source_is_polled_first() -> None:
     assert polled == [make_source(number) for number in (3, 2, 4, 1)]
 
 
+def test_the_stalest_source_is_polled_first_although_the_clock_was_set_back() -> None:
+    """A poll in the future is still before a later one. A sync in progress does not count then."""
+    queue = PollQueue(INTERVALS, 1.0, random.Random(1))
+    for number, age in {1: -17_930.0, 2: -17_970.0, 3: -17_950.0}.items():
+        queue.add(make_source(number), now=1000.0, is_syncing=number == 1, poll_age=age)
+    polled = [queue.pop(1000.0 + second) for second in range(3)]
+    assert polled == [make_source(number) for number in (1, 3, 2)]
+    assert queue.lag(1002.0) == 0.0
+
+
 def test_a_process_that_is_killed_again_and_again_polls_every_source() -> None:
     """Each life has time for 31 polls of 100 sources; a third of them has a sync in progress."""
     last_poll: dict[int, float] = {}

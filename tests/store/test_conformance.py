@@ -134,13 +134,26 @@ def test_saving_poll_times_never_undoes_a_commit(backend: Backend) -> None:
 def test_the_time_of_an_attempt_lives_as_long_as_its_source(backend: Backend) -> None:
     """It survives a restart, and does not pile up for removed sources."""
     with backend.opened() as store:
-        for key in ("watched", "removed", "unwatched"):
-            store.save_attempt(key, NOON)
+        for second, key in enumerate(("watched", "removed", "unwatched")):
+            store.save_attempt(key, NOON + second)
         store.remove_source("removed")
     with backend.opened() as store:
-        assert [store.attempted_at(key) for key in ("watched", "removed", "unwatched")] == [NOON, None, NOON]
+        assert [store.attempted_at(key) for key in ("watched", "removed", "unwatched")] == [NOON, None, NOON + 2]
         store.remove_unwatched({"watched"}, NOON)
         assert [store.attempted_at(key) for key in ("watched", "removed", "unwatched")] == [NOON, None, None]
+
+
+def test_each_attempt_is_later_than_those_before_it(backend: Backend) -> None:
+    """The host's clock is set back by hours between two lives of a crash loop, and the order stays known."""
+    with backend.opened() as store:
+        store.save_attempt("first", NOON)
+    with backend.opened() as store:
+        store.save_attempt("second", NOON - 5 * HOUR)
+        store.save_attempt("third", NOON - 5 * HOUR)
+    with backend.opened() as store:
+        times = [store.attempted_at(key) or 0.0 for key in ("first", "second", "third")]
+        assert times == sorted(times)
+        assert len(set(times)) == 3
 
 
 def test_an_unwatched_source_is_removed_after_a_month(backend: Backend) -> None:
