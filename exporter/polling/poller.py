@@ -116,7 +116,9 @@ class Poller:
         self._describe(state)
         self._apply(state, self._read(state, catch_up=catch_up))
         if catch_up and state.history and state.history.unread:
-            self._apply(state, read_unread(self._list_jobs(state), state.history.unread))
+            step = read_unread(self._list_jobs(state), state.history.unread)
+            # A step reads old jobs only, so the latest ones are those of the read before, which may have taken minutes.
+            self._apply(state, replace(step, as_of=state.polled_at or step.as_of))
 
     def _apply(self, state: SourceState, data: PollData) -> None:
         """Explain and fold what was read, commit it, publish it, and log it."""
@@ -143,12 +145,12 @@ class Poller:
     def _with_clock(self, data: PollData) -> PollData:
         """Return the data with the host's time instead of a Date that host and jobs prove wrong."""
         clock = self._provider.clock
-        host = clock.host_time()
-        if not is_behind_jobs(ClockReading(data.as_of, data.as_of - host), data.jobs):
-            return replace(data, clock_ahead=data.as_of - host)
+        ahead = data.end - clock.host_time()  # of the last response: the first one may be minutes old
+        if not is_behind_jobs(ClockReading(data.end, ahead), data.jobs):
+            return replace(data, clock_ahead=ahead)
         clock.use_host()
         warnings = (*data.warnings, "the Date header is behind the host and the sync jobs, using the host's clock")
-        return replace(data, as_of=host, end=max(host, data.end), clock_ahead=0.0, warnings=warnings)
+        return replace(data, as_of=data.as_of - ahead, end=data.end - ahead, clock_ahead=0.0, warnings=warnings)
 
     def _with_start(self, state: SourceState, history: SourceHistory | None) -> SourceHistory | None:
         """Return the history with a corrected start if the clock that it was read from proves wrong."""

@@ -243,6 +243,28 @@ def test_a_source_with_many_unread_jobs_is_caught_up_by_further_polls(clock: Fak
     assert sorted(rig.observer.ended_jobs) == sorted(job.execution_id for job in rig.provider.jobs)
 
 
+def test_a_step_of_a_catch_up_does_not_make_the_latest_jobs_newer(rig: PollerRig) -> None:
+    """It reads old jobs, and the poll that it belongs to may have read the latest ones minutes before."""
+    rig.sources.watch(rig.source, since=ClockReading(NOON - 100 * HOUR))
+    rig.provider.jobs = [make_job(f"j{n}", started=NOON - 600 - n * 300, lasted=60) for n in range(1000)]
+    assert rig.poller.poll(rig.source).is_behind
+    rig.provider.after_page = lambda: rig.advance(60)
+    rig.poller.poll(rig.source, catch_up=True)
+    state = rig.sources.get(rig.source.id)
+    assert state
+    assert state.polled_at == NOON
+
+
+def test_a_read_of_minutes_does_not_prove_that_the_clock_is_behind(rig: PollerRig) -> None:
+    """A job that started after the first response and before the last one is not in the future."""
+    rig.provider.after_page = lambda: rig.advance(60)
+    old = [make_job(f"old{n}", started=NOON - 600 * (n + 1), lasted=60) for n in range(100)]
+    rig.provider.jobs = [make_job("new", "SYNCING", started=NOON + 500, lasted=None), *old]
+    with capture_logs() as logs:
+        assert rig.poll()
+    assert not [line for line in logs if "behind" in str(line)]
+
+
 def test_a_host_clock_that_is_behind_does_not_postpone_a_full_reread(rig: PollerRig, clock: FakeClock) -> None:
     """Before the first response, a new process has only the clock of its host."""
     rig.provider.jobs = [make_job(started=NOON - HOUR)]

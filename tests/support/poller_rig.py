@@ -17,7 +17,7 @@ from tests.support.builders import NOON, POLICY, FakeClock, make_source
 from tests.support.contexts import RecordingPublisher, make_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exporter.domain.model import ContainerFacts, ContainerId, SourceId, SyncJob
     from exporter.domain.service import ArnScope
@@ -36,6 +36,7 @@ class FakeProvider:
         self.name_error: ProviderError | None = None
         self.requests: list[str] = []
         self.warnings: tuple[str, ...] = ()
+        self.after_page: Callable[[], None] = lambda: None
         self.description = Description("", "S3", "ACTIVE", created=NOON, updated=1.0, schedule="cron(0 3 * * ? *)")
 
     def sync_jobs(
@@ -55,6 +56,7 @@ class FakeProvider:
         for at in range(0, max(1, len(found)), QBUSINESS.page_size):
             page = found[at : at + QBUSINESS.page_size]
             yield JobPage(page, self.now, has_more=at + QBUSINESS.page_size < len(found), warnings=self.warnings)
+            self.after_page()
 
     def container_name(self, container: ContainerId) -> str:
         """Return a name that contains the id."""
@@ -113,6 +115,7 @@ class PollerRig:
     """A poller of one source, with the objects that it uses."""
 
     def __init__(self, clock: FakeClock, store: Store | None = None, window: float = POLICY.window) -> None:
+        self._clock = clock
         self.provider = FakeProvider(clock)
         self.observer = RecordingObserver()
         self.store = store or Store(MEMORY, lambda: None)
@@ -127,6 +130,11 @@ class PollerRig:
         policy = replace(POLICY, window=window)
         self.sources = WatchedSources(self.context, policy)
         self.poller = Poller(self.context, self.sources, self.observer, policy)
+
+    def advance(self, seconds: float) -> None:
+        """Advance the clocks of the host and of AWS."""
+        self._clock.advance(seconds)
+        self.provider.now += seconds
 
     def poll(self) -> SourceSnapshot | None:
         """Poll once, and return the last snapshot that was published."""
