@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.domain.clock_check import ClockReading, corrected
+from exporter.domain.clock_check import TOLERANCE, ClockReading, corrected
 from exporter.domain.units import DATE_RESOLUTION
 
 if TYPE_CHECKING:
@@ -53,13 +53,14 @@ class WatchStart:
     def first_watched(self) -> float:
         """Return when the target was first watched, and save it once the account is known.
 
-        A saved time that a wrong clock has put into the future is replaced by that of the first run of this process.
+        A saved time is wrong if it is later than the first run of this process, at a time that the host confirms.
         """
         store, identity, first_run = self._context.store, self._context.location.identity, self._first_run or self._run
         if identity is None:
             return first_run.time
         saved = store.watched_since(identity)
-        if saved is not None and corrected(ClockReading(saved), self._run) is None:
+        is_confirmed = first_run.ahead is not None and abs(first_run.ahead) <= TOLERANCE
+        if saved is not None and not (is_confirmed and saved > first_run.time + TOLERANCE):
             return saved
         if saved is not None:
             message = "AWS's clock was wrong at first contact, time of first watch corrected"

@@ -15,7 +15,9 @@ The clock of the host may be wrong as well, so a difference between the two prov
 
 Example: the host says 12:00, and the first Date is 14:00. It may be correct, so the source counts from 14:00, noted as
 two hours ahead of the host. A minute later, the Date is 12:01 and agrees with the host. So 14:00 was wrong by two
-hours, and the source counts from 12:00, with the jobs that have ended since then.
+hours, and the source counts from 12:00, with the jobs that have ended since then. The same follows if the Date agrees
+with the host at 18:00, but only in the process that has noted 14:00. Before another process has started, the clock of
+the host may have been set.
 """
 
 from __future__ import annotations
@@ -35,10 +37,14 @@ TOLERANCE = 5 * MINUTE  # as AWS tolerates it between the time of a signature an
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """A time on AWS's clock, and how many seconds it is ahead of the host's, if that is known."""
+    """A time on AWS's clock, and how many seconds it is ahead of the host's, if that is known.
+
+    With `is_restored`, another process has read it, or one with another reading of the host's clock.
+    """
 
     time: float
     ahead: float | None = None
+    is_restored: bool = False
 
     def after_restart(self) -> ClockReading:
         """Return the reading for another process, which cannot know whether the host's clock was set meanwhile.
@@ -46,18 +52,21 @@ class ClockReading:
         So a clock that was behind the host when it was read may have been correct. One that was ahead is only found to
         be wrong if a later reading is earlier, and to set the host's clock does not cause that.
         """
-        return self if self.ahead is None or self.ahead > 0 else ClockReading(self.time)
+        is_ahead = self.ahead is not None and self.ahead > 0
+        return ClockReading(self.time, self.ahead if is_ahead else None, is_restored=True)
 
 
 def corrected(noted: ClockReading, now: ClockReading) -> float | None:
     """Return the correct time of an earlier reading; None unless the present one proves it wrong."""
-    if noted.time <= now.time + TOLERANCE or now.ahead is None:
+    if now.ahead is None:
         return None
+    went_back = noted.time > now.time + TOLERANCE
     if noted.ahead is None:
-        return now.time if abs(now.ahead) <= TOLERANCE else None
-    if abs(noted.ahead) <= abs(now.ahead):
-        return None
-    return min(now.time, noted.time - noted.ahead + now.ahead + DATE_RESOLUTION)
+        return now.time if went_back and abs(now.ahead) <= TOLERANCE else None
+    came_closer = not noted.is_restored and noted.ahead > abs(now.ahead) + TOLERANCE
+    if came_closer or (went_back and abs(noted.ahead) > abs(now.ahead)):
+        return min(now.time, noted.time - noted.ahead + now.ahead + DATE_RESOLUTION)
+    return None
 
 
 def corrected_before_use(noted: ClockReading, now: ClockReading) -> float | None:

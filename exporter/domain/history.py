@@ -54,14 +54,16 @@ def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) 
     return evict(after, policy.retention, {job.execution_id for job in newly_ended(history, after)})
 
 
-def move_start(history: SourceHistory, now: ClockReading, policy: CountingPolicy, *, was_polled: bool) -> SourceHistory:
+def move_start(
+    history: SourceHistory, now: ClockReading, policy: CountingPolicy, *, was_polled: bool, is_restored: bool
+) -> SourceHistory:
     """Return the history with a corrected `watched_since` if the clock that it was read from was wrong.
 
-    If it becomes earlier, jobs that ended after it were taken for history, and are counted now. Documents of a job that
-    was in progress at that time stay counted as they are.
+    `is_restored` is as in `ClockReading`. If `watched_since` becomes earlier, jobs that ended after it were taken for
+    history, and are counted now. Documents of a job that was in progress at that time stay counted as they are.
     """
     correct = corrected if was_polled else corrected_before_use
-    since = correct(ClockReading(history.watched_since, history.clock_ahead), now)
+    since = correct(ClockReading(history.watched_since, history.clock_ahead, is_restored), now)
     if since is None:
         return history
     moved = {

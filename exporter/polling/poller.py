@@ -156,8 +156,9 @@ class Poller:
         """Return the history with a corrected start if the clock that it was read from proves wrong."""
         if history is None:
             return None
-        now, was_polled = self._provider.clock.read(), state.polled_at is not None
-        moved = move_start(history, now, self._policy, was_polled=was_polled)
+        clock, was_polled = self._provider.clock, state.polled_at is not None
+        is_restored = state.first_clock is not clock
+        moved = move_start(history, clock.read(), self._policy, was_polled=was_polled, is_restored=is_restored)
         if moved is not history:
             state.logger.warning(
                 "AWS's clock was wrong at first contact, start of counting corrected",

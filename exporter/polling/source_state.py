@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import PollFailure, SavedSource
     from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
-    from exporter.runtime import Lock
+    from exporter.runtime import AwsClock, Lock
 
 logger = structlog.get_logger()
 
@@ -35,7 +35,8 @@ class SourceState:
     the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings that
     were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
     `names` are those that the source had before, and `name_error` is why AWS did not return others. `documents` is the
-    last complete count of the documents.
+    last complete count of the documents. `first_clock` is the clock from which was read since when the jobs count; None
+    if an earlier process has read it.
 
     One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
     while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
@@ -56,6 +57,7 @@ class SourceState:
     objectives: ObjectiveRecord | None = None
     saved: SavedSource | None = None
     documents: DocumentsByStatus | None = None
+    first_clock: AwsClock | None = None
     mutex: Lock = field(default_factory=threading.Lock)
 
     @property

@@ -67,6 +67,7 @@ class WatchedSources:
         saved_history = history = self._context.store.history(str(source.id))
         if history is None and since is not None:
             history = SourceHistory(watched_since=since.time, as_of=since.time, clock_ahead=since.ahead)
+        is_new = saved_history is None and not (since and since.is_restored)
         state = SourceState(
             source=source,
             history=history,
@@ -78,6 +79,7 @@ class WatchedSources:
             objectives=saved.objectives if saved else None,
             saved=saved,
             documents=self._context.store.documents(str(source.id)),
+            first_clock=self._context.provider.clock if is_new else None,
             mutex=self._make_lock(),
         )
         self._start(state)

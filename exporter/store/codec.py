@@ -132,7 +132,7 @@ def dump_saved_source(saved: SavedSource) -> str:
     if saved.location:
         members["location"] = asdict(saved.location)
     if saved.watched_since:
-        members["watched_since"] = asdict(saved.watched_since)
+        members["watched_since"] = {"time": saved.watched_since.time, "ahead": saved.watched_since.ahead}
     if saved.objectives:
         members["objectives"] = asdict(saved.objectives)
     return json.dumps(members, separators=(",", ":"))

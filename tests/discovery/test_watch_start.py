@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
+
 import pytest
 
+from exporter.discovery.watch_start import WatchStart
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.units import DAY
+from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.store import MEMORY, Store
-from tests.support.builders import NOON
+from tests.support.builders import NOON, FakeClock
+from tests.support.contexts import make_context
 from tests.support.manual_clock import ManualClock
+from tests.support.poller_rig import FakeProvider
 from tests.support.simulated_discovery import SimulatedDiscovery
 
 
@@ -71,6 +76,20 @@ def test_a_target_of_the_same_name_in_another_account_is_another_target(store: S
     counts_from(store, fleet_of(), NOON)
     fleet = fleet_of(SimulatedDataSource("theirs", created=NOON + DAY), account="444455556666")
     assert counts_from(store, fleet, NOON + 2 * DAY) == {"theirs": pytest.approx(1, abs=1)}
+
+
+def test_a_first_run_whose_date_proves_wrong_is_corrected(store: Store) -> None:
+    """The Date was two hours ahead for six hours, so the noted time is in the past by then."""
+    clock = FakeClock()
+    provider = FakeProvider(clock)
+    context = make_context(provider, store, clock)
+    context.location.request(lambda: "111122223333")
+    start = WatchStart(context)
+    for error in (2 * HOUR, 0):
+        provider.clock.update(formatdate(clock.time() + error, usegmt=True))
+        start.begin_run()
+        clock.advance(6 * HOUR)
+    assert start.first_watched() == pytest.approx(NOON + 1, abs=1)
 
 
 def test_without_an_account_only_what_this_process_saw_decides(store: Store) -> None:

@@ -28,12 +28,16 @@ NOW = ClockReading(NOON + 60, 0.0)
         # Nothing is known of the host at the first reading.
         (ClockReading(NOON + 2 * HOUR), NOW, NOON + 60),
         (ClockReading(NOON + 2 * HOUR), ClockReading(NOON + 60, HOUR), None),
-        # A difference without a contradiction: the host's clock may have been set.
-        (ClockReading(NOON, 2 * HOUR), NOW, None),
-        (ClockReading(NOON + TOLERANCE, 2 * HOUR), NOW, None),
+        # The wrong time has passed meanwhile. In another process, the host's clock may have been set.
+        (ClockReading(NOON, 2 * HOUR), NOW, NOON - 2 * HOUR + 1),
+        (ClockReading(NOON, 2 * HOUR, is_restored=True), NOW, None),
+        (ClockReading(NOON + TOLERANCE, 2 * HOUR, is_restored=True), NOW, None),
+        # Both Dates differ from the host about as much.
+        (ClockReading(NOON, 2 * HOUR), ClockReading(NOON + 60, 2 * HOUR - 60), None),
+        (ClockReading(NOON, 2 * HOUR), ClockReading(NOON + 60, -2 * HOUR), None),
     ],
 )
-def test_a_reading_in_the_future_is_corrected_if_the_host_agrees_with_the_present(
+def test_a_reading_ahead_is_corrected_if_the_host_agrees_with_the_present(
     noted: ClockReading, now: ClockReading, expected: float | None
 ) -> None:
     """The corrected time is the one that the host's clock showed, plus the resolution of the Date header."""
@@ -80,15 +84,15 @@ def test_an_earlier_start_counts_the_jobs_that_were_taken_for_history() -> None:
     before = fold(None, PollData((), wrong, wrong, clock_ahead=2 * HOUR), POLICY)
     before = fold(before, PollData(jobs, wrong + 200, wrong + 200), POLICY)
     assert (before.completed, {each.count_state for each in before.jobs.values()}) == ({}, {CountState.PRE_EXISTING})
-    after = move_start(before, ClockReading(NOON + 300, 0.0), POLICY, was_polled=True)
+    after = move_start(before, ClockReading(NOON + 300, 0.0), POLICY, was_polled=True, is_restored=True)
     assert (after.watched_since, after.as_of, after.clock_ahead) == (NOON + 1, NOON + 300, 0.0)
     assert (after.completed, after.documents["added"]) == ({"FAILED": 1}, 7)
     assert after.jobs[jobs[0].execution_id] == before.jobs[jobs[0].execution_id]
-    assert move_start(after, ClockReading(NOON + 400, 0.0), POLICY, was_polled=True) is after
+    assert move_start(after, ClockReading(NOON + 400, 0.0), POLICY, was_polled=True, is_restored=True) is after
     assert fold(after, PollData(jobs, NOON + 400, NOON + 400), POLICY).completed == {"FAILED": 1}
 
 
 def test_a_start_without_a_contradiction_stays() -> None:
     """The history itself is returned, so that nothing is written."""
     history = replace(fold(None, PollData((), NOON, NOON), POLICY), clock_ahead=-3 * HOUR)
-    assert move_start(history, NOW, POLICY, was_polled=True) is history
+    assert move_start(history, NOW, POLICY, was_polled=True, is_restored=True) is history

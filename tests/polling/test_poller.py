@@ -295,6 +295,24 @@ def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: Fak
     assert published.history.documents["added"] == 5
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_clock_that_was_ahead_for_hours_is_corrected_by_the_process_that_has_read_it(
+    rig: PollerRig,
+    clock: FakeClock,
+    restarts: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    """In another process, the clock of the host may have been set meanwhile, so nothing is proved."""
+    rig.provider.now = NOON + 2 * HOUR
+    rig.poll()
+    job = make_job("ended", started=NOON + HOUR, lasted=60)
+    clock.advance(6 * HOUR)
+    if restarts:
+        rig = PollerRig(clock, rig.store)
+    rig.provider.jobs, rig.provider.now = [job], NOON + 6 * HOUR
+    rig.poll()
+    assert rig.observer.ended_jobs == ([] if restarts else [job.execution_id])
+
+
 def test_failing_credentials_are_not_logged_for_each_source(rig: PollerRig) -> None:
     """They are logged once for the target, where they are obtained."""
     other = make_source(2)
