@@ -1,9 +1,14 @@
-"""The tags of data sources, cached because each source needs a request of its own."""
+"""The tags of data sources, cached because each tagged resource needs a request of its own.
+
+In some services, data sources have no tags: those of their container apply to all of them, and are requested once.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from exporter.domain.service import Use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +36,7 @@ class TagCache:
         self._clock = clock
         self._interval = interval
         self._rate = requests_per_second * REQUEST_SHARE
-        self._cached: dict[SourceId, _CachedTags] = {}
+        self._cached: dict[tuple[str, ...], _CachedTags] = {}
 
     def adopt(self, before: TagCache) -> None:
         """Continue with the entries of another cache too."""
@@ -39,21 +44,28 @@ class TagCache:
 
     def get(self, source: SourceId, scope: ArnScope, version: float | None) -> Mapping[str, str]:
         """Return the tags of a source whose `updatedAt` is `version`; raise ProviderError if a request fails."""
-        now = self._clock.monotonic()
-        cached = self._cached.get(source)
+        now, tagged = self._clock.monotonic(), _tagged(source)
+        if tagged != source.path:
+            version = None  # an update of the source is none of the container, whose tags these are
+        cached = self._cached.get(tagged)
         if cached and cached.version == version and now < cached.expires_at:
             return cached.tags
         tags = self._provider.tags(source, scope)
         # Less than the interval: otherwise a run that starts a little early would use the tags for one more interval.
         lifetime = max(0.9 * self._interval, len(self._cached) / self._rate)
-        self._cached[source] = _CachedTags(tags, version, now + lifetime)
+        self._cached[tagged] = _CachedTags(tags, version, now + lifetime)
         return tags
 
     def last_known(self, source: SourceId) -> Mapping[str, str] | None:
         """Return the tags of the last successful request, even if they have expired."""
-        cached = self._cached.get(source)
+        cached = self._cached.get(_tagged(source))
         return cached.tags if cached else None
 
     def remove(self, source: SourceId) -> None:
         """Remove the tags of a source."""
-        self._cached.pop(source, None)
+        self._cached.pop(_tagged(source), None)
+
+
+def _tagged(source: SourceId) -> tuple[str, ...]:
+    """Return the ids of the resource with the tags of a source: the source or its container."""
+    return source.path[: source.service.depth(Use.TAGS)]

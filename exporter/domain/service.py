@@ -230,6 +230,10 @@ class Service:
         """Return the action that the exporter uses for a purpose."""
         return next(permission.action for permission in self.permissions if permission.use is use)
 
+    def depth(self, use: Use) -> int:
+        """Return the depth of the resources of the action for a purpose."""
+        return next(permission.depth for permission in self.permissions if permission.use is use)
+
     def has(self, use: Use) -> bool:
         """Return whether the service has an action for a purpose."""
         return any(permission.use is use for permission in self.permissions)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.discovery.tag_cache import TagCache
+from exporter.domain.model import SourceId
 from exporter.domain.service import ArnScope
+from exporter.providers.bedrock.service import BEDROCK
 from tests.support.builders import make_source
 
 if TYPE_CHECKING:
-    from exporter.domain.model import SourceId
     from tests.support.builders import FakeClock
 
 SCOPE = ArnScope("aws", "us-east-1", "111122223333")
@@ -66,6 +67,15 @@ def test_the_tags_of_an_updated_source_are_requested_at_once(clock: FakeClock) -
     cache = make_cache(provider, clock)
     assert cache.get(source, SCOPE, 1.0) == cache.get(source, SCOPE, 1.0) == {"requests": "1"}
     assert cache.get(source, SCOPE, 2.0) == {"requests": "2"}
+
+
+def test_tags_of_a_container_are_requested_once_for_all_of_its_sources(clock: FakeClock) -> None:
+    """Data sources of Bedrock have no tags of their own."""
+    provider = CountingProvider()
+    cache, sources = make_cache(provider, clock), [SourceId(BEDROCK, ("A" * 10, name * 10)) for name in "BCD"]
+    tags = [cache.get(source, SCOPE, version) for version, source in enumerate(sources, 1)]
+    assert tags == [{"requests": "1"}] * 3
+    assert cache.get(SourceId(BEDROCK, ("E" * 10, "B" * 10)), SCOPE, None) == {"requests": "2"}
 
 
 def test_expired_tags_are_still_the_last_known_ones(clock: FakeClock) -> None:
