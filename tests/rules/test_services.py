@@ -1,0 +1,80 @@
+"""The rules of each service: the cases of the default service hold for them, in their own words."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from exporter.providers.kendra.service import KENDRA
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
+from exporter.rules import RuleOptions, RuleRenderer
+from tests.support.alert_rules import UNIT_TESTS
+from tests.support.rules_of_services import RulesOfService
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.domain.service import Service
+
+OTHERS = [service for service in dict.fromkeys((KENDRA, *SERVICES.values())) if service is not DEFAULT_SERVICE]
+SAMPLE = ("documents", "resources", "stale", "syncs")  # the first case of each of these files runs in `make test`
+each_service = pytest.mark.parametrize("service", OTHERS, ids=lambda service: str(service.name))
+
+
+def run_promtool(rules: RulesOfService, folder: Path, file: Path, limit: int | None = None) -> int:
+    """Run the cases of a file, which must pass; return their number."""
+    content = rules.unit_tests(yaml.safe_load(file.read_text()))
+    content["tests"] = content["tests"][:limit]
+    test = folder / f"test-{file.name}"
+    test.write_text(yaml.safe_dump(content))
+    done = subprocess.run(("promtool", "test", "rules", test), capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return len(content["tests"])
+
+
+@each_service
+def test_alerts_fire_at_the_same_time_as_those_of_the_default_service(service: Service, tmp_path: Path) -> None:
+    """A case of each group of rules: the alert fires with the labels of the service, not earlier, and resolves."""
+    rules = RulesOfService(service, tmp_path)
+    files = [file for file in UNIT_TESTS if file.stem in SAMPLE]
+    assert sum(run_promtool(rules, tmp_path, file, limit=1) for file in files) == len(SAMPLE)
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: str(file.stem))
+@each_service
+def test_every_case_holds_for_every_service(service: Service, file: Path, tmp_path: Path) -> None:
+    """Cases with series that the service lacks are left out."""
+    run_promtool(RulesOfService(service, tmp_path), tmp_path, file)
+
+
+@each_service
+def test_promtool_reports_no_problem(service: Service, tmp_path: Path) -> None:
+    """All findings of its linter are errors."""
+    file = tmp_path / "rules.yaml"
+    file.write_text(RuleRenderer(RuleOptions((service,))).document())
+    command = ("promtool", "check", "rules", "--lint=all", "--lint-fatal", file)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_service
+def test_rules_have_the_words_of_their_service_alone(service: Service) -> None:
+    """No rule about a data source has the prefix, a label or the name of the default service."""
+    files = RuleRenderer(RuleOptions((service,))).files()
+    text = "".join(text for name, text in files.items() if name.startswith(f"{service.name}-"))
+    foreign = {level.word for level in DEFAULT_SERVICE.containers} - {level.word for level in service.containers}
+    assert not re.search(rf"\b({'|'.join(foreign)})\b", text)
+    assert DEFAULT_SERVICE.title not in text
+    assert set(re.findall(r"\bqbusiness\w*|\bQBusiness\w*", text)) == {"QBusinessTargetDown"}
+
+
+def test_the_rules_of_the_exporter_stand_once() -> None:
+    """Prometheus would record and fire the same series twice."""
+    rules = re.findall(r"- (?:alert|record): (\S+)", RuleRenderer(RuleOptions((DEFAULT_SERVICE, *OTHERS))).document())
+    assert len(rules) == len(set(rules))
+    assert "QBusinessExporterDown" in rules
