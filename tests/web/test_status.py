@@ -440,5 +440,5 @@ def test_the_wheel_contains_templates_and_runbooks(tmp_path: Path) -> None:
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "exporter/web/page/templates").iterdir()}
     assert {Path(name).suffix for name in templates} == {".html", ".css", ".js"}
     assert templates <= names
-    runbooks = {f"exporter/web/page/runbooks/{path.stem}.html" for path in (ROOT / "docs/runbooks").iterdir()}
+    runbooks = {f"exporter/web/page/runbooks/{path.stem}.html" for path in (ROOT / "docs/runbooks").glob("*.md")}
     assert runbooks <= names
