@@ -13,6 +13,7 @@ from benchmarks.polling.fleet import make_fleet
 from benchmarks.polling.simulation import Simulation
 from benchmarks.report import table, write_section
 from exporter.cli import logs
+from exporter.config import format_duration
 from exporter.domain.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 START = 1_795_478_400.0  # a Monday, 00:00 UTC
 RATE = 5.0  # requests per second, the exporter's default
+EVENT_DELAYS = (15.0, MINUTE, 5 * MINUTE)  # seconds from the start of a manual sync to the message
 SIZES = (50, 500, 2_500, 10_000)
 COLUMNS = (
     "sources",
@@ -53,17 +55,25 @@ def _rows(size: int) -> Iterator[list[str]]:
     measured = (START + warm_up, START + warm_up + DAY)
     end = measured[1] + 4 * HOUR
     fleet = make_fleet(size, START, end)
-    exporter = Simulation(fleet, START, RATE)
-    exporter.run(end)
-    discovery = f"{exporter.service.listings.total() / (end - START) * HOUR:,.0f}"
+    exporters = {"exporter": Simulation(fleet, START, RATE)}
+    exporters |= {
+        f"exporter, events after {format_duration(delay)}": Simulation(fleet, START, RATE, delay)
+        for delay in EVENT_DELAYS
+    }
+    for exporter in exporters.values():
+        exporter.run(end)
+    discovery = {
+        poller: f"{exporter.service.listings.total() / (end - START) * HOUR:,.0f}"
+        for poller, exporter in exporters.items()
+    }
     results = {
-        "exporter": (exporter.service.polls, exporter.store.counted),
+        **{poller: (exporter.service.polls, exporter.store.counted) for poller, exporter in exporters.items()},
         "(a) fixed, rereads": poll_at_fixed_interval(fleet, *measured, rereads=True),
         "(b) fixed, watermark": poll_at_fixed_interval(fleet, *measured, rereads=False),
     }
     for poller, (requests, counted) in results.items():
         figures = [*_request_cells(requests, *measured), *_delay_cells(fleet, counted, *measured)]
-        yield [f"{size:,}", poller, *figures, discovery if poller == "exporter" else ""]
+        yield [f"{size:,}", poller, *figures, discovery.get(poller, "")]
 
 
 def _request_cells(requests: Counter[int], start: float, end: float) -> list[str]:

@@ -6,6 +6,7 @@ import heapq
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 LATENCY = 0.08  # seconds from a request to its response
 WORKERS = 8
-INTERVALS = Intervals(MINUTE, 5 * MINUTE)
+INTERVALS, INTERVALS_WITH_EVENTS = Intervals(MINUTE, 5 * MINUTE), Intervals(MINUTE, 30 * MINUTE)  # the defaults
 DISCOVERY_INTERVAL = 15 * MINUTE
 SOURCES_PER_APPLICATION, SOURCES_PER_INDEX = 50, 25
 
@@ -174,12 +175,16 @@ class SilentObserver:
 class Simulation:
     """One target, from its start."""
 
-    def __init__(self, fleet: list[Source], start: float, requests_per_second: float) -> None:
+    def __init__(
+        self, fleet: list[Source], start: float, requests_per_second: float, event_delay: float | None = None
+    ) -> None:
+        """Start the target; with `event_delay`, the event of a manual sync arrives this many seconds later."""
         self.clock = VirtualClock(start)
         self.store = StateStore(self.clock)
         rate = AdaptiveRate(requests_per_second, start)
         self.service = SimulatedService(self.clock, rate, {source.id: source for source in fleet})
-        self.queue = PollQueue(INTERVALS, 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
+        intervals = INTERVALS if event_delay is None else INTERVALS_WITH_EVENTS
+        self.queue = PollQueue(intervals, 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
         policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)
         context = self._context()
         watched = WatchedSources(context, policy)
@@ -191,6 +196,8 @@ class Simulation:
             data_source = DataSource("simulated", source.id, "application", source.kind)
             watched.watch(data_source, since=ClockReading(start))
             self.queue.add(data_source, start)
+            if event_delay is not None and not source.schedule:
+                self._schedule_hints(data_source, [job.started + event_delay for job in source.jobs])
         self._discovery_requests = _discovery_requests(len(fleet))
         self._schedule(start, self._discover)
 
@@ -222,6 +229,11 @@ class Simulation:
             location=TargetLocation("simulated", "qbusiness", "us-east-1", saved),
             publisher=SilentObserver(),
         )
+
+    def _schedule_hints(self, source: DataSource, times: list[float]) -> None:
+        for time in times:
+            if time >= self.clock.at:
+                self._schedule(time, partial(self.queue.hint, source))
 
     def _schedule(self, time: float, handle: Any) -> None:  # noqa: ANN401 (a function of the time)
         heapq.heappush(self._events, (time, next(self._order), handle))
