@@ -117,6 +117,8 @@ class OperatorTerms:
     first_sync_is_manual: bool
     """Whether a schedule takes effect only after a first manual sync."""
     delete_container: str
+    dashboard: str = ""
+    """The uid of the Grafana dashboard of a data source; alerts link to it."""
     own_id: str = ""
     """The option of the AWS CLI for the id of the resource itself; default: that of its level."""
     stop_options: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import yaml
 from exporter.providers.kendra.service import KENDRA
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from exporter.rules import RuleOptions, RuleRenderer
-from tests.support.alert_rules import UNIT_TESTS
+from tests.support.alert_rules import ROOT, UNIT_TESTS
 from tests.support.rules_of_services import RulesOfService
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ def test_rules_have_the_words_of_their_service_alone(service: Service) -> None:
     assert not re.search(rf"\b({'|'.join(foreign)})\b", text)
     assert DEFAULT_SERVICE.title not in text
     assert set(re.findall(r"\bqbusiness\w*|\bQBusiness\w*", text)) == {"QBusinessTargetDown"}
+
+
+def test_alerts_link_to_a_dashboard_that_exists() -> None:
+    """A service without dashboards has no link."""
+    uids = {json.loads(file.read_text())["uid"] for file in (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")}
+    text = RuleRenderer(RuleOptions((DEFAULT_SERVICE, *OTHERS))).document()
+    linked = set(re.findall(r"dashboard_url: /d/([\w-]+)", text))
+    assert linked
+    assert linked <= uids
 
 
 def test_the_rules_of_the_exporter_stand_once() -> None:

@@ -64,6 +64,7 @@ QBUSINESS = Service(
         failed_documents="Amazon Q Business does not retry a failed document until the document changes",
         first_sync_is_manual=True,
         delete_container="DeleteIndex",
+        dashboard="qbusiness-data-source",
         capacity_options="--capacity-configuration units=UNITS",
         capacity_limits="A Starter index has at most five units, and an Enterprise index at most 50.",
         log_group="/aws/qbusiness/APPLICATION_ID",
