@@ -53,7 +53,7 @@ def _run(argv: Sequence[str], sink: LogSink) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked by `exporter.__main__`
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
     arguments.log_sink = sink
-    # The other commands are not imported: they would more than double the time until help or a version is printed.
+    # The modules of the other commands are not imported: they would delay the start.
     return int(import_module(f"{__name__}.{arguments.command}").run(arguments))
 
 
