@@ -30,7 +30,7 @@ def test_no_cluster_violates_an_invariant(capsys: pytest.CaptureFixture[str]) ->
     with capsys.disabled():
         print(f"\n{report}")
     assert not report.failed, "\n\n".join(report.failed.values())
-    assert min(report.counts[kind] for kind in FREQUENT_EVENTS) > len(SEEDS) / 2
+    assert min(report.counts[kind] for kind in FREQUENT_EVENTS) > len(SEEDS) / 5
 
 
 @pytest.fixture(scope="module")
