@@ -54,7 +54,7 @@ class ClusterState:
 
     def _make_account(self, number: int) -> SimulatedAccount:
         name = f"account-{number}"
-        source = self._make_source(f"source-{number}")
+        source = self.make_source(f"source-{number}")
         application = SimulatedApplication(f"app-{number}", [SimulatedIndex(f"index-{number}", [source])])
         fleet = Fleet([application], account=f"{number + 1}" * 12)
         credentials = CredentialSource(self.clock, self.rng, self.trace)
@@ -62,7 +62,7 @@ class ClusterState:
         self.sources[source.id] = (account, source)
         return account
 
-    def _make_source(self, name: str) -> PlannedSource:
+    def make_source(self, name: str) -> PlannedSource:
         """Return a data source whose sync jobs take a minute or two, and end before the end of the recovery."""
         rng = self.rng
         source = PlannedSource(name, "S3", "ACTIVE", created=self.begins - 90 * DAY, updated=self.begins - DAY)

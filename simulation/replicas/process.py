@@ -58,11 +58,16 @@ class ReplicaProcess:
             return []
         return [target.name for target in self._exporter.targets]
 
+    def page(self) -> str:
+        """Return the page of a scrape."""
+        assert self._exporter is not None
+        return render(self._exporter.page)
+
     def scrape(self) -> ParsedPage:
         """Return the page, parsed."""
+        text = self.page()
         assert self._exporter is not None
         assert self._exporter.unhealthy() is None, f"{self.id} is not healthy: {self._exporter.unhealthy()}"
-        text = render(self._exporter.page)
         self._cluster.trace.add(text)
         return ParsedPage.parse(text)
 

@@ -24,8 +24,12 @@ SCRAPE_INTERVAL = 60.0  # seconds; the mean
 class ReplicaWorld:
     """Runs a cluster: starts, kills and stops replicas, and scrapes them."""
 
-    def __init__(self, seed: int, show: Callable[[str], None] | None = None, minutes: float = MINUTES) -> None:
-        self.cluster = ClusterState(seed, show, minutes)
+    def __init__(
+        self, cluster: ClusterState, inject: Callable[[ClusterState, ReplicaWorld], object] = ReplicaFaults
+    ) -> None:
+        """Prepare a cluster; `inject` schedules what happens to it, after the warm-up."""
+        self.cluster = cluster
+        self._inject = inject
         self.cluster.trace.listen()
         self.processes: dict[str, ReplicaProcess] = {}
         self.checker = ReplicaChecker(self.cluster, self.processes)
@@ -37,12 +41,17 @@ class ReplicaWorld:
             self._start(name)
         self._tick()
         self.cluster.clock.run(self.cluster.begins)
-        ReplicaFaults(self.cluster, self)
+        self._inject(self.cluster, self)
         self._scrape_later()
         self.cluster.clock.run(self.cluster.faults_until)
         self.cluster.trace.note("faults ended")
         self.cluster.clock.run(self.cluster.ends)
         self.checker.final()
+
+    def close(self) -> None:
+        """Kill all replicas."""
+        for process in self.processes.values():
+            process.kill()
 
     # What the faults call.
 
@@ -98,7 +107,7 @@ class ReplicaWorld:
 
 def run(seed: int, show: Callable[[str], None] | None = None, minutes: float = MINUTES) -> Result:
     """Run one seed; raise AssertionError when an invariant is violated, with the last events as a note."""
-    world = ReplicaWorld(seed, show, minutes)
+    world = ReplicaWorld(ClusterState(seed, show, minutes))
     trace, clock = world.cluster.trace, world.cluster.clock
     try:
         world.run()
@@ -107,6 +116,5 @@ def run(seed: int, show: Callable[[str], None] | None = None, minutes: float = M
         error.add_note("\n".join([*trace.lines(), f"repeat with: {command}"]))
         raise
     finally:
-        for process in world.processes.values():
-            process.kill()
+        world.close()
     return Result(seed, trace.digest, (clock.now - clock.started) / HOUR, trace.counts)

@@ -35,11 +35,14 @@ ABSENT = "_"
 class Recording:
     """The samples of the series that rules use, one for each scrape, in the notation of promtool.
 
-    promtool counts time from 0, so metrics whose names end with `_timestamp_seconds` are moved by the start of the
-    week.
+    promtool counts time from 0, so metrics whose names end with `_timestamp_seconds` are moved by the first time.
+    `labels` are those of the scrape. `gone` is the first value of a series that ends.
     """
 
     names: frozenset[str]
+    begins: float = MONDAY
+    labels: str = SCRAPED_AS
+    gone: str = f"{ABSENT}x1"
     scrapes: int = 0
     _runs: dict[str, list[str]] = field(default_factory=dict)
     _current: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -66,16 +69,18 @@ class Recording:
         value, begin = self._current.pop(series, (ABSENT, 0))
         if length := self.scrapes - begin:
             # `1x2` is three samples, and `_x2` is two.
-            run = f"{ABSENT}x{length}" if value == ABSENT else f"{value}x{length - 1}"
+            run = self._absence(length) if value == ABSENT else f"{value}x{length - 1}"
             self._runs.setdefault(series, []).append(run)
 
-    @staticmethod
-    def _sample(line: str) -> tuple[str, str]:
+    def _absence(self, length: int) -> str:
+        return f"{self.gone} {ABSENT}x{length - 1}" if length > 1 else self.gone
+
+    def _sample(self, line: str) -> tuple[str, str]:
         series, _, value = line.rpartition(" ")
         name, brace, labels = series.partition("{")
         if name.endswith("_timestamp_seconds"):
-            value = repr(float(value) - MONDAY)
-        return f"{name}{{{SCRAPED_AS}{',' if brace else ''}{labels or '}'}", value
+            value = repr(float(value) - self.begins)
+        return f"{name}{{{self.labels}{',' if brace else ''}{labels or '}'}", value
 
 
 class Week:
