@@ -9,6 +9,7 @@ import pytest
 from tests.support.harness import eventually
 from tests.support.postgresql import PostgreSqlServer
 from tests.support.replica_cluster import OWNED, STATE_UP, TAKE_OVER, ReplicaCluster
+from tests.support.stalling_proxy import StallingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,20 @@ def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaC
     cluster.until_balanced()
     cluster.until_jobs_counted(JOBS)
     cluster.check_totals()
+
+
+def test_a_replica_whose_connection_is_half_open_is_replaced(tmp_path: Path, server: PostgreSqlServer) -> None:
+    """It continues from memory, and withdraws when the network to the database works again."""
+    with StallingProxy(server.port) as proxy, ReplicaCluster(tmp_path, server, ports={"a": proxy.port}) as cluster:
+        cluster.until_jobs_counted(JOBS)
+        proxy.stall()
+        assert cluster.until_owned("bc") < TAKE_OVER
+        assert cluster.monitor.scrapes()["a"].value(STATE_UP) == 0
+        cluster.until_jobs_counted(JOBS)
+        cluster.stop_jobs()
+        proxy.resume()
+        cluster.until_balanced()
+        cluster.check_totals()
 
 
 def test_a_stopped_replica_hands_over_at_once(cluster: ReplicaCluster) -> None:

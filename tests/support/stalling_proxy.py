@@ -1,0 +1,66 @@
+"""A TCP proxy that can stop forwarding and keep its connections open, as a network that loses all packets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import ExitStack, suppress
+from typing import Self
+
+CHUNK = 65536
+
+
+class StallingProxy:
+    """A proxy on loopback in front of a port on loopback; a context manager that starts and stops it."""
+
+    def __init__(self, port: int) -> None:
+        self._upstream = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._forwards = threading.Event()
+        self._forwards.set()
+        self._open = ExitStack()
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return int(self._listener.getsockname()[1])
+
+    def __enter__(self) -> Self:
+        """Accept connections."""
+        self._open.enter_context(self._listener)
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close all connections."""
+        self._forwards.set()
+        self._open.close()
+
+    def stall(self) -> None:
+        """Forward nothing from now on. Connections stay open, and new ones are accepted."""
+        self._forwards.clear()
+
+    def resume(self) -> None:
+        """Forward again, also what was received meanwhile."""
+        self._forwards.set()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._upstream))
+            except OSError:
+                return  # the test has ended
+            for end in (client, server):
+                self._open.callback(end.close)
+            for source, destination in ((client, server), (server, client)):
+                threading.Thread(target=self._forward, args=(source, destination), daemon=True).start()
+
+    def _forward(self, source: socket.socket, destination: socket.socket) -> None:
+        """Forward in one direction until the source closes; that too is not forwarded while the proxy stalls."""
+        with suppress(OSError):
+            while data := source.recv(CHUNK):
+                self._forwards.wait()
+                destination.sendall(data)
+            self._forwards.wait()
+            destination.shutdown(socket.SHUT_WR)
