@@ -6,7 +6,6 @@ import fcntl
 import os
 import resource
 import signal
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ import yaml
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.harness import Program, config_for, eventually, fleet_of, free_port, serve
+from tests.support.harness import NEW_INTERPRETER, Program, config_for, eventually, fleet_of, free_port, serve
 from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def test_a_closed_stderr_is_not_replaced_by_a_file_of_the_program(
 ) -> None:
     """The state file never gets the number of stderr. Lines are counted as dropped."""
     program = program_with(service, tmp_path, stderr=2)
-    program.command = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "exporter"]
+    program.command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *NEW_INTERPRETER]
     with program:
         program.until_ready()
         assert Path(f"/proc/{program.process.pid}/fd/2").readlink() == Path(os.devnull)

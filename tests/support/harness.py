@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -21,11 +22,12 @@ from tests.support.program_process import ProgramProcess
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from exporter.simulator.server import SimulatedQBusiness
 
+NEW_INTERPRETER = (sys.executable, "-m", "exporter")
 TIMEOUT = 60.0  # seconds; waits end as soon as their condition holds, so only a failing test takes this long
 POLL_INTERVAL = 0.02  # seconds between two checks of a condition
 
@@ -87,7 +89,7 @@ class Program:
 
     arguments: list[str]
     env: dict[str, str] = field(default_factory=dict)
-    command: list[str] = field(default_factory=list)  # starts the program, instead of a fork of one that is imported
+    command: Sequence[str] = ()  # starts the program, instead of a fork of one that is imported
     listen: str = "127.0.0.1:0"
     log: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)

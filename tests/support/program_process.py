@@ -2,6 +2,8 @@
 
 A start takes a second of CPU time, almost all of it for imports, and the tests start the program hundreds of times. A
 forked process is a real one: it has an id, an environment, a folder and streams of its own, and handles signals.
+Variables that the dynamic loader or the interpreter read at their start, such as LD_PRELOAD, have no effect on it: such
+a test sets the command of `harness.Program`.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedQBusiness
-from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.harness import NEW_INTERPRETER, Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
 STEPS = ("+5h", "-7h", "+30d", "-1d", "+0")
@@ -34,7 +35,7 @@ def test_totals_are_correct_whatever_the_hosts_clock_does(tmp_path: Path) -> Non
     offset.write_text("+0\n")
     with SimulatedQBusiness(fleet_of(*sources), clock) as service:
         config = config_for(service, tmp_path / "state.db")
-        with serve(tmp_path, config, **env) as program:
+        with serve_with_library(tmp_path, config, env) as program:
             program.until_ready()
             for source in sources:
                 source.routine = busy_source(source.name, clock.now() + 1.5).routine
@@ -43,11 +44,18 @@ def test_totals_are_correct_whatever_the_hosts_clock_does(tmp_path: Path) -> Non
                 check_progress(program, monitor, clock)
             offset.write_text("-7h\n")
             program.kill()
-        with serve(tmp_path, config, **env) as program:
+        with serve_with_library(tmp_path, config, env) as program:
             eventually(lambda: monitor.jobs(program) > 0)
             assert finish_jobs(program, sources, clock) > 10
             logged = "".join(program.log)
             assert time.strftime("%Y-%m-%dT", time.gmtime(time.time() - 7 * 3600)) in logged
+
+
+def serve_with_library(folder: Path, config: dict[str, Any], env: dict[str, str]) -> Program:
+    """Return a program that is not forked, because the dynamic loader reads LD_PRELOAD at its start."""
+    program = serve(folder, config, **env)
+    program.command = NEW_INTERPRETER
+    return program
 
 
 def check_progress(program: Program, monitor: CounterMonitor, clock: ScaledClock) -> None:
