@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.aws.policy import assume_role_statement
 from exporter.cli.policy import policy
-from exporter.config import Config, TargetConfig
+from exporter.config import Config, TargetConfig, parse_target
 from exporter.domain.service import ArnScope
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def _policy(target: Mapping[str, Any], account: str = EXPORTERS_ACCOUNT) -> dict[str, Any]:
-    config = Config(targets=(TargetConfig.model_validate({"region": REGION, **target}),))
+    config = Config(targets=(parse_target({"region": REGION, **target}),))
     return policy(config, [ExampleTarget(config.targets[0], account)])
 
 

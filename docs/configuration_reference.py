@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from docs import stability
@@ -24,7 +25,7 @@ are errors. `qbusiness-exporter check` reports all of them at once, each with fi
 SIGHUP or a POST to `/-/reload` applies a changed file. The keys of `state` alone need a restart. Data sources
 that stay in the configuration keep their series, their counters and their place in the poll queue, also while AWS does
 not respond. [Reloads](discovery.md#reloads) describes targets that are renamed, merged or split."""
-_KINDS = {"a-zA-Z0-9-]{35}": "id", "ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2}(-": "region"}
+_KINDS = {"ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2}(-": "region"}
 _PLAIN = {
     "string": "text",
     "integer": "whole number",
@@ -35,30 +36,70 @@ _PLAIN = {
 }
 
 
+@dataclass(frozen=True)
+class _Variant:
+    """A section as it is in targets of a service, or in all files if the service is empty."""
+
+    schema: dict[str, Any]
+    model: Any
+    service: str = ""
+
+
 def configuration_page() -> str:
     """Return the text of docs/configuration.md."""
     schema = json_schema()
-    return "\n".join([HEAD, *_section("", schema, schema["$defs"], Config), ""])
+    return "\n".join([HEAD, *_section("", [_Variant(schema, Config)], schema["$defs"]), ""])
 
 
-def _section(path: str, schema: dict[str, Any], sections: dict[str, Any], model: Any) -> Iterator[str]:  # noqa: ANN401 (a model's class)
+def _section(path: str, variants: list[_Variant], sections: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a section, followed by the sections below it."""
-    below = []
     if path:
-        yield from ("", f"## `{path}`", "", schema["description"])
-    yield from ("", "| key | value | meaning |", "|---|---|---|")
-    for key, value in schema["properties"].items():
-        field = model.model_fields[key]
+        yield from ("", f"## `{path}`", "", variants[0].schema["description"])
+    tables = {variant.service: _table(path, variant) for variant in variants}
+    differ = any(table != tables[variants[0].service] for table in tables.values())
+    for service, table in tables.items() if differ else [next(iter(tables.items()))]:
+        if differ:
+            yield from ("", f"With `service: {service}`:")
+        yield from table
+    for key, value in variants[0].schema["properties"].items():
         inner, is_list = _inner(value)
-        name = _join(path, key, is_list=is_list)
-        kind = f"[{'list of sections' if is_list else 'section'}](#{_anchor(name)})" if inner else _kind(value)
-        required = "; required" if key in schema.get("required", ()) else ""
-        cell = stability.marked(key, _join(path, key, is_list=False), stability.KEYS)
-        yield f"| {cell} | {kind}{required} | {field.description}{_default(field, kind)} |"
         if inner:
-            below.append((name, sections[inner], _model_of(field.annotation)))
-    for section, its_schema, its_model in below:
-        yield from _section(section, its_schema, sections, its_model)
+            below = [each for variant in variants for each in _below(variant, key, sections)]
+            yield from _section(_join(path, key, is_list=is_list), below, sections)
+
+
+def _table(path: str, variant: _Variant) -> list[str]:
+    """Return the table of a section's keys."""
+    return [
+        "",
+        "| key | value | meaning |",
+        "|---|---|---|",
+        *(_row(path, variant, key) for key in variant.schema["properties"]),
+    ]
+
+
+def _row(path: str, variant: _Variant, key: str) -> str:
+    value, field = variant.schema["properties"][key], _field(variant.model, key)
+    inner, is_list = _inner(value)
+    anchor = _anchor(_join(path, key, is_list=is_list))
+    kind = f"[{'list of sections' if is_list else 'section'}](#{anchor})" if inner else _kind(value)
+    required = "; required" if key in variant.schema.get("required", ()) and "const" not in value else ""
+    cell = stability.marked(key, _join(path, key, is_list=False), stability.KEYS)
+    return f"| {cell} | {kind}{required} | {field.description}{_default(field, kind)} |"
+
+
+def _below(variant: _Variant, key: str, sections: dict[str, Any]) -> Iterator[_Variant]:
+    """Yield the variants of a section below another one."""
+    models = _models_in(_field(variant.model, key).annotation)
+    names, _ = _inner(variant.schema["properties"][key])
+    for name, model in zip(names, models, strict=True):
+        schema = sections[name]
+        yield _Variant(schema, model, schema["properties"].get("service", {}).get("const", variant.service))
+
+
+def _field(model: Any, key: str) -> Any:  # noqa: ANN401 (pydantic's)
+    """Return the field of a model by its key in the file."""
+    return next(field for name, field in model.model_fields.items() if (field.alias or name) == key)
 
 
 def _join(path: str, key: str, *, is_list: bool) -> str:
@@ -70,20 +111,27 @@ def _anchor(path: str) -> str:
     return path.replace(".", "").replace("[]", "")
 
 
-def _inner(value: dict[str, Any]) -> tuple[str | None, bool]:
-    """Return the section that a value refers to, if any, and whether the value is a list of such sections."""
+def _inner(value: dict[str, Any]) -> tuple[list[str], bool]:
+    """Return the sections that a value refers to, one for each service, and whether the value is a list of them."""
     for each in (value, *value.get("anyOf", ())):
         if "$ref" in each:
-            return each["$ref"].rpartition("/")[2], False
-        if "$ref" in each.get("items", {}):
-            return each["items"]["$ref"].rpartition("/")[2], True
-    return None, False
+            return [_name(each)], False
+        items = each.get("items", {})
+        if names := [_name(item) for item in (items, *items.get("oneOf", ())) if "$ref" in item]:
+            return names, True
+    return [], False
+
+
+def _name(reference: dict[str, str]) -> str:
+    return reference["$ref"].rpartition("/")[2]
 
 
 def _kind(value: dict[str, Any]) -> str:
     value = next((each for each in value.get("anyOf", ()) if each["type"] != "null"), value)
     if value["type"] == "array":
         return f"list of {_kind(value['items'])}s"
+    if value.get("format") == "id":
+        return "id"
     by_pattern = (name for mark, name in _KINDS.items() if mark in value.get("pattern", ""))
     kind = next(by_pattern, _PLAIN[value["type"]])
     bounds = (value.get("minimum"), value.get("maximum"))
@@ -103,6 +151,8 @@ def _plain(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _model_of(annotation: Any) -> Any:  # noqa: ANN401 (an annotation is anything)
-    found = [_model_of(argument) for argument in getattr(annotation, "__args__", ())]
-    return annotation if hasattr(annotation, "model_fields") else next((model for model in found if model), None)
+def _models_in(annotation: Any) -> list[Any]:  # noqa: ANN401 (an annotation is anything)
+    """Return the models in an annotation, in their order."""
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]

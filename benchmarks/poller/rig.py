@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from exporter.aws import AwsClient
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, parse_target
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting_policy import CountingPolicy
 from exporter.domain.model import DataSource, DocumentCounts, Location, SyncJob
@@ -103,7 +103,7 @@ class SilentObserver:
 def make_rig(url: str, ids: SourceId, added: AddedJobs) -> PollRig:
     """Return the poll of a data source that has been watched for an hour, after its first poll."""
     clock = System()
-    target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": url})
+    target = parse_target({"region": "us-east-1", "endpoint_url": url})
     observer = SilentObserver()
     client = AwsClient(target, PollingConfig(), observer, clock)
     provider, store = ChangingJobs(client, added), Store(MEMORY, lambda: None)

@@ -12,14 +12,21 @@ import botocore.exceptions as boto_errors
 from exporter.aws.credential_errors import missing_profile
 from exporter.config import REGION
 from exporter.errors import StartupError
+from exporter.providers.registry import DEFAULT_SERVICE
 
 if TYPE_CHECKING:
     from exporter.config import TargetConfig
 
 
 def target_name(target: TargetConfig) -> str:
-    """Return the name of a target, which defaults to its region. Raise StartupError if it has neither."""
-    return target.name or target_region(target)
+    """Return the name of a target; by default its region, with the service if that is not the default one.
+
+    Raise StartupError if the target has neither a name nor a region.
+    """
+    if target.name:
+        return target.name
+    region, service = target_region(target), target.service
+    return region if service is DEFAULT_SERVICE else f"{region}/{service.name}"
 
 
 def target_region(target: TargetConfig) -> str:

@@ -4,19 +4,15 @@ from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import Loaded, default, load, parse
 from exporter.config.models import (
     Config,
-    DataSourceConfig,
-    DiscoveryConfig,
     DocumentsConfig,
-    EventsConfig,
-    Matcher,
     MetricsConfig,
     ObjectiveConfig,
-    ObjectiveMatch,
     PollingConfig,
     StateConfig,
-    TargetConfig,
 )
 from exporter.config.schema import json_schema
+from exporter.config.service_models import parse_target
+from exporter.config.targets import DataSourceConfig, DiscoveryConfig, EventsConfig, Matcher, TargetConfig
 from exporter.config.types import LABEL_NAME, REGION
 from exporter.config.web import LoadedWeb, TlsConfig, WebConfig, load_web
 from exporter.config.web_types import canonical as canonical_san
@@ -37,7 +33,6 @@ __all__ = [
     "Matcher",
     "MetricsConfig",
     "ObjectiveConfig",
-    "ObjectiveMatch",
     "PollingConfig",
     "StateConfig",
     "TargetConfig",
@@ -51,5 +46,6 @@ __all__ = [
     "load_web",
     "parse",
     "parse_duration",
+    "parse_target",
     "write",
 ]

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from exporter.config.durations import format_duration
 from exporter.config.messages import quoted
+from exporter.config.objective_match import CONTAINERS
+from exporter.config.service_models import service_in_file
 from exporter.domain.model import tag_label
 from exporter.domain.units import HOUR, MINUTE
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.config.models import Config, TargetConfig
+    from exporter.config.models import Config
+    from exporter.config.targets import TargetConfig
     from exporter.config.yaml_source import Source
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
 """The path of the value at fault, and the message."""
 
-REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2")  # those that the AWS documentation lists
-_CONNECTION = ("region", "role_arn", "profile", "endpoint_url")
-_IDS = ("application_id", "index_id", "data_source_id")
+_CONNECTION = ("service", "region", "role_arn", "profile", "endpoint_url")
 
 
 def cross_field_errors(source: Source) -> Iterator[Finding]:
@@ -33,6 +36,7 @@ def cross_field_errors(source: Source) -> Iterator[Finding]:
     """
     data = source.data if isinstance(source.data, dict) else {}
     yield from _state_errors(data.get("state"))
+    yield from _objective_errors(data.get("objectives"))
     targets = data.get("targets")
     if not isinstance(targets, list):
         return
@@ -72,6 +76,22 @@ def _has_password(url: object) -> bool:
     return bool(parts and (parts.password or "password" in parse_qs(parts.query)))
 
 
+def _objective_errors(objectives: object) -> Iterator[Finding]:
+    """Yield the matches of objectives that no data source of any service can have."""
+    for number, objective in _mappings(objectives):
+        match, path = objective.get("match"), ("objectives", number, "match")
+        glob = match.get("service") if isinstance(match, dict) else None
+        if not isinstance(match, dict) or not isinstance(glob, str):
+            continue
+        services = [service for name, service in SERVICES.items() if fnmatchcase(name, glob)]
+        if not services:
+            yield (*path, "service"), f"service: {quoted(glob)} matches no service: {', '.join(SERVICES)}"
+        words = {level.word for service in services for level in service.containers}
+        for key in (key for key in match if services and key in CONTAINERS - words):
+            names = " and ".join(service.name for service in services)
+            yield (*path, key), f"{key}: no key of service {names}: use {', '.join(sorted(words))}"
+
+
 def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the entries of a list that are mappings, with their positions; an empty entry counts as a mapping."""
     for number, entry in enumerate(entries if isinstance(entries, list) else []):
@@ -82,7 +102,7 @@ def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:
 def _duplicate_names(source: Source, targets: list[object]) -> Iterator[Finding]:
     paths: dict[str, Path] = {}
     for number, target in _mappings(targets):
-        name = target.get("name") or target.get("region") or "the region of the SDK"
+        name = target.get("name") or _default_name(target)
         if not isinstance(name, str):
             continue
         path: Path = ("targets", number, "name") if target.get("name") else ("targets", number)
@@ -92,18 +112,26 @@ def _duplicate_names(source: Source, targets: list[object]) -> Iterator[Finding]
         paths.setdefault(name, path)
 
 
+def _default_name(target: dict[str, Any]) -> object:
+    region = target.get("region") or "the region of the SDK"
+    service = service_in_file(target)
+    return region if service is DEFAULT_SERVICE else f"{region}/{service.name}"
+
+
 def _duplicate_sources(source: Source, targets: list[object]) -> Iterator[Finding]:
     paths: dict[tuple[str, ...], Path] = {}
     for number, target in _mappings(targets):
+        service = service_in_file(target)
         for position, entry in _mappings(target.get("data_sources")):
-            ids = tuple(entry[key] for key in _IDS if isinstance(entry.get(key), str))
-            if len(ids) < len(_IDS):
+            ids = [entry.get(level.key) for level in service.levels]
+            if not all(isinstance(identifier, str) for identifier in ids):
                 continue
             path: Path = ("targets", number, "data_sources", position)
-            if ids in paths:
-                line = source.line(paths[ids])
+            identity = (service.name, *map(str, ids))
+            if identity in paths:
+                line = source.line(paths[identity])
                 yield path, f"data_sources: this data source is already in line {line}: remove one of them"
-            paths.setdefault(ids, path)
+            paths.setdefault(identity, path)
 
 
 def _duplicate_queues(source: Source, targets: list[object]) -> Iterator[Finding]:
@@ -122,10 +150,11 @@ def _duplicate_queues(source: Source, targets: list[object]) -> Iterator[Finding
 
 def _useless_filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
     discovery = target.get("discovery")
+    words = [level.word for level in service_in_file(target).levels]
     for key in ("include", "exclude"):
         for position, matcher in _mappings(discovery.get(key) if isinstance(discovery, dict) else None):
             if not any(value not in (None, {}) for value in matcher.values()):
-                message = f"{key}: matches everything: set application, index, data_source, type or tags"
+                message = f"{key}: matches everything: set {', '.join(words)}, type or tags"
                 yield (*path, key, position), message
 
 
@@ -180,9 +209,10 @@ def _target_warnings(target: TargetConfig, number: int) -> Iterator[Finding]:
         if (url or "").lower().startswith("http://") and not _is_loopback(url):
             message = "without TLS, everyone on the network path can read and change responses: write https://"
             yield ("targets", number, *path), f"{path[-1]}: {message}"
-    if target.region and target.region not in REGIONS and not target.endpoint_url:
-        known = ", ".join(REGIONS)
-        yield ("targets", number, "region"), f"region: Amazon Q Business is documented for {known} only"
+    service = target.service
+    if target.region and target.region not in service.regions and not target.endpoint_url:
+        known = ", ".join(service.regions)
+        yield ("targets", number, "region"), f"region: {service.title} is documented for {known} only"
 
 
 def _is_loopback(url: str | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
 from exporter.config.messages import TEXT, Declared, Expected
@@ -26,14 +26,19 @@ def declared_at(model: type[BaseModel], path: Sequence[str | int], *, is_key: bo
     limits = {name: getattr(item, name) for item in metadata for name in _LIMITS if hasattr(item, name)}
     expected = next((item for item in metadata if isinstance(item, Expected)), TEXT)
     keys = [key for key, field in _fields_of(annotation).items() if not field.exclude] if _is_model(annotation) else []
-    return Declared(expected, limits, keys)
+    return Declared(expected, limits, keys, getattr(annotation, "foreign_keys", {}))
 
 
 def _field_below(annotation: Any, part: str | int, *, is_key: bool) -> FieldInfo:  # noqa: ANN401 (an annotation is anything)
-    """Return the field of a section, the item of a tuple, or the key or the value of a mapping."""
+    """Return the field of a section, a variant, item of a tuple, or a key or value of a map."""
     if _is_model(annotation):
         return _fields_of(annotation)[str(part)]
     arguments = get_args(annotation)
+    variants = {
+        tag.tag: each for each in arguments for tag in getattr(each, "__metadata__", ()) if isinstance(tag, Tag)
+    }
+    if variants:
+        return FieldInfo.from_annotation(variants[str(part)])
     return FieldInfo.from_annotation(arguments[0] if is_key or isinstance(part, int) else arguments[1])
 
 

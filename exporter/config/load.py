@@ -96,14 +96,21 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 
 def _problem(model: type[BaseModel], source: Source, detail: ErrorDetails) -> ConfigProblem:
-    path = detail["loc"]
+    location = detail["loc"]
+    path = _path_in_file(location)
     # pydantic appends "[key]" to the path if the key of a mapping is invalid. A file may also have a key of that name.
     is_key = path[-1:] == ("[key]",) and path not in source.keys
-    path = path[:-1] if is_key else path
     is_unknown = detail["type"] == "extra_forbidden"
-    declared = declared_at(model, path[:-1] if is_unknown else path, is_key=is_key)
+    if is_key:
+        location, path = location[:-1], path[:-1]
+    declared = declared_at(model, location[:-1] if is_unknown else location, is_key=is_key)
     key = next((quoted_key(part) for part in reversed(path) if isinstance(part, str)), "")
     # Messages quote the file. pydantic may report a parsed value, such as the seconds of a duration.
     value = source.value(path) if path in source.values and not is_key else detail["input"]
     message = message_for(detail, Failure(key, value, detail.get("ctx", {}), declared, is_key=is_key))
     return source.problem(path, f"{key}: {message}" if key else message, at_key=is_key or is_unknown)
+
+
+def _path_in_file(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Return a path without the service, which pydantic adds after the number of a target."""
+    return (*location[:2], *location[3:]) if location[:1] == ("targets",) else location

@@ -60,6 +60,8 @@ class Expected:
     noun: str
     advice: str = ""
     format: Callable[[Any], str] = quoted
+    counts_characters: bool = False
+    """Whether messages report how many characters a value has."""
 
 
 TEXT = Expected("text", "write it in quotes")
@@ -74,6 +76,8 @@ class Declared:
     """The limits of the value, under the names of pydantic: ge, le, min_length, max_length."""
     keys: Sequence[str]
     """The valid keys, if the place is a section."""
+    foreign_keys: Mapping[str, str]
+    """Advice about keys that are valid for other services only, by key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,9 @@ def message_for(detail: ErrorDetails, failure: Failure) -> str:
 
 
 def _unknown_key(failure: Failure) -> str:
-    known = failure.declared.keys
+    known, foreign = failure.declared.keys, failure.declared.foreign_keys
+    if failure.key in foreign:
+        return foreign[failure.key]
     close = difflib.get_close_matches(failure.key, known, 1)
     return f"no such key; did you mean {close[0]}?" if close else f"no such key; valid keys: {', '.join(known)}"
 
@@ -137,6 +143,8 @@ def _wrong_format(failure: Failure) -> str:
 
 
 def _wrong_text(failure: Failure) -> str:
+    if failure.expected.counts_characters:
+        return f"{_wrong_format(failure)}; this one has {len(failure.value)} characters"
     if failure.expected is not TEXT:
         return _wrong_format(failure)
     # The only pattern and the only minimum length of plain text reject empty and blank text.
@@ -145,8 +153,6 @@ def _wrong_text(failure: Failure) -> str:
 
 
 def _wrong_length(failure: Failure) -> str:
-    if failure.expected is not TEXT:
-        return f"{_wrong_format(failure)}, this one {len(failure.value)}"
     return f"{len(failure.value)} characters are too many: write at most {failure.declared.limits['max_length']}"
 
 
@@ -178,7 +184,7 @@ MESSAGES: Mapping[str, Callable[[Failure], str]] = {
     "less_than_equal": _out_of_range,
     "string_type": _not_text,
     "string_unicode": lambda _: "the text has characters that UTF-8 cannot encode: remove them",
-    "string_too_short": lambda failure: _wrong_length(failure) if failure.value else _wrong_text(failure),
+    "string_too_short": _wrong_text,
     "string_too_long": _wrong_length,
     "string_pattern_mismatch": _wrong_text,
     "url_parsing": _wrong_text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -24,8 +24,10 @@ from exporter.config.durations import PATTERN, format_duration, parse_duration
 from exporter.config.messages import Expected, quoted
 from exporter.domain.units import DAY
 
+if TYPE_CHECKING:
+    from exporter.domain.service import Level
+
 LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
-_ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 REGION = "[a-z]{2}(-[a-z]+)+-[0-9]+"
 _ROLE = "arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
 _URL = r"https?://[^\s/@]+(/[^\s]*)?"
@@ -127,11 +129,6 @@ IntervalOrNever = Annotated[Duration, AfterValidator(_never_or_interval)]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_on_one_line)]
 Glob = Name
 TagKey = Annotated[StrictStr, Field(min_length=1, max_length=MAX_TAG_KEY, pattern=r"\S"), AfterValidator(_on_one_line)]
-Identifier = Annotated[
-    StrictStr,
-    Field(min_length=36, max_length=36, pattern=f"^{_ID}$"),
-    Expected("an id", "an id has 36 letters, digits and hyphens"),
-]
 Url = Annotated[
     StrictStr,
     Field(pattern=f"^{_URL}$"),
@@ -167,3 +164,12 @@ TagGlobs = Annotated[Mapping[TagKey, Glob], _FEW, AfterValidator(Pairs)]
 Buckets = Annotated[
     tuple[Annotated[Duration, Field(ge=0.001, le=365 * DAY)], ...], Field(min_length=1), AfterValidator(_rising)
 ]
+
+
+def identifier(level: Level) -> Any:  # noqa: ANN401 (a type made at run time)
+    """Return the type of the ids of a level."""
+    return Annotated[
+        StrictStr,
+        Field(pattern=f"^{level.id_pattern}$", json_schema_extra={"format": "id"}),
+        Expected("an id", level.id_rule, counts_characters=True),
+    ]

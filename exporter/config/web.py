@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, StrictBool
 
 from exporter.config.load import read_text, validated
-from exporter.config.models import Section
+from exporter.config.section import Section
 from exporter.config.web_checks import cross_field_errors, find_warnings
 from exporter.config.web_types import (
     CURVES,

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
-from exporter.config.models import DataSourceConfig
+from exporter.config.service_models import parse_target
+from exporter.providers.registry import DEFAULT_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from exporter.config.models import TargetConfig
+    from exporter.config.targets import TargetConfig
     from exporter.domain.service import Service
 
-_CONNECTION = ("name", "region", "role_arn", "external_id", "profile", "endpoint_url")
+_CONNECTION = ("role_arn", "external_id", "profile", "endpoint_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,12 @@ def write(targets: Sequence[FoundTarget], heading: Sequence[str]) -> str:
 
 
 def _target(found: FoundTarget) -> Iterator[str]:
-    values = {key: value for key in _CONNECTION if (value := getattr(found.target, key)) is not None}
-    events = {"events": found.target.events.model_dump()} if found.target.events else {}
-    yield _entry({**values, "region": found.region, **events}, "  ")
+    target = found.target
+    service = None if target.service is DEFAULT_SERVICE else target.service.name
+    values: dict[str, object] = {"name": target.name, "service": service, "region": found.region}
+    values |= {key: getattr(target, key) for key in _CONNECTION}
+    values["events"] = target.events.model_dump() if target.events else None
+    yield _entry({key: value for key, value in values.items() if value is not None}, "  ")
     for remark in found.remarks:
         yield _comment(remark, "    ")
     if not found.sources:
@@ -71,17 +75,17 @@ def _target(found: FoundTarget) -> Iterator[str]:
 def _source(service: Service, source: FoundSource) -> Iterator[str]:
     ids = {level.key: identifier for level, identifier in zip(service.levels, source.ids, strict=True)}
     names = {service.root.word: source.container_names[0], "name": source.name}
-    valid_names = {key: value for key, value in names.items() if _is_valid({**ids, key: value})}
-    if not _is_valid(ids):
+    valid_names = {key: value for key, value in names.items() if _is_valid(service, {**ids, key: value})}
+    if not _is_valid(service, ids):
         yield _comment(f"left out, because its ids have an unknown format: {' '.join(source.ids)}", "      ")
         return
     yield _entry({**ids, **valid_names}, "      ")
     yield _comment(f"{source.type or 'type unknown'}, {source.status or 'status unknown'}", "        ")
 
 
-def _is_valid(entry: Mapping[str, str]) -> bool:
+def _is_valid(service: Service, entry: Mapping[str, str]) -> bool:
     try:
-        DataSourceConfig.model_validate(entry)
+        parse_target({"service": service.name, "data_sources": [entry]})
     except ValidationError:
         return False
     return True

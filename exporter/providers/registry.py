@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.providers.kendra.provider import Kendra
+from exporter.providers.kendra.service import KENDRA
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.providers.qbusiness.service import QBUSINESS
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from exporter.domain.service import Service
     from exporter.providers.protocols import Provider, ServiceClient
 
-_PROVIDERS: Mapping[Service, Callable[[ServiceClient], Provider]] = {QBUSINESS: QBusiness}
+_PROVIDERS: Mapping[Service, Callable[[ServiceClient], Provider]] = {QBUSINESS: QBusiness, KENDRA: Kendra}
 
 DEFAULT_SERVICE = QBUSINESS
 """The service of a target that names none, and of state that is older than the other services."""

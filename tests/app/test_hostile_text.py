@@ -222,7 +222,7 @@ def test_discover_writes_a_valid_configuration(service: SimulatedQBusiness, fold
     done = run(service, folder, "discover")
     assert done.returncode == 0, done.stderr
     loaded = config.parse(done.stdout.decode(), "found").config
-    names = {source.data_source_id: source.name for target in loaded.targets for source in target.data_sources}
+    names = {source.path[-1]: source.name for target in loaded.targets for source in target.data_sources}
     assert names.keys() == {make_id(name) for name in HOSTILE}
     # `discover` copies the settings of the target, so its output contains the external id.
     check_secrets(done.stdout.replace(f"external_id: {EXTERNAL_ID}\n".encode(), b""), done.stderr)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.aws import AwsClient
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, parse_target
 from exporter.errors import ProviderError, Reason, StartupError
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
@@ -31,7 +31,7 @@ def role_target(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTarget]:
 
 def make_client(**settings: str) -> AwsClient:
     """Build a client of AWS itself, which sends no request in these tests."""
-    return AwsClient(TargetConfig.model_validate(settings), PollingConfig(), RecordingObserver(), System())
+    return AwsClient(parse_target(settings), PollingConfig(), RecordingObserver(), System())
 
 
 def read_eventually(target: SimulatedTarget) -> None:
@@ -102,7 +102,7 @@ def test_a_new_client_of_the_same_identity_keeps_the_credentials(role_target: Si
     """A reload while STS does not respond does not interrupt polling."""
     role_target.read_jobs()
     role_target.service.api.sts.refuses = True
-    config = TargetConfig.model_validate(
+    config = parse_target(
         {"region": "us-east-1", "endpoint_url": role_target.service.url, "role_arn": ROLE, "external_id": "secret"}
     )
     client = AwsClient(config, PollingConfig(), RecordingObserver(), System(), role_target.aws_client)
@@ -224,6 +224,6 @@ def test_the_partition_follows_from_the_region(region: str, partition: str) -> N
 def test_a_new_client_keeps_the_clock_of_the_previous_one(target: SimulatedTarget) -> None:
     """After a reload, AWS's time is known before the first response."""
     target.read_jobs()
-    config = TargetConfig.model_validate({"region": "us-east-1"})
+    config = parse_target({"region": "us-east-1"})
     client = AwsClient(config, PollingConfig(), RecordingObserver(), System(), target.aws_client)
     assert client.clock is target.aws_client.clock

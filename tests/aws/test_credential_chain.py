@@ -14,7 +14,7 @@ import pytest
 from exporter.aws.credential_chain import CredentialChain
 from exporter.aws.credentials import Attempt, AwsCredentials
 from exporter.aws.hooks import RequestHooks
-from exporter.config import TargetConfig
+from exporter.config import parse_target
 from exporter.errors import ProviderError, Reason
 from exporter.runtime import System
 from tests.support.simulated_target import ROLE, RecordingObserver, SimulatedTarget
@@ -64,7 +64,7 @@ class Sources:
     def obtain(self, timeout: float = 30.0, **settings: Any) -> AwsCredentials:
         """Obtain credentials once."""
         hooks = RequestHooks(RecordingObserver(), System())
-        target = TargetConfig.model_validate({"region": "us-east-1", **settings})
+        target = parse_target({"region": "us-east-1", **settings})
         return CredentialChain(target, "us-east-1", timeout, "test", hooks)(Attempt(System(), timeout))
 
     def error(self, timeout: float = 30.0, **settings: Any) -> str:

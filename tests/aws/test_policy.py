@@ -9,7 +9,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from exporter.aws.policy import assume_role_statement, policy_statements, queue_statements, required_permissions
-from exporter.config import Config, TargetConfig
+from exporter.config import Config, TargetConfig, parse_target
 from exporter.domain.service import ArnScope
 from exporter.providers.registry import SERVICES
 
@@ -24,12 +24,12 @@ PREFIX = "arn:aws:qbusiness:us-east-1:111122223333:application/"
 def named(**settings: Any) -> TargetConfig:
     """Build a target with one named data source."""
     source = {"application_id": APPLICATION, "index_id": INDEX, "data_source_id": SOURCE, **settings}
-    return TargetConfig.model_validate({"data_sources": [source]})
+    return parse_target({"data_sources": [source]})
 
 
 def discovering(**settings: Any) -> TargetConfig:
     """Build a target with discovery."""
-    return TargetConfig.model_validate({"discovery": settings})
+    return parse_target({"discovery": settings})
 
 
 def actions_of(target: TargetConfig, **config: Any) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.backfill.families import ABSENT
 from exporter.cli.oneshot import OneShotTarget
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, parse_target
 from exporter.domain.model import DOCUMENT_KINDS, IN_PROGRESS, DataSource, Location
 from exporter.metrics import SourceFamilies
 from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
@@ -43,7 +43,7 @@ class LivePoller:
     """Polls all data sources of a service on demand, and returns what scrapes would return."""
 
     def __init__(self, service: SimulatedQBusiness) -> None:
-        target = TargetConfig.model_validate({"name": "test", "region": "us-east-1", "endpoint_url": service.url})
+        target = parse_target({"name": "test", "region": "us-east-1", "endpoint_url": service.url})
         provider = OneShotTarget(target, PollingConfig.model_validate({"requests_per_second": 1000})).provider
         self._publisher = RecordingPublisher()
         store = Store(MEMORY, lambda: None)

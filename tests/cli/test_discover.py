@@ -31,7 +31,7 @@ def test_the_exporter_accepts_what_discover_prints(service: SimulatedQBusiness, 
     found = config.parse(done.stdout, "found")
     assert found.warnings == ()
     (target,) = found.config.targets
-    sources = {source.data_source_id: source for source in target.data_sources}
+    sources = {source.path[-1]: source for source in target.data_sources}
     assert sources.keys() == {source.id for _, _, source in service.fleet.data_sources()}
     assert target.region == "us-east-1"
     names = {source.name for source in target.data_sources}

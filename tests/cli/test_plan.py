@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.cli.plan import Size, plan
-from exporter.config import Config, TargetConfig
+from exporter.config import Config, parse_target
 from exporter.simulator.fleet import make_id
 from exporter.simulator.job import PlannedJob
 from tests.support.harness import eventually, serve
@@ -76,7 +76,7 @@ def test_tags_that_objectives_match_on_are_planned(service: SimulatedQBusiness, 
 def test_the_advised_values_need_no_warning(setting: str) -> None:
     """If the rate limit is too low, either of the two printed settings is sufficient."""
     size = Size(sources=14, containers=(2, 3), pages=4)
-    target = TargetConfig.model_validate({"region": "us-east-1"})
+    target = parse_target({"region": "us-east-1"})
     polling: dict[str, Any] = {"interval": "1s", "idle_interval": "1s", "requests_per_second": 10}
 
     def output() -> str:
@@ -110,7 +110,7 @@ def test_the_requests_of_document_counts_are_planned(service: SimulatedQBusiness
 def test_document_counts_are_planned_within_what_other_requests_leave() -> None:
     """They never make the rate limit too low for polls. The advised interval needs no warning."""
     size = Size(sources=14, containers=(2, 3), pages=4, documents=1_000_000)
-    target = TargetConfig.model_validate({"region": "us-east-1"})
+    target = parse_target({"region": "us-east-1"})
 
     def lines_for(interval: str) -> list[str]:
         settings = {"polling": {"requests_per_second": 1}, "documents": {"interval": interval}}
@@ -128,7 +128,7 @@ def test_document_counts_are_planned_within_what_other_requests_leave() -> None:
 
 def test_the_plan_lists_what_excluding_families_saves() -> None:
     """It lists families that no shipped rule needs, those with the most series first. Excluded ones do not count."""
-    target, size = TargetConfig.model_validate({"region": "us-east-1"}), Size(sources=100, containers=(2, 3), pages=4)
+    target, size = parse_target({"region": "us-east-1"}), Size(sources=100, containers=(2, 3), pages=4)
 
     def plan_with(*exclude: str) -> tuple[int, list[str]]:
         lines = list(plan("a", target, Config.model_validate({"metrics": {"exclude": exclude}}), size))

@@ -16,22 +16,22 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from exporter import config
+from exporter.aws import target_name
 from exporter.config import (
     Config,
-    DataSourceConfig,
-    DiscoveryConfig,
     EventsConfig,
     ObjectiveConfig,
-    ObjectiveMatch,
     format_duration,
     parse_duration,
 )
+from exporter.domain.model import SourceId
 from exporter.domain.objectives import (
     DEFAULT_MAX_DURATION,
     DEFAULT_MAX_FAILED_RATIO,
     DEFAULT_MIN_DOCUMENTS_SCANNED,
 )
 from exporter.errors import ConfigError
+from exporter.providers.kendra.service import KENDRA
 from tests.support.invalid_configs import invalid_configs
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ BEYOND_A_SCHEMA = {
     "a YAML tag on an empty value",
     "a YAML tag that contradicts its value",
     "a bucket of zero",
+    "a Kendra data source in two targets",
+    "a Kendra filter that matches everything",
     "a data source in two targets",
     "a queue that two targets read",
     "a data source named twice",
@@ -77,6 +79,8 @@ BEYOND_A_SCHEMA = {
     "an endpoint with an invalid address",
     "an endpoint with an invalid port",
     "an external id without a role",
+    "an objective for a service that does not exist",
+    "an objective in the words of another service",
     "an undefined alias",
     "an unknown YAML tag",
     "buckets in descending order",
@@ -84,6 +88,7 @@ BEYOND_A_SCHEMA = {
     "not YAML",
     "tag labels with the same name",
     "the URL of another database",
+    "two Kendra targets in one region",
     "two documents",
     "two passwords for a database",
     "two targets with one name",
@@ -149,11 +154,11 @@ def test_the_configuration_in_the_readme_loads() -> None:
 
 
 def keys_of(model: type[BaseModel]) -> Iterator[str]:
-    """Yield the dotted names of all keys of a model."""
-    for name, field in model.model_fields.items():
+    """Yield the dotted names of all keys of a model, in the words of all services."""
+    for field_name, field in model.model_fields.items():
+        name = field.alias or field_name
         yield name
-        section = next((part for part in _parts(field.annotation) if _is_model(part)), None)
-        if section:
+        for section in filter(_is_model, _parts(field.annotation)):
             yield from (f"{name}.{key}" for key in keys_of(section))
 
 
@@ -213,15 +218,10 @@ def test_every_key_of_a_target_is_read() -> None:
         "https://[2001:db8::1]:8443/path",
     )
     first, second = target.data_sources
-    assert first == DataSourceConfig(
-        application_id="00000000-0000-0000-0000-000000000001",
-        index_id="00000000-0000-0000-0000-000000000002",
-        data_source_id="00000000-0000-0000-0000-000000000003",
-        application="intranet & more",
-        name="hr-sharepoint",
-        labels={"team": "hr", "_9": "", "note": "a\u00a0b"},
-    )
-    assert (second.application, second.name, dict(second.labels)) == ("intranet & more", None, {})
+    assert first.path == tuple(f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2, 3))
+    assert (first.root, first.name) == ("intranet & more", "hr-sharepoint")
+    assert dict(first.labels) == {"team": "hr", "_9": "", "note": "a\u00a0b"}
+    assert (second.root, second.name, dict(second.labels)) == ("intranet & more", None, {})
 
 
 def test_the_queue_of_a_target_is_read() -> None:
@@ -233,17 +233,12 @@ def test_the_queue_of_a_target_is_read() -> None:
 def test_every_key_of_discovery_is_read() -> None:
     """Tag keys may have characters that label names cannot have."""
     discovery = config.load(GOOD).config.targets[0].discovery
-    assert discovery == DiscoveryConfig.model_validate(
-        {
-            "interval": "90m",
-            "include": [
-                {"application": "intra*", "index": "[a-c]*", "data_source": "?", "type": "S3*"},
-                {"tags": {"aws:cloudformation/stack-name": "prod-*"}},
-            ],
-            "exclude": [{"data_source": "*-test"}],
-            "tag_labels": ["cost centre", "team"],
-        },
-    )
+    assert discovery
+    assert (discovery.interval, discovery.tag_labels) == (5400, ("cost centre", "team"))
+    by_name, by_tag = discovery.include
+    assert by_name.globs == {"application": "intra*", "index": "[a-c]*", "data_source": "?", "type": "S3*"}
+    assert dict(by_tag.tags) == {"aws:cloudformation/stack-name": "prod-*"}
+    assert [each.globs for each in discovery.exclude] == [{"data_source": "*-test"}]
 
 
 def test_every_key_of_the_other_sections_is_read() -> None:
@@ -253,12 +248,13 @@ def test_every_key_of_the_other_sections_is_read() -> None:
     assert (polling.interval, polling.idle_interval, polling.window, polling.timeout) == (90, 600, 604800, 1.5)
     assert (polling.concurrency, polling.requests_per_second, loaded.documents.interval) == (16, 0.5, 43200)
     first, second = loaded.objectives
-    assert first.match == ObjectiveMatch(
-        application="intranet", data_source="archive-*", type="S3*", labels={"team": "h?"}
-    )
+    match = first.match
+    assert (match.containers, match.data_source, match.type) == ({"application": "intranet"}, "archive-*", "S3*")
+    assert dict(match.labels) == {"team": "h?"}
     limits = (first.max_success_age, first.max_duration, first.max_failed_ratio, first.min_documents_scanned)
     assert limits == (691200, 43200, 0, 0)
-    assert (second.match, second.max_success_age, second.max_failed_ratio) == (ObjectiveMatch(), None, 1)
+    assert second.match == ObjectiveConfig().match
+    assert (second.max_success_age, second.max_failed_ratio) == (None, 1)
     assert (loaded.state.path, loaded.metrics.duration_buckets) == (":memory:", (0.5, 129600))
 
 
@@ -565,3 +561,31 @@ def test_any_value_in_the_example_loads_or_is_rejected(data: st.DataObject) -> N
     keys = list(place) if isinstance(place, dict) else list(range(len(place)))
     place[data.draw(st.sampled_from(keys))] = data.draw(VALUES)
     loads_or_reports_problems(yaml.safe_dump(loaded))
+
+
+def test_a_target_of_another_service_has_the_words_of_that_service() -> None:
+    """Its data sources, its filters and its default name follow from the service."""
+    text = """
+targets:
+  - region: us-east-1
+  - service: kendra
+    region: us-east-1
+    data_sources: [{index_id: 5d7c2b90-4e1a-4f6b-8a3d-2c9e0f7b6a15, data_source_id: hr_1, index: helpdesk}]
+    discovery: {include: [{index: "help*"}]}
+"""
+    loaded = config.parse(text, "f")
+    first, second = loaded.config.targets
+    assert (target_name(first), target_name(second)) == ("us-east-1", "us-east-1/kendra")
+    assert second.discovery
+    assert [matcher.globs for matcher in second.discovery.include] == [{"index": "help*"}]
+    (source,) = second.data_sources
+    assert source.root == "helpdesk"
+    assert second.source_id(source) == SourceId(KENDRA, ("5d7c2b90-4e1a-4f6b-8a3d-2c9e0f7b6a15", "hr_1"))
+    assert loaded.warnings == ()
+
+
+def test_regions_are_those_of_the_service() -> None:
+    """Amazon Kendra is documented for more regions."""
+    (warning,) = config.parse("targets: [{service: kendra, region: eu-central-1}]", "f").warnings
+    assert warning.message.startswith("region: Amazon Kendra is documented for us-east-1, us-east-2, ")
+    assert config.parse("targets: [{service: kendra, region: us-east-2}]", "f").warnings == ()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import config
-from exporter.config import FoundSource, FoundTarget, TargetConfig
+from exporter.config import FoundSource, FoundTarget, parse_target
 
 IDS = st.tuples(*[st.uuids().map(str)] * 3)
 SOURCES = st.builds(FoundSource, IDS, st.tuples(st.text(), st.text()), st.text(), st.text(), st.text())
@@ -24,15 +24,15 @@ def source(name: str, *, application: str = "intranet", kind: str = "S3", status
 def test_layout_and_comments() -> None:
     """Each target and each data source is one list entry, with its type and status as comments."""
     target = FoundTarget(
-        TargetConfig(name="a", profile="42"), "us-east-1", [source("yes", status="")], ["not complete"]
+        parse_target({"name": "a", "profile": "42"}), "us-east-1", [source("yes", status="")], ["not complete"]
     )
-    empty = FoundTarget(TargetConfig(), "us-west-2", [])
+    empty = FoundTarget(parse_target({}), "us-west-2", [])
     assert config.write([target, empty], ["written by a test"]) == (
         "# written by a test\n"
         "targets:\n"
         "  - name: a\n"
-        "    profile: '42'\n"
         "    region: us-east-1\n"
+        "    profile: '42'\n"
         "    # not complete\n"
         "    data_sources:\n"
         "      # application intranet, index main\n"
@@ -50,7 +50,7 @@ def test_layout_and_comments() -> None:
 def test_a_data_source_with_ids_of_an_unknown_format_is_a_comment() -> None:
     """The file remains valid, and names the ids."""
     odd = FoundSource(("a", "b", "c"), ("intranet", "main"), "x", "S3", "ACTIVE")
-    text = config.write([FoundTarget(TargetConfig(), "us-east-1", [odd])], [])
+    text = config.write([FoundTarget(parse_target({}), "us-east-1", [odd])], [])
     assert "      # left out, because its ids have an unknown format: a b c\n" in text
 
 
@@ -59,7 +59,7 @@ def test_a_data_source_with_ids_of_an_unknown_format_is_a_comment() -> None:
 )
 def test_the_parser_reads_back_what_was_found(found: list[FoundSource], remarks: list[str], name: str | None) -> None:
     """Names that a configuration can have are kept; others are omitted."""
-    text = config.write([FoundTarget(TargetConfig(name=name), "us-east-1", found, remarks)], remarks)
+    text = config.write([FoundTarget(parse_target({"name": name}), "us-east-1", found, remarks)], remarks)
     loaded = config.parse(text, "f")
     (target,) = loaded.config.targets
     assert (target.name, target.region) == (name, "us-east-1")

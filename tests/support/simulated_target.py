@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.aws import AwsClient
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, parse_target
 from exporter.domain.service import ArnScope
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
@@ -63,7 +63,7 @@ class SimulatedTarget:
         self.source = SimulatedDataSource("hr", jobs=jobs)
         self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
         self.observer = RecordingObserver()
-        config = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": self.service.url, **settings})
+        config = parse_target({"region": "us-east-1", "endpoint_url": self.service.url, **settings})
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
         self.aws_client = AwsClient(config, polling, self.observer, System())
         self.provider = QBusiness(self.aws_client)

@@ -69,7 +69,7 @@ KENDRA = Service(
         container_text_bytes="IndexedTextBytes",
         capacity_units="Capacity units",
         documents_limit="that of its edition, with its additional storage capacity units",
-        text_bytes_limit="that of its edition, with its additional storage capacity units (10^6 bytes to a MB)",
+        text_bytes_limit="that of its edition and additional capacity (10^6 bytes to a MB)",
     ),
     terms=OperatorTerms(
         start_sync="StartDataSourceSyncJob",

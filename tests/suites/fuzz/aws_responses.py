@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse, HeadersDict
 
 from exporter.aws import AwsClient
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, parse_target
 from exporter.domain.service import ArnScope
 from exporter.errors import ProviderError, Reason
 from exporter.providers.qbusiness.provider import QBusiness
@@ -89,7 +89,7 @@ class ResponseBodies:
 
     def __init__(self) -> None:
         os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
-        target = TargetConfig.model_validate({"region": "us-east-1", "endpoint_url": "http://fuzzed.invalid"})
+        target = parse_target({"region": "us-east-1", "endpoint_url": "http://fuzzed.invalid"})
         aws_client = AwsClient(target, PollingConfig(), _Limiter(), System())
         provider = QBusiness(aws_client)
         with aws_client.client_for("none") as client:

@@ -1,0 +1,25 @@
+"""The base of all sections of a configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Section(BaseModel):
+    """A section of a configuration file: immutable, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    foreign_keys: ClassVar[Mapping[str, str]] = {}
+    """Advice about keys that the section has for other services only, by key."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty_keys(cls, data: object) -> object:
+        """Treat a key without a value as an absent key."""
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if value is not None}
+        return {} if data is None else data
