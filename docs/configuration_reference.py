@@ -112,7 +112,7 @@ def _anchor(path: str) -> str:
 
 
 def _inner(value: dict[str, Any]) -> tuple[list[str], bool]:
-    """Return the sections that a value refers to, one for each service, and whether the value is a list of them."""
+    """Return the sections that a value refers to, one for each service, and whether it is a list."""
     for each in (value, *value.get("anyOf", ())):
         if "$ref" in each:
             return [_name(each)], False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from docs import stability
 from docs.alerts_table import PAGE as ALERTS_PAGE
 from docs.alerts_table import alerts_page
+from docs.api_schema import api_schema
 from docs.command_reference import commands_page
 from docs.configuration_reference import configuration_page
 from docs.faults_table import faults_page
@@ -19,14 +20,17 @@ from exporter.config import json_schema
 from exporter.domain.model import Location
 from exporter.metrics import container_families, container_labels, source_families, source_labels
 from exporter.metrics.telemetry import Telemetry
-from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.registry import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
+    from exporter.domain.service import Service
+
 HERE = Path(__file__).parent
+API_SCHEMA = HERE / "api.schema.json"
 _FOREIGN = ("process_", "python_")
 
 
@@ -50,22 +54,11 @@ def metrics_page() -> str:
             "never 0.",
             "",
             "Samples carry no timestamp: each sample is as of the last successful poll of its data source.",
-            "`qbusiness_last_successful_poll_timestamp_seconds` is the time of that poll.",
+            "`…_last_successful_poll_timestamp_seconds` is the time of that poll.",
             "",
-            "## Data sources and their sync jobs",
+            "Each service has its own prefix, and labels in its own words. All have the same statuses of sync jobs.",
             "",
-            f"Every series has the labels {_code(source_labels(QBUSINESS))}:",
-            "display names for reading, and the id for identity.",
-            "",
-            *_table((family.name, family.kind, family.labels, family.help) for family in source_families(QBUSINESS)),
-            "",
-            "## Indexes",
-            "",
-            f"Every series has the labels {_code(container_labels(QBUSINESS))}. Discovery",
-            "reads them. They are current while `qbusiness_exporter_discovery_success` is 1.",
-            "",
-            *_table((family.name, family.kind, family.labels, family.help) for family in container_families(QBUSINESS)),
-            "",
+            *(line for service in SERVICES.values() for line in _of_service(service)),
             "## The exporter",
             "",
             *_table(rows),
@@ -73,6 +66,29 @@ def metrics_page() -> str:
             "The exporter also exposes the `process_*`, `python_info` and `python_gc_*` families of prometheus_client.",
             "",
         ],
+    )
+
+
+def _of_service(service: Service) -> Iterator[str]:
+    """Yield the families of a service's data sources and containers."""
+    sources, containers = source_families(service), container_families(service)
+    yield from (
+        f"## {service.title}",
+        "",
+        "### Data sources and their sync jobs",
+        "",
+        f"Every series has the labels {_code(source_labels(service))}:",
+        "display names for reading, and the id for identity.",
+        "",
+        *_table((family.name, family.kind, family.labels, family.help) for family in sources),
+        "",
+        f"### {service.container.plural.capitalize()}",
+        "",
+        f"Every series has the labels {_code(container_labels(service))}. Discovery",
+        "reads them. They are current while `qbusiness_exporter_discovery_success` is 1.",
+        "",
+        *_table((family.name, family.kind, family.labels, family.help) for family in containers),
+        "",
     )
 
 
@@ -105,6 +121,7 @@ def pages() -> dict[Path, str]:
         HERE / "configuration.md": configuration_page(),
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),
+        API_SCHEMA: api_schema(API_SCHEMA),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
         **runbooks,
         **runbook_pages(runbooks),

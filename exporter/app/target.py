@@ -174,6 +174,7 @@ class Target:
         polls, failures = self.services.telemetry.poll_counts(self.name)
         return TargetHealth(
             name=self.name,
+            service=self.settings.target.service.name,
             account=self.location.account,
             region=self.location.region,
             is_up=self.reachability.is_up,

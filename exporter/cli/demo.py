@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.cli.config_files import Configuration, read_web_config
 from exporter.cli.output import print_output
 from exporter.cli.serve import serve
-from exporter.config import Config, DocumentsConfig, PollingConfig, StateConfig, TargetConfig
+from exporter.config import Config, DocumentsConfig, PollingConfig, StateConfig, parse_target
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.server import SimulatedQBusiness
@@ -83,7 +83,7 @@ def _demo_config(service: SimulatedQBusiness) -> Config:
     region, discovery = service.fleet.region, {"interval": "30s"}
     target = {"name": "demo", "region": region, "endpoint_url": service.url, "discovery": discovery}
     return Config(
-        targets=(TargetConfig.model_validate(target),),
+        targets=(parse_target(target),),
         polling=PollingConfig.model_validate({"interval": "2s", "idle_interval": "5s", "requests_per_second": 50}),
         documents=DocumentsConfig.model_validate({"interval": "5m"}),
         state=StateConfig(path=MEMORY),

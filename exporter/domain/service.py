@@ -147,6 +147,20 @@ class SyncEvents:
     id_parameters: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ConsolePaths:
+    """The pages of a service in the AWS console, and the logs of its sync jobs.
+
+    Paths follow the host, and have the region and the keys of ids in braces, such as `{index_id}`. The names of log
+    streams have `{execution_id}` too. None stands for a page or a log whose address is unknown.
+    """
+
+    root: str | None = None
+    data_source: str | None = None
+    log_group: str | None = None
+    log_stream: str | None = None
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
@@ -179,6 +193,7 @@ class Service:
     document_page_size: int
     """The largest page of documents."""
     document_statuses: tuple[str, ...] = ()
+    console: ConsolePaths = ConsolePaths()
     background_operations: frozenset[str] = frozenset()
     """Operations whose requests never delay others."""
 

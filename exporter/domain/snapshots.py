@@ -49,7 +49,8 @@ class SourceSnapshot:
     def container_names(self) -> dict[str, str]:
         """Return the display names of the containers by their words, such as `application` and `index`."""
         service = self.source.id.service
-        return {service.root.word: self.names.root, service.container.word: self.container}
+        # A service with one level of containers has the resolved name, which is known first.
+        return {service.container.word: self.container, service.root.word: self.names.root}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ class ContainerSnapshot:
     location: Location
     read_at: float
     min_documents: float | None = None
+
+    def container_names(self) -> dict[str, str]:
+        """Return the display names of the container and of the outermost one by their words."""
+        return {self.id.service.root.word: self.root, self.id.service.container.word: self.name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MIN_SHARED = 3  # data sources that make a cause shared
 MAX_SHARED = 10  # causes, the most frequent ones
-STALE = "QBusinessDataStale"
+STALE = "DataStale"
 NO_CODE = "failed without an error code"
 
 
@@ -41,12 +41,13 @@ def cause_of(view: SourceView, problems: Sequence[Problem]) -> Cause | None:
     if not problems or problems[0].severity is Severity.INFO:
         return None
     first, last, failure = problems[0], view.last_completed, view.snapshot.poll_failure
+    service = view.snapshot.source.id.service
     if last is not None and last.status == SyncJobStatus.FAILED:
         code = _code(last)
         return Cause(code, first.severity, _failing_since(view, code))
-    if first.alert == STALE and failure:
+    if first.alert == service.alert(STALE) and failure:
         return Cause(f"polls failing: {failure.reason}", first.severity, view.snapshot.polled_at)
-    return Cause(_words(first.alert or first.text), first.severity)
+    return Cause(_words((first.alert or first.text).removeprefix(service.alert_prefix)), first.severity)
 
 
 def shared_causes(causes: Iterable[Cause | None]) -> list[dict[str, Any]]:
@@ -83,6 +84,6 @@ def _code(job: SyncJob) -> str:
     return (job.connector_error or job.error_code).strip() or NO_CODE
 
 
-def _words(alert: str) -> str:
-    """Return the name of an alert in words, such as "Sync overdue"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", alert.removeprefix("QBusiness")).capitalize()
+def _words(kind: str) -> str:
+    """Return the kind of an alert in words, such as "Sync overdue"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).capitalize()

@@ -1,7 +1,7 @@
-"""Addresses in the AWS console: of applications, data sources, and the CloudWatch logs of sync jobs.
+"""Addresses in the AWS console: of containers, data sources, and the CloudWatch logs of sync jobs.
 
-The console has no documented addresses. These are the ones that it shows itself, and that AWS's documentation of sync
-reports describes by their parts: the log group, the log stream and the query.
+The console has no documented addresses. Those of a service are the ones that it shows itself. AWS's documentation of
+sync reports describes those of CloudWatch by their parts: the log group, the log stream and the query.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Console:
     def __init__(self, region: str, source: SourceId, domain: str) -> None:
         self._base = f"https://{region}.{domain}"
         self._region = region
-        self._source = source
+        self._paths = source.service.console
+        keys = (level.key for level in source.service.levels)
+        self._ids = dict(zip(keys, source.path, strict=True))
 
     @classmethod
     def of(cls, region: str, source: SourceId) -> Console | None:
@@ -74,14 +76,18 @@ class Console:
         domain = next((domain for pattern, domain in _DOMAINS if pattern.fullmatch(region)), None)
         return cls(region, source, domain) if domain else None
 
-    def application(self) -> str:
-        """Return the address of the application."""
-        return f"{self._application()}/details?region={self._region}"
+    def root(self) -> str | None:
+        """Return the address of the outermost container; None if it is unknown."""
+        return self._address(self._paths.root)
 
-    def data_source(self) -> str:
-        """Return the address of the data source, with its sync history."""
-        index, data_source = map(_quoted, self._source.path[1:])
-        return f"{self._application()}/indices/{index}/datasources/{data_source}/details?region={self._region}"
+    def data_source(self) -> str | None:
+        """Return the address of the data source, with its sync history; None if it is unknown."""
+        return self._address(self._paths.data_source)
+
+    @property
+    def has_logs(self) -> bool:
+        """Whether the addresses of the logs of sync jobs are known."""
+        return self._paths.log_group is not None and self._paths.log_stream is not None
 
     def log_stream(self, job: SyncJob) -> str:
         """Return the address of the log stream with one line for each document of a job."""
@@ -106,8 +112,11 @@ class Console:
         )
         return f"{self._cloudwatch}logs-insights$3FqueryDetail$3D~{detail}"
 
-    def _application(self) -> str:
-        return f"{self._base}/amazonq/business/applications/{_quoted(self._source.root.own)}"
+    def _address(self, path: str | None) -> str | None:
+        if path is None:
+            return None
+        ids = {key: _quoted(identifier) for key, identifier in self._ids.items()}
+        return self._base + path.format(region=self._region, **ids)
 
     @property
     def _cloudwatch(self) -> str:
@@ -115,10 +124,10 @@ class Console:
 
     @property
     def _log_group(self) -> str:
-        return f"/aws/qbusiness/{self._source.root.own}"
+        return (self._paths.log_group or "").format(**self._ids)
 
     def _log_stream(self, job: SyncJob) -> str:
-        return f"SYNC_RUN_HISTORY_REPORT/{self._source.data_source_id}/{job.execution_id}"
+        return (self._paths.log_stream or "").format(execution_id=job.execution_id, **self._ids)
 
 
 def console_links(
@@ -129,7 +138,7 @@ def console_links(
     if console is None:
         return None
     return {
-        "application": console.application(),
+        source.service.root.word: console.root(),
         "data_source": console.data_source(),
         "runs": {
             job.execution_id: {
@@ -137,6 +146,6 @@ def console_links(
                 "failed_documents": console.failed_documents(job, now),
             }
             for job in jobs
-            if job is not None
+            if job is not None and console.has_logs
         },
     }

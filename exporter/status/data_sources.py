@@ -18,6 +18,7 @@ from exporter.status.timing import missed_firing
 if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.objectives import ObjectiveRule
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.status.causes import Cause
 
@@ -57,6 +58,11 @@ class AssessedSource:
         if self.snapshot.history is None:
             return "waiting"
         return "unwatched" if self.is_unwatched else "ok"
+
+    @property
+    def service(self) -> Service:
+        """The service of the data source."""
+        return self.snapshot.source.id.service
 
     @property
     def id(self) -> str:
@@ -125,7 +131,7 @@ def source_to_json(
         "as_of": now,
         "data_source_id": source.id.data_source_id,
         "data_source": snapshot.names.data_source,
-        **resource_fields(source.id.container, snapshot.names.root, snapshot.container),
+        **resource_fields(source.id.container, snapshot.container_names()),
         "type": assessed.type or None,
         "target": source.target,
         "aws_account_id": (location.account or None) if location else None,

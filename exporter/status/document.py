@@ -84,7 +84,8 @@ class StatusDocument:
         on_page = self.priority.yielding(matching[first : first + query.page_size])
         is_single = bool(query.data_source_id)
         published = self.priority.yielding(self._indexes.snapshots())
-        indexes = sorted((index_to_json(snapshot) for snapshot, _ in published), key=index_sort_key)
+        found = [(index_to_json(snapshot), snapshot) for snapshot, _ in published]
+        found.sort(key=lambda pair: index_sort_key(pair[0]))
         return {
             "as_of": health.now,
             "filters": query.filters,
@@ -94,14 +95,16 @@ class StatusDocument:
             "pages": -(-len(matching) // query.page_size),
             "summary": {
                 **_summary(everything, health),
-                "indexes": len(indexes),
-                "index_problems": sum(bool(index["problems"]) for index in indexes),
+                "indexes": len(found),
+                "index_problems": sum(bool(index["problems"]) for index, _ in found),
             },
             "causes": shared_causes(assessed.cause for assessed, _ in everything),
             "data_sources": [
                 source_to_json(assessed, now, settings, with_all_logs=is_single) for assessed, now in on_page
             ],
-            "indexes": [index for index in indexes if query.application in {"", index["application"]}],
+            "indexes": [
+                index for index, snapshot in found if query.selects(snapshot.id.service, snapshot.container_names())
+            ],
             "exporter": _exporter(health),
         }
 
@@ -115,10 +118,16 @@ class StatusDocument:
         return next((each for each in ids if each.data_source_id == data_source_id), None)
 
     def choices(self) -> dict[str, list[str]]:
-        """Return the applications and types of the data sources in the last document, to filter by."""
-        cached = self._cache.values()
-        applications = {assessed.snapshot.names.root for assessed in cached}
-        return {"application": sorted(applications), "type": sorted({assessed.type for assessed in cached} - {""})}
+        """Return the services, outermost containers and types of the data sources in the last document, to filter by.
+
+        The containers have the words of their services, such as `application`.
+        """
+        choices: dict[str, set[str]] = {"service": set()}
+        for assessed in self._cache.values():
+            choices["service"].add(assessed.service.name)
+            choices.setdefault(assessed.service.root.word, set()).add(assessed.snapshot.names.root)
+        choices["type"] = {assessed.type for assessed in self._cache.values()} - {""}
+        return {name: sorted(values) for name, values in choices.items()}
 
     def _assess_all(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
         """Return each source with the time on its service's clock, assessed again only where the cache is not valid."""

@@ -75,7 +75,10 @@ def added_nothing(view: SourceView) -> str | None:
     scanned, is_added = first.documents.scanned, any(job.documents.added for job in view.jobs)
     if first.status not in INDEXED or not scanned or first.documents.added is None or is_added:
         return None
-    return f"The first sync scanned {scanned} documents and added none: the index has no content of the data source."
+    container = view.snapshot.source.id.service.container.text
+    return (
+        f"The first sync scanned {scanned} documents and added none: the {container} has no content of the data source."
+    )
 
 
 def _ended_within_a_day(view: SourceView) -> list[SyncJob]:

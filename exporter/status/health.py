@@ -31,6 +31,7 @@ class TargetHealth:
     """
 
     name: str
+    service: str
     account: str | None
     region: str
     is_up: bool | None

@@ -1,4 +1,4 @@
-"""One index as plain data: its properties, its usage and its problems."""
+"""One container of data sources, such as an index, as plain data: its properties, its usage and its problems."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.status.formatting import percentage
 from exporter.status.problems import Problem, Severity, problem_to_json
-from exporter.status.resources import resource_fields
+from exporter.status.resources import containers_of, resource_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def index_to_json(snapshot: ContainerSnapshot) -> dict[str, Any]:
     }
     problems = [problem_to_json(problem) for problem in _problems(snapshot, usage)]
     return {
-        **resource_fields(snapshot.id, snapshot.root, snapshot.name),
+        **resource_fields(snapshot.id, snapshot.container_names()),
         "type": facts.type or None,
         "aws_account_id": snapshot.location.account or None,
         "aws_region": snapshot.location.region,
@@ -41,7 +41,8 @@ def index_to_json(snapshot: ContainerSnapshot) -> dict[str, Any]:
 def index_sort_key(index: dict[str, Any]) -> tuple[object, ...]:
     """Return a key that sorts indexes with problems first, then by usage, the fullest first."""
     ratios = [index[kind]["ratio"] or 0.0 for kind in ("documents", "text_bytes")]
-    return not index["problems"], -max(ratios), index["application"], index["index"], index["index_id"]
+    path = [(container.name or "", container.id) for container in containers_of(index)]
+    return not index["problems"], -max(ratios), path
 
 
 def _usage(used: int | None, limit: int | None) -> dict[str, Any]:
@@ -50,16 +51,20 @@ def _usage(used: int | None, limit: int | None) -> dict[str, Any]:
 
 def _problems(snapshot: ContainerSnapshot, usage: dict[str, dict[str, Any]]) -> Iterator[Problem]:
     status, documents, required = snapshot.facts.status, snapshot.facts.documents, snapshot.min_documents
-    if status and status not in snapshot.id.service.healthy_statuses:
-        text = f"The index is {status}: no documents are indexed until it is ACTIVE."
-        yield Problem("QBusinessIndexNotActive", Severity.WARNING, text)
+    service = snapshot.id.service
+    container = service.container.text
+    if status and status not in service.healthy_statuses:
+        healthy = " or ".join(service.healthy_container_statuses)
+        text = f"The {container} is {status}: no documents are indexed until it is {healthy}."
+        yield Problem(service.alert("ContainerNotActive"), Severity.WARNING, text)
     if documents is not None and required is not None and documents < required:
-        text = f"The index holds {documents} documents, fewer than the objective of {required:.0f}."
-        yield Problem("QBusinessIndexBelowMinimum", Severity.WARNING, text)
+        text = f"The {container} holds {documents} documents, fewer than the objective of {required:.0f}."
+        yield Problem(service.alert("ContainerBelowMinimum"), Severity.WARNING, text)
     for kind, alert, limit in (
-        ("documents", "QBusinessIndexDocumentsNearLimit", "document limit"),
-        ("text_bytes", "QBusinessIndexTextNearLimit", "text limit"),
+        ("documents", "ContainerDocumentsNearLimit", "document limit"),
+        ("text_bytes", "ContainerTextNearLimit", "text limit"),
     ):
         ratio = usage[kind]["ratio"]
         if ratio is not None and ratio > NEAR_LIMIT:
-            yield Problem(alert, Severity.WARNING, f"The index is at {percentage(ratio)} of its {limit}.")
+            text = f"The {container} is at {percentage(ratio)} of its {limit}."
+            yield Problem(service.alert(alert), Severity.WARNING, text)

@@ -1,7 +1,8 @@
 """The problems of a data source: the alerts of deploy/prometheus/rules, evaluated on one snapshot.
 
-A rule here has the name and the severity of an alert, and its condition as of the last successful poll. A test compares
-the two. Alerts that need past values, which a snapshot does not have, are in `NOT_ASSESSED`.
+A rule here has the kind and the severity of an alert, and its condition as of the last successful poll. A test compares
+the two. `Service.alert` completes a kind to the name of a service's alert. Alerts that need past values, which a
+snapshot does not have, are in `NOT_ASSESSED`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.source_view import SourceView
 
-NOT_ASSESSED = frozenset(
-    {"QBusinessSyncStuck", "QBusinessDocumentsDropped", "QBusinessDocumentsStayFailed", "QBusinessIndexShrank"}
-)
+NOT_ASSESSED = frozenset({"SyncStuck", "DocumentsDropped", "DocumentsStayFailed", "ContainerShrank"})
 
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3
@@ -60,7 +59,7 @@ class Problem:
 class ProblemRule:
     """An alert as a function of one source, which returns the text of the problem, or None."""
 
-    alert: str
+    kind: str
     severity: Severity
     check: Callable[[SourceView], str | None]
 
@@ -72,8 +71,9 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
 
 def find_problems(view: SourceView) -> tuple[Problem, ...]:
     """Return the problems of a source, the most severe first."""
+    service = view.snapshot.source.id.service
     checked = ((rule, rule.check(view)) for rule in RULES)
-    return tuple(Problem(rule.alert, rule.severity, text) for rule, text in checked if text)
+    return tuple(Problem(service.alert(rule.kind), rule.severity, text) for rule, text in checked if text)
 
 
 def _failing_repeatedly(view: SourceView) -> str | None:
@@ -87,7 +87,8 @@ def _without_content(view: SourceView) -> str | None:
     if syncs < MIN_SYNCS_WITHOUT_CONTENT or _failing_repeatedly(view):
         return None
     return (
-        f"The last {syncs} syncs brought no content into the index: they were stopped, failed, or all documents failed."
+        f"The last {syncs} syncs brought no content into the {_container(view)}: "
+        "they were stopped, failed, or all documents failed."
     )
 
 
@@ -130,7 +131,7 @@ def _only_incomplete(view: SourceView) -> str | None:
     judged = judged_age(view, history.last_succeeded, "max_success_age")
     if age is None or indexed_age is None or judged is None or judged <= allowed or indexed_age > allowed:
         return None
-    return f"No complete sync for {format_duration(age)}: syncs reach the index, but end INCOMPLETE."
+    return f"No complete sync for {format_duration(age)}: syncs reach the {_container(view)}, but end INCOMPLETE."
 
 
 def _overdue(view: SourceView) -> str | None:
@@ -178,10 +179,11 @@ def _slower_than_usual(view: SourceView) -> str | None:
 
 
 def _not_active(view: SourceView) -> str | None:
-    status = view.description.status if view.description else None
-    if not status or status in view.snapshot.source.id.service.healthy_statuses:
+    status, service = view.description.status if view.description else None, view.snapshot.source.id.service
+    if not status or status in service.healthy_statuses:
         return None
-    return f"The data source is {status}: only ACTIVE data sources are synced."
+    healthy = " or ".join(service.healthy_source_statuses)
+    return f"The data source is {status}: only {healthy} data sources are synced."
 
 
 def _schedule_not_parsed(view: SourceView) -> str | None:
@@ -202,23 +204,23 @@ def _stale(view: SourceView) -> str | None:
 
 
 RULES = (
-    ProblemRule("QBusinessNoSuccessfulSync", Severity.CRITICAL, _no_success),
-    ProblemRule("QBusinessSyncFailingRepeatedly", Severity.CRITICAL, _failing_repeatedly),
-    ProblemRule("QBusinessSyncsWithoutContent", Severity.WARNING, _without_content),
-    ProblemRule("QBusinessSyncFailed", Severity.WARNING, _failed),
-    ProblemRule("QBusinessSyncRunningTooLong", Severity.WARNING, _running_too_long),
-    ProblemRule("QBusinessSyncOverdue", Severity.WARNING, _overdue),
-    ProblemRule("QBusinessNoRecentSync", Severity.WARNING, _no_recent_sync),
-    ProblemRule("QBusinessNeverSynced", Severity.WARNING, _never_synced),
-    ProblemRule("QBusinessSyncIncomplete", Severity.WARNING, documents_failed),
-    ProblemRule("QBusinessSyncScannedNothing", Severity.WARNING, scanned_nothing),
-    ProblemRule("QBusinessFirstSyncAddedNothing", Severity.WARNING, added_nothing),
-    ProblemRule("QBusinessDocumentsDeletedInBulk", Severity.WARNING, documents_deleted),
-    ProblemRule("QBusinessDataSourceNotActive", Severity.WARNING, _not_active),
-    ProblemRule("QBusinessDataStale", Severity.WARNING, _stale),
-    ProblemRule("QBusinessOnlyIncompleteSyncs", Severity.INFO, _only_incomplete),
-    ProblemRule("QBusinessSyncSlowerThanUsual", Severity.INFO, _slower_than_usual),
-    ProblemRule("QBusinessScheduleNotUnderstood", Severity.INFO, _schedule_not_parsed),
+    ProblemRule("NoSuccessfulSync", Severity.CRITICAL, _no_success),
+    ProblemRule("SyncFailingRepeatedly", Severity.CRITICAL, _failing_repeatedly),
+    ProblemRule("SyncsWithoutContent", Severity.WARNING, _without_content),
+    ProblemRule("SyncFailed", Severity.WARNING, _failed),
+    ProblemRule("SyncRunningTooLong", Severity.WARNING, _running_too_long),
+    ProblemRule("SyncOverdue", Severity.WARNING, _overdue),
+    ProblemRule("NoRecentSync", Severity.WARNING, _no_recent_sync),
+    ProblemRule("NeverSynced", Severity.WARNING, _never_synced),
+    ProblemRule("SyncIncomplete", Severity.WARNING, documents_failed),
+    ProblemRule("SyncScannedNothing", Severity.WARNING, scanned_nothing),
+    ProblemRule("FirstSyncAddedNothing", Severity.WARNING, added_nothing),
+    ProblemRule("DocumentsDeletedInBulk", Severity.WARNING, documents_deleted),
+    ProblemRule("DataSourceNotActive", Severity.WARNING, _not_active),
+    ProblemRule("DataStale", Severity.WARNING, _stale),
+    ProblemRule("OnlyIncompleteSyncs", Severity.INFO, _only_incomplete),
+    ProblemRule("SyncSlowerThanUsual", Severity.INFO, _slower_than_usual),
+    ProblemRule("ScheduleNotUnderstood", Severity.INFO, _schedule_not_parsed),
 )
 
 
@@ -226,6 +228,10 @@ def _last_ended(view: SourceView, status: SyncJobStatus) -> SyncJob | None:
     """Return the last completed job if it has this status."""
     last = view.last_completed
     return last if last is not None and last.status == status else None
+
+
+def _container(view: SourceView) -> str:
+    return view.snapshot.source.id.service.container.text
 
 
 def _max_success_age(view: SourceView) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from exporter.providers.registry import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from exporter.domain.service import Service
     from exporter.status.data_sources import AssessedSource
 
 STATES = {
@@ -25,7 +28,10 @@ STATES = {
 
 MAX_PAGE_SIZE, MAX_PAGE = 1000, 10**6
 
-_TEXTS = ("q", "state", "application", "type", "data_source_id", "cause")
+CONTAINERS = {level.word: level.text for service in SERVICES.values() for level in service.containers}
+"""The words for the containers of all services, which are parameters, with their texts."""
+
+_TEXTS = ("q", "state", "service", "type", "data_source_id", "cause")
 
 
 class QueryError(ValueError):
@@ -34,14 +40,18 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The filters, which are combined with AND, and the page of the result; pages count from 1."""
+    """The filters, which are combined with AND, and the page of the result; pages count from 1.
+
+    `containers` are display names of containers by their words, such as `application`.
+    """
 
     q: str = ""
     state: str = ""
-    application: str = ""
+    service: str = ""
     type: str = ""
     data_source_id: str = ""
     cause: str = ""
+    containers: Mapping[str, str] = field(default_factory=dict)
     page: int = 1
     page_size: int = MAX_PAGE_SIZE
 
@@ -56,6 +66,7 @@ class Query:
             raise QueryError(f"state={texts['state']} must be one of {', '.join(STATES)}")
         return cls(
             **texts,
+            containers={word: name for word in CONTAINERS if (name := parameters.get(word, "").strip())},
             page=_number(parameters, "page", 1, MAX_PAGE),
             page_size=_number(parameters, "page_size", page_size, MAX_PAGE_SIZE),
         )
@@ -63,19 +74,23 @@ class Query:
     @property
     def filters(self) -> dict[str, str]:
         """The filters that are set."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in values if isinstance(value, str) and value}
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        return {name: value for name, value in {**texts, **self.containers}.items() if value}
 
     def matches(self, assessed: AssessedSource) -> bool:
         """Return whether a source passes all filters."""
         return (
             (not self.data_source_id or assessed.id == self.data_source_id)
-            and (not self.application or assessed.snapshot.names.root == self.application)
+            and self.selects(assessed.service, assessed.snapshot.container_names())
             and (not self.type or assessed.type == self.type)
             and (not self.cause or (assessed.cause is not None and assessed.cause.text == self.cause))
             and (not self.state or is_in_state(assessed, self.state))
             and (not self.q or self._contains_words(assessed))
         )
+
+    def selects(self, service: Service, names: Mapping[str, str]) -> bool:
+        """Return whether the containers with these display names by their words pass the filters for containers."""
+        return self.service in {"", service.name} and self.containers.items() <= names.items()
 
     def _contains_words(self, assessed: AssessedSource) -> bool:
         """Return whether each word of `q` occurs in a name, id, label, status or error of a source."""

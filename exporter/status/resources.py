@@ -1,22 +1,53 @@
-"""The names and ids of containers as members of the JSON API, in the words of their service."""
+"""Resources in the words of their service: members of the JSON API, and words for the page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.providers.registry import SERVICES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from exporter.domain.model import ContainerId
+    from exporter.domain.service import Service
 
 
-def resource_fields(container: ContainerId, root: str, name: str) -> dict[str, str | None]:
+class ContainerFields(NamedTuple):
+    """A container of a data source in an object of the JSON API. An unknown name is None."""
+
+    word: str
+    text: str
+    name: str | None
+    id: str
+
+
+def resource_fields(container: ContainerId, names: Mapping[str, str]) -> dict[str, str | None]:
     """Return a container with those around it, such as `application`, `application_id`, `index` and `index_id`.
 
-    `root` is the display name of the outermost container, and `name` that of the container itself; None if it is
-    unknown.
+    The name of its service comes first. `names` are the display names by the words of the containers; one that is empty
+    or missing is unknown.
     """
-    levels = container.service.containers
-    names = {levels[0].word: root, levels[-1].word: name}
-    fields: dict[str, str | None] = {}
-    for level, identifier in zip(levels, container.path, strict=True):
+    fields: dict[str, str | None] = {"service": container.service.name}
+    for level, identifier in zip(container.service.containers, container.path, strict=True):
         fields |= {level.word: names.get(level.word) or None, level.key: identifier}
     return fields
+
+
+def service_of(fields: Mapping[str, object]) -> Service:
+    """Return the service of an object of the JSON API."""
+    return SERVICES[str(fields["service"])]
+
+
+def containers_of(fields: Mapping[str, str]) -> list[ContainerFields]:
+    """Return the containers of an object of the JSON API, the outermost first."""
+    levels = service_of(fields).containers
+    return [ContainerFields(level.word, level.text, fields[level.word], fields[level.key]) for level in levels]
+
+
+def container_noun(containers: Iterable[Mapping[str, object]], number: int) -> str:
+    """Return the noun for a number of these containers, such as `index` or `indexes and knowledge bases`."""
+    levels = {level.word: level for level in (service_of(fields).container for fields in containers)}.values()
+    return (
+        " or ".join(level.text for level in levels) if number == 1 else " and ".join(level.plural for level in levels)
+    )

@@ -147,7 +147,7 @@ def test_the_plan_lists_what_excluding_families_saves() -> None:
 def test_quiet_sources_are_planned_at_the_interval_with_events() -> None:
     """The requests to the queue have no part in the rate limit."""
     url = "https://sqs.us-east-1.amazonaws.com/111122223333/sync-events"
-    target = TargetConfig.model_validate({"region": "us-east-1", "events": {"queue_url": url}})
+    target = parse_target({"region": "us-east-1", "events": {"queue_url": url}})
     size = Size(sources=14, containers=(2, 3), pages=4)
     lines = [" ".join(line.split()) for line in plan("a", target, Config(), size)]
     assert "idle polls 14 x 2 (every 30m) 28" in lines

@@ -13,11 +13,12 @@ from exporter.domain.model import DOCUMENT_KINDS
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
 from exporter.errors import Reason
+from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.status import Query, QueryError, format_duration
 from exporter.status.document import MAX_IDLE_CALLS
 from exporter.status.formatting import percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
-from tests.support.alert_rules import alerts
+from tests.support.alert_rules import hand_tested_alerts
 from tests.support.builders import NOON, make_job
 from tests.support.expected_sources import (
     sources_with_new_objectives,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-INDEX_ALERTS = {alert.name for alert in alerts() if alert.name.startswith("QBusinessIndex")}
+INDEX_ALERTS = {alert.name for alert in hand_tested_alerts() if alert.name.startswith("QBusinessIndex")}
 
 
 def source_in(fixture: StatusFixture, name: str) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def source_in(fixture: StatusFixture, name: str) -> dict[str, Any]:
 
 def shipped_alerts() -> dict[str, str]:
     """Return the severities of the shipped alerts by name."""
-    return {rule.name: rule.severity for rule in alerts()}
+    return {rule.name: rule.severity for rule in hand_tested_alerts()}
 
 
 def test_problems_are_what_the_shipped_alerts_fire_on(tmp_path: Path) -> None:
@@ -80,17 +81,19 @@ def test_problems_are_what_the_shipped_alerts_fire_on(tmp_path: Path) -> None:
     }
     assert_firing(tmp_path, fixture.metrics().decode(), expected, LOCATION)
     reported = {problem["alert"] for each in document["data_sources"] for problem in each["problems"]}
-    assert reported == {rule.alert for rule in RULES}
+    assert reported == {QBUSINESS.alert(rule.kind) for rule in RULES}
     of_indexes = {problem["alert"] for each in document["indexes"] for problem in each["problems"]}
-    assert of_indexes == INDEX_ALERTS - NOT_ASSESSED
+    assert of_indexes == INDEX_ALERTS - {QBUSINESS.alert(kind) for kind in NOT_ASSESSED}
 
 
 def test_every_alert_of_a_data_source_has_a_rule_or_is_not_assessed() -> None:
     """Each rule has the name and severity of an alert, and no alert is missing."""
     shipped = shipped_alerts()
-    assert {rule.alert: rule.severity for rule in RULES}.items() <= shipped.items()
-    of_exporter = {rule.name for rule in alerts() if rule.file.name == "exporter.yaml"}
-    assert shipped.keys() - of_exporter - INDEX_ALERTS - NOT_ASSESSED == {rule.alert for rule in RULES} - of_exporter
+    assessed = {QBUSINESS.alert(rule.kind): rule.severity for rule in RULES}
+    assert assessed.items() <= shipped.items()
+    of_exporter = {rule.name for rule in hand_tested_alerts() if rule.file.name == "exporter.yaml"}
+    not_assessed = {QBUSINESS.alert(kind) for kind in NOT_ASSESSED}
+    assert shipped.keys() - of_exporter - INDEX_ALERTS - not_assessed == assessed.keys() - of_exporter
 
 
 def test_a_sync_is_overdue_only_half_an_hour_after_its_firing() -> None:
@@ -257,6 +260,7 @@ def test_filters_are_combined(query: dict[str, str], names: set[str]) -> None:
     assert document["matching"] == len(names)
     assert document["summary"]["data_sources"] == 3
     assert fixture.status.choices() == {
+        "service": ["qbusiness"],
         "application": ["intranet", "support"],
         "type": ["CONFLUENCEV2", "S3", "SHAREPOINTV2"],
     }
@@ -297,7 +301,7 @@ def test_a_source_is_assessed_again_when_its_snapshot_is_replaced() -> None:
     assert [problem["alert"] for problem in source_in(fixture, "hr")["problems"]] == ["QBusinessSyncFailed"]
     fixture.remove(snapshot)
     assert fixture.status.document(Query())["data_sources"] == []
-    assert fixture.status.choices() == {"application": [], "type": []}
+    assert fixture.status.choices() == {"service": [], "type": []}
 
 
 def test_the_cache_expires_without_requests() -> None:

@@ -152,6 +152,7 @@ def example_sources() -> list[SourceSnapshot]:
 
 TARGET = TargetHealth(
     name="production",
+    service="qbusiness",
     account="111122223333",
     region="us-east-1",
     is_up=True,

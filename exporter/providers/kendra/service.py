@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Kendra". An action
 on its index.
 """
 
-from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
+from exporter.domain.service import ConsolePaths, Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
 
 KENDRA = Service(
     name="kendra",
@@ -99,4 +99,5 @@ KENDRA = Service(
     healthy_statuses=frozenset({"ACTIVE", "SYSTEM_UPDATING"}),  # the second is maintenance by AWS
     page_size=10,
     document_page_size=0,
+    console=ConsolePaths(root="/kendra/home?region={region}#/indexes/{index_id}/details"),
 )

@@ -4,7 +4,7 @@ Permissions: see the Service Authorization Reference, "Amazon Q Business". An ac
 allowed on its index and its application.
 """
 
-from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
+from exporter.domain.service import ConsolePaths, Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 _ID_RULE = "an id has 36 letters, digits and hyphens"
@@ -91,6 +91,13 @@ QBUSINESS = Service(
         "DELETING",
         "DELETED",
         "DOCUMENT_FAILED_TO_INDEX",
+    ),
+    console=ConsolePaths(
+        root="/amazonq/business/applications/{application_id}/details?region={region}",
+        data_source="/amazonq/business/applications/{application_id}/indices/{index_id}/datasources/{data_source_id}"
+        "/details?region={region}",
+        log_group="/aws/qbusiness/{application_id}",
+        log_stream="SYNC_RUN_HISTORY_REPORT/{data_source_id}/{execution_id}",
     ),
     background_operations=frozenset({"ListDocuments"}),
 )

@@ -35,6 +35,7 @@ class StatusPage:
             exporter=document["exporter"],
             choices=choices,
             address=lambda **changes: _address({**current, **changes}),
+            address_alone=lambda **filters: _address({"page_size": current["page_size"], **filters}),
         )
         return "".join(priority.yielding(parts)).encode()
 

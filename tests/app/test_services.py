@@ -1,0 +1,111 @@
+"""The running program with one target of each service: one process, and each service in its own words."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from exporter.simulator.api import Api
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.kendra import KendraApi
+from exporter.simulator.server import SimulatedQBusiness
+from tests.support.harness import Program, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.simulator.service import ServiceApi
+
+CONFIG = """
+targets:
+  - region: us-east-1
+  - service: kendra
+    region: us-east-1
+polling: {interval: 100ms, idle_interval: 100ms, requests_per_second: 500}
+objectives:
+  - {match: {service: kendra, index: "main*"}, max_duration: 6h}
+"""
+APIS: dict[str, Callable[..., ServiceApi]] = {"qbusiness": Api, "kendra": KendraApi}
+KINDS = {"qbusiness": ("ENTERPRISE", "SHAREPOINTV2"), "kendra": ("ENTERPRISE_EDITION", "TEMPLATE:SHAREPOINTV2")}
+SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/api.schema.json").read_text()))
+
+
+def simulated(service: str) -> SimulatedQBusiness:
+    """Return the endpoint of a service whose one data source has ended jobs, and one in progress."""
+    began = time.time() - 7200
+    jobs = [PlannedJob(make_id(service, n), began + n * 600, 30, 30, documents={"added": 1}) for n in range(3)]
+    index_kind, source_kind = KINDS[service]
+    source = SimulatedDataSource("hr", source_kind, jobs=jobs, created=began)
+    fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", [source], kind=index_kind)])])
+    return SimulatedQBusiness(fleet, make_api=APIS[service])
+
+
+@pytest.fixture
+def services() -> Iterator[dict[str, SimulatedQBusiness]]:
+    """Start an endpoint of each service."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(simulated(name)) for name in APIS}
+
+
+def run(services: dict[str, SimulatedQBusiness], folder: Path) -> Program:
+    """Return the exporter with the endpoints in its environment, as an operator would set them for proxies."""
+    (folder / "config.yaml").write_text(CONFIG)
+    env = {f"AWS_ENDPOINT_URL_{name.upper()}": endpoint.url for name, endpoint in services.items()}
+    return Program(["serve"], {**env, "AWS_ENDPOINT_URL_STS": services["qbusiness"].url}, folder=folder)
+
+
+def completed(program: Program) -> list[float | None]:
+    """Return the number of succeeded jobs that each service has counted."""
+    scrape = program.scrape()
+    return [scrape.value(f"{name}_sync_jobs_completed_total", status="SUCCEEDED") for name in APIS]
+
+
+def test_one_process_counts_the_jobs_of_each_service_once(
+    services: dict[str, SimulatedQBusiness], tmp_path: Path
+) -> None:
+    """Jobs that end while the exporter runs are counted under the prefix of their service, also after a restart."""
+    with run(services, tmp_path) as program:
+        program.until_ready()
+        for name, endpoint in services.items():
+            for _, _, source in endpoint.fleet.data_sources():
+                source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), time.time(), 0.1, 0.1)]
+        eventually(lambda: completed(program) == [1, 1])
+        assert program.stop() == 0
+    with run(services, tmp_path) as program:
+        program.until_ready()
+        assert completed(program) == [1, 1]
+        scrape = program.scrape()
+    assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4, 4]
+
+
+def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedQBusiness], tmp_path: Path) -> None:
+    """Labels, objectives and the default names of targets follow from the service."""
+    (_, index, source) = next(services["qbusiness"].fleet.data_sources())
+    with run(services, tmp_path) as program:
+        eventually(lambda: program.scrape().value("kendra_index_info", index="main", index_type="ENTERPRISE_EDITION"))
+        program.until_ready()
+        scrape = program.scrape()
+        document = json.loads(program.get("/api/v1/data-sources")[1])
+        page = program.get("/?service=kendra&index=main")[1]
+    ids = {"index": "main", "index_id": index.id, "data_source_id": source.id}
+    assert scrape.value("qbusiness_data_source_info", application="intranet", **ids) == 1
+    assert scrape.value("kendra_data_source_info", data_source_type="SHAREPOINTV2", **ids) == 1
+    assert scrape.value("kendra_data_source_objective_max_duration_seconds") == 21600
+    assert scrape.value("qbusiness_data_source_objective_max_duration_seconds") == 86400
+    for name, target in (("qbusiness", "us-east-1"), ("kendra", "us-east-1/kendra")):
+        assert scrape.value("qbusiness_exporter_target_info", service=name, target=target) == 1
+        assert scrape.value("qbusiness_exporter_target_up", target=target) == 1
+    SCHEMA.validate(document)
+    found = {each["service"]: each for each in document["data_sources"]}
+    assert (found["qbusiness"]["application"], found["kendra"]["index"]) == ("intranet", "main")
+    assert "application" not in found["kendra"]
+    assert [each["service"] for each in document["exporter"]["targets"]] == ["qbusiness", "kendra"]
+    assert page.count('<li class="source') == 1
+    assert "Amazon Kendra" in page
