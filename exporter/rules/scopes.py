@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.documents import FAILED_STATUSES
 from exporter.domain.service import Use
 from exporter.metrics import container_families, container_labels, source_families, source_labels
 from exporter.rules.series import names_by_rule, recorded_names, sample_names
@@ -88,6 +89,7 @@ class ServiceScope:
             "document_kinds": "|".join(kind for kind, _ in service.members.document_counts),
             "get_container": service.command(service.action(Use.CONTAINER)),
             "get_source": service.command(service.action(Use.SOURCE)),
+            "failed_documents": "|".join(word for word in service.document_statuses if word in FAILED_STATUSES),
             "has": lambda family: f"{service.name}_{family}" in self._families,
             "other_than": _other_than,
         }

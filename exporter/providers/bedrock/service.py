@@ -66,11 +66,12 @@ BEDROCK = Service(
         deletions=("DeleteKnowledgeBaseDocuments", "DeleteDataSource"),
         sync_button="Sync",
         status_reason="failureReasons",
-        sync_report="the application logs of the knowledge base in CloudWatch Logs, if they are enabled",
+        sync_report="the application log of the knowledge base in CloudWatch Logs",
         failed_documents="later syncs that succeed do not show that the failed documents are indexed",
         first_sync_is_manual=False,
         delete_container="DeleteKnowledgeBase",
         stop_options="--ingestion-job-id JOB_ID",
+        log_delivery="AWS writes this log only after log delivery is set up",
     ),
     sync_events=SyncEvents(
         source="aws.bedrock",
