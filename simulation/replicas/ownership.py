@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from exporter.domain.replicas import LEASE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
     from simulation.replicas.process import ReplicaProcess
 
 TAKE_OVER = 30.0  # seconds until a target has another owner, by the contract
-MAX_CONFLICT = 10.0  # seconds for which a hand-over may show two owners; the contract allows 30
+# Seconds for which a target may have two fresh owners. A step back of the database's clock ends all leases at once, and
+# an owner that cannot renew its lease then is fresh until its own deadline. The contract allows 30 seconds.
+MAX_CONFLICT = LEASE_SECONDS + 3.0
 
 
 class OwnershipCheck:

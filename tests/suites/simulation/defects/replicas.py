@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.app.running_targets import RunningTargets
@@ -10,7 +9,6 @@ from exporter.store.postgresql import coordinator, leases
 from exporter.store.postgresql.coordinator import Coordinator
 from exporter.store.postgresql.partition import Partition
 from exporter.store.postgresql.shared_state import SharedState
-from exporter.store.postgresql.writer import Writer
 
 if TYPE_CHECKING:
     import pytest
@@ -47,38 +45,14 @@ def starts_from_an_empty_state(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Partition, "load", lambda *_: None)
 
 
-def publishes_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    """Return from each commit before its transaction."""
-    original: Any = Writer.write
-    patch.setattr(Writer, "write", lambda self, partition, **_: original(self, partition, wait=False))
-
-
 def writes_nothing_again(patch: pytest.MonkeyPatch) -> None:
     """Continue after a failover as if the database had lost nothing."""
     patch.setattr(Partition, "rewrite", lambda _: None)
 
 
-def gives_up_after_a_failover(patch: pytest.MonkeyPatch) -> None:
-    """Leave a target to the owner before, whose state lacks what was counted since."""
-    patch.setattr(Coordinator, "_assert", lambda self, partition, _: self._lose(partition, "target lost"))
-
-
 def hands_over_nothing(patch: pytest.MonkeyPatch) -> None:
     """Keep every target, however few others own."""
     patch.setattr(coordinator, "choose_surplus", lambda *_: None)
-
-
-def chooses_targets_that_do_not_run(patch: pytest.MonkeyPatch) -> None:
-    """Choose a target to hand over before it was started, so that it is never stopped and handed over."""
-    patch.setattr(Partition, "is_restored", property(lambda _: True, lambda *_: None), raising=False)
-
-
-def repeats_the_epoch(patch: pytest.MonkeyPatch) -> None:
-    """Own a target with the epoch of the owner before."""
-    original: Any = leases.own
-    patch.setattr(
-        leases, "own", lambda transaction, row, seen: original(transaction, replace(row, epoch=max(1, seen)), seen)
-    )
 
 
 def stops_no_polls_of_lost_targets(patch: pytest.MonkeyPatch) -> None:
@@ -99,11 +73,7 @@ DEFECTS = (
     never_takes_over,
     trusts_leases_of_the_future,
     starts_from_an_empty_state,
-    publishes_before_the_commit,
     writes_nothing_again,
-    gives_up_after_a_failover,
     hands_over_nothing,
-    chooses_targets_that_do_not_run,
-    repeats_the_epoch,
     stops_no_polls_of_lost_targets,
 )
