@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 OWNED, STATE_UP = "qbusiness_exporter_target_owned", "qbusiness_exporter_state_up"
 COUNTERS = ("qbusiness_sync_job", "qbusiness_documents_")
 SCRAPE_INTERVAL = 0.25  # seconds
-ROUNDING = (
-    1e-6  # seconds; replicas that see jobs in another order may have sums of durations that differ in the last digit
-)
+ROUNDING = 1e-6  # seconds; sums of durations depend on the order in which a replica has seen the jobs
 TAKE_OVER = 30.0  # seconds until the targets of a dead replica have a fresh owner, by the contract
 
 
