@@ -27,6 +27,7 @@ from exporter.domain.merged_job import recency_key
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, StartupError
 from exporter.metrics.telemetry import Telemetry
+from exporter.polling.explainer import Explainer
 from exporter.polling.lookback import read_for_backfill
 from exporter.providers.registry import make_provider
 
@@ -154,7 +155,9 @@ class _BackfillRun:
             # After Ctrl-C, this ends with the request in flight instead of the whole listing.
             return takewhile(lambda _: not self._stopped, pages)
 
-        return read_for_backfill(list_jobs, self._start_time(target), self._window)
+        data = read_for_backfill(list_jobs, self._start_time(target), self._window)
+        explainer = Explainer(provider, max_due=None, max_shown=None, is_stopped=lambda: self._stopped)
+        return explainer.explain(snapshot.source.id, snapshot.history, data)
 
     def _start_time(self, target: Target) -> float | None:
         return None if self._since is None else target.aws_client.clock.now() - self._since

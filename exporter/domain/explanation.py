@@ -41,8 +41,8 @@ class Unexplained:
     due: tuple[SyncJob, ...] = ()
     shown: tuple[SyncJob, ...] = ()
 
-    def first(self, due: int, shown: int) -> tuple[SyncJob, ...]:
-        """Return the first jobs of each kind."""
+    def first(self, due: int | None, shown: int | None) -> tuple[SyncJob, ...]:
+        """Return the first jobs of each kind, or all of it."""
         return (*self.due[:due], *self.shown[:shown])
 
 

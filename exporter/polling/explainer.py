@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from exporter.domain.explanation import unexplained, with_explanations, without_outcome
@@ -10,6 +11,8 @@ from exporter.domain.service import Use
 from exporter.errors import ProviderError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.domain.model import SourceId, SyncJob
     from exporter.domain.source_history import PollData, SourceHistory
     from exporter.providers import Provider
@@ -22,8 +25,18 @@ MAX_DUE, MAX_SHOWN = 20, 2
 class Explainer:
     """Completes the jobs that a poll has read with their outcomes. Without such an action, it changes nothing."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        max_due: int | None = MAX_DUE,
+        max_shown: int | None = MAX_SHOWN,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Explain a limited number of jobs at a time, or all if the limits are None, until `is_stopped`."""
         self._provider = provider
+        self._limits = max_due, max_shown
+        self._is_stopped = is_stopped
 
     def explain(self, source: SourceId, history: SourceHistory | None, data: PollData) -> PollData:
         """Return what a poll has read with the outcomes of its jobs; raise ProviderError if a request fails.
@@ -33,7 +46,8 @@ class Explainer:
         if not source.service.has(Use.SYNC_JOB):
             return data
         jobs, warnings = unexplained(history, data), list(data.warnings)
-        explained = {job.execution_id: self._explain(source, job, warnings) for job in jobs.first(MAX_DUE, MAX_SHOWN)}
+        asked = takewhile(lambda _: not self._is_stopped(), jobs.first(*self._limits))
+        explained = {job.execution_id: self._explain(source, job, warnings) for job in asked}
         return replace(with_explanations(history, data, jobs, explained), warnings=tuple(warnings))
 
     def _explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:

@@ -81,10 +81,12 @@ class JobAccumulator:
     def covers(self, time: float, seconds: float) -> bool:
         """Return whether a newest-first listing has been read far enough to know the state of the source at a time.
 
-        That is, back to `seconds` before the time, and to a job that had succeeded by then.
+        That is, back to `seconds` before the time, and to a job that had succeeded by then. A job whose outcome is not
+        listed may have succeeded: to explain all jobs until one has would take a request for each.
         """
         return self.last_start < time - seconds and any(
-            job.status == SyncJobStatus.SUCCEEDED and job.end_or_start <= time for job in self._jobs
+            (job.status == SyncJobStatus.SUCCEEDED or job.needs_explanation) and job.end_or_start <= time
+            for job in self._jobs
         )
 
     def to_poll_data(self, unfinished: Iterable[SyncJob]) -> PollData:

@@ -75,6 +75,13 @@ def test_the_initial_poll_explains_the_latest_jobs_and_later_ones_the_rest(provi
     assert {job.status for job in history.jobs_newest_first()} == {"SUCCEEDED"}
 
 
+def test_without_limits_all_jobs_are_explained_until_it_is_stopped(provider: Any) -> None:
+    """The backfill reads every outcome once, and ends soon after Ctrl-C."""
+    explainer = Explainer(provider, max_due=None, max_shown=None, is_stopped=lambda: len(provider.asked) >= 30)
+    explainer.explain(SOURCE, None, make_poll(*jobs_from(NOON - HOUR, 40)))
+    assert len(provider.asked) == 30
+
+
 def test_a_refused_outcome_is_a_warning_and_any_other_error_fails_the_poll(provider: Any) -> None:
     """AWS will refuse again. The next poll repeats a throttled request."""
     explainer, history = Explainer(provider), fold(None, make_poll(), POLICY)
