@@ -33,7 +33,7 @@ def _set_containers(definition: dict[str, Any]) -> None:
     """Set the names and ids of containers. Each service requires its own."""
     levels = [level for service in SERVICES.values() for level in service.containers]
     words = {level.word: _OPTIONAL_TEXT for level in levels} | {level.key: _TEXT for level in levels}
-    definition["properties"] = {"service": _service()} | definition["properties"] | words
+    definition["properties"] |= {"service": _service(), **words}
     definition["allOf"] = [
         {
             "if": {"properties": {"service": {"const": service.name}}},

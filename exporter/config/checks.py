@@ -210,7 +210,7 @@ def _target_warnings(target: TargetConfig, number: int) -> Iterator[Finding]:
             message = "without TLS, everyone on the network path can read and change responses: write https://"
             yield ("targets", number, *path), f"{path[-1]}: {message}"
     service = target.service
-    if target.region and target.region not in service.regions and not target.endpoint_url:
+    if service.regions and target.region and target.region not in service.regions and not target.endpoint_url:
         known = ", ".join(service.regions)
         yield ("targets", number, "region"), f"region: {service.title} is documented for {known} only"
 

@@ -180,6 +180,7 @@ class Service:
     levels: tuple[Level, ...]
     permissions: tuple[Permission, ...]
     regions: tuple[str, ...]
+    """Those that the AWS documentation lists; empty if the list changes too often for a warning."""
     members: Members
     terms: OperatorTerms
     sync_events: SyncEvents

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.providers.bedrock.provider import Bedrock
+from exporter.providers.bedrock.service import BEDROCK
 from exporter.providers.kendra.provider import Kendra
 from exporter.providers.kendra.service import KENDRA
 from exporter.providers.qbusiness.provider import QBusiness
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
     from exporter.domain.service import Service
     from exporter.providers.protocols import Provider, ServiceClient
 
-_PROVIDERS: Mapping[Service, Callable[[ServiceClient], Provider]] = {QBUSINESS: QBusiness, KENDRA: Kendra}
+_PROVIDERS: Mapping[Service, Callable[[ServiceClient], Provider]] = {
+    QBUSINESS: QBusiness,
+    KENDRA: Kendra,
+    BEDROCK: Bedrock,
+}
 
 DEFAULT_SERVICE = QBUSINESS
 """The service of a target that names none, and of state that is older than the other services."""

@@ -27,7 +27,7 @@ _MAX_FILTER_VALUES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class BedrockRoute:
     """An operation: its method, its path, and the members of its body. An operation with a body lists something."""
 
     operation: str
@@ -36,9 +36,9 @@ class Route:
     members: frozenset[str] = frozenset()
 
 
-def _route(operation: str, method: str, path: str, *members: str) -> Route:
+def _route(operation: str, method: str, path: str, *members: str) -> BedrockRoute:
     groups = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'arn' else '[^/]+'})", path)
-    return Route(
+    return BedrockRoute(
         operation, method, re.compile(groups), frozenset(members) | _PAGED if method == "POST" else frozenset()
     )
 
@@ -154,7 +154,7 @@ class BedrockRequest:
         return tuple(map(str, values)) if isinstance(values, list) else ()
 
 
-def _find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
+def _find_route(method: str, path: str) -> tuple[BedrockRoute, dict[str, str]]:
     for route in ROUTES:
         match = route.path.fullmatch(path)
         if match and method == route.method:

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from exporter.simulator.api import Api
+from exporter.simulator.bedrock import BedrockApi
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.kendra import KendraApi
@@ -28,12 +29,19 @@ targets:
   - region: us-east-1
   - service: kendra
     region: us-east-1
+  - service: bedrock
+    region: us-east-1
 polling: {interval: 100ms, idle_interval: 100ms, requests_per_second: 500}
 objectives:
   - {match: {service: kendra, index: "main*"}, max_duration: 6h}
 """
-APIS: dict[str, Callable[..., ServiceApi]] = {"qbusiness": Api, "kendra": KendraApi}
-KINDS = {"qbusiness": ("ENTERPRISE", "SHAREPOINTV2"), "kendra": ("ENTERPRISE_EDITION", "TEMPLATE:SHAREPOINTV2")}
+APIS: dict[str, Callable[..., ServiceApi]] = {"qbusiness": Api, "kendra": KendraApi, "bedrock": BedrockApi}
+KINDS = {
+    "qbusiness": ("ENTERPRISE", "SHAREPOINTV2"),
+    "kendra": ("ENTERPRISE_EDITION", "TEMPLATE:SHAREPOINTV2"),
+    "bedrock": ("MANAGED", "MANAGED:SHAREPOINT"),
+}
+CLIENTS = {"bedrock": "BEDROCK_AGENT"}
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/api.schema.json").read_text()))
 
 
@@ -57,7 +65,7 @@ def services() -> Iterator[dict[str, SimulatedQBusiness]]:
 def run(services: dict[str, SimulatedQBusiness], folder: Path) -> Program:
     """Return the exporter with the endpoints in its environment, as an operator would set them for proxies."""
     (folder / "config.yaml").write_text(CONFIG)
-    env = {f"AWS_ENDPOINT_URL_{name.upper()}": endpoint.url for name, endpoint in services.items()}
+    env = {f"AWS_ENDPOINT_URL_{CLIENTS.get(name, name.upper())}": each.url for name, each in services.items()}
     return Program(["serve"], {**env, "AWS_ENDPOINT_URL_STS": services["qbusiness"].url}, folder=folder)
 
 
@@ -76,13 +84,13 @@ def test_one_process_counts_the_jobs_of_each_service_once(
         for name, endpoint in services.items():
             for _, _, source in endpoint.fleet.data_sources():
                 source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), time.time(), 0.1, 0.1)]
-        eventually(lambda: completed(program) == [1, 1])
+        eventually(lambda: completed(program) == [1, 1, 1])
         assert program.stop() == 0
     with run(services, tmp_path) as program:
         program.until_ready()
-        assert completed(program) == [1, 1]
+        assert completed(program) == [1, 1, 1]
         scrape = program.scrape()
-    assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4, 4]
+    assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4, 4, 4]
 
 
 def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedQBusiness], tmp_path: Path) -> None:
@@ -99,13 +107,13 @@ def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedQ
     assert scrape.value("kendra_data_source_info", data_source_type="SHAREPOINTV2", **ids) == 1
     assert scrape.value("kendra_data_source_objective_max_duration_seconds") == 21600
     assert scrape.value("qbusiness_data_source_objective_max_duration_seconds") == 86400
-    for name, target in (("qbusiness", "us-east-1"), ("kendra", "us-east-1/kendra")):
+    for name, target in (("qbusiness", "us-east-1"), ("kendra", "us-east-1/kendra"), ("bedrock", "us-east-1/bedrock")):
         assert scrape.value("qbusiness_exporter_target_info", service=name, target=target) == 1
         assert scrape.value("qbusiness_exporter_target_up", target=target) == 1
     SCHEMA.validate(document)
     found = {each["service"]: each for each in document["data_sources"]}
     assert (found["qbusiness"]["application"], found["kendra"]["index"]) == ("intranet", "main")
     assert "application" not in found["kendra"]
-    assert [each["service"] for each in document["exporter"]["targets"]] == ["qbusiness", "kendra"]
+    assert [each["service"] for each in document["exporter"]["targets"]] == ["qbusiness", "kendra", "bedrock"]
     assert page.count('<li class="source') == 1
     assert "Amazon Kendra" in page

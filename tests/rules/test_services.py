@@ -69,7 +69,8 @@ def test_rules_have_the_words_of_their_service_alone(service: Service) -> None:
     files = RuleRenderer(RuleOptions((service,))).files()
     text = "".join(text for name, text in files.items() if name.startswith(f"{service.name}-"))
     foreign = {level.word for level in DEFAULT_SERVICE.containers} - {level.word for level in service.containers}
-    assert not re.search(rf"\b({'|'.join(foreign)})\b", text)
+    # To index is a verb of all services, and so is the maintenance of an index what may delay a sync.
+    assert not re.search(rf"(?<!to )\b({'|'.join(foreign)})\b(?! maintenance)", text)
     assert DEFAULT_SERVICE.title not in text
     assert set(re.findall(r"\bqbusiness\w*|\bQBusiness\w*", text)) == {"QBusinessTargetDown"}
 

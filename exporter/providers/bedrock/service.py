@@ -35,7 +35,7 @@ BEDROCK = Service(
         Permission("ListTagsForResource", Use.TAGS, 1),
         Permission("ListKnowledgeBaseDocuments", Use.DOCUMENTS, 1),
     ),
-    regions=(),  # AWS adds regions often, and botocore lists none
+    regions=(),
     members=Members(
         started="startedAt",
         ended="updatedAt",
@@ -66,7 +66,7 @@ BEDROCK = Service(
         deletions=("DeleteKnowledgeBaseDocuments", "DeleteDataSource"),
         sync_button="Sync",
         status_reason="failureReasons",
-        sync_report="the application log of the knowledge base in CloudWatch Logs",
+        sync_report="the logs of the knowledge base in CloudWatch Logs, if log delivery is set up",
         failed_documents="later syncs that succeed do not show that the failed documents are indexed",
         first_sync_is_manual=False,
         delete_container="DeleteKnowledgeBase",
