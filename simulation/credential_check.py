@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.aws.credential_cache import LAST_RETRY
 from exporter.config.durations import parse_duration
 from simulation.scrape_checks import NO_LABELS, POLL_SUCCESS
+from simulation.settings import targets_of
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict
@@ -52,7 +53,7 @@ class CredentialCheck:
         """Assert the invariants of a scrape."""
         assert not self._violation, self._violation
         for account in self._state.accounts:
-            mine = [each for each in self._state.settings["targets"] if each["endpoint_url"] == account.endpoint]
+            mine = targets_of(self._state.settings, account)
             down = [self._check_target(account, each["name"], page) for each in mine]
             if all(down):
                 self._check_sources(account, page)

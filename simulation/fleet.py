@@ -88,6 +88,17 @@ def make_source(rng: Random, name: str, start: float, end: float) -> PlannedSour
     return source
 
 
+def plan_syncs(rng: Random, source: PlannedSource, between: tuple[float, float], period: float) -> None:
+    """Add jobs to a data source, one in every `period` seconds between two times."""
+    moment, end = between
+    jobs: list[PlannedJob] = []
+    while moment < end:
+        duration = period * rng.uniform(0.02, 0.3)
+        jobs.append(make_job(rng, source, len(source.jobs) + len(jobs), moment, duration, "SUCCEEDED", 40))
+        moment += period * rng.uniform(0.7, 1.3)
+    source.plan([*source.jobs, *jobs])
+
+
 def _make_jobs(rng: Random, source: PlannedSource, start: float, end: float) -> list[PlannedJob]:
     period = rng.choice((HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, DAY))
     size = rng.choice((0, 40, 999, 50_000))

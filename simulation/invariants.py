@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.durations import parse_duration
-from exporter.polling.watermark import FULL_REREAD_INTERVAL
-from exporter.store import codec
-from simulation import oracle
+from simulation.committed_state import CommittedState
 from simulation.credential_check import CredentialCheck
+from simulation.fairness_check import FairnessCheck
+from simulation.final_check import SLOW_POLLS, FinalCheck
 from simulation.page import OPENMETRICS, ParsedPage, have_same_samples, parse_series, parse_strictly, render
 from simulation.rate_check import RateCheck
-from simulation.scrape_checks import NO_LABELS, POLL_SUCCESS, WINDOW, SourceCheck
+from simulation.reload_check import check_reload
+from simulation.scrape_checks import DURATIONS, NO_LABELS, POLL_SUCCESS, WINDOW, SourceCheck
+from simulation.settings import idle_interval, targets_of
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from exporter.domain.source_history import SourceHistory
-    from simulation.fleet import PlannedSource
     from simulation.process import Process
-    from simulation.simulated_account import SimulatedAccount
     from simulation.state import WeekState
 
 OPENMETRICS_EVERY, PARSERS_EVERY = 3, 18  # scrapes; prometheus_client's parsers take longer than all other checks
-REREAD_MARGIN = 600.0  # seconds that a full reread may take to begin and to end
-SLOW_POLLS = 2400.0  # seconds by which faults that do not fail a poll may delay it
-TURN_MARGIN = 1200.0  # seconds by which a low rate limit may delay a poll without any fault
 MAX_DISCOVERY_RUN = 600.0  # seconds that a discovery run may take
 LAST_DISCOVERY = "qbusiness_exporter_last_successful_discovery_timestamp_seconds"
 INDEX_SIZES = tuple(
@@ -59,12 +53,14 @@ class InvariantChecker:
         self._names: dict[str, tuple[str, str]] = {}
         self._lost_writes = 0
         self._previous: PreviousScrape | None = None
-        self._state_file: sqlite3.Connection | None = None
+        self._committed = CommittedState()
         self._rates = RateCheck(state.clock)
         self._credentials = CredentialCheck(state)
+        self._fairness = FairnessCheck(state)
+        self._final: FinalCheck | None = None
         self._scrapes = 0
         self._settings_changed_at = 0.0
-        self._known_sources: set[str] = set()
+        self._metrics = state.settings.get("metrics")
         self.settings_changed()
 
     # Events that the world reports.
@@ -73,14 +69,19 @@ class InvariantChecker:
         """Record the start of a process."""
         self._process = process
         self._previous = None
+        self._fairness.process_started(process)
         self._rates.process_started()
         self._credentials.process_started()
 
     def process_ended(self) -> None:
         """Record the end of the process."""
-        if self._state_file:
-            self._state_file.close()
-        self._state_file = self._process = None
+        self._committed.close()
+        if self._process:
+            histories, _ = self._committed.read(self._process.state_file)
+            polled = {source_id: history.as_of for source_id, history in histories.items()}
+            self._fairness.process_ended(polled, self._committed.attempted(self._process.state_file))
+            self._committed.close()
+        self._process = None
         for account in self._state.accounts:
             account.attempts.clear()
 
@@ -89,18 +90,46 @@ class InvariantChecker:
         self._rates.rate_changed(float(self._state.settings["polling"]["requests_per_second"]))
         self._settings_changed_at = self._state.clock.now
         self._credentials.settings_changed()
+        self._fairness.reset()
+        if self._state.settings.get("metrics") != self._metrics:
+            self._metrics = self._state.settings.get("metrics")
+            self._forget_histograms()
+
+    def _forget_histograms(self) -> None:
+        """Expect histograms to start over, because their buckets have changed."""
+        self._max_values = {text: value for text, value in self._max_values.items() if not text.startswith(DURATIONS)}
+        for account in self._state.accounts:
+            for record in account.responses.sources.values():
+                record.durations_lost = True
 
     def faults_ended(self, process: Process) -> None:
-        """Record which data sources the program knows at the end of all faults."""
-        targets = process.exporter.targets
-        self._known_sources = {key.rsplit("/", 1)[1] for target in targets for key in target.sources.ids()}
+        """Record the state of the process at the end of all faults."""
+        self._final = FinalCheck(self._state, process)
 
     def record_attempt(self, target: str, moments: deque[float]) -> None:
         """Check a request of a target against the rate limit."""
         is_stopping = self._process is not None and self._process.is_stopping
         self._rates.record(target, len(moments), is_stopping=is_stopping)
 
-    # Invariants of every scrape.
+    # Invariants of reloads and crash loops.
+
+    @staticmethod
+    def page(process: Process) -> ParsedPage:
+        """Return the page, without a check."""
+        return ParsedPage.parse(render(process.exporter.page))
+
+    def reloaded(self, replaced: dict[str, Any], before: ParsedPage, after: ParsedPage) -> None:
+        """Check a reload, and expect that what is exposed after it stays; `replaced` are the settings before."""
+        check_reload(self._state, replaced, before, after)
+        self._previous = PreviousScrape(self._state.reloads, set(after.by_source), set(after.by_index))
+
+    # Invariants of every scrape, and of the end of the week.
+
+    def final(self) -> None:
+        """Check the end of the week."""
+        assert self._process is not None
+        assert self._final is not None
+        self._final.check(self._process, self.scrape(self._process))
 
     def scrape(self, process: Process) -> ParsedPage:
         """Scrape the process, check all invariants, and return the page."""
@@ -131,27 +160,6 @@ class InvariantChecker:
         self._previous = after
         return page
 
-    def final(self) -> None:
-        """Check the end of the week: every data source is exposed, up and fresh, and all totals are complete."""
-        process, now = self._process, self._state.clock.now
-        assert process is not None
-        page = self.scrape(process)
-        for account, source in self._expected_sources():
-            assert source.id in page.by_source, f"{source.name} is not on the page at the end"
-            check = SourceCheck(account, source, page.by_source[source.id], None, now)
-            assert check.is_up, f"polls of {source.name} fail at the end"
-            assert now - check.polled <= self._idle_interval() + 600, f"{source.name} was last polled at {check.polled}"
-            assert self._is_trusted(check), "the week ends too soon after the last wrong data"
-            self._check_poll_intervals(account, source)
-        for target in self._state.settings["targets"]:
-            name = target["name"]
-            named = {source["data_source_id"] for source in target.get("data_sources", ())}
-            discovery = () if named & self._state.removed_sources else ("qbusiness_exporter_discovery_success",)
-            for family in ("qbusiness_exporter_target_up", *discovery):
-                assert page.value(family, target=name) == 1, f"{family} of {name} is not 1 at the end"
-            lag = page.value("qbusiness_exporter_poll_lag_seconds", target=name) or 0.0
-            assert lag < 120, f"the polls of {name} are {lag:.0f} s late at the end"
-
     def _check_health(self, process: Process) -> None:
         reason = process.exporter.unhealthy()
         assert reason is None, f"not healthy: {reason}"
@@ -176,7 +184,8 @@ class InvariantChecker:
                 self._max_values[text] = value
 
     def _check_sources(self, process: Process, page: ParsedPage, before: PreviousScrape, after: PreviousScrape) -> None:
-        now, (histories, watch_starts) = self._state.clock.now, self._committed(process)
+        now, (histories, watch_starts) = self._state.clock.now, self._committed.read(process.state_file)
+        catching_up = process.catching_up()
         for source_id, families in page.by_source.items():
             history = histories.get(source_id)
             check = SourceCheck(*self._state.sources[source_id], families, history, now)
@@ -194,7 +203,7 @@ class InvariantChecker:
             if not self._state.is_disk_full() and not process.has_unwritten():
                 check.check_committed()
             check.check_freshness(self._success_deadline(process))
-            is_trusted = self._is_trusted(check)
+            is_trusted = check.is_trusted and source_id not in catching_up
             counts_from_zero = history is not None and history.watched_since in {*watch_starts, check.source.created}
             check.check_totals(counts_from_zero=counts_from_zero, is_trusted=is_trusted)
             if is_trusted and check.is_up:
@@ -206,75 +215,22 @@ class InvariantChecker:
             account = next(each for each in self._state.accounts if each.responses.has_index(index_id))
             runs = [
                 page.value(LAST_DISCOVERY, target=target["name"]) or process.started
-                for target in self._state.settings["targets"]
-                if target["endpoint_url"] == account.endpoint
+                for target in targets_of(self._state.settings, account)
             ]
             shown = tuple(int(families[name][NO_LABELS]) for name in INDEX_SIZES)
             since = min(runs, default=process.started) - MAX_DISCOVERY_RUN
             returned = account.responses.returned_index_sizes(index_id, since)
             assert shown in returned, f"index {index_id} has {shown}, and the service returned {returned}"
 
-    def _check_poll_intervals(self, account: SimulatedAccount, source: PlannedSource) -> None:
-        """Assert that a data source is polled about as often as its interval demands, in time without faults."""
-        record, now = account.responses.sources[source.id], self._state.clock.now
-        all_fixed = self._state.faults_until + SLOW_POLLS
-        since = record.first_poll if self._state.is_calm and record.first_poll else all_fixed
-        discovery = 0.0 if source.id in self._known_sources else self._discovery_interval(account)
-        trusted = record.wrong_until + FULL_REREAD_INTERVAL + REREAD_MARGIN
-        moments = [since, *(moment for moment in record.usable if moment > since), now]
-        for before, after in pairwise(moments):
-            is_active = before > max(since, trusted) and oracle.was_running(source, before)
-            allowed = (self._active_interval() if is_active else self._idle_interval()) + TURN_MARGIN
-            allowed += discovery if before == since else 0.0
-            assert after - before <= allowed, (
-                f"{source.name} was not polled for {after - before:.0f} s, and {allowed:.0f} s are allowed"
-            )
-
     # Values that the checks need.
-
-    def _committed(self, process: Process) -> tuple[dict[str, SourceHistory], set[float]]:
-        """Return the histories in the state file, and the times since when targets are watched."""
-        if self._state_file is None:
-            self._state_file = sqlite3.connect(f"file:{process.state_file}?mode=ro", uri=True, isolation_level=None)
-        rows = self._state_file.execute("SELECT key, totals FROM source").fetchall()
-        since = self._state_file.execute("SELECT value FROM target WHERE key LIKE 'watched since/%'").fetchall()
-        histories = {key.rsplit("/", 1)[1]: codec.load_history(totals, {}) for key, totals in rows}
-        return histories, {float(text) for (text,) in since}
-
-    def _expected_sources(self) -> list[tuple[SimulatedAccount, PlannedSource]]:
-        targets, expected = self._state.settings["targets"], []
-        for account in self._state.accounts:
-            mine = [target for target in targets if target["endpoint_url"] == account.endpoint]
-            named = {source["data_source_id"] for target in mine for source in target.get("data_sources", ())}
-            has_discovery = any("discovery" in target for target in mine)
-            for _, _, source in account.fleet.data_sources():
-                if has_discovery or source.id in named:
-                    expected.append(self._state.sources[source.id])
-        return expected
 
     def _success_deadline(self, process: Process) -> float | None:
         """Return the seconds within which a data source that is up had a response, or None after a recent change."""
-        deadline, now = 2 * self._idle_interval() + SLOW_POLLS, self._state.clock.now
+        deadline, now = 2 * idle_interval(self._state.settings) + SLOW_POLLS, self._state.clock.now
         return deadline if min(now - process.started, now - self._settings_changed_at) > deadline else None
-
-    def _discovery_interval(self, account: SimulatedAccount) -> float:
-        """Return the longest discovery interval of an account's targets, in seconds."""
-        mine = [target for target in self._state.settings["targets"] if target["endpoint_url"] == account.endpoint]
-        return max((parse_duration(each["discovery"]["interval"]) for each in mine if "discovery" in each), default=0.0)
 
     def _window(self) -> float | None:
         """Return polling.window in seconds, or None until all data sources were polled since its last change."""
         age = self._state.clock.now - self._settings_changed_at
-        is_applied = age > 2 * self._idle_interval() + SLOW_POLLS
+        is_applied = age > 2 * idle_interval(self._state.settings) + SLOW_POLLS
         return parse_duration(self._state.settings["polling"]["window"]) if is_applied else None
-
-    def _active_interval(self) -> float:
-        return parse_duration(self._state.settings["polling"]["interval"])
-
-    def _idle_interval(self) -> float:
-        polling = self._state.settings["polling"]
-        return max(parse_duration(polling["idle_interval"]), parse_duration(polling["interval"]))
-
-    def _is_trusted(self, check: SourceCheck) -> bool:
-        """Return whether a full reread has succeeded since the last wrong data about a data source."""
-        return check.polled > check.record.wrong_until + FULL_REREAD_INTERVAL + REREAD_MARGIN

@@ -102,6 +102,19 @@ class Process:
         history = self._store.history(key) if self._store and not self._store.has_unwritten() else None
         return [job.execution_id for job in history.jobs_in_progress()] if history else []
 
+    def catching_up(self) -> set[str]:
+        """Return the ids of the data sources with jobs that a catch-up has not read yet."""
+        histories = {key: self._store.history(key) for key in self._watched_keys()} if self._store else {}
+        return {key.rsplit("/", 1)[1] for key, history in histories.items() if history and history.unread}
+
+    def watched(self) -> dict[str, set[str]]:
+        """Return the ids of the data sources that each target watches."""
+        targets = self.exporter.targets
+        return {target.name: {key.rsplit("/", 1)[1] for key in target.sources.ids()} for target in targets}
+
+    def _watched_keys(self) -> set[str]:
+        return {key for target in self.exporter.targets for key in target.sources.ids()}
+
     def reload(self, settings: dict[str, Any]) -> list[str]:
         """Reload the program with another configuration; return the problems of the reload."""
         config = config_of({**settings, "state": {"path": str(self.state_file)}})

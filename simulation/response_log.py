@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+import math
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.domain.units import HOUR
+from simulation.oracle import MAX_POLL
 
 if TYPE_CHECKING:
     from exporter.simulator.fleet import Fleet
@@ -38,6 +40,12 @@ class SourceRecord:
         """Return whether there was a usable response within `tolerance` seconds of a time."""
         at = bisect_left(self.usable, moment - tolerance)
         return at < len(self.usable) and self.usable[at] <= moment + tolerance
+
+    def read_by(self, moment: float) -> float:
+        """Return when a poll that began after a time has certainly ended, because a later one has begun."""
+        began = bisect_right(self.usable, moment + MAX_POLL)
+        later = bisect_right(self.usable, self.usable[began] + MAX_POLL) if began < len(self.usable) else began
+        return self.usable[later] if later < len(self.usable) else math.inf
 
 
 class ResponseLog:
@@ -80,6 +88,10 @@ class ResponseLog:
             record.wrong_until = max(record.wrong_until, until)
             record.durations_lost |= about_ends
             record.documents_lost |= about_documents
+
+    def all_read_since(self, moment: float) -> bool:
+        """Return whether a poll of each data source has begun since a time, and has ended."""
+        return all(self.sources[source.id].read_by(moment) < math.inf for _, _, source in self._fleet.data_sources())
 
     def all_polled_since(self) -> float | None:
         """Return the time by which every data source was polled once, or None if one was not."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.polling.job_accumulator import MAX_STREAK_LOOKBACK
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.providers.qbusiness.service import QBUSINESS
 from simulation import oracle
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 LAST_POLL, POLL_SUCCESS = "qbusiness_last_successful_poll_timestamp_seconds", "qbusiness_poll_success"
 COMPLETED, FAILURES = "qbusiness_sync_jobs_completed_total", "qbusiness_sync_job_failures_total"
 WINDOW, RUNNING = "qbusiness_sync_jobs", "qbusiness_sync_running"
-SECONDS = "qbusiness_sync_job_duration_seconds_sum"
+DURATIONS = "qbusiness_sync_job_duration_seconds"
+SECONDS = f"{DURATIONS}_sum"
 CONSECUTIVE_FAILURES = "qbusiness_consecutive_failed_syncs"
 CONSECUTIVE_WITHOUT_CONTENT = "qbusiness_consecutive_syncs_without_content"
 DOCUMENTS = {kind: f"qbusiness_documents_{kind}_total" for kind, _ in QBUSINESS.members.document_counts}
@@ -31,6 +33,7 @@ REQUIRED_SAMPLES = {
     CONSECUTIVE_FAILURES: 1,
     **dict.fromkeys(DOCUMENTS.values(), 1),
 }
+REREAD_TIME = FULL_REREAD_INTERVAL + 600.0  # seconds until a full reread has ended that other polls may delay
 NO_LABELS: tuple[tuple[str, str], ...] = ()  # the other labels of a family's only sample
 
 
@@ -58,6 +61,11 @@ class SourceCheck:
     def is_up(self) -> bool:
         """Return whether the last poll succeeded according to the page."""
         return self._sample(POLL_SUCCESS) == 1
+
+    @property
+    def is_trusted(self) -> bool:
+        """Return whether a full reread has succeeded since the last wrong data."""
+        return self.polled > self.record.wrong_until + REREAD_TIME
 
     @property
     def has_jobs(self) -> bool:

@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from exporter.config import Config
+from exporter.config.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,3 +84,18 @@ def vary(rng: Random, settings: dict[str, Any]) -> dict[str, Any]:
 def config_of(settings: dict[str, Any]) -> Config:
     """Return the program's configuration object."""
     return Config.model_validate(settings)
+
+
+def active_interval(settings: dict[str, Any]) -> float:
+    """Return the seconds between two polls of a data source with a sync in progress."""
+    return parse_duration(settings["polling"]["interval"])
+
+
+def idle_interval(settings: dict[str, Any]) -> float:
+    """Return the seconds between two polls of a data source with nothing in progress."""
+    return max(parse_duration(settings["polling"]["idle_interval"]), active_interval(settings))
+
+
+def targets_of(settings: dict[str, Any], account: SimulatedAccount) -> list[dict[str, Any]]:
+    """Return the targets that are connected to an account."""
+    return [target for target in settings["targets"] if target["endpoint_url"] == account.endpoint]

@@ -89,6 +89,7 @@ class SimulatedAccount:
         self.credentials = credentials
         self.cut_until = 0.0
         self.sts_works = True
+        self._absent_until = 0.0
         self._wrong_data: list[Fault] = []
         self._usual_latency = rng.choice((0.02, 0.08, 0.3))
         self.responses = ResponseLog(fleet, clock)
@@ -162,6 +163,16 @@ class SimulatedAccount:
         now = self.clock.now
         is_wrong = any(fault.until is not None and now < fault.until for fault in self._wrong_data)
         return not (is_wrong or self.api.lag or self.api.frozen_at or self.api.duplicate_age > MAX_FIRST_POLL_AGE)
+
+    def expect_return(self, moment: float) -> None:
+        """Return correct data after a time at which a long absence ends, until every data source was polled."""
+        self._absent_until = moment
+        self.clock.at(moment, self.restore_correct_data)
+
+    @property
+    def is_returning(self) -> bool:
+        """Return whether the program is absent, or has not polled every data source since its return."""
+        return self._absent_until > 0 and not self.responses.all_read_since(self._absent_until)
 
     def restore_correct_data(self) -> None:
         """Return correct and current data from now on, because data sources are about to be polled for the first time.

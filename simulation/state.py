@@ -58,6 +58,7 @@ class WeekState:
         self.sources: dict[
             str, tuple[SimulatedAccount, PlannedSource]
         ] = {}  # every data source that ever existed, by its id
+        self.application_of: dict[str, str] = {}  # the name of the application of each data source
         for account in self.accounts:
             for _, _, source in account.fleet.data_sources():
                 self.add_source(account, source)
@@ -69,6 +70,9 @@ class WeekState:
     def add_source(self, account: SimulatedAccount, source: Any) -> None:
         """Register a data source. It stays registered after its removal, because the page may still have it."""
         self.sources[source.id] = (account, source)
+        self.application_of |= {
+            each.id: application.name for application, _, each in account.fleet.data_sources() if each is source
+        }
 
     def clock_error(self) -> float:
         """Return the seconds by which the host's wall clock is wrong."""

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.units import DAY, HOUR
+from simulation.absences import Absences
+from simulation.crash_loops import CrashLoops
 from simulation.credential_faults import CredentialFaults
 from simulation.disk import CrashError
 from simulation.fault_schedule import FaultSchedule
 from simulation.invariants import InvariantChecker
 from simulation.log_faults import LogFaults
 from simulation.process import Process
+from simulation.reconfigurations import Reconfigurations
 from simulation.state import WeekState
 from simulation.stderr import StderrMode
 
@@ -51,6 +54,7 @@ class SimulatedWorld:
         self._after_next_attempt: Callable[[], None] | None = None
         self._pause = 0.0
         self._processes = 0
+        self._crash_loops: CrashLoops | None = None
         self._checker = InvariantChecker(self.state)
         for account in self.state.accounts:
             account.on_attempt = self._on_attempt
@@ -61,6 +65,9 @@ class SimulatedWorld:
         self.state.is_calm = FaultSchedule(self.state, self).is_calm
         CredentialFaults(self.state, self)
         LogFaults(self.state, self)
+        Reconfigurations(self.state, self)
+        Absences(self.state, self)
+        self._crash_loops = CrashLoops(self.state, self)
         self._schedule_scrape()
         self._run_until(self.state.faults_until)
         self._end_faults()
@@ -99,21 +106,28 @@ class SimulatedWorld:
 
     def reload(self, settings: dict[str, Any]) -> None:
         """Change the configuration. A process that is down reads it when it starts."""
-        self.state.settings = settings
+        replaced, self.state.settings = self.state.settings, settings
         self.state.reloads += 1
         self._checker.settings_changed()
         self.state.trace.note("reload", settings["polling"], len(settings["targets"]))
         if self.process:
+            before = self._checker.page(self.process)
             problems = self.process.reload(settings)
             assert not problems, f"a valid configuration was rejected: {problems}"
+            self._checker.reloaded(replaced, before, self._checker.page(self.process))
+
+    def scrape(self) -> None:
+        """Scrape the process, if there is one."""
+        if self.process:
+            self._checker.scrape(self.process)
 
     def scrape_soon(self) -> None:
         """Schedule a scrape soon after the start of a fault, while its effect may be visible."""
-        self.state.clock.after(self.state.rng.expovariate(1 / SCRAPE_AFTER_FAULT), self._scrape)
+        self.state.clock.after(self.state.rng.expovariate(1 / SCRAPE_AFTER_FAULT), self.scrape)
 
     def scrape_at(self, moment: float) -> None:
         """Schedule a scrape."""
-        self.state.clock.at(moment, self._scrape)
+        self.state.clock.at(moment, self.scrape)
 
     def known_running(self, key: str) -> list[str]:
         """Return the jobs in progress of a data source that a crash cannot lose."""
@@ -155,11 +169,13 @@ class SimulatedWorld:
             return
         self._processes += 1
         self.state.trace.note("start", self._processes)
-        try:
-            self.process = Process(self.state, self, self._processes)
-        except CrashError:
-            raise RuntimeError("a process does not commit while it starts") from None
+        # Changed buckets are committed at the start, and only a process that has started can be killed.
+        point, self._crash_point = self._crash_point, None
+        self.process = Process(self.state, self, self._processes)
+        self._crash_point = point
         self._checker.process_started(self.process)
+        if self._crash_loops:
+            self._crash_loops.process_started()
 
     def _crash(self) -> None:
         process, self._crash_point = self.process, None
@@ -183,11 +199,7 @@ class SimulatedWorld:
 
     def _scrape_and_schedule(self) -> None:
         self._schedule_scrape()
-        self._scrape()
-
-    def _scrape(self) -> None:
-        if self.process:
-            self._checker.scrape(self.process)
+        self.scrape()
 
     def _end_faults(self) -> None:
         self.state.trace.note("faults ended")

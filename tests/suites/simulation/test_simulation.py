@@ -6,11 +6,18 @@ import pytest
 
 from simulation.runner import run_many
 from simulation.world import run
-from tests.suites.simulation.defects import counting, credentials, exposition, logs, polling
+from tests.suites.simulation.defects import counting, credentials, exposition, logs, operations, polling
 from tests.suites.simulation.planting import find_all
 
-DEFECTS = (*counting.DEFECTS, *polling.DEFECTS, *credentials.DEFECTS, *logs.DEFECTS, *exposition.DEFECTS)
-SEEDS = range(1, 251)
+DEFECTS = (
+    *counting.DEFECTS,
+    *polling.DEFECTS,
+    *credentials.DEFECTS,
+    *logs.DEFECTS,
+    *exposition.DEFECTS,
+    *operations.DEFECTS,
+)
+SEEDS = range(1, 101)
 FREQUENT_EVENTS = (
     "crash",
     "stop",
@@ -21,6 +28,9 @@ FREQUENT_EVENTS = (
     "disk full",
     "credentials hang",
     "stderr",
+    "reconfiguration",
+    "crash loop",
+    "absence",
 )
 
 

@@ -1,0 +1,75 @@
+"""The data sources and indexes that a configuration selects, by rules of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from simulation.settings import targets_of
+
+if TYPE_CHECKING:
+    from simulation.simulated_account import SimulatedAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Selects by the names and ids of a configuration.
+
+    Its globs must match both names of a renamed data source, because discovery learns the new one later.
+    """
+
+    settings: dict[str, Any]
+
+    def targets(self) -> set[str]:
+        """Return the names of the targets."""
+        return {target["name"] for target in self.settings["targets"]}
+
+    def has_source(self, account: SimulatedAccount, application: str, source: str, name: str) -> bool:
+        """Return whether a target names a data source by its id, or discovers it by names."""
+        return any(
+            source in _named(target, "data_source_id")
+            or ("discovery" in target and _matches(target["discovery"], application, name))
+            for target in targets_of(self.settings, account)
+        )
+
+    def may_have_index(self, account: SimulatedAccount, application: str, index: str) -> bool:
+        """Return whether a target names a data source of an index, or may discover one."""
+        return any(
+            index in _named(target, "index_id")
+            or ("discovery" in target and _matches(target["discovery"], application, None))
+            for target in targets_of(self.settings, account)
+        )
+
+    def has_known_accounts(self, account: SimulatedAccount, replaced: dict[str, Any]) -> bool:
+        """Return whether all targets of an account know it before STS responds, after a reload of other settings.
+
+        A role determines the account, and a target with the access to AWS of a replaced one has its account. With other
+        credentials, a target may be one of another account.
+        """
+        accesses = {_access(target) for target in targets_of(replaced, account)}
+        return all(
+            target.get("role_arn") or {_access(target)} == accesses for target in targets_of(self.settings, account)
+        )
+
+
+def _access(target: dict[str, Any]) -> tuple[str | None, ...]:
+    return tuple(target.get(key) for key in ("region", "endpoint_url", "role_arn"))
+
+
+def _named(target: dict[str, Any], key: str) -> set[str]:
+    return {source[key] for source in target.get("data_sources", ())}
+
+
+def _matches(discovery: dict[str, Any], application: str, name: str | None) -> bool:
+    """Return whether the filters match; without the name of a data source, whether they may."""
+    known = {"application": application} | ({"data_source": name} if name is not None else {})
+    included, excluded = (
+        [
+            all(fnmatchcase(known[key], glob) for key, glob in matcher.items() if key in known)
+            for matcher in discovery.get(kind, ())
+            if kind == "include" or matcher.keys() <= known.keys()
+        ]
+        for kind in ("include", "exclude")
+    )
+    return (any(included) if "include" in discovery else True) and not any(excluded)
