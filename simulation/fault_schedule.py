@@ -202,6 +202,8 @@ class FaultSchedule:
 
     def _host_clock(self) -> None:
         error = self._rng.choice((0.0, -1.0, 1.0)) * self._rng.uniform(0.0, MAX_CLOCK_ERROR)
+        if not all(account.has_correct_dates for account in self._state.accounts):
+            return  # no exporter can know which of two wrong clocks to correct
         self._state.host_clock_error = min(error, self._state.max_clock_ahead())
         self._state.trace.note("host clock", self._state.host_clock_error)
 

@@ -202,6 +202,10 @@ class InvariantChecker:
             assert polled != check.polled or known == jobs, f"{check.source.name} changed without a successful poll"
             if not self._state.is_disk_full() and not process.has_unwritten():
                 check.check_committed()
+            if not check.has_correct_times:
+                continue
+            if not self._state.lost_writes:  # the correction may be among them
+                check.check_first_contact(self._state.target_starts)
             check.check_freshness(self._success_deadline(process))
             is_trusted = check.is_trusted and source_id not in catching_up
             counts_from_zero = history is not None and history.watched_since in {*watch_starts, check.source.created}

@@ -55,6 +55,8 @@ class ResponseLog:
         self._fleet = fleet
         self._clock = clock
         self.sources: dict[str, SourceRecord] = defaultdict(SourceRecord)
+        self.times_wrong_until = float("-inf")
+        """The latest time that a wrong clock of the service may have noted."""
         self._stale_periods: list[tuple[float, float]] = []
         self._index_sizes: dict[str, list[tuple[float, IndexSize]]] = defaultdict(list)
         self._index_responses: dict[str, list[float]] = defaultdict(list)
@@ -88,6 +90,10 @@ class ResponseLog:
             record.wrong_until = max(record.wrong_until, until)
             record.durations_lost |= about_ends
             record.documents_lost |= about_documents
+
+    def distrust_times(self, latest: float) -> None:
+        """Record that times up to `latest` may be noted by a wrong clock of the service."""
+        self.times_wrong_until = latest
 
     def all_read_since(self, moment: float) -> bool:
         """Return whether a poll of each data source has begun since a time, and has ended."""

@@ -29,6 +29,7 @@ REPORTED = {
     "outage": "outages",
     "disk full": "full disks",
     "host clock": "steps of the host's clock",
+    "wrong dates": "wrong clocks at first contact",
     "credentials fail": "sources of credentials that fail",
     "credentials hang": "sources of credentials that hang",
     "credentials rotate": "rotated credentials",

@@ -68,6 +68,11 @@ class SourceCheck:
         return self.polled > self.record.wrong_until + REREAD_TIME
 
     @property
+    def has_correct_times(self) -> bool:
+        """Return whether a poll has succeeded since the clock of the service was wrong."""
+        return self.polled > self.account.responses.times_wrong_until
+
+    @property
     def has_jobs(self) -> bool:
         """Return whether the page has the data source's sync jobs."""
         return COMPLETED in self.families
@@ -108,12 +113,28 @@ class SourceCheck:
                 f"{self.source.name} reports success, and had no usable response in {deadline:g} s"
             )
 
+    def check_first_contact(self, target_starts: list[float]) -> None:
+        """Assert that a wrong clock at first contact does not decide since when jobs count.
+
+        A target that has started in between cannot know whether the clock of the host was set meanwhile. It can only
+        correct a time that is still in the future. `target_starts` are the times at which targets may have started.
+        """
+        if self.history is None or self.record.first_poll is None:
+            return
+        read = self.record.read_by(self.account.dates_wrong_until)
+        if any(self.record.first_poll < start <= read for start in target_starts):
+            return
+        late = self.history.watched_since - self.record.first_poll
+        assert late <= oracle.SLACK, f"{self.source.name} is watched since {late:g} s after its first poll"
+
     def check_totals(self, *, counts_from_zero: bool, is_trusted: bool) -> None:
         """Assert that totals are within their bounds. Without trust in the data, check the upper bounds only."""
         if self.history is None or self.record.first_poll is None:
             return
+        # A clock that was behind may have noted an earlier time, but no job from before the week may count.
+        since = max(self.history.watched_since, self.account.clock.started)
         self.check_totals_of(
-            oracle.WatchPeriod(self.history.watched_since, self.record.first_poll, counts_from_zero, self.record.stale),
+            oracle.WatchPeriod(since, self.record.first_poll, counts_from_zero, self.record.stale),
             is_trusted=is_trusted,
         )
 

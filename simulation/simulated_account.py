@@ -89,6 +89,7 @@ class SimulatedAccount:
         self.credentials = credentials
         self.cut_until = 0.0
         self.sts_works = True
+        self.dates_wrong_until = 0.0
         self._absent_until = 0.0
         self._wrong_data: list[Fault] = []
         self._usual_latency = rng.choice((0.02, 0.08, 0.3))
@@ -148,6 +149,16 @@ class SimulatedAccount:
         self.api.duplicate_age = seconds
         self.responses.record_stale_period(seconds, until)
 
+    def set_wrong_dates(self, error: float, until: float) -> None:
+        """Make the Date header wrong by some seconds, while data sources are polled for the first time.
+
+        The growth of documents is lost where a Date ahead makes a job seem older than the first contact.
+        """
+        self.service.date_error, self.dates_wrong_until = error, until
+        latest = until + max(0.0, error)
+        self.responses.distrust(None, latest, about_documents=error > 0)
+        self.responses.distrust_times(latest)
+
     def add_wrong_data(self, kind: str, source_id: str | None, until: float) -> None:
         """Change the sync jobs of a data source, or of all, in responses until a time."""
         fault = self.service.faults.add(kind, operation=SYNC_JOBS, data_source_id=source_id, until=until)
@@ -162,7 +173,13 @@ class SimulatedAccount:
         """Return whether a first poll would get correct data that is at most minutes old."""
         now = self.clock.now
         is_wrong = any(fault.until is not None and now < fault.until for fault in self._wrong_data)
-        return not (is_wrong or self.api.lag or self.api.frozen_at or self.api.duplicate_age > MAX_FIRST_POLL_AGE)
+        is_old = self.api.lag or self.api.frozen_at or self.api.duplicate_age > MAX_FIRST_POLL_AGE
+        return not (is_wrong or is_old or self.service.date_error)
+
+    @property
+    def has_correct_dates(self) -> bool:
+        """Return whether the program has read a correct Date about each data source since the last wrong one."""
+        return not self.dates_wrong_until or self.responses.all_read_since(self.dates_wrong_until)
 
     def expect_return(self, moment: float) -> None:
         """Return correct data after a time at which a long absence ends, until every data source was polled."""
@@ -189,4 +206,4 @@ class SimulatedAccount:
         self.restore_correct_data()
         self.service.faults.clear()
         self.credentials.repair()
-        self.cut_until, self.sts_works = 0.0, True
+        self.cut_until, self.sts_works, self.service.date_error = 0.0, True, 0.0

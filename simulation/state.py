@@ -53,6 +53,7 @@ class WeekState:
         self.removed_sources: set[str] = set()
         self.lost_writes = 0  # processes that ended with state in memory that the disk had not taken
         self.reloads = 0
+        self.target_starts: list[float] = []  # of each process, and after each reload
         self.accounts = [self._make_account(number) for number in range(self.rng.choice((1, 1, 1, 1, 2)))]
         self.base_settings = self.settings = make_settings(self.rng, self.accounts, "state.db")
         self.sources: dict[

@@ -15,6 +15,7 @@ from simulation.crash_loops import CrashLoops
 from simulation.credential_faults import CredentialFaults
 from simulation.disk import CrashError
 from simulation.fault_schedule import FaultSchedule
+from simulation.first_contact import FirstContact
 from simulation.invariants import InvariantChecker
 from simulation.log_faults import LogFaults
 from simulation.process import Process
@@ -65,6 +66,7 @@ class SimulatedWorld:
         self.state.is_calm = FaultSchedule(self.state, self).is_calm
         CredentialFaults(self.state, self)
         LogFaults(self.state, self)
+        FirstContact(self.state, self)
         Reconfigurations(self.state, self)
         Absences(self.state, self)
         self._crash_loops = CrashLoops(self.state, self)
@@ -108,6 +110,7 @@ class SimulatedWorld:
         """Change the configuration. A process that is down reads it when it starts."""
         replaced, self.state.settings = self.state.settings, settings
         self.state.reloads += 1
+        self.state.target_starts.append(self.state.clock.now)
         self._checker.settings_changed()
         self.state.trace.note("reload", settings["polling"], len(settings["targets"]))
         if self.process:
@@ -169,6 +172,7 @@ class SimulatedWorld:
             return
         self._processes += 1
         self.state.trace.note("start", self._processes)
+        self.state.target_starts.append(self.state.clock.now)
         # Changed buckets are committed at the start, and only a process that has started can be killed.
         point, self._crash_point = self._crash_point, None
         self.process = Process(self.state, self, self._processes)

@@ -1,4 +1,4 @@
-"""Defects of reloads, of crash loops, and of the return after a long absence."""
+"""Defects of reloads, of crash loops, of the return after a long absence, and of wrong clocks at first contact."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.app import predecessors, reload
 from exporter.domain.unread_range import UnreadRange
+from exporter.polling import poller
 from exporter.polling.queue import PollQueue
 
 if TYPE_CHECKING:
@@ -46,9 +47,18 @@ def ends_a_catch_up_after_one_step(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(UnreadRange, "after_step", lambda *_arguments, **_keywords: None)
 
 
+# Wrong clocks.
+
+
+def counts_from_a_first_contact_in_the_future(patch: pytest.MonkeyPatch) -> None:
+    """Keep the time since when jobs count, although the clock that it was read from proves wrong."""
+    patch.setattr(poller, "move_start", lambda history, *_arguments, **_keywords: history)
+
+
 DEFECTS = (
     exposes_what_a_reload_drops,
     continues_a_target_by_its_name,
     polls_in_the_same_order_after_each_start,
     ends_a_catch_up_after_one_step,
+    counts_from_a_first_contact_in_the_future,
 )
