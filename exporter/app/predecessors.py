@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Predecessors:
     """The targets before a reload.
 
-    A new target continues those of its account and region, whatever their names are. Example: two targets with the same
-    role are merged into one with another name. The new target adopts the data sources and the indexes of both.
+    A new target continues those of its service, account and region, whatever their names are. Example: two targets with
+    the same role are merged into one with another name. The new target adopts the data sources and the indexes of both.
     """
 
     current: Sequence[Target]
@@ -54,7 +54,12 @@ class Predecessors:
 
 
 def _is_same_place(target: Target, other: Target) -> bool:
-    """Return whether two targets have the same account and region; if an account is not known, their name decides."""
+    """Return whether two targets have the same service, account and region.
+
+    If an account is not known, their name decides.
+    """
+    if target.settings.target.service is not other.settings.target.service:
+        return False
     if target.settings.access == other.settings.access:
         return True
     if target.location.known and other.location.known:

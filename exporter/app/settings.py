@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from exporter.aws import role_account, target_name, target_region
 from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.service import Use
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.domain.units import MINUTE
 from exporter.metrics import FamilyFilter, SourceFamilies
@@ -41,9 +42,10 @@ class TargetSettings:
 
     @property
     def access(self) -> tuple[str | None, ...]:
-        """The settings that determine the account and the region of the target."""
+        """The settings that determine the service, the account and the region of the target."""
         target = self.target
-        return target.region, target.role_arn, target.external_id, target.profile, target.endpoint_url
+        identity = target.role_arn, target.external_id, target.profile
+        return target.service.name, target.region, *identity, target.endpoint_url
 
 
 def configured_target(settings: TargetSettings) -> ConfiguredTarget:
@@ -75,7 +77,7 @@ class Settings:
                     target,
                     polling,
                     counting_policy(config, target.service),
-                    config.documents.interval,
+                    config.documents.interval if target.service.has(Use.DOCUMENTS) else 0.0,
                     config.objective_tags,
                     polling.idle_interval_with_events,
                 )

@@ -78,8 +78,9 @@ def run(arguments: Namespace) -> int:
 
 def plan(name: str, target: TargetConfig, config: Config, size: Size) -> Iterator[str]:
     """Yield the plan of one target, line by line, with its calculation."""
-    polling, documents_interval, exposed = config.polling, config.documents.interval, exposed_families(config)
+    polling, exposed = config.polling, exposed_families(config)
     service, containers = target.service, size.containers[-1]
+    documents_interval = config.documents.interval if service.has(Use.DOCUMENTS) else 0.0
     levels = zip(size.containers, service.containers, strict=True)
     nested = " of ".join(f"{count} {level.plural}" for count, level in reversed(list(levels)))
     yield f"target {name}: {size.sources} data sources in {nested}"
@@ -87,7 +88,7 @@ def plan(name: str, target: TargetConfig, config: Config, size: Size) -> Iterato
     parts = list(_loads(target, polling, size))
     limit = polling.requests_per_second * HOUR
     before_documents = sum(part.per_hour for part in parts)
-    document_pages = _document_pages(service, size)
+    document_pages = _document_pages(service, size) if documents_interval > 0 else 0
     documents = list(_document_load(document_pages, documents_interval, limit - before_documents))
     total = before_documents + sum(part.per_hour for part in documents)
     yield "  requests per hour:"

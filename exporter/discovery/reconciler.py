@@ -95,14 +95,15 @@ class Reconciler:
             logger.info("continuing with saved data sources", target=self._context.target, count=count)
 
     def add_saved(self, excluded: Container[SourceId] = ()) -> None:
-        """Add the saved sources of the target's location, and remove the saved ones of another location.
+        """Add the saved sources of the target's service and location, and remove those of another location.
 
         Before the account is known, the sources are those that the target of this name had last. If the account proves
         to be another one, they are not sources of this target.
         """
         self._inventory.remove_unlisted_elsewhere()
         saved = self._context.store.saved_sources(self._context.target, self._context.location.known)
-        self._add(each for each in saved if each.source.id not in excluded)
+        own = (each for each in saved if each.source.id.service is self._context.service)
+        self._add(each for each in own if each.source.id not in excluded)
 
     def _add(self, found: Iterable[SavedSource]) -> None:
         for saved in found:

@@ -75,6 +75,12 @@ def completed(program: Program) -> list[float | None]:
     return [scrape.value(f"{name}_sync_jobs_completed_total", status="SUCCEEDED") for name in APIS]
 
 
+def discovered(program: Program) -> list[float | None]:
+    """Return the number of data sources that each target has."""
+    scrape, targets = program.scrape(), ("us-east-1", "us-east-1/kendra", "us-east-1/bedrock")
+    return [scrape.value("qbusiness_exporter_data_sources", target=target) for target in targets]
+
+
 def test_one_process_counts_the_jobs_of_each_service_once(
     services: dict[str, SimulatedQBusiness], tmp_path: Path
 ) -> None:
@@ -89,6 +95,12 @@ def test_one_process_counts_the_jobs_of_each_service_once(
     with run(services, tmp_path) as program:
         program.until_ready()
         assert completed(program) == [1, 1, 1]
+        assert not program.log_lines("data source removed")
+        (tmp_path / "config.yaml").write_text(CONFIG.replace("interval: 100ms", "interval: 200ms"))
+        assert program.request("POST", "/-/reload")[0] == 200
+        eventually(lambda: discovered(program) == [1, 1, 1])
+        assert completed(program) == [1, 1, 1]
+        assert not program.log_lines("data source removed")
         scrape = program.scrape()
     assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4, 4, 4]
 

@@ -144,6 +144,14 @@ def test_the_plan_lists_what_excluding_families_saves() -> None:
     assert not any(line.startswith("qbusiness_sync_jobs_completed_total") for line in lines)
 
 
+def test_a_service_that_lists_no_documents_is_planned_without_counts() -> None:
+    """The interval of the counts applies to the targets of other services."""
+    target, size = parse_target({"service": "kendra", "region": "us-east-1"}), Size(sources=4, containers=(2,), pages=4)
+    lines = list(plan("a", target, Config.model_validate({"documents": {"interval": "6h"}}), size))
+    assert lines[0] == "target a: 4 data sources in 2 indexes"
+    assert not any(line.lstrip().startswith("documents ") for line in lines)
+
+
 def test_quiet_sources_are_planned_at_the_interval_with_events() -> None:
     """The requests to the queue have no part in the rate limit."""
     url = "https://sqs.us-east-1.amazonaws.com/111122223333/sync-events"
