@@ -1,10 +1,12 @@
-"""Credential processes with a deadline: a helper that hangs is killed, with everything that it started."""
+"""Credential processes with a deadline: a helper that hangs, or outlives the program, is killed with its children."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess  # nosec B404
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +42,18 @@ class _LimitedProcess(subprocess.Popen[bytes]):
 
     def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002 (the name in subprocess)
         """Return what the process wrote; raise CredentialRetrievalError after the timeout."""
+        atexit.register(self._kill_group)  # the program does not wait for the thread that is here when it ends
         try:
             return super().communicate(input, timeout or self._limit)
         except subprocess.TimeoutExpired:
-            # Its children may hold the pipes open, so they are killed too.
-            os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
             super().communicate()
             message = f"the process did not end within {self._limit:g} s, and was killed"
             raise boto_errors.CredentialRetrievalError(provider="custom-process", error_msg=message) from None
+        finally:
+            atexit.unregister(self._kill_group)
+
+    def _kill_group(self) -> None:
+        """Kill the process and its children, which may hold the pipes open."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)

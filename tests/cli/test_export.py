@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,6 @@ from tests.support.oneshot import environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMPLETED = "qbusiness_sync_jobs_completed_total"
 
@@ -179,3 +179,18 @@ def test_a_signal_leaves_no_temporary_file(service: SimulatedQBusiness, tmp_path
     assert process.returncode == 128 + number
     assert list(folder.iterdir()) == []
     assert "Traceback" not in log
+
+
+def test_a_credential_process_does_not_outlive_the_program(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """One that hangs would stay behind at each run of a cron job."""
+    pid_file, profiles = tmp_path / "pid", tmp_path / "profiles"
+    profiles.write_text(f"[default]\ncredential_process = sh -c 'echo $$ > {pid_file}; exec sleep 600'\n")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_for(service, ":memory:", timeout="30s")))
+    variables = {**environment(service), "AWS_CONFIG_FILE": str(profiles)}
+    del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+    line = [sys.executable, "-m", "exporter", "export"]
+    with subprocess.Popen(line, cwd=tmp_path, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        eventually(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT)
+    eventually(lambda: not Path(f"/proc/{int(pid_file.read_text())}/exe").exists())
