@@ -1,7 +1,8 @@
-"""IAM documents of deploy/iam/: the output of `policy` for typical configurations, and trust policies."""
+"""IAM documents of deploy/iam/: the output of `policy` for typical targets of each service, and trust policies."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,20 +10,22 @@ from exporter.aws.policy import assume_role_statement
 from exporter.cli.policy import policy
 from exporter.config import Config, TargetConfig, parse_target
 from exporter.domain.service import ArnScope
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from exporter.domain.service import Level, Service
 
 EXPORTERS_ACCOUNT, OTHER_ACCOUNT = "111122223333", "444455556666"
 REGION = "us-east-1"
 OIDC_PROVIDER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 SERVICE_ACCOUNT = "system:serviceaccount:monitoring:qbusiness-exporter"
-NAMED = {
-    "application_id": "3f1c9a52-7d0e-4b8a-9c55-0d4f6e2b7a10",
-    "index_id": "8b2e6d47-1c3f-4e9a-a7d8-5f9b0c1e2d34",
-    "data_source_id": "c7a4e1f0-9b38-4d65-8e21-6a0d3f5b7c92",
-    "application": "intranet",
-}
+UUIDS = (
+    "3f1c9a52-7d0e-4b8a-9c55-0d4f6e2b7a10",
+    "8b2e6d47-1c3f-4e9a-a7d8-5f9b0c1e2d34",
+    "c7a4e1f0-9b38-4d65-8e21-6a0d3f5b7c92",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class ExampleTarget:
 
     config: TargetConfig
     account: str = EXPORTERS_ACCOUNT
-    name: str = "qbusiness"
+
+    @property
+    def name(self) -> str:
+        """The name of the service, with which the ids of statements begin."""
+        return self.config.service.name
 
     def arn_scope(self) -> ArnScope:
         """Return the partition, region and account of the target's resources."""
@@ -42,10 +49,7 @@ def documents() -> dict[str, dict[str, Any]]:
     """Return each document by file name."""
     role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/qbusiness-exporter"
     return {
-        "discovery.json": _policy({}),
-        "discovery-with-tags.json": _policy({"discovery": {"tag_labels": ["team"]}}),
-        "named-data-sources.json": _policy({"data_sources": [NAMED]}),
-        "other-account.json": _policy({}, OTHER_ACCOUNT),
+        **{file_name(service, kind): text for service in SERVICES.values() for kind, text in policies(service).items()},
         "assume-other-account.json": _document(assume_role_statement([role])),
         "trust-irsa.json": _document(_trust_irsa()),
         "trust-pod-identity.json": _document(_trust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession")),
@@ -54,9 +58,36 @@ def documents() -> dict[str, dict[str, Any]]:
     }
 
 
-def _policy(target: Mapping[str, Any], account: str = EXPORTERS_ACCOUNT) -> dict[str, Any]:
-    config = Config(targets=(parse_target({"region": REGION, **target}),))
+def policies(service: Service) -> dict[str, dict[str, Any]]:
+    """Return the policy for each kind of target of a service."""
+    return {
+        "discovery": _policy(service, {}),
+        "discovery with tags": _policy(service, {"discovery": {"tag_labels": ["team"]}}),
+        "named data sources": _policy(service, {"data_sources": [_named(service)]}),
+        "other account": _policy(service, {}, OTHER_ACCOUNT),
+    }
+
+
+def file_name(service: Service, kind: str) -> str:
+    """Return the name of the file with a policy. Those of the default service are older than the other services."""
+    words = kind.replace(" ", "-")
+    return f"{words}.json" if service is DEFAULT_SERVICE else f"{service.name}-{words}.json"
+
+
+def _policy(service: Service, target: Mapping[str, Any], account: str = EXPORTERS_ACCOUNT) -> dict[str, Any]:
+    config = Config(targets=(parse_target({"service": service.name, "region": REGION, **target}),))
     return policy(config, [ExampleTarget(config.targets[0], account)])
+
+
+def _named(service: Service) -> dict[str, str]:
+    """Return the configuration of a data source, with the name of its outermost container."""
+    ids = {level.key: _example_id(level, uuid) for level, uuid in zip(service.levels, UUIDS, strict=False)}
+    return {**ids, service.root.word: "intranet"}
+
+
+def _example_id(level: Level, uuid: str) -> str:
+    """Return the first part of a UUID that has the form of an id of the level."""
+    return next(re.finditer(level.id_pattern, uuid)).group()
 
 
 def _document(*statements: dict[str, Any]) -> dict[str, Any]:

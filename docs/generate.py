@@ -14,6 +14,8 @@ from docs.api_schema import api_schema
 from docs.command_reference import commands_page
 from docs.configuration_reference import configuration_page
 from docs.faults_table import faults_page
+from docs.policies_table import PAGE as PERMISSIONS_PAGE
+from docs.policies_table import permissions_page
 from docs.runbook_pages import runbook_pages
 from docs.runbook_templates import runbook_texts
 from exporter.config import json_schema
@@ -121,6 +123,7 @@ def pages() -> dict[Path, str]:
         HERE / "configuration.md": configuration_page(),
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),
+        PERMISSIONS_PAGE: permissions_page(),
         API_SCHEMA: api_schema(API_SCHEMA),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
         **runbooks,

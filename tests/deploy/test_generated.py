@@ -14,8 +14,10 @@ from botocore.config import Config as BotocoreConfig
 
 from deploy.chart import CHART
 from deploy.generate import HERE, RULES, generated_files
+from deploy.policies import policies
 from exporter import __version__
 from exporter.cli import main
+from exporter.domain.service import Service, Use
 from exporter.providers.registry import SERVICES
 
 EXAMPLES = sorted(HERE.rglob("config.yaml"))
@@ -73,6 +75,16 @@ def test_every_policy_is_documented() -> None:
     """The page links to each file of deploy/iam."""
     page = PERMISSIONS_PAGE.read_text()
     assert {path.name for path in (HERE / "iam").iterdir()} == set(re.findall(r"deploy/iam/([\w-]+\.json)", page))
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+def test_the_policies_of_a_service_allow_its_actions(service: Service) -> None:
+    """Together they have all actions, except those that need further settings, and none of another service."""
+    optional = {Use.CONTAINER_NAME, Use.DOCUMENTS}
+    statements = [statement for document in policies(service).values() for statement in document["Statement"]]
+    assert {action for statement in statements for action in statement["Action"]} == {
+        f"{service.iam}:{permission.action}" for permission in service.permissions if permission.use not in optional
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(HERE)))
