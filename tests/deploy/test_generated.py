@@ -63,10 +63,10 @@ def test_permissions_are_documented() -> None:
 
 
 @pytest.mark.parametrize("fips", [False, True])
-@pytest.mark.parametrize("service", ["qbusiness", "sts"])
-def test_the_hosts_for_firewalls_are_documented(service: Any, *, fips: bool) -> None:
+@pytest.mark.parametrize("name", [*(service.client for service in SERVICES.values()), "sts"])
+def test_the_hosts_for_firewalls_are_documented(name: Any, *, fips: bool) -> None:
     """The page lists the hosts that the SDK derives from a region."""
-    client = boto3.client(service, region_name="us-west-2", config=BotocoreConfig(use_fips_endpoint=fips))
+    client = boto3.client(name, region_name="us-west-2", config=BotocoreConfig(use_fips_endpoint=fips))
     host = client.meta.endpoint_url.removeprefix("https://").replace("us-west-2", "REGION")
     assert f"`{host}`" in PERMISSIONS_PAGE.read_text()
 
