@@ -34,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.runtime  ## run against a simulated Amazon Q Business: no AWS account, no configuration
+demo: $(VENV)/.runtime  ## run against simulated services: no AWS account, no configuration
 	@$(BIN)/qbusiness-exporter demo --log.level=warn
 
 # One more worker than there are processors, because many tests mostly wait for other programs.

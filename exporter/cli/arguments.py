@@ -43,7 +43,7 @@ COMMANDS = {
         reloads=True,
     ),
     "demo": Command(
-        "serve metrics of a simulated Amazon Q Business, without AWS account and configuration",
+        "serve metrics of simulated services, without AWS account and configuration",
         "demo --web.listen-address=127.0.0.1:10142",
         reloads=True,
     ),

@@ -1,9 +1,10 @@
-"""`demo`: serve metrics of a simulated Amazon Q Business, which the command starts itself."""
+"""`demo`: serve metrics of simulated services, which the command starts itself."""
 
 from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,17 @@ from exporter.cli.config_files import Configuration, read_web_config
 from exporter.cli.output import print_output
 from exporter.cli.serve import serve
 from exporter.config import Config, DocumentsConfig, PollingConfig, StateConfig, parse_target
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
+from exporter.simulator.apis import APIS
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.demo import demo_fleet
+from exporter.simulator.demo import demo_fleets
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY
 from exporter.web.public_address import PublicAddress
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from exporter.web.server.server import WebServer
 
@@ -37,7 +41,7 @@ _SIMULATED_VARIABLES = {
 }
 
 WELCOME = """
-qbusiness-exporter demo: {sources} data sources of a simulated Amazon Q Business, polled every few seconds
+qbusiness-exporter demo: {sources} data sources of simulated services ({services}), polled every few seconds
 
   {url}/          the status page, problems first
   {url}{path}   the metrics
@@ -51,39 +55,55 @@ What to look at:
   qbusiness_last_completed_sync_documents_scanned  syncs of faq-s3 succeed, but scan no documents
   qbusiness_data_source_documents                  ten documents of policies-s3 stay failed
   qbusiness_index_documents                        the index knowledge is close to qbusiness_index_documents_limit
+  kendra_data_source_status                        salesforce is FAILED
+  bedrock_documents_scanned_total                  grows with each sync of handbook-webcrawler
 
 Press Ctrl-C to stop.
 """
 
 
 def run(arguments: Namespace) -> int:
-    """Serve the simulated fleet until a signal stops it."""
+    """Serve the simulated fleets until a signal stops it."""
     for name in _REMOVED_VARIABLES:
         os.environ.pop(name, None)
     os.environ |= _SIMULATED_VARIABLES
     web_config = read_web_config(arguments)
     address = PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix)
-    with SimulatedQBusiness(demo_fleet(time.time()), ScaledClock()) as service:
-        os.environ["AWS_ENDPOINT_URL_STS"] = service.url
+    fleets = demo_fleets(time.time())
+    with ExitStack() as stack:
+        endpoints = {
+            name: stack.enter_context(SimulatedQBusiness(fleet, ScaledClock(), APIS[name]))
+            for name, fleet in fleets.items()
+        }
+        os.environ["AWS_ENDPOINT_URL_STS"] = endpoints[DEFAULT_SERVICE.name].url
         warnings = web_config.warnings if web_config else ()
-        loaded = Configuration(_demo_config(service), warnings, "built-in demo", web_config)
-        sources = sum(1 for _ in service.fleet.data_sources())
+        loaded = Configuration(_demo_config(endpoints), warnings, "built-in demo", web_config)
+        sources = sum(1 for fleet in fleets.values() for _ in fleet.data_sources())
+        services = ", ".join(SERVICES[name].title for name in fleets)
 
         def welcome(web: WebServer) -> None:
             _, port = web.addresses[0]
             url = f"{web.scheme}://localhost:{port}{address.route_prefix}"
-            print_output(WELCOME.format(sources=sources, url=url, path=arguments.web_telemetry_path))
+            print_output(WELCOME.format(sources=sources, services=services, url=url, path=arguments.web_telemetry_path))
 
         # A reload reads the web config only: the configuration of the demo is not a file.
         return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)
 
 
-def _demo_config(service: SimulatedQBusiness) -> Config:
-    """Return a configuration that discovers all of the simulated service and keeps the state in memory."""
-    region, discovery = service.fleet.region, {"interval": "30s"}
-    target = {"name": "demo", "region": region, "endpoint_url": service.url, "discovery": discovery}
+def _demo_config(endpoints: Mapping[str, SimulatedQBusiness]) -> Config:
+    """Return a configuration that discovers all of the simulated services and keeps the state in memory."""
+    targets = (
+        {
+            "name": f"demo-{name}",
+            "service": name,
+            "region": endpoint.fleet.region,
+            "endpoint_url": endpoint.url,
+            "discovery": {"interval": "30s"},
+        }
+        for name, endpoint in endpoints.items()
+    )
     return Config(
-        targets=(parse_target(target),),
+        targets=tuple(map(parse_target, targets)),
         polling=PollingConfig.model_validate({"interval": "2s", "idle_interval": "5s", "requests_per_second": 50}),
         documents=DocumentsConfig.model_validate({"interval": "5m"}),
         state=StateConfig(path=MEMORY),

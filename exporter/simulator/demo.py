@@ -1,4 +1,4 @@
-"""The demo's fleet: a dozen data sources, each an example of one situation, with short sync jobs."""
+"""The fleets of the demo: a dozen data sources, each an example of one situation, with short sync jobs."""
 
 from __future__ import annotations
 
@@ -27,31 +27,26 @@ _INDEXED_DOCUMENTS = {
     "hr-sharepoint": 1200,
     "engineering-confluence": 860,
     "policies-s3": 989,
-    "handbook-webcrawler": 400,
     "tickets-custom": 740,
     "archive-s3": 4800,
-    "zendesk": 640,
-    "salesforce": 310,
     "jira": 90,
     "servicenow": 250,
 }
 
 
+def demo_fleets(now: float) -> dict[str, Fleet]:
+    """Return the fleet of each service by its name, with a history of sync jobs until now."""
+    return {"qbusiness": demo_fleet(now), "kendra": _kendra_fleet(now), "bedrock": _bedrock_fleet(now)}
+
+
 def demo_fleet(now: float) -> Fleet:
-    """Return the demo's fleet, with a history of sync jobs until now."""
+    """Return the fleet of Amazon Q Business."""
     main = SimulatedIndex(
         "main",
         [
             _source("hr-sharepoint", "SHAREPOINTV2", now, 3 * MINUTE, _healthy(1200)),
             _source("engineering-confluence", "CONFLUENCEV2", now, 0.75 * MINUTE, _expired_token),
             _source("policies-s3", "S3", now, 4 * MINUTE, _incomplete),
-            _source(
-                "handbook-webcrawler",
-                "WEBCRAWLERV2",
-                now,
-                5 * MINUTE,
-                _healthy(400, crawl_seconds=100, index_seconds=40),
-            ),
             _source("tickets-custom", "CUSTOM", now, 3 * MINUTE, _custom),
             _stuck("archive-s3", now),
             SimulatedDataSource("legal-onedrive", "ONEDRIVEV2", schedule="cron(0 2 * * ? *)"),
@@ -64,8 +59,6 @@ def demo_fleet(now: float) -> Fleet:
         "knowledge",
         [
             _source("faq-s3", "S3", now, 3 * MINUTE, _healthy(0, crawl_seconds=10, index_seconds=2)),
-            _source("zendesk", "ZENDESK", now, 4 * MINUTE, _sometimes_aborted),
-            _failed("salesforce", now),
             _source("jira", "JIRA", now, 1.5 * MINUTE, _flaky),
             _source("servicenow", "SERVICENOWV2", now, 1 * MINUTE, _healthy(250, crawl_seconds=12, index_seconds=8)),
         ],
@@ -76,6 +69,23 @@ def demo_fleet(now: float) -> Fleet:
     for _, _, source in fleet.data_sources():
         source.documents = _documents(source.name)
     return fleet
+
+
+def _kendra_fleet(now: float) -> Fleet:
+    sources = [
+        _source("zendesk", "TEMPLATE:ZENDESK", now, 4 * MINUTE, _sometimes_aborted),
+        _failed("salesforce", "TEMPLATE:SALESFORCEV2", now),
+    ]
+    index = SimulatedIndex("helpdesk", sources, kind="ENTERPRISE_EDITION", units=0, documents=41_300)
+    return Fleet([SimulatedApplication("helpdesk", [index])])
+
+
+def _bedrock_fleet(now: float) -> Fleet:
+    plan = _healthy(400, crawl_seconds=100, index_seconds=40)
+    source = _source("handbook-webcrawler", "WEB", now, 5 * MINUTE, plan)
+    source.status = "AVAILABLE"
+    source.documents = [SimulatedDocument(f"https://handbook.example/{number}") for number in range(400)]
+    return Fleet([SimulatedApplication("handbook", [SimulatedIndex("handbook", [source], kind="VECTOR")])])
 
 
 def _documents(source: str) -> list[SimulatedDocument]:
@@ -169,7 +179,7 @@ def _stuck(name: str, now: float) -> SimulatedDataSource:
     return SimulatedDataSource(name, "S3", schedule="cron(0 3 * * ? *)", jobs=[*done, stuck])
 
 
-def _failed(name: str, now: float) -> SimulatedDataSource:
+def _failed(name: str, kind: str, now: float) -> SimulatedDataSource:
     failed = [
         PlannedJob(
             make_id("job", name, hour),
@@ -179,9 +189,9 @@ def _failed(name: str, now: float) -> SimulatedDataSource:
             outcome="FAILED",
             error_code="InvalidRequest",
             error_message="The provided IAM role (arn:aws:iam::111122223333:role/salesforce) could not be assumed. "
-            "Please make sure Amazon Q Business is a trusted entity that is allowed to assume the role.",
+            "Please make sure Amazon Kendra is a trusted entity that is allowed to assume the role.",
         )
         for hour in range(1, 40, 6)
     ]
     good = PlannedJob(make_id("job", name), now - 12 * DAY, 600, 120, documents={"scanned": 310, "added": 310})
-    return SimulatedDataSource(name, "SALESFORCEV2", status="FAILED", jobs=[good, *failed])
+    return SimulatedDataSource(name, kind, status="FAILED", jobs=[good, *failed])

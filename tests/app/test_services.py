@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporter.simulator.api import Api
-from exporter.simulator.bedrock import BedrockApi
+from exporter.simulator.apis import APIS
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.kendra import KendraApi
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import Program, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from exporter.simulator.service import ServiceApi
+    from collections.abc import Iterator
 
 CONFIG = """
 targets:
@@ -35,7 +31,6 @@ polling: {interval: 100ms, idle_interval: 100ms, requests_per_second: 500}
 objectives:
   - {match: {service: kendra, index: "main*"}, max_duration: 6h}
 """
-APIS: dict[str, Callable[..., ServiceApi]] = {"qbusiness": Api, "kendra": KendraApi, "bedrock": BedrockApi}
 KINDS = {
     "qbusiness": ("ENTERPRISE", "SHAREPOINTV2"),
     "kendra": ("ENTERPRISE_EDITION", "TEMPLATE:SHAREPOINTV2"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.units import HOUR
-from exporter.simulator.demo import demo_fleet
+from exporter.simulator.demo import demo_fleet, demo_fleets
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
 from exporter.simulator.service import SimulatedService
@@ -223,8 +223,8 @@ def test_random_fleets_have_all_observed_behaviour_of_aws() -> None:
 
 def test_in_the_demo_jobs_start_and_end_in_every_minute() -> None:
     """This holds for the first hour. The demo has an example of each situation."""
-    fleet = demo_fleet(NOON)
-    sources = {source.name: source for _, _, source in fleet.data_sources()}
+    fleets = demo_fleets(NOON).values()
+    sources = {source.name: source for fleet in fleets for _, _, source in fleet.data_sources()}
     for minute in range(60):
         before, after = NOON + minute * 60, NOON + (minute + 1) * 60
         started = [j for s in sources.values() for j in s.listed_jobs(after) if j.started > before]

@@ -100,7 +100,7 @@ def test_every_variable_has_options(server: Prometheus, file: str) -> None:
     if file == "data-source.json":
         options = variable_options(server, variables["data_source"])
         assert ("jira", *source_ids(server, "jira")) in options
-        assert len(options) == 12
+        assert len(options) == 9
 
 
 def variable_options(server: Prometheus, variable: dict[str, Any]) -> set[tuple[str, str]]:

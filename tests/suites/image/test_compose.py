@@ -98,7 +98,7 @@ def test_the_services_work_together(tmp_path: Path) -> None:
         ):
             eventually(lambda: is_up(server))
             eventually(lambda: server.value('up{job="qbusiness"} == 1'))
-            eventually(lambda: server.value("count(data_source:qbusiness_as_of_timestamp_seconds:freshest)") == 12)
+            eventually(lambda: server.value("count(data_source:qbusiness_as_of_timestamp_seconds:freshest)") == 9)
             groups = server.get("rules")["groups"]
             files = list((ROOT / "deploy" / "prometheus" / "rules").glob("*.yaml"))
             assert {group["file"].rpartition("/")[2] for group in groups} == {file.name for file in files}
