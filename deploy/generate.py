@@ -92,8 +92,9 @@ def rendered_header() -> str:
 def rendered_manifests() -> list[Path]:
     """Return the manifests that Helm renders from the chart."""
     by_hand = {"kustomization.yaml", "config.yaml"}
-    found = [*(MANIFESTS / "exporter").glob("*.yaml"), MANIFESTS / "operator" / "servicemonitor.yaml"]
-    return sorted(path for path in found if path.name not in by_hand)
+    folders = (MANIFESTS / "exporter", MANIFESTS / "replicas")
+    found = [path for folder in folders for path in folder.glob("*.yaml") if path.name not in by_hand]
+    return sorted([*found, MANIFESTS / "operator" / "servicemonitor.yaml"])
 
 
 def outdated_manifests() -> list[Path]:

@@ -1,4 +1,4 @@
-"""The compose file is valid, and its command lines work with real programs outside containers.
+"""The compose files are valid, and the command lines of the demo work with real programs outside containers.
 
 Grafana is not available here, so the tests only compare its provisioning with the other services.
 """
@@ -66,9 +66,10 @@ def running(program: str, arguments: list[str], address: str, folder: Path) -> I
             process.wait(20)
 
 
-def test_the_compose_file_is_valid() -> None:
+@pytest.mark.parametrize("name", ["compose.yaml", "replicas.yaml"])
+def test_a_compose_file_is_valid(name: str) -> None:
     """It matches the schema of the compose specification."""
-    check = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE / "compose.yaml")]
+    check = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE / name)]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from tests.suites.kubernetes.chart import (
     container_of,
     only,
     parse,
+    pod_of,
     render,
     render_templates,
     validate,
@@ -31,23 +33,48 @@ if TYPE_CHECKING:
     from tests.suites.kubernetes.chart import Manifest
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
-# Kustomize generates the ConfigMap and sets the namespace, and the labels that Helm sets would be wrong.
-VALUES = {
-    "existingConfigMap": "qbusiness-exporter",
-    "serviceMonitor": {"enabled": True},
-    "tests": {"enabled": False},
+DATABASE = "qbusiness-exporter-database"
+# Kustomize sets the namespace and generates the ConfigMap, whose name changes with its content. The labels that Helm
+# sets would be wrong.
+NOT_RENDERED = {"configmap.yaml"}
+ONLY_WITH_HELM = re.compile(
+    rf" *(namespace: {NAMESPACE}|helm\.sh/chart: .*|app\.kubernetes\.io/managed-by: Helm"
+    r"|annotations:\n +checksum/config: .*)\n"
+)
+VALUES: dict[str, Manifest] = {
+    "exporter": {"serviceMonitor": {"enabled": True}, "tests": {"enabled": False}},
+    "replicas": {
+        "replicaCount": 3,
+        "state": {
+            "postgresql": {
+                "url": "postgresql://exporter@db.internal/exporter"
+                "?sslmode=verify-full&sslrootcert=/etc/qbusiness-exporter-database-ca/ca.crt",
+                "existingSecret": DATABASE,
+            }
+        },
+        "extraVolumes": [
+            {
+                "name": "database-ca",
+                "secret": {"secretName": DATABASE, "items": [{"key": "ca.crt", "path": "ca.crt"}]},
+            }
+        ],
+        "extraVolumeMounts": [
+            {"name": "database-ca", "mountPath": "/etc/qbusiness-exporter-database-ca", "readOnly": True}
+        ],
+        "tests": {"enabled": False},
+    },
 }
-ONLY_WITH_HELM = re.compile(rf" *(namespace: {NAMESPACE}|helm\.sh/chart: .*|app\.kubernetes\.io/managed-by: Helm)\n")
+"""The values of the chart for each folder."""
 
 
 def expected_manifests() -> dict[Path, str]:
     """Return the text of each plain manifest."""
-    texts = {
-        name: rendered_header() + ONLY_WITH_HELM.sub("", text.lstrip())
-        for name, text in render_templates(VALUES).items()
-    }
     return {
-        MANIFESTS / ("operator" if name == "servicemonitor.yaml" else "exporter") / name: texts[name] for name in texts
+        MANIFESTS / ("operator" if name == "servicemonitor.yaml" else folder) / name: rendered_header()
+        + ONLY_WITH_HELM.sub("", text.lstrip())
+        for folder, values in VALUES.items()
+        for name, text in render_templates(values).items()
+        if name not in NOT_RENDERED
     }
 
 
@@ -59,7 +86,7 @@ def build(folder: str) -> list[Manifest]:
     return list(parse([result.stdout]))
 
 
-@pytest.mark.parametrize("path", expected_manifests(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", expected_manifests(), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_manifests_are_what_the_chart_renders(path: Path, pytestconfig: pytest.Config) -> None:
     """Both ways to install create the same objects."""
     if pytestconfig.getoption("rewrite_golden"):
@@ -78,7 +105,7 @@ def test_rules_are_what_the_chart_renders() -> None:
     assert plain == charts
 
 
-@pytest.mark.parametrize("folder", ["exporter", "operator", "example"])
+@pytest.mark.parametrize("folder", ["exporter", "replicas", "operator", "example"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_cluster_accepts_what_kustomize_builds(folder: str, version: str) -> None:
     """This holds for each supported version of Kubernetes."""
@@ -101,3 +128,29 @@ def test_the_example_configures_the_pods(tmp_path: Path) -> None:
     assert {m["metadata"]["labels"]["release"] for m in monitoring} == {"kube-prometheus-stack"}
     service = only(manifests, "Service")["metadata"]["labels"]
     assert only(manifests, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items() <= service.items()
+
+
+def test_the_replicas_are_configured_for_what_the_pods_mount(tmp_path: Path) -> None:
+    """State is what the chart configures. The password and the authority of the database are keys of one Secret."""
+    manifests = build("deploy/kubernetes/replicas")
+    config, rendered = tmp_path / "config.yaml", tmp_path / "rendered.yaml"
+    config.write_text(config_of(manifests))
+    rendered.write_text(config_of(render(VALUES["replicas"])))
+    state = load(config).config.state
+    assert state == load(rendered).config.state
+    (certificate,) = parse_qs(urlsplit(state.url or "").query)["sslrootcert"]
+    assert keys_by_file(manifests, DATABASE) == {state.password_file: "password", certificate: "ca.crt"}
+    create = f"kubectl create secret generic {DATABASE} --from-file=password --from-file=ca.crt"
+    assert create in (ROOT / "docs" / "replicas.md").read_text()
+
+
+def keys_by_file(manifests: list[Manifest], secret: str) -> dict[str, str]:
+    """Return the key of a Secret by each file that the pods mount from it."""
+    mounts = {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
+    volumes = [volume for volume in pod_of(manifests)["spec"]["volumes"] if "secret" in volume]
+    return {
+        f"{mounts[volume['name']]}/{item['path']}": item["key"]
+        for volume in volumes
+        if volume["secret"]["secretName"] == secret
+        for item in volume["secret"]["items"]
+    }
