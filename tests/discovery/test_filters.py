@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import DiscoveryConfig
+from exporter.config import parse_target
 from exporter.discovery.filters import Candidate, SourceFilters
 
 
@@ -24,7 +24,9 @@ HR = candidate("intranet", "main", "hr-sharepoint", "SHAREPOINTV2", {"team": "hr
 
 def make_filters(**discovery: object) -> SourceFilters:
     """Build filters from keys of the configuration."""
-    return SourceFilters(DiscoveryConfig.model_validate(discovery))
+    settings = parse_target({"discovery": discovery}).discovery
+    assert settings is not None
+    return SourceFilters(settings)
 
 
 @pytest.mark.parametrize(

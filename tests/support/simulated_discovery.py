@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.aws import AwsClient
-from exporter.config import DiscoveryConfig, PollingConfig, parse_target
+from exporter.config import PollingConfig, parse_target
 from exporter.discovery.filters import SourceFilters
 from exporter.discovery.reconciler import Reconciler, RunResult, Scope
 from exporter.discovery.tag_cache import TagCache
@@ -96,11 +96,11 @@ class SimulatedDiscovery:
         self.store = store or Store(MEMORY, lambda: None)
         self.observer = RecordingDiscoveryObserver()
         self.publisher = RecordingPublisher()
-        config = parse_target({"region": "us-east-1", "endpoint_url": self.service.url})
+        config = parse_target({"region": "us-east-1", "endpoint_url": self.service.url, "discovery": discovery or {}})
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
         provider = QBusiness(AwsClient(config, polling, RecordingObserver(), System()))
         context = make_context(provider, self.store, self.clock, self.publisher, target)
-        settings = None if discovery is None else DiscoveryConfig.model_validate(discovery)
+        settings = None if discovery is None else config.discovery
         filters = SourceFilters(settings) if settings else None
         scope = Scope(filters, named, TagKeys.of(settings, objective_tags))
         tags = TagCache(provider, self.clock, 900.0, 5.0)
