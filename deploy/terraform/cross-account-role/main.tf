@@ -1,4 +1,4 @@
-# Creates a role in a monitored account. The exporter's role may assume it, and it grants read access to Q Business only.
+# Creates a role in a monitored account. The exporter's role may assume it, and it grants read access to the chosen services only.
 # The exporter's own role is in ../exporter-role.
 
 terraform {
@@ -29,32 +29,71 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-data "aws_iam_policy_document" "read" {
-  statement {
-    sid       = "QbusinessEverything"
-    actions   = ["qbusiness:ListApplications"]
-    resources = ["*"] # ListApplications has no resource type to restrict it to
+locals {
+  permissions = {
+    qbusiness = {
+      list = ["qbusiness:ListApplications"]
+      read = [
+        "qbusiness:ListIndices",
+        "qbusiness:GetIndex",
+        "qbusiness:ListDataSources",
+        "qbusiness:GetDataSource",
+        "qbusiness:ListDataSourceSyncJobs",
+        "qbusiness:ListTagsForResource",
+      ]
+      resource = "application/*"
+    }
+    kendra = {
+      list = ["kendra:ListIndices"]
+      read = [
+        "kendra:DescribeIndex",
+        "kendra:ListDataSources",
+        "kendra:DescribeDataSource",
+        "kendra:ListDataSourceSyncJobs",
+        "kendra:ListTagsForResource",
+      ]
+      resource = "index/*"
+    }
+    bedrock = {
+      list = ["bedrock:ListKnowledgeBases"]
+      read = [
+        "bedrock:GetKnowledgeBase",
+        "bedrock:ListDataSources",
+        "bedrock:GetDataSource",
+        "bedrock:ListIngestionJobs",
+        "bedrock:GetIngestionJob",
+        "bedrock:ListTagsForResource",
+      ]
+      resource = "knowledge-base/*"
+    }
   }
-  statement {
-    sid = "QbusinessDataSources"
-    actions = [
-      "qbusiness:ListIndices",
-      "qbusiness:GetIndex",
-      "qbusiness:ListDataSources",
-      "qbusiness:GetDataSource",
-      "qbusiness:ListDataSourceSyncJobs",
-      "qbusiness:ListTagsForResource",
-    ]
-    resources = [
-      for region in var.regions :
-      "arn:${data.aws_partition.this.partition}:qbusiness:${region}:${data.aws_caller_identity.this.account_id}:application/*"
-    ]
+}
+
+data "aws_iam_policy_document" "read" {
+  dynamic "statement" {
+    for_each = var.services
+    content {
+      sid       = "${title(statement.value)}List"
+      actions   = local.permissions[statement.value].list
+      resources = ["*"] # these actions have no resource type to restrict them to
+    }
+  }
+  dynamic "statement" {
+    for_each = var.services
+    content {
+      sid     = "${title(statement.value)}Read"
+      actions = local.permissions[statement.value].read
+      resources = [
+        for region in var.regions :
+        "arn:${data.aws_partition.this.partition}:${statement.value}:${region}:${data.aws_caller_identity.this.account_id}:${local.permissions[statement.value].resource}"
+      ]
+    }
   }
 }
 
 resource "aws_iam_role" "exporter" {
   name                 = var.name
-  description          = "Assumed by qbusiness-exporter to read sync jobs of Amazon Q Business data sources"
+  description          = "Assumed by qbusiness-exporter to read sync jobs of data sources"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = var.permissions_boundary
   max_session_duration = 3600
@@ -62,7 +101,7 @@ resource "aws_iam_role" "exporter" {
 }
 
 resource "aws_iam_role_policy" "read" {
-  name   = "read-qbusiness"
+  name   = "read-sync-jobs"
   role   = aws_iam_role.exporter.id
   policy = data.aws_iam_policy_document.read.json
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hcl2
 import pytest
 
+from deploy.policies import policies
 from exporter.aws.policy import queue_statements
 from exporter.config import TargetConfig
 from exporter.domain.service import ArnScope
@@ -22,6 +23,8 @@ from tests.suites.kubernetes.chart import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from exporter.domain.service import Service
 
 MODULES = sorted(path.parent for path in (ROOT / "deploy" / "terraform").glob("*/main.tf"))
 IAM = ROOT / "deploy" / "iam"
@@ -82,16 +85,28 @@ def test_references_are_declared(module: Path) -> None:
     assert all(block["description"] for block in documented)
 
 
-def test_the_cross_account_role_has_the_documented_permissions() -> None:
-    """It has the same actions on the same resources, and its trust policy requires the external id."""
+@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+def test_the_cross_account_role_has_the_documented_permissions(service: Service) -> None:
+    """It has the same actions on the same resources for each service."""
+    permissions = read(ROOT / "deploy" / "terraform" / "cross-account-role")["locals"][0]["permissions"][service.name]
+    listing, reading = policies(service)["discovery with tags"]["Statement"]
+    assert (permissions["list"], listing["Resource"]) == (listing["Action"], ["*"])
+    assert permissions["read"] == reading["Action"]
+    assert [f"arn:aws:{service.name}:us-east-1:111122223333:{permissions['resource']}"] == reading["Resource"]
+
+
+@pytest.mark.parametrize(("module", "variable"), [("cross-account-role", "services"), ("sync-events", "service")])
+def test_each_service_can_be_selected(module: str, variable: str) -> None:
+    """The validation of the variable permits exactly the services of the exporter."""
+    variables = read(ROOT / "deploy" / "terraform" / module)["variable"]
+    declaration = next(named[variable] for named in variables if variable in named)
+    permitted = re.findall(r'"(\w+)"', declaration["validation"][0]["condition"])
+    assert set(permitted) == set(SERVICES)
+
+
+def test_the_cross_account_role_requires_the_external_id() -> None:
+    """The trust policy is the documented one."""
     module = read(ROOT / "deploy" / "terraform" / "cross-account-role")
-    documented = iam_statements("discovery-with-tags.json")
-    assert [(s["sid"], s["actions"]) for s in policy_statements(module, "read")] == [
-        (s["Sid"], s["Action"]) for s in documented
-    ]
-    all_resources, sources = policy_statements(module, "read")
-    assert all_resources["resources"] == ["*"]
-    assert sources["resources"].endswith(documented[1]["Resource"][0].rpartition(":")[2] + '"]}')
     (trust,) = policy_statements(module, "trust")
     (documented_trust,) = iam_statements("trust-other-account.json")
     assert trust["actions"] == [documented_trust["Action"]]
