@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import PurePosixPath
 
-    from exporter.rules.scopes import Scope
+    from exporter.rules.scopes import RuleScope
 
 
 class RuleRenderer:
@@ -36,7 +36,7 @@ class RuleRenderer:
 
     def _files(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each file with its groups, as the items of a YAML list."""
-        scopes: list[Scope] = [ExporterScope(), *map(ServiceScope, self._options.services)]
+        scopes: list[RuleScope] = [ExporterScope(), *map(ServiceScope, self._options.services)]
         for scope in scopes:
             paths = self._templates.in_folder(scope.folder)
             recorded = "".join(self._groups(scope, path, ()) for path in paths)
@@ -44,11 +44,11 @@ class RuleRenderer:
                 groups = self._groups(scope, path, self._alerts(scope, path, recorded))
                 yield scope.file_name(path.name), indent(groups, "  ") + "\n"
 
-    def _groups(self, scope: Scope, path: PurePosixPath, alerts: Iterable[str]) -> str:
+    def _groups(self, scope: RuleScope, path: PurePosixPath, alerts: Iterable[str]) -> str:
         """Return the groups of one template with these alerts."""
         return self._templates.render(path, {**self._values(scope), "alerts": "\n\n".join(alerts)})
 
-    def _alerts(self, scope: Scope, path: PurePosixPath, recorded: str) -> Iterator[str]:
+    def _alerts(self, scope: RuleScope, path: PurePosixPath, recorded: str) -> Iterator[str]:
         """Yield the alerts of a template, as items of a YAML list, without those that are disabled or cannot fire."""
         for template in self._templates.in_folder(path.with_suffix("")):
             name = scope.alert_name(template.stem)
@@ -63,7 +63,7 @@ class RuleRenderer:
                 self.default_thresholds |= defaults
                 yield text
 
-    def _values(self, scope: Scope) -> dict[str, object]:
+    def _values(self, scope: RuleScope) -> dict[str, object]:
         """Return the values of the placeholders that all templates of a scope have."""
         return {
             **scope.values,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.domain.service import Service
 
 
-class Scope(Protocol):
+class RuleScope(Protocol):
     """The exporter itself, or a service."""
 
     @property

@@ -19,7 +19,7 @@ MAX_LOST = 10.0  # seconds of commits that a standby lacks when it becomes the p
 SETTLED = 45.0  # seconds without a fault, after which what an owner has lost is loaded and written by another one
 
 
-class Operator(Protocol):
+class ClusterOperator(Protocol):
     """The actions of the faults on the processes."""
 
     @property
@@ -39,7 +39,7 @@ class Operator(Protocol):
 class ReplicaFaults:
     """Schedules faults at random times until the end of the faulty part."""
 
-    def __init__(self, cluster: ClusterState, operator: Operator) -> None:
+    def __init__(self, cluster: ClusterState, operator: ClusterOperator) -> None:
         self._cluster = cluster
         self._operator = operator
         self._rng = cluster.rng
