@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exporter.aws import AwsClient
-from exporter.config import PollingConfig, TargetConfig
+from exporter.config import PollingConfig, parse_target
 from exporter.domain.model import SourceId
 from exporter.domain.service import ArnScope, Service, Use
 from exporter.providers.bedrock.provider import Bedrock
@@ -131,7 +131,7 @@ class ProviderRig:
         self.endpoint = SimulatedQBusiness(Fleet([application]), self.clock, case.make_api, order=order)
         self.endpoint.api.page_sizes = case.page_sizes
         self.observer = RecordingObserver()
-        config = _target_of(case.service).model_validate({"region": "us-east-1", "endpoint_url": self.endpoint.url})
+        config = parse_target({"service": case.service.name, "region": "us-east-1", "endpoint_url": self.endpoint.url})
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
         self._client = AwsClient(config, polling, self.observer, System())
         self.provider = case.make_provider(self._client)
@@ -164,8 +164,3 @@ class ProviderRig:
             listing = partial(provider.containers, self.id.root if permission.depth else None)
             calls[permission.action] = by_use.get(permission.use, listing)
         return calls
-
-
-def _target_of(service: Service) -> type[TargetConfig]:
-    """Return the configuration of a target of a service, also of one that a file cannot name."""
-    return type("TargetOfService", (TargetConfig,), {"service": property(lambda _self: service)})
