@@ -1,7 +1,7 @@
 """Schedules without firings: AWS starts a sync once in a period, at a time of its own choice.
 
 The connectors of managed knowledge bases have such schedules. AWS returns them as structures. A description has them in
-this notation: `daily`, `weekly on MONDAY`, `monthly on day 15`, `monthly on the last day`.
+this notation: `every day`, `weekly on MONDAY`, `monthly on day 15`, `monthly on the last day`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from exporter.domain.units import DAY
 
-_LONGEST_GAPS = {"daily": DAY, "weekly": 7 * DAY, "monthly": 31 * DAY}
+_LONGEST_GAPS = {"every day": DAY, "weekly": 7 * DAY, "monthly": 31 * DAY}
 _FORM = re.compile(
-    r"(?P<every>daily)"
+    r"(?P<every>every day)"
     r"|(?P<week>weekly) on (?:MON|TUES|WEDNES|THURS|FRI|SATUR|SUN)DAY"
     r"|(?P<month>monthly) on (?:day (?:[1-9]|[12][0-9]|3[01])|the last day)"
 )

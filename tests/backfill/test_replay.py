@@ -17,12 +17,13 @@ from exporter.backfill import Replay, Spool
 from exporter.backfill.boundary import backfilled_end
 from exporter.backfill.families import ABSENT, CURRENT_VALUE, FROM_SCHEDULE, TIME_OF_DATA
 from exporter.domain.history import fold
-from exporter.domain.model import DOCUMENT_KINDS, Description, Location, Names, SyncJob
+from exporter.domain.model import Description, Location, Names, SyncJob
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import HOUR
 from exporter.metrics import FamilyFilter, SourceFamilies, source_families
 from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.registry import SERVICES
 from tests.support.builders import NOON, POLICY, make_job, make_source
 
 if TYPE_CHECKING:
@@ -236,11 +237,16 @@ def test_the_documentation_lists_every_metric() -> None:
     """docs/backfill.md says what the backfill does with each family, and each listed family exists."""
     page = (Path(__file__).parents[2] / "docs" / "backfill.md").read_text()
     listed = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall("`[^`]+`", line)}
+    kinds = [kind for kind, _ in QBUSINESS.members.document_counts]
     for name in (line.split("`")[1] for line in metrics_page().splitlines() if line.startswith("| `qbusiness_")):
-        together = re.sub(rf"_({'|'.join(DOCUMENT_KINDS)})(_total)?$", rf"_{{{','.join(DOCUMENT_KINDS)}}}\2", name)
+        together = re.sub(rf"_({'|'.join(kinds)})(_total)?$", rf"_{{{','.join(kinds)}}}\2", name)
         of_exporter = name.startswith("qbusiness_exporter_")
         assert of_exporter or {f"`{name}`", f"`{together}`"} & listed, f"docs/backfill.md does not list {name}"
-    names = {family.name.removeprefix("qbusiness_") for family in source_families(QBUSINESS)}
+    names = {
+        family.name.removeprefix(f"{service.name}_")
+        for service in SERVICES.values()
+        for family in source_families(service)
+    }
     assert names >= ABSENT | CURRENT_VALUE | FROM_SCHEDULE | {TIME_OF_DATA}
     assert not ABSENT & (CURRENT_VALUE | FROM_SCHEDULE | {TIME_OF_DATA})
 

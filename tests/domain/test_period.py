@@ -14,7 +14,7 @@ from tests.support.builders import NOON, fold_polls, make_job, make_poll
 @pytest.mark.parametrize(
     ("text", "days"),
     [
-        ("daily", 2),
+        ("every day", 2),
         ("weekly on MONDAY", 8),
         ("weekly on SUNDAY", 8),
         ("monthly on day 1", 32),
@@ -39,7 +39,7 @@ def test_an_undocumented_period_is_not_valid(text: str) -> None:
 
 def test_no_sync_is_due_at_a_time() -> None:
     """Such a source is polled like one without a schedule."""
-    description = Description("hr", "S3", "AVAILABLE", schedule="daily", schedule_since=NOON - 9 * DAY)
+    description = Description("hr", "S3", "AVAILABLE", schedule="every day", schedule_since=NOON - 9 * DAY)
     history = fold_polls(make_poll(make_job(started=NOON - 3 * DAY)))
     expected = expectation(description, history, NOON)
     assert (expected.is_due, expected.fires_in) == (False, None)

@@ -42,7 +42,7 @@ def test_every_schedule_reaches_the_provider_through_botocore(rig: ProviderRig) 
     for schedule in ('{"daily": {}}', '{"monthly": {"dayOfMonth": {"lastDayOfMonth": {}}}}', '{"hourly": {}}'):
         rig.source.schedule = schedule
         found.append(rig.provider.data_source(rig.id).schedule)
-    assert found == ["daily", "monthly on the last day", "hourly"]
+    assert found == ["every day", "monthly on the last day", "hourly"]
 
 
 def test_a_quiet_poll_is_one_request(rig: ProviderRig) -> None:

@@ -100,7 +100,7 @@ def test_an_answer_about_another_job_is_an_error() -> None:
     ("schedule", "text"),
     [
         (None, ""),
-        ({"daily": {}}, "daily"),
+        ({"daily": {}}, "every day"),
         ({"weekly": {"dayOfWeek": "MONDAY"}}, "weekly on MONDAY"),
         ({"monthly": {"dayOfMonth": {"dayNumber": 15}}}, "monthly on day 15"),
         ({"monthly": {"dayOfMonth": {"lastDayOfMonth": {}}}}, "monthly on the last day"),
