@@ -84,7 +84,8 @@ def test_one_process_counts_the_jobs_of_each_service_once(
         program.until_ready()
         for name, endpoint in services.items():
             for _, _, source in endpoint.fleet.data_sources():
-                source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), time.time(), 0.1, 0.1)]
+                # Dates are cut to the second, and a job that ended in the second of the first poll was before it.
+                source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), time.time() + 1, 0.1, 0.1)]
         eventually(lambda: completed(program) == [1, 1, 1])
         assert program.stop() == 0
     with run(services, tmp_path) as program:
