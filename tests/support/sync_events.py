@@ -62,6 +62,9 @@ class SqsServer:
         """Stop the server."""
         self.client.close()
         self._server.stop()
+        server = self._server._server  # noqa: SLF001 (moto ends its thread, but does not close its socket)
+        assert server
+        server.server_close()
 
     def url_of(self, name: str) -> str:
         """Return the URL of a queue, which need not exist."""
