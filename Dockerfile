@@ -25,9 +25,13 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && /opt/pip/bin/pip --python /opt/qbusiness-exporter/bin/python install \
         --disable-pip-version-check --only-binary :all: --constraint constraints.txt '.[postgresql]'
 
-# botocore contains a description of every AWS service. The exporter needs Q Business, and STS, SSO and sign-in for credentials.
-RUN find /opt/qbusiness-exporter/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
-        ! -name qbusiness ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
+# botocore contains a description of every AWS service. The exporter needs those of the services that it watches, SQS for
+# events, and STS, SSO and sign-in for credentials.
+RUN watched="$(/opt/qbusiness-exporter/bin/python -c \
+        'from exporter.providers.registry import SERVICES; print(*(each.client for each in SERVICES.values()))')" \
+    && for each in /opt/qbusiness-exporter/lib/python3*/site-packages/botocore/data/*/; do \
+        case " ${watched} sqs sts sso sso-oidc signin " in *" $(basename "${each}") "*) ;; *) rm -r "${each}" ;; esac; \
+    done
 
 
 FROM ${PYTHON_IMAGE}

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from exporter.domain.units import HOUR
+from exporter.providers.registry import SERVICES
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -93,9 +94,11 @@ def test_a_role_is_assumed_in_the_image(run_container: RunContainer, tmp_path: P
             assert container.scrape().value("qbusiness_exporter_target_info", aws_account_id="111122223333") == 1
 
 
-@pytest.mark.parametrize("service", ["sso", "sso-oidc", "signin", "sts", "qbusiness"])
-def test_services_for_credentials_are_in_the_image(image: str, service: str) -> None:
-    """The image has the data of each service that a credential provider of botocore calls."""
+@pytest.mark.parametrize(
+    "service", ["sso", "sso-oidc", "signin", "sts", "sqs", *(each.client for each in SERVICES.values())]
+)
+def test_the_image_has_the_data_of_every_service_in_use(image: str, service: str) -> None:
+    """These are the services that it watches, the queue of events, and those that a credential provider calls."""
     code = f"import boto3; print(boto3.client('{service}', region_name='us-east-1').meta.service_model.service_name)"
     run = run_once(image, "-c", code, options=("--entrypoint=python",))
     assert run.stdout.strip() == service, run.stderr
