@@ -80,7 +80,7 @@ def test_the_search_finds_an_alert(page: Page) -> None:
     page.goto(urljoin(page.url, "/index.html"))
     page.locator("input[name=query]").fill("QBusinessSyncStuck")
     runbook = page.locator(".md-search-result__link[href*='runbooks/QBusinessSyncStuck.html']").first
-    expect(runbook).to_be_attached()
+    expect(runbook).to_be_attached(timeout=60_000)  # milliseconds; the browser builds the index of all pages first
 
 
 def test_the_site_needs_no_other_host(page: Page) -> None:
