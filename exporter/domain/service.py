@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
+
+from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,66 +77,6 @@ class ArnScope:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
-    """The names of members in the API of a service, for HELP texts, and its limits in words.
-
-    An empty one is not in the API. A service has no metric families whose HELP text names such a member.
-    """
-
-    started: str
-    ended: str
-    error_code: str
-    error_texts: str
-    """The members that may contain the code of a connector."""
-    document_counts: tuple[tuple[str, str], ...]
-    """The members with the documents of a sync job by their kind, such as `added`."""
-    created: str
-    updated: str
-    schedule: str
-    container_documents: str
-    container_text_bytes: str
-    capacity_units: str
-    documents_limit: str
-    text_bytes_limit: str
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorTerms:
-    """Names in the API and the console of a service that the texts of alerts and runbooks mention."""
-
-    start_sync: str
-    """The operation that starts a sync job."""
-    stop_sync: str
-    deletions: tuple[str, ...]
-    """The operations that delete documents outside of sync jobs."""
-    sync_button: str
-    status_reason: str
-    """The member that has the reason of a status."""
-    sync_report: str
-    """A phrase for the log that has the documents of a sync."""
-    failed_documents: str
-    """A clause on what becomes of a document that failed."""
-    first_sync_is_manual: bool
-    """Whether a schedule takes effect only after a first manual sync."""
-    delete_container: str
-    dashboard: str = ""
-    """The uid of the Grafana dashboard of a data source; alerts link to it."""
-    own_id: str = ""
-    """The option of the AWS CLI for the id of the resource itself; default: that of its level."""
-    stop_options: str = ""
-    """Further options of the AWS CLI that stop a sync job."""
-    capacity_options: str = ""
-    """The options of the AWS CLI that set the capacity of a container."""
-    capacity_limits: str = ""
-    log_group: str = ""
-    """The log group with the documents of sync jobs. Ids are in capitals, here and in `log_streams`."""
-    log_streams: str = ""
-    """The beginning of the names of a data source's log streams."""
-    log_delivery: str = ""
-    """A sentence on when the log is written, without a full stop."""
-
-
-@dataclass(frozen=True, slots=True)
 class SyncEvents:
     """The events of EventBridge about calls that start or stop a sync, which CloudTrail sends.
 
@@ -145,20 +87,6 @@ class SyncEvents:
     source: str
     event_source: str
     id_parameters: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ConsolePaths:
-    """The pages of a service in the AWS console, and the logs of its sync jobs.
-
-    Paths follow the host, and have the region and the keys of ids in braces, such as `{index_id}`. The names of log
-    streams have `{execution_id}` too. None stands for a page or a log whose address is unknown.
-    """
-
-    root: str | None = None
-    data_source: str | None = None
-    log_group: str | None = None
-    log_stream: str | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -194,7 +122,7 @@ class Service:
     document_page_size: int
     """The largest page of documents."""
     document_statuses: tuple[str, ...] = ()
-    console: ConsolePaths = ConsolePaths()
+    console: ConsolePaths = field(default_factory=ConsolePaths)
     background_operations: frozenset[str] = frozenset()
     """Operations whose requests never delay others."""
 

@@ -4,7 +4,8 @@ Permissions: see the Service Authorization Reference, "Amazon Bedrock". Data sou
 is on the knowledge base.
 """
 
-from exporter.domain.service import Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
+from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
+from exporter.domain.service_texts import Members, OperatorTerms
 
 _ID = "[0-9a-zA-Z]{10}"
 

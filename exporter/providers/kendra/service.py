@@ -4,7 +4,8 @@ Permissions: see the Service Authorization Reference, "Amazon Kendra". An action
 on its index.
 """
 
-from exporter.domain.service import ConsolePaths, Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
+from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
+from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
 
 KENDRA = Service(
     name="kendra",

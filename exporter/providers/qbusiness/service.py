@@ -4,7 +4,8 @@ Permissions: see the Service Authorization Reference, "Amazon Q Business". An ac
 allowed on its index and its application.
 """
 
-from exporter.domain.service import ConsolePaths, Level, Members, OperatorTerms, Permission, Service, SyncEvents, Use
+from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
+from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 _ID_RULE = "an id has 36 letters, digits and hyphens"
