@@ -39,10 +39,10 @@ _FOREIGN = ("process_", "python_")
 def metrics_page() -> str:
     """Return the text of docs/metrics.md, the reference of every metric."""
     telemetry = Telemetry()
-    telemetry.add_target("", lambda: 0.0, lambda: 0, lambda: 0, lambda: 0.0)
-    telemetry.set_target_info("", "", Location("", ""))
-    telemetry.set_discovery("", lambda: True, 0.0)
-    telemetry.count_request("", "", "", 0.0)
+    telemetry.targets.add("", lambda: 0.0, lambda: 0, lambda: 0, lambda: 0.0)
+    telemetry.targets.set_info("", "", Location("", ""))
+    telemetry.targets.set_discovery("", lambda: True, 0.0)
+    telemetry.targets.count_request("", "", "", 0.0)
     telemetry.http.observe("", 0, 0.0)
     own = (metric for metric in telemetry.registry.collect() if not metric.name.startswith(_FOREIGN))
     rows = [(_full_name(metric), metric.type, _labels(metric.samples), metric.documentation) for metric in own]

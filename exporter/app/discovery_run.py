@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from exporter.discovery.reconciler import Reconciler, RunResult
     from exporter.domain.unreadable import UnreadableResource
-    from exporter.metrics.telemetry import Telemetry
+    from exporter.metrics.targets import TargetMetrics
     from exporter.polling.watched_sources import WatchedSources
     from exporter.runtime import Event
     from exporter.target.context import TargetContext
@@ -24,7 +24,7 @@ class DiscoveryRun:
         context: TargetContext,
         reconciler: Reconciler,
         sources: WatchedSources,
-        telemetry: Telemetry,
+        metrics: TargetMetrics,
         account: Callable[[], str],
         stopping: Event,
         gate: ReportingGate,
@@ -33,7 +33,7 @@ class DiscoveryRun:
         self._context = context
         self._reconciler = reconciler
         self._sources = sources
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._account = account
         self._stopping = stopping
         self._gate = gate
@@ -55,14 +55,14 @@ class DiscoveryRun:
         """Continue with the result of the last run of the target that this one continues, if there is one."""
         if before and before.last:
             self.last, self.last_success = before.last, before.last_success
-            self._telemetry.set_discovery(self._context.target, self.has_succeeded, self.last_success)
+            self._metrics.set_discovery(self._context.target, self.has_succeeded, self.last_success)
         else:
-            self._telemetry.remove_discovery(self._context.target)
+            self._metrics.remove_discovery(self._context.target)
 
     def _record(self, result: RunResult) -> None:
         when = self._context.provider.clock.now() if result.complete else None
         self.last, self.last_success = result, when or self.last_success
-        self._telemetry.set_discovery(self._context.target, self.has_succeeded, when)
+        self._metrics.set_discovery(self._context.target, self.has_succeeded, when)
 
     @property
     def is_complete(self) -> bool:

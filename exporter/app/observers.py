@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.aws.rate_limiter import RateLimiter
     from exporter.domain.model import SyncJob
     from exporter.errors import ProviderError
-    from exporter.metrics.telemetry import Telemetry
+    from exporter.metrics.targets import TargetMetrics
     from exporter.polling.pass_log import PassLog
     from exporter.polling.workers import Heartbeat
     from exporter.target.reporting_gate import ReportingGate
@@ -37,7 +37,7 @@ class RequestRecorder:
         self,
         target: str,
         rate_limiter: RateLimiter,
-        telemetry: Telemetry,
+        metrics: TargetMetrics,
         passes: PassLog,
         reachability: Reachability,
         heartbeat: Heartbeat,
@@ -46,7 +46,7 @@ class RequestRecorder:
     ) -> None:
         self._target = target
         self._rate_limiter = rate_limiter
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._passes = passes
         self._reachability = reachability
         self._heartbeat = heartbeat
@@ -68,7 +68,7 @@ class RequestRecorder:
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
         if operation in self._background_operations:
-            self._gate.report(self._telemetry.count_request, self._target, operation, code, seconds)
+            self._gate.report(self._metrics.count_request, self._target, operation, code, seconds)
             return
         self._heartbeat.beat()
         self._gate.report(self._record, operation, code, seconds)
@@ -78,7 +78,7 @@ class RequestRecorder:
             raise StoppedError
 
     def _record(self, operation: str, code: str, seconds: float) -> None:
-        self._telemetry.count_request(self._target, operation, code, seconds)
+        self._metrics.count_request(self._target, operation, code, seconds)
         self._passes.count("requests")
         if is_throttled(code):
             self._passes.count("throttled")
@@ -96,7 +96,7 @@ class CredentialRecorder(CredentialObserver):
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
         target: str,
-        telemetry: Telemetry,
+        metrics: TargetMetrics,
         reachability: Reachability,
         poll_all: Callable[[float], None],
         spacing: float,
@@ -108,7 +108,7 @@ class CredentialRecorder(CredentialObserver):
         `retry_discovery` retries a discovery run that has failed.
         """
         self._target = target
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._reachability = reachability
         self._poll_all = poll_all
         self._spacing = spacing
@@ -120,7 +120,7 @@ class CredentialRecorder(CredentialObserver):
 
         Once no credentials are left, each error is reported as the reason why the target is down.
         """
-        self._telemetry.count_credential_failure(self._target)
+        self._metrics.count_credential_failure(self._target)
         if not self._is_failing:
             logger.warning("credentials failing", target=self._target, reason=str(error.reason), error=str(error))
         self._is_failing, self._is_retrying = True, False
@@ -167,17 +167,17 @@ class PollRecorder:
     """Counts polls, failed polls and jobs that ended."""
 
     def __init__(
-        self, target: str, telemetry: Telemetry, passes: PassLog, reachability: Reachability, gate: ReportingGate
+        self, target: str, metrics: TargetMetrics, passes: PassLog, reachability: Reachability, gate: ReportingGate
     ) -> None:
         self._target = target
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._passes = passes
         self._reachability = reachability
         self._gate = gate
 
     def polled(self) -> None:
         """Count a poll."""
-        self._gate.report(self._telemetry.count_poll, self._target)
+        self._gate.report(self._metrics.count_poll, self._target)
         self._passes.count("polls")
 
     def ended(self, job: SyncJob) -> None:
@@ -193,7 +193,7 @@ class PollRecorder:
         self._gate.report(self._record_failure, reason)
 
     def _record_failure(self, reason: Reason) -> None:
-        self._telemetry.count_poll_failure(self._target, reason)
+        self._metrics.count_poll_failure(self._target, reason)
         self._passes.count("failed", f"failed_{reason}")
         if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
             self._reachability.report_down(self._reachability.last_error or str(reason))

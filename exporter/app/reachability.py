@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.metrics.telemetry import Telemetry
+    from exporter.metrics.targets import TargetMetrics
 
 
 class Reachability:
     """The outcome of the target's last request; None before the first."""
 
-    def __init__(self, target: str, telemetry: Telemetry) -> None:
+    def __init__(self, target: str, metrics: TargetMetrics) -> None:
         self._target = target
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._has_lost_credentials = False
         self.is_up: bool | None = None
         self.last_error = ""
@@ -46,7 +46,7 @@ class Reachability:
 
     def publish(self) -> None:
         """Set the gauge of the target; it is 0 until the outcome of a request is known."""
-        self._telemetry.set_target_up(self._target, up=bool(self.is_up))
+        self._metrics.set_up(self._target, up=bool(self.is_up))
 
     def _report(self, *, is_up: bool, error: str) -> None:
         # Without credentials, this is about a request that was sent before they were lost.

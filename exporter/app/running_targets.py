@@ -145,7 +145,7 @@ class RunningTargets:
 
     def _report_owned(self) -> None:
         owned = {target.name for target in self.current}
-        self._services.telemetry.set_targets_owned({target.name: target.name in owned for target in self.configured})
+        self._services.telemetry.targets.set_owned({target.name: target.name in owned for target in self.configured})
 
     def _with_known_account(self, target: ConfiguredTarget, settings: TargetSettings) -> ConfiguredTarget:
         """Return a target with the account of a running one that has the same access to AWS."""

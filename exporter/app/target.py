@@ -93,8 +93,8 @@ class Target:
 
     def _start_reporting(self, inherited: Inheritance) -> None:
         workers, discovered, rate = self.workers, self.reconciler.discovered, self.rate_limiter.allowed_rate
-        self.services.telemetry.add_target(self.name, workers.lag, workers.watched, discovered, rate)
-        self.services.telemetry.set_target_info(self.name, self.settings.target.service.name, self.location.labels)
+        self.services.telemetry.targets.add(self.name, workers.lag, workers.watched, discovered, rate)
+        self.services.telemetry.targets.set_info(self.name, self.settings.target.service.name, self.location.labels)
         if inherited.reachability:
             self.reachability.resume(inherited.reachability)
         if self.event_receiver:
@@ -108,7 +108,7 @@ class Target:
         """Continue with the sources of a changed account, and publish it in the series of the target and of these."""
         self.reconciler.add_saved()
         self.gate.report(
-            self.services.telemetry.set_target_info, self.name, self.settings.target.service.name, self.location.labels
+            self.services.telemetry.targets.set_info, self.name, self.settings.target.service.name, self.location.labels
         )
         self.sources.republish_all()
 
@@ -171,7 +171,7 @@ class Target:
     def health(self) -> TargetHealth:
         """Return the target's health for the status page."""
         polled, watched = self.workers.polled()
-        polls, failures = self.services.telemetry.poll_counts(self.name)
+        polls, failures = self.services.telemetry.targets.poll_counts(self.name)
         return TargetHealth(
             name=self.name,
             service=self.settings.target.service.name,

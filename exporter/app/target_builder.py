@@ -53,23 +53,22 @@ def build_target(
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
-    service, published = config.service, services.published
+    service, published, metrics = config.service, services.published, services.telemetry.targets
     name, region = target_name(config), target_region(config)
     location = TargetLocation(name, service.name, region, store)
-    gate, reachability = ReportingGate(), Reachability(name, services.telemetry)
+    gate, reachability = ReportingGate(), Reachability(name, metrics)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
 
     def observe_requests(limiter: RateLimiter, background_operations: frozenset[str]) -> RequestRecorder:
-        telemetry = services.telemetry
-        return RequestRecorder(name, limiter, telemetry, passes, reachability, heartbeat, gate, background_operations)
+        return RequestRecorder(name, limiter, metrics, passes, reachability, heartbeat, gate, background_operations)
 
     requests = observe_requests(limiter, service.background_operations)
     queue_requests = observe_requests(RateLimiter(MAX_QUEUE_REQUESTS, host, services.stopping), QUEUE_OPERATIONS)
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(
         name,
-        services.telemetry,
+        metrics,
         reachability,
         lambda apart: workers.poll_all(apart),  # noqa: PLW0108 (the workers are built below)
         spacing,
@@ -90,7 +89,7 @@ def build_target(
     )
     filters = SourceFilters(config.discovery) if config.discovery else None
     tag_keys = TagKeys.of(config.discovery, settings.objective_tags)
-    polls = PollRecorder(name, services.telemetry, passes, reachability, gate)
+    polls = PollRecorder(name, metrics, passes, reachability, gate)
     counts_documents = settings.documents_interval > 0
     sources = WatchedSources(
         context,
@@ -126,7 +125,7 @@ def build_target(
     named = _named_sources(config, name)
     tags = TagCache(provider, host, interval, polling.requests_per_second)
     reconciler = Reconciler(context, admission, Scope(filters, named, tag_keys), tags)
-    discovery = DiscoveryRun(context, reconciler, sources, services.telemetry, aws_client.account, stopping, gate)
+    discovery = DiscoveryRun(context, reconciler, sources, metrics, aws_client.account, stopping, gate)
     discovery_loop = DiscoveryLoop(discovery, interval, polling.interval / 4, host, random, stopping)
     event_receiver = build_event_receiver(
         settings, services, context, aws_client, queue_requests, admission, event_recorder, stopping

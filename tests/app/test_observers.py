@@ -40,13 +40,13 @@ class RecorderRig:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.limiter = RateLimiter(1.0, self.clock, TickingStop(self.clock))
-        telemetry = Telemetry(process_metrics=False)
-        self.reachability = Reachability("test", telemetry)
+        metrics = Telemetry(process_metrics=False).targets
+        self.reachability = Reachability("test", metrics)
         self.heartbeat, self.gate = Heartbeat(self.clock), ReportingGate()
         self.recorder = RequestRecorder(
             "test",
             self.limiter,
-            telemetry,
+            metrics,
             PassLog("test", self.clock),
             self.reachability,
             self.heartbeat,

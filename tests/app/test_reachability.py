@@ -43,13 +43,13 @@ def recorder_for(telemetry: Telemetry, reachability: Reachability) -> tuple[Cred
     """Return the recorder of a target, and what it retries."""
     retries = Retries()
     return CredentialRecorder(
-        "production", telemetry, reachability, retries.poll_all, 0.2, retries.retry_discovery
+        "production", telemetry.targets, reachability, retries.poll_all, 0.2, retries.retry_discovery
     ), retries
 
 
 def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Telemetry) -> None:
     """Its request was sent before. The target is up again with the first response after the recovery."""
-    reachability = Reachability("production", telemetry)
+    reachability = Reachability("production", telemetry.targets)
     recorder, _ = recorder_for(telemetry, reachability)
     reachability.report_up()
     recorder.credentials_failed(LOST)
@@ -66,7 +66,7 @@ def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Tel
 
 def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telemetry) -> None:
     """Only an attempt that succeeds ends the failure. Nothing is counted or logged again."""
-    reachability = Reachability("production", telemetry)
+    reachability = Reachability("production", telemetry.targets)
     recorder, retries = recorder_for(telemetry, reachability)
     with capture_logs() as log:
         recorder.failure_inherited(LOST, is_lost=True)
@@ -83,7 +83,7 @@ def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telem
 
 def test_new_credentials_are_tried_once(telemetry: Telemetry) -> None:
     """When they replace refused ones, before it is known whether AWS accepts them. Acceptance adds no second retry."""
-    recorder, retries = recorder_for(telemetry, Reachability("production", telemetry))
+    recorder, retries = recorder_for(telemetry, Reachability("production", telemetry.targets))
     recorder.credentials_refused(LOST)
     before = retries.polls
     recorder.credentials_replaced()

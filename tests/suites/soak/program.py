@@ -147,7 +147,7 @@ class Soak:
             assert self.get("/"), "the status page is empty"
 
     def _sample(self) -> ResourceUsage:
-        polls, failed = self._telemetry.poll_counts(TARGET)
+        polls, failed = self._telemetry.targets.poll_counts(TARGET)
         assert not failed, f"{failed} of {polls} polls failed, although the account has no faults"
         series = gzip.decompress(self.get()).count(b"\n")
         self.get(
