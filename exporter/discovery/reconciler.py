@@ -14,10 +14,10 @@ import structlog
 from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
+from exporter.discovery.run_log import RunLog
 from exporter.discovery.selector import SourceSelector
 from exporter.discovery.watch_start import WatchStart
 from exporter.domain.model import ContainerId, DataSource
-from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -69,7 +69,7 @@ class Reconciler:
         self._has_reached_aws = False
         self._listed = 0  # data sources in the listings of the run in progress
         self._discovered = 0  # and of the last complete run
-        self._is_empty = False
+        self._log = RunLog(context)
 
     def resume(
         self,
@@ -90,7 +90,7 @@ class Reconciler:
         for reconciler in before:
             self._inventory.adopt_containers(reconciler.published(), self.selector.may_select_container)
         if before:
-            self._discovered, self._is_empty = before[0].discovered(), before[0].is_empty
+            self._discovered, self._log.is_empty = before[0].discovered(), before[0].is_empty
         elif count := len(self._inventory.sources):
             logger.info("continuing with saved data sources", target=self._context.target, count=count)
 
@@ -123,7 +123,7 @@ class Reconciler:
     @property
     def is_empty(self) -> bool:
         """Whether the last complete run has left the target without data sources."""
-        return self._is_empty
+        return self._log.is_empty
 
     def reconcile(self) -> RunResult:
         """Run once."""
@@ -138,14 +138,17 @@ class Reconciler:
                     break
                 self._reconcile_found(found)
         self._failures.end_run()
-        self._log_added(before)
+        added = [source for identifier, source in self._inventory.sources.items() if identifier not in before]
+        self._log.added(added, is_first=not before and not self._has_reached_aws)
         if reached_aws and not self._has_reached_aws:
-            self._log_unmatched_filters()
+            unmatched = self.selector.unmatched_filters(self._crawler.matched)
+            self._log.unmatched_filters(unmatched, is_complete=not self._failures.failed)
         self._has_reached_aws |= reached_aws
         is_complete = not self._failures.failed and not self._observer.stopping
         if is_complete:
             self._discovered = self._listed
-            self._log_emptiness()
+            is_empty = not self._inventory.sources and not self._named
+            self._log.emptiness(is_empty=is_empty, filters=self.selector.filters(), listed=self._discovered)
         return RunResult(is_complete, reached_aws, self._failures.unreadable())
 
     def _reconcile_found(self, found: Containers | ContainerContents) -> None:
@@ -220,38 +223,6 @@ class Reconciler:
             _confirm_missing(missing, listing, lambda: self._context.provider.data_sources(contents.id))
         ):
             self._inventory.remove(contents.id.source(removed))
-
-    def _log_added(self, before: set[SourceId]) -> None:
-        log = logger.bind(target=self._context.target)
-        added = [source for identifier, source in self._inventory.sources.items() if identifier not in before]
-        if before or self._has_reached_aws:
-            for source in added:
-                log.info("data source found", **source_fields(source))
-        elif added:
-            log.info("data sources found", count=len(added))
-
-    def _log_emptiness(self) -> None:
-        """Log a warning when the target has become empty: nothing fails, and nothing is monitored."""
-        was_empty, self._is_empty = self._is_empty, not self._inventory.sources and not self._named
-        if self._is_empty and not was_empty:
-            location = self._context.location.labels
-            logger.warning(
-                "no data sources to watch",
-                target=self._context.target,
-                account=location.account or "unknown",
-                region=location.region,
-                filters=self.selector.filters(),
-                listed=self._discovered,
-            )
-
-    def _log_unmatched_filters(self) -> None:
-        for name in self.selector.unmatched_filters(self._crawler.matched):
-            logger.warning(
-                "discovery filter matches nothing",
-                target=self._context.target,
-                filter=name,
-                discovery_complete=not self._failures.failed,
-            )
 
 
 def _confirm_missing(missing: set[str], listing: Listing[Any], list_again: Callable[[], Listing[Any]]) -> set[str]:
