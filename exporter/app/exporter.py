@@ -10,9 +10,11 @@ import structlog
 from exporter import __version__
 from exporter.app.build_info import revision
 from exporter.app.dependencies import Overrides, SharedServices
+from exporter.app.first_pass import FirstPass
 from exporter.app.heap import without_garbage_collection
 from exporter.app.ownership import SourceOwnership
 from exporter.app.published_metrics import PublishedMetrics
+from exporter.app.render_ahead import RenderAhead
 from exporter.app.running_targets import RunningTargets
 from exporter.app.settings import Settings
 from exporter.app.state import StateContext
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from exporter.web.web_config import WebConfigReloader
 
 SHUTDOWN_GRACE = 2.0  # seconds that polls in progress get when the program stops
-RENDER_INTERVAL, RENDER_AHEAD = 15.0, 180.0  # seconds
-RENDER_PAUSE = 0.005  # seconds between two renderings, each of which takes less than one millisecond
 WEB_CONFIG = "web config"
 OPENMETRICS_ACCEPT = "application/openmetrics-text"
 
@@ -69,15 +69,14 @@ class Exporter:
         self._started_at = self.host.time()
         self._applying = self.host.lock()
         self._state_config = settings.state
-        self._was_ready = False
         self._unapplied: str | None = None
         self._published = published = PublishedMetrics(settings.families, overrides.cache, self.host)
         self._own = FilteredRegistry(self.telemetry.registry, settings.exposed)
         self.page = Exposition(published.caches, self._own)
-        self._renderer = self.host.thread("render-ahead", self._render_ahead)
         self._status = StatusDocument(
             published.all_sources, published.all_containers, self._health, settings.assessment
         )
+        self._renderer = RenderAhead(self.page, self._status, self.host, self._stopping)
         self._web_config = web_config
         http, page, status = self.telemetry.http, self.page, self._status
         services = AppServices(
@@ -106,6 +105,7 @@ class Exporter:
             self._stopping,
         )
         self._targets = RunningTargets(settings.targets, self._state, self._services)
+        self.first_pass = FirstPass(self._targets)
         self.telemetry.config_loaded(self.host.time())
 
     # Life cycle.
@@ -175,22 +175,6 @@ class Exporter:
             if not self._stopping.is_set():
                 self._targets.follow_owners()
 
-    def _render_ahead(self) -> None:
-        """Render samples in advance that change with time alone, until the program stops.
-
-        Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without
-        this, the next scrape would have to render all of them.
-        """
-        while not self._stopping.wait(RENDER_INTERVAL):
-            self._status.expire_cache()
-            try:
-                for _ in self.page.prepare(RENDER_AHEAD):
-                    if self._stopping.wait(RENDER_PAUSE):
-                        return
-            except Exception:
-                logger.exception("rendering ahead failed, scrapes render instead")
-                return
-
     # State, for commands and the web server.
 
     @property
@@ -202,52 +186,18 @@ class Exporter:
         """Return the snapshot of each data source that is exposed."""
         return [snapshot for snapshot, _ in self._published.all_sources.snapshots()]
 
-    def first_pass_is_on(self) -> bool:
-        """Return whether the first discovery run or the first pass of polls of a target has not ended yet."""
-        return any(target.unready() for target in self._targets.current)
-
-    def has_succeeded(self) -> bool:
-        """Return whether any target has succeeded."""
-        return any(target.has_succeeded() for target in self._targets.current)
-
-    def polled(self) -> tuple[int, int]:
-        """Return how many data sources have been polled, and how many are known."""
-        counts = [target.workers.polled() for target in self._targets.current]
-        return sum(done for done, _ in counts), sum(total for _, total in counts)
-
     def unhealthy(self) -> str | None:
         """Return why the program does not work; None if it does."""
         reasons = ((target.name, target.unhealthy()) for target in self._targets.current)
         return next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
 
+    def unready(self) -> str | None:
+        """Return why the first pass has not ended; None once it has."""
+        return self.first_pass.unready()
+
     def unapplied(self) -> str | None:
         """Return what of the last configuration needs a restart; None if nothing does."""
         return self._unapplied
-
-    def unready(self) -> str | None:
-        """Return why the first pass has not ended; None once it has.
-
-        Neither a later outage nor a target that a reload adds makes the exporter unready again.
-        """
-        reason = None if self._was_ready else self._not_yet_ready()
-        self._was_ready = reason is None
-        return reason
-
-    def _not_yet_ready(self) -> str | None:
-        if reason := self._targets.unready():
-            return reason
-        if not self._targets.current:
-            return None  # other replicas own all targets
-        reasons = ((target.name, target.unready()) for target in self._targets.current)
-        waiting = next((f"target {name}: {reason}" for name, reason in reasons if reason), None)
-        if waiting is None and self.has_succeeded():
-            return None
-        down = [
-            f"target {target.name}: {error}"
-            for target in self._targets.current
-            if (error := target.reachability.last_error)
-        ]
-        return "; ".join([waiting or "no poll has succeeded yet", *down])
 
     def _health(self) -> ExporterHealth:
         return ExporterHealth(

@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> int:
             finally:
                 exporter.stop()
         write(metrics)
-    if exporter.has_succeeded():
+    if exporter.first_pass.has_succeeded():
         return 0
     logger.error("no data source could be read, printing the last known values")
     return 1

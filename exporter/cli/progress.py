@@ -17,8 +17,8 @@ INTERVAL = 0.1  # seconds
 def wait_for_first_pass(exporter: Exporter, pause: Callable[[float], None]) -> None:
     """Wait until every data source was polled, and print the progress if stderr is a terminal."""
     with tqdm(desc="polling", unit=" data sources", disable=None, leave=False) as progress:
-        while exporter.first_pass_is_on():
-            done, total = exporter.polled()
+        while exporter.first_pass.is_on():
+            done, total = exporter.first_pass.polled()
             progress.total = total
             progress.update(done - progress.n)
             pause(INTERVAL)

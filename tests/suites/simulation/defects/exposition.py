@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from exporter.app.exporter import Exporter
+from exporter.app.first_pass import FirstPass
 from exporter.app.target import Target
 from exporter.exposition.chunks import RenderedChunks
 from exporter.metrics import FamilyFilter, collector
@@ -38,7 +38,7 @@ def revokes_readiness(patch: pytest.MonkeyPatch) -> None:
         return original(self) or (None if self.reachability.is_up else "down")
 
     patch.setattr(Target, "unready", unready)
-    patch.setattr(Exporter, "unready", Exporter._not_yet_ready)
+    patch.setattr(FirstPass, "unready", FirstPass._not_yet_ready)
 
 
 def shortens_the_window(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,46 @@
+"""Renders samples in advance that change with time alone, so that no scrape renders all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from exporter.exposition import Exposition
+    from exporter.runtime import Event, Host
+    from exporter.status import StatusDocument
+
+RENDER_INTERVAL, RENDER_AHEAD = 15.0, 180.0  # seconds
+RENDER_PAUSE = 0.005  # seconds between two renderings, each of which takes less than one millisecond
+
+logger = structlog.get_logger()
+
+
+class RenderAhead:
+    """Renders in a thread of its own until the program stops.
+
+    Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without this,
+    the next scrape would have to render all of them.
+    """
+
+    def __init__(self, page: Exposition, status: StatusDocument, host: Host, stopping: Event) -> None:
+        self._page = page
+        self._status = status
+        self._stopping = stopping
+        self._thread = host.thread("render-ahead", self._run)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(RENDER_INTERVAL):
+            self._status.expire_cache()
+            try:
+                for _ in self._page.prepare(RENDER_AHEAD):
+                    if self._stopping.wait(RENDER_PAUSE):
+                        return
+            except Exception:
+                logger.exception("rendering ahead failed, scrapes render instead")
+                return
