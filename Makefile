@@ -54,6 +54,7 @@ check: $(VENV)/.dev  ## run linters, type checks, import rules and the language 
 	$(BIN)/python -m docs.generate --check
 	$(GRAFANA) --check
 	$(BIN)/python -m deploy.generate --check
+	$(BIN)/python -m tools.api_drift
 	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_file
 
 generate: $(VENV)/.dev  ## rewrite everything that is generated: pages, schemas, golden files, dashboards, chart, manifests
@@ -62,7 +63,7 @@ generate: $(VENV)/.dev  ## rewrite everything that is generated: pages, schemas,
 	$(BIN)/python -m deploy.generate
 	$(BIN)/python -m tools.api_drift --rewrite
 	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py --rewrite-golden
-	$(BIN)/python -m deploy.generate --chart-changed || tests/suites/kubernetes/run --rewrite-golden -k what_the_chart_renders
+	$(BIN)/python -m deploy.generate --check-manifests || tests/suites/kubernetes/run --rewrite-golden -k what_the_chart_renders
 
 fmt: $(VENV)/.dev  ## format the code and fix lint errors where possible
 	$(BIN)/ruff check --fix

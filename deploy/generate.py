@@ -12,6 +12,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+import yaml
+
 from deploy.chart import CHART, chart_files
 from deploy.jsonnet_mixin import mixin_files
 from deploy.policies import documents
@@ -27,7 +29,7 @@ DASHBOARDS = HERE / "grafana" / "dashboards"
 MANIFESTS = HERE / "kubernetes"
 
 _HEADER = "# Written by `make generate`.\n"
-_RENDERED = "# Rendered from the chart by `make generate`; digest of the chart: {digest}\n"
+_RENDERED = "# Rendered from the chart by `make generate`; digest of chart and manifest: {digest}\n"
 _DASHBOARD_OPTIONS = """# ConfigMaps of the dashboards, for the dashboard sidecar of the Grafana chart.
 generatorOptions:
   disableNameSuffixHash: true
@@ -78,35 +80,40 @@ def dashboards_kustomization(dashboards: list[Path]) -> str:
     return _HEADER + _DASHBOARD_OPTIONS + _list("configMapGenerator", maps)
 
 
-def rendered_header() -> str:
-    """Return the first line of each manifest that Helm renders from the chart.
+def rendered(manifest: str) -> str:
+    """Return a manifest that Helm rendered from the chart, after a line with the digest of both.
 
-    Rendering takes the Helm library, which `make check` does without. The digest of the inputs shows whether the
-    manifests are up to date.
+    Rendering takes the Helm library, which `make check` does without. The digest shows that the chart has changed
+    since, and also that the manifest was edited.
     """
     inputs = [CHART / "Chart.yaml", CHART / "values.yaml", *sorted((CHART / "templates").glob("**/*.*"))]
-    content = b"".join(path.name.encode() + path.read_bytes() for path in inputs)
-    return _RENDERED.format(digest=hashlib.sha256(content).hexdigest()[:16])
+    content = b"".join(path.name.encode() + path.read_bytes() for path in inputs) + manifest.encode()
+    return _RENDERED.format(digest=hashlib.sha256(content).hexdigest()[:16]) + manifest
 
 
 def rendered_manifests() -> list[Path]:
-    """Return the manifests that Helm renders from the chart."""
-    by_hand = {"kustomization.yaml", "config.yaml"}
+    """Return the manifests that Helm renders from the chart: the resources of two folders, and the ServiceMonitor."""
     folders = (MANIFESTS / "exporter", MANIFESTS / "replicas")
-    found = [path for folder in folders for path in folder.glob("*.yaml") if path.name not in by_hand]
-    return sorted([*found, MANIFESTS / "operator" / "servicemonitor.yaml"])
+    kustomizations = ((folder, yaml.safe_load((folder / "kustomization.yaml").read_text())) for folder in folders)
+    resources = [folder / name for folder, kustomization in kustomizations for name in kustomization["resources"]]
+    return [*resources, MANIFESTS / "operator" / "servicemonitor.yaml"]
 
 
 def outdated_manifests() -> list[Path]:
-    """Return the manifests that were rendered from another version of the chart."""
-    header = rendered_header()
-    return [path for path in rendered_manifests() if not path.read_text().startswith(header)]
+    """Return the manifests that differ from what Helm rendered from this version of the chart."""
+    return [path for path in rendered_manifests() if not (path.exists() and is_current(path.read_text()))]
+
+
+def is_current(text: str) -> bool:
+    """Return whether a manifest is what Helm rendered from this version of the chart."""
+    _, _, manifest = text.partition("\n")
+    return text == rendered(manifest)
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the generated files; return the exit code."""
     outdated = outdated_manifests()
-    if "--chart-changed" in arguments:
+    if "--check-manifests" in arguments:
         return int(bool(outdated))
     code = bring_up_to_date(generated_files(), arguments, "make generate")
     if "--check" not in arguments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -13,12 +13,15 @@ import yaml
 from botocore.config import Config as BotocoreConfig
 
 from deploy.chart import CHART
-from deploy.generate import HERE, RULES, generated_files
+from deploy.generate import HERE, RULES, generated_files, is_current, rendered_manifests
 from deploy.policies import policies
 from exporter import __version__
 from exporter.cli import main
 from exporter.domain.service import Service, Use
 from exporter.providers.registry import SERVICES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXAMPLES = sorted(HERE.rglob("config.yaml"))
 PERMISSIONS_PAGE = HERE.parent / "docs" / "aws-permissions.md"
@@ -35,6 +38,14 @@ def test_no_outdated_file_remains() -> None:
     """A copy of a deleted rule file or dashboard would still be installed."""
     expected = {*generated_files(), HERE / "kubernetes" / "operator" / "servicemonitor.yaml"}
     assert {path for folder in GENERATED_FOLDERS for path in folder.rglob("*") if path.is_file()} <= expected
+
+
+@pytest.mark.parametrize("path", rendered_manifests(), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_an_edit_of_a_rendered_manifest_is_noticed(path: Path) -> None:
+    """`make check` fails, and `make generate` renders the manifest again."""
+    text = path.read_text()
+    assert is_current(text)
+    assert not is_current(f"{text}# edited\n")
 
 
 def test_the_chart_has_the_version_of_the_package() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from deploy.generate import rendered_header
+from deploy.generate import rendered
 from exporter.config import load
 from tests.suites.kubernetes.chart import (
     NAMESPACE,
@@ -70,8 +70,9 @@ VALUES: dict[str, Manifest] = {
 def expected_manifests() -> dict[Path, str]:
     """Return the text of each plain manifest."""
     return {
-        MANIFESTS / ("operator" if name == "servicemonitor.yaml" else folder) / name: rendered_header()
-        + ONLY_WITH_HELM.sub("", text.lstrip())
+        MANIFESTS / ("operator" if name == "servicemonitor.yaml" else folder) / name: rendered(
+            ONLY_WITH_HELM.sub("", text.lstrip())
+        )
         for folder, values in VALUES.items()
         for name, text in render_templates(values).items()
         if name not in NOT_RENDERED
