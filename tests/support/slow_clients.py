@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import select
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tests.support.harness import TIMEOUT
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 HALF_A_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Half"
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -21,17 +24,24 @@ def is_dropped(client: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def seconds_until_dropped(clients: Iterable[socket.socket], timeout: float = 5, expected: int | None = None) -> float:
-    """Wait until the server has ended all of these connections, or `expected` of them; return the duration."""
-    started = time.monotonic()
+def wait_until_dropped(clients: Iterable[socket.socket], expected: int | None = None) -> None:
+    """Wait until the server has ended all of these connections, or `expected` of them."""
     descriptors = {client.fileno() for client in clients}
     remaining = 0 if expected is None else len(descriptors) - expected
+    deadline = time.monotonic() + TIMEOUT
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLRDHUP)
-    while len(descriptors) > remaining and (left := started + timeout - time.monotonic()) > 0:
+    while len(descriptors) > remaining and (left := deadline - time.monotonic()) > 0:
         for descriptor, _ in poll.poll(left * 1000):
             poll.unregister(descriptor)
             descriptors.remove(descriptor)
     assert len(descriptors) == remaining, f"{len(descriptors)} connections are still open"
-    return time.monotonic() - started
+
+
+@contextmanager
+def at_least(seconds: float) -> Iterator[None]:
+    """Require that the block takes so long. How much longer it takes depends on the machine."""
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began >= seconds

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import re
 import resource
 import signal
 import socket
-import statistics
+import ssl
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,16 +23,20 @@ from exporter.web.server.addresses import Address, parse_address
 from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
 from tests.support.certificates import Certificates, client_context, client_hello, server_context
-from tests.support.slow_clients import HALF_A_REQUEST, REQUEST, is_dropped, seconds_until_dropped
+from tests.support.harness import TIMEOUT, eventually
+from tests.support.slow_clients import HALF_A_REQUEST, REQUEST, at_least, is_dropped, wait_until_dropped
 from tests.support.web_app import METRICS, FakeExposition, make_app
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LARGE = 32 * 1024 * 1024  # bytes; more than the buffers of the kernel at both ends
-QUICK = Limits(request=1, response=1, idle=1)
+PATIENT = Limits(request=600, response=600, idle=600)
+"""Limits that no test reaches. A client that is dropped has exceeded the limit that the test sets instead."""
+CLIENT_HELLO = client_hello(ssl.create_default_context())
+TLS_STAGES = (b"", CLIENT_HELLO[:3], CLIENT_HELLO[:100], CLIENT_HELLO)
+"""What clients send before they stall in the handshake."""
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def connect() -> Iterator[Callable[..., socket.socket]]:
             client = opened.enter_context(socket.socket())
             if receive_buffer is not None:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            client.settimeout(5)
+            client.settimeout(TIMEOUT)
             client.connect(server.addresses[0])
             client.sendall(sent)
             return client
@@ -80,20 +86,31 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scrape(server: WebServer, index: int = 0, tls: ssl.SSLContext | None = None) -> bytes:
     """Return the metrics, requested on a new connection."""
     host, port = server.addresses[index]
-    made = http.client.HTTPSConnection(host, port, timeout=5, context=tls) if tls else None
-    with closing(made or http.client.HTTPConnection(host, port, timeout=5)) as connection:
+    made = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=tls) if tls else None
+    with closing(made or http.client.HTTPConnection(host, port, timeout=TIMEOUT)) as connection:
         connection.request("GET", "/metrics")
         response = connection.getresponse()
         assert response.status == 200
         return response.read()
 
 
-def seconds_to_stop(server: WebServer) -> float:
-    """Stop the server, and return how long that takes."""
+def is_immediate(scrape: Callable[[], bytes]) -> bool:
+    """Return whether a scrape takes less than 30 ms. On a busy machine, some scrapes do and others do not."""
     started = time.monotonic()
-    server.stop()
+    scrape()
+    return time.monotonic() - started < 0.03
+
+
+def stop(server: WebServer) -> None:
+    """Stop the server, and wait for its end."""
+    server.stop(TIMEOUT)
     assert not server.is_alive()
-    return time.monotonic() - started
+
+
+def refuses_connections(server: WebServer) -> bool:
+    """Return whether the server has closed its port."""
+    with socket.socket() as client:
+        return client.connect_ex(server.addresses[0]) == errno.ECONNREFUSED
 
 
 @pytest.mark.parametrize(
@@ -171,11 +188,11 @@ def test_an_address_without_a_host_serves_ipv4_and_ipv6(start: Callable[..., Web
     server = start("[::1]:0", ":0")
     assert scrape(server) == METRICS
     for host in ("127.0.0.1", "::1"):
-        with socket.create_connection((host, server.addresses[1][1]), timeout=5) as client:
+        with socket.create_connection((host, server.addresses[1][1]), timeout=TIMEOUT) as client:
             client.sendall(REQUEST)
             assert client.recv(15) == b"HTTP/1.1 200 OK"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.addresses[0][1]), timeout=5)
+        socket.create_connection(("127.0.0.1", server.addresses[0][1]), timeout=TIMEOUT)
 
 
 def test_a_port_in_use_is_a_startup_error(start: Callable[..., WebServer]) -> None:
@@ -210,7 +227,7 @@ def test_the_port_is_free_again_after_a_stop(start: Callable[..., WebServer]) ->
     server = start()
     port = server.addresses[0][1]
     assert server.is_alive()
-    assert seconds_to_stop(server) < 1
+    stop(server)
     with pytest.raises(ConnectionRefusedError):
         scrape(server)
     assert scrape(start(f"127.0.0.1:{port}")) == METRICS
@@ -238,12 +255,12 @@ def test_stalled_clients_do_not_delay_a_stop(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket]
 ) -> None:
     """This holds for silent clients, half requests and unread responses."""
-    server = start(exposition=FakeExposition([b"x" * LARGE]))
+    server = start(exposition=FakeExposition([b"x" * LARGE]), limits=PATIENT)
     clients = [connect(server, sent) for sent in (b"", HALF_A_REQUEST) for _ in range(50)]
     clients.append(connect(server, REQUEST, receive_buffer=4096))
     clients[-1].recv(1)
-    assert seconds_to_stop(server) < 2
-    seconds_until_dropped(clients)
+    stop(server)
+    wait_until_dropped(clients)
 
 
 def test_a_scrape_in_progress_completes_during_a_stop(
@@ -252,11 +269,15 @@ def test_a_scrape_in_progress_completes_during_a_stop(
     """The client receives its metrics."""
     gate = threading.Event()
     exposition = FakeExposition(gate=gate)
-    server = start(exposition=exposition)
+    server = start(exposition=exposition, limits=replace(PATIENT, stop=TIMEOUT))
     client = connect(server, REQUEST)
-    assert exposition.rendering.wait(5)
-    threading.Timer(0.3, gate.set).start()
-    assert seconds_to_stop(server) < 2
+    assert exposition.rendering.wait(TIMEOUT)
+    stopping = threading.Thread(target=server.stop, args=(TIMEOUT,))
+    stopping.start()
+    eventually(lambda: refuses_connections(server))
+    gate.set()
+    stopping.join(TIMEOUT)
+    assert not server.is_alive()
     assert client.recv(65536).endswith(METRICS)
 
 
@@ -267,11 +288,11 @@ def test_a_stop_does_not_wait_for_a_rendering_that_hangs(
     """The server drops its client."""
     gate = threading.Event()
     exposition = FakeExposition(gate=gate)
-    server = start(exposition=exposition)
+    server = start(exposition=exposition, limits=PATIENT)
     connect(server, REQUEST)
-    assert exposition.rendering.wait(5)
+    assert exposition.rendering.wait(TIMEOUT)
     try:
-        assert seconds_to_stop(server) < 2
+        stop(server)
     finally:
         gate.set()
 
@@ -279,19 +300,13 @@ def test_a_stop_does_not_wait_for_a_rendering_that_hangs(
 def test_a_thousand_half_requests_do_not_delay_scrapes(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket]
 ) -> None:
-    """All stalled clients are dropped in time."""
+    """None of them is dropped for it."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 2048:
         pytest.skip("too few file descriptors for so many clients")
-    server = start(limits=QUICK)
+    server = start(limits=replace(PATIENT, connections=2000))
     clients = [connect(server, HALF_A_REQUEST) for _ in range(1000)]
-    latencies = []
-    for _ in range(5):
-        started = time.monotonic()
-        assert scrape(server) == METRICS
-        latencies.append(time.monotonic() - started)
-    assert max(latencies) < 1
-    assert statistics.median(latencies) < 0.5
-    assert seconds_until_dropped(clients) < 4
+    eventually(lambda: is_immediate(lambda: scrape(server)))
+    assert not any(map(is_dropped, clients))
 
 
 def test_a_scrape_in_progress_survives_many_new_connections(
@@ -301,11 +316,11 @@ def test_a_scrape_in_progress_survives_many_new_connections(
     """New connections replace stalled ones, and not one with a response in progress."""
     gate = threading.Event()
     exposition = FakeExposition(gate=gate)
-    server = start(exposition=exposition, limits=Limits(connections=5))
+    server = start(exposition=exposition, limits=replace(PATIENT, connections=5))
     client = connect(server, REQUEST)
-    assert exposition.rendering.wait(5)
+    assert exposition.rendering.wait(TIMEOUT)
     stalled = [connect(server, HALF_A_REQUEST) for _ in range(20)]
-    seconds_until_dropped(stalled[:15])
+    wait_until_dropped(stalled[:15])
     gate.set()
     assert client.recv(15) == b"HTTP/1.1 200 OK"
 
@@ -319,8 +334,9 @@ def test_unfinished_requests_are_dropped(
     sent: bytes,
 ) -> None:
     """Silent clients, half heads and half bodies have the same time limit."""
-    client = connect(start(limits=Limits(request=0.5)), sent)
-    assert 0.3 < seconds_until_dropped([client]) < 3
+    server = start(limits=replace(PATIENT, request=0.5))
+    with at_least(0.5):
+        wait_until_dropped([connect(server, sent)])
 
 
 def test_single_bytes_do_not_extend_the_time_limit(
@@ -328,13 +344,16 @@ def test_single_bytes_do_not_extend_the_time_limit(
     connect: Callable[..., socket.socket],
 ) -> None:
     """A client that sends a byte now and then is dropped like a silent one."""
-    client = connect(start(limits=Limits(request=0.5)), HALF_A_REQUEST)
-    started = time.monotonic()
-    with suppress(OSError):  # reset or broken pipe, whichever comes first
-        while time.monotonic() - started < 5:
-            client.sendall(b"x")
-            time.sleep(0.1)
-    assert 0.3 < time.monotonic() - started < 3
+    server = start(limits=replace(PATIENT, request=0.5))
+    with at_least(0.5):
+        client = connect(server, HALF_A_REQUEST)
+
+        def is_dropped_after_a_byte() -> bool:
+            with suppress(OSError):  # reset or broken pipe, whichever comes first
+                client.sendall(b"x")
+            return is_dropped(client)
+
+        eventually(is_dropped_after_a_byte)
 
 
 def test_a_second_request_has_the_same_time_limit(
@@ -342,24 +361,34 @@ def test_a_second_request_has_the_same_time_limit(
     connect: Callable[..., socket.socket],
 ) -> None:
     """A complete first request does not extend the limit of the second."""
-    client = connect(start(limits=Limits(request=0.5)), REQUEST)
+    client = connect(start(limits=replace(PATIENT, request=0.5)), REQUEST)
     assert client.recv(15) == b"HTTP/1.1 200 OK"
-    client.sendall(HALF_A_REQUEST)
-    assert 0.3 < seconds_until_dropped([client]) < 3
+    with at_least(0.5):
+        client.sendall(HALF_A_REQUEST)
+        wait_until_dropped([client])
 
 
-def test_idle_connections_are_kept_between_scrapes(start: Callable[..., WebServer]) -> None:
+def test_idle_connections_are_kept_between_scrapes(
+    start: Callable[..., WebServer], connect: Callable[..., socket.socket]
+) -> None:
     """A connection may be idle for longer than a request may take."""
-    server = start(limits=Limits(request=0.5, idle=2))
-    with closing(http.client.HTTPConnection(*server.addresses[0], timeout=5)) as connection:
+    server = start(limits=replace(PATIENT, request=0.5))
+    with closing(http.client.HTTPConnection(*server.addresses[0], timeout=TIMEOUT)) as connection:
         connection.request("GET", "/metrics")
         connection.getresponse().read()
         used = connection.sock
-        time.sleep(1.1)  # longer than `request`, with a sweep in between, and shorter than `idle`
+        wait_until_dropped([connect(server, HALF_A_REQUEST)])
         connection.request("GET", "/metrics")
         assert connection.getresponse().read() == METRICS
         assert connection.sock is used
-        assert 1 < seconds_until_dropped([used]) < 4
+
+
+def test_idle_connections_are_closed(start: Callable[..., WebServer], connect: Callable[..., socket.socket]) -> None:
+    """They have a time limit of their own."""
+    with at_least(1):
+        client = connect(start(limits=replace(PATIENT, idle=1)), REQUEST)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        wait_until_dropped([client])
 
 
 @pytest.mark.parametrize("extra", [b"", b"Connection: close\r\n"])
@@ -369,31 +398,32 @@ def test_slow_readers_are_dropped(
     extra: bytes,
 ) -> None:
     """This holds for connections that stay open and for those that close after the response."""
-    server = start(exposition=FakeExposition([b"x" * LARGE]), limits=Limits(response=0.5))
-    client = connect(server, REQUEST.removesuffix(b"\r\n") + extra + b"\r\n", receive_buffer=4096)
-    assert client.recv(15) == b"HTTP/1.1 200 OK"
-    assert 0.3 < seconds_until_dropped([client]) < 4
+    server = start(exposition=FakeExposition([b"x" * LARGE]), limits=replace(PATIENT, response=0.5))
+    with at_least(0.5):
+        client = connect(server, REQUEST.removesuffix(b"\r\n") + extra + b"\r\n", receive_buffer=4096)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        wait_until_dropped([client])
 
 
 def test_the_number_of_unread_responses_is_limited(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket]
 ) -> None:
     """The oldest ones beyond the limit are dropped at once, because each holds memory."""
-    server = start(exposition=FakeExposition([b"x" * LARGE]), limits=Limits(unread=2))
+    server = start(exposition=FakeExposition([b"x" * LARGE]), limits=replace(PATIENT, unread=2, request=0.5))
     clients = [connect(server, REQUEST, receive_buffer=4096) for _ in range(5)]
-    seconds_until_dropped(clients, expected=3)
-    time.sleep(0.6)  # one more sweep
+    wait_until_dropped(clients, expected=3)
+    wait_until_dropped([connect(server, HALF_A_REQUEST)])  # by a later sweep
     assert sum(map(is_dropped, clients)) == 3
 
 
-def test_fifty_slow_clients_receive_complete_responses(
+def test_twenty_slow_clients_receive_complete_responses(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket]
 ) -> None:
     """The clients read more slowly than the server sends."""
     piece, pieces = b"x" * 65536, LARGE // 4 // 65536
     server = start(exposition=FakeExposition([piece] * pieces))
     request = REQUEST.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
-    clients = [connect(server, request, receive_buffer=4096) for _ in range(50)]
+    clients = [connect(server, request, receive_buffer=4096) for _ in range(20)]
     for client in clients:
         assert client.recv(15, socket.MSG_PEEK) == b"HTTP/1.1 200 OK"
     for client in clients:
@@ -439,7 +469,7 @@ def test_a_malformed_body_ends_the_connection(
     if wait_for_response:
         assert client.recv(12) == b"HTTP/1.1 413"
         client.sendall(b"nonsense\r\n")
-    seconds_until_dropped([client])
+    wait_until_dropped([client])
     assert scrape(server) == METRICS
     assert not caplog.records
 
@@ -449,34 +479,30 @@ def test_stalled_tls_clients_do_not_prevent_scrapes(
     connect: Callable[..., socket.socket],
     certificates: Path,
 ) -> None:
-    """More clients than there may be connections stall at different stages, and are dropped in time."""
-    ours, theirs = server_context(certificates), client_context(certificates)
-    server = start(ssl_context=ours, limits=Limits(request=1.5, response=1.5, idle=1))
-    hello = client_hello(theirs)
-    clients = [connect(server, sent) for sent in (b"", b"\x16\x03\x01", hello[:100], hello) for _ in range(150)]
-    with ExitStack() as opened:
-        for sent in (HALF_A_REQUEST, REQUEST):
-            client = opened.enter_context(theirs.wrap_socket(connect(server), server_hostname="localhost"))
-            client.sendall(sent)
-            clients.append(client)
-        started = time.monotonic()
-        assert [scrape(server, tls=theirs) for _ in range(3)] == [METRICS] * 3
-        assert time.monotonic() - started < 5
-        seconds_until_dropped(clients, timeout=25)
-    assert scrape(server, tls=theirs) == METRICS
+    """More clients than there may be connections stall at different stages of their handshakes."""
+    server = start(ssl_context=server_context(certificates), limits=PATIENT)
+    clients = [connect(server, sent) for sent in TLS_STAGES for _ in range(150)]
+    assert [scrape(server, tls=client_context(certificates)) for _ in range(3)] == [METRICS] * 3
+    assert sum(map(is_dropped, clients)) >= len(clients) - PATIENT.connections
+
+
+@pytest.mark.parametrize("sent", TLS_STAGES)
+def test_unfinished_handshakes_are_dropped(
+    start: Callable[..., WebServer], connect: Callable[..., socket.socket], certificates: Path, sent: bytes
+) -> None:
+    """They have the time limit of a request."""
+    server = start(ssl_context=server_context(certificates), limits=replace(PATIENT, request=0.5))
+    with at_least(0.5):
+        wait_until_dropped([connect(server, sent)])
 
 
 @pytest.mark.parametrize("size", [1000, 100_000])
 def test_tls_scrapes_have_no_delayed_packets(start: Callable[..., WebServer], certificates: Path, size: int) -> None:
-    """No packet waits for the acknowledgement of the one before, which would take 40 ms."""
+    """No packet waits for the acknowledgement of the one before, which would take 40 ms in every scrape."""
     ours, theirs = server_context(certificates), client_context(certificates)
     server = start(ssl_context=ours, exposition=FakeExposition([b"x" * size]))
-    latencies = []
-    for _ in range(7):
-        started = time.monotonic()
-        assert len(scrape(server, tls=theirs)) == size
-        latencies.append(time.monotonic() - started)
-    assert min(latencies) < 0.03
+    eventually(lambda: is_immediate(lambda: scrape(server, tls=theirs)))
+    assert len(scrape(server, tls=theirs)) == size
 
 
 def test_slow_readers_over_tls_are_dropped(
@@ -486,11 +512,11 @@ def test_slow_readers_over_tls_are_dropped(
 ) -> None:
     """The server detects unread responses under TLS too."""
     ours, theirs = server_context(certificates), client_context(certificates)
-    server = start(ssl_context=ours, exposition=FakeExposition([b"x" * LARGE]), limits=Limits(response=0.5))
-    with theirs.wrap_socket(connect(server, receive_buffer=4096), server_hostname="localhost") as client:
+    server = start(ssl_context=ours, exposition=FakeExposition([b"x" * LARGE]), limits=replace(PATIENT, response=0.5))
+    with theirs.wrap_socket(connect(server, receive_buffer=4096), server_hostname="localhost") as client, at_least(0.5):
         client.sendall(REQUEST)
         assert client.recv(15) == b"HTTP/1.1 200 OK"
-        assert 0.3 < seconds_until_dropped([client]) < 4
+        wait_until_dropped([client])
 
 
 def test_tls_clients_do_not_delay_a_stop(
@@ -500,10 +526,10 @@ def test_tls_clients_do_not_delay_a_stop(
 ) -> None:
     """This holds for handshakes in progress, and for clients that do not confirm the end of the connection."""
     ours, theirs = server_context(certificates), client_context(certificates)
-    server = start(ssl_context=ours)
+    server = start(ssl_context=ours, limits=PATIENT)
     clients = [connect(server) for _ in range(3)]
     with theirs.wrap_socket(connect(server), server_hostname="localhost") as idle:
         idle.sendall(REQUEST)
         assert idle.recv(15) == b"HTTP/1.1 200 OK"
-        assert seconds_to_stop(server) < 2
-        seconds_until_dropped([*clients, idle])
+        stop(server)
+        wait_until_dropped([*clients, idle])
