@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
@@ -72,15 +73,20 @@ class Scrape:
     @classmethod
     def parse(cls, body: str) -> Self:
         """Return the samples of an exposition in the text format."""
-        families = text_string_to_metric_families(body)
-        samples = (sample for family in families for sample in family.samples)
-        return cls({(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples})
+        return cls(dict(_sample(line) for line in body.split("\n") if line and not line.startswith("#")))
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the sum of the samples with a name and, among others, these labels; None if there are none."""
         wanted = set(labels.items())
         found = [value for (sample, present), value in self.samples.items() if sample == name and wanted <= present]
         return sum(found) if found else None
+
+
+@lru_cache(maxsize=10_000)
+def _sample(line: str) -> tuple[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return the name, the labels and the value of a sample. Between two scrapes, most samples do not change."""
+    ((sample,),) = (family.samples for family in text_string_to_metric_families(line))
+    return (sample.name, frozenset(sample.labels.items())), sample.value
 
 
 @dataclass
