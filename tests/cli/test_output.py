@@ -11,30 +11,50 @@ import pytest
 
 from exporter.cli.output import atomic_output
 from tests.support.oneshot import environment, settings
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from exporter.simulator.server import SimulatedQBusiness
 
+    Run = Callable[[SimulatedQBusiness, Path, list[str], int], subprocess.CompletedProcess[str]]
+
 COMMANDS = [["policy"], ["plan"], ["export"], ["backfill"], ["discover"], ["check"], ["check", "--probe"], ["--help"]]
 
 
-def run(
-    service: SimulatedQBusiness, tmp_path: Path, command: list[str], stdout: int
+def fork(
+    service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command with a stdout that Python buffers, as it does by default."""
-    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    """Run a command with another stdout."""
+    return run_command(*command, folder=folder, environment=environment(service), stdout=stdout)
+
+
+def start(
+    service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with another stdout in a new interpreter, which flushes stdout at its end."""
     env = {name: value for name, value in environment(service).items() if name != "PYTHONUNBUFFERED"}
     line = [sys.executable, "-m", "exporter", *command]
-    return subprocess.run(
-        line, cwd=tmp_path, env=env, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, timeout=90
-    )
+    return subprocess.run(line, cwd=folder, env=env, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+CASES = [(fork, command) for command in COMMANDS] + [(start, COMMANDS[0])]
+each_command = pytest.mark.parametrize(
+    ("run", "command"), CASES, ids=[" ".join((run.__name__, *command)) for run, command in CASES]
+)
+
+
+@pytest.fixture(autouse=True)
+def configuration(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """Write the configuration of the commands."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+
+
+@each_command
 def test_a_reader_that_closes_stdout_ends_the_command_quietly(
-    service: SimulatedQBusiness, tmp_path: Path, command: list[str]
+    service: SimulatedQBusiness, tmp_path: Path, run: Run, command: list[str]
 ) -> None:
     """As in `policy | true`. The exit code is that of a program that SIGPIPE ends."""
     reader, writer = os.pipe()
@@ -45,8 +65,8 @@ def test_a_reader_that_closes_stdout_ends_the_command_quietly(
     assert not [line for line in done.stderr.splitlines() if "level=info" not in line and "level=warn" not in line]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, command: list[str]) -> None:
+@each_command
+def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, run: Run, command: list[str]) -> None:
     """As in `export > /dev/full`. The log has the reason, and the exit code is 1."""
     full = os.open("/dev/full", os.O_WRONLY)
     done = run(service, tmp_path, command, full)

@@ -38,12 +38,16 @@ class ProgramProcess:
     """A process of the program, with the interface of subprocess.Popen as far as tests use it."""
 
     def __init__(
-        self, arguments: list[str], folder: Path | None, environment: Mapping[str, str], stderr: int = subprocess.PIPE
+        self,
+        arguments: list[str],
+        folder: Path | None,
+        environment: Mapping[str, str],
+        stderr: int = subprocess.PIPE,
+        stdout: int = subprocess.PIPE,
     ) -> None:
-        """Start the program. Its output is read from `stdout` and `stderr`; the latter may be another descriptor."""
-        self.stdout, child_stdout = _pipe()
-        self.stderr: TextIO | None
-        self.stderr, child_stderr = _pipe() if stderr == subprocess.PIPE else (None, _connection(os.dup(stderr)))
+        """Start the program. Its output is read from `stdout` and `stderr`, unless these are other descriptors."""
+        self.stdout, child_stdout = _stream(stdout)
+        self.stderr, child_stderr = _stream(stderr)
         with child_stdout, child_stderr:
             call = (arguments, str(folder or Path.cwd()), dict(environment), child_stdout, child_stderr)
             self._process = _server().Process(target=_run, args=call, daemon=True)
@@ -77,23 +81,30 @@ class ProgramProcess:
 
 
 def run_command(
-    *arguments: str | Path, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdout: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; return its exit code and its output."""
+    """Run a command to its end; return its exit code and its output, unless that goes to another descriptor."""
     words = [str(word) for word in arguments]
-    process = ProgramProcess(words, folder, os.environ if environment is None else environment)
+    process = ProgramProcess(words, folder, os.environ if environment is None else environment, stdout=stdout)
     with ThreadPoolExecutor(2) as readers:
-        texts = readers.map(_read, filter(None, (process.stdout, process.stderr)))
+        texts = readers.map(_read, (process.stdout, process.stderr))
     return subprocess.CompletedProcess(words, process.wait(), *texts)
 
 
-def _read(stream: TextIO) -> str:
+def _read(stream: TextIO | None) -> str | None:
+    if stream is None:
+        return None
     with stream:
         return stream.read()
 
 
-def _pipe() -> tuple[TextIO, Connection]:
-    """Return both ends of a pipe. Multiprocessing passes descriptors as connections."""
+def _stream(descriptor: int) -> tuple[TextIO | None, Connection]:
+    """Return both ends of a pipe, or only the end of the program. Multiprocessing passes descriptors as connections."""
+    if descriptor != subprocess.PIPE:
+        return None, _connection(os.dup(descriptor))
     reader, writer = os.pipe()
     return os.fdopen(reader), _connection(writer)
 
