@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporter.polling.queue import QUIET_SHARE
+from exporter.polling.priorities import LOWER_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulation.state import WeekState
 
 # A source with a sync in progress is polled this much more often, and with several workers polls may change places.
-MAX_OVERTAKEN = QUIET_SHARE + 2
+MAX_OVERTAKEN = LOWER_SHARE + 2
 
 
 class FairnessCheck:

@@ -3,12 +3,9 @@
 It is pure: the caller passes the time, and the queue never waits.
 
 A source is active if a sync is in progress or due, and quiet otherwise. As long as the rate limit allows all polls in
-time, the order hardly matters. If it does not, two rules decide:
-
-- Active sources are polled before quiet ones, because their metrics are about to change. Among sources of the same
-  kind, the one that has been due for the longest time is first.
-- Quiet sources keep a share: while sources of both kinds are due, every QUIET_SHARE-th poll is of a quiet one. They are
-  late but never starve, no matter how many sources are active.
+time, the order hardly matters. If it does not, sources with a hint that a sync was started or stopped come first, then
+the other active ones, then quiet ones (`Priorities`). The metrics of active sources are about to change, and a sync
+with a hint is one that an operator waits for. Of the same kind, the source that is overdue for longest is first.
 
 Example: one poll per second, 240 active sources and 600 quiet ones, which is too much for intervals of 60 and 300
 seconds. Of five polls, four are of active sources and one is of a quiet source. So each active source is polled every
@@ -19,13 +16,13 @@ one when its schedule has fired. Without the second entry, its scheduled sync wo
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
 
 After a start, the sources that were not polled for the longest time are first, and those that were never polled come
-before them. A failed poll counts too. If a sync was in progress, the time since the last poll counts QUIET_SHARE times.
+before them. A failed poll counts too. If a sync was in progress, the time since the last poll counts LOWER_SHARE times.
 So a process that dies soon after each start polls all of its sources in the end, even if each life has time for one
 poll. Example: a source with a sync was polled a minute ago and another one four minutes ago, so the first one is first.
 If that was 10 seconds ago, as in the life before, the second one is first.
 
-A hint that a sync was started or stopped adds an entry in the queue of active sources (`Hints`). The poll finds out
-whether the hint is true: without a sync in progress, the source is quiet again.
+A hint adds an entry in the queue of hinted sources (`Hints`). The poll finds out whether the hint is true: the source
+stays a hinted one while it is active, and is quiet afterwards.
 
 A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
 intervals meanwhile.
@@ -41,6 +38,7 @@ from typing import TYPE_CHECKING
 from exporter.polling.backoff import BACKOFF_CAP, Backoff
 from exporter.polling.hints import Hints
 from exporter.polling.pass_progress import PassProgress
+from exporter.polling.priorities import LOWER_SHARE, Priorities
 from exporter.polling.queue_entry import QueueEntry
 from exporter.polling.ticket_queue import StepQueue, TicketQueue
 
@@ -50,8 +48,6 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource
     from exporter.polling.poller import PollOutcome
     from exporter.polling.queue_entry import Intervals
-
-QUIET_SHARE = 5  # while sources of both kinds are due, one of this many polls is of a quiet source
 
 
 class PollQueue:
@@ -63,9 +59,9 @@ class PollQueue:
         self._spacing = spacing
         self._ticket_numbers = count()
         self._tickets: dict[str, int] = {}
-        self._active, self._quiet = TicketQueue(self._tickets), TicketQueue(self._tickets)
+        self._hinted, self._active, self._quiet = (TicketQueue(self._tickets) for _ in range(3))
         self._steps = StepQueue(self._tickets, workers)
-        self._saturated_polls = 0  # polls while sources of both kinds were due
+        self._priorities = Priorities()
         self._backoff = Backoff(intervals.active / 4, random)
         self._initial = TicketQueue(self._tickets)
         self._next_initial_poll = 0.0
@@ -91,7 +87,7 @@ class PollQueue:
 
         With the entry of another queue, it is due as there. Otherwise its initial poll is due after those of the
         sources whose `poll_age` is greater, or None because they were never polled. `poll_age` is in seconds, and
-        counts QUIET_SHARE times if a sync was in progress at that poll. It is negative if the host's clock was set back
+        counts LOWER_SHARE times if a sync was in progress at that poll. It is negative if the host's clock was set back
         since then, and then only its order is known.
         """
         key = str(source.id)
@@ -113,11 +109,13 @@ class PollQueue:
         if key in self.in_flight:
             return
         age = math.inf if poll_age is None else poll_age
-        self._initial.put(now - age * (QUIET_SHARE if is_syncing and age > 0 else 1), source)
+        self._initial.put(now - age * (LOWER_SHARE if is_syncing and age > 0 else 1), source)
 
     def _add_entry(self, source: DataSource, now: float, entry: QueueEntry) -> None:
         key = str(source.id)
         self._backoff.restore(key, entry.failures)
+        if entry.is_hinted:
+            self._hints.restore(key)
         # The other queue may have had longer intervals. The time at which a schedule fires does not depend on them.
         quiet, active = entry.quiet, entry.active
         if quiet is not None:
@@ -130,14 +128,16 @@ class PollQueue:
         if quiet is not None:
             self._quiet.put(quiet, source)
         if active is not None:
-            self._active.put(active, source)
+            (self._hinted if entry.is_hinted else self._active).put(active, source)
 
     def entries(self, now: float) -> dict[str, QueueEntry]:
         """Return the entries of all sources that were polled, for another queue; sources in flight are due now."""
-        active, quiet = self._active.due_times(), self._quiet.due_times()
-        in_flight = dict.fromkeys(self.in_flight, now)
+        active, quiet = self._active.due_times() | self._hinted.due_times(), self._quiet.due_times()
+        active |= dict.fromkeys(self.in_flight, now)
         return {
-            key: QueueEntry(active.get(key, in_flight.get(key)), quiet.get(key), self._backoff.failures(key))
+            key: QueueEntry(
+                active.get(key), quiet.get(key), self._backoff.failures(key), is_hinted=self._hints.is_followed(key)
+            )
             for key in self.progress.polled()
         }
 
@@ -157,16 +157,18 @@ class PollQueue:
         """
         self._backoff.clear()
         self._due_again.update(self.in_flight)
-        self._quiet.make_due(self._active.make_due(now, spacing), spacing)
+        start = now
+        for queue in (self._hinted, self._active, self._quiet):
+            start = queue.make_due(start, spacing)
 
     def hint(self, source: DataSource, now: float) -> None:
-        """Make a source due as an active one, unless it waits for the end of a back-off."""
+        """Make a source due as a hinted one, unless it waits for the end of a back-off."""
         key = str(source.id)
         if key not in self.progress or self._backoff.failures(key):
             return
         due = self._hints.add(key, now)
         if due is not None and key not in self.in_flight:
-            self._active.put(due, source)
+            self._hinted.put(due, source)
             self._late_since[key] = min(self._late_since[key], due)
 
     def use_idle_interval(self, seconds: float, now: float) -> None:
@@ -186,7 +188,7 @@ class PollQueue:
 
     def pop(self, now: float) -> DataSource | None:
         """Return the source to poll next, which is in flight from then on; None if no source is due."""
-        due = [self._active] if self._active.due <= now else []
+        due = [queue for queue in (self._hinted, self._active) if queue.due <= now]
         if self._initial_due <= now:
             due.append(self._initial)
         elif self._quiet.due <= now:
@@ -201,10 +203,8 @@ class PollQueue:
         return source
 
     def _pop(self, due: list[TicketQueue], now: float) -> DataSource:
-        """Remove and return the next source of the queues that are due, active ones first."""
-        if len(due) > 1:
-            self._saturated_polls += 1
-        queue = due[-1 if self._saturated_polls % QUIET_SHARE == 0 else 0]
+        """Remove and return the next source of the queues that are due."""
+        queue = self._priorities.select(due)
         if queue is self._initial:
             self._next_initial_poll = max(now, self._next_initial_poll) + self._spacing
         return queue.pop()
@@ -228,15 +228,16 @@ class PollQueue:
             return
         self._tickets[key] = next(self._ticket_numbers)
         self.progress.complete(key, succeeded=outcome.succeeded)
-        is_active = outcome.active or self._hints.is_pending(key)
+        is_hinted = self._hints.poll_ended(key, is_active=outcome.active)
+        queue = self._hinted if is_hinted else self._active if outcome.active else self._quiet
         if outcome.succeeded:
             self._backoff.reset(key)
-            due = max(now, started + (self._intervals.active if is_active else self._intervals.idle))
+            due = max(now, started + (self._intervals.idle if queue is self._quiet else self._intervals.active))
         else:
             due = now + self._backoff.next_delay(key)
         if is_due_again:
             due = now
-        (self._active if is_active else self._quiet).put(due, source)
+        queue.put(due, source)
         self._late_since[key] = due
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:
             fires = now + outcome.fires_in + self._intervals.active
@@ -247,7 +248,7 @@ class PollQueue:
 
     def next_delay(self, now: float) -> float | None:
         """Return the seconds until a source is due; None if no source waits."""
-        due = min(self._active.due, self._quiet.due, self._initial_due, self._steps.due)
+        due = min(self._hinted.due, self._active.due, self._quiet.due, self._initial_due, self._steps.due)
         return None if due == math.inf else max(0.0, due - now)
 
     def lag(self, now: float) -> float:

@@ -15,8 +15,12 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """The times at which a source is due as an active and as a quiet one, and its consecutive failures."""
+    """The times at which a source is due as an active and as a quiet one, and its consecutive failures.
+
+    `is_hinted` is whether it is a hinted one among the active ones.
+    """
 
     active: float | None = None
     quiet: float | None = None
     failures: int = 0
+    is_hinted: bool = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.polling.poller import PollOutcome
+from exporter.polling.priorities import LOWER_SHARE
 from exporter.polling.queue import PollQueue
 from exporter.polling.queue_entry import Intervals
 from tests.support.builders import make_source
@@ -95,6 +96,59 @@ def test_hinted_sources_come_before_quiet_ones(queue: PollQueue) -> None:
     poll(queue, QUIET, at=10.0)
     queue.hint(other, 2500.0)
     assert [poll(queue, QUIET, at=2500.0), poll(queue, QUIET, at=2500.0)] == [other, SOURCE]
+
+
+@pytest.fixture
+def saturated(queue: PollQueue) -> list[DataSource]:
+    """Return sources with a sync in progress, all of which are overdue at 1000."""
+    busy = [make_source(number) for number in range(2, 22)]
+    for source in busy:
+        queue.add(source, now=1.0)
+    for _ in busy:
+        poll(queue, SYNCING, at=1.0)
+    return busy
+
+
+@pytest.mark.usefixtures("saturated")
+def test_a_sync_with_a_hint_comes_before_other_syncs_until_it_has_ended(queue: PollQueue) -> None:
+    """Its end is seen at the active interval, although the polls of all other syncs are late."""
+    queue.hint(SOURCE, 1000.0)
+    assert poll(queue, SYNCING, at=1000.0) == SOURCE
+    assert poll(queue, SYNCING, at=1010.0) != SOURCE
+    assert poll(queue, QUIET, at=1060.0) == SOURCE
+    queue.hint(SOURCE, 1061.0)
+    assert queue.pop(1062.0) != SOURCE
+
+
+def test_syncs_with_a_hint_leave_a_share_to_the_others(queue: PollQueue, saturated: list[DataSource]) -> None:
+    """A script that starts syncs without pause does not stop the polls of scheduled ones."""
+    hinted = saturated[10:]
+    for source in hinted:
+        queue.hint(source, 1000.0)
+    polled = [poll(queue, SYNCING, at=1000.0) for _ in range(10)]
+    assert [source in hinted for source in polled].count(False) == 10 // LOWER_SHARE
+
+
+@pytest.mark.usefixtures("saturated")
+def test_a_forged_hint_gives_way_after_one_poll(queue: PollQueue) -> None:
+    """The source has no sync in progress, so its next polls are those of a quiet source."""
+    queue.hint(SOURCE, 1000.0)
+    assert poll(queue, QUIET, at=1000.0) == SOURCE
+    assert [poll(queue, SYNCING, at=2900.0) == SOURCE for _ in range(LOWER_SHARE)] == [False] * 4 + [True]
+
+
+@pytest.mark.usefixtures("saturated")
+def test_a_reload_keeps_the_order(queue: PollQueue) -> None:
+    """The sync with a hint is still first in the queue of the successor."""
+    queue.hint(SOURCE, 1000.0)
+    poll(queue, SYNCING, at=1000.0)
+    entries = queue.entries(1060.0)
+    successor = PollQueue(Intervals(ACTIVE, IDLE), 0.0, random.Random(1))
+    for source in [*(make_source(number) for number in range(2, 22)), SOURCE]:
+        successor.add(source, 1060.0, entries[str(source.id)])
+    assert poll(successor, SYNCING, at=1060.0) == SOURCE
+    assert poll(successor, SYNCING, at=1060.0) != SOURCE
+    assert successor.pop(1120.0) == SOURCE
 
 
 def test_a_hint_before_the_first_poll_makes_it_the_first(queue: PollQueue) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from exporter.polling.backoff import BACKOFF_CAP
 from exporter.polling.poller import PollOutcome
-from exporter.polling.queue import QUIET_SHARE, PollQueue
+from exporter.polling.priorities import LOWER_SHARE
+from exporter.polling.queue import PollQueue
 from exporter.polling.queue_entry import Intervals
 from exporter.polling.ticket_queue import STEP_INTERVAL
 from tests.support.builders import make_source
@@ -154,7 +155,7 @@ def test_active_sources_are_polled_before_quiet_ones(queue: PollQueue) -> None:
         assert queue.pop(0.0) is source
         queue.complete(source, SYNCING if source in busy else QUIET, 0.0)
     turns = [queue.pop(1000.0) for _ in range(20)]
-    assert [source in quiet for source in turns].count(True) == 20 // QUIET_SHARE
+    assert [source in quiet for source in turns].count(True) == 20 // LOWER_SHARE
     assert [source for source in turns if source in busy] == busy[:16]
     assert queue.lag(1000.0) == 940.0
 
