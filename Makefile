@@ -73,7 +73,7 @@ screenshot: $(VENV)/.dev tools  ## update the screenshot of the status page
 	$(BIN)/python -m docs.screenshot
 
 bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half an hour
-	$(BIN)/python -m benchmarks.polling
+	$(BIN)/python -m benchmarks.polling --write
 	$(BIN)/python -m benchmarks.poller
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.configuration

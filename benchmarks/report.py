@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from _typeshed import SupportsRichComparison
 
 PAGE = Path(__file__).with_name("README.md")
 
@@ -29,12 +31,31 @@ def environment() -> str:
     return f"Measured on {date} with Python {platform.python_version()} on {os.cpu_count()} processors."
 
 
+def write_rows(
+    name: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    place: Callable[[Sequence[str]], SupportsRichComparison],
+    page: Path = PAGE,
+) -> None:
+    """Write rows into the table of a section, where they replace those with the same first two cells."""
+    _, section, _ = _parts(name, page.read_text())
+    kept = [line[2:-2].split(" | ") for line in section.strip().splitlines()[2:]]
+    merged = {tuple(row[:2]): row for row in (*kept, *rows)}
+    write_section(name, table(columns, sorted(merged.values(), key=place)), page)
+
+
 def write_section(name: str, results: str, page: Path = PAGE) -> None:
     """Replace a section of a page; raise ValueError unless the page has its two markers once and in order."""
+    before, _, after = _parts(name, page.read_text())
+    page.write_text(f"{before}\n{results.strip()}\n\n{after}")
+
+
+def _parts(name: str, text: str) -> tuple[str, str, str]:
+    """Return the text of a page up to a section, the section, and the rest."""
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-    text = page.read_text()
     before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
+    section, _, after = rest.partition(end)
     if text.count(begin) != 1 or rest.count(end) != 1:
-        raise ValueError(f"{page.name} does not have one section {name}")
-    page.write_text(f"{before}{begin}\n{results.strip()}\n\n{end}{after}")
+        raise ValueError(f"the page does not have one section {name}")
+    return before + begin, section, end + after
