@@ -107,8 +107,8 @@ class FaultSchedule:
 
     def _wrong_data(self) -> None:
         account, kind, until = self._account(), self._rng.choice(WRONG_DATA), self._timer.random_end()
-        if account.responses.all_polled_since() is None or account.is_returning:
-            return  # the exporter cannot know that the data of a first poll is wrong, or what it did not read for days
+        if account.responses.all_polled_since() is None:
+            return  # the exporter cannot know that the data of a first poll is wrong
         source = self._one_source_or_all(account)
         account.add_wrong_data(kind, source, until)
         account.responses.distrust(

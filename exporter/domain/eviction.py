@@ -10,8 +10,9 @@ response. The history no longer has its id, but its start shows that it was evic
 EVICTED. It had ended before it was evicted, or it had vanished long before. So its end, its documents and its failure
 change nothing now, even if its status is in progress.
 
-During a catch-up (`SourceHistory.unread`), newer jobs are tracked while older ones have not been read yet. Then only
-jobs that started before the unread range are evicted.
+During a catch-up (`SourceHistory.unread`), newer jobs are tracked while older ones have not been read yet. The same is
+true while entries could not be parsed (`SourceHistory.unparsed`). Then only jobs that started before these ranges are
+evicted.
 
 A job with an undocumented status may have ended without being recognised. It is evicted like a job that has vanished,
 because otherwise the history would grow with each such job.
@@ -92,8 +93,7 @@ def _evictable_before(history: SourceHistory, keep: AbstractSet[str]) -> float:
     of their ends, if older ones are in `keep`, and the streaks would be wrong.
     """
     starts = [history.jobs[execution_id].job.started for execution_id in keep]
-    if history.unread is not None:
-        starts.append(history.unread.start)
+    starts += [unknown.start for unknown in (history.unread, history.unparsed) if unknown is not None]
     return min(starts, default=math.inf)
 
 

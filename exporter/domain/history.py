@@ -77,7 +77,7 @@ def move_start(
     for tracked in moved.values():
         builder.add(MergedJob.from_entries([tracked.job]), None)
     as_of = min(history.as_of, now.time) if was_polled else since
-    return builder.build(PollData((), as_of, as_of, unread=history.unread))
+    return builder.build(PollData((), as_of, as_of, unread=history.unread, unparsed=history.unparsed))
 
 
 def _has_changes(history: SourceHistory, poll: PollData) -> bool:
@@ -87,7 +87,8 @@ def _has_changes(history: SourceHistory, poll: PollData) -> bool:
         for tracked, job in zip(tracked_jobs, poll.jobs, strict=True)
     )
     is_window_known = poll.window is None or poll.window == history.window
-    return bool(poll.vanished) or poll.unread != history.unread or not is_window_known or not all(unchanged)
+    are_ranges_known = (poll.unread, poll.unparsed) == (history.unread, history.unparsed)
+    return bool(poll.vanished) or not are_ranges_known or not is_window_known or not all(unchanged)
 
 
 def rebucket(history: SourceHistory, policy: CountingPolicy) -> SourceHistory:

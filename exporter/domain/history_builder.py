@@ -48,6 +48,7 @@ class HistoryBuilder:
             last_succeeded=self._last_succeeded,
             last_indexed=self._last_indexed,
             unread=poll.unread,
+            unparsed=poll.unparsed,
             window=self._window(poll),
         )
 

@@ -49,8 +49,8 @@ def learned_gap(history: SourceHistory | None) -> ExpectedGap | None:
     """
     if history is None:
         return None
-    known_since = history.unread.end if history.unread else float("-inf")
-    starts = sorted(tracked.job.started for tracked in history.jobs.values() if tracked.job.started >= known_since)
+    known = (tracked.job.started for tracked in history.jobs.values())
+    starts = sorted(start for start in known if start >= history.known_since)
     latest = starts[-LATEST_STARTS:]
     if len(latest) < MIN_STARTS:
         return None

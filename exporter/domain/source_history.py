@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.streaks import Streak
     from exporter.domain.tracked_job import TrackedJob
+    from exporter.domain.unparsed_range import UnparsedRange
     from exporter.domain.unread_range import UnreadRange
 
 _BY_START = attrgetter("started", "execution_id")
@@ -27,6 +29,7 @@ class PollData:
 
     `as_of` is the time of the first response and `end` that of the last, both on AWS's clock. `vanished` has the ids of
     jobs that were in progress and that no listing contains any more. `unread` is what the poll leaves to a catch-up.
+    `unparsed` is the range in which this poll or an earlier one has skipped entries that it could not parse.
     `window` is the number of seconds back to which it read every job, None if it did not read in full. `clock_ahead` is
     the number of seconds by which `as_of` is ahead of the host's clock.
     """
@@ -38,6 +41,7 @@ class PollData:
     warnings: tuple[str, ...] = ()
     clock_ahead: float | None = None
     unread: UnreadRange | None = None
+    unparsed: UnparsedRange | None = None
     window: float | None = None
 
 
@@ -83,9 +87,11 @@ class SourceHistory:
 
     `last_indexed` is the end of the last job by which content reached the index. `evicted_through` is the latest start
     of all evicted jobs. `evicted_failure_streak` and `evicted_streak_without_content` are the streaks of evicted jobs.
-    `unread` is the range that a catch-up still has to read. `window` is the number of seconds before the last full read
-    from which on every job was read and kept; it is None in a state file that does not have it. `clock_ahead` is the
-    number of seconds by which AWS's clock was ahead of the host's when `watched_since` was noted; None if unknown.
+    `unread` is the range that a catch-up still has to read. `unparsed` is the range that a later one has to read again,
+    because polls have skipped entries in it that they could not parse. `window` is the number of seconds before the
+    last full read from which on every job was read and kept; it is None in a state file that does not have it.
+    `clock_ahead` is the number of seconds by which AWS's clock was ahead of the host's when `watched_since` was noted;
+    None if unknown.
     """
 
     watched_since: float
@@ -102,7 +108,17 @@ class SourceHistory:
     evicted_streak_without_content: int = 0
     clock_ahead: float | None = None
     unread: UnreadRange | None = None
+    unparsed: UnparsedRange | None = None
     window: float | None = None
+
+    @property
+    def known_since(self) -> float:
+        """The start time from which on the jobs are known; -inf unless a catch-up has to read older ones.
+
+        A range that is only read again has no gap: all of its jobs are known, except for a few.
+        """
+        unread = self.unread
+        return -math.inf if unread is None or unread.unparsed_since is not None else unread.end
 
     def jobs_newest_first(self) -> list[SyncJob]:
         """Return the tracked jobs that AWS still lists, the most recently started first."""
@@ -137,7 +153,6 @@ class SourceHistory:
 
         During a catch-up, a job that ends it may be among the unread ones. So only later jobs count.
         """
-        if self.unread is None:
-            return streak.length(ended_jobs(self.jobs.values()), evicted)
-        end = self.unread.end
-        return streak.length(ended_jobs(tracked for tracked in self.jobs.values() if tracked.job.started >= end), 0)
+        since = self.known_since
+        known = ended_jobs(tracked for tracked in self.jobs.values() if tracked.job.started >= since)
+        return streak.length(known, evicted if since == -math.inf else 0)

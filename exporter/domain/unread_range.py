@@ -35,13 +35,15 @@ class UnreadRange:
 
     Invariant: every job that started before `start` has been read, and every job that started after `end` has been read
     or is found by the usual polls. Steps have listed the range up to `read_to`, and the next one lists `step` seconds
-    more.
+    more. `unparsed_since` is set for a range that polls have read except for entries that they could not parse, and is
+    the time of the first of these polls.
     """
 
     start: float
     end: float
     read_to: float
     step: float = INITIAL_STEP
+    unparsed_since: float | None = None
 
     @classmethod
     def between(cls, start: float, end: float) -> UnreadRange:

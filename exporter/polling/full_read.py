@@ -12,10 +12,12 @@ from exporter.domain.units import DAY, HOUR
 from exporter.domain.unread_range import UnreadRange
 from exporter.polling.job_accumulator import JobAccumulator
 from exporter.polling.missing_jobs import MAX_PAGES, find_missing
+from exporter.polling.unparsed import with_unparsed
 from exporter.polling.watermark import FULL_REREAD_INTERVAL, WATERMARK_MARGIN, polled_to
 
 if TYPE_CHECKING:
     from exporter.domain.source_history import PollData, SourceHistory
+    from exporter.domain.unparsed_range import UnparsedRange
     from exporter.polling.missing_jobs import ListSyncJobs
 
 _RECENT = HOUR  # what a poll with few pages reads of a listing whose newest jobs do not come first
@@ -34,7 +36,8 @@ def read_full(
 
     With a history, the read goes back at least to where polling ended, which after an outage is before the window. If
     that is more than MAX_PAGES ago, it returns the rest as unread. It also searches every tracked job that was never
-    seen to end, including jobs that had vanished from the listing.
+    seen to end, including jobs that had vanished from the listing. Older entries that could not be parsed are returned
+    as unread, so that a catch-up reads them again.
 
     Without tracked jobs, it also searches by status for jobs that lie deeper in the listing: those still in progress,
     and the last success. Later reads need not do so, because every new job starts after what this read has seen.
@@ -46,7 +49,8 @@ def read_full(
         read.search_by_status()
     unfinished = history.unfinished_jobs() if history else []
     data = find_missing(list_jobs, read.jobs, unfinished)
-    return replace(data, unread=read.unread, window=window if read.has_window else None)
+    unread, unparsed = read.ranges_to_read()
+    return replace(data, unread=unread, unparsed=unparsed, window=window if read.has_window else None)
 
 
 class _FullRead:
@@ -90,6 +94,14 @@ class _FullRead:
         if is_initial:
             self._find_last_success()
 
+    def ranges_to_read(self) -> tuple[UnreadRange | None, UnparsedRange | None]:
+        """Return what this read leaves to a catch-up, and where entries could not be parsed."""
+        before = self._history.unparsed if self._history else None
+        start = self.unread.end if self.unread else min(self._window_start, self._polled_to)
+        if self.unread or before is None or start <= before.start:
+            return self.unread, with_unparsed(before if self.unread else None, self.jobs, start)
+        return before.to_unread(self.jobs.as_of), with_unparsed(None, self.jobs, start)
+
     @property
     def _window_start(self) -> float:
         return self.jobs.as_of - self._min_range
@@ -110,7 +122,7 @@ class _FullRead:
 
     def _unread_until(self, end: float) -> UnreadRange:
         if self._history and self._history.unread:
-            return replace(self._history.unread, end=end)
+            return replace(self._history.unread, end=end, unparsed_since=None)
         return UnreadRange.between(min(self._polled_to, self._window_start), end)
 
     def _read_time_ranges(self) -> None:

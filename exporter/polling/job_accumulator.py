@@ -31,9 +31,9 @@ class JobAccumulator:
         self.pages = 0
         self.ids: set[str] = set()
         self.statuses: set[str] = set()
+        self.is_complete = True  # whether every entry could be parsed
         self.has_content = False  # whether content reached the index by one of the jobs
         self._end = as_of
-        self._is_complete = True
         self._jobs: list[SyncJob] = []
         self._warnings: list[str] = []
 
@@ -45,7 +45,7 @@ class JobAccumulator:
             self.as_of = self.as_of or page.as_of
             self._end = max(self._end, page.as_of)
             self._warnings += page.warnings
-            self._is_complete &= page.is_complete
+            self.is_complete &= page.is_complete
             for job in page.jobs:
                 self._add(job)
             yield page
@@ -90,9 +90,9 @@ class JobAccumulator:
         )
 
     def to_poll_data(self, unfinished: Iterable[SyncJob]) -> PollData:
-        """Return what was read. Unfinished jobs that were not read have vanished, unless an entry was unreadable."""
+        """Return what was read. Unfinished jobs that were not read have vanished, unless an entry is unreadable."""
         missing = frozenset(job.execution_id for job in unfinished) - self.ids
-        vanished = missing if self._is_complete else frozenset()
+        vanished = missing if self.is_complete else frozenset()
         return PollData(tuple(self._jobs), self.as_of, self._end, vanished, tuple(dict.fromkeys(self._warnings)))
 
     def _add(self, job: SyncJob) -> None:

@@ -16,7 +16,7 @@ from the watermark, and costs one request if nothing has changed. `read_for_back
 
 The length of a poll follows from the window and from what is new since FULL_REREAD_INTERVAL, and not from how long the
 source was not polled. After a long absence, `read_full` leaves an unread range, and each `read_unread` reads a part of
-it.
+it. The same steps read a range again in which entries could not be parsed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.model import IN_PROGRESS
+from exporter.domain.unparsed_range import UnparsedRange
 from exporter.polling.full_read import read_full
 from exporter.polling.job_accumulator import JobAccumulator
 from exporter.polling.missing_jobs import find_missing
+from exporter.polling.unparsed import with_unparsed
 from exporter.polling.watermark import MAX_JOB_AGE, WATERMARK_MARGIN, watermark
 
 if TYPE_CHECKING:
@@ -48,17 +50,23 @@ def read_incremental(list_jobs: ListSyncJobs, window: float, history: SourceHist
     jobs.read_all(list_jobs(since=since))
     # AWS rejects a filter by an undocumented status, so a job with such a status is left to the next full reread.
     data = find_missing(list_jobs, jobs, [job for job in history.jobs_in_progress() if job.status in IN_PROGRESS])
-    return replace(data, unread=history.unread)
+    return replace(data, unread=history.unread, unparsed=with_unparsed(history.unparsed, jobs, since))
 
 
-def read_unread(list_jobs: ListSyncJobs, unread: UnreadRange) -> PollData:
-    """Read the next part of an unread range. If it has more than MAX_STEP_PAGES, the next step is shorter."""
+def read_unread(list_jobs: ListSyncJobs, unread: UnreadRange, unparsed: UnparsedRange | None = None) -> PollData:
+    """Read the next part of an unread range. If it has more than MAX_STEP_PAGES, the next step is shorter.
+
+    If it has entries that cannot be parsed, it is added to the range that a later catch-up reads again.
+    """
     jobs = JobAccumulator()
     pages = list_jobs(since=unread.start - WATERMARK_MARGIN, until=unread.next_end + WATERMARK_MARGIN)
     is_whole = jobs.read_pages(pages, MAX_STEP_PAGES if unread.can_be_split else math.inf)
     is_short = jobs.pages <= MAX_STEP_PAGES / 4
     rest = unread.after_step(jobs.starts, is_short=is_short) if is_whole else unread.halve_step()
-    return replace(jobs.to_poll_data(()), unread=rest)
+    if is_whole and not jobs.is_complete:
+        part = UnparsedRange(unread.start, unread.next_end, since=unread.unparsed_since or jobs.as_of)
+        unparsed = unparsed if part.is_given_up(jobs.as_of) else part.merge(unparsed)
+    return replace(jobs.to_poll_data(()), unread=rest, unparsed=unparsed)
 
 
 def read_for_backfill(list_jobs: ListSyncJobs, since: float | None, window: float) -> PollData:

@@ -116,7 +116,7 @@ class Poller:
         self._describe(state)
         self._apply(state, self._read(state, catch_up=catch_up))
         if catch_up and state.history and state.history.unread:
-            step = read_unread(self._list_jobs(state), state.history.unread)
+            step = read_unread(self._list_jobs(state), state.history.unread, state.history.unparsed)
             # A step reads old jobs only, so the latest ones are those of the read before, which may have taken minutes.
             self._apply(state, replace(step, as_of=state.polled_at or step.as_of))
 

@@ -15,6 +15,7 @@ from exporter.domain.objective_record import ObjectiveRecord
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.source_history import Exemplar, Histogram, SourceHistory
 from exporter.domain.tracked_job import CountState, TrackedJob
+from exporter.domain.unparsed_range import UnparsedRange
 from exporter.domain.unread_range import UnreadRange
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
@@ -65,7 +66,9 @@ def dump_totals(history: SourceHistory) -> str:
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
     totals["durations"] = {status: _dump_histogram(histogram) for status, histogram in history.durations.items()}
     if history.unread is not None:
-        totals["unread"] = _members(history.unread)
+        totals["unread"] = _members(history.unread, {"unparsed_since"})
+    if history.unparsed is not None:
+        totals["unparsed"] = _members(history.unparsed)
     if history.window is not None:
         totals["window"] = history.window
     return json.dumps(totals, separators=(",", ":"))
@@ -86,6 +89,7 @@ def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
         failures={(str(code), str(connector)): int(count) for code, connector, count in raw["failures"]},
         durations={status: _load_histogram(histogram) for status, histogram in raw["durations"].items()},
         unread=UnreadRange(**raw["unread"]) if "unread" in raw else None,
+        unparsed=UnparsedRange(**raw["unparsed"]) if "unparsed" in raw else None,
         window=raw.get("window"),
     )
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.domain.eviction import LATEST_JOBS
 from exporter.domain.history import fold
 from exporter.domain.source_history import SourceHistory
 from exporter.domain.units import DAY, HOUR
 from exporter.polling.full_read import read_full
 from exporter.polling.lookback import MAX_STEP_PAGES, read_incremental, read_unread
 from exporter.polling.missing_jobs import MAX_PAGES
+from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.providers import JobPage
 from exporter.store import codec
 from tests.support.builders import NOON, POLICY, make_job
@@ -38,6 +40,7 @@ class Listing:
     time_filter: str = "start"
     now: float = NOON
     requests: int = 0
+    unparsed: frozenset[str] = frozenset()
     starts: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,7 +60,9 @@ class Listing:
             found.reverse()
         for at in range(0, max(1, len(found)), 10):
             self.requests += 1
-            yield JobPage(tuple(found[at : at + 10]), self.now, has_more=at + 10 < len(found))
+            page = found[at : at + 10]
+            jobs = tuple(job for job in page if job.execution_id not in self.unparsed)
+            yield JobPage(jobs, self.now, has_more=at + 10 < len(found), is_complete=len(jobs) == len(page))
 
     def _matches(self, job: SyncJob, since: float | None, until: float | None, status: str | None) -> bool:
         if status is not None:
@@ -104,7 +109,7 @@ class CatchUp:
         self.listing.requests = 0
         self.apply(read_incremental(self.listing, POLICY.window, self.history))
         if self.history.unread:
-            self.apply(read_unread(self.listing, self.history.unread))
+            self.apply(read_unread(self.listing, self.history.unread, self.history.unparsed))
         self.requests.append(self.listing.requests)
         self.sizes.append(len(self.history.jobs))
 
@@ -113,6 +118,14 @@ class CatchUp:
         self.first_poll()
         while self.history.unread:
             self.step()
+        return self.history
+
+    def run_until(self, end: float) -> SourceHistory:
+        """Catch up, and then read in full at every interval until a time."""
+        self.run()
+        while self.listing.now < end:
+            self.listing.now += FULL_REREAD_INTERVAL
+            self.run()
         return self.history
 
 
@@ -242,3 +255,77 @@ def test_a_status_that_never_ends_is_evicted_after_a_week() -> None:
     assert max(sizes) <= 8 * 24 + 10
     assert max(requests) <= MAX_REQUESTS
     assert history.completed == {}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("time_filter", FILTERS)
+@pytest.mark.parametrize(("seconds", "count"), [(900.0, 350), (3 * HOUR, 30)], ids=["in steps", "in one poll"])
+def test_entries_that_cannot_be_parsed_after_an_absence_are_counted_later(
+    order: str, time_filter: str, seconds: float, count: int
+) -> None:
+    """Every third job of an absence of days can be parsed when it is older than the window."""
+    jobs = jobs_every(seconds, count)
+    listing = Listing(jobs, order, time_filter, unparsed=frozenset(job.execution_id for job in jobs[::3]))
+    catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
+    catch_up.run()
+    listing.now += 1.5 * DAY
+    assert catch_up.run().completed["SUCCEEDED"] == len(jobs) - len(jobs[::3])
+    listing.unparsed = frozenset()
+    history = catch_up.run_until(listing.now + FULL_REREAD_INTERVAL)
+    assert history.completed == {"SUCCEEDED": len(jobs)}
+    assert (history.unread, history.unparsed) == (None, None)
+
+
+def test_an_entry_that_can_never_be_parsed_is_given_up_after_a_week() -> None:
+    """Until then, each full reread lists its day again. Then the history is as small as without it."""
+    jobs = jobs_every(900.0, 400)
+    listing = Listing(jobs, unparsed=frozenset({jobs[300].execution_id}))
+    catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
+    history = catch_up.run_until(NOON + 6 * DAY)
+    assert history.unparsed
+    assert history.unparsed.covers(jobs[300].started, jobs[300].started)
+    assert history.unparsed.end - history.unparsed.start < 3 * DAY
+    catch_up.requests.clear()
+    history = catch_up.run_until(NOON + 8 * DAY)
+    assert max(catch_up.requests) <= MAX_REQUESTS
+    assert history.unparsed is None
+    assert len(history.jobs) == LATEST_JOBS
+    assert history.completed == {"SUCCEEDED": 399}
+
+
+def test_an_entry_that_cannot_be_parsed_does_not_change_the_streak_while_it_is_read_again() -> None:
+    """The other jobs are known, so nothing suggests that one of them did not fail."""
+    jobs = [replace(job, status="FAILED") for job in jobs_every(3 * HOUR, 40)]
+    listing = Listing(jobs, unparsed=frozenset({jobs[20].execution_id}))
+    catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
+    catch_up.run()
+    listing.now += FULL_REREAD_INTERVAL
+    catch_up.first_poll()
+    assert catch_up.history.unread
+    assert catch_up.history.consecutive_failures() == 39
+
+
+def test_polls_that_list_the_same_unparsed_entry_do_not_change_the_history() -> None:
+    """A history that changes is written to the disk and rendered, which must not happen at each poll."""
+    jobs = jobs_every(900.0, 50)
+    listing = Listing(jobs, unparsed=frozenset({jobs[0].execution_id}))
+    catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
+    catch_up.first_poll()
+    for _ in range(3):
+        before = catch_up.history
+        listing.now += 60.0
+        after = fold(before, read_incremental(listing, POLICY.window, before), POLICY)
+        assert after is before
+
+
+def test_an_absence_during_a_second_reading_loses_nothing() -> None:
+    """The range that is read again is extended, and is then one that has not been read."""
+    jobs = jobs_every(900.0, 900)
+    listing = Listing(jobs, now=jobs[500].started + 100, unparsed=frozenset({jobs[800].execution_id}))
+    catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
+    catch_up.run_until(listing.now + FULL_REREAD_INTERVAL)
+    listing.now += FULL_REREAD_INTERVAL
+    catch_up.first_poll()
+    assert catch_up.history.unread
+    listing.now, listing.unparsed = NOON, frozenset()
+    assert catch_up.run_until(NOON + DAY).completed == {"SUCCEEDED": 900}

@@ -15,6 +15,8 @@ from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.units import HOUR
+from exporter.domain.unparsed_range import UnparsedRange
+from exporter.domain.unread_range import UnreadRange
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.store.postgresql import rows
 from exporter.store.table_store import UNWATCHED_RETENTION
@@ -34,6 +36,17 @@ def test_committed_state_is_the_same_after_a_restart(backend: Backend) -> None:
     with backend.opened() as store:
         assert store.history(KEY) == make_history()
         assert store.name("application/a") == "intranet"
+
+
+def test_what_is_left_to_catch_ups_is_the_same_after_a_restart(backend: Backend) -> None:
+    """A catch-up continues, and ranges with entries that could not be parsed are read again."""
+    unparsed = UnparsedRange(NOON - 5 * HOUR, NOON + HOUR, since=NOON)
+    first = replace(make_history(), unread=UnreadRange.between(NOON - 20 * HOUR, NOON - 10 * HOUR), unparsed=unparsed)
+    again = replace(make_history(), unread=unparsed.to_unread(NOON))
+    with backend.opened() as store:
+        store.commit({KEY: first, "another": again})
+    with backend.opened() as store:
+        assert (store.history(KEY), store.history("another")) == (first, again)
 
 
 @pytest.mark.parametrize("counts", [[3, 0, 7], [20, 4], [0]], ids=str)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.aws.rate_limiter import AdaptiveRate, RateLimiter
 from exporter.discovery.crawler import Crawler
 from exporter.discovery.inventory import Inventory
+from exporter.domain.history_builder import HistoryBuilder
 from exporter.domain.source_history import SourceHistory
 from exporter.errors import ProviderError, Reason, StoppedError
 from exporter.polling.job_accumulator import JobAccumulator
@@ -43,6 +44,12 @@ def treats_unreadable_jobs_as_vanished(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(QBusiness, "sync_jobs", sync_jobs)
     patch.setattr(SourceHistory, "unfinished_jobs", SourceHistory.jobs_in_progress)
+
+
+def forgets_entries_that_cannot_be_parsed(patch: pytest.MonkeyPatch) -> None:
+    """Skip entries that cannot be parsed, and do not read them again when they are older than the window."""
+    original: Any = HistoryBuilder.build
+    patch.setattr(HistoryBuilder, "build", lambda self, poll: replace(original(self, poll), unparsed=None))
 
 
 def removes_sources_that_are_not_found(patch: pytest.MonkeyPatch) -> None:
@@ -164,6 +171,7 @@ def never_updates_an_index(patch: pytest.MonkeyPatch) -> None:
 DEFECTS = (
     reads_one_page,
     treats_unreadable_jobs_as_vanished,
+    forgets_entries_that_cannot_be_parsed,
     removes_sources_that_are_not_found,
     reports_failed_polls_as_successful,
     uses_the_hosts_clock_for_polls,
