@@ -16,6 +16,7 @@ from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.inventory import Inventory
 from exporter.discovery.run_log import RunLog
 from exporter.discovery.selector import SourceSelector
+from exporter.discovery.source_descriptions import SourceDescriptions
 from exporter.discovery.watch_start import WatchStart
 from exporter.domain.model import ContainerId, DataSource
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.discovery.observer import DiscoveryObserver
     from exporter.discovery.tag_cache import TagCache
     from exporter.discovery.tag_keys import TagKeys
+    from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import Description, SourceId
     from exporter.domain.snapshots import ContainerSnapshot, SavedSource
     from exporter.domain.unreadable import UnreadableResource
@@ -63,7 +65,10 @@ class Reconciler:
         self.tags = tags
         self._failures = DiscoveryFailures(context.target)
         self._crawler = Crawler(context.service, context.provider, scope.filters, tuple(self._named), self._failures)
-        self.selector = SourceSelector(scope.filters, scope.tag_keys, self._named, tags, self._failures)
+        self._descriptions = SourceDescriptions(context.provider)
+        self.selector = SourceSelector(
+            scope.filters, scope.tag_keys, self._named, tags, self._descriptions, self._failures
+        )
         self._inventory = Inventory(context, observer, tags, (source.container for source in self._named))
         self._watch_start = WatchStart(context)
         self._has_reached_aws = False
@@ -209,9 +214,20 @@ class Reconciler:
         if identifier not in sources:
             name = self._context.names.data_source(identifier, lambda: listed.name or identifier.data_source_id)
             source = DataSource(self._context.target, identifier, root, name)
-            self._inventory.add(source, self._watch_start.counts_from(listed.created), None)
+            self._inventory.add(source, self._counts_from(identifier, listed), None)
         if identifier in sources:
             self._observer.describe(sources[identifier], container, listed)
+
+    def _counts_from(self, identifier: SourceId, listed: Description) -> ClockReading:
+        """Return since when the jobs of a new source count; request its creation if that matters and is not listed.
+
+        If AWS refuses the request, the source counts from this run. Any other failure leaves it to the next run.
+        """
+        created = listed.created
+        if created is None and self._watch_start.depends_on_creation():
+            with self._failures.isolate(f"creation of data source {identifier.own}", refusals_only=True):
+                created = self._descriptions.complete(identifier, listed).created
+        return self._watch_start.counts_from(created)
 
     def _remove_missing(
         self, contents: ContainerContents, listing: Listing[Description], selected: Container[SourceId]

@@ -1,4 +1,4 @@
-"""Selects the data sources of a container that the filters match, and requests the tags that are used."""
+"""Selects the data sources of a container that the filters match, and requests the properties that are needed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exporter.discovery.crawler import ContainerContents
     from exporter.discovery.failures import DiscoveryFailures
     from exporter.discovery.filters import SourceFilters
+    from exporter.discovery.source_descriptions import SourceDescriptions
     from exporter.discovery.tag_cache import TagCache
     from exporter.discovery.tag_keys import TagKeys
     from exporter.domain.model import ContainerId, Description, SourceId
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 class SourceSelector:
     """Selects data sources by the filters of a target; without filters it selects none."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what it matches, and where that comes from)
         self,
         filters: SourceFilters | None,
         tag_keys: TagKeys,
         named: Container[SourceId],
         tags: TagCache,
+        descriptions: SourceDescriptions,
         failures: DiscoveryFailures,
     ) -> None:
         """Create the selector; `named` are the sources of the configuration, which the filters do not apply to."""
@@ -36,13 +38,15 @@ class SourceSelector:
         self._tag_keys = tag_keys
         self._named = named
         self._tags = tags
+        self._descriptions = descriptions
         self._failures = failures
         self._matched: set[str] = set()
         # The filters match the names that AWS lists. The display names that are published can be older.
         self._listed_names: dict[ContainerId, str] = {}
 
     def resume(self, before: SourceSelector) -> None:
-        """Continue with the names that another selector has recorded."""
+        """Continue with the names and the descriptions that another selector has recorded."""
+        self._descriptions.adopt(before._descriptions)
         self._listed_names |= before._listed_names
 
     def record_names(self, contents: ContainerContents) -> None:
@@ -51,8 +55,10 @@ class SourceSelector:
         self._listed_names |= {container: name for container, name in names if name}
 
     def select(self, contents: ContainerContents) -> dict[SourceId, Description | None]:
-        """Return the selected sources of a container; None as description if their tags are needed and unknown."""
+        """Return the selected sources of a container, without a description if a needed property is unknown."""
         selected: dict[SourceId, Description | None] = {}
+        if contents.listing is not None:
+            self._descriptions.retain(contents.id, contents.listing.items)
         if self._filters is None:
             return selected
         for identifier, listed in (contents.listing.items if contents.listing else {}).items():
@@ -66,20 +72,26 @@ class SourceSelector:
     def _match(
         self, filters: SourceFilters, contents: ContainerContents, source: SourceId, listed: Description
     ) -> tuple[bool, Description | None]:
-        """Match a source, and request its tags only if a filter, a label or an objective needs them.
+        """Match a source; request its type and its tags if a filter, a label or an objective needs them.
 
-        A source whose tags are needed and unknown is selected without a description: it stays as it is, watched or not.
+        If a property is needed and unknown, the source is selected without a description: it stays as it is, watched or
+        not.
         """
-        candidate = Candidate(contents.id.service.by_word(contents.names), listed.name, listed.type)
+        candidate = Candidate(contents.id.service.by_word(contents.names), listed.name, listed.type or None)
         description: Description | None = listed
         matched = filters.match(candidate)
+        if matched is None and candidate.type is None:
+            described = self._request_description(contents, source, listed)
+            if described is not None:
+                description, candidate = described, replace(candidate, type=described.type)
+                matched = filters.match(candidate)
         if matched is None or (matched and self._tag_keys.are_needed_of_all):
             tags = self._request_tags(contents, source, listed)
             candidate = replace(candidate, tags=tags)
             matched = filters.match(candidate)
-            description = None if tags is None else replace(listed, tags=self._tag_keys.used(tags))
+            description = None if tags is None else replace(description or listed, tags=self._tag_keys.used(tags))
         self._matched |= filters.matching(candidate, include_unknown=True)
-        return matched is not False, description
+        return matched is not False, None if matched is None else description
 
     def selects(self, saved: SavedSource) -> bool:
         """Return whether the filters match the known properties of a source; one with unknown tags stays."""
@@ -88,7 +100,7 @@ class SourceSelector:
             return False
         names = self._names(source.id.container, source.root or "", saved.container)
         tags = self._tags.last_known(source.id) or dict(description.tags) or None
-        candidate = Candidate(names, description.name or source.name or "", description.type, tags)
+        candidate = Candidate(names, description.name or source.name or "", description.type or None, tags)
         return self._filters.match(candidate) is not False
 
     def may_select_container(self, published: ContainerSnapshot) -> bool:
@@ -118,6 +130,14 @@ class SourceSelector:
         path = container.with_parents()
         given = {path[0]: root, path[-1]: name}
         return container.service.by_word([self._listed_names.get(each, given.get(each, "")) for each in path])
+
+    def _request_description(
+        self, contents: ContainerContents, source: SourceId, listed: Description
+    ) -> Description | None:
+        """Return what a listing reports of a source, with its type; None if the request fails."""
+        with self._failures.isolate(f"types of data sources of {contents}"):
+            return self._descriptions.complete(source, listed)
+        return None
 
     def _request_tags(
         self, contents: ContainerContents, source: SourceId, listed: Description

@@ -43,7 +43,7 @@ class TagCache:
         self._cached |= before._cached
 
     def get(self, source: SourceId, scope: ArnScope, version: float | None) -> Mapping[str, str]:
-        """Return the tags of a source whose `updatedAt` is `version`; raise ProviderError if a request fails."""
+        """Return the tags of a source that was updated at `version`; raise ProviderError if a request fails."""
         now, tagged = self._clock.monotonic(), _tagged(source)
         if tagged != source.path:
             version = None  # an update of the source is none of the container, whose tags these are

@@ -50,6 +50,10 @@ class WatchStart:
             return self._run
         return ClockReading(created)
 
+    def depends_on_creation(self) -> bool:
+        """Return whether the creation of a source decides; it does not in the first run of a target."""
+        return self.first_watched() < self._run.time
+
     def first_watched(self) -> float:
         """Return when the target was first watched, and save it once the account is known.
 

@@ -11,6 +11,7 @@ from exporter.target.location import TargetLocation
 
 if TYPE_CHECKING:
     from exporter.domain.model import ContainerId, SourceId
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.target.publisher import SnapshotPublisher
 
@@ -43,21 +44,22 @@ class RecordingPublisher:
         del self.indexes[index]
 
 
-def make_context(
+def make_context(  # noqa: PLR0913, PLR0917 (what a test may vary)
     provider: Any,
     store: Any,
     clock: Any,
     publisher: SnapshotPublisher | None = None,
     target: str = "production",
+    service: Service = QBUSINESS,
 ) -> TargetContext:
     """Build the context of a target whose account is not known yet."""
     return TargetContext(
         target=target,
-        service=QBUSINESS,
+        service=service,
         provider=provider,
         store=store,
         names=DisplayNames(store, clock),
         clock=clock,
-        location=TargetLocation(target, "qbusiness", "us-east-1", store),
+        location=TargetLocation(target, service.name, "us-east-1", store),
         publisher=publisher or RecordingPublisher(),
     )

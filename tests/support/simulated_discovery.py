@@ -13,8 +13,10 @@ from exporter.discovery.filters import SourceFilters
 from exporter.discovery.reconciler import Reconciler, RunResult, Scope
 from exporter.discovery.tag_cache import TagCache
 from exporter.discovery.tag_keys import TagKeys
-from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.registry import make_provider
 from exporter.runtime import System
+from exporter.simulator.apis import APIS
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.store import MEMORY, Store
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.clock_check import ClockReading
     from exporter.domain.model import DataSource, Description
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import SavedSource
 
 COMPLETE = RunResult(complete=True, reached_aws=True)
@@ -89,17 +92,19 @@ class SimulatedDiscovery:
         kind: str = "",
         target: str = "production",
         now: float = NOON,
+        service: Service = QBUSINESS,
     ) -> None:
         self.fleet = fleet or two_applications()
-        self.service = SimulatedQBusiness(self.fleet, ManualClock(now))
+        self.service = SimulatedQBusiness(self.fleet, ManualClock(now), APIS[service.name])
         self.clock = FakeClock()
         self.store = store or Store(MEMORY, lambda: None)
         self.observer = RecordingDiscoveryObserver()
         self.publisher = RecordingPublisher()
-        config = parse_target({"region": "us-east-1", "endpoint_url": self.service.url, "discovery": discovery or {}})
+        address = {"region": "us-east-1", "endpoint_url": self.service.url}
+        config = parse_target({**address, "service": service.name, "discovery": discovery or {}})
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
-        provider = QBusiness(AwsClient(config, polling, RecordingObserver(), System()))
-        context = make_context(provider, self.store, self.clock, self.publisher, target)
+        provider = make_provider(service, AwsClient(config, polling, RecordingObserver(), System()))
+        context = make_context(provider, self.store, self.clock, self.publisher, target, service)
         settings = None if discovery is None else config.discovery
         filters = SourceFilters(settings) if settings else None
         scope = Scope(filters, named, TagKeys.of(settings, objective_tags))

@@ -1,0 +1,109 @@
+"""Properties that listings of Kendra and Bedrock lack: discovery requests them only if something depends on them."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.domain.units import DAY, HOUR
+from exporter.providers.bedrock.service import BEDROCK
+from exporter.providers.kendra.service import KENDRA
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+from exporter.store import MEMORY, Store
+from tests.support.builders import NOON
+from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery
+
+KNOWLEDGE_BASES = ("prod", "test")
+
+
+def bedrock_fleet(*sources: SimulatedDataSource) -> Fleet:
+    """Return a fleet with two knowledge bases, one of them without data sources."""
+    prod, test = (SimulatedIndex(name, kind="MANAGED") for name in KNOWLEDGE_BASES)
+    prod.data_sources.extend(sources)
+    return Fleet([SimulatedApplication("intranet", [prod, test])])
+
+
+def two_types() -> Fleet:
+    """Return a fleet with data sources of two types."""
+    return bedrock_fleet(
+        SimulatedDataSource("wiki", "MANAGED:CONFLUENCE"), SimulatedDataSource("files", "S3", tags={"team": "hr"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({"include": [{"type": "CONF*"}]}, {"wiki"}),
+        ({"exclude": [{"type": "S3"}]}, {"wiki"}),
+        ({"include": [{"type": "CONF*"}, {"data_source": "files"}]}, {"wiki", "files"}),
+        ({"include": [{"type": "NONE*"}]}, set()),
+    ],
+)
+def test_a_filter_by_type_selects_by_the_described_type(filters: dict[str, object], names: set[str]) -> None:
+    """ListDataSources of Bedrock has no types. Each source is requested once, and again after an update."""
+    discovery = SimulatedDiscovery(two_types(), filters, service=BEDROCK)
+    with discovery.service:
+        assert discovery.run() == COMPLETE
+        assert discovery.names == names
+        assert discovery.operations()["GetDataSource"] <= 2
+        discovery.run()
+        assert "GetDataSource" not in discovery.operations()
+        changed = next(source for *_, source in discovery.fleet.data_sources() if source.name == "wiki")
+        changed.updated += 60
+        discovery.run()
+        assert discovery.operations()["GetDataSource"] == 1
+
+
+def test_the_connector_of_a_template_is_its_type() -> None:
+    """All newer connectors of Kendra are listed as TEMPLATE."""
+    index = SimulatedIndex("main", [SimulatedDataSource("wiki", "TEMPLATE:CONFLUENCEV2"), SimulatedDataSource("s3")])
+    fleet = Fleet([SimulatedApplication("intranet", [index])])
+    discovery = SimulatedDiscovery(fleet, {"include": [{"type": "CONF*"}]}, service=KENDRA)
+    with discovery.service:
+        discovery.run()
+        assert discovery.names == {"wiki"}
+        assert discovery.operations()["DescribeDataSource"] == 1
+
+
+def test_without_a_filter_by_type_no_description_is_requested() -> None:
+    """Names narrow the run before any request for a single knowledge base."""
+    discovery = SimulatedDiscovery(two_types(), {"include": [{"knowledge_base": "prod"}]}, service=BEDROCK)
+    with discovery.service:
+        discovery.run()
+    assert discovery.names == {"wiki", "files"}
+    assert discovery.operations() == {"ListKnowledgeBases": 1, "GetKnowledgeBase": 1, "ListDataSources": 1}
+
+
+def test_a_source_whose_type_is_refused_stays_as_it_is() -> None:
+    """A source that its type selected before stays, and a new one is added once its type is known."""
+    discovery = SimulatedDiscovery(two_types(), {"include": [{"type": "CONF*"}]}, service=BEDROCK)
+    with discovery.service:
+        discovery.run()
+        (index, *_) = discovery.fleet.applications[0].indexes
+        index.data_sources[0].updated += 60
+        index.data_sources.append(SimulatedDataSource("new", "MANAGED:CONFLUENCE"))
+        discovery.service.faults.add("denied", operation="GetDataSource")
+        assert discovery.run() == PARTIAL
+        assert discovery.names == {"wiki"}
+        discovery.service.faults.clear()
+        assert discovery.run() == COMPLETE
+    assert discovery.names == {"wiki", "new"}
+
+
+def test_a_source_that_is_created_later_counts_from_its_creation() -> None:
+    """Its listing has no creation time. A first job that ended before the run that finds the source must count."""
+    store = Store(MEMORY, lambda: None)
+    first = SimulatedDiscovery(bedrock_fleet(SimulatedDataSource("old")), {}, store=store, service=BEDROCK)
+    with first.service:
+        first.run()
+        assert "GetDataSource" not in first.operations()
+    late = [SimulatedDataSource("late", created=NOON + DAY), SimulatedDataSource("found", created=NOON - DAY)]
+    second = SimulatedDiscovery(bedrock_fleet(*late), {}, store=store, now=NOON + DAY + HOUR, service=BEDROCK)
+    with second.service:
+        second.service.faults.add("server_error", operation="GetDataSource")
+        assert second.run() == PARTIAL
+        assert second.names == set()
+        second.service.faults.clear()
+        assert second.run() == COMPLETE
+    since = {name: reading.time for name, reading in second.observer.sources.items() if reading}
+    assert since["late"] == NOON + DAY
+    assert since["found"] >= NOON + DAY + HOUR
