@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.discovery.loop import NAMED_ONLY_INTERVAL
+from exporter.discovery.source_descriptions import SourceDescriptions
 from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.discovery.tag_keys import TagKeys
 from exporter.domain.service import Use
-from exporter.domain.units import HOUR
+from exporter.domain.units import DAY, HOUR
 from exporter.events.receiver import LONG_POLL
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import ContainerId, SourceId
     from exporter.domain.service import Service
 
+SYNCS_A_DAY = 1  # assumed, where the outcome of each ended job takes a request
 SYNCING_SHARE = 0.1  # assumed share of the time that a data source is syncing or due to sync
 REREAD_REQUESTS = 2  # pages of a polling window of one day
 MAX_SHARE = 0.7  # of the rate limit: above it, polls are late in an hour with many syncs
@@ -121,18 +123,26 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
         f"{size.sources} x {rereads:.2f} (every {format_duration(FULL_REREAD_INTERVAL)}) x {REREAD_REQUESTS}",
         size.sources * rereads * REREAD_REQUESTS,
     )
+    if target.service.has(Use.SYNC_JOB):
+        outcomes = size.sources * SYNCS_A_DAY * HOUR / DAY
+        reading = target.service.action(Use.SYNC_JOB)
+        yield Load("outcomes", f"{size.sources} x {SYNCS_A_DAY} sync a day (assumed) x {reading}", outcomes)
     runs = HOUR / (target.discovery.interval if target.discovery else NAMED_ONLY_INTERVAL)
-    containers, reading = size.containers[-1], target.service.action(Use.CONTAINER)
-    listings = (1 + sum(size.containers[:-1]) if target.discovery else 0) + containers + size.pages
-    yield Load(
-        "discovery",
-        f"{runs:g} runs x {listings} (listings, and {containers} x {reading})",
-        runs * listings,
-    )
+    yield _discovery_load(target, size, runs)
     if size.tagged:
         at_most = polling.requests_per_second * HOUR * REQUEST_SHARE
         tags = min(runs * size.tagged, at_most)
         yield Load("tags", f"{size.tagged} x {runs:g}, at most a tenth of the rate limit", tags)
+
+
+def _discovery_load(target: TargetConfig, size: Size, runs: float) -> Load:
+    """Return the requests of discovery. A container without figures is requested only after an update."""
+    service, listings = target.service, size.pages + (1 + sum(size.containers[:-1]) if target.discovery else 0)
+    if target.discovery and not service.members.container_documents:
+        return Load("discovery", f"{runs:g} runs x {listings} listings", runs * listings)
+    containers, reading = size.containers[-1], service.action(Use.CONTAINER)
+    requests = listings + containers
+    return Load("discovery", f"{runs:g} runs x {requests} (listings, and {containers} x {reading})", runs * requests)
 
 
 def _document_pages(service: Service, size: Size) -> int:
@@ -176,7 +186,7 @@ def _measure(target: OneShotTarget, tag_keys: TagKeys, *, counts_documents: bool
     containers = {each for source in named for each in source.container.with_parents()}
     pages, documents, wanted = len({source.container for source in named}), 0, set(named)
     tagged = len(named) if tag_keys.are_needed_of_all else 0
-    failures = DiscoveryFailures(target.name)
+    failures, descriptions = DiscoveryFailures(target.name), SourceDescriptions(target.provider)
     if filters or counts_documents:
         pages = 0
         with failures.isolate_run():
@@ -187,11 +197,13 @@ def _measure(target: OneShotTarget, tag_keys: TagKeys, *, counts_documents: bool
                     containers.add(found.id)
                     pages += found.listing.pages if found.listing else 1
                     documents += (found.facts.documents or 0) if found.facts and counts_documents else 0
+                    matches: dict[SourceId, bool | None] = {}
                     if filters:
-                        matches = dict(_match(filters, found))
-                        wanted |= {source for source, matched in matches.items() if matched is not False}
-                        discovered = [matched for source, matched in matches.items() if source not in named]
-                        tagged += sum(_needs_tags(matched, tag_keys) for matched in discovered)
+                        with failures.isolate(f"types of data sources of {found}"):
+                            matches = dict(_match(filters, found, descriptions))
+                    wanted |= {source for source, matched in matches.items() if matched is not False}
+                    discovered = [matched for source, matched in matches.items() if source not in named]
+                    tagged += sum(_needs_tags(matched, tag_keys) for matched in discovered)
     pages = max(pages, ceil(len(wanted) / service.page_size))
     size = Size(len(wanted), _count_levels(service, containers), pages, tagged, documents)
     return size, dict(failures.failed)
@@ -208,8 +220,14 @@ def _needs_tags(matched: bool | None, tag_keys: TagKeys) -> bool:  # noqa: FBT00
     return matched is None or (matched and tag_keys.are_needed_of_all)
 
 
-def _match(filters: SourceFilters, contents: ContainerContents) -> Iterator[tuple[SourceId, bool | None]]:
+def _match(
+    filters: SourceFilters, contents: ContainerContents, descriptions: SourceDescriptions
+) -> Iterator[tuple[SourceId, bool | None]]:
     """Yield the data sources of a container and whether the filters match; None if that depends on tags."""
+    names = contents.id.service.by_word(contents.names)
     for identifier, listed in (contents.listing.items if contents.listing else {}).items():
-        names = contents.id.service.by_word(contents.names)
-        yield contents.id.source(identifier), filters.match(Candidate(names, listed.name, listed.type))
+        source, candidate = contents.id.source(identifier), Candidate(names, listed.name, listed.type or None)
+        matched = filters.match(candidate)
+        if matched is None and candidate.type is None:
+            matched = filters.match(replace(candidate, type=descriptions.complete(source, listed).type))
+        yield source, matched

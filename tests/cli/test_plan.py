@@ -11,15 +11,15 @@ import yaml
 
 from exporter.cli.plan import Size, plan
 from exporter.config import Config, parse_target
-from exporter.simulator.fleet import make_id
+from exporter.simulator.apis import APIS
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
 from tests.support.harness import eventually, serve
 from tests.support.oneshot import named, run, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from exporter.simulator.server import SimulatedQBusiness
 
 
 def test_the_output_has_the_calculation(service: SimulatedQBusiness, tmp_path: Path) -> None:
@@ -160,3 +160,25 @@ def test_quiet_sources_are_planned_at_the_interval_with_events() -> None:
     lines = [" ".join(line.split()) for line in plan("a", target, Config(), size)]
     assert "idle polls 14 x 2 (every 30m) 28" in lines
     assert "events: 180 requests per hour to SQS, two more for ten events; no part of the rate limit" in lines
+
+
+def test_outcomes_of_jobs_are_planned_where_they_take_a_request() -> None:
+    """A knowledge base is requested again only after an update, so it is no part of a usual discovery run."""
+    target, size = parse_target({"service": "bedrock", "region": "us-east-1"}), Size(240, containers=(100,), pages=100)
+    lines = [" ".join(line.split()) for line in plan("a", target, Config(), size)]
+    assert "outcomes 240 x 1 sync a day (assumed) x GetIngestionJob 10" in lines
+    assert "discovery 4 runs x 101 listings 404" in lines
+
+
+def test_types_that_a_listing_lacks_are_requested_for_filters(tmp_path: Path) -> None:
+    """The plan counts the data sources that the exporter would watch."""
+    index = SimulatedIndex("main", [SimulatedDataSource("wiki", "MANAGED:CONFLUENCE"), SimulatedDataSource("files")])
+    fleet = Fleet([SimulatedApplication("intranet", [index])])
+    with SimulatedQBusiness(fleet, make_api=APIS["bedrock"]) as endpoint:
+        target = {"service": "bedrock", "discovery": {"include": [{"type": "CONF*"}]}}
+        done = run(endpoint, tmp_path, "plan", text=settings(endpoint, target))
+        endpoint.faults.add("denied", operation="GetDataSource")
+        denied = run(endpoint, tmp_path, "plan")
+    assert "target us-east-1/bedrock: 1 data sources in 1 knowledge bases" in done.stdout
+    assert done.returncode == 0
+    assert (denied.returncode, "types of data sources of knowledge base main" in denied.stdout) == (1, True)
