@@ -6,7 +6,7 @@ Times are seconds since the epoch on AWS's clock. A number that the API did not 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SyncJobStatus(StrEnum):
-    """The statuses of a sync job (API reference, DataSourceSyncJob.status)."""
+    """The statuses of a sync job, in the words of Amazon Q Business, which stand for those of all services."""
 
     FAILED = "FAILED"
     SUCCEEDED = "SUCCEEDED"
@@ -28,7 +28,7 @@ class SyncJobStatus(StrEnum):
     SYNCING_INDEXING = "SYNCING_INDEXING"
 
 
-# Only the status decides whether a job has ended: AWS has reported an endTime for a job that was still indexing.
+# Only the status decides whether a job has ended: AWS has reported an end for a job that was still indexing.
 TERMINAL = frozenset(
     {SyncJobStatus.FAILED, SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE, SyncJobStatus.ABORTED},
 )
@@ -190,8 +190,9 @@ class Location:
 class Description:
     """The properties of a data source that AWS reports.
 
-    `schedule` is None until GetDataSource has returned it, because listings do not have it. It is "" for a data source
-    that is synced on demand. `schedule_since` is when it began to hold, as far as that is known.
+    A text that was not reported is empty. `schedule` is None until the data source was requested by itself, because
+    listings do not have it. It is "" for a data source that is synced on demand. `schedule_since` is when it began to
+    hold, as far as that is known.
     """
 
     name: str
@@ -202,6 +203,20 @@ class Description:
     schedule: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     schedule_since: float | None = None
+
+    def with_missing_from(self, known: Description) -> Description:
+        """Return this description; each property that it lacks is that of another one. Tags are never missing."""
+        schedule = known if self.schedule is None else self
+        return replace(
+            self,
+            name=self.name or known.name,
+            type=self.type or known.type,
+            status=self.status or known.status,
+            created=known.created if self.created is None else self.created,
+            updated=known.updated if self.updated is None else self.updated,
+            schedule=schedule.schedule,
+            schedule_since=schedule.schedule_since,
+        )
 
 
 def tag_label(key: str) -> str:

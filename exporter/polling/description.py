@@ -1,4 +1,4 @@
-"""The description of a data source: most of it comes from a listing, and the schedule from GetDataSource alone."""
+"""The description of a data source: from a listing, completed by a request for the source itself."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
 
 
-NEVER_REQUESTED = float("-inf")  # an `updatedAt` before that of any listing, so that GetDataSource is due
+NEVER_REQUESTED = float("-inf")  # a time of update before that of any listing, so that a request is due
 
 
 @dataclass(frozen=True, slots=True)
 class DescriptionState:
     """The description of a data source as far as it is known, and the resolved name of its container.
 
-    `has_response` is set once GetDataSource has returned the description or has refused to. `version` is the
-    `updatedAt` for which GetDataSource was last requested, and `last_error` is why the last request failed. Before
-    `retry_at`, on the monotonic clock, it is not requested again.
+    `has_response` is set once AWS has returned the description itself or has refused to. `version` is the time of the
+    update for which it was last requested, and `last_error` is why the last request failed. Before `retry_at`, on the
+    monotonic clock, it is not requested again.
     """
 
     container: str = ""
@@ -33,7 +33,7 @@ class DescriptionState:
 
     @classmethod
     def from_saved(cls, saved: SavedSource) -> DescriptionState:
-        """Return the state of a source that was saved before a restart. What GetDataSource refused is due again.
+        """Return the state of a source that was saved before a restart. A description that was refused is due again.
 
         A state file of an earlier release does not have the start of the schedule.
         """
@@ -45,11 +45,11 @@ class DescriptionState:
 
     @property
     def resolved(self) -> Description | None:
-        """The description to publish; None until GetDataSource has responded and the container has a name."""
+        """The description to publish; None until it was requested by itself and the container has a name."""
         return self.latest if self.container and self.has_response else None
 
     def is_due(self, now: float) -> bool:
-        """Return whether to request GetDataSource: the source is new or was updated, or the last request failed."""
+        """Return whether to request the description: the source is new or was updated, or the last request failed."""
         is_current = (
             self.has_response
             and self.last_error is None
@@ -61,20 +61,14 @@ class DescriptionState:
         """Return the state after a listing. What it lacks is kept: always the schedule, in some services the type."""
         if listed is None:
             return replace(self, container=container)
-        if known := self.latest:
-            listed = replace(
-                listed,
-                type=listed.type or known.type,
-                created=known.created if listed.created is None else listed.created,
-                schedule=known.schedule,
-                schedule_since=known.schedule_since,
-            )
+        if self.latest:
+            listed = listed.with_missing_from(self.latest)
         return replace(self, container=container, latest=listed)
 
     def with_response(
         self, at_request: DescriptionState, described: Description | None, error: ProviderError | None, retry_at: float
     ) -> DescriptionState:
-        """Return the state after a response of GetDataSource, or after its error.
+        """Return the state after a response with the description, or after its error.
 
         `at_request` is the state when the request was sent. A listing may have arrived since then.
         """
@@ -86,16 +80,20 @@ class DescriptionState:
                 has_response=self.has_response or is_refused,
                 retry_at=retry_at if is_refused else 0.0,
             )
+        version = described.updated
         if self.latest:
+            described = replace(described, tags=self.latest.tags).with_missing_from(self.latest)
+        if self.latest and self.latest.updated is not None:
             # `updated` must come from a listing, because `is_due` compares it with later listings.
-            described = replace(described, tags=self.latest.tags, updated=self.latest.updated)
+            described = replace(described, updated=self.latest.updated)
         # If the source was updated while the request was in flight, the response may be older than the listing. The
         # version of the state before makes the next poll request it again.
-        version = at_request.latest.updated if at_request.latest else described.updated
+        if at_request.latest and at_request.latest.updated is not None:
+            version = at_request.latest.updated
         return replace(self, latest=described, has_response=True, version=version, last_error=None, retry_at=0.0)
 
     def name(self) -> str:
-        """Return the display name; raise ProviderError if neither a listing nor GetDataSource has returned one."""
+        """Return the display name; raise ProviderError if neither a listing nor a description has one."""
         if self.latest and self.latest.name:
             return self.latest.name
-        raise self.last_error or ProviderError(Reason.MALFORMED_RESPONSE, "the data source has no displayName")
+        raise self.last_error or ProviderError(Reason.MALFORMED_RESPONSE, "the data source has no name")

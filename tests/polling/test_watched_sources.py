@@ -99,15 +99,29 @@ def listed(**changes: Any) -> Description:
 
 
 def test_a_listing_does_not_remove_what_it_lacks(rig: PollerRig) -> None:
-    """Some services list neither the type nor the time of creation. Those of the description stay published."""
+    """All members of a listing are optional in some services. What the description has stays published."""
     rig.sources.describe(rig.source.id, "main", listed())
     rig.poll()
-    rig.sources.describe(rig.source.id, "main", listed(type="", created=None))
-    after = rig.publisher.sources[-1].description
-    assert after
-    assert (after.type, after.created) == (rig.provider.description.type, rig.provider.description.created)
-    assert after.type
-    assert after.created
+    before = rig.publisher.sources[-1].description
+    rig.sources.describe(rig.source.id, "main", Description("", "", ""))
+    rig.poll()
+    assert rig.publisher.sources[-1].description == before
+    assert before
+    assert all((before.name, before.type, before.status, before.created, before.updated, before.schedule))
+    assert rig.provider.requests.count("data source") == 1
+
+
+def test_a_description_completes_a_listing_without_properties(rig: PollerRig) -> None:
+    """A listing that never has the time of the update does not cause a request in each poll."""
+    rig.sources.describe(rig.source.id, "main", Description("", "", ""))
+    rig.provider.description = listed(schedule="", updated=7.0)
+    for _ in range(2):
+        rig.poll()
+        rig.sources.describe(rig.source.id, "main", Description("", "", ""))
+    published = rig.publisher.sources[-1].description
+    assert published
+    assert (published.status, published.updated) == ("ACTIVE", 7.0)
+    assert rig.provider.requests.count("data source") == 1
 
 
 def test_a_source_is_described_once_and_again_after_an_update(rig: PollerRig) -> None:
