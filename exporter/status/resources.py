@@ -45,6 +45,12 @@ def containers_of(fields: Mapping[str, str]) -> list[ContainerFields]:
     return [ContainerFields(level.word, level.text, fields[level.word], fields[level.key]) for level in levels]
 
 
+def document_kinds(fields: Mapping[str, object]) -> list[str]:
+    """Return the kinds of documents that the service of an object counts, such as `added`; the scanned ones first."""
+    counted = (kind for kind, _ in service_of(fields).members.document_counts)
+    return sorted(counted, key=lambda kind: kind != "scanned")
+
+
 def container_noun(containers: Iterable[Mapping[str, object]], number: int) -> str:
     """Return the noun for a number of these containers, such as `index` or `indexes and knowledge bases`."""
     levels = {level.word: level for level in (service_of(fields).container for fields in containers)}.values()

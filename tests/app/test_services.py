@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from exporter.simulator.apis import APIS
+from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -110,6 +111,7 @@ def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedQ
         scrape = program.scrape()
         document = json.loads(program.get("/api/v1/data-sources")[1])
         page = program.get("/?service=kendra&index=main")[1]
+        details = program.get(f"/?data_source_id={wire_id(source.id)}")[1]
     ids = {"index": "main", "index_id": index.id, "data_source_id": source.id}
     assert scrape.value("qbusiness_data_source_info", application="intranet", **ids) == 1
     assert scrape.value("kendra_data_source_info", data_source_type="SHAREPOINTV2", **ids) == 1
@@ -124,4 +126,7 @@ def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedQ
     assert "application" not in found["kendra"]
     assert [each["service"] for each in document["exporter"]["targets"]] == ["qbusiness", "kendra", "bedrock"]
     assert page.count('<li class="source') == 1
-    assert "Amazon Kendra" in page
+    assert "Amazon Kendra · main" in page
+    assert "after a first manual sync" not in page
+    assert "Metadata scanned" in details
+    assert "Metadata scanned" not in page

@@ -18,7 +18,7 @@ from exporter.status import format_duration
 from exporter.status.formatting import format_time, percentage
 from exporter.status.indexes import NEAR_LIMIT
 from exporter.status.query import CONTAINERS, STATES
-from exporter.status.resources import container_noun, containers_of, service_of
+from exporter.status.resources import container_noun, containers_of, document_kinds, service_of
 from exporter.web.page.charts import BARS, HEIGHT, STEP, WIDTH, bars, seconds_of
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def _environment() -> Environment:
         "container_words": CONTAINERS,
         "container_noun": container_noun,
         "containers_of": containers_of,
+        "document_kinds": document_kinds,
         "service_of": service_of,
         "near_limit": NEAR_LIMIT,
         "chart": {"bars": BARS, "width": BARS * STEP, "height": HEIGHT, "bar_width": WIDTH},
