@@ -139,7 +139,7 @@ def _event_name(client: Any) -> str:
 
 
 def _operation_of(event_name: str) -> str:
-    """Return the operation in the name of an event, such as `before-send.qbusiness.ListDocuments`."""
+    """Return the operation in the name of an event, which comes last, such as `before-send.SERVICE.OPERATION`."""
     return event_name.rsplit(".", 1)[-1]
 
 

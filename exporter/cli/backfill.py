@@ -178,7 +178,7 @@ class _BackfillRun:
         jobs = _latest_of_each((*data.jobs, *(snapshot.history.jobs_newest_first() if snapshot.history else ())))
         without_end = sum(job.is_terminal and job.ended is None for job in jobs)
         if without_end:
-            log.warning("jobs without endTime, their start is used instead", jobs=without_end)
+            log.warning("jobs without an end, their start is used instead", jobs=without_end)
         timeline = self._replay.timeline(snapshot, jobs, self._start_time(target))
         if timeline is None:
             self._without_samples += 1

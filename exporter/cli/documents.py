@@ -13,12 +13,15 @@ from exporter.cli.document_formats import FORMATS
 from exporter.cli.find_source import find_source
 from exporter.cli.output import print_output
 from exporter.documents.listing import DocumentListing
+from exporter.domain.service import Use
+from exporter.errors import StartupError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
 
     from exporter.domain.documents import Document
+    from exporter.domain.service import Service
 
 logger = structlog.get_logger()
 
@@ -26,10 +29,21 @@ logger = structlog.get_logger()
 def run(arguments: Namespace) -> int:
     """Print the documents, or those of one status; nothing is printed unless all could be listed."""
     source, target = find_source(read(arguments).config, arguments.data_source)
+    _check(source.service, arguments)
     documents = _read(DocumentListing(target.provider, source))
     selected = [document for document in documents if arguments.status in {None, document.status}]
     print_output(FORMATS[arguments.format](selected))
     return 0
+
+
+def _check(service: Service, arguments: Namespace) -> None:
+    """Raise StartupError if the service does not list documents, or has no documents of this status."""
+    if not service.has(Use.DOCUMENTS):
+        message = f"{service.title} does not list the documents of a data source such as {arguments.data_source}"
+        raise StartupError(message)
+    if arguments.status not in {None, *service.document_statuses}:
+        statuses = ", ".join(service.document_statuses)
+        raise StartupError(f"--status={arguments.status} is no status of documents in {service.title}: use {statuses}")
 
 
 def _read(listing: DocumentListing) -> list[Document]:

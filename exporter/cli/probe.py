@@ -107,8 +107,8 @@ class Probe:
     def missing(self) -> tuple[Permission, ...]:
         """Return the permissions that are missing, and those that could not be tried because others are missing.
 
-        Example: without ListApplications, there is no application to try ListIndices on. With one statement
-        for all, the operator changes the policy once.
+        Example: if the containers cannot be listed, there is none to try the other actions on. With one statement for
+        all, the operator changes the policy once.
         """
         if MISSING not in (self.results.get(each.action) for each in self.permissions):
             return ()
@@ -130,8 +130,9 @@ class Probe:
         yield f"target {self.target.name} (account {scope.account}, region {scope.region})"
         if self.credential_error:
             yield f"  credentials refused: {self.credential_error}"
+        width = max(map(len, self.results), default=0) + 2
         for action, result in self.results.items():
-            yield f"  {action:<24}{result}"
+            yield f"  {action:<{width}}{result}"
         missing = list(policy_statements(self.target.config, scope, self.missing(), sid(self.target.name)))
         if MISSING in {self.results.get(RECEIVE), self.results.get(DELETE)}:
             missing += queue_statements(self.target.config, scope, sid(self.target.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.service import Use
 from exporter.providers.page_tokens import PageTokens
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class DocumentListing:
         self._provider = provider
         self._source = source
         self._token: str | None = None
-        self._tokens = PageTokens("ListDocuments")
+        self._tokens = PageTokens(source.service.action(Use.DOCUMENTS))
         self.is_complete = False
         """Whether the last page was returned."""
 

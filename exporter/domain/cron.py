@@ -1,4 +1,4 @@
-"""Schedules with firings: the cron expressions of AWS, in the forms in which `syncSchedule` contains them.
+"""Schedules with firings: the cron expressions of AWS, in the forms in which descriptions contain them.
 
 The library aws-croniter knows AWS's grammar and calendar. This module adds the other forms in which expressions are
 written, and rejects or corrects what the library misreads without an error. Times are seconds since the epoch.

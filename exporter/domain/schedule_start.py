@@ -1,11 +1,12 @@
 """The time at which the schedule of a data source began to hold. Nothing is expected of the time before.
 
-GetDataSource returns a schedule without saying how old it is. `updatedAt` is the latest time at which the schedule can
-have been set, as of when it is first seen. Later updates may concern other properties, so they move nothing unless the
-schedule differs.
+A description contains a schedule without saying how old it is. The time of its update is the latest time at which the
+schedule can have been set, as of when it is first seen. Later updates may concern other properties, so they move
+nothing unless the schedule differs.
 
-Example: a daily schedule is first seen with an `updatedAt` of Monday. On Friday the description is edited, and the
-schedule still holds since Monday. On Sunday at 10:07 the poller sees an hourly schedule, which holds since 10:07.
+Example: a daily schedule is first seen in a description that was updated on Monday. On Friday the data source gets
+another name, and the schedule still holds since Monday. On Sunday at 10:07 the poller sees an hourly schedule, which
+holds since 10:07.
 """
 
 from __future__ import annotations

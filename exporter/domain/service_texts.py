@@ -77,3 +77,5 @@ class ConsolePaths:
     data_source: str | None = None
     log_group: str | None = None
     log_stream: str | None = None
+    failed_documents_query: str = ""
+    """The query of Logs Insights for the failed documents of a log stream, which is `LOG_STREAM` in it."""

@@ -78,8 +78,8 @@ class SavedSource:
     """A data source as discovery last found it. A restart continues with it until discovery has run.
 
     `location` is that of its target, if it was known. `watched_since` is when its jobs began to count. A restart needs
-    it for a source that was found but not polled yet. `is_described` is set once GetDataSource has returned the
-    description or has refused to, so that a restart publishes the source at once in both cases.
+    it for a source that was found but not polled yet. `is_described` is set once AWS has returned the description
+    itself or has refused to, so that a restart publishes the source at once in both cases.
     """
 
     source: DataSource

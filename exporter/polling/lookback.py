@@ -1,7 +1,7 @@
 """How far back one poll reads the sync jobs of a data source.
 
-AWS documents neither the order of ListDataSourceSyncJobs nor the meaning of its `startTime` filter: the filter may
-select jobs that started in the range, or jobs that were active in it. The reads are correct for every combination:
+AWS documents neither the order of sync jobs in a listing nor the meaning of its filter by time: the filter may select
+jobs that started in the range, or jobs that were active in it. The reads are correct for every combination:
 
 - A listing with a filter is read to its last page, so its order does not matter. Jobs that only one meaning selects do
   no harm, because folding a known job again changes nothing. Jobs in progress that it does not select are searched by

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from exporter.polling.watched_sources import WatchedSources
     from exporter.target.context import TargetContext
 
-DESCRIPTION_RETRY = 900.0  # seconds until GetDataSource is requested again after it was refused
+DESCRIPTION_RETRY = 900.0  # seconds until a description is requested again after it was refused
 MAX_LOGGED_WARNINGS = 200  # distinct warnings about a source that are logged
 LONG_ABSENCE = 2 * DAY  # without a poll, which many sources may have in common
 MAX_LATEST_PAGES = 10  # of the first poll after a long absence, so that those of many sources do not take too long
@@ -173,7 +173,7 @@ class Poller:
         return PollOutcome(state.failing is None, state.is_syncing or expected.is_due, expected.fires_in, is_behind)
 
     def _describe(self, state: SourceState) -> None:
-        """Request GetDataSource if it is due; an error does not fail the poll."""
+        """Request the description if it is due; an error does not fail the poll."""
         now = self._clock.monotonic()
         at_request = state.description
         if not at_request.is_due(now):

@@ -19,7 +19,7 @@ class SourceNames:
     """Resolves display names: configured, or resolved before, or from AWS.
 
     A name that is not available never costs a poll. A data source keeps the name that it had until another one is
-    resolved. Example: a reload removes `name:` from the configuration while GetDataSource fails.
+    resolved. Example: a reload removes `name:` from the configuration while descriptions cannot be read.
     """
 
     def __init__(self, context: TargetContext) -> None:

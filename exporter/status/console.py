@@ -51,13 +51,11 @@ def _iso(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-# The query before and after the name of the log stream, encoded once: 1,000 data sources have up to 2,000 queries.
-_QUERY_START = _text("""\
-fields @timestamp, DocumentId, DocumentTitle, CrawlAction, ErrorCode, ErrorMsg
-| filter @logStream like \"""")
-_QUERY_END = _encoded("""\
-" and ConnectorDocumentStatus.Status = "FAILED"
-| sort @timestamp desc""")
+@lru_cache(maxsize=8)  # one query for each service; 1,000 data sources have up to 2,000 addresses with it
+def _query_parts(query: str) -> tuple[str, str]:
+    """Return what is before and after the log stream in a query, encoded."""
+    start, end = query.split("LOG_STREAM")
+    return _text(start), _encoded(end)
 
 
 class Console:
@@ -100,13 +98,14 @@ class Console:
         It is limited to the time of the job, because CloudWatch charges for the data that a query scans.
         """
         until = job.end_or_start + LOG_DELAY if job.is_terminal else now
+        start, end = _query_parts(self._paths.failed_documents_query)
         detail = "~".join(
             [
                 f"(end~{_text(_iso(until))}",
                 f"start~{_text(_iso(job.started))}",
                 "timeType~'ABSOLUTE",
                 "tz~'UTC",
-                f"editorString~{_QUERY_START}{_encoded(self._log_stream(job))}{_QUERY_END}",
+                f"editorString~{start}{_encoded(self._log_stream(job))}{end}",
                 f"source~(~{_text(self._log_group)}))",
             ]
         )

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.simulator.apis import APIS
 from exporter.simulator.document import SimulatedDocument
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
+from exporter.simulator.server import SimulatedQBusiness
 from tests.support.oneshot import environment, named, run, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from exporter.simulator.fleet import SimulatedDataSource
-    from exporter.simulator.server import SimulatedQBusiness
 
 HOSTILE = 'a\x1b[31m\n,"b" \u202e'
 
@@ -162,3 +162,25 @@ def test_the_progress_is_shown_on_a_terminal(
     os.close(leader)
     assert len(json.loads(done.stdout)) == 150
     assert b"listing: " in progress
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("kendra", (), "Amazon Kendra does not list the documents of a data source"),
+        ("qbusiness", ("--status=NOT_FOUND",), "--status=NOT_FOUND is no status of documents in Amazon Q Business"),
+        ("bedrock", ("--status=RECEIVED",), "no status of documents in Amazon Bedrock knowledge bases: use INDEXED, "),
+    ],
+)
+def test_what_the_service_of_the_source_does_not_have_is_an_error(
+    name: str, arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    """Without the error, a status of another service would look like one that no document has."""
+    fleet = Fleet(
+        [SimulatedApplication("intranet", [SimulatedIndex("main", [SimulatedDataSource("hr", id="A" * 10)])])]
+    )
+    with SimulatedQBusiness(fleet, make_api=APIS[name]) as endpoint:
+        text = settings(endpoint, {"service": name})
+        done = run(endpoint, tmp_path, "documents", "--data-source", "A" * 10, *arguments, text=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr

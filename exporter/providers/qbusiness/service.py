@@ -99,6 +99,10 @@ QBUSINESS = Service(
         "/details?region={region}",
         log_group="/aws/qbusiness/{application_id}",
         log_stream="SYNC_RUN_HISTORY_REPORT/{data_source_id}/{execution_id}",
+        failed_documents_query="""\
+fields @timestamp, DocumentId, DocumentTitle, CrawlAction, ErrorCode, ErrorMsg
+| filter @logStream like "LOG_STREAM" and ConnectorDocumentStatus.Status = "FAILED"
+| sort @timestamp desc""",
     ),
     background_operations=frozenset({"ListDocuments"}),
 )
