@@ -1,7 +1,7 @@
-"""An AWS client without sockets. Serializer, parser, paginator and retry rules are botocore's own.
+"""An AWS client without sockets. Serializer, parser and retry rules are botocore's own.
 
 It leaves out signing and HTTP, which cost most of a request's time. Every response passes as bytes through the
-program's own hooks, botocore's parser, its paginator and its retry rules.
+program's own hooks, botocore's parser and its retry rules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from botocore.awsrequest import HeadersDict
 from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
-from botocore.paginate import Paginator
 from botocore.parsers import ResponseParserFactory
 from botocore.retries import quota, standard
 from botocore.serialize import create_serializer
@@ -42,7 +41,6 @@ SIGNATURE = (
     "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64
 )
 _MODEL = ServiceModel(Loader().load_service_model("qbusiness", "service-2"))
-_PAGINATION: dict[str, Any] = Loader().load_service_model("qbusiness", "paginators-1")["pagination"]
 _OPERATIONS = {xform_name(name): _MODEL.operation_model(name) for name in _MODEL.operation_names}
 _SERIALIZER = create_serializer("rest-json", include_validation=False)
 _MULTIPLE_CHOICES = 300
@@ -167,11 +165,6 @@ class VirtualQBusinessClient:
         if method not in _OPERATIONS:
             raise AttributeError(method)
         return partial(self._call, _OPERATIONS[method])
-
-    def get_paginator(self, method: str) -> Any:
-        """Return botocore's paginator for an operation."""
-        model = _OPERATIONS[method]
-        return Paginator(getattr(self, method), _PAGINATION[model.name], model)
 
     def _call(self, model: OperationModel, **arguments: Any) -> dict[str, Any]:
         serialized = _SERIALIZER.serialize_to_request(arguments, model)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.documents import Document
 from exporter.domain.model import TERMINAL, ContainerFacts, Description, SyncJobStatus
 from exporter.errors import ProviderError, Reason
-from exporter.providers import DocumentPage
 from exporter.providers.bedrock.failure_reasons import kind_of, message_of, parse_reasons
 from exporter.providers.bedrock.service import BEDROCK
+from exporter.providers.document_parsing import parse_documents
 from exporter.providers.job_parsing import JobMembers, parse_job
 from exporter.providers.members import required_text, seconds, structure, text
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.domain.model import SyncJob
+    from exporter.providers import DocumentPage
 
 JOB = JobMembers(
     execution_id="ingestionJobId",
@@ -136,11 +137,8 @@ def _schedule(raw: Mapping[str, Any]) -> str:
 
 
 def parse_document_page(raw: Mapping[str, Any]) -> DocumentPage:
-    """Return a page of ListKnowledgeBaseDocuments. A document without a status is left out with a warning."""
-    parsed = [_parse_document(entry or {}) for entry in raw["documentDetails"]]
-    documents = tuple(document for document in parsed if document.status)
-    warnings = ("entry without status ignored",) * (len(parsed) - len(documents))
-    return DocumentPage(documents, text(raw, "nextToken"), warnings)
+    """Return a page of ListKnowledgeBaseDocuments."""
+    return parse_documents(raw, "documentDetails", "nextToken", _parse_document)
 
 
 def _parse_document(raw: Mapping[str, Any]) -> Document:

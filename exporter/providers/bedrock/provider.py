@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import itemgetter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ProviderError, Reason
@@ -23,13 +23,14 @@ from exporter.providers.bedrock.parsing import (
 from exporter.providers.bedrock.service import BEDROCK
 from exporter.providers.bedrock.time_filter import started_within
 from exporter.providers.job_parsing import parse_job_page
-from exporter.providers.members import parse_items, structure
-from exporter.providers.paginator import Paginator
+from exporter.providers.members import structure
+from exporter.providers.paginator import ListedItems, Paginator
+from exporter.providers.parameters import ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.domain.model import ContainerFacts, ContainerId, Description, ResourceId, SourceId, SyncJob
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId, SyncJob
     from exporter.domain.service import ArnScope
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # The page of a poll that looks for new jobs, and that of any other read. A large page of known jobs is slow to parse.
 NEW_JOBS, ALL_JOBS = 10, 100
 _NEWEST_FIRST = {"attribute": "STARTED_AT", "order": "DESCENDING"}
+_ids = partial(ids, ("knowledgeBaseId", "dataSourceId"))
 
 
 class Bedrock:
@@ -81,10 +83,8 @@ class Bedrock:
         if parent is not None:
             message = f"the knowledge base {parent.own} has data sources, and no containers"
             raise ProviderError(Reason.INVALID_REQUEST, message)
-        items = itemgetter("knowledgeBaseSummaries")
-        with self._client.client_for("ListKnowledgeBases"):
-            pages = self._paginator.pages("list_knowledge_bases", "ListKnowledgeBases", {}, BEDROCK.page_size, items)
-            return parse_items(pages, "knowledgeBaseId", self._parse_listed)
+        items = ListedItems("knowledgeBaseSummaries", "knowledgeBaseId", self._parse_listed)
+        return self._paginator.listing("ListKnowledgeBases", {}, BEDROCK.page_size, items)
 
     def container_name(self, container: ContainerId) -> str:
         """Return the name of a knowledge base, from GetKnowledgeBase."""
@@ -103,11 +103,8 @@ class Bedrock:
 
     def data_sources(self, container: ContainerId) -> Listing[Description]:
         """Return the data sources of a knowledge base, from ListDataSources."""
-        items = itemgetter("dataSourceSummaries")
-        with self._client.client_for("ListDataSources"):
-            arguments = _ids(container)
-            pages = self._paginator.pages("list_data_sources", "ListDataSources", arguments, BEDROCK.page_size, items)
-            return parse_items(pages, "dataSourceId", parse_listed_source)
+        items = ListedItems("dataSourceSummaries", "dataSourceId", parse_listed_source)
+        return self._paginator.listing("ListDataSources", _ids(container), BEDROCK.page_size, items)
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, from GetDataSource, without its connector parameters."""
@@ -131,17 +128,12 @@ class Bedrock:
         arguments: dict[str, Any] = {**_ids(source), "sortBy": _NEWEST_FIRST}
         if word is not None:
             arguments["filters"] = [{"attribute": "STATUS", "operator": "EQ", "values": [word]}]
-        return self._paginator.pages("list_ingestion_jobs", "ListIngestionJobs", arguments, size, self._parse_jobs)
+        return self._paginator.pages("ListIngestionJobs", arguments, size, self._parse_jobs)
 
-    def _parse_jobs(self, page: dict[str, Any]) -> JobPage:
+    def _parse_jobs(self, page: Mapping[str, Any]) -> JobPage:
         parsed = parse_job_page(page, "ingestionJobSummaries", "nextToken", JOB, self.clock)
         return replace(parsed, jobs=tuple(map(listed_job, parsed.jobs)))
 
     def _parse_listed(self, raw: Mapping[str, Any]) -> str:
         self._knowledge_bases.record_listed(raw)
         return parse_named(raw)
-
-
-def _ids(resource: ResourceId) -> dict[str, Any]:
-    """Return the ids of a resource as parameters of a request."""
-    return dict(zip(("knowledgeBaseId", "dataSourceId"), resource.path, strict=False))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ProviderError, Reason
 from exporter.providers.job_parsing import parse_job_page
@@ -17,18 +15,17 @@ from exporter.providers.kendra.parsing import (
     parse_tags,
 )
 from exporter.providers.kendra.service import KENDRA
-from exporter.providers.members import parse_items, required_text
-from exporter.providers.page_tokens import PageTokens
+from exporter.providers.members import required_text
+from exporter.providers.paginator import ListedItems, Paginator
+from exporter.providers.parameters import times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId, SyncJob
     from exporter.domain.service import ArnScope
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
-
-T = TypeVar("T")
 
 MAX_LISTED = 100  # entries on a page of indexes or data sources
 
@@ -38,6 +35,7 @@ class Kendra:
 
     def __init__(self, aws_client: ServiceClient) -> None:
         self._client = aws_client
+        self._paginator = Paginator(aws_client, "MaxResults", "NextToken")
 
     @property
     def clock(self) -> AwsClock:
@@ -53,16 +51,14 @@ class Kendra:
         status: str | None = None,
     ) -> Iterator[JobPage]:
         """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError also for repeated page tokens."""
-        times = {"StartTime": since, "EndTime": until}
-        span = {name: datetime.fromtimestamp(time, UTC) for name, time in times.items() if time is not None}
+        span = times({"StartTime": since, "EndTime": until})
         arguments: dict[str, Any] = {
             **_source_ids(source),
             **({"StartTimeFilter": span} if span else {}),
             **({"StatusFilter": status} if status is not None else {}),
         }
-        return self._pages(
+        return self._paginator.pages(
             "ListDataSourceSyncJobs",
-            "list_data_source_sync_jobs",
             arguments,
             KENDRA.page_size,
             lambda page: parse_job_page(page, "History", "NextToken", JOB, self.clock),
@@ -76,9 +72,8 @@ class Kendra:
         """Return the names of all indexes, from ListIndices. No container is in another one."""
         if parent is not None:
             raise ProviderError(Reason.INVALID_REQUEST, f"the index {parent.own} has data sources, and no containers")
-        with self._client.client_for("ListIndices"):
-            items = itemgetter("IndexConfigurationSummaryItems")
-            return parse_items(self._pages("ListIndices", "list_indices", {}, MAX_LISTED, items), "Id", parse_named)
+        items = ListedItems("IndexConfigurationSummaryItems", "Id", parse_named)
+        return self._paginator.listing("ListIndices", {}, MAX_LISTED, items)
 
     def container_name(self, container: ContainerId) -> str:
         """Return the name of an index, from DescribeIndex."""
@@ -91,10 +86,8 @@ class Kendra:
 
     def data_sources(self, container: ContainerId) -> Listing[Description]:
         """Return the data sources of an index, from ListDataSources."""
-        with self._client.client_for("ListDataSources"):
-            arguments, items = {"IndexId": container.own}, itemgetter("SummaryItems")
-            pages = self._pages("ListDataSources", "list_data_sources", arguments, MAX_LISTED, items)
-            return parse_items(pages, "Id", parse_listed_source)
+        items = ListedItems("SummaryItems", "Id", parse_listed_source)
+        return self._paginator.listing("ListDataSources", {"IndexId": container.own}, MAX_LISTED, items)
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, from DescribeDataSource, without its connector configuration."""
@@ -113,29 +106,6 @@ class Kendra:
         """Return the tags of a data source, from ListTagsForResource."""
         with self._client.client_for("ListTagsForResource") as client:
             return parse_tags(client.list_tags_for_resource(ResourceARN=KENDRA.arn(scope, source.path)))
-
-    def _pages(
-        self,
-        operation: str,
-        method: str,
-        arguments: Mapping[str, Any],
-        size: int,
-        parse: Callable[[Mapping[str, Any]], T],
-    ) -> Iterator[T]:
-        """Yield the parsed pages of a listing. botocore has no paginator for it.
-
-        Raise ProviderError also for repeated page tokens.
-        """
-        with self._client.client_for(operation) as client:
-            request: Callable[..., Mapping[str, Any]] = getattr(client, method)
-            tokens, token = PageTokens(operation), None
-            while True:
-                page = request(**arguments, MaxResults=size, **({"NextToken": token} if token else {}))
-                token = page.get("NextToken")
-                tokens.add(token)
-                yield parse(page)
-                if not token:
-                    return
 
 
 def _source_ids(source: SourceId) -> dict[str, str]:

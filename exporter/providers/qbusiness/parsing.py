@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.documents import Document
 from exporter.domain.model import ContainerFacts, Description
-from exporter.providers import DocumentPage
+from exporter.providers.document_parsing import parse_documents
 from exporter.providers.job_parsing import JobMembers
 from exporter.providers.members import member, required_text, seconds, structure, text
 from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from exporter.providers import DocumentPage
 
 JOB = JobMembers(
     execution_id="executionId",
@@ -57,11 +59,8 @@ def parse_data_source(raw: Mapping[str, Any]) -> Description:
 
 
 def parse_document_page(raw: Mapping[str, Any]) -> DocumentPage:
-    """Return a page of ListDocuments. A document without a status is left out with a warning."""
-    parsed = [_parse_document(entry or {}) for entry in raw["documentDetailList"]]
-    documents = tuple(document for document in parsed if document.status)
-    warnings = ("entry without status ignored",) * (len(parsed) - len(documents))
-    return DocumentPage(documents, text(raw, "nextToken"), warnings)
+    """Return a page of ListDocuments."""
+    return parse_documents(raw, "documentDetailList", "nextToken", _parse_document)
 
 
 def _parse_document(raw: Mapping[str, Any]) -> Document:

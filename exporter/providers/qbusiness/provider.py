@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from operator import itemgetter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exporter.providers.job_parsing import parse_job_page
-from exporter.providers.members import parse_items
-from exporter.providers.paginator import Paginator
+from exporter.providers.paginator import ListedItems, Paginator
+from exporter.providers.parameters import ids, times
 from exporter.providers.qbusiness.parsing import (
     JOB,
     parse_data_source,
@@ -25,10 +24,13 @@ if TYPE_CHECKING:
 
     from types_boto3_qbusiness import QBusinessClient
 
-    from exporter.domain.model import ContainerFacts, ContainerId, Description, ResourceId, SourceId, SyncJob
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId, SyncJob
     from exporter.domain.service import ArnScope
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
+
+MAX_CONTAINERS = 100  # applications or indexes on a page
+_ids = partial(ids, ("applicationId", "indexId", "dataSourceId"))
 
 
 class QBusiness:
@@ -52,17 +54,12 @@ class QBusiness:
         status: str | None = None,
     ) -> Iterator[JobPage]:
         """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError also for repeated page tokens."""
-        times = {"startTime": since, "endTime": until}
-        filters: dict[str, Any] = {
-            name: datetime.fromtimestamp(time, UTC) for name, time in times.items() if time is not None
-        }
+        arguments: dict[str, Any] = {**_ids(source), **times({"startTime": since, "endTime": until})}
         if status is not None:
-            filters["statusFilter"] = status
-        method, operation = "list_data_source_sync_jobs", "ListDataSourceSyncJobs"
+            arguments["statusFilter"] = status
         return self._paginator.pages(
-            method,
-            operation,
-            {**_ids(source), **filters},
+            "ListDataSourceSyncJobs",
+            arguments,
             QBUSINESS.page_size,
             lambda page: parse_job_page(page, "history", "nextToken", JOB, self.clock),
         )
@@ -74,8 +71,10 @@ class QBusiness:
     def containers(self, parent: ContainerId | None) -> Listing[str]:
         """Return the display names of all applications, or of an application's indexes."""
         if parent is None:
-            return self._names("list_applications", "ListApplications", {}, "applications", "applicationId")
-        return self._names("list_indices", "ListIndices", _ids(parent), "indices", "indexId")
+            applications = ListedItems("applications", "applicationId", parse_named)
+            return self._paginator.listing("ListApplications", {}, MAX_CONTAINERS, applications)
+        indexes = ListedItems("indices", "indexId", parse_named)
+        return self._paginator.listing("ListIndices", _ids(parent), MAX_CONTAINERS, indexes)
 
     def container_name(self, container: ContainerId) -> str:
         """Return the display name of an application or index, from GetApplication or GetIndex."""
@@ -93,12 +92,8 @@ class QBusiness:
 
     def data_sources(self, container: ContainerId) -> Listing[Description]:
         """Return the data sources of an index, from ListDataSources."""
-        with self._client.client_for("ListDataSources"):
-            arguments = _ids(container)
-            pages = self._paginator.pages(
-                "list_data_sources", "ListDataSources", arguments, QBUSINESS.page_size, itemgetter("dataSources")
-            )
-            return parse_items(pages, "dataSourceId", parse_data_source)
+        items = ListedItems("dataSources", "dataSourceId", parse_data_source)
+        return self._paginator.listing("ListDataSources", _ids(container), QBUSINESS.page_size, items)
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, from GetDataSource, without its connector configuration."""
@@ -125,14 +120,3 @@ class QBusiness:
         client: QBusinessClient
         with self._client.client_for("ListTagsForResource") as client:
             return parse_tags(client.list_tags_for_resource(resourceARN=QBUSINESS.arn(scope, source.path)))
-
-    def _names(self, method: str, operation: str, arguments: Mapping[str, Any], key: str, id_key: str) -> Listing[str]:
-        with self._client.client_for(operation):
-            return parse_items(
-                self._paginator.pages(method, operation, arguments, 100, itemgetter(key)), id_key, parse_named
-            )
-
-
-def _ids(resource: ResourceId) -> dict[str, Any]:
-    """Return the ids of a resource as parameters of a request."""
-    return dict(zip(("applicationId", "indexId", "dataSourceId"), resource.path, strict=False))
