@@ -193,6 +193,7 @@ class Target:
             discovered_at=self.discovery.last_success,
             stalled=self.unhealthy(),
             unreadable=self.discovery.unreadable(),
+            uncounted=self.sources.uncounted(),
             events_up=self.event_recorder.is_up if self.event_receiver else None,
             events_error=self.event_recorder.last_error,
         )

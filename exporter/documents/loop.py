@@ -36,6 +36,9 @@ class CountedSources(Protocol):
     def save_documents(self, source: SourceId, documents: DocumentsByStatus) -> None:
         """Save and publish a complete count."""
 
+    def fail_documents(self, source: SourceId, error: ProviderError) -> None:
+        """Keep the error of a count that has failed, until a count is complete."""
+
 
 class DocumentLoop:
     """Counts documents until it is stopped."""
@@ -122,6 +125,7 @@ class DocumentLoop:
     def _fail(self, source: SourceId, error: ProviderError) -> None:
         """Retry later, and log a new reason; a failure of the credentials is logged where they are obtained."""
         self._queue.fail(source, self._host.monotonic())
+        self._sources.fail_documents(source, error)
         if error.reason not in {Reason.CREDENTIALS, self._failing.get(source)}:
             self._logger.warning(
                 "count of documents failing", reason=str(error.reason), error=str(error), **_fields(source)

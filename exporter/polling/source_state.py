@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.snapshots import PollFailure, SavedSource
     from exporter.domain.source_history import SourceHistory
-    from exporter.errors import Reason
+    from exporter.errors import ProviderError, Reason
     from exporter.runtime import AwsClock, Lock
 
 logger = structlog.get_logger()
@@ -32,11 +32,12 @@ class SourceState:
     """The state of a data source between polls.
 
     `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
-    the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings that
-    were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
-    `names` are those that the source had before, and `name_error` is why AWS did not return others. `documents` is the
-    last complete count of the documents. `first_clock` is the clock from which was read since when the jobs count; None
-    if an earlier process has read it.
+    the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings
+    that were logged, and `saved` is what the state file has of the source besides its history. Until
+    `are_names_resolved`, `names` are those that the source had before, and `name_error` is why AWS did not return
+    others. `documents` is the last complete count of the documents, and `count_error` is why a later count failed.
+    `first_clock` is the clock from which was read since when the jobs count; None if an earlier process has read
+    it.
 
     One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
     while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
@@ -57,6 +58,7 @@ class SourceState:
     objectives: ObjectiveRecord | None = None
     saved: SavedSource | None = None
     documents: DocumentsByStatus | None = None
+    count_error: ProviderError | None = None
     first_clock: AwsClock | None = None
     mutex: Lock = field(default_factory=threading.Lock)
 
@@ -82,6 +84,10 @@ class SourceState:
         if error:
             return UnreadableResource.of(self._text(), error)
         return UnreadableResource(f"a name of {self._text()}", name_error) if name_error else None
+
+    def uncounted(self) -> UnreadableResource | None:
+        """Return why the last count of the documents failed; None if it did not."""
+        return UnreadableResource.of(f"the documents of {self._text()}", self.count_error) if self.count_error else None
 
     def _text(self) -> str:
         names, source = self.names or Names("", ""), self.source.id

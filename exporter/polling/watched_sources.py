@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource, Description, SourceId
     from exporter.domain.snapshots import SavedSource
     from exporter.domain.unreadable import UnreadableResource
+    from exporter.errors import ProviderError
     from exporter.polling.source_publisher import Tags
     from exporter.runtime import Lock
     from exporter.target.context import TargetContext
@@ -94,7 +95,7 @@ class WatchedSources:
         before = state.history
         state.history = rebucket(before, self._policy) if before else None
         if not self._counts_documents:
-            state.documents = None
+            state.documents = state.count_error = None
         if state.history is not None and state.history is not before:
             state.logger.warning("duration buckets changed, histograms start over")
             # Otherwise a restart with the earlier buckets would bring the histograms back.
@@ -197,8 +198,19 @@ class WatchedSources:
         with state.mutex:
             if self.has(state):
                 self._context.store.save_documents(str(source), documents)
-                state.documents = documents
+                state.documents, state.count_error = documents, None
                 self.publish_safely(state)
+
+    def fail_documents(self, source: SourceId, error: ProviderError) -> None:
+        """Keep the error of a failed count of a source's documents, until a count is complete."""
+        state = self.get(source)
+        if state is not None:
+            state.count_error = error
+
+    def uncounted(self) -> tuple[UnreadableResource, ...]:
+        """Return the sources whose documents could not be counted at the last attempt."""
+        found = (state.uncounted() for state in list(self._states.values()))
+        return tuple(each for each in found if each is not None)
 
     def resolve_names(self, source: SourceId) -> None:
         """Resolve the display names of a source that are not known yet, and publish it; an error is only logged."""

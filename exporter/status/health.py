@@ -26,7 +26,8 @@ class TargetHealth:
     request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and
     `polled` those of them that were polled since the start. Rates are requests a second: of the last minute, allowed
     now, and configured. `discovered_at` and `now` are times on AWS's clock.
-    `unreadable` is what discovery could not read. `events_up` is whether the events queue can be read, and None without
+    `unreadable` is what discovery could not read, and `uncounted` are the data sources whose documents could not be
+    counted. `events_up` is whether the events queue can be read, and None without
     a queue; `events_error` is why it cannot, empty before the first attempt.
     """
 
@@ -50,6 +51,7 @@ class TargetHealth:
     discovered_at: float | None
     stalled: str | None = None
     unreadable: tuple[UnreadableResource, ...] = ()
+    uncounted: tuple[UnreadableResource, ...] = ()
     events_up: bool | None = None
     events_error: str = ""
 
@@ -79,6 +81,12 @@ class TargetHealth:
         if self.discovery_succeeded is False:
             text = f"Discovery of target {self.name} {self._failure()}: new data sources may be missing."
             yield Problem("QBusinessDiscoveryFailing", Severity.WARNING, text)
+        if self.uncounted and self.is_up:
+            text = (
+                f"Target {self.name} could not read {_first_and_count(self.uncounted)}: "
+                "their last complete counts stay, or they have none."
+            )
+            yield Problem(None, Severity.WARNING, text)
         if self.events_error:
             text = (
                 f"The events queue of target {self.name} cannot be read ({self.events_error}): "
@@ -88,17 +96,23 @@ class TargetHealth:
 
     def _failure(self) -> str:
         """Return what discovery could not read, as part of a sentence."""
-        if not self.unreadable:
-            return "is incomplete"
-        others = len(self.unreadable) - 1
-        return f"could not read {self.unreadable[0]}{f' and {others} more' if others else ''}"
+        return f"could not read {_first_and_count(self.unreadable)}" if self.unreadable else "is incomplete"
 
     def to_json(self) -> dict[str, Any]:
         """Return the target as an object of the JSON API, with the first resources that could not be read."""
         return {
-            **asdict(replace(self, unreadable=self.unreadable[:MAX_UNREADABLE])),
+            **asdict(
+                replace(self, unreadable=self.unreadable[:MAX_UNREADABLE], uncounted=self.uncounted[:MAX_UNREADABLE])
+            ),
             "unreadable_count": len(self.unreadable),
+            "uncounted_count": len(self.uncounted),
         }
+
+
+def _first_and_count(resources: tuple[UnreadableResource, ...]) -> str:
+    """Return the first resource, and how many more there are, as part of a sentence."""
+    others = len(resources) - 1
+    return f"{resources[0]}{f' and {others} more' if others else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,12 @@ def source_json(exporter: RunningExporter, name: str) -> dict[str, Any]:
     return next(source for source in sources if source["data_source"] == name)
 
 
+def target_json(exporter: RunningExporter) -> dict[str, Any]:
+    """Return the target in the JSON API."""
+    target: dict[str, Any] = json.loads(exporter.request("GET", "/api/v1/data-sources")[1])["exporter"]["targets"][0]
+    return target
+
+
 def test_documents_are_counted_by_status_again_and_again(service: SimulatedQBusiness, tmp_path: Path) -> None:
     """A change in AWS is in the next count. Neither ids nor errors of documents are in the metrics."""
     hr, _ = service.fleet.applications[0].indexes[0].data_sources
@@ -94,6 +100,11 @@ def test_the_last_count_survives_a_restart_and_failures(service: SimulatedQBusin
         assert scrape.value("qbusiness_exporter_target_up") == 1
         denied = {"operation": "ListDocuments", "code": "AccessDeniedException"}
         assert scrape.value("qbusiness_exporter_api_requests_total", **denied)
+        eventually(lambda: target_json(exporter)["uncounted_count"] == 2)
+        uncounted = target_json(exporter)["uncounted"][0]
+        assert uncounted["resource"].startswith("the documents of data source hr ")
+        assert (uncounted["operation"], uncounted["code"]) == ("ListDocuments", "AccessDeniedException")
+        assert "could not read the documents of data source hr" in exporter.request("GET", "/")[1]
 
 
 def test_counts_vanish_with_their_source_and_with_the_setting(service: SimulatedQBusiness, tmp_path: Path) -> None:

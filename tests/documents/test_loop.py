@@ -70,6 +70,7 @@ class PagedDocuments:
         self.counted: dict[SourceId, DocumentsByStatus] = {}
         self.requests: list[tuple[SourceId, str]] = []
         self.errors: dict[int, BaseException] = {}
+        self.failed: list[tuple[SourceId, Reason]] = []
         self.warnings: tuple[str, ...] = ()
         self._host = clock
         self._seconds = seconds
@@ -91,6 +92,10 @@ class PagedDocuments:
     def save_documents(self, source: SourceId, documents: DocumentsByStatus) -> None:
         """Record the count."""
         self.counted[source] = documents
+
+    def fail_documents(self, source: SourceId, error: ProviderError) -> None:
+        """Record the reason of the failure."""
+        self.failed.append((source, error.reason))
 
 
 class LoopRig:
