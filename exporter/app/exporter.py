@@ -130,10 +130,10 @@ class Exporter:
         self._state.start(self._follow_owners)
         self._renderer.start()
 
-    def start_polling(self) -> None:
-        """Start to poll for one pass: without a web server, counts of documents and events."""
+    def start_polling(self, *, is_one_pass: bool = True) -> None:
+        """Start to poll without a web server, and for one pass without counts of documents and events."""
         self._targets.restore()
-        self._targets.start(is_one_pass=True)
+        self._targets.start(is_one_pass=is_one_pass)
         self._state.start(self._follow_owners)
 
     def apply(self, config: Config) -> None:

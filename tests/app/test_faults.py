@@ -21,6 +21,7 @@ SAMPLE = [
     "denied-ListDataSources-one",
     "throttled-ListTagsForResource-all",
     "not_found-GetDataSource-one",
+    "truncated_json-ListDocuments-later-one",
     "cut-GetApplication-one",
     "html-GetCallerIdentity-all",
     "denied-AssumeRole-all",

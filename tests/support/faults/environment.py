@@ -14,6 +14,7 @@ from exporter.app.exporter import Exporter
 from exporter.config import Config
 from exporter.domain.units import HOUR, MINUTE
 from exporter.metrics.telemetry import Telemetry
+from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import (
     Fleet,
     Routine,
@@ -33,7 +34,14 @@ HOST = "qbusiness.test"  # a name that tests resolve to the loopback address
 SCRAPE_EVERY = 15 * MINUTE
 ROLE = "arn:aws:iam::111122223333:role/reader"
 # Small pages, so that every listing has a second page.
-PAGE_SIZES = {"ListApplications": 1, "ListIndices": 1, "ListDataSources": 1, "ListDataSourceSyncJobs": 3}
+PAGE_SIZES = {
+    "ListApplications": 1,
+    "ListIndices": 1,
+    "ListDataSources": 1,
+    "ListDataSourceSyncJobs": 3,
+    "ListDocuments": 2,
+}
+DOCUMENTS = {"INDEXED": 3, "FAILED": 2}
 
 
 def _plan_job(rng: random.Random) -> PlannedJob:
@@ -55,8 +63,8 @@ class Environment:
     """The program and an account of two applications with three data sources.
 
     Each data source has one job in progress all the time, and short jobs every few minutes. `mode` is discovered,
-    configured (the configuration names the data sources) or role (discovered, with credentials of an assumed role).
-    `timeout` is that of requests, in real time.
+    configured (the configuration names the data sources), role (discovered, with credentials of an assumed role) or
+    documents (discovered, with counts of documents). `timeout` is that of requests, in real time.
     """
 
     mode: str = "discovered"
@@ -87,7 +95,9 @@ class Environment:
     def _make_source(self, name: str) -> SimulatedDataSource:
         # A job that started before the watch and has no documents. It keeps the data source active.
         stuck = PlannedJob(make_id("stuck", name), self.clock.now - HOUR, HOUR, 0, None)
-        return SimulatedDataSource(name, jobs=[stuck], tags={"team": name})
+        statuses = [status for status, count in DOCUMENTS.items() for _ in range(count)]
+        documents = [SimulatedDocument(f"{name}-{n}", status) for n, status in enumerate(statuses)]
+        return SimulatedDataSource(name, jobs=[stuck], tags={"team": name}, documents=documents)
 
     def __enter__(self) -> Self:
         """Start the service."""
@@ -108,7 +118,7 @@ class Environment:
         overrides = Overrides(host=self.host, random=random.Random(1))
         config = Config.model_validate(self._config())
         self.exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
-        self.exporter.start_polling()
+        self.exporter.start_polling(is_one_pass=self.mode != "documents")
 
     def start_jobs(self) -> None:
         """Start short jobs, and one that does not end. Totals count from the first call on."""
@@ -147,7 +157,8 @@ class Environment:
             "concurrency": 1,
             "window": "30d",
         }
-        return {"targets": [target], "polling": polling, "state": {"path": ":memory:"}}
+        documents = {"interval": "15m" if self.mode == "documents" else "0s"}
+        return {"targets": [target], "polling": polling, "documents": documents, "state": {"path": ":memory:"}}
 
     def scrape(self) -> ScrapedPage:
         """Scrape; assert that the program is healthy, that it stays ready, and that no counter decreased."""
@@ -195,12 +206,23 @@ class Environment:
             "discovery fails": page.total("qbusiness_exporter_discovery_success") == 1,
             "discovery did not run": discovered_at >= int(discovered),
             "the target is down": page.total("qbusiness_exporter_target_up") == 1,
+            "documents are not counted": not self.uncounted() and (self.mode != "documents" or self._are_counted()),
             "the account id is unknown": page.total("qbusiness_exporter_target_info", 'aws_account_id="111122223333"')
             == 1,
             "data sources have no description": page.total("qbusiness_data_source_info") == len(self.sources),
             "indexes are missing": len(page.select("qbusiness_index_info")) == self._watched_indexes,
         }
         return ", ".join(problem for problem, is_good in checks.items() if not is_good)
+
+    def uncounted(self) -> list[str]:
+        """Return the data sources whose documents cannot be counted, in words."""
+        assert self.exporter
+        return [each.resource for target in self.exporter.targets for each in target.health().uncounted]
+
+    def _are_counted(self) -> bool:
+        counts = self.pages[-1].select("qbusiness_data_source_documents")
+        totals = {status: sum(v for s, v in counts.items() if f'status="{status}"' in s) for status in DOCUMENTS}
+        return totals == {status: count * len(self.sources) for status, count in DOCUMENTS.items()}
 
     @property
     def _watched_indexes(self) -> int:

@@ -12,7 +12,7 @@ class Operation:
     """An operation: when the program calls it, which faults apply to it, and how a failure is visible."""
 
     name: str
-    effect: str  # what fails with it: poll, discovery, names, account, credentials
+    effect: str  # what fails with it: poll, discovery, names, account, credentials, documents
     reported_by: str
     unchanged: str
     recovery: str
@@ -71,6 +71,17 @@ OPERATIONS = (
         "all series, with the last known tags; all data sources are polled on time",
         _NEXT_RUN,
         is_list=True,
+    ),
+    Operation(
+        "ListDocuments",
+        "documents",
+        "the data source is in `uncounted` of its target on the status page and in the JSON, and "
+        "`qbusiness_data_source_documents_counted_timestamp_seconds` does not change",
+        "all series, with the last complete count; all data sources are polled on time",
+        "the next count, at most an hour later",
+        mode="documents",
+        is_list=True,
+        is_paged=True,
     ),
     Operation(
         "GetApplication",

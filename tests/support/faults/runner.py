@@ -26,6 +26,7 @@ THROTTLED_MARGIN = 5 * MINUTE  # throttling slows down all requests
 MAX_JOB = 5 * MINUTE
 CELLS_PER_ENVIRONMENT = 12
 _DISCOVERED_FAMILIES = ("qbusiness_data_source_", "qbusiness_index_")
+_COUNTED_AT = "qbusiness_data_source_documents_counted_timestamp_seconds"
 _UPDATED = "qbusiness_data_source_updated_timestamp_seconds"  # a cell updates its data sources
 
 
@@ -164,7 +165,7 @@ class CellRun:
 
     def _run_until_healthy(self) -> None:
         effect = self.cell.operation.effect
-        timeout = POLL_RECOVERY if effect in {"poll", "names"} else DISCOVERY_RECOVERY
+        timeout = POLL_RECOVERY if effect in {"poll", "names", "documents"} else DISCOVERY_RECOVERY
         self.environment.run_until_healthy(timeout, discovered=effect in {"discovery", "account"})
 
     def _check_reported(self, before: ScrapedPage, failures: float) -> None:
@@ -176,6 +177,10 @@ class CellRun:
                 assert page.total("qbusiness_poll_success", source.id) == 0
                 changed = changed_families(before.of_source(source), page.of_source(source))
                 assert changed - {"qbusiness_poll_success", _UPDATED} == set(), changed
+        if effect == "documents":
+            assert len(self.environment.uncounted()) == len(self.affected)
+            for source in self.affected:
+                assert page.total(_COUNTED_AT, source.id) == before.total(_COUNTED_AT, source.id)
         if effect == "discovery":
             assert self.total("qbusiness_exporter_discovery_success") == 0
             assert self.failures() == failures
@@ -184,7 +189,7 @@ class CellRun:
     def _check_unaffected(self) -> None:
         """Assert that data sources which the fault does not affect are polled on time."""
         page, now = self.environment.pages[-1], self.environment.clock.now
-        all_polled = self.cell.operation.effect in {"discovery", "account"} or self.cell.reason is None
+        all_polled = self.cell.operation.effect in {"discovery", "account", "documents"} or self.cell.reason is None
         margin = THROTTLED_MARGIN if self.cell.reason is Reason.THROTTLED else POLL_MARGIN
         for source in self.environment.sources.values() if all_polled else self.unaffected:
             assert page.total("qbusiness_poll_success", source.id) == 1
