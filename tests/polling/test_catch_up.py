@@ -94,7 +94,11 @@ class CatchUp:
     def apply(self, data: PollData) -> None:
         """Fold what was read, and read the history back from its saved form, as a crash would."""
         after = fold(self.history, data, POLICY)
-        jobs = {key: codec.load_job(codec.dump_job(tracked)) for key, tracked in after.jobs.items()}
+        saved = self.history.jobs  # the store writes the jobs that have changed
+        jobs = {
+            key: tracked if saved.get(key) is tracked else codec.load_job(codec.dump_job(tracked))
+            for key, tracked in after.jobs.items()
+        }
         self.history = codec.load_history(codec.dump_totals(after), jobs)
         assert self.history == after
 

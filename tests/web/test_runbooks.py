@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
@@ -21,7 +22,9 @@ from tests.support.status_fixtures import (
 from tests.support.status_site import StatusSite, serve_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.support.web_app import HttpResponse
 
 NAMES = sorted(alert.name for alert in alerts())
 DOWN = replace(TARGET, is_up=False, trouble="ListApplications: AccessDeniedException")
@@ -36,6 +39,12 @@ def site() -> Iterator[StatusSite]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def fetch(site: StatusSite) -> Callable[[str], HttpResponse]:
+    """Return what requests a page, once: many runbooks link to the same ones."""
+    return cache(site.get)
+
+
 def links(text: str) -> set[str]:
     """Return the addresses of the links of a page."""
     return set(re.findall(r'<a[^>]* href="([^"]*)"', text)) - {"#runbook", "#sources"}
@@ -48,15 +57,15 @@ def article(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_alert_has_a_page(site: StatusSite, name: str) -> None:
+def test_every_alert_has_a_page(fetch: Callable[[str], HttpResponse], name: str) -> None:
     """It has the name and the sections of the runbook, and each link leads to what is served."""
-    response = site.get(f"/runbooks/{name}")
+    response = fetch(f"/runbooks/{name}")
     assert response.status == 200
     assert f"<title>{name} · qbusiness-exporter</title>" in response.text
     assert re.findall(r'<h2 id="(\w+)">', response.text) == ["meaning", "impact", "diagnosis", "mitigation"]
     for link in links(response.text):
         path, fragment = urldefrag(urljoin(f"/runbooks/{name}", link))
-        target = site.get(path)
+        target = fetch(path)
         assert target.status == 200, link
         assert not fragment or f'id="{fragment}"' in target.text, link
 
