@@ -21,10 +21,9 @@ def test_a_week_with_faults_violates_no_invariant(seed: int) -> None:
 
 def test_a_seed_produces_the_same_week_in_every_process() -> None:
     """The digest of all events and pages is the same in this process and with another hash seed."""
-    here = [run(seed, days=2.0).digest for seed in (3, 4, 3)]
+    here = [run(seed, days=1.0).digest for seed in (3, 4, 3)]
     assert here[0] == here[2] != here[1]
-    for hash_seed in ("1", "2"):
-        command = [sys.executable, "-m", "simulation", "--seed", "3", "--days", "2"]
-        env = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        printed = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
-        assert printed.strip() == here[0]
+    command = [sys.executable, "-m", "simulation", "--seed", "3", "--days", "1"]
+    env = {**os.environ, "PYTHONHASHSEED": "0" if sys.flags.hash_randomization else "1"}
+    printed = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == here[0]

@@ -153,7 +153,7 @@ def test_expected_totals_equal_those_of_repeated_polls(seed: int) -> None:
     until = NOON + 4 * HOUR
     watched = 0
     for _, _, source in random_fleet(seed, 8, NOON, odd=False).data_sources():
-        expected, seen = expected_totals(source, NOON, until), observe(source, NOON, until, 97.0)
+        expected, seen = expected_totals(source, NOON, until), observe(source, NOON, until, 293.0)
         assert expected.completed == seen.completed, source.name
         assert expected.documents == seen.documents, source.name
         assert expected.seconds == pytest.approx(seen.seconds), source.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from botocore.config import Config
 
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.wire import Request
+from tests.support.harness import TIMEOUT
 
 if TYPE_CHECKING:
     from types_boto3_qbusiness import QBusinessClient
@@ -24,15 +26,16 @@ SIGNATURE = (
 )
 
 
+@cache
 def session() -> boto3.Session:
-    """Return a session with placeholder credentials."""
+    """Return the session with placeholder credentials. It reads the model of each API once."""
     return boto3.Session(aws_access_key_id="AKID", aws_secret_access_key="secret", region_name="us-east-1")  # noqa: S106 (a placeholder)
 
 
-def client_of(url: str, attempts: int = 1, read_timeout: float = 5.0) -> QBusinessClient:
+def client_of(url: str, attempts: int = 1, read_timeout: float = TIMEOUT) -> QBusinessClient:
     """Return a client of Amazon Q Business."""
     retries: Any = {"total_max_attempts": attempts, "mode": "standard"}
-    config = Config(retries=retries, read_timeout=read_timeout, connect_timeout=5, max_pool_connections=50)
+    config = Config(retries=retries, read_timeout=read_timeout, connect_timeout=TIMEOUT, max_pool_connections=50)
     return session().client("qbusiness", endpoint_url=url, config=config)
 
 
