@@ -14,6 +14,7 @@ from exporter.aws.rate_limiter import MAX_WAIT, METER_WINDOW, MIN_RATE, RECOVERY
 from exporter.errors import StoppedError
 from exporter.runtime import System
 from tests.support.builders import FakeClock
+from tests.support.harness import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,6 +234,6 @@ def test_a_stop_ends_all_waits_and_prevents_new_requests() -> None:
         thread.start()
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(TIMEOUT)
     attempt()
     assert results == ["stopped"] * 4

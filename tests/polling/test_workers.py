@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from exporter.polling.queue_entry import Intervals
 from exporter.polling.workers import Heartbeat, PollWorkers
 from exporter.runtime import System
 from tests.support.builders import FakeClock, make_source
+from tests.support.harness import TIMEOUT
 
 if TYPE_CHECKING:
     from exporter.domain.model import DataSource
@@ -31,6 +31,7 @@ class Polls:
     def __init__(self, *stuck: DataSource) -> None:
         self.stuck = stuck
         self.release = threading.Event()
+        self.begun = threading.Event()
         self.enough = threading.Event()
         self.seen: list[DataSource] = []
         self.overlaps = 0
@@ -41,10 +42,11 @@ class Polls:
         self.overlaps += source in self._now
         self._now.add(source)
         self.seen.append(source)
+        self.begun.set()
         if len(self.seen) > 50:
             self.enough.set()
         if source in self.stuck:
-            self.release.wait(30)
+            self.release.wait(TIMEOUT)
         self._now.discard(source)
         return SYNCING
 
@@ -60,7 +62,7 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     for source in (hangs, *others):
         workers.add(source)
     workers.start()
-    assert polls.enough.wait(10)
+    assert polls.enough.wait(TIMEOUT)
     assert polls.seen.count(hangs) == 1
     assert all(polls.seen.count(source) > 10 for source in others)
     assert polls.overlaps == 0
@@ -68,7 +70,7 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     workers.stop()
     assert not workers.join(clock.monotonic() + 0.2)
     polls.release.set()
-    assert workers.join(clock.monotonic() + 5)
+    assert workers.join(clock.monotonic() + TIMEOUT)
 
 
 def test_workers_without_activity_are_unhealthy(clock: FakeClock) -> None:
@@ -86,8 +88,7 @@ def test_workers_without_activity_are_unhealthy(clock: FakeClock) -> None:
     )
     workers.add(source)
     workers.start()
-    while not polls.seen:
-        time.sleep(0.001)
+    assert polls.begun.wait(TIMEOUT)
     clock.advance(119)
     assert workers.unhealthy() is None
     heartbeat.beat()
@@ -97,7 +98,7 @@ def test_workers_without_activity_are_unhealthy(clock: FakeClock) -> None:
     assert workers.unhealthy() == "polling has stalled: no activity for 121 seconds"
     workers.stop()
     polls.release.set()
-    assert workers.join(clock.monotonic() + 5)
+    assert workers.join(clock.monotonic() + TIMEOUT)
 
 
 # Its death is the point of the test.
@@ -113,5 +114,5 @@ def test_a_dead_worker_is_unhealthy(clock: FakeClock) -> None:
     )
     workers.add(make_source())
     workers.start()
-    workers.join(clock.monotonic() + 5)
+    workers.join(clock.monotonic() + TIMEOUT)
     assert workers.unhealthy() == "1 of 1 poll workers have died"

@@ -24,6 +24,7 @@ from exporter.simulator.job import STATUSES, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from exporter.simulator.service import SimulatedService
 from tests.support.builders import NOON
+from tests.support.harness import TIMEOUT, eventually
 from tests.support.manual_clock import ManualClock
 from tests.support.random_fleet import random_fleet
 from tests.support.simulated_service import SIGNATURE, body_of, client_of, get, ids_of, jobs_path, one_index, session
@@ -415,7 +416,7 @@ def test_fifty_concurrent_clients_get_responses() -> None:
         failures: list[int] = []
 
         def send_requests() -> None:
-            connection = HTTPConnection(service.url.removeprefix("http://"), timeout=20)
+            connection = HTTPConnection(service.url.removeprefix("http://"), timeout=TIMEOUT)
             for _ in range(40):
                 connection.request("GET", path, headers={"Authorization": SIGNATURE})
                 response = connection.getresponse()
@@ -427,7 +428,7 @@ def test_fifty_concurrent_clients_get_responses() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(TIMEOUT)
         assert not failures
         assert len(service.requests) == 2000
 
@@ -439,7 +440,7 @@ def test_the_service_stops_at_once_while_requests_hang() -> None:
     service = SimulatedQBusiness(fleet, ManualClock(NOON))
     service.faults.add("hang")
     service.start()
-    client, ended = client_of(service.url, read_timeout=30), threading.Event()
+    client, ended = client_of(service.url, read_timeout=10 * TIMEOUT), threading.Event()
 
     def send_request() -> None:
         with pytest.raises(Exception, match=r"closed|reset|aborted|disconnected"):
@@ -447,13 +448,9 @@ def test_the_service_stops_at_once_while_requests_hang() -> None:
         ended.set()
 
     threading.Thread(target=send_request, daemon=True).start()
-    deadline = time.monotonic() + 10
-    while not service.requests and time.monotonic() < deadline:
-        threading.Event().wait(0.01)
-    began = time.monotonic()
+    eventually(lambda: service.requests)
     service.stop()
-    assert time.monotonic() - began < 1
-    assert ended.wait(5)
+    assert ended.wait(TIMEOUT)
     with pytest.raises(EndpointConnectionError):
         client_of(service.url).list_applications()
 
@@ -479,26 +476,28 @@ def test_a_hanging_request_times_out_and_others_succeed() -> None:
 
 def test_a_scaled_clock_runs_faster_than_real_time() -> None:
     """It starts at the given time, and advances by the speed."""
-    clock = ScaledClock(NOON, 3600.0)
     began = time.monotonic()
+    clock = ScaledClock(NOON, 3600.0)
     threading.Event().wait(0.05)
     passed = clock.now() - NOON
-    assert 0.05 * 3600 <= passed <= (time.monotonic() - began + 0.05) * 3600
+    assert 0.05 * 3600 <= passed <= (time.monotonic() - began) * 3600
 
 
 def test_a_long_history_is_fast_and_always_the_same() -> None:
-    """The jobs of 60 days are created once, and further requests take milliseconds."""
+    """The jobs of 60 days are created once, and not for each request."""
+    created = []
 
     def plan(dice: Any) -> PlannedJob:
+        created.append(dice)
         return PlannedJob("", 0, documents={"added": dice.randint(0, 9)})
 
     source = SimulatedDataSource("old", routine=Routine("old", NOON - 60 * 24 * HOUR, HOUR, plan, max_listed=1440))
     fleet, _ = one_index(source)
     service, path = SimulatedService(fleet, ManualClock(NOON)), jobs_path(fleet, source)
     first = get(service, path).body
-    began = time.monotonic()
+    at_first = len(created)
     assert all(get(service, path).body == first for _ in range(20))
-    assert time.monotonic() - began < 2
+    assert len(created) == at_first
     since = (at(NOON) - timedelta(days=59)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert "nextToken" in body_of(get(service, path, startTime=since, maxResults=10))
 

@@ -14,6 +14,7 @@ from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from tests.support.builders import NOON
+from tests.support.harness import TIMEOUT, eventually
 from tests.support.manual_clock import ManualClock
 from tests.support.simulated_service import client_of, ids_of, one_index
 
@@ -49,7 +50,7 @@ class OneSource:
         self.service = service
         self.source = source
         self.ids = ids_of(service.fleet, source)
-        self.client: QBusinessClient = client_of(service.url, read_timeout=0.5)
+        self.client: QBusinessClient = client_of(service.url)
 
     def jobs(self) -> Any:
         """Return the first page."""
@@ -117,12 +118,16 @@ def test_botocore_fails_on_or_empties_a_response_of_another_shape(rig: OneSource
         assert not response.get("history")
 
 
-@pytest.mark.parametrize(("kind", "error"), [("reset", ConnectionClosedError), ("hang", ReadTimeoutError)])
-def test_a_failed_connection_raises_an_error(rig: OneSource, kind: str, error: type[BotoCoreError]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "error", "timeout"), [("reset", ConnectionClosedError, TIMEOUT), ("hang", ReadTimeoutError, 0.5)]
+)
+def test_a_failed_connection_raises_an_error(
+    rig: OneSource, kind: str, error: type[BotoCoreError], timeout: float
+) -> None:
     """The next request succeeds over a new connection."""
     rig.service.faults.add(kind, operation=JOBS, times=1)
     with pytest.raises(error):
-        rig.jobs()
+        client_of(rig.service.url, read_timeout=timeout).list_data_source_sync_jobs(**rig.ids)
     assert len(rig.jobs()["history"]) == 10
     assert rig.service.logged(JOBS)[0].fault == kind
 
@@ -233,11 +238,17 @@ def test_the_date_can_be_missing(rig: OneSource) -> None:
 def test_a_removed_fault_has_no_effect(rig: OneSource, kind: str) -> None:
     """The next requests succeed after any effect on the connection."""
     fault = rig.service.faults.add(kind, seconds=0.0)
-    for send_request in (rig.jobs, rig.client.list_applications, lambda: rig.client.get_data_source(**rig.ids)):
+    client = client_of(rig.service.url, read_timeout=0.5 if kind == "hang" else TIMEOUT)
+    for send_request in (
+        lambda: client.list_data_source_sync_jobs(**rig.ids),
+        client.list_applications,
+        lambda: client.get_data_source(**rig.ids),
+    ):
         try:
             send_request()
         except Exception:  # noqa: BLE001, S112 (other tests check the error)
             continue
+    eventually(lambda: len(rig.service.requests) == 3)
     assert {logged.fault for logged in rig.service.requests} == {kind}
     rig.service.faults.remove(fault)
     assert rig.executions() == [make_id(n) for n in range(1, 26)]

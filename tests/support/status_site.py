@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from exporter.domain.units import HOUR
 from exporter.web.server.server import WebServer
+from tests.support.harness import TIMEOUT
 from tests.support.status_fixtures import ended_job, make_snapshot
 from tests.support.web_app import HttpResponse, make_app
 
@@ -40,7 +41,7 @@ class StatusSite:
 
     def get(self, path: str, **headers: str) -> HttpResponse:
         """Request a path."""
-        with closing(http.client.HTTPConnection(*self.address, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(*self.address, timeout=TIMEOUT)) as connection:
             connection.request("GET", path, headers=headers)
             return HttpResponse.read(connection.getresponse())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exporter.web.application import AppServices, create_app
+from tests.support.harness import TIMEOUT
 from tests.support.status_fixtures import StatusFixture
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class FakeExposition:
         self.accepted.append((accept, accept_encoding))
         self.rendering.set()
         if self.gate is not None:
-            self.gate.wait(20)
+            self.gate.wait(TIMEOUT)
         if self.error is not None:
             raise self.error
         return self.pieces, self.headers

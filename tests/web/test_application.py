@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from exporter.errors import StartupError
 from exporter.web.middleware import SecurityMiddleware
 from exporter.web.server.server import WebServer
+from tests.support.harness import TIMEOUT
 from tests.support.web_app import METRICS, PLAIN_TEXT, FakeExposition, HttpResponse, make_app
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class AppClient:
         self, path: str, method: str = "GET", headers: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> HttpResponse:
         """Send one request with exactly these headers."""
-        with closing(http.client.HTTPConnection(*self.address, timeout=5)) as connection:
+        with closing(http.client.HTTPConnection(*self.address, timeout=TIMEOUT)) as connection:
             connection.putrequest(method, path, skip_accept_encoding=True)
             for name, value in headers:
                 connection.putheader(name, value)

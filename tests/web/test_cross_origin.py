@@ -10,6 +10,7 @@ import pytest
 
 from exporter.web.cross_origin import is_cross_origin
 from exporter.web.server.server import WebServer
+from tests.support.harness import TIMEOUT
 from tests.support.web_app import HttpResponse, make_app
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_a_refused_reload_does_nothing(
     server: WebServer, reloads: list[bool], method: str, headers: dict[str, str], status: int
 ) -> None:
     """The response is 403 with a sentence."""
-    with closing(http.client.HTTPConnection(*server.addresses[0], timeout=60)) as connection:
+    with closing(http.client.HTTPConnection(*server.addresses[0], timeout=TIMEOUT)) as connection:
         connection.request(method, "/-/reload", headers=headers)
         response = HttpResponse.read(connection.getresponse())
     assert response.status == status

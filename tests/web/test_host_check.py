@@ -10,6 +10,7 @@ import pytest
 
 from exporter.web.public_address import PublicAddress
 from exporter.web.server.server import WebServer
+from tests.support.harness import TIMEOUT
 from tests.support.web_app import HttpResponse, make_app
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def server() -> Iterator[WebServer]:
 
 def request(server: WebServer, host: str, path: str = "/qb/", method: str = "GET") -> HttpResponse:
     """Send a request with this Host header."""
-    with closing(HTTPConnection(*server.addresses[0], timeout=10)) as connection:
+    with closing(HTTPConnection(*server.addresses[0], timeout=TIMEOUT)) as connection:
         connection.request(method, path, headers={"Host": host})
         return HttpResponse.read(connection.getresponse())
 

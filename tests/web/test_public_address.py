@@ -13,7 +13,7 @@ import pytest
 from exporter.errors import StartupError
 from exporter.web.public_address import PublicAddress
 from exporter.web.server.server import WebServer
-from tests.support.harness import Program, eventually
+from tests.support.harness import TIMEOUT, Program, eventually
 from tests.support.status_fixtures import StatusFixture, example_sources
 from tests.support.web_app import HttpResponse, make_app
 
@@ -42,7 +42,7 @@ def served(external_url: str | None = None, route_prefix: str | None = None) -> 
     web.start()
 
     def get(path: str) -> HttpResponse:
-        with closing(HTTPConnection(*web.addresses[0], timeout=10)) as connection:
+        with closing(HTTPConnection(*web.addresses[0], timeout=TIMEOUT)) as connection:
             connection.request("GET", path)
             return HttpResponse.read(connection.getresponse())
 

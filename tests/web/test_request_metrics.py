@@ -14,7 +14,7 @@ from exporter.metrics.http import HttpMetrics
 from exporter.web.public_address import PublicAddress
 from exporter.web.request_metrics import RequestMetricsMiddleware
 from exporter.web.site import build_server
-from tests.support.harness import eventually
+from tests.support.harness import TIMEOUT, eventually
 from tests.support.web_app import make_services
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Site:
 
     def get(self, path: str, **headers: str) -> int:
         """Request a path; return the status code."""
-        with closing(HTTPConnection(*self.address, timeout=10)) as connection:
+        with closing(HTTPConnection(*self.address, timeout=TIMEOUT)) as connection:
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             response.read()
@@ -40,7 +40,7 @@ class Site:
 
     def send(self, request: bytes) -> bytes:
         """Send bytes, and return what the server sends until it closes the connection."""
-        with closing(socket.create_connection(self.address, timeout=10)) as client:
+        with closing(socket.create_connection(self.address, timeout=TIMEOUT)) as client:
             client.sendall(request)
             return b"".join(iter(lambda: client.recv(65536), b""))
 

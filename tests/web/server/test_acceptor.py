@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from exporter.web.server.acceptor import Acceptor
 from exporter.web.server.connections import Connections, Limits
+from tests.support.harness import TIMEOUT
 
 
 class ExhaustedListener(socket.socket):
@@ -52,7 +53,7 @@ def test_connections_are_accepted_again_after_descriptors_were_exhausted() -> No
         closed = asyncio.Event()
         acceptor = Acceptor(listener, Connections(Limits()), lambda _: ClosingProtocol(closed), tls=False)
         client.sendall(b"x")
-        await asyncio.wait_for(closed.wait(), 60)
+        await asyncio.wait_for(closed.wait(), TIMEOUT)
         acceptor.close()
 
     with capture_logs() as logs, ExhaustedListener(socket.AF_INET, socket.SOCK_STREAM) as listener:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.web.server.first_message import wait_for_first_byte, wait_for_first_record
+from tests.support.harness import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -42,7 +43,7 @@ async def is_waiting(task: asyncio.Task[None], server: socket.socket, sent: int)
 
 def run(test: Coroutine[Any, Any, None]) -> None:
     """Run a test in an event loop; fail if it does not end."""
-    asyncio.run(asyncio.wait_for(test, 60))
+    asyncio.run(asyncio.wait_for(test, TIMEOUT))
 
 
 @pytest.mark.parametrize("record", [RECORD, LONG_RECORD])

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.certificates import Certificates, client_context, client_hello
-from tests.support.harness import Program, eventually
+from tests.support.harness import TIMEOUT, Program, eventually
 from tests.support.slow_clients import HALF_A_REQUEST, REQUEST
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def chart_limit() -> int:
 def connect(program: Program) -> socket.socket:
     """Open a connection that sends nothing."""
     client = socket.socket()
-    client.settimeout(30)
+    client.settimeout(TIMEOUT)
     client.connect(program.address)
     return client
 

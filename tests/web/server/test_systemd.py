@@ -14,6 +14,7 @@ import pytest
 
 from exporter.errors import StartupError
 from exporter.web.server.systemd import inherited_sockets
+from tests.support.harness import TIMEOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +38,12 @@ def test_the_exporter_serves_on_the_socket_of_systemd(tmp_path: Path) -> None:
             command, cwd=tmp_path, env=environment, pass_fds=[listener.fileno()], stderr=subprocess.PIPE
         ) as program:
             try:
-                with closing(HTTPConnection(address[0], address[1], timeout=60)) as connection:
+                with closing(HTTPConnection(address[0], address[1], timeout=TIMEOUT)) as connection:
                     connection.request("GET", "/-/healthy")
                     assert connection.getresponse().read() == b"Healthy\n"
             finally:
                 program.terminate()
-                _, log = program.communicate(timeout=60)
+                _, log = program.communicate(timeout=TIMEOUT)
     assert f"address=127.0.0.1:{address[1]}" in log.decode()
     assert program.returncode == 0
 

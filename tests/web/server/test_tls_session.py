@@ -14,7 +14,7 @@ from exporter.web.server.connections import Limits
 from exporter.web.server.server import WebServer
 from exporter.web.server.tls_session import TlsSession
 from tests.support.certificates import Certificates, client_context, client_hello, server_context
-from tests.support.harness import eventually
+from tests.support.harness import TIMEOUT, eventually
 from tests.support.slow_clients import HALF_A_REQUEST, REQUEST
 from tests.support.web_app import make_app
 
@@ -93,7 +93,8 @@ def test_a_session_is_released_with_its_connection(
     try:
         with no_garbage_collection():
             clients = [
-                open_client(socket.create_connection(server.addresses[0], timeout=60), theirs) for _ in range(SESSIONS)
+                open_client(socket.create_connection(server.addresses[0], timeout=TIMEOUT), theirs)
+                for _ in range(SESSIONS)
             ]
             eventually(lambda: len(live_sessions) == limit)
             for client in clients:
