@@ -1,14 +1,19 @@
-"""Credential processes with a deadline: a helper that hangs, or outlives the program, is killed with its children."""
+"""Credential processes with limits: a helper that hangs, writes without end, or outlives the program is killed.
+
+So are its children, except for those that have started a session of their own. These may hold the pipes open, so
+nothing waits for the end of the pipes after the kill.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
+import selectors
 import signal
 import subprocess  # nosec B404
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import botocore.exceptions as boto_errors
 from botocore.credentials import ProcessProvider
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from botocore.session import Session as BotoSession
 
     from exporter.aws.credentials import Attempt
+
+MAX_OUTPUT = 1 << 16  # bytes that a process may write to stdout or stderr; credentials take less than 4 KiB
 
 
 def limit_processes(session: BotoSession, attempt: Attempt, timeout: float) -> None:
@@ -33,25 +40,53 @@ def limit_processes(session: BotoSession, attempt: Attempt, timeout: float) -> N
 
 
 class _LimitedProcess(subprocess.Popen[bytes]):
-    """A credential process in a process group of its own, which is killed after the timeout."""
+    """A credential process in a process group of its own, which is killed at the deadline of the attempt."""
 
     def __init__(self, attempt: Attempt, timeout: float, command: list[str], **options: Any) -> None:
         attempt.activity = f"credential_process {command[0] if command else ''}".rstrip()
-        self._limit = timeout
+        self._attempt = attempt
+        self._timeout = timeout
         super().__init__(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
 
-    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002 (the name in subprocess)
-        """Return what the process wrote; raise CredentialRetrievalError after the timeout."""
+    def communicate(self, *_: object, **__: object) -> tuple[bytes, bytes]:
+        """Return what the process wrote; raise CredentialRetrievalError if it hangs or writes too much."""
         atexit.register(self._kill_group)  # the program does not wait for the thread that is here when it ends
         try:
-            return super().communicate(input, timeout or self._limit)
+            output = self._read_output()
+            self.wait(max(0.0, self._attempt.remaining()))
         except subprocess.TimeoutExpired:
-            self._kill_group()
-            super().communicate()
-            message = f"the process did not end within {self._limit:g} s, and was killed"
-            raise boto_errors.CredentialRetrievalError(provider="custom-process", error_msg=message) from None
+            raise self._killed(f"did not end within {self._timeout:g} s") from None
+        else:
+            return output
         finally:
             atexit.unregister(self._kill_group)
+
+    def _read_output(self) -> tuple[bytes, bytes]:
+        """Return what the process writes to stdout and to stderr until it closes both."""
+        stdout, stderr = (cast("IO[bytes]", stream) for stream in (self.stdout, self.stderr))  # botocore asks for pipes
+        output = {stdout: bytearray(), stderr: bytearray()}
+        with selectors.DefaultSelector() as selector, stdout, stderr:
+            for stream, received in output.items():
+                selector.register(stream, selectors.EVENT_READ, received)
+            while selector.get_map():
+                ready = selector.select(max(0.0, self._attempt.remaining()))
+                if not ready:
+                    raise subprocess.TimeoutExpired(self.args, self._timeout)
+                for key, _ in ready:
+                    chunk = os.read(key.fd, MAX_OUTPUT)
+                    key.data.extend(chunk)
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                    if len(key.data) > MAX_OUTPUT:
+                        raise self._killed(f"wrote more than {MAX_OUTPUT} bytes")
+        return bytes(output[stdout]), bytes(output[stderr])
+
+    def _killed(self, reason: str) -> boto_errors.CredentialRetrievalError:
+        """Kill the process, and return the error with the reason."""
+        self._kill_group()
+        self.wait()
+        message = f"the process {reason}, and was killed"
+        return boto_errors.CredentialRetrievalError(provider="custom-process", error_msg=message)
 
     def _kill_group(self) -> None:
         """Kill the process and its children, which may hold the pipes open."""

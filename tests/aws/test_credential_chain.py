@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -294,6 +295,8 @@ def test_a_credential_process(sources: Sources) -> None:
         (f"import sys; sys.exit('no session\\nSecretAccessKey={SECRET}')", "no session"),
         ("print('not json')", "unusable response (JSONDecodeError: Expecting value"),
         ("print('{}')", "Unsupported version"),
+        ("while True: print('0' * 1000)", "the process wrote more than 65536 bytes, and was killed"),
+        ("import sys\nwhile True: sys.stderr.write('0' * 1000)", "the process wrote more than 65536 bytes"),
     ],
 )
 def test_a_credential_process_that_fails(sources: Sources, code: str, expected: str) -> None:
@@ -331,3 +334,16 @@ def test_a_credential_process_that_hangs_is_killed_with_its_children(
     assert "the process did not end within 0.5 s, and was killed" in message
     assert not marker.exists()
     assert sts.service.requests == []
+
+
+def test_a_child_that_leaves_the_process_group_does_not_block_the_attempt(sources: Sources, tmp_path: Path) -> None:
+    """It is not killed, and holds the pipes open until the test opens the FIFO."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    child = f"open({str(fifo)!r}).read()"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)"
+    sources.profiles(f"[default]\ncredential_process = {sources.helper(code)}\n")
+    try:
+        assert "the process did not end within 2 s, and was killed" in sources.error(2.0)
+    finally:
+        fifo.write_text("")  # waits for the child to open it
