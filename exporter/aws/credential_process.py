@@ -52,12 +52,12 @@ class _LimitedProcess(subprocess.Popen[bytes]):
         """Return what the process wrote; raise CredentialRetrievalError if it hangs or writes too much."""
         atexit.register(self._kill_group)  # the program does not wait for the thread that is here when it ends
         try:
-            output = self._read_output()
-            self.wait(max(0.0, self._attempt.remaining()))
+            stdout, stderr = self._read_output()
+            code = self.wait(max(0.0, self._attempt.remaining()))
         except subprocess.TimeoutExpired:
             raise self._killed(f"did not end within {self._timeout:g} s") from None
         else:
-            return output
+            return stdout, stderr or f"the process ended with exit code {code}".encode()
         finally:
             atexit.unregister(self._kill_group)
 

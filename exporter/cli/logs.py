@@ -25,6 +25,9 @@ LOGFMT, JSON = FORMATS = ("logfmt", "json")
 _UNSAFE_RANGES = ((0x00, 0x09), (0x0B, 0x1F), (0x7F, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069))
 _ESCAPES = {code: ascii(chr(code))[1:-1] for first, last in _UNSAFE_RANGES for code in range(first, last + 1)}
 
+# The SDK logs every failed attempt to obtain credentials. The exporter logs that they fail once, itself.
+_CREDENTIAL_LOGGERS = ("botocore.credentials", "botocore.tokens")
+
 _PACKAGE = str(Path(exporter.__file__).parent)
 
 logger = structlog.get_logger()
@@ -52,8 +55,8 @@ def configure(stream: TextIO, level: str = "info", log_format: str = LOGFMT) -> 
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # otherwise a record that cannot be formatted prints a traceback as plain text
-    # The SDK logs every failed attempt to obtain credentials. The exporter logs that they fail once, itself.
-    logging.getLogger("botocore.credentials").setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
+    for name in _CREDENTIAL_LOGGERS:
+        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
 
 
 def log_uncaught_exceptions() -> None:

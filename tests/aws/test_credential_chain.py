@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import sys
@@ -15,6 +17,7 @@ import pytest
 from exporter.aws.credential_chain import CredentialChain
 from exporter.aws.credentials import Attempt, AwsCredentials
 from exporter.aws.hooks import RequestHooks
+from exporter.cli import logs
 from exporter.config import parse_target
 from exporter.errors import ProviderError, Reason
 from exporter.runtime import System
@@ -203,6 +206,29 @@ def test_an_expired_sso_session_is_reported_with_the_command(sources: Sources) -
     assert message.endswith("Sign in with `aws sso login --profile sso`")
 
 
+def test_an_sso_session_that_cannot_be_renewed_is_logged_by_the_exporter_alone(sources: Sources) -> None:
+    """The SDK would log each attempt. At debug level it does."""
+    start = "https://example.awsapps.com/start"
+    sources.set(HOME=str(sources.home), AWS_ENDPOINT_URL_SSO_OIDC="http://127.0.0.1:9")
+    sources.profiles(
+        f"[sso-session corp]\nsso_region = us-east-1\nsso_start_url = {start}\n"
+        "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = reader\n"
+    )
+    expired, later = "2020-01-01T00:00:00Z", GOOD["Expiration"]
+    token = {"accessToken": SECRET, "expiresAt": expired, "refreshToken": SECRET, "clientId": "id"}
+    cache = sources.home / ".aws" / "sso" / "cache" / f"{hashlib.sha1(b'corp').hexdigest()}.json"  # noqa: S324 (the SDK's name)
+    cache.parent.mkdir(parents=True)
+    cache.write_text(
+        json.dumps({**token, "clientSecret": SECRET, "registrationExpiresAt": later, "region": "us-east-1"})
+    )
+    for level, is_logged in (("info", False), ("debug", True)):
+        stream = io.StringIO()
+        logs.configure(stream, level)
+        assert "sso" in sources.error(profile="sso").lower()
+        assert ("logger=botocore.tokens" in stream.getvalue()) is is_logged
+        assert SECRET not in stream.getvalue()
+
+
 # Roles.
 
 
@@ -293,6 +319,7 @@ def test_a_credential_process(sources: Sources) -> None:
     ("code", "expected"),
     [
         (f"import sys; sys.exit('no session\\nSecretAccessKey={SECRET}')", "no session"),
+        ("import sys; sys.exit(3)", "the process ended with exit code 3"),
         ("print('not json')", "unusable response (JSONDecodeError: Expecting value"),
         ("print('{}')", "Unsupported version"),
         ("while True: print('0' * 1000)", "the process wrote more than 65536 bytes, and was killed"),
