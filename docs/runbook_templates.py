@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RUNBOOKS = Path(__file__).parent / "runbooks"
 TEMPLATES = RUNBOOKS / "templates"
 ENDING = ".md.jinja"
+_FAILED = ("FAILED", "UNSUCCESSFUL")
 
 
 def runbook_texts() -> dict[Path, str]:
@@ -43,9 +44,9 @@ def _values(service: Service, names: set[str]) -> dict[str, object]:
         **_commands(service),
         "level_id": service.container.key.upper(),
         "healthy_source": healthy[0],
-        "healthy_container": service.healthy_container_statuses[0],
+        "healthy_container": " or ".join(service.healthy_container_statuses),
+        "failed_container": ", ".join(status for status in service.container_statuses if status.endswith(_FAILED)),
         "other_statuses": ", ".join(status for status in service.source_statuses if status not in healthy),
-        "failed_documents": service.terms.failed_documents[0].upper() + service.terms.failed_documents[1:],
         "has_alert": lambda kind: service.alert(kind) in names,
         "link": lambda kind: f"[{service.alert(kind)}]({service.alert(kind)}.md)",
     }
@@ -60,11 +61,31 @@ def _commands(service: Service) -> dict[str, object]:
         "get_source": f"{service.command(service.action(Use.SOURCE))} \\\n    {source}",
         "list_jobs": f"{service.command(service.action(Use.SYNC_JOBS))} \\\n    {source}",
         "start_sync": f"{service.command(terms.start_sync)} \\\n    {source}",
-        "stop_sync": f"{service.command(terms.stop_sync)} \\\n    {source} {terms.stop_options}".rstrip(),
-        "failed_in_log": f"aws logs filter-log-events --log-group-name {terms.log_group} \\\n"
-        f"    --log-stream-name-prefix {terms.log_streams} --filter-pattern '\"FAILED\"' --max-items 20",
+        "stop_sync": f"{service.command(terms.stop_sync)} \\\n    {source} {terms.job_options}".rstrip(),
+        "get_job": _get_job(service, source),
+        "failed_in_log": _failed_in_log(service),
         "add_capacity": f"{service.command('UpdateIndex')} {container} {terms.capacity_options}",
     }
+
+
+def _get_job(service: Service, source: str) -> str:
+    """Return the command that reads one sync job; empty if the service has none, and lists jobs in full."""
+    if not service.has(Use.SYNC_JOB):
+        return ""
+    return f"{service.command(service.action(Use.SYNC_JOB))} \\\n    {source} {service.terms.job_options}"
+
+
+def _failed_in_log(service: Service) -> str:
+    """Return the command that lists the failed documents of syncs; empty if the log group of the service is unknown."""
+    ids = {level.key: level.key.upper() for level in service.levels}
+    group, stream = service.console.log_group, service.console.log_stream
+    if group is None or stream is None:
+        return ""
+    streams = stream.removesuffix("{execution_id}").format(**ids)
+    return (
+        f"aws logs filter-log-events --log-group-name {group.format(**ids)} \\\n"
+        f"    --log-stream-name-prefix {streams} --filter-pattern '\"FAILED\"' --max-items 20"
+    )
 
 
 def _options(service: Service, depth: int) -> str:

@@ -22,6 +22,8 @@ class Members:
     created: str
     updated: str
     schedule: str
+    cron_schedule: str
+    """The same member if schedules are cron expressions, which have firing times."""
     container_documents: str
     container_text_bytes: str
     capacity_units: str
@@ -38,29 +40,38 @@ class OperatorTerms:
     stop_sync: str
     deletions: tuple[str, ...]
     """The operations that delete documents outside of sync jobs."""
-    sync_button: str
     status_reason: str
     """The member that has the reason of a status."""
     sync_report: str
     """A phrase for the log that has the documents of a sync."""
     failed_documents: str
     """A clause on what becomes of a document that failed."""
+    reindexing: str
+    """What indexes failed documents after the cause is fixed, as an imperative."""
+    remedies: tuple[str, ...]
+    """Sentences on the error codes of failed syncs: their cause, and what to do."""
+    has_connector_codes: bool
+    """Whether the error texts of sync jobs may have the code of a connector."""
     first_sync_is_manual: bool
     """Whether a schedule takes effect only after a first manual sync."""
+    custom_syncs: bool
+    """Whether a connector of type CUSTOM starts and stops syncs."""
     delete_container: str
-    dashboard: str = ""
-    """The uid of the Grafana dashboard of a data source; alerts link to it."""
     own_id: str = ""
     """The option of the AWS CLI for the id of the resource itself; default: that of its level."""
-    stop_options: str = ""
-    """Further options of the AWS CLI that stop a sync job."""
+    dashboard: str = ""
+    """The uid of the Grafana dashboard of a data source; alerts link to it."""
+    maintenance: str = ""
+    """A clause on how maintenance by AWS delays syncs; empty if the documentation has none."""
+    stop_limit: str = ""
+    """A sentence on the syncs that cannot be stopped."""
+    deletion_safeguard: str = ""
+    """A sentence on what prevents a sync from deleting many documents."""
+    job_options: str = ""
+    """The options of the AWS CLI that name a sync job, where the data source does not suffice to stop it."""
     capacity_options: str = ""
     """The options of the AWS CLI that set the capacity of a container."""
     capacity_limits: str = ""
-    log_group: str = ""
-    """The log group with the documents of sync jobs. Ids are in capitals, here and in `log_streams`."""
-    log_streams: str = ""
-    """The beginning of the names of a data source's log streams."""
     log_delivery: str = ""
     """A sentence on when the log is written, without a full stop."""
 

@@ -85,13 +85,13 @@ DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
 SCHEDULE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "data_source_previous_scheduled_sync_timestamp_seconds",
-        "Previous firing of the data source's {schedule}, absent while it has not fired since it exists ({updated}), "
-        f"{_COMPUTED}",
+        "Previous firing of the data source's {cron_schedule}, absent while it has not fired since it exists "
+        f"({{updated}}), {_COMPUTED}",
         lambda view: optional_sample(view.previous_firing),
     ),
     Gauge(
         "data_source_next_scheduled_sync_timestamp_seconds",
-        f"Next firing of the data source's {{schedule}}, {_COMPUTED}",
+        f"Next firing of the data source's {{cron_schedule}}, {_COMPUTED}",
         lambda view: optional_sample(view.next_firing),
     ),
 )

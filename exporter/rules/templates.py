@@ -37,7 +37,7 @@ class Templates:
 
 def template_environment(loader: BaseLoader) -> Environment:
     """Return an environment for templates of YAML and Markdown, whose placeholders are `[[ ]]`."""
-    return Environment(
+    environment = Environment(
         loader=loader,
         autoescape=False,  # noqa: S701 (the output is no HTML)  # nosec B701
         undefined=StrictUndefined,
@@ -50,3 +50,9 @@ def template_environment(loader: BaseLoader) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["sentence"] = _sentence
+    return environment
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."

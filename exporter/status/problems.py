@@ -118,7 +118,7 @@ def _longer_than(objective: float) -> str:
 
 
 def _is_delayed_only(view: SourceView, age: float) -> bool:
-    """Return whether a sync that started in time may still index content: index maintenance can delay it for a day."""
+    """Return whether a sync that started in time may still index content: some take a day."""
     running = running_for(view)
     return running is not None and age - running <= _max_success_age(view) and running <= view.objectives.max_duration
 

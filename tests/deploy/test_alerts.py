@@ -48,7 +48,7 @@ INSTRUCTIONS = (
     "Before a restart, check ",
     "Check ",
     "Compare ",
-    "If the deletion was not intended, set ",
+    "If the deletion was not intended, prevent ",
     "Look up ",
     "Lower ",
     "No action is needed ",

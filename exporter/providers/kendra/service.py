@@ -6,6 +6,7 @@ on its index.
 
 from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
 from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
+from exporter.providers.document_report import FAILED_DOCUMENTS_QUERY, LOG_STREAM
 
 KENDRA = Service(
     name="kendra",
@@ -66,6 +67,7 @@ KENDRA = Service(
         created="CreatedAt",
         updated="UpdatedAt",
         schedule="Schedule",
+        cron_schedule="Schedule",
         container_documents="IndexedTextDocumentsCount",
         container_text_bytes="IndexedTextBytes",
         capacity_units="Capacity units",
@@ -76,18 +78,23 @@ KENDRA = Service(
         start_sync="StartDataSourceSyncJob",
         stop_sync="StopDataSourceSyncJob",
         deletions=("BatchDeleteDocument", "DeleteDataSource"),
-        sync_button="Sync now",
         status_reason="ErrorMessage",
-        sync_report="the log of the sync in CloudWatch Logs",
+        sync_report="the sync report in CloudWatch Logs",
         failed_documents="later syncs that succeed do not show that the failed documents are indexed",
+        reindexing="Modify the documents, or run a full sync",
+        remedies=(
+            "`InternalError` without a connector code: a temporary problem of AWS. Wait for the next sync.",
+            "`InvalidRequest`: correct the configuration of the data source.",
+        ),
+        has_connector_codes=True,
         first_sync_is_manual=False,
+        custom_syncs=True,
         delete_container="DeleteIndex",
         own_id="id",
+        stop_limit="Amazon Kendra does not stop a sync that the schedule of its data source has started.",
         capacity_options="--capacity-units StorageCapacityUnits=UNITS,QueryCapacityUnits=UNITS",
         capacity_limits="A Developer index has a fixed capacity. An Enterprise index has at most 100 additional units, "
         "and a GenAI Enterprise index at most 50.",
-        log_group="/aws/kendra/INDEX_ID",
-        log_streams="DATA_SOURCE_ID/",
     ),
     sync_events=SyncEvents(
         source="aws.kendra",
@@ -100,5 +107,10 @@ KENDRA = Service(
     healthy_statuses=frozenset({"ACTIVE", "SYSTEM_UPDATING"}),  # the second is maintenance by AWS
     page_size=10,
     document_page_size=0,
-    console=ConsolePaths(root="/kendra/home?region={region}#/indexes/{index_id}/details"),
+    console=ConsolePaths(
+        root="/kendra/home?region={region}#/indexes/{index_id}/details",
+        log_group="/aws/kendra/{index_id}",
+        log_stream=LOG_STREAM,
+        failed_documents_query=FAILED_DOCUMENTS_QUERY,
+    ),
 )

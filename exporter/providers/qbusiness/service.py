@@ -6,6 +6,7 @@ allowed on its index and its application.
 
 from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
 from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
+from exporter.providers.document_report import FAILED_DOCUMENTS_QUERY, LOG_STREAM
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
 _ID_RULE = "an id has 36 letters, digits and hyphens"
@@ -49,6 +50,7 @@ QBUSINESS = Service(
         created="createdAt",
         updated="updatedAt",
         schedule="syncSchedule",
+        cron_schedule="syncSchedule",
         container_documents="indexedTextDocumentCount",
         container_text_bytes="indexedTextBytes",
         capacity_units="Capacity units",
@@ -59,17 +61,25 @@ QBUSINESS = Service(
         start_sync="StartDataSourceSyncJob",
         stop_sync="StopDataSourceSyncJob",
         deletions=("BatchDeleteDocument", "DeleteDataSource"),
-        sync_button="Sync now",
         status_reason="error",
         sync_report="the sync report in CloudWatch Logs",
         failed_documents="Amazon Q Business does not retry a failed document until the document changes",
+        reindexing="Modify the documents, or run a full sync",
+        remedies=(
+            "`InternalError` without a connector code: a temporary problem of AWS. Wait for the next sync.",
+            "`InvalidRequest`: correct the configuration of the data source.",
+            "`ResourceNotFound`, `ResourceInactive`: its role, secret, VPC or index does not exist or is not ready.",
+        ),
+        has_connector_codes=True,
         first_sync_is_manual=True,
+        custom_syncs=True,
         delete_container="DeleteIndex",
         dashboard="qbusiness-data-source",
+        maintenance="index maintenance can delay a sync for a day",
+        deletion_safeguard="Consider the deletion safeguard of the connector. It refuses to delete more than a given "
+        "share of the documents.",
         capacity_options="--capacity-configuration units=UNITS",
         capacity_limits="A Starter index has at most five units, and an Enterprise index at most 50.",
-        log_group="/aws/qbusiness/APPLICATION_ID",
-        log_streams="SYNC_RUN_HISTORY_REPORT/DATA_SOURCE_ID/",
         log_delivery="New connectors write this log only after log delivery of type `SYNC_JOB_LOGS` is set up",
     ),
     sync_events=SyncEvents(
@@ -98,11 +108,8 @@ QBUSINESS = Service(
         data_source="/amazonq/business/applications/{application_id}/indices/{index_id}/datasources/{data_source_id}"
         "/details?region={region}",
         log_group="/aws/qbusiness/{application_id}",
-        log_stream="SYNC_RUN_HISTORY_REPORT/{data_source_id}/{execution_id}",
-        failed_documents_query="""\
-fields @timestamp, DocumentId, DocumentTitle, CrawlAction, ErrorCode, ErrorMsg
-| filter @logStream like "LOG_STREAM" and ConnectorDocumentStatus.Status = "FAILED"
-| sort @timestamp desc""",
+        log_stream=LOG_STREAM,
+        failed_documents_query=FAILED_DOCUMENTS_QUERY,
     ),
     background_operations=frozenset({"ListDocuments"}),
 )
