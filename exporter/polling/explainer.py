@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.explanation import unexplained, with_explanations, without_outcome
 from exporter.domain.service import Use
-from exporter.errors import ProviderError
+from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +37,13 @@ class Explainer:
         self._provider = provider
         self._limits = max_due, max_shown
         self._is_stopped = is_stopped
+        self._named: dict[Reason, str] = {}
 
     def explain(self, source: SourceId, history: SourceHistory | None, data: PollData) -> PollData:
         """Return what a poll has read with the outcomes of its jobs; raise ProviderError if a request fails.
 
-        A request that AWS refuses will be refused again. So the outcome of its job stays unknown, with a warning.
+        A request that AWS refuses will be refused again. So the outcome of its job stays unknown, with a warning. A
+        missing permission is named once for all data sources.
         """
         if not source.service.has(Use.SYNC_JOB):
             return data
@@ -56,5 +58,8 @@ class Explainer:
         except ProviderError as error:
             if not error.is_refusal:
                 raise
-            warnings.append(f"the outcome of ended sync jobs is unknown: {error}")
+            warning = f"the outcome of ended sync jobs is unknown: {error}"
+            # Atomic: several threads may find out at the same time that the permission is missing.
+            if error.reason is not Reason.ACCESS_DENIED or self._named.setdefault(error.reason, warning) is warning:
+                warnings.append(warning)
             return without_outcome(job, str(error))

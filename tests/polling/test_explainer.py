@@ -91,8 +91,19 @@ def test_a_refused_outcome_is_a_warning_and_any_other_error_fails_the_poll(provi
         explainer.explain(SOURCE, history, poll)
     provider.error = ProviderError(Reason.ACCESS_DENIED, "denied", operation="GetJob")
     data = explainer.explain(SOURCE, history, poll)
-    assert set(data.warnings) == {"the outcome of ended sync jobs is unknown: GetJob: denied"}
+    assert data.warnings == ("the outcome of ended sync jobs is unknown: GetJob: denied",)
     assert fold(history, data, POLICY).completed == {"INCOMPLETE": 2}
+
+
+def test_a_missing_permission_is_named_once_for_all_sources(provider: Any) -> None:
+    """One line in the log is enough for many data sources. A job that has vanished is named each time."""
+    explainer, history = Explainer(provider), fold(None, make_poll(), POLICY)
+    poll = make_poll(*jobs_from(NOON + 60, 2), at=NOON + HOUR)
+    provider.error = ProviderError(Reason.ACCESS_DENIED, "denied", operation="GetJob")
+    sources = [SourceId(SERVICE, ("a", "b", name)) for name in "cde"]
+    assert [len(explainer.explain(source, history, poll).warnings) for source in sources] == [1, 0, 0]
+    provider.error = ProviderError(Reason.NOT_FOUND, "gone", operation="GetJob")
+    assert len(explainer.explain(SOURCE, history, poll).warnings) == 2
 
 
 def test_a_service_whose_listings_say_everything_is_not_asked(provider: Any) -> None:
