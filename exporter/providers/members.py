@@ -55,14 +55,27 @@ def seconds(
     if value is None:
         return None
     try:
-        found = parse_timestamp(value).timestamp() if isinstance(value, str) else float(value)
-    except (ValueError, OverflowError):
+        found = _parse_time(value) if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError, RuntimeError):  # the last one is from botocore, for a number that is too large
         found = 0.0
     if _EARLIEST <= found < latest:
         return found
     if warnings is not None:
         warnings.append(f"{name} {value!r} of {owner} is not a time between 2000 and now")
     return None
+
+
+def _parse_time(text: str) -> float:
+    """Return a time that is text; raise ValueError for any other text. Without an offset it is in UTC.
+
+    botocore's parser knows more formats, and takes far longer than the standard library for the usual one.
+    """
+    is_iso = text[4:5] == "-"  # and not seconds since the epoch
+    try:
+        found = datetime.fromisoformat(text) if is_iso else parse_timestamp(text)
+    except ValueError:
+        found = parse_timestamp(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def required_text(raw: Mapping[str, Any], name: str) -> str:
