@@ -12,14 +12,15 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from benchmarks.configuration.__main__ import load_seconds
 from benchmarks.cpu import cpu_seconds, reference_seconds
+from benchmarks.poller.__main__ import kinds_of
 from benchmarks.poller.__main__ import measure as measure_polls
-from benchmarks.poller.__main__ import simulated_service
-from benchmarks.poller.rig import KINDS
+from benchmarks.poller.services import simulated_service
 from benchmarks.saved_state import make_snapshot
 from benchmarks.start.__main__ import measure as measure_start
 from exporter.domain.units import DAY, HOUR
 from exporter.metrics import SourceFamilies
 from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.registry import SERVICES
 from exporter.status import AssessmentSettings
 from exporter.status.data_sources import assess
 
@@ -41,10 +42,12 @@ def measure() -> dict[str, float]:
         f"assessment of {RENDERED} data sources / reference": _assessment_seconds() / reference,
         "rendering of a data source / prometheus_client": _rendering_ratio(),
     }
-    with simulated_service() as (url, ids):
-        for kind, added in KINDS.items():
-            pairs = measure_polls(url, ids, added, PAIRS)
-            ratios[f"{kind} poll / bare call of boto3"] = statistics.median(poll / bare for poll, bare in pairs)
+    for name in SERVICES:
+        with simulated_service(name) as (url, ids):
+            for kind, added in kinds_of(name).items():
+                pairs = measure_polls(url, ids, added, PAIRS)
+                ratio = statistics.median(poll / bare for poll, bare in pairs)
+                ratios[f"{kind} poll of {name} / bare call of boto3"] = ratio
     return ratios
 
 

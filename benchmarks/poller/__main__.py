@@ -1,4 +1,4 @@
-"""Compares the CPU time of polls with that of a bare call of boto3.
+"""Compares the CPU time of polls with that of a bare call of boto3, for each service.
 
 `python -m benchmarks.poller [--profile]`; without `--profile`, the results are written into benchmarks/README.md. The
 two alternate, and request the same page over HTTP from a simulated service in a separate process.
@@ -8,68 +8,28 @@ from __future__ import annotations
 
 import cProfile
 import logging
-import multiprocessing
 import os
 import pstats
 import statistics
 import sys
 import time
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import structlog
-from botocore.config import Config as BotoConfig
 
-from benchmarks.poller.rig import KINDS, make_rig, no_job
+from benchmarks.poller.rig import KINDS, QUIET, make_rig
+from benchmarks.poller.services import bare_call, simulated_service
 from benchmarks.report import environment, table, write_section
-from exporter.domain.model import SourceId
-from exporter.domain.units import DAY, HOUR
-from exporter.providers.qbusiness.service import QBUSINESS
-from exporter.simulator import fleet as simulated
-from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from multiprocessing.connection import Connection as Pipe
+    from collections.abc import Callable
 
     from benchmarks.poller.rig import AddedJobs
+    from exporter.domain.model import SourceId
 
 REPETITIONS, POLLS = 15, 20
-JOBS = 30  # of a data source that syncs daily, in a month
-COLUMNS = ("poll", "poll, CPU", "bare call, CPU", "ratio")
-
-
-def serve(pipe: Pipe) -> None:
-    """Run the simulated service until a message arrives."""
-    now = time.time()
-    jobs = [
-        PlannedJob(simulated.make_id(day), now - day * DAY - HOUR, 900, 60, documents={"scanned": 999, "added": 3})
-        for day in range(JOBS)
-    ]
-    source = simulated.SimulatedDataSource("hr", schedule="cron(0 3 * * ? *)", jobs=jobs)
-    application = simulated.SimulatedApplication("intranet", [simulated.SimulatedIndex("main", [source])])
-    with SimulatedQBusiness(simulated.Fleet([application])) as service:
-        pipe.send((service.url, application.id, application.indexes[0].id, source.id))
-        pipe.recv()
-
-
-def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
-    """Return a bare call of the paginator for the same page."""
-    client = boto3.client(
-        "qbusiness",
-        region_name="us-east-1",
-        endpoint_url=url,
-        config=BotoConfig(retries={"mode": "standard", "total_max_attempts": 3}),
-    )
-    paginator = client.get_paginator("list_data_source_sync_jobs")
-    names: dict[str, Any] = {
-        **dict(zip(("applicationId", "indexId", "dataSourceId"), ids.path, strict=True)),
-        "startTime": datetime.fromtimestamp(since, UTC),
-    }
-    return lambda: list(paginator.paginate(**names, PaginationConfig={"PageSize": 10}))
+COLUMNS = ("service", "poll", "poll, CPU", "bare call, CPU", "ratio")
 
 
 def cpu_of(call: Callable[[], object]) -> float:
@@ -84,29 +44,29 @@ def main(arguments: list[str]) -> int:
     """Measure, print the results, and write them into the page unless they are profiled."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with simulated_service() as (url, ids):
-        if "--profile" in arguments:
-            print_profile(make_rig(url, ids, no_job).poll)
-            return 0
-        rows = [[kind, *_cells(measure(url, ids, added))] for kind, added in KINDS.items()]
-    results = f"{environment()}\n\n{table(COLUMNS, rows)}"
+    if "--profile" in arguments:
+        with simulated_service(DEFAULT_SERVICE.name) as (url, ids):
+            print_profile(make_rig(url, ids, KINDS[QUIET]).poll)
+        return 0
+    results = f"{environment()}\n\n{table(COLUMNS, [row for name in SERVICES for row in rows_of(name)])}"
     print(results)
     write_section("poller", results)
     return 0
 
 
-@contextmanager
-def simulated_service() -> Iterator[tuple[str, SourceId]]:
-    """Run the simulated service in another process; yield its address and the id of its data source."""
-    pipe, remote_end = multiprocessing.Pipe()
-    server = multiprocessing.get_context("fork").Process(target=serve, args=(remote_end,))
-    server.start()
-    url, *ids = pipe.recv()
-    try:
-        yield url, SourceId(QBUSINESS, tuple(ids))
-    finally:
-        pipe.send(None)
-        server.join()
+def kinds_of(name: str) -> dict[str, AddedJobs]:
+    """Return the kinds of polls of a service: all for the default one, and the quiet ones for the others.
+
+    What a poll does with the jobs that it has read does not depend on the service.
+    """
+    return KINDS if SERVICES[name] is DEFAULT_SERVICE else {QUIET: KINDS[QUIET]}
+
+
+def rows_of(name: str) -> list[list[str]]:
+    """Return the rows of a service."""
+    with simulated_service(name) as (url, ids):
+        title = ids.service.title
+        return [[title, kind, *_cells(measure(url, ids, added))] for kind, added in kinds_of(name).items()]
 
 
 def measure(url: str, ids: SourceId, added: AddedJobs, repetitions: int = REPETITIONS) -> list[tuple[float, float]]:

@@ -18,8 +18,7 @@ from exporter.metrics import ContainerFamilies, SourceFamilies
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.polling.watermark import watermark
-from exporter.providers.qbusiness.provider import QBusiness
-from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.registry import make_provider
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
 from exporter.target.container_publisher import ContainerPublisher
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SourceId
     from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.errors import Reason
-    from exporter.providers import JobPage
+    from exporter.providers import JobPage, Provider
 
     AddedJobs = Callable[[int, float], tuple[SyncJob, ...]]
 
@@ -55,21 +54,28 @@ def ended_job(number: int, now: float) -> tuple[SyncJob, ...]:
     return (SyncJob(f"ended-{number}", "SUCCEEDED", now - MINUTE, now, DocumentCounts(*[number] * 5)),)
 
 
-KINDS: dict[str, AddedJobs] = {"quiet": no_job, "running": growing_job, "ended": ended_job}
+FIRST_POLLS = 10
+"""Polls before the measured ones: in some services, the first ones request the outcomes of past jobs."""
+QUIET = "quiet"
+KINDS: dict[str, AddedJobs] = {QUIET: no_job, "running": growing_job, "ended": ended_job}
 
 
-class ChangingJobs(QBusiness):
-    """Adds jobs to the responses of the simulated service, so that each poll finds a change."""
+class ChangingJobs:
+    """A provider that adds jobs to the responses of the simulated service, so that each poll finds a change."""
 
-    def __init__(self, client: AwsClient, added: AddedJobs) -> None:
-        super().__init__(client)
+    def __init__(self, provider: Provider, added: AddedJobs) -> None:
+        self._provider = provider
         self._added = added
         self._numbers = count(1)
 
     def sync_jobs(self, source: SourceId, **filters: Any) -> Iterator[JobPage]:  # noqa: ANN401 (those of the provider)
         """Yield the pages of the service with the added jobs."""
-        for page in super().sync_jobs(source, **filters):
+        for page in self._provider.sync_jobs(source, **filters):
             yield replace(page, jobs=(*self._added(next(self._numbers), page.as_of), *page.jobs))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (a method of the provider)
+        """Return any other method of the provider."""
+        return getattr(self._provider, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +107,21 @@ class SilentObserver:
 
 
 def make_rig(url: str, ids: SourceId, added: AddedJobs) -> PollRig:
-    """Return the poll of a data source that has been watched for an hour, after its first poll."""
+    """Return the poll of a data source that has been watched for an hour, after its first polls."""
     clock = System()
-    target = parse_target({"region": "us-east-1", "endpoint_url": url})
+    service = ids.service
+    target = parse_target({"service": service.name, "region": "us-east-1", "endpoint_url": url})
     observer = SilentObserver()
     client = AwsClient(target, PollingConfig(), observer, clock)
-    provider, store = ChangingJobs(client, added), Store(MEMORY, lambda: None)
-    location = TargetLocation("bench", "qbusiness", "us-east-1", store)
+    provider: Any = ChangingJobs(make_provider(service, client), added)
+    store = Store(MEMORY, lambda: None)
+    location = TargetLocation("bench", service.name, "us-east-1", store)
     location.current = Location("111122223333", "us-east-1")
-    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(QBUSINESS, DAY), clock)
-    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(QBUSINESS), clock)
+    sources: ExpositionCache[SourceSnapshot] = ExpositionCache(SourceFamilies(service, DAY), clock)
+    indexes: ExpositionCache[ContainerSnapshot] = ExpositionCache(ContainerFamilies(service), clock)
     context = TargetContext(
         target="bench",
-        service=QBUSINESS,
+        service=service,
         provider=provider,
         store=store,
         names=DisplayNames(store, clock),
@@ -121,12 +129,13 @@ def make_rig(url: str, ids: SourceId, added: AddedJobs) -> PollRig:
         location=location,
         publisher=CachePublisher(sources, ContainerPublisher(indexes), provider.clock, ReportingGate()),
     )
-    policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)
+    policy = CountingPolicy(DAY, (MINUTE, HOUR), service.error_codes)
     watched = WatchedSources(context, policy)
     poller = Poller(context, watched, observer, policy)
     source = DataSource("bench", ids, "intranet", "hr")
     watched.watch(source, ClockReading(time.time() - HOUR, None))
-    poller.poll(source)
+    for _ in range(FIRST_POLLS):
+        poller.poll(source)
     watched.describe(source.id, "main", None)
     history = store.history(str(ids))
     since = watermark(history) if history else None

@@ -1,0 +1,101 @@
+"""The simulated services in a process of their own, and the bare calls of boto3 that polls are compared with."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+
+from exporter.domain.model import SourceId
+from exporter.domain.units import DAY, HOUR
+from exporter.providers.registry import SERVICES
+from exporter.simulator import fleet as simulated
+from exporter.simulator.apis import APIS
+from exporter.simulator.bedrock_jobs import wire_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedQBusiness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection as Pipe
+
+
+BotoClient = Any  # boto3 creates the classes of its clients
+JOBS = 30  # of a data source that syncs daily, in a month
+PAGE = 10  # jobs
+
+
+@contextmanager
+def simulated_service(name: str) -> Iterator[tuple[str, SourceId]]:
+    """Run a simulated service in another process; yield its address and the id of its data source."""
+    pipe, remote_end = multiprocessing.Pipe()
+    server = multiprocessing.get_context("fork").Process(target=_serve, args=(name, remote_end))
+    server.start()
+    url, *ids = pipe.recv()
+    service = SERVICES[name]
+    try:
+        yield url, SourceId(service, tuple(ids[-len(service.levels) :]))
+    finally:
+        pipe.send(None)
+        server.join()
+
+
+def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
+    """Return a bare call of boto3 for the page of a quiet poll."""
+    session: Any = boto3.Session()  # the stub accepts names of services only as literals
+    client = session.client(
+        ids.service.client,
+        region_name="us-east-1",
+        endpoint_url=url,
+        config=BotoConfig(retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+    return _BARE_CALLS[ids.service.name](client, ids.path, datetime.fromtimestamp(since, UTC))
+
+
+def _call_qbusiness(client: BotoClient, path: tuple[str, ...], since: datetime) -> Callable[[], object]:
+    paginator = client.get_paginator("list_data_source_sync_jobs")
+    ids: dict[str, Any] = dict(zip(("applicationId", "indexId", "dataSourceId"), path, strict=True))
+    return lambda: list(paginator.paginate(**ids, startTime=since, PaginationConfig={"PageSize": PAGE}))
+
+
+def _call_kendra(client: BotoClient, path: tuple[str, ...], since: datetime) -> Callable[[], object]:
+    index, source = path
+    return lambda: client.list_data_source_sync_jobs(
+        Id=source, IndexId=index, MaxResults=PAGE, StartTimeFilter={"StartTime": since}
+    )
+
+
+def _call_bedrock(client: BotoClient, path: tuple[str, ...], _since: datetime) -> Callable[[], object]:
+    """Return a call for the newest jobs: the API has no filter by time."""
+    knowledge_base, source = path
+    order = {"attribute": "STARTED_AT", "order": "DESCENDING"}
+    return lambda: client.list_ingestion_jobs(
+        knowledgeBaseId=knowledge_base, dataSourceId=source, maxResults=PAGE, sortBy=order
+    )
+
+
+_BARE_CALLS: dict[str, Callable[[BotoClient, tuple[str, ...], datetime], Callable[[], object]]] = {
+    "qbusiness": _call_qbusiness,
+    "kendra": _call_kendra,
+    "bedrock": _call_bedrock,
+}
+
+
+def _serve(name: str, pipe: Pipe) -> None:
+    """Run a simulated service until a message arrives."""
+    now, form = time.time(), wire_id if name == "bedrock" else str
+    jobs = [
+        PlannedJob(simulated.make_id(day), now - day * DAY - HOUR, 900, 60, documents={"scanned": 999, "added": 3})
+        for day in range(JOBS)
+    ]
+    source = simulated.SimulatedDataSource("hr", jobs=jobs)
+    index = simulated.SimulatedIndex("main", [source])
+    application = simulated.SimulatedApplication("intranet", [index])
+    with SimulatedQBusiness(simulated.Fleet([application]), make_api=APIS[name]) as service:
+        pipe.send((service.url, *map(form, (application.id, index.id, source.id))))
+        pipe.recv()
