@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from exporter.aws.credentials import Attempt, AwsCredentials
     from exporter.config import TargetConfig
-    from simulation.virtual_clock import VirtualHost
+    from simulation.virtual_host import VirtualHost
 
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/qbusiness/aws4_request, "

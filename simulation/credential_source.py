@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from exporter.aws.credentials import Attempt
     from simulation.trace import Trace
-    from simulation.virtual_clock import VirtualClock, VirtualHost
+    from simulation.virtual_clock import VirtualClock
+    from simulation.virtual_host import VirtualHost
 
 LIFETIMES = (HOUR, 12 * HOUR, math.inf)  # of credentials, in seconds
 NEVER = -math.inf

@@ -17,7 +17,7 @@ from simulation.aws_client import VirtualAwsClient
 from simulation.disk import FallibleStore
 from simulation.settings import account_of, config_of
 from simulation.stderr import ProcessLog
-from simulation.virtual_clock import VirtualHost
+from simulation.virtual_host import VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

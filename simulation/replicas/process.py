@@ -15,7 +15,7 @@ from simulation.page import ParsedPage, render
 from simulation.process import LazyExpositionCache
 from simulation.replicas.session import DatabaseLink, SimulatedSession
 from simulation.settings import account_of, config_of
-from simulation.virtual_clock import VirtualHost
+from simulation.virtual_host import VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

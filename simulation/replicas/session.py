@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from simulation.replicas.database import SimulatedDatabase, SimulatedTransaction
-    from simulation.virtual_clock import VirtualClock, VirtualHost
+    from simulation.virtual_clock import VirtualClock
+    from simulation.virtual_host import VirtualHost
 
 USUAL_LATENCY = 0.002  # seconds, one way
 SLOW_LATENCY = 1.5

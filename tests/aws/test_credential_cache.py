@@ -11,7 +11,8 @@ from exporter.aws.credential_cache import CredentialCache
 from exporter.aws.credentials import Attempt, AwsCredentials, CredentialObserver
 from exporter.domain.units import HOUR, MINUTE
 from exporter.errors import ProviderError, Reason, StoppedError
-from simulation.virtual_clock import VirtualClock, VirtualHost
+from simulation.virtual_clock import VirtualClock
+from simulation.virtual_host import VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,8 @@ from exporter.config import Config
 from exporter.domain.units import HOUR, MINUTE
 from exporter.metrics.telemetry import Telemetry
 from simulation.aws_client import VirtualAwsClient
-from simulation.virtual_clock import VirtualClock, VirtualHost
+from simulation.virtual_clock import VirtualClock
+from simulation.virtual_host import VirtualHost
 from tests.suites.soak.account import CONTEXT, AccountProcess, InProcessAccount
 from tests.suites.soak.fleet import FleetPlan
 from tests.suites.soak.resource_usage import MemoryMeter, ResourceUsage, descriptors, state_size, threads

@@ -18,7 +18,8 @@ from simulation.credential_source import CredentialSource
 from simulation.settings import config_of
 from simulation.simulated_account import SimulatedAccount
 from simulation.trace import Trace
-from simulation.virtual_clock import VirtualClock, VirtualHost
+from simulation.virtual_clock import VirtualClock
+from simulation.virtual_host import VirtualHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

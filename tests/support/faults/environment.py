@@ -26,7 +26,8 @@ from exporter.simulator.fleet import (
 from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
 from simulation.simulated_account import ServiceTime
-from simulation.virtual_clock import VirtualClock, VirtualHost
+from simulation.virtual_clock import VirtualClock
+from simulation.virtual_host import VirtualHost
 from tests.support.faults.page import ScrapedPage
 
 BEGIN = 1_790_000_000.0

@@ -15,7 +15,7 @@ from tests.support.faults.environment import HOST
 if TYPE_CHECKING:
     import pytest
 
-    from simulation.virtual_clock import VirtualHost
+    from simulation.virtual_host import VirtualHost
     from tests.support.faults.environment import Environment
 
 _getaddrinfo = socket.getaddrinfo
