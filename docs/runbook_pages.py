@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
+from exporter.web.page.runbook_page import STATUS_PAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -18,8 +20,8 @@ HERE = Path(__file__).parent
 RUNBOOKS = HERE / "runbooks"
 PACKAGED = HERE.parent / "exporter" / "web" / "page" / "runbooks"
 INDEX = "README"
-STATUS_PAGE = "http://EXPORTER:10142/"
 
+_SERVED = f"{STATUS_PAGE}/"
 _RUNBOOK = re.compile(r"(\w+)\.md(#[\w-]+)?")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -69,4 +71,4 @@ def _served_at(target: str) -> str:
     """Return the address of a link's target, relative to the page of a runbook."""
     if found := _RUNBOOK.fullmatch(target):
         return f"./{'' if found[1] == INDEX else found[1]}{found[2] or ''}"
-    return f"../{target.removeprefix(STATUS_PAGE)}" if target.startswith(STATUS_PAGE) else target
+    return f"../{target.removeprefix(_SERVED)}" if target.startswith(_SERVED) else target

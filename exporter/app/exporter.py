@@ -18,7 +18,7 @@ from exporter.app.render_ahead import RenderAhead
 from exporter.app.running_targets import RunningTargets
 from exporter.app.settings import Settings
 from exporter.app.state import StateContext
-from exporter.exposition import Exposition
+from exporter.exposition import OPENMETRICS_TYPE, Exposition
 from exporter.metrics import FilteredRegistry
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 SHUTDOWN_GRACE = 2.0  # seconds that polls in progress get when the program stops
 WEB_CONFIG = "web config"
-OPENMETRICS_ACCEPT = "application/openmetrics-text"
 
 logger = structlog.get_logger()
 
@@ -114,7 +113,7 @@ class Exporter:
         """Listen and start to poll; raise StartupError if an address is not available."""
         with without_garbage_collection():
             self._targets.restore()
-            self.page.render(OPENMETRICS_ACCEPT, "gzip")  # compresses everything, so that the first scrape is fast
+            self.page.render(OPENMETRICS_TYPE, "gzip")  # compresses everything, so that the first scrape is fast
             # Restored objects live as long as the program. Unless they are frozen, each full garbage collection
             # traverses all of them, which can delay a scrape by 0.1 s.
             gc.freeze()

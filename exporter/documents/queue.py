@@ -20,7 +20,7 @@ FIRST_RETRY, LAST_RETRY = 60.0, 3600.0  # seconds until a failed count continues
 
 
 @dataclass(slots=True)
-class _Entry:
+class _ScheduledCount:
     """The time at which a source is due, and the failures of its count since the last success."""
 
     due: float
@@ -33,13 +33,14 @@ class CountQueue:
     def __init__(self, interval: float) -> None:
         """Start empty; `interval` is the number of seconds between the starts of two counts of a source."""
         self._interval = interval
-        self._entries: dict[SourceId, _Entry] = {}
+        self._entries: dict[SourceId, _ScheduledCount] = {}
         self._busy_since: float | None = None
 
     def watch(self, ages: Mapping[SourceId, float | None], now: float) -> None:
         """Use these sources. A new one is due an interval after its last count, whose age in seconds is given."""
         self._entries = {
-            source: self._entries.get(source) or _Entry(-math.inf if age is None else now + self._interval - age)
+            source: self._entries.get(source)
+            or _ScheduledCount(-math.inf if age is None else now + self._interval - age)
             for source, age in ages.items()
         }
 
@@ -54,13 +55,13 @@ class CountQueue:
 
     def complete(self, source: SourceId, started: float) -> None:
         """Make a source due an interval after the start of the count that has ended."""
-        self._entries[source] = _Entry(started + self._interval)
+        self._entries[source] = _ScheduledCount(started + self._interval)
 
     def fail(self, source: SourceId, now: float) -> None:
         """Make a source due for a retry."""
         failures = self._entries[source].failures + 1
         delay = min(FIRST_RETRY * 2.0 ** min(failures - 1, 30), max(self._interval, FIRST_RETRY), LAST_RETRY)
-        self._entries[source] = _Entry(now + delay, failures)
+        self._entries[source] = _ScheduledCount(now + delay, failures)
 
     def delay(self, now: float) -> float:
         """Return the seconds until a source is due."""

@@ -39,11 +39,6 @@ class TrackedJob:
     vanished_at: float | None = None
 
     @property
-    def is_in_progress(self) -> bool:
-        """Whether the job is in progress, as of the last poll."""
-        return not self.job.is_terminal and self.vanished_at is None
-
-    @property
     def has_content(self) -> bool:
         """Whether content reached the index by the job, with the highest counts that a response had."""
         return reached_index(self.job, self.max_counts)

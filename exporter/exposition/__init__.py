@@ -5,5 +5,6 @@ prometheus_client formats and escapes. This package only needs to know where one
 
 from exporter.exposition.cache import ExpositionCache
 from exporter.exposition.exposition import Exposition
+from exporter.exposition.negotiation import OPENMETRICS_TYPE
 
-__all__ = ["Exposition", "ExpositionCache"]
+__all__ = ["OPENMETRICS_TYPE", "Exposition", "ExpositionCache"]

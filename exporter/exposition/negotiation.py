@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from exporter.exposition.formats import OPENMETRICS, TEXT, Format
 
-_OPENMETRICS_TYPE = "application/openmetrics-text"
+OPENMETRICS_TYPE = "application/openmetrics-text"
 _OPENMETRICS_VERSIONS = ("", ";version=1.0.0", ";version=0.0.1")  # those that a response in 1.0.0 satisfies
 
 
 def preferred_format(accept: str) -> Format:
     """Return the format that an Accept header prefers; text where it states no preference."""
     qualities = _qualities(accept)
-    openmetrics = max(qualities.get(_OPENMETRICS_TYPE + version, 0.0) for version in _OPENMETRICS_VERSIONS)
+    openmetrics = max(qualities.get(OPENMETRICS_TYPE + version, 0.0) for version in _OPENMETRICS_VERSIONS)
     return OPENMETRICS if openmetrics > 0 and openmetrics >= qualities.get("text/plain", 0.0) else TEXT
 
 
@@ -26,7 +26,7 @@ def _qualities(header: str) -> dict[str, float]:
     for alternative in header.lower().split(","):
         name, *parameters = (part.strip() for part in alternative.split(";"))
         settings = dict(part.split("=", 1) for part in parameters if "=" in part)
-        version = settings.get("version") if name == _OPENMETRICS_TYPE else None
+        version = settings.get("version") if name == OPENMETRICS_TYPE else None
         key = f"{name};version={version}" if version else name
         qualities[key] = max(qualities.get(key, 0.0), _quality(settings.get("q", "1")))
     return qualities

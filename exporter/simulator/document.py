@@ -5,17 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-DOCUMENT_STATUSES = (
-    "RECEIVED",
-    "PROCESSING",
-    "INDEXED",
-    "UPDATED",
-    "FAILED",
-    "DELETING",
-    "DELETED",
-    "DOCUMENT_FAILED_TO_INDEX",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class SimulatedDocument:

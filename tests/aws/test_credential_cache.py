@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 START = 1_790_000_000.0
 
 
-class RecordingObserver(CredentialObserver):
+class RecordingCredentialObserver(CredentialObserver):
     """Records what is reported."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class World:
     def __init__(self) -> None:
         self.clock = VirtualClock(START, random.Random(1))
         self.host = VirtualHost(self.clock)
-        self.observer = RecordingObserver()
+        self.observer = RecordingCredentialObserver()
         self.error = ""
         self.seconds = 1.0
         self.lifetime: float | None = HOUR

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.prometheus_server import Prometheus
-    from tests.support.replicas import Replica
+    from tests.support.replicas import ReplicaProgram
 
 INTERVAL = "500ms"
 TARGET_UP = "qbusiness_exporter_target_up"
@@ -148,7 +148,7 @@ def test_every_failure_is_notified_once_and_resolved(tmp_path: Path) -> None:
         assert not flapped
 
 
-def targets_up(replica: Replica) -> set[str]:
+def targets_up(replica: ReplicaProgram) -> set[str]:
     """Return the targets that a replica reaches."""
     samples = replica.program.scrape().samples.items()
     return {dict(labels)["target"] for (name, labels), value in samples if name == TARGET_UP and value == 1}

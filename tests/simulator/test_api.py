@@ -14,11 +14,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from exporter.domain.units import HOUR
-from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
-from exporter.simulator.document import DOCUMENT_STATUSES, SimulatedDocument
+from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Routine, SimulatedDataSource, make_id
 from exporter.simulator.job import STATUSES, PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
@@ -518,9 +517,3 @@ def test_documents_are_listed_by_data_source_and_in_pages() -> None:
             client.list_documents(**ids, dataSourceIds=["0" * 36])
         with pytest.raises(client.exceptions.ValidationException):
             client.list_documents(**ids, maxResults=101)
-
-
-def test_the_statuses_of_documents_are_those_of_the_service_model() -> None:
-    """The simulator does not import the exporter, so it has its own list."""
-    shape: Any = session().client("qbusiness").meta.service_model.shape_for("DocumentStatus")
-    assert set(DOCUMENT_STATUSES) == set(shape.enum) == set(QBUSINESS.document_statuses)

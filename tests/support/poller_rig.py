@@ -89,7 +89,7 @@ class FakeProvider:
         raise NotImplementedError
 
 
-class RecordingObserver:
+class RecordingPollObserver:
     """Records what a poller reports."""
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class PollerRig:
     def __init__(self, clock: FakeClock, store: Store | None = None, window: float = POLICY.window) -> None:
         self._clock = clock
         self.provider = FakeProvider(clock)
-        self.observer = RecordingObserver()
+        self.observer = RecordingPollObserver()
         self.store = store or Store(MEMORY, lambda: None)
         self.source = make_source()
         self.publisher = RecordingPublisher()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _UNLIMITED = resource.RLIM_INFINITY
 
 
-class Replica:
+class ReplicaProgram:
     """An exporter that keeps its address over restarts, and whose disk and configuration a test can break.
 
     Its log is a file on that disk.
@@ -61,7 +61,7 @@ class Replicas:
     """Two replicas, `a` and `b`; a context manager that waits until both are ready."""
 
     def __init__(self, folder: Path, config: Callable[[Path], dict[str, Any]]) -> None:
-        self.a, self.b = (Replica(folder / name, config(folder / name / "state.db")) for name in "ab")
+        self.a, self.b = (ReplicaProgram(folder / name, config(folder / name / "state.db")) for name in "ab")
 
     def __enter__(self) -> Self:
         """Start both, and wait until both are ready."""

@@ -13,7 +13,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, POLICY, FakeClock
 from tests.support.contexts import RecordingPublisher, make_context
-from tests.support.poller_rig import RecordingObserver
+from tests.support.poller_rig import RecordingPollObserver
 from tests.support.simulated_target import SimulatedTarget
 from tests.support.status_fixtures import StatusFixture
 
@@ -46,7 +46,7 @@ class WatchedSource:
         self._store = Store(MEMORY, lambda: None)
         context = make_context(self._target.provider, self._store, FakeClock(), self.publisher)
         self._sources = WatchedSources(context, POLICY)
-        self._poller = Poller(context, self._sources, RecordingObserver(), POLICY)
+        self._poller = Poller(context, self._sources, RecordingPollObserver(), POLICY)
         self._source = DataSource("production", self._target.id)
 
     def __enter__(self) -> Self:

@@ -101,7 +101,7 @@ def loses_document_counts_in_a_restart(patch: pytest.MonkeyPatch) -> None:
 
     def load_job(text: Any) -> Any:
         tracked = original(text)
-        return replace(tracked, max_counts=type(tracked.max_counts)()) if tracked.is_in_progress else tracked
+        return tracked if tracked.job.is_terminal else replace(tracked, max_counts=type(tracked.max_counts)())
 
     patch.setattr(codec, "load_job", load_job)
 
