@@ -8,7 +8,7 @@ from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING
 
-from benchmarks.polling.simulation import LATENCY
+from benchmarks.polling.stand_ins import LATENCY
 from exporter.domain.units import DAY, MINUTE
 from exporter.providers.qbusiness.service import QBUSINESS
 

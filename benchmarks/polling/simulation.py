@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.polling.stand_ins import SilentObserver, SimulatedService, StateStore, SteppedClock
 from exporter.aws.rate_limiter import AdaptiveRate
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting_policy import CountingPolicy
-from exporter.domain.history import newly_ended
-from exporter.domain.model import DataSource, Description
+from exporter.domain.model import DataSource
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.polling.poller import Poller
 from exporter.polling.queue import PollQueue
 from exporter.polling.queue_entry import Intervals
 from exporter.polling.watched_sources import WatchedSources
-from exporter.providers import JobPage
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
@@ -29,147 +26,12 @@ from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from benchmarks.polling.fleet import Source
-    from exporter.domain.model import ContainerId, SourceId, SyncJob
-    from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-    from exporter.domain.source_history import SourceHistory
-    from exporter.errors import Reason
 
-LATENCY = 0.08  # seconds from a request to its response
 WORKERS = 8
 INTERVALS, INTERVALS_WITH_EVENTS = Intervals(MINUTE, 5 * MINUTE), Intervals(MINUTE, 30 * MINUTE)  # the defaults
 DISCOVERY_INTERVAL = 15 * MINUTE
 SOURCES_PER_APPLICATION, SOURCES_PER_INDEX = 50, 25
-
-
-@dataclass(slots=True)
-class VirtualClock:
-    """One time for AWS, the host and intervals, which only the simulation changes."""
-
-    at: float
-
-    def now(self) -> float:
-        """Return seconds since the epoch."""
-        return self.at
-
-    monotonic = time = host_time = now
-
-    def read(self) -> ClockReading:
-        """Return the time."""
-        return ClockReading(self.at, 0.0)
-
-    def note(self, _date: str) -> float:
-        """Ignore the date of a response, and return the time."""
-        return self.at
-
-
-@dataclass(slots=True)
-class SimulatedService:
-    """The part of Amazon Q Business that polls use. Each request waits for the rate limiter."""
-
-    clock: VirtualClock
-    rate: AdaptiveRate
-    sources: Mapping[SourceId, Source]
-    polls: Counter[int] = field(default_factory=Counter)
-    """The requests of polls in each minute."""
-    listings: Counter[int] = field(default_factory=Counter)
-    """The requests of discovery in each minute."""
-
-    def send_discovery_request(self) -> None:
-        """Send one request of discovery and wait for its response."""
-        self._send(self.listings)
-
-    def sync_jobs(
-        self,
-        source: SourceId,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        status: str | None = None,
-    ) -> Iterator[JobPage]:
-        """Yield the pages of a listing, newest first. `since` and `until` are compared with the start of a job."""
-        self._send(self.polls)
-        now = self.clock.at
-        since, until = since or 0.0, until or now
-        listed = [job.at(now) for job in self.sources[source].started_jobs(now) if since <= job.started <= until]
-        found = [job for job in listed if status in {None, job.status}]
-        for at in range(0, max(1, len(found)), QBUSINESS.page_size):
-            if at:
-                self._send(self.polls)
-            yield JobPage(
-                tuple(found[at : at + QBUSINESS.page_size]),
-                self.clock.at,
-                has_more=at + QBUSINESS.page_size < len(found),
-            )
-
-    def data_source(self, source: SourceId) -> Description:
-        """Return the description with the schedule."""
-        self._send(self.polls)
-        return Description("", "S3", "ACTIVE", updated=1.0, schedule=self.sources[source].schedule)
-
-    def _send(self, counts: Counter[int]) -> None:
-        sent = self.rate.reserve(self.clock.at)
-        counts[int(sent // MINUTE)] += 1
-        self.clock.at = sent + LATENCY
-
-
-@dataclass(slots=True)
-class StateStore:
-    """State in memory, with the time when each job was counted."""
-
-    clock: VirtualClock
-    counted: dict[str, float] = field(default_factory=dict)
-    _histories: dict[str, SourceHistory] = field(default_factory=dict)
-
-    def history(self, key: str) -> SourceHistory | None:
-        """Return the history of a source."""
-        return self._histories.get(key)
-
-    def commit(self, histories: Mapping[str, SourceHistory]) -> None:
-        """Store histories, and record the jobs that they count for the first time."""
-        for key, history in histories.items():
-            before = self._histories.get(key)
-            if before is not history:
-                self._histories[key] = history
-                for job in newly_ended(before, history):
-                    self.counted[job.execution_id] = self.clock.at
-
-    def documents(self, key: str) -> None:
-        """Return nothing: no benchmark counts documents."""
-
-    def save_attempt(self, key: str, moment: float) -> None:
-        """Ignore the first poll of a source: no benchmark restarts."""
-
-    def save_source(self, key: str, saved: object) -> None:
-        """Ignore how a source was found."""
-
-
-class SilentObserver:
-    """Observes polls and receives snapshots, and keeps nothing."""
-
-    def polled(self) -> None:
-        """Ignore a successful poll."""
-
-    def failed(self, reason: Reason) -> None:
-        """Raise AssertionError: no poll fails in this benchmark."""
-        raise AssertionError(reason)
-
-    def ended(self, job: SyncJob) -> None:
-        """Ignore the end of a job."""
-
-    def publish_source(self, snapshot: SourceSnapshot) -> None:
-        """Ignore a snapshot: another benchmark measures rendering."""
-
-    def remove_source(self, source: SourceId) -> None:
-        """Ignore a source that is removed."""
-
-    def publish_container(self, snapshot: ContainerSnapshot) -> None:
-        """Ignore a snapshot of an index."""
-
-    def remove_container(self, index: ContainerId) -> None:
-        """Ignore an index that is removed."""
 
 
 class Simulation:
@@ -179,7 +41,7 @@ class Simulation:
         self, fleet: list[Source], start: float, requests_per_second: float, event_delay: float | None = None
     ) -> None:
         """Start the target; with `event_delay`, the event of a manual sync arrives this many seconds later."""
-        self.clock = VirtualClock(start)
+        self.clock = SteppedClock(start)
         self.store = StateStore(self.clock)
         rate = AdaptiveRate(requests_per_second, start)
         self.service = SimulatedService(self.clock, rate, {source.id: source for source in fleet})
