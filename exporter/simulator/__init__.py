@@ -1,1 +1,1 @@
-"""A simulated Amazon Q Business over HTTP, for the `demo` command and for the tests."""
+"""Simulated services over HTTP, for the `demo` command and for the tests."""
