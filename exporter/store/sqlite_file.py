@@ -87,7 +87,9 @@ def _connect(path: str) -> sqlite3.Connection:
     """Open the database, and migrate it to the schema of this release."""
     db: sqlite3.Connection | None = None
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        # SQLite may read a path that begins with `file:` as a URI. It would then open another file than the lock did.
+        absolute = path if path == MEMORY else str(Path(path).absolute())
+        db = sqlite3.connect(absolute, isolation_level=None, check_same_thread=False, timeout=5.0)
         version = _version(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         # A published commit must survive a power failure. With NORMAL, SQLite would not sync the write-ahead log.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_database_of_another_program_is_not_changed(path: str) -> None:
     with pytest.raises(StartupError, match=r"is a database of another program: choose another state.path"):
         open_store(path)
     assert Path(path).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["file:state.db?mode=memory", "state.db?mode=ro&x=1#y", "a%20b ü.db"])
+def test_a_path_is_never_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The state is in the file of that name, and is there again at the next start."""
+    monkeypatch.chdir(tmp_path)
+    with closing(open_store(name)) as store:
+        store.commit({KEY: make_history()})
+    assert Path(name).stat().st_size > 0
+    with closing(open_store(name)) as store:
+        assert store.history(KEY) == make_history()
 
 
 def test_a_missing_directory_is_a_startup_error_with_a_solution(tmp_path: Path) -> None:
