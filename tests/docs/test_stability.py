@@ -12,6 +12,7 @@ from docs.command_reference import ENDPOINTS, commands_page
 from docs.configuration_reference import configuration_page
 from docs.generate import metrics_page
 from exporter.cli.arguments import COMMANDS
+from tests.support.web_app import make_app
 
 PAGES = {
     "families": (metrics_page(), stability.FAMILIES),
@@ -32,4 +33,6 @@ def test_the_reference_has_every_command_and_endpoint() -> None:
     """A user who looks for one finds it with its flags."""
     page = commands_page()
     assert re.findall(r"^## `(\w+)", page, re.MULTILINE) == list(COMMANDS)
+    served = {path.partition("{")[0] for route in make_app(reload=list).routes if (path := getattr(route, "path", ""))}
+    assert served == ENDPOINTS.keys()
     assert all(f"| `{path}` |" in page for path in ENDPOINTS)
