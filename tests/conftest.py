@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import signal
+from functools import cache
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 import structlog
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
 from tests.support.builders import FakeClock
@@ -30,6 +33,14 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 def clock() -> FakeClock:
     """Return a clock that the test moves."""
     return FakeClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def api_descriptions() -> Iterator[None]:
+    """Read each description of an API once per worker; the client of each new session would read it again."""
+    read = cache(JSONFileLoader().load_file)
+    with mock.patch.object(JSONFileLoader, "load_file", lambda _, path: read(path)):
+        yield
 
 
 @pytest.fixture(scope="session")
