@@ -92,7 +92,7 @@ class TargetHealth:
                 f"The events queue of target {self.name} cannot be read ({self.events_error}): "
                 "quiet data sources are polled as without a queue, and syncs started by hand are noticed later."
             )
-            yield Problem(None, Severity.WARNING, text)
+            yield Problem("QBusinessEventsDown", Severity.WARNING, text)
 
     def _failure(self) -> str:
         """Return what discovery could not read, as part of a sentence."""

@@ -72,6 +72,7 @@ OTHERS = {
     ("QBusinessThrottled", "busy"),
     ("QBusinessPollsLate", "sluggish"),
     ("QBusinessDiscoveryFailing", "sluggish"),
+    ("QBusinessEventsDown", "production"),
     ("QBusinessNoDataSources", "vacant"),
     ("QBusinessDataSourcesLost", "shrunk"),
     ("QBusinessStateNotWritten", "qbusiness"),
@@ -82,12 +83,13 @@ FAILURES = OF_DATA_SOURCES | OTHERS
 DOWN_A, DOWN_B = ("QBusinessExporterDown", "a"), ("QBusinessExporterDown", "b")
 ABSENT = ("QBusinessExporterAbsent", "")
 
-# The test ends these failures before the others: the longer polls fail, the longer the back-off until the next poll.
+# The test ends these failures before the others: the longer requests fail, the longer the back-off until the next one.
 DENIALS = {
     ("QBusinessDataStale", "unreadable"),
     ("QBusinessTargetDown", "denied"),
     ("QBusinessTargetDown", "keyless"),
     ("QBusinessReplicaCutOff", "half_reachable"),
+    ("QBusinessEventsDown", "production"),
 }
 DENIED_TARGETS = {about for alert, about in DENIALS if alert == "QBusinessTargetDown"}
 # QBusinessSyncStuck inhibits the first of these alerts, but may fire after it. Then this one is sent first. The others

@@ -329,6 +329,8 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
         discovery_succeeded=False,
         data_sources=5,
         polled=0,
+        events_up=False,
+        events_error="ReceiveMessage: AccessDenied",
     )
     fixture.health = replace(HEALTH, targets=(target,), state_is_written=False, config_is_current=False)
     document = fixture.status.document(Query())
@@ -337,6 +339,7 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
         ("QBusinessTargetDown", "critical"),
         ("QBusinessPollsLate", "warning"),
         ("QBusinessDiscoveryFailing", "warning"),
+        ("QBusinessEventsDown", "warning"),
         ("QBusinessStateNotWritten", "warning"),
         ("QBusinessConfigReloadFailed", "warning"),
     ]

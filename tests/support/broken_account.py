@@ -11,6 +11,7 @@ from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedQBusiness
+from tests.support.sync_events import SqsServer
 
 if TYPE_CHECKING:
     import random
@@ -22,6 +23,7 @@ STUCK_AT = 48_900
 USUAL = 1000
 YEARLY = "cron(0 0 1 1 ? *)"
 HOURLY = "cron(0 * * * ? *)"
+QUEUE = "sync-events"
 ROLE = "arn:aws:iam::111122223333:role/reader"
 
 
@@ -91,7 +93,7 @@ class BrokenAccount:
     """The services of eight targets, seven of them with problems. Use it as a context manager.
 
     One target is reachable by one replica and not by the other, `a`, which has an endpoint of its own. The role of
-    another one may not be assumed from the start.
+    another one may not be assumed from the start, and the events queue of another one does not exist.
     """
 
     def __init__(self) -> None:
@@ -105,6 +107,7 @@ class BrokenAccount:
         self.half_reachable, self.unreachable = (
             SimulatedQBusiness(healthy_fleet("half_reachable", 1)) for _ in range(2)
         )
+        self.queues = SqsServer()
         self._by_name = {source.name: source for _, _, source in self.production.fleet.data_sources()}
         self._indexes = {index.name: index for index in self.production.fleet.applications[0].indexes}
         self._removed: list[SimulatedDataSource] = []
@@ -113,6 +116,7 @@ class BrokenAccount:
     def __enter__(self) -> Self:
         """Start serving."""
         self.production.api.sts.refuses = True  # STS of all targets
+        self.queues.__enter__()
         for service in self._services():
             service.start()
         return self
@@ -122,6 +126,7 @@ class BrokenAccount:
         self._repaired.set()
         for service in self._services():
             service.stop()
+        self.queues.__exit__()
 
     def config(self, state: Path) -> dict[str, Any]:
         """Return the configuration of a replica."""
@@ -139,7 +144,9 @@ class BrokenAccount:
             {"name": name, "region": region, "endpoint_url": service.url, "discovery": {"interval": "2s"}}
             for name, (region, service) in endpoints.items()
         ]
-        next(target for target in targets if target["name"] == "keyless")["role_arn"] = ROLE
+        by_name = {str(target["name"]): target for target in targets}
+        by_name["keyless"]["role_arn"] = ROLE
+        by_name["production"]["events"] = {"queue_url": self.queues.url_of(QUEUE)}
         return {
             "targets": targets,
             "polling": {
@@ -179,7 +186,8 @@ class BrokenAccount:
         self.unreachable.faults.add("denied")
 
     def end_denials(self) -> None:
-        """Allow all requests again, and the role."""
+        """Allow all requests again, and the role, and create the queue."""
+        self.queues.create(QUEUE)
         self.production.api.sts.refuses = False
         for service in (self.production, self.denied, self.unreachable):
             service.faults.clear()
