@@ -14,6 +14,7 @@ import yaml
 
 from deploy.chart_values import described_values
 from exporter.config import json_schema
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from exporter.rules import RuleOptions, RuleRenderer, alert_names
 
 if TYPE_CHECKING:
@@ -32,9 +33,18 @@ def chart_files(header: str, dashboards: Iterable[Path]) -> dict[Path, str]:
     return {
         CHART / "values.schema.json": values_schema(),
         CHART / "README.md": readme(),
-        **{CHART / "files" / "rules" / name: header + text for name, text in chart_rules().items()},
-        **{CHART / "files" / "dashboards" / path.name: path.read_text() for path in dashboards},
+        **{CHART / "files" / "rules" / folder_of(name) / name: header + text for name, text in chart_rules().items()},
+        **{CHART / "files" / "dashboards" / folder_of(path.name) / path.name: path.read_text() for path in dashboards},
     }
+
+
+def folder_of(name: str) -> str:
+    """Return the folder of a rule file or dashboard in the chart: its service, or `exporter`.
+
+    Names begin with the service, except those of the default service's dashboards.
+    """
+    first = name.partition(".")[0].partition("-")[0]
+    return first if first in {"exporter", *SERVICES} else DEFAULT_SERVICE.name
 
 
 def values_schema() -> str:
@@ -46,8 +56,8 @@ def values_schema() -> str:
     config: dict[str, Any] = json_schema()
     del config["$schema"]
     schema = yaml.safe_load(SCHEMA.read_text())
-    names = {"enum": list(alert_names())}
-    schema["$defs"] |= {"AlertName": names, **config.pop("$defs"), "Config": config}
+    names = {"ServiceName": {"enum": list(SERVICES)}, "AlertName": {"enum": list(alert_names())}}
+    schema["$defs"] |= {**names, **config.pop("$defs"), "Config": config}
     return json.dumps(schema, indent=2) + "\n"
 
 

@@ -31,10 +31,11 @@ MANIFESTS = HERE / "kubernetes"
 _HEADER = "# Written by `make generate`.\n"
 _RENDERED = "# Rendered from the chart by `make generate`; digest of chart and manifest: {digest}\n"
 _DASHBOARD_OPTIONS = """# ConfigMaps of the dashboards, for the dashboard sidecar of the Grafana chart.
+# Remove those of services that you do not use.
 generatorOptions:
   disableNameSuffixHash: true
   labels: {grafana_dashboard: "1"}
-  annotations: {grafana_folder: Amazon Q Business}
+  annotations: {grafana_folder: Sync jobs}
 """
 
 
@@ -70,7 +71,10 @@ def prometheus_rule(file: str, text: str) -> str:
 def operator_kustomization(rules: Iterable[str]) -> str:
     """Return the kustomization with the custom resources of the Prometheus operator."""
     resources = ["servicemonitor.yaml", *(f"rules-{name}" for name in rules)]
-    comment = "# For clusters with the custom resources of the Prometheus operator.\n"
+    comment = (
+        "# For clusters with the custom resources of the Prometheus operator. Rules of services that you do not use\n"
+        "# never fire, and may be removed.\n"
+    )
     return _HEADER + comment + _list("resources", resources)
 
 

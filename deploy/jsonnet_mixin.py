@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from deploy.chart import folder_of
 from exporter.providers.registry import SERVICES
 from exporter.rules import RuleOptions, RuleRenderer
 
@@ -28,14 +29,25 @@ _SERIES = re.compile(rf'"[^"]*"|(?<![\w:])(?:{_PREFIX})_\w+\{{?|\{{(?=__name__)'
 
 def mixin_files(dashboards: Iterable[Path]) -> dict[Path, str]:
     """Return the text of every generated file of the mixin by path."""
+    copied = {path.name: path.read_text() for path in dashboards}
     return {
         MIXIN / "rules.json": json.dumps(mixin_rules(), indent=2) + "\n",
-        **{MIXIN / "dashboards" / path.name: path.read_text() for path in dashboards},
+        MIXIN / "dashboards.libsonnet": _imports(copied),
+        **{MIXIN / "dashboards" / name: text for name, text in copied.items()},
     }
 
 
+def _imports(dashboards: Iterable[str]) -> str:
+    """Return a jsonnet object with the dashboards of each service, and of the exporter."""
+    folders: dict[str, list[str]] = {}
+    for name in dashboards:
+        folders.setdefault(folder_of(name), []).append(f"import 'dashboards/{name}'")
+    lines = (f"  {folder}: [{', '.join(imports)}],\n" for folder, imports in sorted(folders.items()))
+    return f"{{\n{''.join(lines)}}}\n"
+
+
 def mixin_rules() -> dict[str, Any]:
-    """Return the rule groups of each file with placeholders, and the default thresholds."""
+    """Return the rule groups of each file with placeholders, its folder, the services, and the default thresholds."""
     defaults = RuleRenderer(RuleOptions())
     defaults.document()
     marks = {name: _MARK.format(name) for name in defaults.default_thresholds}
@@ -50,7 +62,12 @@ def mixin_rules() -> dict[str, Any]:
         rule["expr"] = _placeholders(_SERIES.sub(_with_selector, rule["expr"]))
         if "annotations" in rule:
             rule["annotations"] = {name: _placeholders(text) for name, text in rule["annotations"].items()}
-    return {"thresholds": {name: f"{value:g}" for name, value in defaults.default_thresholds.items()}, "files": files}
+    services = {"services": list(SERVICES), "folders": {name: folder_of(name) for name in files}}
+    return {
+        **services,
+        "thresholds": {name: f"{value:g}" for name, value in defaults.default_thresholds.items()},
+        "files": files,
+    }
 
 
 def _with_selector(found: re.Match[str]) -> str:

@@ -1,12 +1,8 @@
 // Alerts, recording rules and dashboards of qbusiness-exporter. README.md describes `_config`.
 local generated = import 'rules.json';
 
-local dashboards = {
-  'data-source.json': import 'dashboards/data-source.json',
-  'exporter.json': import 'dashboards/exporter.json',
-  'index-capacity.json': import 'dashboards/index-capacity.json',
-  'overview.json': import 'dashboards/overview.json',
-};
+local dashboards = import 'dashboards.libsonnet';
+local services = generated.services;
 
 {
   _config+:: {
@@ -21,6 +17,7 @@ local dashboards = {
     runbookUrl: self.externalUrl + '/runbooks',
     grafanaUrl: '',
     dashboardTags: [],
+    services: services,
   },
 
   local config = self._config,
@@ -49,14 +46,18 @@ local dashboards = {
     } + config.alertLabels,
     annotations: { [name]: rule.annotations[name] % values for name in std.objectFields(rule.annotations) } + config.alertAnnotations,
   },
+  local isInstalled(service) = service == 'exporter' || std.member(config.services, service),
   local groups(isWanted, change) = [
     group { rules: rules }
     for file in std.objectFields(generated.files)
+    if isInstalled(generated.folders[file])
     for group in generated.files[file]
     for rules in [[change(rule) for rule in group.rules if isWanted(rule)]]
     if rules != []
   ],
 
+  local unknownServices = std.setDiff(std.set(config.services), std.set(services)),
+  assert unknownServices == [] : 'unknown services in _config: ' + std.join(', ', unknownServices),
   assert unknown == [] : 'unknown alerts in _config: ' + std.join(', ', unknown),
 
   prometheusRules+:: {
@@ -68,7 +69,9 @@ local dashboards = {
     ),
   },
   grafanaDashboards+:: {
-    ['qbusiness-' + name]: dashboards[name] { tags+: config.dashboardTags }
-    for name in std.objectFields(dashboards)
+    [dashboard.uid + '.json']: dashboard { tags+: config.dashboardTags }
+    for service in std.objectFields(dashboards)
+    if isInstalled(service)
+    for dashboard in dashboards[service]
   },
 }

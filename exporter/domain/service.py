@@ -159,6 +159,11 @@ class Service:
         """Return the command of the AWS CLI for an action, such as `aws qbusiness get-index`."""
         return f"aws {self.client} {re.sub('(?<=[a-z])(?=[A-Z])', '-', action).lower()}"
 
+    @property
+    def data_source_dashboard(self) -> str:
+        """The uid of the Grafana dashboard of a data source, which alerts link to."""
+        return f"{self.name}-data-source"
+
     def alert(self, kind: str) -> str:
         """Return the name of an alert of the service. `Container` stands for the word of its containers.
 

@@ -59,8 +59,6 @@ class OperatorTerms:
     delete_container: str
     own_id: str = ""
     """The option of the AWS CLI for the id of the resource itself; default: that of its level."""
-    dashboard: str = ""
-    """The uid of the Grafana dashboard of a data source; alerts link to it."""
     maintenance: str = ""
     """A clause on how maintenance by AWS delays syncs; empty if the documentation has none."""
     stop_limit: str = ""

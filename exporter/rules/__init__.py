@@ -4,7 +4,7 @@ from exporter.rules.families import rules_by_family
 from exporter.rules.options import STATUS_PAGE, RuleOptions
 from exporter.rules.renderer import RuleRenderer, alert_names
 from exporter.rules.scopes import ServiceScope
-from exporter.rules.templates import template_environment
+from exporter.rules.templates import sentence, template_environment
 
 __all__ = [
     "STATUS_PAGE",
@@ -13,5 +13,6 @@ __all__ = [
     "ServiceScope",
     "alert_names",
     "rules_by_family",
+    "sentence",
     "template_environment",
 ]

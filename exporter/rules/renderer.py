@@ -82,6 +82,6 @@ class RuleRenderer:
         return threshold
 
 
-def alert_names() -> tuple[str, ...]:
-    """Return the names of the alerts of all services."""
-    return tuple(sorted(alerts_in(RuleRenderer(RuleOptions()).document())))
+def alert_names(options: RuleOptions = RuleOptions()) -> tuple[str, ...]:  # noqa: B008 (it is immutable)
+    """Return the names of the exporter's own alerts, and of those of the services, by default all."""
+    return tuple(sorted(alerts_in(RuleRenderer(options).document())))

@@ -50,9 +50,10 @@ def template_environment(loader: BaseLoader) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["sentence"] = _sentence
+    environment.filters["sentence"] = sentence
     return environment
 
 
-def _sentence(clause: str) -> str:
-    return f"{clause[0].upper()}{clause[1:]}."
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence; empty if the clause is."""
+    return f"{clause[:1].upper()}{clause[1:]}." if clause else ""

@@ -166,7 +166,7 @@ def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> No
     if "$labels.data_source" in summary:
         assert grouped_by(alert.expr) >= {"aws_account_id", "aws_region"}
         assert "status_url" in alert.annotations
-        assert ("dashboard_url" in alert.annotations) == bool(alert.service and alert.service.terms.dashboard)
+        assert ("dashboard_url" in alert.annotations) == bool(alert.service)
     assert alert.annotations["runbook_url"] == f"{STATUS_PAGE}/runbooks/{alert.name}"
     assert alert.runbook.exists()
 

@@ -8,9 +8,22 @@ from typing import Any
 import pytest
 
 from deploy.grafana.generator.__main__ import files
+from exporter.providers.registry import SERVICES
 from exporter.rules import STATUS_PAGE
 from tests.support.alert_rules import ROOT
-from tests.support.dashboards import FILES, FOLDER, interpolate, links, load, panels, queries, strings
+from tests.support.dashboards import (
+    EXPORTER,
+    FILES,
+    FOLDER,
+    interpolate,
+    kind_of,
+    links,
+    load,
+    panels,
+    queries,
+    service_of,
+    strings,
+)
 from tests.support.promql import labels_of, unknown
 
 EVERY_QUERY = [pytest.param(target, id=name) for file in FILES for name, _, target in queries(file)]
@@ -58,10 +71,12 @@ def test_a_dashboard_can_be_imported_into_any_grafana(file: str) -> None:
     """It has a fixed uid and the schema of Grafana 10, but no id and no fixed data source."""
     board = load(file)
     assert "id" not in board
-    assert board["uid"] == "qbusiness-" + file.removesuffix(".json")
-    assert board["title"].startswith("Q Business / ")
+    service = service_of(file)
+    assert board["uid"] == f"{service.name}-{kind_of(file)}"
+    assert board["title"].startswith(f"{service.title.removeprefix('Amazon ')} / ") == (file != EXPORTER)
     assert (board["schemaVersion"], board["timezone"], board["refresh"]) == (38, "browser", "1m")
-    assert "qbusiness" in board["tags"]
+    assert {"qbusiness-exporter"} <= set(board["tags"])
+    assert (service.name in board["tags"]) == (file != EXPORTER)
     sources = [value for value in _values(board, "datasource") if isinstance(value, dict)]
     assert sources
     assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
@@ -123,13 +138,37 @@ def test_links_have_targets(file: str) -> None:
             assert set(re.findall(r"var-(\w+)=", link)) <= boards[uid]
         elif not link.startswith("${exporter_url:raw}/"):
             assert link == STATUS_PAGE  # the default of the variable
-    others = {f"/d/{uid}" for uid in boards if uid != load(file)["uid"]}
-    top_links = {link["url"]: link for link in load(file)["links"]}
+    others = {f"/d/{uid}" for uid in boards if uid != load(file)["uid"] and _belongs_together(file, uid)}
+    top_links = {link.get("url"): link for link in load(file)["links"]}
     assert all(top_links[other]["includeVars"] and top_links[other]["keepTime"] for other in others)
     assert any(link.startswith("${exporter_url:raw}/") for link in found)
 
 
-@pytest.mark.parametrize("file", ["overview.json", "data-source.json"])
+def _belongs_together(file: str, uid: str) -> bool:
+    """Return whether a dashboard links to another: to those of its service, and to that of the exporter."""
+    return file != EXPORTER and (uid.startswith(f"{service_of(file).name}-") or uid == "qbusiness-exporter")
+
+
+def test_the_exporter_links_to_the_overviews_that_are_installed() -> None:
+    """Grafana finds them by their tag. No link leads to the dashboards of a service that is not installed."""
+    (link,) = (link for link in load(EXPORTER)["links"] if link["type"] == "dashboards")
+    assert (link["tags"], link["includeVars"], link["keepTime"]) == (["sync-overview"], True, True)
+    tagged = [file for file in FILES if "sync-overview" in load(file)["tags"]]
+    assert tagged == [file for file in FILES if kind_of(file) == "overview"]
+    assert len(tagged) == len(SERVICES)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file != EXPORTER])
+def test_a_dashboard_has_the_words_of_its_service_alone(file: str) -> None:
+    """No query or text has a metric or a label of another service."""
+    service, text = service_of(file), " ".join(strings(load(file)))
+    others = [other for other in SERVICES.values() if other is not service]
+    labels = {level.word for other in others for level in other.levels} - {level.word for level in service.levels}
+    assert not re.search(rf"\b({'|'.join(other.name for other in others)})_(?!exporter_)", text)
+    assert not re.search(rf"\b({'|'.join(labels)})=", text)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if kind_of(file) in {"overview", "data-source"}])
 def test_failed_syncs_are_marked_at_their_end(file: str) -> None:
     """The annotation query returns the end of the sync in milliseconds, which Grafana uses as the time."""
     marks = [mark for mark in load(file)["annotations"]["list"] if mark["name"] == "Failed syncs"]
@@ -151,10 +190,10 @@ def test_a_status_has_the_same_color_in_every_panel() -> None:
 
 @pytest.mark.parametrize("file", PARTS)
 def test_each_dashboard_is_documented(file: str) -> None:
-    """The page has its address, its title and an image of at most 250 kB."""
-    page, board = DOCS / "dashboards.md", load(file)
-    image = f"images/dashboard-{file.removesuffix('.json')}.png"
-    assert f"`/d/{board['uid']}`" in page.read_text()
-    assert f"## {board['title'].removeprefix('Q Business / ')}" in page.read_text()
-    assert f"({image})" in page.read_text()
+    """The page has its address, and for each kind a section with an image of at most 250 kB."""
+    page, kind = (DOCS / "dashboards.md").read_text(), kind_of(file)
+    image = f"images/dashboard-{kind}.png"
+    assert f"`/d/{load(file)['uid']}`" in page
+    assert f"## {kind.replace('-', ' ').capitalize()}" in page
+    assert f"({image})" in page
     assert (DOCS / image).stat().st_size < 250_000

@@ -96,6 +96,21 @@ def test_alerts_can_be_left_out_and_get_labels_and_links() -> None:
     assert alert["annotations"]["dashboard_url"].startswith("https://grafana.test/d/")
 
 
+def test_services_can_be_selected() -> None:
+    """Rules and dashboards of the others are left out, and those of the exporter stay."""
+    mixin = evaluated("{ services: ['bedrock'] }")
+    names = {rule["alert"] for group in mixin["alerts"] for rule in group["rules"]}
+    assert {"BedrockSyncFailed", "QBusinessTargetDown"} < names
+    assert not {name for name in names if name.startswith("Kendra")} | {"QBusinessSyncFailed"} & names
+    assert set(mixin["dashboards"]) == {"bedrock-overview.json", "bedrock-data-source.json", "qbusiness-exporter.json"}
+
+
+def test_a_service_that_does_not_exist_is_an_error() -> None:
+    """Its alerts would be missing without notice."""
+    with pytest.raises(RuntimeError, match="unknown services in _config: kendro"):
+        evaluated("{ services: ['kendro'] }")
+
+
 @pytest.mark.parametrize(
     "config", ["{ disabled: ['QBusinesThrottled'] }", "{ thresholds+: { QBusinessSyncFailed: 1 } }"]
 )
@@ -110,4 +125,4 @@ def test_the_dashboards_are_those_of_grafana() -> None:
     found = evaluated("{ dashboardTags: ['search'] }")["dashboards"]
     for path in (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"):
         shipped = json.loads(path.read_text())
-        assert found[f"qbusiness-{path.name}"] == {**shipped, "tags": [*shipped["tags"], "search"]}
+        assert found[f"{shipped['uid']}.json"] == {**shipped, "tags": [*shipped["tags"], "search"]}

@@ -7,17 +7,34 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from exporter.domain.service import Service
+
 FOLDER = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
-FILES = ("overview.json", "data-source.json", "index-capacity.json", "exporter.json")
+FILES = tuple(sorted(path.name for path in FOLDER.glob("*.json")))
+EXPORTER = "exporter.json"
 ROW = "row"
 ANY = {
     "$__rate_interval": "1m",
     "$__range": "1h",
-    **dict.fromkeys(("$application", "$data_source", "$index", "$job", "$instance", "$target"), ".*"),
+    **dict.fromkeys(
+        ("$application", "$knowledge_base", "$data_source", "$index", "$job", "$instance", "$target"), ".*"
+    ),
 }
+
+
+def service_of(name: str) -> Service:
+    """Return the service of a dashboard. Names of other services than the default one begin with the service."""
+    return SERVICES.get(name.partition("-")[0], DEFAULT_SERVICE)
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a dashboard, which all services have in common."""
+    return name.removesuffix(".json").removeprefix(f"{service_of(name).name}-")
 
 
 def load(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from promql_parser import (
 )
 
 from exporter.metrics import container_labels, source_labels
-from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.registry import SERVICES
 from tests.support.alert_rules import PROMETHEUS_LABELS, declared, grouped_by, nodes, parse, selected
 
 _SCRAPE_METRICS = ("up", "scrape_duration_seconds", "scrape_samples_scraped")
@@ -27,8 +27,7 @@ _ALERT_LABELS = {
     "alertstate",
     "severity",
     "target",
-    *source_labels(QBUSINESS),
-    *container_labels(QBUSINESS),
+    *(label for service in SERVICES.values() for label in (*source_labels(service), *container_labels(service))),
 }
 
 

@@ -7,19 +7,22 @@ from pathlib import Path
 
 from deploy.grafana.generator import data_source, exporter, index_capacity, overview
 from deploy.grafana.generator.base import to_json
+from deploy.grafana.generator.links import CAPACITY, DATA_SOURCE, OVERVIEW, DashboardSet
+from deploy.grafana.generator.queries import ServiceQueries
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
-DASHBOARDS = {
-    "overview.json": overview.dashboard,
-    "data-source.json": data_source.dashboard,
-    "index-capacity.json": index_capacity.dashboard,
-    "exporter.json": exporter.dashboard,
-}
+KINDS = {OVERVIEW: overview.dashboard, DATA_SOURCE: data_source.dashboard, CAPACITY: index_capacity.dashboard}
 
 
 def files() -> dict[Path, str]:
-    """Return the text of every dashboard file by path."""
-    return {FOLDER / name: to_json(build()) for name, build in DASHBOARDS.items()}
+    """Return the text of every dashboard file by path: the set of each service, and the dashboard of the exporter."""
+    boards = {"exporter.json": exporter.dashboard()}
+    for service in SERVICES.values():
+        prefix = "" if service is DEFAULT_SERVICE else f"{service.name}-"
+        for kind in DashboardSet(service).kinds:
+            boards[f"{prefix}{kind}.json"] = KINDS[kind](ServiceQueries(service))
+    return {FOLDER / name: to_json(board) for name, board in boards.items()}
 
 
 def main(arguments: list[str]) -> int:

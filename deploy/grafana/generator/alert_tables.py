@@ -5,41 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.grafana.generator import styles
-from deploy.grafana.generator.links import TO_DATA_SOURCE, TO_RUNBOOK, TO_STATUS_PAGE
-from deploy.grafana.generator.queries import (
-    SELECTED,
-    SOURCE,
-    age,
-    increase,
-    last_known,
-    latest,
-    per_source,
-    status_of,
-    with_reason,
-)
+from deploy.grafana.generator.links import TO_RUNBOOK, TO_STATUS_PAGE, DashboardSet
 from deploy.grafana.generator.tables import Column, TableContent, table_panel
+from exporter.providers.registry import SERVICES
+from exporter.rules import RuleOptions, alert_names
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.table import Panel
 
-_EXPORTER_ALERTS = 'alertname=~"QBusiness.+"'
+    from deploy.grafana.generator.queries import ServiceQueries
+
+_EXPORTER_ALERTS = alert_names(RuleOptions(services=()))
+_PREFIXES = [service.alert_prefix for service in SERVICES.values()]
 _SEVERITIES = ("critical", "warning", "info")
 _ALERT_LABELS = "alertname, severity, alertstate"
 _SINCE = "ALERTS_FOR_STATE"
 
 _SEVERITY = Column("Severity", label="severity", mappings=styles.text_mappings(styles.SEVERITY_COLOURS), width=90)
 _STATE = Column("State", label="alertstate", mappings=styles.text_mappings(styles.ALERT_STATE_COLOURS), width=80)
-_ALERT = Column("Alert", label="alertname", mappings=styles.remove_prefix("QBusiness"), links=[TO_RUNBOOK])
+_ALERT = Column("Alert", label="alertname", mappings=styles.remove_prefixes(_PREFIXES), links=[TO_RUNBOOK])
 _ACTIVE_SINCE = Column("Since", query="since", unit="dateTimeFromNow", width=130)
 
 
-def data_sources_with_alerts() -> Panel:
+def data_sources_with_alerts(q: ServiceQueries) -> Panel:
     """Return the table of data sources with an alert, most severe first."""
-    content_age = age(last_known("qbusiness_last_indexed_sync_timestamp_seconds"))
-    max_age = latest("qbusiness_data_source_objective_max_success_age_seconds")
-    failures = increase("qbusiness_sync_job_failures_total", by="error_code, connector_error_code", over="$__range")
-    reasons = per_source(f"{with_reason(failures)} > 0", f"{SOURCE}, reason")
-    selected = f'{SELECTED}, {_EXPORTER_ALERTS}, data_source_id!=""'
+    root = q.service.root
+    reasons = q.per_source(f"{q.failures('$__range')} > 0", "reason")
+    selected = _of_data_sources(q)
+    worst = f"max by ({q.source_labels}, {_ALERT_LABELS}) ({_ranked(selected)})"
     return table_panel(
         "Data sources with alerts",
         "Data sources with a firing or pending alert of deploy/prometheus/rules. Each row shows the most severe alert "
@@ -49,19 +42,19 @@ def data_sources_with_alerts() -> Panel:
         "report it.",
         TableContent(
             {
-                "rank": f"topk by (data_source_id) (1, max by ({SOURCE}, {_ALERT_LABELS}) ({_ranked(selected)}))",
-                "since": f"1000 * min by ({SOURCE}) ({_SINCE}{{{selected}}})",
-                "last": status_of("qbusiness_last_completed_sync_status", "last_sync"),
-                "streak": latest("qbusiness_consecutive_failed_syncs"),
-                "age": content_age,
-                "share": f"{content_age} / {max_age}",
+                "rank": f"topk by (data_source_id) (1, {worst})",
+                "since": f"1000 * min by ({q.source_labels}) ({_SINCE}{{{selected}}})",
+                "last": q.status_of("last_completed_sync_status", "last_sync"),
+                "streak": q.latest("consecutive_failed_syncs"),
+                "age": q.content_age,
+                "share": f"{q.content_age} / {q.max_age}",
                 "reason": f"topk by (data_source_id) (1, {reasons})",
             },
             [
                 _SEVERITY,
                 _STATE,
-                Column("Application", label="application", width=95),
-                Column("Data source", label="data_source", links=[TO_DATA_SOURCE], width=190),
+                Column(root.text.capitalize(), label=root.word, width=95),
+                Column("Data source", label="data_source", links=[DashboardSet(q.service).to_data_source], width=190),
                 _ALERT,
                 _ACTIVE_SINCE,
                 Column(
@@ -99,9 +92,9 @@ def data_sources_with_alerts() -> Panel:
     )
 
 
-def data_source_alerts() -> Panel:
+def data_source_alerts(q: ServiceQueries) -> Panel:
     """Return the table of all alerts of the selected data source."""
-    selected, labels = f'{SELECTED}, {_EXPORTER_ALERTS}, data_source_id!=""', "alertname, severity"
+    selected, labels = _of_data_sources(q), "alertname, severity"
     return table_panel(
         "Alerts",
         "All firing and pending alerts of this data source, from deploy/prometheus/rules. Empty: no alert is active.",
@@ -122,18 +115,20 @@ def data_source_alerts() -> Panel:
     )
 
 
-def other_alerts() -> Panel:
+def other_alerts(q: ServiceQueries) -> Panel:
     """Return the table of alerts that do not belong to a data source."""
-    selected = f'{_EXPORTER_ALERTS}, data_source_id="", application=~"$application|"'
+    root, container = q.service.root.word, q.service.container
+    names = f"{q.service.alert_prefix}.+|{'|'.join(_EXPORTER_ALERTS)}"
+    selected = f'alertname=~"{names}", data_source_id="", {root}=~"${root}|"'
     labels = "alertname, severity, subject"
     return table_panel(
-        "Other alerts: indexes, targets, exporter",
+        f"Other alerts: {container.plural}, targets, exporter",
         "Firing and pending alerts that do not belong to one data source, from deploy/prometheus/rules. Empty: no "
         "alert is active.",
         TableContent(
             {
-                "rank": f"max by ({labels}, alertstate) ({_with_subject(_ranked(selected))})",
-                "since": f"1000 * min by ({labels}) ({_with_subject(f'{_SINCE}{{{selected}}}')})",
+                "rank": f"max by ({labels}, alertstate) ({_with_subject(container.word, _ranked(selected))})",
+                "since": f"1000 * min by ({labels}) ({_with_subject(container.word, f'{_SINCE}{{{selected}}}')})",
             },
             [_SEVERITY, _STATE, Column("Subject", label="subject"), _ALERT, _ACTIVE_SINCE],
             sort="Value #rank",
@@ -160,8 +155,13 @@ def _ranked(selected: str) -> str:
     return " or ".join([*ranked, f"0 * ALERTS{{{selected}}}"])
 
 
-def _with_subject(alerts: str) -> str:
-    """Add a label `subject` with the index, target or instance of the alert."""
-    for label in ("instance", "target", "index"):
+def _of_data_sources(q: ServiceQueries) -> str:
+    """Return the matchers of the alerts of the selected data sources."""
+    return f'{q.selected}, alertname=~"{q.service.alert_prefix}.+", data_source_id!=""'
+
+
+def _with_subject(container: str, alerts: str) -> str:
+    """Add a label `subject` with the container, target or instance of the alert."""
+    for label in ("instance", "target", container):
         alerts = f'label_replace({alerts}, "subject", "$1", "{label}", "(.+)")'
     return alerts

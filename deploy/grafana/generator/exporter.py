@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from deploy.grafana.generator import base, panels, styles
 from deploy.grafana.generator import exporter_history as history
 from deploy.grafana.generator.exporter_history import REQUESTS, SELECTED, SELECTED_TARGETS
-from deploy.grafana.generator.links import EXPORTER
+from deploy.grafana.generator.links import EXPORTER, exporter_navigation
 from deploy.grafana.generator.queries import count_zeros
 from deploy.grafana.generator.tables import Column, TableContent, table_panel
 
@@ -32,7 +32,8 @@ def dashboard() -> Dashboard:
         base.query_variable("instance", "Instance", f'label_values({build}{{job=~"$job"}}, instance)'),
         base.query_variable("target", "Target", "label_values(qbusiness_exporter_target_up{" + SELECTED + "}, target)"),
     ]
-    board = base.new_dashboard(EXPORTER, description, variables)
+    board = base.new_dashboard(EXPORTER, "qbusiness-exporter", description, [], exporter_navigation())
+    board = base.with_variables(board, variables)
     for stat in _stats():
         board = board.with_panel(stat)
     board = board.with_panel(_replicas()).with_panel(_targets())
@@ -157,12 +158,12 @@ def _targets() -> Table:
     up = f"{_last('qbusiness_exporter_target_up')} * on (job, instance, target) {_located()}"
     return table_panel(
         "Targets",
-        "Each target (an account and region): whether AWS accepted the last request, the number of watched data "
-        "sources, and the last fully successful discovery run. The last column is the request rate limit. Cells are "
-        "empty if discovery is disabled.",
+        "Each target (an account, region and service): whether AWS accepted the last request, the number of watched "
+        "data sources, and the last fully successful discovery run. The last column is the request rate limit. Cells "
+        "are empty if discovery is disabled.",
         TableContent(
             {
-                "up": f"max by (target, aws_account_id, aws_region) ({up})",
+                "up": f"max by (target, service, aws_account_id, aws_region) ({up})",
                 "sources": f"max by (target) ({_last('qbusiness_exporter_data_sources')})",
                 "found": f"1000 * max by (target) ({discovered})",
                 "limit": f"min by (target) ({_last('qbusiness_exporter_api_request_rate_limit')})",
@@ -170,6 +171,7 @@ def _targets() -> Table:
             [
                 Column("Target", label="target", width=100),
                 Column("Status", query="up", mappings=styles.boolean_mappings("up", "down"), width=60),
+                Column("Service", label="service", width=80),
                 Column("Account", label="aws_account_id", width=120),
                 Column("Region", label="aws_region", width=95),
                 Column("Data sources", query="sources", decimals=0, width=100),
@@ -184,6 +186,6 @@ def _targets() -> Table:
 
 
 def _located() -> str:
-    """Return the right side of a match that adds account and region; one series for each target."""
+    """Return the right side of a match that adds service, account and region; one series for each target."""
     info = _last("qbusiness_exporter_target_info")
-    return f"group_left (aws_account_id, aws_region) topk by (job, instance, target) (1, {info})"
+    return f"group_left (service, aws_account_id, aws_region) topk by (job, instance, target) (1, {info})"

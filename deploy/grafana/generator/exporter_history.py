@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.grafana.generator import panels
+from exporter.providers.registry import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,11 +85,12 @@ def polls() -> Iterator[TimeSeries]:
         unit="s",
         minimum=0,
     )
-    polled = f"time() - max by (data_source_id) (qbusiness_last_successful_poll_timestamp_seconds{{{SELECTED}}})"
+    polls_of = (f"{service}_last_successful_poll_timestamp_seconds{{{SELECTED}}}" for service in SERVICES)
+    polled = f"time() - max by (data_source_id) ({' or '.join(polls_of)})"
     yield panels.line_chart(
         "Time since last poll",
-        "Time since the last successful poll of a data source: the longest and the median. From "
-        "qbusiness_last_successful_poll_timestamp_seconds. The accuracy depends on the clocks of AWS and "
+        "Time since the last successful poll of a data source of any service: the longest and the median. From "
+        "…_last_successful_poll_timestamp_seconds. The accuracy depends on the clocks of AWS and "
         "Prometheus.",
         panels.range_query(f"max({polled})", "oldest", "oldest"),
         panels.range_query(f"quantile(0.5, {polled})", "median", "median"),

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 from grafana_foundation_sdk.builders.dashboard import Row
 
 from deploy.grafana.generator import base, panels, styles
-from deploy.grafana.generator.links import INDEX_CAPACITY
-from deploy.grafana.generator.queries import INDEX, SELECTED_INDEX, count, count_zeros, last_known, select
+from deploy.grafana.generator.links import CAPACITY
+from deploy.grafana.generator.queries import count, count_zeros
 from deploy.grafana.generator.tables import Column, TableContent, table_panel
+from exporter.domain.service import Use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from grafana_foundation_sdk.builders.bargauge import Panel as BarGauge
-    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
     from grafana_foundation_sdk.builders.stat import Panel as Stat
     from grafana_foundation_sdk.builders.table import Panel as Table
     from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
-_NAME = "{{application}} / {{index}}"
+    from deploy.grafana.generator.queries import ServiceQueries
+
 _AS_OF = "at the last discovery run"
 _LIMITS = {"documents": "document", "text_bytes": "text"}
 _COLUMN_TITLES = {"documents": "Docs", "text_bytes": "Text"}
@@ -29,50 +31,66 @@ _GROWTH_WINDOW = "1d"
 _AT_END = " @ end()"
 
 
-def _of_index(metric: str, *matchers: str, by: str = INDEX, at: str = "") -> str:
-    return f"max by ({by}) ({last_known(metric, *matchers, selected=SELECTED_INDEX, at=at)})"
+def _of_index(q: ServiceQueries, metric: str, *matchers: str, by: Sequence[str] = (), at: str = "") -> str:
+    known = q.last_known(f"index_{metric}", *matchers, selected=q.selected_containers, at=at)
+    return f"max by ({', '.join((q.container_labels, *by))}) ({known})"
 
 
-def _ratio(kind: str, at: str = "") -> str:
-    return f"max by ({INDEX}) ({select(f'index:qbusiness_index_{kind}:ratio', selected=SELECTED_INDEX)}{at})"
+def _legend(q: ServiceQueries) -> str:
+    words = dict.fromkeys((q.service.root.word, q.service.container.word))
+    return " / ".join(f"{{{{{word}}}}}" for word in words)
 
 
-def _growth(kind: str) -> str:
+def _ratio(q: ServiceQueries, kind: str, at: str = "") -> str:
+    ratio = f"index:{q.prefix}_index_{kind}:ratio{{{q.selected_containers}}}"
+    return f"max by ({q.container_labels}) ({ratio}{at})"
+
+
+def _growth(q: ServiceQueries, kind: str) -> str:
     """Return the growth per second; all replicas see the same one."""
-    return f"max by ({INDEX}) (deriv({select(f'qbusiness_index_{kind}', selected=SELECTED_INDEX)}[{_GROWTH_WINDOW}]))"
+    held = q.select(f"index_{kind}", selected=q.selected_containers)
+    return f"max by ({q.container_labels}) (deriv({held}[{_GROWTH_WINDOW}]))"
 
 
-def _full_in(kind: str) -> str:
+def _full_in(q: ServiceQueries, kind: str) -> str:
     """Return the seconds until an index is full at its current growth; nothing for an index that does not grow."""
-    free = f"{_of_index(f'qbusiness_index_{kind}_limit')} - {_of_index(f'qbusiness_index_{kind}')}"
-    return f"({free}) / ({_growth(kind)} > 0)"
+    free = f"{_of_index(q, f'{kind}_limit')} - {_of_index(q, kind)}"
+    return f"({free}) / ({_growth(q, kind)} > 0)"
 
 
-def dashboard() -> Dashboard:
+def dashboard(q: ServiceQueries) -> Dashboard:
     """Return the dashboard of index capacity."""
     description = "Usage of the document and text limits of each index, its growth, and the time until it is full."
-    names = r'/index="(?<text>[^"]+)",\s*index_id="(?<value>[^"]+)"/'
-    series = 'qbusiness_index_info{application=~"$application"}'
-    index = base.query_variable("index", "Index", f"query_result(max by (index, index_id) ({series}))", regex=names)
-    board = base.new_dashboard(INDEX_CAPACITY, description, [base.application_variable("qbusiness_index_info"), index])
-    for stat in _stats():
+    board = base.service_dashboard(q, CAPACITY, description, [*_variables(q)])
+    for stat in _stats(q):
         board = board.with_panel(stat)
-    board = board.with_panel(_indexes())
-    for gauge in _bar_gauges():
+    board = board.with_panel(_indexes(q))
+    for gauge in _bar_gauges(q):
         board = board.with_panel(gauge)
     board = board.with_row(Row("History"))
-    for panel in _history():
+    for panel in _history(q):
         board = board.with_panel(panel)
     return board
 
 
-def _stats() -> Iterator[Stat]:
+def _variables(q: ServiceQueries) -> Iterator[QueryVariable]:
+    """Yield the variables: the outermost containers by name, and the indexes by id where they are not outermost."""
+    yield base.root_variable(q, "index_info")
+    if q.service.container is not q.service.root:
+        root = q.service.root.word
+        names = r'/index="(?<text>[^"]+)",\s*index_id="(?<value>[^"]+)"/'
+        series = f'{q.prefix}_index_info{{{root}=~"${root}"}}'
+        query = f"query_result(max by (index, index_id) ({series}))"
+        yield base.query_variable("index", "Index", query, regex=names)
+
+
+def _stats(q: ServiceQueries) -> Iterator[Stat]:
     near_limit = styles.thresholds(styles.GOOD, *_NEAR_LIMIT)
     yield panels.stat_panel(
         "Indexes",
-        "Indexes that discovery has read, from qbusiness_index_info. No data: Prometheus does not scrape the exporter, "
-        "or discovery is disabled or failing.",
-        panels.instant_query(f"count({_of_index('qbusiness_index_info')})"),
+        f"Indexes that discovery has read, from {q.prefix}_index_info. No data: Prometheus does not scrape the "
+        "exporter, or discovery is disabled or failing.",
+        panels.instant_query(f"count({_of_index(q, 'info')})"),
         "none seen",
         width=4,
         thresholds=styles.thresholds(styles.NEUTRAL),
@@ -80,28 +98,29 @@ def _stats() -> Iterator[Stat]:
     for kind, limit in _LIMITS.items():
         yield panels.stat_panel(
             f"Highest {limit} usage",
-            f"Usage of the {limit} limit of the fullest index, from qbusiness_index_{kind} and "
-            f"qbusiness_index_{kind}_limit (a recording rule), {_AS_OF}.",
-            panels.instant_query(f"max({_ratio(kind)})"),
+            f"Usage of the {limit} limit of the fullest index, from {q.prefix}_index_{kind} and "
+            f"{q.prefix}_index_{kind}_limit (a recording rule), {_AS_OF}.",
+            panels.instant_query(f"max({_ratio(q, kind)})"),
             width=4,
             unit="percentunit",
             decimals=1,
             thresholds=near_limit,
         )
-    either = " or ".join(f"{_ratio(kind)} > 0.8" for kind in _LIMITS)
-    all_indexes = _of_index("qbusiness_index_info")
+    either = " or ".join(f"{_ratio(q, kind)} > 0.8" for kind in _LIMITS)
+    all_indexes = _of_index(q, "info")
     yield panels.stat_panel(
         "Near limit",
         "Indexes that use more than 80% of their document limit or text limit. When an index is full, further "
         "documents fail.",
-        panels.instant_query(count(either, among=all_indexes)),
+        panels.instant_query(count(either, all_indexes)),
         width=4,
         thresholds=styles.thresholds(styles.GOOD, (1, "orange")),
     )
-    active = _of_index("qbusiness_index_status", 'status="ACTIVE"')
+    healthy = q.service.healthy_container_statuses
+    active = _of_index(q, "status", _one_of(healthy))
     yield panels.stat_panel(
-        "Not ACTIVE",
-        "Indexes with any status other than ACTIVE, from qbusiness_index_status.",
+        f"Not {healthy[0]}",
+        f"Indexes with any status other than {' or '.join(healthy)}, from {q.prefix}_index_status.",
         panels.instant_query(count_zeros(active)),
         width=4,
         thresholds=styles.thresholds(styles.GOOD, (1, styles.BAD)),
@@ -119,18 +138,24 @@ def _stats() -> Iterator[Stat]:
     )
 
 
-def _indexes() -> Table:
+def _one_of(statuses: Sequence[str]) -> str:
+    return f'status=~"{"|".join(statuses)}"'
+
+
+def _indexes(q: ServiceQueries) -> Table:
     near_limit = styles.thresholds(styles.GOOD, *_NEAR_LIMIT).build()
     full_soon = styles.thresholds(styles.BAD, (7 * 86400, "orange"), (30 * 86400, styles.GOOD)).build()
-    status = last_known("qbusiness_index_status", selected=SELECTED_INDEX)
+    status = q.last_known("index_status", selected=q.selected_containers)
+    outer = [level for level in q.service.containers if level is not q.service.container]
     current = f'label_replace({status} == 1, "state", "$1", "status", "(.+)")'
+    members = q.service.members
     queries = {
-        "info": _of_index("qbusiness_index_info", by=f"{INDEX}, index_type, aws_account_id, aws_region"),
-        "state": f"topk by (index_id) (1, max by ({INDEX}, state) ({current}))",
-        "units": _of_index("qbusiness_index_capacity_units"),
+        "info": _of_index(q, "info", by=("index_type", "aws_account_id", "aws_region")),
+        "state": f"topk by (index_id) (1, max by ({q.container_labels}, state) ({current}))",
+        "units": _of_index(q, "capacity_units"),
     }
     columns = [
-        Column("Application", label="application"),
+        *(Column(level.text.capitalize(), label=level.word) for level in outer),
         Column("Index", label="index"),
         Column("Status", label="state", mappings=styles.text_mappings(styles.RESOURCE_COLOURS)),
         Column("Type", label="index_type"),
@@ -139,10 +164,10 @@ def _indexes() -> Table:
     for kind, title in _COLUMN_TITLES.items():
         unit = "locale" if kind == "documents" else "decbytes"
         queries |= {
-            kind: _of_index(f"qbusiness_index_{kind}"),
-            f"{kind}_limit": _of_index(f"qbusiness_index_{kind}_limit"),
-            f"{kind}_ratio": _ratio(kind),
-            f"{kind}_full": _full_in(kind),
+            kind: _of_index(q, kind),
+            f"{kind}_limit": _of_index(q, f"{kind}_limit"),
+            f"{kind}_ratio": _ratio(q, kind),
+            f"{kind}_full": _full_in(q, kind),
         }
         columns += [
             Column(title, query=kind, unit=unit),
@@ -160,9 +185,9 @@ def _indexes() -> Table:
     columns += [Column("Account", label="aws_account_id", width=125), Column("Region", label="aws_region")]
     return table_panel(
         "Indexes",
-        f"Result of GetIndex for each index, {_AS_OF}. A capacity unit holds 20,000 documents or 200 MB of extracted "
-        'text, whichever is reached first. "Full in" extrapolates the growth of the past day, and is empty if the '
-        "index does not grow.",
+        f"Result of {q.service.action(Use.CONTAINER)} for each index, {_AS_OF}. The limit on documents is "
+        f"{members.documents_limit}, and that on extracted text {members.text_bytes_limit}. The one that is reached "
+        'first applies. "Full in" extrapolates the growth of the past day, and is empty if the index does not grow.',
         TableContent(
             queries,
             columns,
@@ -174,12 +199,12 @@ def _indexes() -> Table:
     )
 
 
-def _bar_gauges() -> Iterator[BarGauge]:
+def _bar_gauges(q: ServiceQueries) -> Iterator[BarGauge]:
     for kind, limit in _LIMITS.items():
         yield panels.bar_gauge(
             f"Top indexes by {limit} usage",
             f"The six indexes with the highest usage of their {limit} limit, {_AS_OF}.",
-            panels.instant_query(f"topk(6, {_ratio(kind)})", _NAME),
+            panels.instant_query(f"topk(6, {_ratio(q, kind)})", _legend(q)),
             width=12,
             unit="percentunit",
             decimals=1,
@@ -188,33 +213,33 @@ def _bar_gauges() -> Iterator[BarGauge]:
         )
 
 
-def _history() -> Iterator[TimeSeries]:
+def _history(q: ServiceQueries) -> Iterator[TimeSeries]:
     for kind, limit in _LIMITS.items():
-        fullest = f"topk(10, {_ratio(kind, _AT_END)})"
+        fullest = f"topk(10, {_ratio(q, kind, _AT_END)})"
         yield panels.line_chart(
             f"{limit.capitalize()} usage",
             f"Usage of the {limit} limit over time, for the ten indexes that are fullest now. A decrease means more "
             "capacity or less content.",
-            panels.range_query(f"{_ratio(kind)} and on (index_id) {fullest}", _NAME),
+            panels.range_query(f"{_ratio(q, kind)} and on (index_id) {fullest}", _legend(q)),
             unit="percentunit",
             minimum=0,
         ).axis_soft_max(1)
     for kind, limit in _LIMITS.items():
-        growth = f"86400 * {_growth(kind)}"
+        growth = f"86400 * {_growth(q, kind)}"
         yield panels.line_chart(
             f"{limit.capitalize()} growth",
             "Growth per day, measured over the past day, for the ten indexes that are fullest now.",
-            panels.range_query(f"{growth} and on (index_id) topk(10, {_ratio(kind, _AT_END)})", _NAME),
+            panels.range_query(f"{growth} and on (index_id) topk(10, {_ratio(q, kind, _AT_END)})", _legend(q)),
             unit="short" if kind == "documents" else "decbytes",
         )
     yield panels.line_chart(
         "Capacity units",
-        f"Capacity units of each index, {_AS_OF}, from qbusiness_index_capacity_units. Limited to the ten indexes with "
-        "the most units.",
+        f"Capacity units of each index, {_AS_OF}, from {q.prefix}_index_capacity_units. Limited to the ten indexes "
+        "with the most units.",
         panels.range_query(
-            f"{_of_index('qbusiness_index_capacity_units')} and on (index_id) "
-            f"topk(10, {_of_index('qbusiness_index_capacity_units', at=_AT_END)})",
-            _NAME,
+            f"{_of_index(q, 'capacity_units')} and on (index_id) "
+            f"topk(10, {_of_index(q, 'capacity_units', at=_AT_END)})",
+            _legend(q),
         ),
         width=24,
         minimum=0,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
-OVERVIEW, DATA_SOURCE = "qbusiness-overview", "qbusiness-data-source"
-INDEX_CAPACITY, EXPORTER = "qbusiness-index-capacity", "qbusiness-exporter"
-TITLES = {OVERVIEW: "Overview", DATA_SOURCE: "Data source", INDEX_CAPACITY: "Index capacity", EXPORTER: "Exporter"}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.domain.service import Service
+
+OVERVIEW, DATA_SOURCE, CAPACITY = "overview", "data-source", "index-capacity"
+EXPORTER = "qbusiness-exporter"
+OVERVIEW_TAG = "sync-overview"
 STATUS_PAGE = "${exporter_url:raw}"
 RUNBOOKS = f"{STATUS_PAGE}/runbooks/"
 
@@ -37,11 +43,6 @@ def field(name: str) -> str:
     return f"${{__data.fields.{name}}}"
 
 
-TO_DATA_SOURCE = Link(
-    "Data source dashboard",
-    f"/d/{DATA_SOURCE}?var-application={field('application')}&var-data_source={field('data_source_id')}"
-    f"&{_SHARED_PARAMETERS}",
-)
 TO_STATUS_PAGE = Link(
     "Last error and recent syncs on the status page",
     f"{STATUS_PAGE}/?data_source_id={field('data_source_id')}",
@@ -50,20 +51,55 @@ TO_STATUS_PAGE = Link(
 TO_RUNBOOK = Link("Runbook", f"{RUNBOOKS}${{__value.raw}}", new_tab=True)
 
 
-def navigation(uid: str) -> list[build.DashboardLink]:
-    """Return the links at the top of a dashboard: the other dashboards, the status page and the runbooks.
+class DashboardSet:
+    """The dashboards of a service, by kind. They link to each other and to the dashboard of the exporter."""
 
-    Links to dashboards keep the variables and the time range.
-    """
-    links = [
-        _link(title, f"/d/{other}").include_vars(include_vars=True).keep_time(keep_time=True).icon("dashboard")
-        for other, title in TITLES.items()
-        if other != uid
-    ]
-    path = "/?data_source_id=${data_source}" if uid == DATA_SOURCE else "/"
-    links.append(_link("Status page", f"{STATUS_PAGE}{path}").target_blank(target_blank=True))
-    links.append(_link("Runbooks", RUNBOOKS).target_blank(target_blank=True).icon("doc"))
-    return links
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.title = service.title.removeprefix("Amazon ")
+        self.kinds = {OVERVIEW: "Overview", DATA_SOURCE: "Data source"}
+        if service.members.documents_limit:
+            self.kinds[CAPACITY] = "Index capacity"
+
+    def uid(self, kind: str) -> str:
+        """Return the uid of a dashboard."""
+        return f"{self._service.name}-{kind}"
+
+    @property
+    def to_data_source(self) -> Link:
+        """The link from the name of a data source to its dashboard."""
+        root = self._service.root.word
+        return Link(
+            "Data source dashboard",
+            f"/d/{self._service.data_source_dashboard}?var-{root}={field(root)}&var-data_source={field('data_source_id')}"
+            f"&{_SHARED_PARAMETERS}",
+        )
+
+    def navigation(self, kind: str) -> Iterator[build.DashboardLink]:
+        """Yield the links at the top of a dashboard. Those to dashboards keep the variables and the time range."""
+        for other, title in self.kinds.items():
+            if other != kind:
+                yield _to_dashboard(title, self.uid(other))
+        yield _to_dashboard("Exporter", EXPORTER)
+        yield from _to_exporter("/?data_source_id=${data_source}" if kind == DATA_SOURCE else "/")
+
+
+def exporter_navigation() -> Iterator[build.DashboardLink]:
+    """Yield the links at the top of the exporter's dashboard: the overviews that are installed, and its own pages."""
+    overviews = build.DashboardLink("Overviews").type(DashboardLinkType.DASHBOARDS).tags([OVERVIEW_TAG])
+    yield overviews.include_vars(include_vars=True).keep_time(keep_time=True).icon("dashboard")
+    yield from _to_exporter("/")
+
+
+def _to_dashboard(title: str, uid: str) -> build.DashboardLink:
+    link = _link(title, f"/d/{uid}").include_vars(include_vars=True).keep_time(keep_time=True)
+    return link.icon("dashboard")
+
+
+def _to_exporter(path: str) -> Iterator[build.DashboardLink]:
+    """Yield the links to the status page, on which `path` selects what it shows, and to the runbooks."""
+    yield _link("Status page", f"{STATUS_PAGE}{path}").target_blank(target_blank=True)
+    yield _link("Runbooks", RUNBOOKS).target_blank(target_blank=True).icon("doc")
 
 
 def _link(title: str, url: str) -> build.DashboardLink:

@@ -8,108 +8,145 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.metrics import container_families, container_labels, source_families, source_labels
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SOURCE = "application, data_source, data_source_id"
-INDEX = "application, index, index_id"
-SELECTED = 'application=~"$application", data_source_id=~"$data_source"'
-SELECTED_INDEX = 'application=~"$application", index_id=~"$index"'
-FRESHEST = "data_source:qbusiness_as_of_timestamp_seconds:freshest"
-"""Recording rule: the last successful poll of a data source, on the replica that polled it last."""
-
-AS_OF = f"{FRESHEST}{{{SELECTED}}}"
-"""The time that alerts and ages use as "now"."""
+    from exporter.domain.service import Service
 
 STATUSES = ("SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED", "SYNCING", "SYNCING_INDEXING", "STOPPING")
 UNKNOWN_STATUS = len(STATUSES) + 1
 
 
-def select(metric: str, *matchers: str, selected: str = SELECTED) -> str:
-    """Return a selector for the series that the dashboard variables select."""
-    return f"{metric}{{{', '.join((selected, *matchers))}}}"
+class ServiceQueries:
+    """The queries for the data sources and containers of a service, with its prefix and its labels."""
 
+    def __init__(self, service: Service) -> None:
+        root, container = service.root, service.container
+        self.service = service
+        self.prefix = service.name
+        self.source_labels = ", ".join(source_labels(service))
+        self.container_labels = ", ".join(container_labels(service))
+        self.selected = f'{root.word}=~"${root.word}", data_source_id=~"$data_source"'
+        self.selected_containers = f'{root.word}=~"${root.word}"'
+        if container is not root:
+            self.selected_containers += f', {container.key}=~"${container.word}"'
+        self.freshest = f"data_source:{self.prefix}_as_of_timestamp_seconds:freshest"
+        """Recording rule: the last successful poll of a data source, on the replica that polled it last."""
+        self.as_of = f"{self.freshest}{{{self.selected}}}"
+        """The time that alerts and ages use as "now"."""
+        self._families = {family.name for family in (*source_families(service), *container_families(service))}
 
-def last_known(metric: str, *matchers: str, at: str = "", selected: str = SELECTED) -> str:
-    """Return the last known value, up to ten minutes after the last scrape, as in the rules."""
-    return f"last_over_time({select(metric, *matchers, selected=selected)}[10m]{at})"
+    def has(self, family: str) -> bool:
+        """Return whether the service has a metric family."""
+        return f"{self.prefix}_{family}" in self._families
 
+    @property
+    def source_legend(self) -> str:
+        """The names of a data source in the legend of a panel."""
+        return f"{{{{{self.service.root.word}}}}} / {{{{data_source}}}}"
 
-def per_source(expression: str, by: str = SOURCE) -> str:
-    """Return one series for each data source, without the labels of the replicas."""
-    return f"max by ({by}) ({expression})"
+    @property
+    def document_kinds(self) -> tuple[str, ...]:
+        """The counts of documents that a sync reports, without those of metadata files."""
+        kinds = (kind for kind, _ in self.service.members.document_counts)
+        return tuple(kind for kind in kinds if not kind.startswith("metadata"))
 
+    @property
+    def running_time(self) -> str:
+        """How long the oldest running sync has been in progress."""
+        return self.age(self.select("running_sync_start_timestamp_seconds"))
 
-def latest(metric: str, *matchers: str, at: str = "") -> str:
-    """Return the last known value from the replica that polled the data source last."""
-    return per_source(f"{last_known(metric, *matchers, at=at)} and {FRESHEST}{at}")
+    @property
+    def content_age(self) -> str:
+        """The time since content last reached the container."""
+        return self.age(self.last_known("last_indexed_sync_timestamp_seconds"))
 
+    @property
+    def max_age(self) -> str:
+        """The objective for the content age."""
+        return self.latest("data_source_objective_max_success_age_seconds")
 
-def current(metric: str) -> str:
-    """Return the current value from the replica that polled the data source last, or nothing.
+    @property
+    def max_duration(self) -> str:
+        """The objective for the duration of a sync."""
+        return self.latest("data_source_objective_max_duration_seconds")
 
-    For series that disappear, such as those of a running sync. With `latest`, a sync would still be shown as running
-    for ten minutes after its end.
-    """
-    return per_source(f"{select(metric)} and {FRESHEST}")
+    def select(self, metric: str, *matchers: str, selected: str = "") -> str:
+        """Return a selector for the series of a metric that the dashboard variables select."""
+        return f"{self.prefix}_{metric}{{{', '.join((selected or self.selected, *matchers))}}}"
 
+    def last_known(self, metric: str, *matchers: str, at: str = "", selected: str = "") -> str:
+        """Return the last known value, up to ten minutes after the last scrape, as in the rules."""
+        return f"last_over_time({self.select(metric, *matchers, selected=selected)}[10m]{at})"
 
-def recorded(rule: str) -> str:
-    """Return the values of a recording rule for the selected data sources, with all their labels.
+    def per_source(self, expression: str, *more_labels: str) -> str:
+        """Return one series for each data source, without the labels of the replicas."""
+        return f"max by ({', '.join((self.source_labels, *more_labels))}) ({expression})"
 
-    A recorded value identifies its data source by the id alone.
-    """
-    return f"0 * {per_source(AS_OF)} + on (data_source_id) group_left () max by (data_source_id) ({rule})"
+    def latest(self, metric: str, *matchers: str, at: str = "") -> str:
+        """Return the last known value from the replica that polled the data source last."""
+        return self.per_source(f"{self.last_known(metric, *matchers, at=at)} and {self.freshest}{at}")
 
+    def current(self, metric: str) -> str:
+        """Return the current value from the replica that polled the data source last, or nothing.
 
-def age(timestamp: str) -> str:
-    """Return the age of a timestamp at the last poll of its data source.
+        For series that disappear, such as those of a running sync. With `latest`, a sync would still be shown as
+        running for ten minutes after its end.
+        """
+        return self.per_source(f"{self.select(metric)} and {self.freshest}")
 
-    The time of the last poll comes from a recording rule and may be older than the scraped timestamp. Then the age is
-    0.
-    """
-    return per_source(f"clamp_min({AS_OF} - {timestamp}, 0)")
+    def recorded(self, rule: str) -> str:
+        """Return the values of a recording rule for the selected data sources, with all their labels.
 
+        A recorded value identifies its data source by the id alone.
+        """
+        values = f"max by (data_source_id) (data_source:{self.prefix}_{rule})"
+        return f"0 * {self.per_source(self.as_of)} + on (data_source_id) group_left () {values}"
 
-def status_of(metric: str, label: str) -> str:
-    """Return 1 with the current status in the given label."""
-    current = f"{last_known(metric)} == 1 and ignoring (status) {FRESHEST}"
-    return per_source(f'label_replace({current}, "{label}", "$1", "status", "(.+)")', f"{SOURCE}, {label}")
+    def age(self, timestamp: str) -> str:
+        """Return the age of a timestamp at the last poll of its data source.
 
+        The time of the last poll comes from a recording rule and may be older than the scraped timestamp. Then the age
+        is 0.
+        """
+        return self.per_source(f"clamp_min({self.as_of} - {timestamp}, 0)")
 
-def has_status(metric: str, status: str) -> str:
-    """Return 1 for each data source with the status, and no series for the others."""
-    return per_source(f"{last_known(metric, _is(status))} == 1 and ignoring (status) {FRESHEST}")
+    def status_of(self, metric: str, label: str) -> str:
+        """Return 1 with the current status in the given label."""
+        current = f"{self.last_known(metric)} == 1 and ignoring (status) {self.freshest}"
+        return self.per_source(f'label_replace({current}, "{label}", "$1", "status", "(.+)")', label)
 
+    def has_status(self, metric: str, status: str) -> str:
+        """Return 1 for each data source with the status, and no series for the others."""
+        current = self.last_known(metric, _is(status))
+        return self.per_source(f"{current} == 1 and ignoring (status) {self.freshest}")
 
-def status_number(metric: str) -> str:
-    """Return the current status as a number, because a state timeline only draws numbers."""
-    parts = [f"{number} * {last_known(metric, _is(status))}" for number, status in enumerate(STATUSES, 1)]
-    parts.append(f"{UNKNOWN_STATUS} * {last_known(metric, _is_none_of(STATUSES))}")
-    return per_source(f"({' or '.join(parts)}) and ignoring (status) {FRESHEST}")
+    def status_number(self, metric: str) -> str:
+        """Return the current status as a number, because a state timeline only draws numbers."""
+        parts = [f"{number} * {self.last_known(metric, _is(status))}" for number, status in enumerate(STATUSES, 1)]
+        parts.append(f"{UNKNOWN_STATUS} * {self.last_known(metric, _is_none_of(STATUSES))}")
+        return self.per_source(f"({' or '.join(parts)}) and ignoring (status) {self.freshest}")
 
+    def increase(self, counter: str, *by: str, over: str = "$__rate_interval") -> str:
+        """Return the increase of a counter, rounded because Prometheus extrapolates to fractions.
 
-def _is(status: str) -> str:
-    return f'status="{status}"'
+        Each replica counts all syncs, so the query takes the highest increase and not the sum.
+        """
+        return self.per_source(f"round(increase({self.select(counter)}[{over}]))", *by)
 
+    def failures(self, over: str) -> str:
+        """Return the failed syncs with a label `reason`: the code of the connector, else that of the API."""
+        codes = ("error_code", "connector_error_code")
+        reasons = self.increase("sync_job_failures_total", *codes, over=over)
+        for code in codes:
+            reasons = f'label_replace({reasons}, "reason", "$1", "{code}", "(.+)")'
+        return reasons
 
-def _is_none_of(statuses: Iterable[str]) -> str:
-    return f'status!~"{"|".join(statuses)}"'
-
-
-def increase(counter: str, *matchers: str, by: str = "", over: str = "$__rate_interval") -> str:
-    """Return the increase of a counter, rounded because Prometheus extrapolates to fractions.
-
-    Each replica counts all syncs, so the query takes the highest increase and not the sum.
-    """
-    labels = f"{SOURCE}, {by}" if by else SOURCE
-    return per_source(f"round(increase({select(counter, *matchers)}[{over}]))", labels)
-
-
-def with_reason(failures: str) -> str:
-    """Add a label `reason`: the connector's error code, or the API's error code if there is none."""
-    from_api = f'label_replace({failures}, "reason", "$1", "error_code", "(.+)")'
-    return f'label_replace({from_api}, "reason", "$1", "connector_error_code", "(.+)")'
+    def count(self, expression: str) -> str:
+        """Return the number of series; 0 only if data sources are selected."""
+        return count(expression, self.as_of)
 
 
 def top_sources(expression: str, by: str, limit: int = 20) -> str:
@@ -117,7 +154,7 @@ def top_sources(expression: str, by: str, limit: int = 20) -> str:
     return f"{expression} and on (data_source_id) topk({limit}, {by})"
 
 
-def count(expression: str, among: str = AS_OF) -> str:
+def count(expression: str, among: str) -> str:
     """Return the number of series; 0 only if `among` has series, so that missing data does not look like 0."""
     return f"count({expression}) or 0 * count({among})"
 
@@ -127,5 +164,9 @@ def count_zeros(series: str) -> str:
     return count(f"{series} == 0", among=series)
 
 
-RUNNING_TIME = age(select("qbusiness_running_sync_start_timestamp_seconds"))
-"""How long the oldest running sync has been in progress."""
+def _is(status: str) -> str:
+    return f'status="{status}"'
+
+
+def _is_none_of(statuses: Iterable[str]) -> str:
+    return f'status!~"{"|".join(statuses)}"'

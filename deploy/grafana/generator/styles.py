@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as models
 
 from deploy.grafana.generator.queries import STATUSES, UNKNOWN_STATUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NONE_YET = "none yet"
 GOOD, NOTICE, BAD, NEUTRAL, MUTED = "green", "yellow", "red", "blue", "#808080"
@@ -20,15 +25,31 @@ STATUS_COLOURS = {
 }
 RESOURCE_COLOURS = {
     "ACTIVE": GOOD,
+    "AVAILABLE": GOOD,
+    "SYSTEM_UPDATING": NEUTRAL,
     "CREATING": NEUTRAL,
     "PENDING_CREATION": NEUTRAL,
     "UPDATING": NEUTRAL,
     "DELETING": "orange",
     "FAILED": BAD,
+    "DELETE_UNSUCCESSFUL": BAD,
+    "UPDATE_UNSUCCESSFUL": BAD,
 }
 SEVERITY_COLOURS = {"critical": BAD, "warning": "orange", "info": NEUTRAL}
 ALERT_STATE_COLOURS = {"firing": BAD, "pending": NOTICE}
-DOCUMENT_COLOURS = {"scanned": NEUTRAL, "added": GOOD, "modified": "light-green", "deleted": "purple", "failed": BAD}
+DOCUMENT_COLOURS = {
+    "scanned": NEUTRAL,
+    "added": GOOD,
+    "modified": "light-green",
+    "deleted": "purple",
+    "failed": BAD,
+    "skipped": "orange",
+}
+
+
+def document_colours(kinds: Iterable[str]) -> dict[str, str]:
+    """Return the colours of counts of documents by their kind."""
+    return {kind: DOCUMENT_COLOURS[kind] for kind in kinds}
 
 
 def text_mappings(colours: dict[str, str]) -> list[models.ValueMapping]:
@@ -66,9 +87,10 @@ def boolean_mappings(true: str, false: str) -> list[models.ValueMapping]:
     return number_mappings({1: (true, GOOD), 0: (false, BAD)})
 
 
-def remove_prefix(prefix: str) -> list[models.ValueMapping]:
-    """Return a mapping that removes a common prefix."""
-    return [models.RegexMap(models.DashboardRegexMapOptions(f"^{prefix}(.+)$", models.ValueMappingResult(text="$1")))]
+def remove_prefixes(prefixes: Iterable[str]) -> list[models.ValueMapping]:
+    """Return mappings that remove a prefix."""
+    result = models.ValueMappingResult(text="$1")
+    return [models.RegexMap(models.DashboardRegexMapOptions(f"^{prefix}(.+)$", result)) for prefix in prefixes]
 
 
 def thresholds(base: str, *steps: tuple[float, str]) -> build.ThresholdsConfig:

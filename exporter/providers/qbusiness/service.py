@@ -74,7 +74,6 @@ QBUSINESS = Service(
         first_sync_is_manual=True,
         custom_syncs=True,
         delete_container="DeleteIndex",
-        dashboard="qbusiness-data-source",
         maintenance="index maintenance can delay a sync for a day",
         deletion_safeguard="Consider the deletion safeguard of the connector. It refuses to delete more than a given "
         "share of the documents.",

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.providers.registry import DEFAULT_SERVICE
 from tests.suites.grafana.panel_queries import View, run_all_queries, run_annotation_query, run_query
 from tests.suites.grafana.rendering import RenderedDashboard
-from tests.support.dashboards import FILES, interpolate, load, queries
+from tests.support.dashboards import FILES as ALL_FILES
+from tests.support.dashboards import interpolate, load, queries, service_of
 from tests.support.harness import eventually
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     MakeView = Callable[..., View]
     Render = Callable[[str], RenderedDashboard]
+
+FILES = [file for file in ALL_FILES if service_of(file) is DEFAULT_SERVICE]
+"""The dashboards of the default service and of the exporter; the same code generates those of other services."""
 
 DETAILED_SOURCES = ("engineering-confluence", "archive-s3", "policies-s3")
 """Data sources of the demo. For each query of the dashboard of one data source, one of them returns data."""

@@ -6,6 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
 from tests.suites.kubernetes.chart import ALL_VALUES, CI_VALUES, NAME, ROOT, only, render
@@ -13,6 +14,7 @@ from tests.suites.kubernetes.chart import ALL_VALUES, CI_VALUES, NAME, ROOT, onl
 if TYPE_CHECKING:
     from pathlib import Path
 
+SERVICES = ["qbusiness", "kendra", "bedrock"]
 RULE_FILES = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
 
 
@@ -30,7 +32,7 @@ def alerts_of(files: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_rules_are_those_of_the_rule_files() -> None:
     """Without values for single alerts, no rule differs."""
-    assert rendered_rules({"prometheusRule": {"enabled": True}}) == RULE_FILES
+    assert rendered_rules({"prometheusRule": {"enabled": True}, "services": SERVICES}) == RULE_FILES
 
 
 def test_values_change_single_alerts() -> None:
@@ -52,7 +54,7 @@ def test_one_data_source_sends_one_page_with_other_severities(tmp_path: Path) ->
     """Alerts whose severity a value renames still suppress each other. promtool evaluates what the chart renders."""
     pages = [name for name, rule in alerts_of(RULE_FILES).items() if rule["labels"]["severity"] == "critical"]
     overrides = {alert: {"severity": "page"} for alert in pages}
-    rendered = rendered_rules({"prometheusRule": {"enabled": True, "overrides": overrides}})
+    rendered = rendered_rules({"prometheusRule": {"enabled": True, "overrides": overrides}, "services": SERVICES})
     for name, rules in rendered.items():
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(rules))
     content = (ROOT / "tests/rules/pages.yaml").read_text().replace("../../deploy/prometheus/rules", str(tmp_path))
@@ -67,22 +69,23 @@ def test_rules_are_left_out_and_added() -> None:
     rendered = rendered_rules(CI_VALUES["rules"])
     (group,) = rendered.pop("additional")["groups"]
     assert [rule["alert"] for rule in group["rules"]] == ["ProductionExporterAbsent"]
-    assert alerts_of(RULE_FILES).keys() - alerts_of(rendered).keys() == {"QBusinessSyncSlowerThanUsual"}
+    own = {name for name in alerts_of(RULE_FILES) if name.startswith("QBusiness")}
+    assert own - alerts_of(rendered).keys() == {"QBusinessSyncSlowerThanUsual"}
 
 
 def test_alerts_link_to_the_configured_urls() -> None:
     """Links to runbooks, the status page and the dashboard of a data source have the URLs of the values."""
-    alerts = alerts_of(rendered_rules(ALL_VALUES))
+    installed = ("qbusiness", "bedrock")
+    alerts = alerts_of(rendered_rules({**ALL_VALUES, "services": [*installed]}))
     assert {name: rule["annotations"]["runbook_url"] for name, rule in alerts.items()} == {
         name: f"{ALL_VALUES['runbookUrl']}/{name}" for name in alerts
     }
     texts = [rule["annotations"] for rule in alerts.values() if "status_url" in rule["annotations"]]
     source = "{{ $labels.data_source_id }}"
     assert {text["status_url"] for text in texts} == {f"{ALL_VALUES['externalUrl']}/?data_source_id={source}"}
-    dashboard = f"{ALL_VALUES['grafanaUrl']}/d/qbusiness-data-source?var-data_source={source}"
-    # The other services have no dashboards.
-    own = [text for text in texts if "/QBusiness" in text["runbook_url"]]
-    assert {text["dashboard_url"] for text in own} == {dashboard}
+    assert {text["dashboard_url"] for text in texts} == {
+        f"{ALL_VALUES['grafanaUrl']}/d/{service}-data-source?var-data_source={source}" for service in installed
+    }
 
 
 def test_runbooks_are_those_of_the_exporter_by_default() -> None:
@@ -96,9 +99,30 @@ def test_runbooks_are_those_of_the_exporter_by_default() -> None:
 def test_dashboards_are_those_of_the_dashboard_files() -> None:
     """They are byte-identical, and have the label that Grafana's sidecar selects."""
     files = {path.name: path.read_text().strip() for path in (ROOT / "deploy/grafana/dashboards").glob("*.json")}
-    maps = [m for m in render({"dashboards": {"enabled": True}}) if "grafana_dashboard" in m["metadata"]["labels"]]
+    values = {"dashboards": {"enabled": True}, "services": SERVICES}
+    maps = [m for m in render(values) if "grafana_dashboard" in m["metadata"]["labels"]]
     assert {name: text.strip() for m in maps for name, text in m["data"].items()} == files
-    assert all(m["metadata"]["annotations"] == {"grafana_folder": "Amazon Q Business"} for m in maps)
+    assert all(m["metadata"]["annotations"] == {"grafana_folder": "Sync jobs"} for m in maps)
+
+
+@pytest.mark.parametrize(
+    ("values", "installed"),
+    [
+        ({}, {"exporter", "qbusiness"}),
+        ({"config": {"targets": [{"region": "eu-west-1"}]}}, {"exporter", "qbusiness"}),
+        ({"config": {"targets": [{"service": "bedrock"}]}}, {"exporter", "bedrock"}),
+        ({"services": ["kendra"], "config": {"targets": [{"service": "bedrock"}]}}, {"exporter", "kendra"}),
+        ({"existingConfigMap": "exporter"}, {"exporter", *SERVICES}),
+    ],
+)
+def test_rules_and_dashboards_are_those_of_the_services_in_use(values: dict[str, Any], installed: set[str]) -> None:
+    """By default, these are the services of the targets; with a ConfigMap of the user, they are unknown."""
+    rendered = render({**values, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}})
+    rules = [each["spec"]["groups"] for each in rendered if each["kind"] == "PrometheusRule"]
+    maps = [each["data"] for each in rendered if "grafana_dashboard" in each["metadata"].get("labels", {})]
+    uids = [json.loads(text)["uid"] for data in maps for text in data.values()]
+    for names in ([group["name"] for groups in rules for group in groups], uids):
+        assert {"exporter" if "exporter" in name else name.partition("-")[0] for name in names} == installed
 
 
 def test_dashboards_link_to_the_configured_urls() -> None:
@@ -111,7 +135,7 @@ def test_dashboards_link_to_the_configured_urls() -> None:
             variable for variable in dashboard["templating"]["list"] if variable["name"] == "exporter_url"
         ]
         assert exporter_url["query"] == ALL_VALUES["externalUrl"]
-        assert f"{ALL_VALUES['runbookUrl']}/" in [link["url"] for link in dashboard["links"]]
+        assert f"{ALL_VALUES['runbookUrl']}/" in [link.get("url") for link in dashboard["links"]]
     assert f"{ALL_VALUES['runbookUrl']}/${{__value.raw}}" in "".join(texts)
 
 

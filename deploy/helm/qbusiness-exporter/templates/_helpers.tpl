@@ -113,6 +113,19 @@ httpGet:
 {{- end }}
 
 {{- /* The ports of the hosts in the URL of the database, as a JSON list. */}}
+{{/* Whether the rules or dashboards in a folder of files/ are installed: those of the exporter, and of the services in use. */}}
+{{- define "qbusiness-exporter.isInstalled" -}}
+{{- $services := .root.Values.services | default list }}
+{{- if not $services }}
+{{- range .root.Values.config.targets }}
+{{- $services = append $services (.service | default "qbusiness") }}
+{{- end }}
+{{- end }}
+{{- $isUnknown := and .root.Values.existingConfigMap (not .root.Values.services) }}
+{{- $service := base (dir .path) }}
+{{- if or $isUnknown (eq $service "exporter") (has $service ($services | default (list "qbusiness"))) }}true{{ end }}
+{{- end }}
+
 {{- define "qbusiness-exporter.databasePorts" -}}
 {{- $hosts := regexReplaceAll "^[a-z]+://([^/@]*@)?([^/?]*).*$" .Values.state.postgresql.url "${2}" }}
 {{- $ports := list }}
