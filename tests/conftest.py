@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -13,6 +14,7 @@ import structlog
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
+from exporter.store import MEMORY, Store
 from tests.support.builders import FakeClock
 from tests.support.postgresql import PostgreSqlServer
 
@@ -41,6 +43,13 @@ def api_descriptions() -> Iterator[None]:
     read = cache(JSONFileLoader().load_file)
     with mock.patch.object(JSONFileLoader, "load_file", lambda _, path: read(path)):
         yield
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """Yield a store in memory without state."""
+    with closing(Store(MEMORY, lambda: None)) as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

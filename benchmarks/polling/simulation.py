@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.polling.stand_ins import SilentObserver, SimulatedService, StateStore, SteppedClock
+from benchmarks.polling.stand_ins import SilentObserver, SimulatedService, StateStore, SteppedClock, UnwrittenStore
 from exporter.aws.rate_limiter import AdaptiveRate
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting_policy import CountingPolicy
@@ -20,7 +20,6 @@ from exporter.polling.queue_entry import Intervals
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
-from exporter.store import MEMORY, Store
 from exporter.target.context import TargetContext
 from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
@@ -80,7 +79,7 @@ class Simulation:
     def _context(self) -> TargetContext:
         store: Any = self.store
         provider: Any = self.service
-        saved = Store(MEMORY, lambda: None)  # of names and the location, which polls do not change here
+        saved = UnwrittenStore()  # of names and the location, which polls do not change here
         return TargetContext(
             target="simulated",
             service=QBUSINESS,

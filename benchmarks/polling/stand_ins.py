@@ -12,6 +12,7 @@ from exporter.domain.model import Description
 from exporter.domain.units import MINUTE
 from exporter.providers import JobPage
 from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.store.table_store import TableStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,6 +123,13 @@ class StateStore:
 
     def save_source(self, key: str, saved: object) -> None:
         """Ignore how a source was found."""
+
+
+class UnwrittenStore(TableStore):
+    """State in memory alone."""
+
+    def _write(self, *, wait: bool) -> None:
+        """Write nothing."""
 
 
 class SilentObserver:

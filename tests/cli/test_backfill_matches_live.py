@@ -18,7 +18,6 @@ from exporter.polling.watched_sources import WatchedSources
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 from exporter.simulator.server import SimulatedQBusiness
-from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
 from tests.support.builders import POLICY, container_id, source_id
 from tests.support.contexts import RecordingPublisher, make_context
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.simulator.fleet import Fleet
+    from exporter.store import Store
     from tests.support.backfill_command import Samples
 
 STEP, STEPS = 300.0, 40
@@ -42,11 +42,10 @@ STREAKS = ("qbusiness_consecutive_failed_syncs", "qbusiness_consecutive_syncs_wi
 class LivePoller:
     """Polls all data sources of a service on demand, and returns what scrapes would return."""
 
-    def __init__(self, service: SimulatedQBusiness) -> None:
+    def __init__(self, service: SimulatedQBusiness, store: Store) -> None:
         target = parse_target({"name": "test", "region": "us-east-1", "endpoint_url": service.url})
         provider = OneShotTarget(target, PollingConfig.model_validate({"requests_per_second": 1000})).provider
         self._publisher = RecordingPublisher()
-        store = Store(MEMORY, lambda: None)
         context = make_context(provider, store, System(), self._publisher, target="test")
         watched = WatchedSources(context, POLICY)
         self._poller = Poller(context, watched, self, POLICY)
@@ -94,11 +93,13 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.trial
 @pytest.mark.parametrize("seed", [1, 2])
-def test_backfilled_samples_equal_live_ones(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backfilled_samples_equal_live_ones(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
     """At every step, for every family that a backfill can fill."""
     clock = ManualClock(BEGIN)
     with SimulatedQBusiness(_with_all_jobs_listed(random_fleet(seed, 10, BEGIN, odd=False)), clock) as service:
-        poller, live = LivePoller(service), {}
+        poller, live = LivePoller(service, store), {}
         for number in range(STEPS):
             now = BEGIN + number * STEP
             clock.set(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -76,12 +77,12 @@ def test_a_file_continues_with_the_state_of_replicas(file: str, database: str, t
     back = str(tmp_path / "back.db")
     done = copy(database, back)
     assert done.returncode == 0, done.stderr
-    store, before = open_copy(back), open_copy(file)
-    assert store.history(KEYS["unknown"]) == newer
-    for name in ("first", "second"):
-        assert store.history(KEYS[name]) == before.history(KEYS[name])
-    assert store.saved_sources("t2", None) == before.saved_sources("t2", None)
-    assert (store.account("t1"), store.name("application/a")) == ("000000000001", "intranet \x00 ü")
+    with closing(open_copy(back)) as store, closing(open_copy(file)) as before:
+        assert store.history(KEYS["unknown"]) == newer
+        for name in ("first", "second"):
+            assert store.history(KEYS[name]) == before.history(KEYS[name])
+        assert store.saved_sources("t2", None) == before.saved_sources("t2", None)
+        assert (store.account("t1"), store.name("application/a")) == ("000000000001", "intranet \x00 ü")
 
 
 def test_a_destination_that_has_state_is_refused(file: str, database: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscov
 
 if TYPE_CHECKING:
     from exporter.simulator.fleet import Fleet
+    from exporter.store import Store
 
 LISTINGS = ("ListApplications", "ListIndices", "ListDataSources")
 
@@ -38,9 +39,9 @@ def test_a_run_finds_all_sources_with_their_listed_properties(discovery: Simulat
     assert discovery.operations() == first
 
 
-def test_filters_that_exclude_every_source_are_a_warning_once() -> None:
+def test_filters_that_exclude_every_source_are_a_warning_once(store: Store) -> None:
     """It names the account, the region and the filters, and is repeated after the target had sources again."""
-    discovery = SimulatedDiscovery(discovery={"include": [{"data_source": "absent*"}]})
+    discovery = SimulatedDiscovery(store, discovery={"include": [{"data_source": "absent*"}]})
     with discovery.service, capture_logs() as logs:
         assert discovery.run() == discovery.run() == COMPLETE
         warnings = [line for line in logs if line["event"] == "no data sources to watch"]
@@ -219,10 +220,10 @@ def named_source(fleet: Fleet) -> DataSource:
     return DataSource("production", source_id(application.id, index.id, source.id), "Intranet", "wiki")
 
 
-def test_a_named_source_is_described_without_discovery() -> None:
+def test_a_named_source_is_described_without_discovery(store: Store) -> None:
     """A run requests the index of a named source and lists its sources. A failed listing keeps the index."""
     fleet = two_applications()
-    discovery = SimulatedDiscovery(fleet, named=(named_source(fleet),))
+    discovery = SimulatedDiscovery(store, fleet, named=(named_source(fleet),))
     with discovery.service:
         assert discovery.run() == COMPLETE
         assert discovery.names == set()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from exporter.domain.units import DAY, HOUR
 from exporter.providers.bedrock.service import BEDROCK
 from exporter.providers.kendra.service import KENDRA
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from exporter.store import MEMORY, Store
 from tests.support.builders import NOON
 from tests.support.simulated_discovery import COMPLETE, PARTIAL, SimulatedDiscovery
+
+if TYPE_CHECKING:
+    from exporter.store import Store
 
 KNOWLEDGE_BASES = ("prod", "test")
 
@@ -38,9 +42,11 @@ def two_types() -> Fleet:
         ({"include": [{"type": "NONE*"}]}, set()),
     ],
 )
-def test_a_filter_by_type_selects_by_the_described_type(filters: dict[str, object], names: set[str]) -> None:
+def test_a_filter_by_type_selects_by_the_described_type(
+    filters: dict[str, object], names: set[str], store: Store
+) -> None:
     """ListDataSources of Bedrock has no types. Each source is requested once, and again after an update."""
-    discovery = SimulatedDiscovery(two_types(), filters, service=BEDROCK)
+    discovery = SimulatedDiscovery(store, two_types(), filters, service=BEDROCK)
     with discovery.service:
         assert discovery.run() == COMPLETE
         assert discovery.names == names
@@ -53,29 +59,29 @@ def test_a_filter_by_type_selects_by_the_described_type(filters: dict[str, objec
         assert discovery.operations()["GetDataSource"] == 1
 
 
-def test_the_connector_of_a_template_is_its_type() -> None:
+def test_the_connector_of_a_template_is_its_type(store: Store) -> None:
     """All newer connectors of Kendra are listed as TEMPLATE."""
     index = SimulatedIndex("main", [SimulatedDataSource("wiki", "TEMPLATE:CONFLUENCEV2"), SimulatedDataSource("s3")])
     fleet = Fleet([SimulatedApplication("intranet", [index])])
-    discovery = SimulatedDiscovery(fleet, {"include": [{"type": "CONF*"}]}, service=KENDRA)
+    discovery = SimulatedDiscovery(store, fleet, {"include": [{"type": "CONF*"}]}, service=KENDRA)
     with discovery.service:
         discovery.run()
         assert discovery.names == {"wiki"}
         assert discovery.operations()["DescribeDataSource"] == 1
 
 
-def test_without_a_filter_by_type_no_description_is_requested() -> None:
+def test_without_a_filter_by_type_no_description_is_requested(store: Store) -> None:
     """Names narrow the run before any request for a single knowledge base."""
-    discovery = SimulatedDiscovery(two_types(), {"include": [{"knowledge_base": "prod"}]}, service=BEDROCK)
+    discovery = SimulatedDiscovery(store, two_types(), {"include": [{"knowledge_base": "prod"}]}, service=BEDROCK)
     with discovery.service:
         discovery.run()
     assert discovery.names == {"wiki", "files"}
     assert discovery.operations() == {"ListKnowledgeBases": 1, "GetKnowledgeBase": 1, "ListDataSources": 1}
 
 
-def test_a_source_whose_type_is_refused_stays_as_it_is() -> None:
+def test_a_source_whose_type_is_refused_stays_as_it_is(store: Store) -> None:
     """A source that its type selected before stays, and a new one is added once its type is known."""
-    discovery = SimulatedDiscovery(two_types(), {"include": [{"type": "CONF*"}]}, service=BEDROCK)
+    discovery = SimulatedDiscovery(store, two_types(), {"include": [{"type": "CONF*"}]}, service=BEDROCK)
     with discovery.service:
         discovery.run()
         (index, *_) = discovery.fleet.applications[0].indexes
@@ -89,15 +95,14 @@ def test_a_source_whose_type_is_refused_stays_as_it_is() -> None:
     assert discovery.names == {"wiki", "new"}
 
 
-def test_a_source_that_is_created_later_counts_from_its_creation() -> None:
+def test_a_source_that_is_created_later_counts_from_its_creation(store: Store) -> None:
     """Its listing has no creation time. A first job that ended before the run that finds the source must count."""
-    store = Store(MEMORY, lambda: None)
-    first = SimulatedDiscovery(bedrock_fleet(SimulatedDataSource("old")), {}, store=store, service=BEDROCK)
+    first = SimulatedDiscovery(store, bedrock_fleet(SimulatedDataSource("old")), {}, service=BEDROCK)
     with first.service:
         first.run()
         assert "GetDataSource" not in first.operations()
     late = [SimulatedDataSource("late", created=NOON + DAY), SimulatedDataSource("found", created=NOON - DAY)]
-    second = SimulatedDiscovery(bedrock_fleet(*late), {}, store=store, now=NOON + DAY + HOUR, service=BEDROCK)
+    second = SimulatedDiscovery(store, bedrock_fleet(*late), {}, now=NOON + DAY + HOUR, service=BEDROCK)
     with second.service:
         second.service.faults.add("server_error", operation="GetDataSource")
         assert second.run() == PARTIAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,12 +11,14 @@ from exporter.discovery.watch_start import WatchStart
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, FakeClock
 from tests.support.contexts import make_context
 from tests.support.manual_clock import ManualClock
 from tests.support.poller_rig import FakeProvider
 from tests.support.simulated_discovery import SimulatedDiscovery
+
+if TYPE_CHECKING:
+    from exporter.store import Store
 
 
 def fleet_of(*sources: SimulatedDataSource, account: str = "111122223333") -> Fleet:
@@ -25,16 +28,10 @@ def fleet_of(*sources: SimulatedDataSource, account: str = "111122223333") -> Fl
 
 def counts_from(store: Store, fleet: Fleet, now: float, target: str = "production") -> dict[str, float]:
     """Run discovery once in a new process; return from when the jobs of each source count, relative to `now`."""
-    discovery = SimulatedDiscovery(fleet, discovery={}, store=store, target=target, now=now)
+    discovery = SimulatedDiscovery(store, fleet, discovery={}, target=target, now=now)
     with discovery.service:
         discovery.run()
     return {name: since.time - now for name, since in discovery.observer.sources.items() if since}
-
-
-@pytest.fixture
-def store() -> Store:
-    """Return a store without state."""
-    return Store(MEMORY, lambda: None)
 
 
 def test_the_first_sources_count_from_the_first_run(store: Store) -> None:
@@ -96,7 +93,7 @@ def test_without_an_account_only_what_this_process_saw_decides(store: Store) -> 
     """STS and GetIndex fail, so the state of no account is used, and none is written."""
     counts_from(store, fleet_of(), NOON)
     fleet = fleet_of(SimulatedDataSource("late", created=NOON + DAY))
-    discovery = SimulatedDiscovery(fleet, discovery={}, store=store, now=NOON + 2 * DAY)
+    discovery = SimulatedDiscovery(store, fleet, discovery={}, now=NOON + 2 * DAY)
     with discovery.service:
         discovery.service.faults.add("denied", operation="GetIndex")
         discovery.run()

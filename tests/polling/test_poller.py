@@ -16,13 +16,14 @@ from tests.support.builders import NOON, make_job, make_source
 from tests.support.poller_rig import PollerRig
 
 if TYPE_CHECKING:
+    from exporter.store import Store
     from tests.support.builders import FakeClock
 
 
 @pytest.fixture
-def rig(clock: FakeClock) -> PollerRig:
+def rig(clock: FakeClock, store: Store) -> PollerRig:
     """Return a poller on a clock that the test moves."""
-    return PollerRig(clock)
+    return PollerRig(clock, store)
 
 
 def test_a_failed_poll_keeps_every_value_and_the_time_of_the_last_success(rig: PollerRig) -> None:
@@ -224,9 +225,9 @@ def test_a_wider_window_after_a_restart_is_read_in_full_at_once(rig: PollerRig, 
         assert ("jobs since None status None" in restarted.provider.requests) is is_full
 
 
-def test_a_source_with_many_unread_jobs_is_caught_up_by_further_polls(clock: FakeClock) -> None:
+def test_a_source_with_many_unread_jobs_is_caught_up_by_further_polls(clock: FakeClock, store: Store) -> None:
     """Each poll reads a part of them, and only polls that may catch up read more than what is new."""
-    rig = PollerRig(clock)
+    rig = PollerRig(clock, store)
     rig.sources.watch(rig.source, since=ClockReading(NOON - 100 * HOUR))
     rig.provider.jobs = [make_job(f"j{n}", started=NOON - 600 - n * 300, lasted=60) for n in range(1000)]
     outcome = rig.poller.poll(rig.source)
@@ -276,12 +277,14 @@ def test_a_host_clock_that_is_behind_does_not_postpone_a_full_reread(rig: Poller
     assert rig.provider.requests[-1] == "jobs since None status None"
 
 
-def test_a_source_found_later_counts_from_when_its_target_was_watched(clock: FakeClock) -> None:
-    """Its initial poll counts jobs that ended since, with all their documents; older ones are history."""
-    rig = PollerRig(clock)
+def test_a_source_that_counts_from_now_is_polled(rig: PollerRig) -> None:
+    """Nothing has ended since then, which is no error."""
     rig.sources.watch(rig.source, since=ClockReading(NOON))
     assert rig.poller.poll(rig.source).succeeded
-    rig = PollerRig(clock)
+
+
+def test_a_source_found_later_counts_from_when_its_target_was_watched(rig: PollerRig) -> None:
+    """Its initial poll counts jobs that ended since, with all their documents; older ones are history."""
     rig.sources.watch(rig.source, since=ClockReading(NOON - HOUR))
     rig.provider.jobs = [
         make_job("new", started=NOON - 1800, lasted=60, added=5),

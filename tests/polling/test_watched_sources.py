@@ -21,13 +21,14 @@ from tests.support.poller_rig import PollerRig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.store import Store
     from tests.support.builders import FakeClock
 
 
 @pytest.fixture
-def rig(clock: FakeClock) -> PollerRig:
+def rig(clock: FakeClock, store: Store) -> PollerRig:
     """Return a poller on a clock that the test moves."""
-    return PollerRig(clock)
+    return PollerRig(clock, store)
 
 
 def test_names_are_requested_once_and_survive_a_restart(rig: PollerRig, clock: FakeClock) -> None:
@@ -44,9 +45,9 @@ def test_names_are_requested_once_and_survive_a_restart(rig: PollerRig, clock: F
     assert "application" not in restarted.provider.requests
 
 
-def test_configured_names_have_precedence(clock: FakeClock) -> None:
+def test_configured_names_have_precedence(clock: FakeClock, store: Store) -> None:
     """The poll does not request names from AWS."""
-    rig = PollerRig(clock)
+    rig = PollerRig(clock, store)
     rig.source = make_source(root="intranet", name="hr")
     rig.sources.watch(rig.source)
     published = rig.poll()

@@ -18,7 +18,7 @@ from exporter.domain.units import HOUR
 from exporter.store import MEMORY, Store
 from exporter.store.table_store import UNWATCHED_RETENTION
 from tests.support.builders import NOON, POLICY, make_job
-from tests.support.state_files import KEY, full_disk, make_history, open_copy, open_store
+from tests.support.state_files import KEY, full_disk, make_history, open_store, saved_history
 
 if TYPE_CHECKING:
     import pytest
@@ -85,9 +85,9 @@ def test_a_full_disk_does_not_prevent_a_start(path: str) -> None:
     with full_disk():
         store.remove_unwatched(set(), NOON + 2 * UNWATCHED_RETENTION)
     assert len(failures) == 1
-    assert open_copy(path).history(KEY) == make_history(40)
+    assert saved_history(path) == make_history(40)
     store.close()
-    assert open_copy(path).history(KEY) is None
+    assert saved_history(path) is None
 
 
 def test_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

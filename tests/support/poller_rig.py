@@ -12,7 +12,6 @@ from exporter.polling.watched_sources import WatchedSources
 from exporter.providers import JobPage, Listing
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
-from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, POLICY, FakeClock, make_source
 from tests.support.contexts import RecordingPublisher, make_context
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from exporter.domain.service import ArnScope
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.errors import ProviderError, Reason
+    from exporter.store import Store
 
 
 class FakeProvider:
@@ -114,11 +114,11 @@ class RecordingPollObserver:
 class PollerRig:
     """A poller of one source, with the objects that it uses."""
 
-    def __init__(self, clock: FakeClock, store: Store | None = None, window: float = POLICY.window) -> None:
+    def __init__(self, clock: FakeClock, store: Store, window: float = POLICY.window) -> None:
         self._clock = clock
         self.provider = FakeProvider(clock)
         self.observer = RecordingPollObserver()
-        self.store = store or Store(MEMORY, lambda: None)
+        self.store = store
         self.source = make_source()
         self.publisher = RecordingPublisher()
         self.context = make_context(self.provider, self.store, clock, self.publisher)

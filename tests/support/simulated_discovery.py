@@ -19,7 +19,6 @@ from exporter.runtime import System
 from exporter.simulator.apis import APIS
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.server import SimulatedQBusiness
-from exporter.store import MEMORY, Store
 from tests.support.builders import NOON, FakeClock
 from tests.support.contexts import RecordingPublisher, make_context
 from tests.support.manual_clock import ManualClock
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource, Description
     from exporter.domain.service import Service
     from exporter.domain.snapshots import SavedSource
+    from exporter.store import Store
 
 COMPLETE = RunResult(complete=True, reached_aws=True)
 PARTIAL = RunResult(complete=False, reached_aws=True)
@@ -83,12 +83,12 @@ class SimulatedDiscovery:
 
     def __init__(  # noqa: PLR0913 (what a test may vary)
         self,
+        store: Store,
         fleet: Fleet | None = None,
         discovery: dict[str, Any] | None = None,
         *,
         objective_tags: frozenset[str] = frozenset(),
         named: tuple[DataSource, ...] = (),
-        store: Store | None = None,
         kind: str = "",
         target: str = "production",
         now: float = NOON,
@@ -97,7 +97,7 @@ class SimulatedDiscovery:
         self.fleet = fleet or two_applications()
         self.service = SimulatedQBusiness(self.fleet, ManualClock(now), APIS[service.name])
         self.clock = FakeClock()
-        self.store = store or Store(MEMORY, lambda: None)
+        self.store = store
         self.observer = RecordingDiscoveryObserver()
         self.publisher = RecordingPublisher()
         address = {"region": "us-east-1", "endpoint_url": self.service.url}
@@ -128,9 +128,9 @@ class SimulatedDiscovery:
 
 
 @pytest.fixture
-def discovery(request: pytest.FixtureRequest) -> Iterator[SimulatedDiscovery]:
+def discovery(request: pytest.FixtureRequest, store: Store) -> Iterator[SimulatedDiscovery]:
     """Yield a discovery of all sources, with a timeout that suits the parameter `kind` of the test."""
     parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
-    simulated = SimulatedDiscovery(discovery={}, kind=parameters.get("kind", ""))
+    simulated = SimulatedDiscovery(store, discovery={}, kind=parameters.get("kind", ""))
     with simulated.service:
         yield simulated

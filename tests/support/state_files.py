@@ -38,6 +38,12 @@ def open_copy(path: str) -> Store:
     return Store(path, fail_test, as_copy=True)
 
 
+def saved_history(path: str) -> SourceHistory | None:
+    """Return the history of the source KEY in a state file, which another store may have open."""
+    with closing(open_copy(path)) as copy:
+        return copy.history(KEY)
+
+
 def run_sql(path: str, sql: str) -> None:
     """Run SQL statements on a database file."""
     with closing(sqlite3.connect(path)) as db:

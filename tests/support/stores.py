@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.replicas import Replica
@@ -45,9 +45,8 @@ class SqliteBackend:
     @contextmanager
     def opened(self) -> Iterator[TableStore]:
         """Open the file."""
-        store = Store(self.path, self._count)
-        yield store
-        store.close()
+        with closing(Store(self.path, self._count)) as store:
+            yield store
 
     def outage(self) -> AbstractContextManager[None]:
         """Fill the disk."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Never
-
-import pytest
+from typing import TYPE_CHECKING, Never
 
 from exporter.domain.model import Location
 from exporter.errors import ProviderError, Reason
-from exporter.store import MEMORY, Store
 from exporter.target.location import TargetLocation
+
+if TYPE_CHECKING:
+    from exporter.store import Store
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 ARN = f"arn:aws:qbusiness:us-east-1:{ACCOUNT}:application/a/index/i"
@@ -18,12 +18,6 @@ ARN = f"arn:aws:qbusiness:us-east-1:{ACCOUNT}:application/a/index/i"
 def fail() -> Never:
     """Fail as STS does without a route to it."""
     raise ProviderError(Reason.CONNECTION, "STS is unreachable")
-
-
-@pytest.fixture
-def store() -> Store:
-    """Return a store without state."""
-    return Store(MEMORY, lambda: None)
 
 
 def make_location(store: Store, role_account: str | None = None, name: str = "production") -> TargetLocation:
