@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 PAGE = HERE / "alerts.md"
-_OBJECTIVE = re.compile(r"qbusiness_data_source_objective_(\w+?)(?:_seconds)?\b")
+_OBJECTIVE = re.compile(r"[a-z]+_data_source_objective_(\w+?)(?:_seconds)?\b")
 _THRESHOLD = re.compile(r"([<>]=?) ([\d.]+)\b(?! [+*])")
 _BOOLEANS = {0.0, 1.0}  # comparisons with these test a condition: the table omits them
 _SECONDS = 300.0  # a threshold of this size or more is a duration
