@@ -63,9 +63,11 @@ class FileLock:
 
 def inaccessible(path: str, why: str) -> str:
     """Return the message for a file that cannot be opened, with what the operator can do."""
+    file = Path(path).absolute()
+    remedy = f"make {file.parent} writable" if file.parent.is_dir() else f"create the directory {file.parent}"
     return (
-        f"state file {path} cannot be opened for writing ({why}): create its directory and make it writable, or set "
-        "another state.path, or `:memory:` to run without a state file"
+        f"state file {file} cannot be opened for writing ({why}): {remedy}, or set another state.path, or `:memory:` "
+        "to run without a state file"
     )
 
 

@@ -181,7 +181,7 @@ def test_a_crash_is_an_event(capsys: pytest.CaptureFixture[str], monkeypatch: py
         (["serve", "--config.file=valid.yaml", "--web.listen-address=ADDRESS"], "cannot listen on 127.0.0.1:"),
         (["serve", "--config.file=no-region.yaml"], "the target has no region"),
         (["policy", "--config.file=no-region.yaml"], "the target has no region"),
-        (["serve", "--config.file=no-state.yaml"], "state file nowhere/state.db"),
+        (["serve", "--config.file=no-state.yaml"], "state file FOLDER/nowhere/state.db"),
     ],
 )
 def test_every_error_at_start_is_an_event(tmp_path: Path, arguments: list[str], expected: str) -> None:
@@ -196,4 +196,4 @@ def test_every_error_at_start_is_an_event(tmp_path: Path, arguments: list[str], 
     found = [json.loads(line) for line in done.stderr.splitlines()]
     assert all(event["ts"] and event["level"] and event["msg"] for event in found)
     errors = [event.get("problem", event.get("error")) for event in found if event["level"] == "error"]
-    assert any(error.startswith(expected) for error in errors), errors
+    assert any(error.startswith(expected.replace("FOLDER", str(tmp_path))) for error in errors), errors

@@ -67,14 +67,16 @@ def test_a_path_is_never_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         assert store.history(KEY) == make_history()
 
 
-def test_a_missing_directory_is_a_startup_error_with_a_solution(tmp_path: Path) -> None:
-    """The message lists what the operator can do."""
-    path = str(tmp_path / "missing" / "state.db")
+def test_a_missing_directory_is_a_startup_error_with_a_solution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message has the directory of a relative path, and what the operator can do."""
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(StartupError) as error:
-        open_store(path)
+        open_store("missing/state.db")
     assert str(error.value) == (
-        f"state file {path} cannot be opened for writing (No such file or directory): create its directory and "
-        "make it writable, or set another state.path, or `:memory:` to run without a state file"
+        f"state file {tmp_path}/missing/state.db cannot be opened for writing (No such file or directory): create the "
+        f"directory {tmp_path}/missing, or set another state.path, or `:memory:` to run without a state file"
     )
 
 
