@@ -172,6 +172,7 @@ def test_an_invalid_value_is_rejected(values: dict[str, Any], place: str) -> Non
         ({"podMonitor": {"interval": "120s"}}, "podMonitor.interval is 120s: use at most 1m"),
         ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "would scrape each pod twice"),
         ({"serviceMonitor": {"enabled": True, "basicAuth": {"username": {"name": "a", "key": "b"}}}}, "and password"),
+        ({"prometheusRule": {"additionalRuleLabels": {"severity": "page"}}}, "every alert would have the same one"),
         ({"config": {"state": {"path": "/state/state.db"}}}, "config.state.path /state/state.db is not on a volume"),
         ({"config": {"state": {"path": "/data2/s.db"}}, "extraVolumeMounts": [{"name": "d", "mountPath": "/data"}]},
          "is not on a volume"),

@@ -13,6 +13,9 @@
 {{- if and $values.serviceMonitor.enabled $values.podMonitor.enabled }}
 {{- fail "serviceMonitor.enabled and podMonitor.enabled are both true: Prometheus would scrape each pod twice; use one" }}
 {{- end }}
+{{- if hasKey $values.prometheusRule.additionalRuleLabels "severity" }}
+{{- fail "prometheusRule.additionalRuleLabels has severity: every alert would have the same one; use prometheusRule.overrides.NAME.severity" }}
+{{- end }}
 {{- if and $values.persistence.existingClaim (gt (int $values.replicaCount) 1) }}
 {{- fail (printf "persistence.existingClaim with replicaCount %d: two exporters cannot share a state file; remove existingClaim" (int $values.replicaCount)) }}
 {{- end }}
