@@ -206,6 +206,11 @@ class Coordinator:
         if key in self.partitions and self.partitions[key].is_restored:
             self.leaving = {key: successor}
 
+    def keep_all(self) -> None:
+        """Hand over nothing until beats have been stable again."""
+        self.leaving = {}
+        self._stable_beats = 0
+
     def has_pending(self) -> bool:
         """Return whether there are changes that are not written."""
         return any(partition.has_unwritten() for partition in self.partitions.values())

@@ -116,7 +116,11 @@ class SharedState:
                 self._has_changed = False
                 if self._is_closed:
                     return
-            self._owners_changed()
+            try:
+                self._owners_changed()
+            except Exception:
+                # Without this thread, the targets that are taken over from now on would not be polled.
+                logger.exception("change of owners not applied, trying again")
 
 
 def _partition(store: TableStore) -> Partition:

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.partition import Partition
     from exporter.store.postgresql.session import Session
 
+AWAY = "database not reached, keeping changes in memory"
+REJECTED = "database does not accept writes, keeping changes in memory"
+
 logger = structlog.get_logger()
 
 
 class Writer:
     """Runs everything that needs the database in one thread, with one connection.
 
-    A commit that waits ends with the transaction that has it, or once the database is known to be away. From then on
-    no commit waits: changes stay in memory, and only the beat tries to reach the database, each second.
+    A commit that waits ends with the transaction that has it, or once the database is known not to accept it. From then
+    on no commit waits: changes stay in memory, and are tried again each second, after a beat.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class Writer:
         self._next_beat = host.monotonic()
         self._is_prepared = False
         self._has_connected = False
+        self._is_beating = self._is_away = False
+        self._reported = ""
         self._stopping = False
         self._stopped = host.event()
         self._thread = host.thread("state-writer", self._run)
         self.error = "the database was not reached yet"
-        """Why the last statement failed; empty if it succeeded."""
+        """Why the last beat or commit failed; empty if both succeeded."""
         self.coordinator = Coordinator(session, replica, boot_time, self)
         self._commits = Commits(session, self.coordinator)
         self.on_change: Callable[[], None] = lambda: None
@@ -133,10 +138,13 @@ class Writer:
             return False
 
     def _try(self, step: Callable[[], None]) -> None:
-        """Run a step. The database is away only if a new connection fails too.
+        """Run a step. It has failed only if it fails with a new connection too, after a beat.
 
         A process that was paused finds its connection broken, and may have been replaced in the meantime. Its commits
         wait for the beat that shows it, and are refused. To continue from memory would publish what it cannot commit.
+
+        A step may fail although beats succeed. Example: the disk of the database is full, or a session of an operator
+        holds a lock on rows.
         """
         try:
             try:
@@ -145,6 +153,7 @@ class Writer:
                 if self.error:
                     raise
                 self._beat()
+                step()
         except (UnavailableError, StartupError) as error:
             self._fail(str(error))
         except Exception as error:
@@ -154,7 +163,7 @@ class Writer:
             self._fail(repr(error))
 
     def _step(self) -> None:
-        """Beat if that is due, and else commit; a beat comes first, so that no commit delays it."""
+        """Beat if that is due, then commit; a beat comes first, so that no commit delays it."""
         if self._next_beat <= self._host.monotonic():
             self._beat()
         with self._changed:
@@ -168,16 +177,19 @@ class Writer:
         with self._changed:
             self._completed = requested
             self._changed.notify_all()
+        if self.error:
+            self.error = self._reported = ""
+            logger.info("database works")
+            self.on_change()
 
     def _beat(self) -> None:
+        self._is_beating = True
         if not self._is_prepared:
             self.open()
-        has_more = self.coordinator.beat(after_outage=bool(self.error) and self._has_connected)
+        has_more = self.coordinator.beat(after_outage=self._is_away)
         self._has_connected = True
+        self._is_beating = self._is_away = False
         self._next_beat = self._host.monotonic() + (0.0 if has_more else BEAT_INTERVAL)
-        if self.error:
-            self.error = ""
-            logger.info("database reached")
         self.on_change()
 
     def _leave(self) -> None:
@@ -187,10 +199,14 @@ class Writer:
     def _fail(self, error: str) -> None:
         if self.coordinator.has_pending():
             self._on_write_failure()
-        if not self.error or not self._has_connected:
-            logger.error("database not reached, keeping changes in memory", error=error)
+        event = AWAY if self._is_beating else REJECTED
+        if event != self._reported:
+            logger.error(event, error=error)
+            self._reported = event
+        self._is_away = self._is_beating and self._has_connected
         # The targets that were about to be handed over continue here, with what is in memory.
-        self.coordinator.leaving, self._hand_overs = {}, []
+        self.coordinator.keep_all()
+        self._hand_overs = []
         with self._changed:
             self.error = error
             self._next_beat = self._host.monotonic() + RETRY_INTERVAL

@@ -147,8 +147,8 @@ def test_a_database_that_cannot_be_reached_is_waited_for(postgresql: PostgreSqlS
         eventually(lambda: "not currently accepting connections" in (state.unready() or ""))
         assert (state.is_up, state.owned([target(1)])) == (False, {})
         postgresql.open_database(database)
-        eventually(lambda: state.owned([target(1)]))
-        assert (state.is_up, state.unready()) == (True, None)
+        eventually(lambda: state.is_up and state.owned([target(1)]))
+        assert state.unready() is None
     finally:
         state.close()
 

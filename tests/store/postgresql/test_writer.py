@@ -1,0 +1,96 @@
+"""A database that can be reached, and does not accept every write; and the thread that starts and stops targets."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from structlog.testing import capture_logs
+
+from exporter.domain.replicas import Replica
+from exporter.runtime import System
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
+from tests.support.harness import eventually
+from tests.support.state_files import KEY, make_history
+from tests.support.stepped_replica import key, target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.store.table_store import TableStore
+    from tests.support.postgresql import PostgreSqlServer
+
+FULL_DISK = """
+CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend file: No space left on device'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON source EXECUTE FUNCTION reject()
+"""
+
+
+class Running:
+    """A replica with its threads, which counts failed writes."""
+
+    def __init__(self, url: str) -> None:
+        host = System()
+        session = Session(DatabaseSettings(url), Watchdog(host), lambda _: "")
+        self.failures = 0
+        self.state = SharedState(session, Replica("r", "r"), host, on_write_failure=self._count)
+        self.state.configure([target(1)])
+
+    def store(self) -> TableStore:
+        """Return the state of the target, once it is owned."""
+        eventually(lambda: self.state.is_up and self.state.owned([target(1)]))
+        return self.state.owned([target(1)])["t1"]
+
+    def _count(self) -> None:
+        self.failures += 1
+
+
+@contextmanager
+def running(url: str, owners_changed: Callable[[], None] = lambda: None) -> Iterator[Running]:
+    """Run a replica."""
+    replica = Running(url)
+    replica.state.start(owners_changed)
+    try:
+        yield replica
+    finally:
+        replica.state.close()
+
+
+def test_a_full_disk_of_the_database_is_reported_and_blocks_no_poll(
+    postgresql: PostgreSqlServer, database: str
+) -> None:
+    """The lease is renewed meanwhile, counts continue in memory, and are written when there is space again."""
+    with running(database) as replica:
+        store = replica.store()
+        postgresql.execute(FULL_DISK, database)
+        with capture_logs() as logs:
+            store.commit({KEY: make_history(1)})
+            store.commit({KEY: make_history(2)})
+            assert (replica.state.is_up, replica.failures >= 2, store.history(KEY)) == (False, True, make_history(2))
+            assert replica.state.replicas()[0].targets == (key(1),)
+            postgresql.execute("DROP TRIGGER full_disk ON source", database)
+            eventually(lambda: replica.state.is_up)
+        assert not store.has_unwritten()
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("database does not accept writes, keeping changes in memory", "error"),
+        ("database works", "info"),
+    ]
+    with running(database) as replica:
+        assert replica.store().history(KEY) == make_history(2)
+
+
+def test_a_change_of_owners_that_fails_is_tried_again(database: str) -> None:
+    """Example: the process has too many threads at that time, and a target that was taken over could not start."""
+    calls: list[int] = []
+
+    def apply() -> None:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise RuntimeError("can't start new thread")
+
+    with running(database, apply), capture_logs() as logs:
+        eventually(lambda: len(calls) > 1)
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+        "change of owners not applied, trying again"
+    ]
