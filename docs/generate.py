@@ -43,7 +43,7 @@ def metrics_page() -> str:
     telemetry.targets.set_info("", "", Location("", ""))
     telemetry.targets.set_discovery("", lambda: True, 0.0)
     telemetry.targets.count_request("", "", "", 0.0)
-    telemetry.targets.set_owned({"": True})
+    telemetry.ownership.replace({"": True}, ())
     telemetry.events.add_target("", ("",), up=True)
     telemetry.http.observe("", 0, 0.0)
     own = (metric for metric in telemetry.registry.collect() if not metric.name.startswith(_FOREIGN))

@@ -10,6 +10,7 @@ FAMILIES = (
     "*_data_source_documents",
     "*_data_source_documents_counted_timestamp_seconds",
     "qbusiness_exporter_target_owned",
+    "qbusiness_exporter_target_state_readable",
 )
 KEYS = ("documents.interval", "metrics.exclude", "state.url", "state.password_file", "state.iam_auth")
 FLAGS = ("web.systemd-socket", "max-size")

@@ -209,6 +209,7 @@ class Exporter:
             state_path=self._state.address,
             state_is_written=self._state.is_up,
             replicas=tuple(self._state.replicas()),
+            unreadable_targets=self._targets.unreadable(),
             config_file=self.config_file,
             config_is_current=self.telemetry.config_is_current,
             config_loaded_at=self.telemetry.config_loaded_at,

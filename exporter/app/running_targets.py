@@ -15,7 +15,7 @@ from exporter.domain.replicas import GRACE
 from exporter.errors import StoppedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from exporter.app.dependencies import SharedServices
     from exporter.app.settings import TargetSettings
@@ -79,6 +79,7 @@ class RunningTargets:
     def follow_owners(self) -> None:
         """Start the targets that this process owns by now, and stop those that it does not own any more."""
         with self._mutex:
+            self._report_owned()
             owned = self._state.owned(self.configured)
             if not self._leaving and owned == {target.name: target.store for target in self.current}:
                 return
@@ -90,9 +91,18 @@ class RunningTargets:
             self._report_owned()
 
     def unready(self) -> str | None:
-        """Return why it is not known which targets this process runs; None once it is."""
+        """Return why this process does not run the targets that it owns; None once it does."""
+        if reason := self._state.unready():
+            return reason
+        if unreadable := self.unreadable():
+            name = min(unreadable)
+            return f"target {name} is not polled: its state cannot be read ({unreadable[name]})"
         missing = self._state.owned(self.configured).keys() - {target.name for target in self.current}
-        return self._state.unready() or (f"target {min(missing)} is being started" if missing else None)
+        return f"target {min(missing)} is being started" if missing else None
+
+    def unreadable(self) -> Mapping[str, str]:
+        """Return the targets that are not polled because their state cannot be read, each with the error."""
+        return self._state.unreadable(self.configured)
 
     def stop(self, deadline: float) -> None:
         """Stop polling until a time on the monotonic clock; the snapshots stay published."""
@@ -144,8 +154,9 @@ class RunningTargets:
                 store.remove_unwatched(watched, self._services.overrides.host.time())
 
     def _report_owned(self) -> None:
-        owned = {target.name for target in self.current}
-        self._services.telemetry.targets.set_owned({target.name: target.name in owned for target in self.configured})
+        running = {target.name for target in self.current}
+        owned = {target.name: target.name in running for target in self.configured}
+        self._services.telemetry.ownership.replace(owned, self.unreadable())
 
     def _with_known_account(self, target: ConfiguredTarget, settings: TargetSettings) -> ConfiguredTarget:
         """Return a target with the account of a running one that has the same access to AWS."""

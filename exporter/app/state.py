@@ -48,6 +48,12 @@ class State(Protocol):
     def owned(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, TableStore]:
         """Return the state of each of the targets that this process owns, by name."""
 
+    def unreadable(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, str]:
+        """Return the targets that this process owns, and does not poll because their state cannot be read.
+
+        The result has the errors by the names of the targets.
+        """
+
     def hand_over(self, store: TableStore) -> None:
         """Pass a target that is not polled any more to another replica."""
 
@@ -94,6 +100,10 @@ class LocalState:
     def owned(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, TableStore]:
         """Return the file for every target."""
         return {target.name: self._store for target in targets}
+
+    def unreadable(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, str]:  # noqa: ARG002 (the protocol's)
+        """Return no targets: a file that cannot be read is moved aside, and replaced by a new one."""
+        return {}
 
     def hand_over(self, store: TableStore) -> None:
         """Do nothing: there is no other replica."""

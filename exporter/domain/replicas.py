@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 LEASE_SECONDS = 15.0
 BEAT_INTERVAL = 3.0  # seconds between two renewals of the lease
@@ -78,11 +78,15 @@ class Membership:
             ReplicaStatus(each.name, each.address, each.id == this, tuple(sorted(owned[each.id]))) for each in replicas
         )
 
+    def configured(self) -> frozenset[str]:
+        """Return the targets that any live replica has configured."""
+        return frozenset().union(*(replica.targets for replica in self.replicas.values()))
+
     def differing_targets(self) -> list[str]:
         """Return the targets that some live replicas have configured, and others not."""
         configured = [replica.targets for replica in self.replicas.values()]
         common = frozenset.intersection(*configured) if configured else frozenset()
-        return sorted(frozenset().union(*configured) - common)
+        return sorted(self.configured() - common)
 
     def loads(self) -> Counter[str]:
         """Return how many targets each live replica owns."""
@@ -107,14 +111,16 @@ def choose_owners(members: Membership, keys: Iterable[str]) -> dict[str, str]:
 
 def without_owner(members: Membership) -> set[str]:
     """Return the configured targets that no live replica owns."""
-    configured = {key for replica in members.replicas.values() for key in replica.targets}
-    return {key for key in configured if members.owner(key) is None}
+    return {key for key in members.configured() if members.owner(key) is None}
 
 
-def choose_surplus(members: Membership, replica: str) -> tuple[str, str] | None:
-    """Return a target that a replica should hand over to balance the replicas, and its next owner."""
+def choose_surplus(members: Membership, replica: str, running: Collection[str]) -> tuple[str, str] | None:
+    """Return a target that a replica should hand over to balance the replicas, and its next owner.
+
+    `running` are the targets that the replica has started. It hands over a target by stopping it.
+    """
     loads = members.loads()
-    owned = [row.key for row in members.targets.values() if row.owner == replica]
+    owned = [key for key in running if (row := members.targets.get(key)) and row.owner == replica]
     others = [other for other in members.replicas.values() if other.id != replica]
     moves = [
         (loads[other.id], _rank(key, other.id), key, other.id)

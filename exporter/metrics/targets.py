@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from exporter.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from prometheus_client import CollectorRegistry
 
@@ -32,12 +32,6 @@ class TargetMetrics:
             "qbusiness_exporter_target_info",
             "Always 1; service, account and region of the target. The account is empty until it is known.",
             ("target", "service", "aws_account_id", "aws_region"),
-            registry=registry,
-        )
-        self._ownership = Gauge(
-            "qbusiness_exporter_target_owned",
-            "1 on the replica that polls the target, 0 on the others.",
-            ("target",),
             registry=registry,
         )
         self._requests = Counter(
@@ -115,7 +109,6 @@ class TargetMetrics:
             self._discovery_time,
         )
         self._counters = (self._requests, self._credential_failures, self._polls, self._poll_failures)
-        self._owned: set[str] = set()
         self._info_labels: dict[str, tuple[str, ...]] = {}
 
     def add(
@@ -136,14 +129,6 @@ class TargetMetrics:
         self._sources.labels(target).set_function(sources)
         self._discovered.labels(target).set_function(discovered)
         self._rate_limit.labels(target).set_function(rate_limit)
-
-    def set_owned(self, owned: Mapping[str, bool]) -> None:
-        """Set which of the configured targets this process polls, in place of the previous ones."""
-        for target in self._owned - owned.keys():
-            self._ownership.remove(target)
-        for target, is_owned in owned.items():
-            self._ownership.labels(target).set(is_owned)
-        self._owned = set(owned)
 
     def remove(self, target: str) -> None:
         """Remove all series of a target."""

@@ -19,6 +19,7 @@ from exporter import __version__
 from exporter.metrics.callback_counter import CallbackCounter
 from exporter.metrics.events import EventMetrics
 from exporter.metrics.http import HttpMetrics
+from exporter.metrics.ownership import OwnershipMetrics
 from exporter.metrics.targets import TargetMetrics
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Telemetry:
         self.http = HttpMetrics(self.registry)
         self.events = EventMetrics(self.registry)
         self.targets = TargetMetrics(self.registry)
+        self.ownership = OwnershipMetrics(self.registry)
         self._state_up = self._gauge(
             "qbusiness_exporter_state_up",
             "1 while the state can be read and written where it is configured, else 0, also until it is opened.",

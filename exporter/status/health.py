@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.status.formatting import format_duration
 from exporter.status.problems import Problem, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from exporter.domain.replicas import ReplicaStatus
     from exporter.domain.unreadable import UnreadableResource
@@ -131,10 +131,15 @@ class ExporterHealth:
     config_is_current: bool
     config_loaded_at: float
     replicas: tuple[ReplicaStatus, ...] = ()
+    unreadable_targets: Mapping[str, str] = field(default_factory=dict)
+    """The targets that are not polled because their state cannot be read, each with the error."""
 
     def problems(self) -> list[Problem]:
         """Return the problems of the exporter and its targets, the most severe first."""
         found = [problem for target in self.targets for problem in target.problems()]
+        for target, error in sorted(self.unreadable_targets.items()):
+            text = f"Target {target} is not polled: its state in {self.state_path} cannot be read ({error})."
+            found.append(Problem("QBusinessTargetNotPolled", Severity.CRITICAL, text))
         if not self.state_is_written:
             text = (
                 f"Writes of the state to {self.state_path} are failing: "

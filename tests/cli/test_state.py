@@ -106,6 +106,18 @@ def test_a_database_in_use_is_refused(file: str, postgresql: PostgreSqlServer, t
             assert "is in use by an exporter: stop all replicas first" in done.stderr
 
 
+def test_a_target_that_cannot_be_read_is_named(
+    file: str, postgresql: PostgreSqlServer, database: str, tmp_path: Path
+) -> None:
+    """Nothing is copied: the copy would lack its counters."""
+    assert copy(file, database).returncode == 0
+    postgresql.execute(f"UPDATE job SET state = '{{' WHERE target = '{key(2)}'", database)  # noqa: S608
+    done, back = copy(database, str(tmp_path / "back.db")), tmp_path / "back.db"
+    assert (done.returncode, back.exists()) == (1, False)
+    assert f"the state of target {key(2)} in database postgresql://<redacted>127.0.0.1" in done.stderr
+    assert "repair or delete its rows" in done.stderr
+
+
 def test_a_file_in_use_is_refused(file: str, database: str) -> None:
     """The exporter that has it open would count on, and the copy would lack it."""
     store = open_store(file)

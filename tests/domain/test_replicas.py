@@ -58,7 +58,7 @@ def test_balancing_ends_with_a_difference_of_at_most_one(owned: dict[str, str]) 
     """Each step moves one target, and no step undoes another one."""
     found = members("abc", **owned)
     for _ in range(len(KEYS)):
-        moves = [move for id_ in "abc" if (move := choose_surplus(found, id_))]
+        moves = [move for id_ in "abc" if (move := choose_surplus(found, id_, KEYS))]
         if not moves:
             break
         key, successor = moves[0]
@@ -70,7 +70,14 @@ def test_balancing_ends_with_a_difference_of_at_most_one(owned: dict[str, str]) 
 
 def test_a_difference_of_one_moves_nothing() -> None:
     """Three targets on two replicas stay where they are."""
-    assert [choose_surplus(members("ab", k0="a", k1="a", k2="b"), id_) for id_ in "ab"] == [None, None]
+    assert [choose_surplus(members("ab", k0="a", k1="a", k2="b"), id_, KEYS) for id_ in "ab"] == [None, None]
+
+
+def test_only_a_target_that_runs_is_handed_over() -> None:
+    """One that has not started, or whose state cannot be read, does not prevent that another one moves."""
+    found = members("ab", **dict.fromkeys(KEYS[:4], "a"))
+    assert [choose_surplus(found, "a", [key]) for key in KEYS[:4]] == [(key, "b") for key in KEYS[:4]]
+    assert choose_surplus(found, "a", []) is None
 
 
 def test_targets_of_a_replica_that_leaves_are_spread_over_the_others() -> None:

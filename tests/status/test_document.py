@@ -332,11 +332,18 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
         events_up=False,
         events_error="ReceiveMessage: AccessDenied",
     )
-    fixture.health = replace(HEALTH, targets=(target,), state_is_written=False, config_is_current=False)
+    fixture.health = replace(
+        HEALTH,
+        targets=(target,),
+        state_is_written=False,
+        config_is_current=False,
+        unreadable_targets={"europe": "ValueError: no JSON"},
+    )
     document = fixture.status.document(Query())
     problems = document["exporter"]["problems"]
     assert [(problem["alert"], problem["severity"]) for problem in problems] == [
         ("QBusinessTargetDown", "critical"),
+        ("QBusinessTargetNotPolled", "critical"),
         ("QBusinessPollsLate", "warning"),
         ("QBusinessDiscoveryFailing", "warning"),
         ("QBusinessEventsDown", "warning"),
@@ -346,6 +353,9 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
     assert {problem["alert"]: problem["severity"] for problem in problems}.items() <= shipped_alerts().items()
     assert "production" in problems[0]["text"]
     assert "AccessDeniedException" in problems[0]["text"]
+    assert problems[1]["text"] == (
+        "Target europe is not polled: its state in state.db cannot be read (ValueError: no JSON)."
+    )
     assert document["summary"]["unsettled"] == 5
     empty = replace(TARGET, is_up=True, discovery_succeeded=True, data_sources=0)
     fixture.health = replace(HEALTH, targets=(empty,))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from exporter.domain.replicas import TargetRow
 from exporter.errors import StartupError
+from exporter.store import codec
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import UnavailableError
 from exporter.store.postgresql.rows import read_state, write_changes
@@ -15,7 +16,7 @@ from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.watchdog import Watchdog
 from exporter.store.row_changes import RowChanges
 from exporter.store.state_rows import accounts_of, merge_targets, split_by_target
-from exporter.store.state_tables import StateChanges
+from exporter.store.state_tables import StateChanges, StateTables
 
 if TYPE_CHECKING:
     from exporter.runtime import Host
@@ -50,9 +51,20 @@ class Archive:
         self._open.__exit__(*exception)  # type: ignore[arg-type]
 
     def read(self) -> StateRows:
-        """Return the rows of all targets."""
+        """Return the rows of all targets; raise StartupError if those of a target are not valid."""
         keys = [key for (key,) in self._transaction.execute("SELECT key FROM target ORDER BY key")]
-        return merge_targets([read_state(self._transaction, key) for key in keys])
+        return merge_targets([self._read_target(key) for key in keys])
+
+    def _read_target(self, key: str) -> StateRows:
+        rows = read_state(self._transaction, key)
+        try:
+            StateTables().load(rows.__getitem__)
+        except codec.UNREADABLE as error:
+            raise StartupError(
+                f"the state of target {key} in database {self.address} cannot be read ({error}): "
+                "repair or delete its rows"
+            ) from error
+        return rows
 
     def check_unused(self) -> None:
         """Raise StartupError if a replica is alive; none can start before the end of the block."""

@@ -22,17 +22,15 @@ from exporter.domain.replicas import (
     without_owner,
     without_replica,
 )
-from exporter.store import codec
 from exporter.store.postgresql import leases
-from exporter.store.postgresql.partition import Partition
-from exporter.store.postgresql.rows import read_state
+from exporter.store.postgresql.loading import PartitionLoader
 from exporter.store.postgresql.target_keys import TargetKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.domain.replicas import Replica
-    from exporter.store.postgresql.partition import PartitionWriter
+    from exporter.store.postgresql.partition import Partition, PartitionWriter
     from exporter.store.postgresql.session import Session, Transaction
 
 MAX_TAKEN = 20  # targets in one transaction, so that the next beat is not late
@@ -48,10 +46,9 @@ class Coordinator:
     ) -> None:
         self._session = session
         self._boot_time = boot_time
-        self._writer = writer
         self._deadline = float("-inf")
         self._epochs = EpochMemory()
-        self._unreadable: set[str] = set()
+        self._loader = PartitionLoader(session, boot_time, writer)
         self._is_behind = False
         self._stable_beats = 0
         self.replica = replica
@@ -62,6 +59,11 @@ class Coordinator:
         self.leaving: dict[str, str] = {}
         """Targets that should be handed over, each with its next owner."""
         self.has_beaten = False
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """The targets that this replica owns and whose rows it cannot read, by key, each with the error."""
+        return self._loader.unreadable
 
     def is_fresh(self) -> bool:
         """Return whether no other replica can have taken over yet.
@@ -147,6 +149,7 @@ class Coordinator:
     def _adopt(self) -> None:
         """Load the targets that another replica has handed over to this one, and pass on those that it cannot use."""
         rows = [row for row in self.members.targets.values() if row.owner == self.replica.id]
+        self._loader.keep({row.key for row in rows})
         for row in rows:
             if row.key in self.replica.targets:
                 self._load(row)
@@ -158,27 +161,19 @@ class Coordinator:
 
     def _load(self, row: TargetRow) -> None:
         """Load a target that this replica owns; the next beat loads one that would delay it."""
-        if row.key in self.partitions or row.key in self._unreadable:
+        if row.key in self.partitions or self._loader.is_waiting(row.key):
             return
         if self._boot_time() > self._deadline - LEASE_SECONDS + BEAT_INTERVAL:
             self._is_behind = True
             return
-        partition = Partition(row, self._writer)
-        rows = self._session.run(lambda transaction: read_state(transaction, row.key))
-        try:
-            partition.load(rows)  # after the transaction, which must not be idle while rows are parsed
-        except codec.UNREADABLE as error:
-            self._unreadable.add(row.key)
-            logger.error("state of the target unreadable, not polling it", target=row.key, error=repr(error))  # noqa: TRY400
-            return
-        self.partitions = {**self.partitions, row.key: partition}
-        logger.info("target owned", target=row.key, epoch=row.epoch)
+        if partition := self._loader.load(row):
+            self.partitions = {**self.partitions, row.key: partition}
+            logger.info("target owned", target=row.key, epoch=row.epoch)
 
     def _take_free(self) -> None:
         """Acquire targets without an owner, and balance the replicas if there are none."""
         now, rows = self._boot_time(), self.members.targets
         free = {key for key in without_owner(self.members) if not self._epochs.is_left_alone(key, rows.get(key), now)}
-        free -= self._unreadable
         mine = sorted(key for key, id_ in choose_owners(self.members, free).items() if id_ == self.replica.id)
         for row in self._session.run(lambda transaction: self._take(transaction, mine[:MAX_TAKEN])) if mine else ():
             self._epochs.record(row)
@@ -198,13 +193,10 @@ class Coordinator:
         return [row for row in taken if row]
 
     def _choose_surplus(self) -> None:
-        """Choose a target to hand over, among those that run.
-
-        The program hands over a target when it has stopped it, so one that it has not started would stay.
-        """
-        key, successor = choose_surplus(self.members, self.replica.id) or ("", "")
-        if key in self.partitions and self.partitions[key].is_restored:
-            self.leaving = {key: successor}
+        """Choose a target to hand over, among those that run."""
+        running = [key for key, partition in self.partitions.items() if partition.is_restored]
+        if move := choose_surplus(self.members, self.replica.id, running):
+            self.leaving = dict([move])
 
     def keep_all(self) -> None:
         """Hand over nothing until beats have been stable again."""

@@ -82,6 +82,12 @@ class SharedState:
         keys = {target.name: self._coordinator.keys.key(target) for target in targets}
         return {name: partitions[key] for name, key in keys.items() if key in partitions and key not in leaving}
 
+    def unreadable(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, str]:
+        """Return the targets that this replica owns and whose rows it cannot read, by name, each with the error."""
+        errors = self._coordinator.unreadable
+        keys = {target.name: self._coordinator.keys.key(target) for target in targets} if errors else {}
+        return {name: errors[key] for name, key in keys.items() if key in errors}
+
     def hand_over(self, store: TableStore) -> None:
         """Pass on a target whose sources are not polled here any more."""
         self._writer.hand_over(_partition(store))

@@ -18,6 +18,7 @@ from exporter.domain.target_identity import ConfiguredTarget
 from exporter.errors import StoppedError
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import UnavailableError
+from exporter.store.postgresql.loading import REREAD_INTERVAL
 from exporter.store.postgresql.partition import Partition
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
@@ -371,13 +372,38 @@ def test_credentials_of_another_account_do_not_continue_the_state_of_the_first(d
 
 
 def test_unreadable_state_of_one_target_does_not_stop_the_others(database: str) -> None:
-    """It is an error in the log, and the target does not start from an empty state."""
+    """It is logged, the target does not start from an empty state, and a repair needs no restart."""
     with SteppedReplica(database, "a", *BOTH) as a:
         a.beat()
         a.partition(1).commit({KEY: make_history(1)})
         a.coordinator.leave()
-    run(database, "UPDATE source SET totals = 'no JSON'")
+    run(database, "CREATE TABLE backup AS TABLE source; UPDATE source SET totals = 'no JSON'")
     with SteppedReplica(database, "b", *BOTH) as b, capture_logs() as logs:
-        assert b.beat() == {key(2)}
-        assert b.beat() == {key(2)}
+        assert b.beat() == b.beat() == {key(2)}
         assert [line["target"] for line in logs if line["log_level"] == "error"] == [key(1)]
+        assert b.coordinator.unreadable.keys() == {key(1)}
+        b.now += REREAD_INTERVAL
+        assert b.beat() == {key(2)}
+        run(database, "UPDATE source SET totals = backup.totals FROM backup")
+        assert b.beat() == {key(2)}
+        b.now += REREAD_INTERVAL
+        assert b.beat() == {key(1), key(2)}
+        assert (b.coordinator.unreadable, b.partition(1).history(KEY)) == ({}, make_history(1))
+        assert len([line for line in logs if line["log_level"] == "error"]) == 1
+
+
+def test_an_unreadable_target_that_the_operator_deletes_starts_over(database: str) -> None:
+    """The replica that could not read it owns it again, with an empty state."""
+    with SteppedReplica(database, "a", target(1)) as a:
+        a.beat()
+        a.partition(1).commit({KEY: make_history(1)})
+        a.coordinator.leave()
+    run(database, "UPDATE job SET state = '{'")
+    with SteppedReplica(database, "b", target(1)) as b:
+        assert b.beat() == set()
+        run(database, "DELETE FROM target")
+        assert b.beat() == set()
+        assert b.coordinator.unreadable == {}
+        b.now += GRACE
+        assert b.beat() == {key(1)}
+        assert b.partition(1).history(KEY) is None

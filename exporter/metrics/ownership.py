@@ -1,0 +1,41 @@
+"""Metrics of the configured targets: which of them this process polls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from prometheus_client import CollectorRegistry
+
+
+class OwnershipMetrics:
+    """The targets of the configuration, also those that other replicas poll."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._owned = Gauge(
+            "qbusiness_exporter_target_owned",
+            "1 on the replica that polls the target, 0 on the others.",
+            ("target",),
+            registry=registry,
+        )
+        self._readable = Gauge(
+            "qbusiness_exporter_target_state_readable",
+            "0 on the replica that does not poll the target because it cannot read its saved state, else 1.",
+            ("target",),
+            registry=registry,
+        )
+        self._targets: set[str] = set()
+
+    def replace(self, owned: Mapping[str, bool], unreadable: Collection[str]) -> None:
+        """Set which of the configured targets this process polls, and whose state it cannot read."""
+        for target in self._targets - owned.keys():
+            self._owned.remove(target)
+            self._readable.remove(target)
+        for target, is_owned in owned.items():
+            self._owned.labels(target).set(is_owned)
+            self._readable.labels(target).set(target not in unreadable)
+        self._targets = set(owned)
