@@ -78,6 +78,7 @@ bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half a
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.configuration
 	$(BIN)/python -m benchmarks.scrape
+	$(BIN)/python -m benchmarks.replicas
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.servers
 

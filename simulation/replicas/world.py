@@ -25,11 +25,18 @@ class ReplicaWorld:
     """Runs a cluster: starts, kills and stops replicas, and scrapes them."""
 
     def __init__(
-        self, cluster: ClusterState, inject: Callable[[ClusterState, ReplicaWorld], object] = ReplicaFaults
+        self,
+        cluster: ClusterState,
+        inject: Callable[[ClusterState, ReplicaWorld], object] = ReplicaFaults,
+        replicas: str = REPLICAS,
     ) -> None:
-        """Prepare a cluster; `inject` schedules what happens to it, after the warm-up."""
+        """Prepare a cluster; `inject` schedules what happens to it, after the warm-up.
+
+        `replicas` are the names of the replicas, one letter each.
+        """
         self.cluster = cluster
         self._inject = inject
+        self._replicas = replicas
         self.cluster.trace.listen()
         self.processes: dict[str, ReplicaProcess] = {}
         self.checker = ReplicaChecker(self.cluster, self.processes)
@@ -37,7 +44,7 @@ class ReplicaWorld:
 
     def run(self) -> None:
         """Run the cluster; raise AssertionError when an invariant is violated."""
-        for name in REPLICAS:
+        for name in self._replicas:
             self._start(name)
         self._tick()
         self.cluster.clock.run(self.cluster.begins)
@@ -77,7 +84,7 @@ class ReplicaWorld:
     # The course of the time.
 
     def _start_after(self, pause: float, name: str) -> None:
-        if name in REPLICAS:
+        if name in self._replicas:
             self.cluster.clock.after(pause, partial(self._start, name))
 
     def _start(self, name: str) -> None:
