@@ -178,7 +178,7 @@ class Target:
             account=self.location.account,
             region=self.location.region,
             is_up=self.reachability.is_up,
-            trouble=self.reachability.last_error,
+            last_error=self.reachability.last_error,
             now=self.aws_client.clock.now(),
             data_sources=watched,
             polled=polled,

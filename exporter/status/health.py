@@ -22,7 +22,7 @@ MAX_UNREADABLE = 50  # in the JSON, so that a denied operation does not name tho
 class TargetHealth:
     """The health of one target; its fields are those of the JSON API.
 
-    None means that the value is not known yet; for `stalled`, that polling works. `trouble` is the error of the last
+    None means that the value is not known yet; for `stalled`, that polling works. `last_error` is the error of the last
     request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and
     `polled` those of them that were polled since the start. Rates are requests a second: of the last minute, allowed
     now, and configured. `discovered_at` and `now` are times on AWS's clock.
@@ -36,7 +36,7 @@ class TargetHealth:
     account: str | None
     region: str
     is_up: bool | None
-    trouble: str
+    last_error: str
     now: float
     data_sources: int
     polled: int
@@ -58,7 +58,7 @@ class TargetHealth:
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of the target, with the names of the alerts that report them."""
         if self.is_up is False:
-            error = f" ({self.trouble})" if self.trouble else ""
+            error = f" ({self.last_error})" if self.last_error else ""
             text = (
                 f"Target {self.name} is unreachable or denies access{error}: "
                 "its data sources keep their last known values."

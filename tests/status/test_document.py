@@ -324,7 +324,7 @@ def test_problems_of_the_exporter_have_the_names_of_the_alerts() -> None:
     target = replace(
         TARGET,
         is_up=False,
-        trouble="ListApplications: AccessDeniedException",
+        last_error="ListApplications: AccessDeniedException",
         lag=301.0,
         discovery_succeeded=False,
         data_sources=5,

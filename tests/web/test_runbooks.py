@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.web_app import HttpResponse
 
 NAMES = sorted(alert.name for alert in alerts())
-DOWN = replace(TARGET, is_up=False, trouble="ListApplications: AccessDeniedException")
+DOWN = replace(TARGET, is_up=False, last_error="ListApplications: AccessDeniedException")
 
 
 @pytest.fixture(scope="module")

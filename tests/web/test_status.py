@@ -257,7 +257,7 @@ def test_an_empty_list_has_a_reason() -> None:
     assert "The first pass has not ended: the first discovery run is in progress." in page
     assert "No data sources" in page_of(StatusFixture.of())
     refused = StatusFixture.of()
-    down = replace(TARGET, is_up=False, trouble="ListApplications: AccessDeniedException", discovery_succeeded=False)
+    down = replace(TARGET, is_up=False, last_error="ListApplications: AccessDeniedException", discovery_succeeded=False)
     refused.health = replace(HEALTH, targets=(down,), unready="no poll has succeeded yet")
     page = page_of(refused)
     assert "The exporter needs attention" in page
@@ -376,7 +376,7 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
             assert "Configuration reload failed, keeping the previous configuration" in program.get("/")[1]
             fault = service.faults.add("denied", operation="ListDataSourceSyncJobs")
             eventually(lambda: alerts(program) == {"QBusinessConfigReloadFailed", "QBusinessTargetDown"})
-            assert exporter_of(program)["targets"][0]["trouble"] == "ListDataSourceSyncJobs: AccessDeniedException"
+            assert exporter_of(program)["targets"][0]["last_error"] == "ListDataSourceSyncJobs: AccessDeniedException"
             (source,) = json.loads(program.get(API)[1])["data_sources"]
             assert source["freshness"]["last_poll_succeeded"] is False
             assert source["freshness"]["last_poll_error"]["reason"] == "access_denied"

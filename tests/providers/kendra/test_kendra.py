@@ -152,7 +152,7 @@ def test_the_families_have_the_words_of_kendra() -> None:
         assert foreign not in help_texts
 
 
-def answer(operation: str, body: object, **headers: str) -> Response:
+def respond(operation: str, body: object, **headers: str) -> Response:
     """Return the response of the simulated API to a request."""
     service = SimulatedService(fleet_of(SimulatedDataSource("hr")), None, KendraApi)
     target = {"x-amz-target": f"AWSKendraFrontendService.{operation}"}
@@ -179,7 +179,7 @@ def answer(operation: str, body: object, **headers: str) -> Response:
 )
 def test_wrong_requests_are_refused_as_aws_refuses_them(operation: str, body: object, name: str) -> None:
     """All errors have the status 400, and their name in the body."""
-    response = answer(operation, body)
+    response = respond(operation, body)
     assert response.status == 400
     assert json.loads(response.body)["__type"] == f"com.amazonaws.kendra#{name}"
     assert "x-amzn-errortype" not in response.headers
@@ -188,5 +188,5 @@ def test_wrong_requests_are_refused_as_aws_refuses_them(operation: str, body: ob
 @pytest.mark.parametrize("headers", [{"authorization": ""}, {"content-type": "application/json"}])
 def test_requests_without_signature_or_content_type_are_refused(headers: dict[str, str]) -> None:
     """Neither reaches an operation."""
-    assert answer("ListIndices", {}).status == 200
-    assert answer("ListIndices", {}, **headers).status == 400
+    assert respond("ListIndices", {}).status == 200
+    assert respond("ListIndices", {}, **headers).status == 400
