@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.support.alert_rules import RULE_FILES
 from tests.support.dashboards import ANY, FILES, interpolate, queries
+from tests.support.shipped_rules import RULES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +39,7 @@ def assert_results(
     ]
     test = {"interval": interval, "input_series": series, "promql_expr_test": tests}
     file = tmp_path / "test.yaml"
-    file.write_text(
-        yaml.safe_dump(
-            {"rule_files": [str(file) for file in RULE_FILES], "evaluation_interval": interval, "tests": [test]}
-        )
-    )
+    file.write_text(yaml.safe_dump({"rule_files": RULES, "evaluation_interval": interval, "tests": [test]}))
     done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
