@@ -486,7 +486,7 @@ def test_stalled_tls_clients_do_not_prevent_scrapes(
     assert sum(map(is_dropped, clients)) >= len(clients) - PATIENT.connections
 
 
-@pytest.mark.parametrize("sent", TLS_STAGES)
+@pytest.mark.parametrize("sent", TLS_STAGES, ids=["nothing", "a header", "half a hello", "a hello"])
 def test_unfinished_handshakes_are_dropped(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket], certificates: Path, sent: bytes
 ) -> None:
