@@ -49,6 +49,8 @@ class Absences:
         if seconds < SHORTEST:
             return
         self._state.trace.note("absence", seconds)
+        for account in self._state.accounts:
+            account.expect_return(now + seconds)
         if self._rng.random() < 1 / 2:
             self._program.stop(seconds)
         else:

@@ -90,6 +90,7 @@ class SimulatedAccount:
         self.cut_until = 0.0
         self.sts_works = True
         self.dates_wrong_until = 0.0
+        self._absent_until = 0.0
         self._wrong_data: list[Fault] = []
         self._usual_latency = rng.choice((0.02, 0.08, 0.3))
         self.responses = ResponseLog(fleet, clock)
@@ -179,6 +180,15 @@ class SimulatedAccount:
     def has_correct_dates(self) -> bool:
         """Return whether the program has read a correct Date about each data source since the last wrong one."""
         return not self.dates_wrong_until or self.responses.all_read_since(self.dates_wrong_until)
+
+    def expect_return(self, moment: float) -> None:
+        """Record the time at which a long absence ends."""
+        self._absent_until = moment
+
+    @property
+    def is_returning(self) -> bool:
+        """Return whether the program is absent, or has not polled every data source since its return."""
+        return self._absent_until > 0 and not self.responses.all_read_since(self._absent_until)
 
     def restore_correct_data(self) -> None:
         """Return correct and current data from now on, because data sources are about to be polled for the first time.
