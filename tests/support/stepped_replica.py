@@ -10,7 +10,6 @@ from exporter.runtime import System
 from exporter.store.postgresql import DatabaseSettings
 from exporter.store.postgresql.commits import Commits
 from exporter.store.postgresql.coordinator import Coordinator
-from exporter.store.postgresql.retention import CHECK_INTERVAL, Retention
 from exporter.store.postgresql.schema import prepare
 from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.watchdog import Watchdog
@@ -44,7 +43,6 @@ class SteppedReplica:
         self.coordinator = Coordinator(self.session, Replica(name, name), lambda: self.now, self)
         self.coordinator.keys.configured = targets
         self._commits = Commits(self.session, self.coordinator)
-        self._retention = Retention(self.session, lambda: self.now)
         prepare(self.session)
 
     def __enter__(self) -> Self:
@@ -80,12 +78,6 @@ class SteppedReplica:
     def commit_all(self) -> None:
         """Commit what waits."""
         self._commits.commit_all()
-
-    def clean_up(self) -> None:
-        """Delete what no replica needs any more, an hour after the last time."""
-        self.now += CHECK_INTERVAL
-        self.beat()
-        self._retention.check(self.coordinator.members)
 
     def write(self, partition: Partition, *, wait: bool) -> None:  # noqa: ARG002 (the protocol's)
         """Commit at once if the caller waits for it, as the thread of the writer does."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetRow
 from exporter.domain.target_identity import account_of
-from exporter.store.postgresql import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,10 +63,8 @@ def find_alive(transaction: Transaction, replicas: Iterable[str]) -> set[str]:
 def own(transaction: Transaction, row: TargetRow, seen: int) -> TargetRow | None:
     """Write the owner and the epoch of a target, if its epoch has not changed or it has no row.
 
-    Return the row, whose revision never falls; None if another replica was faster. The target is not dropped any more.
-    That comes first, because it waits for a transaction that deletes the target.
+    Return the row, whose revision never falls; None if another replica was faster.
     """
-    dropped.delete(transaction, row.key)
     found = transaction.execute(
         """
         INSERT INTO target (key, owner, epoch, revision) VALUES (%(key)s, %(owner)s, %(epoch)s, %(revision)s)
@@ -135,15 +132,6 @@ def identify(transaction: Transaction, row: TargetRow, target_name: str, account
 
 
 def leave(transaction: Transaction, replica: str) -> None:
-    """Delete the row of a replica that ends."""
-    transaction.execute("DELETE FROM replica WHERE id = %s", [replica])
-
-
-def delete_dead(transaction: Transaction) -> None:
-    """Delete the rows of replicas that have been dead for a day."""
-    transaction.execute("DELETE FROM replica WHERE until < clock_timestamp() - interval '1 day'")
-
-
-def delete_account(transaction: Transaction, account: str) -> None:
-    """Delete an account that no target has."""
-    transaction.execute("DELETE FROM account WHERE account = %s", [account])
+    """Delete the row of a replica that ends, and those of replicas that have been dead for a day."""
+    dead = "until < clock_timestamp() - interval '1 day'"
+    transaction.execute(f"DELETE FROM replica WHERE id = %s OR {dead}", [replica])  # noqa: S608  # nosec B608

@@ -38,11 +38,6 @@ _MIGRATIONS = (
         kind text NOT NULL, key text NOT NULL, value text NOT NULL, PRIMARY KEY (target, kind, key)
     );
     """,
-    """
-    CREATE TABLE dropped_target (
-        key text PRIMARY KEY REFERENCES target ON UPDATE CASCADE ON DELETE CASCADE, since timestamptz NOT NULL
-    );
-    """,
 )
 
 

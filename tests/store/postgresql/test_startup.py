@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import trustme
 
@@ -106,7 +105,7 @@ def wrong_parameter(server: PostgreSqlServer) -> str:
         (missing_rights, "permission denied for schema public.*: grant the role CREATE on its schema"),
         (read_only_database, "read-only.*: use the address of the primary, not of a standby"),
         (foreign_tables, 'relation "job" already exists.*: use an empty database or schema'),
-        (newer_schema, r"migrated by a newer release \(schema 99, this release supports 2\): run that release"),
+        (newer_schema, r"migrated by a newer release \(schema 99, this release supports 1\): run that release"),
         (wrong_authority, "certificate verify failed.*: check sslrootcert, and that the certificate has the name"),
         (wrong_host, 'certificate for "127.0.0.1" does not match host name "localhost".*: check sslrootcert'),
         (wrong_parameter, "state.url is not a URL that libpq understands"),
@@ -180,20 +179,6 @@ def test_replicas_that_start_together_migrate_once(database: str) -> None:
         thread.join()
     watchdog.stop()
     assert errors == []
-
-
-def test_tables_of_an_earlier_release_are_migrated(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the earlier release has written is read, and replicas of it continue: no table of theirs changes."""
-    with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:1])  # noqa: SLF001 (an earlier release has fewer)
-        open_state(database).close()
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("INSERT INTO target VALUES (%s, NULL, 7, 3)", [key(1)])
-        connection.execute("INSERT INTO note VALUES (%s, 'name', 'application/a', 'intranet')", [key(1)])
-        with SteppedReplica(database, "a", target(1)) as replica:
-            assert replica.beat() == {key(1)}
-            assert replica.partition().name("application/a") == "intranet"
-        connection.execute("INSERT INTO target VALUES (%s, NULL, 1, 0)", [key(2)])
 
 
 def test_the_password_file_is_read_for_each_connection(postgresql: PostgreSqlServer, tmp_path: Path) -> None:
