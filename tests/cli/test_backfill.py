@@ -152,7 +152,7 @@ def test_a_job_without_end_ends_when_it_started(
     hr.change(hr.jobs[0].execution_id, overrides={"endTime": None})
     samples = samples_by_time(run())
     assert next(time for time, found in samples.items() if total(found, COMPLETED) == 1) == NOW - 2 * HOUR
-    assert "jobs without endTime" in capsys.readouterr().err
+    assert "jobs without an end" in capsys.readouterr().err
 
 
 def test_a_step_that_leaves_gaps_is_logged(run: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,11 +98,14 @@ POSSIBLE = {
     ("QBusinessSyncRunningTooLong", "stuck"),
     *(("QBusinessReplicaCutOff", target) for target in DENIED_TARGETS),
 }
+# With a state file, a replica owns all of its targets.
+ABOUT_A_DATABASE = {"QBusinessTargetNotPolled"}
 
 
 def test_every_alert_is_tested() -> None:
-    """The failures of this module cause every alert of the rules."""
-    assert {alert for alert, _ in FAILURES | {DOWN_A, ABSENT}} == {alert.name for alert in hand_tested_alerts()}
+    """The failures of this module cause every alert of the rules that does not need a database."""
+    caused = {alert for alert, _ in FAILURES | {DOWN_A, ABSENT}}
+    assert caused == {alert.name for alert in hand_tested_alerts()} - ABOUT_A_DATABASE
 
 
 @pytest.mark.trial  # the alerts wait for durations that are shortened, but add up to half a minute of real time

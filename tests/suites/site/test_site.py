@@ -78,9 +78,11 @@ def test_every_page_can_be_reached_and_every_link_works(page: Page) -> None:
 def test_the_search_finds_an_alert(page: Page) -> None:
     """A reader searches for the name in a notification, and gets to its runbook."""
     page.goto(urljoin(page.url, "/index.html"))
-    page.locator("input[name=query]").fill("QBusinessSyncStuck")
+    # The browser builds the index of all pages first; the page ignores what is typed until then.
+    expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching", timeout=60_000)
+    page.locator("input[name=query]").press_sequentially("QBusinessSyncStuck")
     runbook = page.locator(".md-search-result__link[href*='runbooks/QBusinessSyncStuck.html']").first
-    expect(runbook).to_be_attached(timeout=60_000)  # milliseconds; the browser builds the index of all pages first
+    expect(runbook).to_be_attached(timeout=60_000)  # milliseconds
 
 
 def test_the_site_needs_no_other_host(page: Page) -> None:
