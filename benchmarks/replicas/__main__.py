@@ -56,8 +56,8 @@ def commits() -> str:
     """Return a sentence with the CPU times of a commit."""
     file, database, ratio = compare_commits()
     return (
-        f"The commit of a poll takes {file:.2f} ms of CPU time with a file and {database:.2f} ms with PostgreSQL, "
-        f"{ratio:.1f} times as much."
+        f"The commit of a poll takes {file:.2f} ms of CPU time with a file and {database:.2f} ms with PostgreSQL "
+        f"(medians). Of pairs that ran one after the other, the median ratio is {ratio:.1f}."
     )
 
 

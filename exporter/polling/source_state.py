@@ -32,12 +32,11 @@ class SourceState:
     """The state of a data source between polls.
 
     `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
-    the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings
-    that were logged, and `saved` is what the state file has of the source besides its history. Until
-    `are_names_resolved`, `names` are those that the source had before, and `name_error` is why AWS did not return
-    others. `documents` is the last complete count of the documents, and `count_error` is why a later count failed.
-    `first_clock` is the clock from which was read since when the jobs count; None if an earlier process has read
-    it.
+    the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings that
+    were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
+    `names` are those that the source had before, and `name_error` is why AWS did not return others. `documents` is the
+    last complete count of the documents, and `count_error` is why a later count failed. `first_clock` is the clock
+    from which was read since when the jobs count; None if an earlier process has read it.
 
     One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
     while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
