@@ -84,8 +84,8 @@ class SimulatedAccount:
             "time_filter": rng.choice(("start", "overlap")),
             "paging": rng.choice(("shifting", "stable")),
         }
-        self.service = SimulatedService(fleet, ServiceTime(clock))
-        self.service.api = self.api = LaggingApi(fleet, **listing)
+        self.service = SimulatedService(fleet, ServiceTime(clock), LaggingApi, **listing)
+        self.api: LaggingApi = self.service.api
         self.credentials = credentials
         self.cut_until = 0.0
         self.sts_works = True

@@ -68,11 +68,15 @@ class SimulatedService:
         self.fleet = fleet
         self.faults = faults.ActiveFaults()
         self._api = make_api(fleet, **listing)
-        self.api: Any = self._api  # tests change settings that only its class has
         self.date_error = 0.0
         """Seconds by which the Date header is wrong, as behind a proxy with a wrong clock."""
         self.requests: list[LoggedRequest] = []
         self._log_mutex = threading.Lock()
+
+    @property
+    def api(self) -> Any:  # noqa: ANN401 (tests change settings that only its class has)
+        """The API that responds."""
+        return self._api
 
     def respond(self, request: Request) -> Response:
         """Return the response to a request at this time, faults included. The caller does the waiting."""

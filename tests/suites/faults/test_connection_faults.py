@@ -45,8 +45,9 @@ def injected(environment: Environment, fault: ConnectionFault, monkeypatch: pyte
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             reserved.bind(address)
             yield
-        environment.service = SimulatedQBusiness(environment.fleet, service.clock, port=address[1])
-        environment.service.api = service.api
+        environment.service = SimulatedQBusiness(
+            environment.fleet, service.clock, lambda _fleet: service.api, port=address[1]
+        )
         environment.service.start()
         return
     with monkeypatch.context() as changed:
