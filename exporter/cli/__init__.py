@@ -13,9 +13,9 @@ import structlog
 from exporter.cli import logs
 from exporter.cli.arguments import parse
 from exporter.cli.log_sink import LogSink
-from exporter.cli.output import ClosedStdoutError, flush_output
+from exporter.cli.output import ClosedStdoutError
 from exporter.cli.signals import SIGNAL_EXIT_BASE
-from exporter.cli.standard_streams import occupy_closed_streams, unbuffered
+from exporter.cli.standard_streams import buffer_stdout, occupy_closed_streams, unbuffered
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str], sink: LogSink) -> int:
-    try:
-        arguments = parse(argv)
-    finally:
-        flush_output()  # argparse prints help and version
+    arguments = parse(argv)
     if not arguments.reloads:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked by `exporter.__main__`
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
@@ -68,6 +65,7 @@ def _log_error(error: ExporterError) -> None:
 def run() -> None:
     """Run as the console script `qbusiness-exporter`."""
     occupy_closed_streams()
+    buffer_stdout()
     logs.log_uncaught_exceptions()
     # SIGTERM raises SystemExit, so that `finally` blocks remove the temporary file of --output and unlock the state.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(SIGNAL_EXIT_BASE + number))

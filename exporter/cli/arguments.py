@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.app.build_info import revision
-from exporter.cli.completion import FLAGS_BY_SHELL, PrintCompletion, completion_script
+from exporter.cli.completion import FLAGS_BY_SHELL, completion_script
 from exporter.cli.flags import FLAGS
+from exporter.cli.print_text import PrintText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,14 +152,16 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         epilog=f"example:\n  {PROGRAM} {COMMANDS[command].example}" if command else _commands_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=PrintText, help="show this help, and exit", text=parser.format_help)
     version = f"{PROGRAM}, version {__version__} (revision {revision()}, python {platform.python_version()})"
-    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("--version", action=PrintText, help="show the version, and exit", text=lambda: version)
     texts = {name: each.help for name, each in COMMANDS.items()}
     for shell, name in FLAGS_BY_SHELL.items():
         script = partial(completion_script, PROGRAM, texts, FLAGS, shell)
         text = argparse.SUPPRESS if command else f"print a completion script for {shell}, and exit"
-        parser.add_argument(f"--{name}", action=PrintCompletion, nargs=0, help=text, script=script)
+        parser.add_argument(f"--{name}", action=PrintText, help=text, text=script)
     parser.set_defaults(**{flag.attribute: None for flag in FLAGS})  # commands share functions that read a flag
     for flag in FLAGS:
         if flag.is_of(command or DEFAULT_COMMAND):

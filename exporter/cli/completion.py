@@ -6,30 +6,15 @@ Example: `eval "$(qbusiness-exporter --completion-script-bash)"`.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
-
-from exporter.cli.output import print_output
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from exporter.cli.flags import Flag
 
 FLAGS_BY_SHELL = {"bash": "completion-script-bash", "zsh": "completion-script-zsh"}
 _FILE = "FILE"  # the metavar of flags whose value is a path
-
-
-class PrintCompletion(argparse.Action):
-    """Prints the script for a shell, and ends the program."""
-
-    def __init__(self, *args: Any, script: Callable[[], str], **kwargs: Any) -> None:  # noqa: ANN401 (the interface of argparse)
-        super().__init__(*args, **kwargs)
-        self._script = script
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the script."""
-        print_output(self._script(), end="")
-        parser.exit()
 
 
 def completion_script(program: str, commands: Mapping[str, str], flags: Iterable[Flag], shell: str) -> str:

@@ -29,17 +29,12 @@ def print_output(text: str, end: str = "\n") -> None:
         print(text, end=end, flush=True)  # noqa: T201 (the output of a command)
 
 
-def flush_output() -> None:
-    """Write what a library has printed on stdout; raise StartupError or ClosedStdoutError if that fails."""
-    with _translated_errors():
-        sys.stdout.flush()
-
-
 def _write_output(pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         with _translated_errors():
             sys.stdout.buffer.write(piece)
-    flush_output()
+    with _translated_errors():
+        sys.stdout.flush()
 
 
 @contextmanager

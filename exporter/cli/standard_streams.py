@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from io import RawIOBase
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from io import BufferedIOBase, RawIOBase
+    from io import BufferedIOBase
     from typing import TextIO
 
 STDERR = 2  # the last of the three standard descriptors
@@ -25,6 +26,17 @@ def occupy_closed_streams() -> None:
     os.close(descriptor)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def buffer_stdout() -> None:
+    """Open sys.stdout with a buffer where PYTHONUNBUFFERED has removed it.
+
+    Without a buffer, Python ignores that the kernel has written only a part of an output. Example: a disk becomes full
+    during `export > metrics.prom`. The file would end within a line, and the command would report success.
+    """
+    if isinstance(sys.stdout.buffer, RawIOBase):
+        stdout, encoding = sys.stdout.fileno(), sys.stdout.encoding
+        sys.stdout = os.fdopen(stdout, "w", closefd=False, encoding=encoding, errors=sys.stdout.errors)
 
 
 def unbuffered(stream: TextIO) -> RawIOBase | BufferedIOBase:

@@ -35,12 +35,26 @@ def start(
     service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with another stdout in a new interpreter, which flushes stdout at its end."""
+    return run_interpreter([sys.executable, "-m", "exporter", *command], service, folder, stdout)
+
+
+def start_unbuffered(
+    service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as `start` does, in an interpreter without a buffer for stdout."""
+    return run_interpreter([sys.executable, "-u", "-m", "exporter", *command], service, folder, stdout)
+
+
+def run_interpreter(
+    line: list[str], service: SimulatedQBusiness, folder: Path, stdout: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a command line with another stdout."""
     env = {name: value for name, value in environment(service).items() if name != "PYTHONUNBUFFERED"}
-    line = [sys.executable, "-m", "exporter", *command]
     return subprocess.run(line, cwd=folder, env=env, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
 
 
-CASES = [(fork, command) for command in COMMANDS] + [(start, COMMANDS[0])]
+CASES = [(fork, command) for command in COMMANDS]
+CASES += [(start, ["policy"]), (start_unbuffered, ["--help"]), (start_unbuffered, ["--version"])]
 each_command = pytest.mark.parametrize(
     ("run", "command"), CASES, ids=[" ".join((run.__name__, *command)) for run, command in CASES]
 )
@@ -75,6 +89,15 @@ def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, 
     last = done.stderr.splitlines()[-1]
     assert last.endswith('level=error msg="command failed" error="stdout: No space left on device"')
     assert all(" level=" in line for line in done.stderr.splitlines())
+
+
+def test_an_output_that_was_written_in_part_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
+    """As on a disk that becomes full. An interpreter without a buffer would not notice the rest."""
+    line = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", sys.executable, "-u", "-m", "exporter", "--help"]
+    with (tmp_path / "help").open("wb") as file:
+        done = run_interpreter(line, service, tmp_path, file.fileno())
+    assert done.returncode == 1
+    assert done.stderr.endswith('msg="command failed" error="stdout: File too large"\n')
 
 
 def test_a_symbolic_link_leads_to_the_output(tmp_path: Path) -> None:
