@@ -6,8 +6,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.counting_policy import CountingPolicy
-from exporter.domain.history import fold
+from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, Names, SourceId, SyncJob
 from exporter.domain.objective_starts import record_objectives
 from exporter.domain.objectives import (
@@ -18,7 +19,6 @@ from exporter.domain.objectives import (
     Objectives,
 )
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
-from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.fleet import make_id
@@ -27,7 +27,7 @@ from exporter.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 TARGET, LOCATION = "bench", Location("111122223333", "us-east-1")
 JOBS = 20  # of each source

@@ -10,7 +10,7 @@ from exporter.store import codec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 
 class CommittedState:

@@ -9,7 +9,7 @@ from exporter.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 
 class CrashError(BaseException):

@@ -11,7 +11,7 @@ from exporter.providers.qbusiness.service import QBUSINESS
 from simulation import oracle
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
     from simulation.fleet import PlannedSource
     from simulation.response_log import SourceRecord
     from simulation.simulated_account import SimulatedAccount

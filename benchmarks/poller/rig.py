@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, parse_target
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.counting.counting_policy import CountingPolicy
 from exporter.domain.model import DataSource, DocumentCounts, Location, SyncJob
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.exposition import ExpositionCache

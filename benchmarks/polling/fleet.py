@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from exporter.domain.model import DocumentCounts, SourceId, SyncJob
-from exporter.domain.schedule import parse_schedule
+from exporter.domain.schedules.schedule import parse_schedule
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.fleet import make_id

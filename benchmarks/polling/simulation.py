@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.polling.stand_ins import SilentObserver, SimulatedService, StateStore, SteppedClock, UnwrittenStore
 from exporter.aws.rate_limiter import AdaptiveRate
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.counting.counting_policy import CountingPolicy
 from exporter.domain.model import DataSource
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.polling.poller import Poller

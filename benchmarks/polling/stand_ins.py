@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.history import newly_ended
+from exporter.domain.counting.history import newly_ended
 from exporter.domain.model import Description
 from exporter.domain.units import MINUTE
 from exporter.providers import JobPage
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from benchmarks.polling.fleet import Source
     from exporter.aws.rate_limiter import AdaptiveRate
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import ContainerId, SourceId, SyncJob
     from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-    from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
 LATENCY = 0.08  # seconds from a request to its response

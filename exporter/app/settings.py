@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from exporter.aws import role_account, target_name, target_region
-from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.counting.counting_policy import CountingPolicy
 from exporter.domain.service import Use
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.domain.units import MINUTE

@@ -14,12 +14,12 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.source_history import Histogram
-from exporter.domain.tracked_job import CountState
+from exporter.domain.counting.source_history import Histogram
+from exporter.domain.counting.tracked_job import CountState
 
 if TYPE_CHECKING:
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import SourceHistory
 
 # AWS's clock is known to the second. A backfilled sample later than the first scrape would count everything twice.
 MARGIN = 2.0  # seconds

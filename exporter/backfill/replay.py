@@ -14,15 +14,15 @@ from exporter.backfill.changes import ChangeCollector
 from exporter.backfill.families import TIME_OF_DATA
 from exporter.backfill.rendering import SeriesRenderer
 from exporter.backfill.timeline import FamilyRecorder, SampleRun, SampleTimes, Timeline
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.domain.model import SyncJob, SyncJobStatus
-from exporter.domain.source_history import PollData, SourceHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exporter.backfill.rendering import Prefixes
-    from exporter.domain.counting_policy import CountingPolicy
+    from exporter.domain.counting.counting_policy import CountingPolicy
     from exporter.domain.service import Service
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.metrics import SourceFamilies

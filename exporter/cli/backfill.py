@@ -23,7 +23,7 @@ from exporter.cli.output import atomic_output
 from exporter.cli.progress import wait_for_first_pass
 from exporter.cli.signals import DeferredSignals
 from exporter.cli.sizes import format_size
-from exporter.domain.merged_job import recency_key
+from exporter.domain.counting.merged_job import recency_key
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, StartupError
 from exporter.metrics.telemetry import Telemetry
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from exporter.app.target import Target
+    from exporter.domain.counting.source_history import PollData
     from exporter.domain.model import SyncJob
     from exporter.domain.snapshots import SourceSnapshot
-    from exporter.domain.source_history import PollData
     from exporter.providers import JobPage
 
 PROMETHEUS_LOOKBACK = 300.0  # seconds: Prometheus uses a sample for this long where no other follows

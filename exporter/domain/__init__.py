@@ -1,1 +1,1 @@
-"""Data sources, sync jobs and schedules as values, and the counting rules. Pure: imports only `errors`."""
+"""The model of data sources and sync jobs, and the rules of counting, schedules and objectives: pure functions."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.domain.punctuality import GapOrigin, configured_gap
+from exporter.domain.schedules.punctuality import GapOrigin, configured_gap
 from exporter.domain.units import DAY, HOUR
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exporter.domain.clock_check import ClockReading
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import ContainerFacts, ContainerId, DataSource, Description, Location, Names
     from exporter.domain.objective_record import ObjectiveRecord
-    from exporter.domain.source_history import SourceHistory
     from exporter.errors import Reason
 
 

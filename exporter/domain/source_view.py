@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.objective_starts import initial_starts
 from exporter.domain.objectives import objectives_for
-from exporter.domain.punctuality import GapOrigin, configured_gap, learned_gap
-from exporter.domain.schedule_start import previous_firing, schedule_of
+from exporter.domain.schedules.punctuality import GapOrigin, configured_gap, learned_gap
+from exporter.domain.schedules.schedule_start import previous_firing, schedule_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import Description, SyncJob
     from exporter.domain.objectives import ObjectiveRule, Objectives
-    from exporter.domain.punctuality import ExpectedGap
-    from exporter.domain.schedule import Schedule
+    from exporter.domain.schedules.punctuality import ExpectedGap
+    from exporter.domain.schedules.schedule import Schedule
     from exporter.domain.snapshots import SourceSnapshot
-    from exporter.domain.source_history import SourceHistory
 
 
 @dataclass(frozen=True)

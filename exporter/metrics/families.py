@@ -16,7 +16,7 @@ from exporter.exposition.lines import Identity, escaped, line_format, rendered_v
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from exporter.domain.source_history import Exemplar, Histogram
+    from exporter.domain.counting.source_history import Exemplar, Histogram
     from exporter.exposition.lines import FormatLines
 
 View = TypeVar("View")

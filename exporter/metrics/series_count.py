@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.counting_policy import CountingPolicy
+from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.documents import DocumentTally
-from exporter.domain.history import fold
 from exporter.domain.model import (
     ContainerFacts,
     ContainerId,
@@ -19,7 +20,6 @@ from exporter.domain.model import (
     SyncJob,
 )
 from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-from exporter.domain.source_history import PollData
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.metrics.collector import SourceFamilies
 from exporter.metrics.family_filter import exposed_name

@@ -6,15 +6,15 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from exporter.domain.explanation import unexplained, with_explanations, without_outcome
+from exporter.domain.counting.explanation import unexplained, with_explanations, without_outcome
 from exporter.domain.service import Use
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.domain.counting.source_history import PollData, SourceHistory
     from exporter.domain.model import SourceId, SyncJob
-    from exporter.domain.source_history import PollData, SourceHistory
     from exporter.providers import Provider
 
 # Jobs that one poll explains: those that are counted afterwards, and those that are only shown. A poll with more would

@@ -6,18 +6,18 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.content import reached_index
+from exporter.domain.counting.content import reached_index
+from exporter.domain.counting.unread_range import UnreadRange
 from exporter.domain.model import IN_PROGRESS, SyncJobStatus
 from exporter.domain.units import DAY, HOUR
-from exporter.domain.unread_range import UnreadRange
 from exporter.polling.job_accumulator import JobAccumulator
 from exporter.polling.missing_jobs import MAX_PAGES, find_missing
 from exporter.polling.unparsed import with_unparsed
 from exporter.polling.watermark import FULL_REREAD_INTERVAL, WATERMARK_MARGIN, polled_to
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import PollData, SourceHistory
-    from exporter.domain.unparsed_range import UnparsedRange
+    from exporter.domain.counting.source_history import PollData, SourceHistory
+    from exporter.domain.counting.unparsed_range import UnparsedRange
     from exporter.polling.missing_jobs import ListSyncJobs
 
 _RECENT = HOUR  # what a poll with few pages reads of a listing whose newest jobs do not come first

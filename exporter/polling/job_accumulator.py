@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from exporter.domain.content import reached_index
-from exporter.domain.eviction import LATEST_JOBS
+from exporter.domain.counting.content import reached_index
+from exporter.domain.counting.eviction import LATEST_JOBS
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import SyncJobStatus
-from exporter.domain.source_history import PollData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -25,8 +25,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter.domain.counting.unparsed_range import UnparsedRange
 from exporter.domain.model import IN_PROGRESS
-from exporter.domain.unparsed_range import UnparsedRange
 from exporter.polling.full_read import read_full
 from exporter.polling.job_accumulator import JobAccumulator
 from exporter.polling.missing_jobs import find_missing
@@ -34,8 +34,8 @@ from exporter.polling.unparsed import with_unparsed
 from exporter.polling.watermark import MAX_JOB_AGE, WATERMARK_MARGIN, watermark
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import PollData, SourceHistory
-    from exporter.domain.unread_range import UnreadRange
+    from exporter.domain.counting.source_history import PollData, SourceHistory
+    from exporter.domain.counting.unread_range import UnreadRange
     from exporter.polling.missing_jobs import ListSyncJobs
 
 MAX_STEP_PAGES = 10  # of one step of a catch-up

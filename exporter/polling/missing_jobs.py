@@ -10,8 +10,8 @@ from exporter.polling.watermark import WATERMARK_MARGIN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.domain.counting.source_history import PollData
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import PollData
     from exporter.polling.job_accumulator import JobAccumulator
     from exporter.providers import JobPage
 

@@ -19,9 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.clock_check import ClockReading, is_behind_jobs
-from exporter.domain.due import expectation
-from exporter.domain.history import fold, move_start, newly_ended
-from exporter.domain.schedule_start import with_schedule_start
+from exporter.domain.counting.history import fold, move_start, newly_ended
+from exporter.domain.schedules.due import expectation
+from exporter.domain.schedules.schedule_start import with_schedule_start
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
@@ -34,9 +34,9 @@ from exporter.polling.source_state import reread_period
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:
-    from exporter.domain.counting_policy import CountingPolicy
+    from exporter.domain.counting.counting_policy import CountingPolicy
+    from exporter.domain.counting.source_history import PollData, SourceHistory
     from exporter.domain.model import DataSource, SyncJob
-    from exporter.domain.source_history import PollData, SourceHistory
     from exporter.polling.missing_jobs import ListSyncJobs
     from exporter.polling.source_state import SourceState
     from exporter.polling.watched_sources import WatchedSources

@@ -16,11 +16,11 @@ from exporter.polling.watermark import FULL_REREAD_INTERVAL
 from exporter.target.source_log import name_and_id, source_fields
 
 if TYPE_CHECKING:
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import DataSource, SourceId
     from exporter.domain.objective_record import ObjectiveRecord
     from exporter.domain.snapshots import PollFailure, SavedSource
-    from exporter.domain.source_history import SourceHistory
     from exporter.errors import ProviderError, Reason
     from exporter.runtime import AwsClock, Lock
 

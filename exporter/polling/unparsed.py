@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.unparsed_range import UnparsedRange
+from exporter.domain.counting.unparsed_range import UnparsedRange
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.history import rebucket
+from exporter.domain.counting.history import rebucket
+from exporter.domain.counting.source_history import SourceHistory
 from exporter.domain.model import Names
-from exporter.domain.source_history import SourceHistory
 from exporter.polling.description import DescriptionState
 from exporter.polling.objective_recorder import ObjectiveRecorder
 from exporter.polling.source_names import SourceNames
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.domain.clock_check import ClockReading
-    from exporter.domain.counting_policy import CountingPolicy
+    from exporter.domain.counting.counting_policy import CountingPolicy
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import DataSource, Description, SourceId
     from exporter.domain.snapshots import SavedSource

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.domain.units import DAY, HOUR
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 FULL_REREAD_INTERVAL = 6 * HOUR
 WATERMARK_MARGIN = 300.0  # seconds before the watermark, for jobs that AWS lists late

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain.due import expectation
+from exporter.domain.schedules.due import expectation
 from exporter.domain.source_view import SourceView
 from exporter.status.causes import cause_of
 from exporter.status.console import console_links

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.model import SyncJobStatus
-from exporter.domain.punctuality import GapOrigin
+from exporter.domain.schedules.punctuality import GapOrigin
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.status.document_problems import added_nothing, documents_deleted, documents_failed, scanned_nothing
 from exporter.status.formatting import format_duration, format_time

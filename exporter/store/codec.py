@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.counting.source_history import Exemplar, Histogram, SourceHistory
+from exporter.domain.counting.tracked_job import CountState, TrackedJob
+from exporter.domain.counting.unparsed_range import UnparsedRange
+from exporter.domain.counting.unread_range import UnreadRange
 from exporter.domain.documents import Document, DocumentsByStatus
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.objective_record import ObjectiveRecord
 from exporter.domain.snapshots import SavedSource
-from exporter.domain.source_history import Exemplar, Histogram, SourceHistory
-from exporter.domain.tracked_job import CountState, TrackedJob
-from exporter.domain.unparsed_range import UnparsedRange
-from exporter.domain.unread_range import UnreadRange
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
-    from exporter.domain.source_history import SourceHistory
-    from exporter.domain.tracked_job import TrackedJob
+    from exporter.domain.counting.source_history import SourceHistory
+    from exporter.domain.counting.tracked_job import TrackedJob
     from exporter.store.row_changes import Row
 
 

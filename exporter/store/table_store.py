@@ -17,10 +17,10 @@ from exporter.store.state_tables import StateTables
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
     from exporter.domain.snapshots import SavedSource
-    from exporter.domain.source_history import SourceHistory
     from exporter.store.state_rows import StateRows
 
 UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this long is removed

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.documents import DocumentsByStatus
     from exporter.domain.model import Location
     from exporter.domain.service import Service
     from exporter.domain.snapshots import SavedSource
-    from exporter.domain.source_history import SourceHistory
     from exporter.providers import Provider
     from exporter.runtime import Clock
     from exporter.target.display_names import DisplayNames

@@ -16,10 +16,10 @@ from docs.generate import metrics_page
 from exporter.backfill import Replay, Spool
 from exporter.backfill.boundary import backfilled_end
 from exporter.backfill.families import ABSENT, CURRENT_VALUE, FROM_SCHEDULE, TIME_OF_DATA
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.domain.model import Description, Location, Names, SyncJob
 from exporter.domain.snapshots import SourceSnapshot
-from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import HOUR
 from exporter.metrics import FamilyFilter, SourceFamilies, source_families
 from exporter.providers.qbusiness.service import QBUSINESS

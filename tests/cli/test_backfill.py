@@ -18,7 +18,7 @@ import pytest
 
 from exporter.cli import main
 from exporter.cli.sizes import parse_size
-from exporter.domain.source_history import SourceHistory
+from exporter.domain.counting.source_history import SourceHistory
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob

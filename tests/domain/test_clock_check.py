@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.domain.clock_check import TOLERANCE, ClockReading, corrected, corrected_before_use, is_behind_jobs
-from exporter.domain.history import fold, move_start
-from exporter.domain.source_history import PollData
-from exporter.domain.tracked_job import CountState
+from exporter.domain.counting.history import fold, move_start
+from exporter.domain.counting.source_history import PollData
+from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.units import HOUR
 from tests.support.builders import NOON, POLICY, make_job
 

@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import Description, Location, Names, SyncJob
 from exporter.domain.snapshots import SourceSnapshot
-from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import SourceFamilies

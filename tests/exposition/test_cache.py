@@ -7,10 +7,10 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
-from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.metrics import FamilyFilter, SourceFamilies
 from exporter.providers.qbusiness.service import QBUSINESS

@@ -17,10 +17,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
-from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache, chunks
 from exporter.exposition import gzip as exposition_gzip

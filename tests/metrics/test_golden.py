@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.documents import Document, DocumentTally
-from exporter.domain.history import fold
 from exporter.domain.model import ContainerFacts, DataSource, Description, Location, Names, SyncJob
 from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import ContainerFamilies, SourceFamilies, container_families, source_families

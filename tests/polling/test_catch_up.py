@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.eviction import LATEST_JOBS
-from exporter.domain.history import fold
-from exporter.domain.source_history import SourceHistory
+from exporter.domain.counting.eviction import LATEST_JOBS
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import SourceHistory
 from exporter.domain.units import DAY, HOUR
 from exporter.polling.full_read import read_full
 from exporter.polling.lookback import MAX_STEP_PAGES, read_incremental, read_unread
@@ -23,8 +23,8 @@ from tests.support.builders import NOON, POLICY, make_job
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.domain.counting.source_history import PollData
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import PollData
 
 ORDERS = ("newest", "oldest")
 FILTERS = ("start", "overlap", "contained")

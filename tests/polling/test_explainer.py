@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
 from exporter.domain.model import SourceId
 from exporter.domain.service import Permission, Use
 from exporter.domain.units import HOUR

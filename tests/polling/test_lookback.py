@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.history import fold, newly_ended
+from exporter.domain.counting.history import fold, newly_ended
+from exporter.domain.counting.source_history import SourceHistory
 from exporter.domain.model import IN_PROGRESS
-from exporter.domain.source_history import SourceHistory
 from exporter.domain.units import DAY, HOUR
 from exporter.polling.full_read import read_full
 from exporter.polling.lookback import read_for_backfill, read_incremental

@@ -11,12 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.counting.unparsed_range import UnparsedRange
+from exporter.domain.counting.unread_range import UnreadRange
 from exporter.domain.documents import Document, DocumentTally
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.units import HOUR
-from exporter.domain.unparsed_range import UnparsedRange
-from exporter.domain.unread_range import UnreadRange
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.store.postgresql import rows
 from exporter.store.table_store import UNWATCHED_RETENTION

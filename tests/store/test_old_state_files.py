@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.domain.counting_policy import CountingPolicy
-from exporter.domain.history import fold
+from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
+from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SyncJob
 from exporter.domain.snapshots import SavedSource
-from exporter.domain.source_history import PollData
-from exporter.domain.tracked_job import CountState
 from exporter.domain.units import DAY, HOUR
 from tests.support.builders import NOON, POLICY, fold_polls, make_job, make_poll, source_id
 from tests.support.state_files import open_store, run_sql
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 FILES = Path(__file__).parents[1] / "data" / "state"
 TABLES = ("source", "job", "name", "target", "data_source")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from exporter.domain.history import fold
-from exporter.domain.source_history import PollData
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.store import MEMORY, Store
 from exporter.store.table_store import UNWATCHED_RETENTION

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.counting_policy import CountingPolicy
-from exporter.domain.history import fold
+from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import ContainerId, DataSource, DocumentCounts, SourceId, SyncJob
-from exporter.domain.source_history import PollData
 from exporter.domain.units import HOUR
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
@@ -16,7 +16,7 @@ from exporter.runtime import System
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.exposition import Exposition
 
 BUCKETS = (60.0, 300.0, 900.0, 3600.0)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.history import fold
-from exporter.domain.source_history import PollData, SourceHistory
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.store import Store
 from tests.support.builders import NOON, POLICY, make_job
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from prometheus_client import CollectorRegistry
 
 from exporter.config import ObjectiveConfig
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import Histogram, PollData
 from exporter.domain.model import ContainerFacts, Description, Location, Names
 from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-from exporter.domain.source_history import Histogram, PollData
 from exporter.domain.units import DAY, HOUR
 from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import ContainerFamilies, SourceFamilies

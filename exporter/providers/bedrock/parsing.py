@@ -124,7 +124,7 @@ def parse_data_source(raw: Mapping[str, Any]) -> Description:
 
 
 def _schedule(raw: Mapping[str, Any]) -> str:
-    """Return a schedule in the notation of `domain.period`; an undocumented one as the name of its member."""
+    """Return a schedule in the notation of `domain.schedules.period`; an undocumented one as the name of its member."""
     if "daily" in raw:
         return "every day"
     if "weekly" in raw:

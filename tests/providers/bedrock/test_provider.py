@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
 from exporter.errors import ProviderError, Reason
 from exporter.polling.explainer import Explainer
 from exporter.polling.full_read import read_full
@@ -20,7 +20,7 @@ from tests.support.simulated_target import aws_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 __all__ = ["aws_environment"]
 

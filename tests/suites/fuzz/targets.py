@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from exporter.config import load_web
 from exporter.config import parse as parse_config
-from exporter.domain.schedule import ScheduleError, parse_schedule
+from exporter.domain.schedules.schedule import ScheduleError, parse_schedule
 from exporter.errors import ConfigError
 from exporter.store import codec
 from tests.suites.fuzz.aws_responses import ResponseBodies, ResponseMembers

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.schedule import parse_schedule
+from exporter.domain.schedules.schedule import parse_schedule
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedIndex, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob

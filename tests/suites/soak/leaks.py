@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.aws.hooks import RequestHooks
 from exporter.discovery.reconciler import Reconciler
-from exporter.domain import history
+from exporter.domain.counting import history
 from exporter.exposition import Exposition
 from exporter.polling.poller import Poller
 from exporter.polling.ticket_queue import TicketQueue

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from exporter.config import Config
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.counting_policy import CountingPolicy
-from exporter.domain.history import fold
+from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.domain.model import DataSource, Description, Location
 from exporter.domain.snapshots import SavedSource
-from exporter.domain.source_history import PollData, SourceHistory
 from exporter.domain.units import DAY
 from exporter.providers.job_parsing import parse_job
 from exporter.providers.qbusiness.parsing import JOB

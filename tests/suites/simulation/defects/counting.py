@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from exporter.domain import eviction
-from exporter.domain.history_builder import HistoryBuilder
-from exporter.domain.tracked_job import CountState
+from exporter.domain.counting import eviction
+from exporter.domain.counting.history_builder import HistoryBuilder
+from exporter.domain.counting.tracked_job import CountState
 from exporter.store import Store, codec
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.app import predecessors, reload
-from exporter.domain.unread_range import UnreadRange
+from exporter.domain.counting.unread_range import UnreadRange
 from exporter.polling import poller
 from exporter.polling.queue import PollQueue
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from exporter.aws.rate_limiter import AdaptiveRate, RateLimiter
 from exporter.discovery.crawler import Crawler
 from exporter.discovery.inventory import Inventory
-from exporter.domain.history_builder import HistoryBuilder
-from exporter.domain.source_history import SourceHistory
+from exporter.domain.counting.history_builder import HistoryBuilder
+from exporter.domain.counting.source_history import SourceHistory
 from exporter.errors import ProviderError, Reason, StoppedError
 from exporter.polling.job_accumulator import JobAccumulator
 from exporter.polling.poller import Poller

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.domain.due import expectation
 from exporter.domain.model import Description
-from exporter.domain.schedule import ScheduleError, parse_schedule
+from exporter.domain.schedules.due import expectation
+from exporter.domain.schedules.schedule import ScheduleError, parse_schedule
 from exporter.domain.units import DAY
 from tests.support.builders import NOON, fold_polls, make_job, make_poll
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.domain.history import CHECKPOINT_INTERVAL, fold, newly_ended, rebucket
+from exporter.domain.counting.history import CHECKPOINT_INTERVAL, fold, newly_ended, rebucket
+from exporter.domain.counting.source_history import PollData
+from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, DocumentCounts, SyncJob
-from exporter.domain.source_history import PollData
-from exporter.domain.tracked_job import CountState
 from exporter.domain.units import HOUR
 from exporter.store import codec
 from tests.support.builders import NOON, POLICY, fold_polls, make_job, make_poll

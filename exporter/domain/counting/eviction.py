@@ -28,16 +28,16 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter.domain.counting.streaks import FAILURES, WITHOUT_CONTENT
+from exporter.domain.counting.tracked_job import TrackedJob, ended_jobs
 from exporter.domain.model import IN_PROGRESS
-from exporter.domain.streaks import FAILURES, WITHOUT_CONTENT
-from exporter.domain.tracked_job import TrackedJob, ended_jobs
 from exporter.domain.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import SourceHistory
 
 LATEST_JOBS = 10  # this many jobs are read in the initial poll and kept afterwards, no matter how old they are
 MIN_RETENTION = DAY  # ended jobs are kept at least this long, so that a full reread finds them in the history

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.domain.model import Description
-from exporter.domain.schedule_start import previous_firing, with_schedule_start
+from exporter.domain.schedules.schedule_start import previous_firing, with_schedule_start
 from exporter.domain.units import DAY, HOUR
 
 MIDNIGHT = 1_790_035_200.0  # 00:00 UTC

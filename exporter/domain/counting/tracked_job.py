@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from exporter.domain.content import reached_index
+from exporter.domain.counting.content import reached_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.domain.due import Expectation, expectation
-from exporter.domain.history import fold
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.domain.model import Description
-from exporter.domain.source_history import PollData, SourceHistory
+from exporter.domain.schedules.due import Expectation, expectation
 from exporter.domain.units import DAY, HOUR
 from tests.support.builders import POLICY, make_job
 

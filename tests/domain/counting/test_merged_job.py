@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from exporter.domain.merged_job import MergedJob
+from exporter.domain.counting.merged_job import MergedJob
 from exporter.domain.model import DocumentCounts, SyncJob
 from tests.support.builders import NOON, make_job
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.domain.eviction import MIN_RETENTION
+from exporter.domain.counting.eviction import MIN_RETENTION
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.eviction import was_evicted
-from exporter.domain.merged_job import merge_counts
+from exporter.domain.counting.eviction import was_evicted
+from exporter.domain.counting.merged_job import merge_counts
+from exporter.domain.counting.source_history import Exemplar, Histogram
+from exporter.domain.counting.tracked_job import CountState, TrackedJob
 from exporter.domain.model import IN_PROGRESS, TERMINAL, DocumentCounts, SyncJobStatus
-from exporter.domain.source_history import Exemplar, Histogram
-from exporter.domain.tracked_job import CountState, TrackedJob
 
 if TYPE_CHECKING:
-    from exporter.domain.counting_policy import CountingPolicy
-    from exporter.domain.merged_job import MergedJob
+    from exporter.domain.counting.counting_policy import CountingPolicy
+    from exporter.domain.counting.merged_job import MergedJob
+    from exporter.domain.counting.source_history import PollData, SourceHistory
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import PollData, SourceHistory
 
 MAX_CONNECTOR_CODES = 20  # distinct connector codes that a source may use as label values
 _NEVER_COUNTED = {CountState.PRE_EXISTING, CountState.EVICTED}

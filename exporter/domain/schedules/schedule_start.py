@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.schedule import ScheduleError, parse_schedule
+from exporter.domain.schedules.schedule import ScheduleError, parse_schedule
 
 if TYPE_CHECKING:
     from exporter.domain.model import Description
-    from exporter.domain.schedule import Schedule
+    from exporter.domain.schedules.schedule import Schedule
 
 
 def schedule_of(description: Description | None) -> Schedule | None:

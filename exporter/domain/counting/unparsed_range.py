@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.domain.counting.unread_range import UnreadRange
 from exporter.domain.units import DAY
-from exporter.domain.unread_range import UnreadRange
 
 MAX_RETRY_AGE = 7 * DAY  # after this time, an entry that cannot be parsed is given up
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.explanation import unexplained, with_explanations, without_outcome
-from exporter.domain.history import fold
+from exporter.domain.counting.explanation import unexplained, with_explanations, without_outcome
+from exporter.domain.counting.history import fold
 from exporter.domain.units import HOUR
 from tests.support.builders import NOON, POLICY, make_job, make_poll
 
 if TYPE_CHECKING:
+    from exporter.domain.counting.source_history import PollData, SourceHistory
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import PollData, SourceHistory
 
 LATER = NOON + HOUR
 

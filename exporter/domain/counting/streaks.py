@@ -17,7 +17,7 @@ from exporter.domain.model import INDEXED, SyncJobStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from exporter.domain.tracked_job import TrackedJob
+    from exporter.domain.counting.tracked_job import TrackedJob
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from exporter.domain.schedule import ScheduleError, parse_schedule
+from exporter.domain.schedules.schedule import ScheduleError, parse_schedule
 from tests.support.cron_walk import DAYS, MONTHS, find_firing, longest_gap
 
 NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)  # a Monday
 HORIZON = 4000  # days: longer than the time between the most distant firings
-CASES = [line.split("\t") for line in (Path(__file__).parents[1] / "data" / "schedules.txt").read_text().splitlines()]
+CASES = [line.split("\t") for line in (Path(__file__).parents[2] / "data" / "schedules.txt").read_text().splitlines()]
 
 
 def unescape(text: str) -> str:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.domain.eviction import UNFINISHED_RETENTION
-from exporter.domain.history import fold
-from exporter.domain.source_history import PollData, SourceHistory
-from exporter.domain.tracked_job import CountState
+from exporter.domain.counting.eviction import UNFINISHED_RETENTION
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData, SourceHistory
+from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.units import DAY, HOUR
 from tests.support.builders import NOON, POLICY, fold_polls, make_job, make_poll
 

@@ -22,16 +22,16 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from exporter.domain.eviction import was_evicted
-from exporter.domain.merged_job import MergedJob
+from exporter.domain.counting.eviction import was_evicted
+from exporter.domain.counting.merged_job import MergedJob
+from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.model import SyncJobStatus
-from exporter.domain.tracked_job import CountState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from exporter.domain.counting.source_history import PollData, SourceHistory
     from exporter.domain.model import SyncJob
-    from exporter.domain.source_history import PollData, SourceHistory
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.domain.counting.unread_range import INITIAL_STEP, MIN_STEP, OVERLAP, UnreadRange
 from exporter.domain.units import DAY, HOUR
-from exporter.domain.unread_range import INITIAL_STEP, MIN_STEP, OVERLAP, UnreadRange
 from tests.support.builders import NOON
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.domain.content import reached_index
+from exporter.domain.counting.content import reached_index
 from exporter.domain.model import DocumentCounts, SyncJobStatus
 from exporter.domain.units import HOUR
 from tests.support.builders import NOON, fold_polls, make_job, make_poll

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.domain.units import DAY
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 MIN_STARTS = 5  # syncs that must have started before a gap is learned from them
 LATEST_STARTS = 10  # syncs that a gap is learned from; the history keeps at least as many

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from exporter.domain.streaks import FAILURES, WITHOUT_CONTENT
-from exporter.domain.tracked_job import ended_jobs
+from exporter.domain.counting.streaks import FAILURES, WITHOUT_CONTENT
+from exporter.domain.counting.tracked_job import ended_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from exporter.domain.counting.streaks import Streak
+    from exporter.domain.counting.tracked_job import TrackedJob
+    from exporter.domain.counting.unparsed_range import UnparsedRange
+    from exporter.domain.counting.unread_range import UnreadRange
     from exporter.domain.model import SyncJob
-    from exporter.domain.streaks import Streak
-    from exporter.domain.tracked_job import TrackedJob
-    from exporter.domain.unparsed_range import UnparsedRange
-    from exporter.domain.unread_range import UnreadRange
 
 _BY_START = attrgetter("started", "execution_id")
 

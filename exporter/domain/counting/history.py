@@ -19,16 +19,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.clock_check import ClockReading, corrected, corrected_before_use
-from exporter.domain.eviction import evict
-from exporter.domain.history_builder import HistoryBuilder
-from exporter.domain.merged_job import MergedJob
+from exporter.domain.counting.eviction import evict
+from exporter.domain.counting.history_builder import HistoryBuilder
+from exporter.domain.counting.merged_job import MergedJob
+from exporter.domain.counting.source_history import PollData, SourceHistory
+from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.model import SyncJob
-from exporter.domain.source_history import PollData, SourceHistory
-from exporter.domain.tracked_job import CountState
 from exporter.domain.units import HOUR
 
 if TYPE_CHECKING:
-    from exporter.domain.counting_policy import CountingPolicy
+    from exporter.domain.counting.counting_policy import CountingPolicy
 
 CHECKPOINT_INTERVAL = HOUR  # an unchanged history is saved this often, so that its age is known after a crash
 

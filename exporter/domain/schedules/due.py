@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.domain.schedule_start import previous_firing, schedule_of
+from exporter.domain.schedules.schedule_start import previous_firing, schedule_of
 from exporter.domain.units import HOUR, SCHEDULE_RESOLUTION
 
 if TYPE_CHECKING:
+    from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import Description
-    from exporter.domain.source_history import SourceHistory
 
 DUE_PERIOD = HOUR
 """A sync is due for this long after its firing. If it starts later, the usual polls find it."""

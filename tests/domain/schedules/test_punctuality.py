@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.history import fold
-from exporter.domain.punctuality import ExpectedGap, GapOrigin, configured_gap, learned_gap
-from exporter.domain.source_history import PollData
+from exporter.domain.counting.history import fold
+from exporter.domain.counting.source_history import PollData
+from exporter.domain.counting.unread_range import UnreadRange
+from exporter.domain.schedules.punctuality import ExpectedGap, GapOrigin, configured_gap, learned_gap
 from exporter.domain.units import DAY, HOUR
-from exporter.domain.unread_range import UnreadRange
 from tests.support.builders import NOON, POLICY, make_job
 
 if TYPE_CHECKING:
-    from exporter.domain.source_history import SourceHistory
+    from exporter.domain.counting.source_history import SourceHistory
 
 
 def history_of(*gaps: float) -> SourceHistory:

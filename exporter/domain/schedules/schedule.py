@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from exporter.domain.cron import Cron, ScheduleError, parse_cron
-from exporter.domain.period import Period, parse_period
+from exporter.domain.schedules.cron import Cron, ScheduleError, parse_cron
+from exporter.domain.schedules.period import Period, parse_period
 
 __all__ = ["Schedule", "ScheduleError", "parse_schedule"]
 

@@ -1,0 +1,1 @@
+"""Schedules of AWS, and when syncs of a data source are expected and due."""
