@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from exporter.domain.units import MINUTE
-from exporter.simulator.api import Api
+from exporter.simulator.qbusiness import QBusinessApi
 from exporter.simulator.service import SimulatedService
 from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, error_response, json_response
 from simulation.response_log import ResponseLog
@@ -40,7 +40,7 @@ class ServiceTime:
         return self.clock.now
 
 
-class LaggingApi(Api):
+class LaggingApi(QBusinessApi):
     """The API as stale replicas return it.
 
     Responses are `lag` seconds old, or have each job as it is now and as it was `duplicate_age` seconds ago. After

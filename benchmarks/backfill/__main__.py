@@ -23,7 +23,7 @@ from benchmarks.report import environment, table, write_section
 from exporter.domain.units import DAY
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def _measure(size: int, days: int) -> list[str]:
     now = time.time()
     sources = [_simulated(source) for source in make_fleet(size, now - days * DAY, now)]
     fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", sources)])])
-    with tempfile.TemporaryDirectory() as name, SimulatedQBusiness(fleet) as service:
+    with tempfile.TemporaryDirectory() as name, SimulatedEndpoint(fleet) as service:
         folder = Path(name)
         samples, backfill = _backfill(folder, service.url, days)
         output = folder / "backfill.om"

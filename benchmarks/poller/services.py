@@ -18,7 +18,7 @@ from exporter.simulator import fleet as simulated
 from exporter.simulator.apis import APIS
 from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +96,6 @@ def _serve(name: str, pipe: Pipe) -> None:
     source = simulated.SimulatedDataSource("hr", jobs=jobs)
     index = simulated.SimulatedIndex("main", [source])
     application = simulated.SimulatedApplication("intranet", [index])
-    with SimulatedQBusiness(simulated.Fleet([application]), make_api=APIS[name]) as service:
+    with SimulatedEndpoint(simulated.Fleet([application]), make_api=APIS[name]) as service:
         pipe.send((service.url, *map(form, (application.id, index.id, source.id))))
         pipe.recv()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -55,7 +55,7 @@ class FleetProcess:
 
 def _serve(pipe: Connection, size: int) -> None:
     """Serve the API, and execute commands, until the process is terminated."""
-    with SimulatedQBusiness(_fleet(size, time.time())) as service:
+    with SimulatedEndpoint(_fleet(size, time.time())) as service:
         commands = _Commands(service)
         pipe.send(service.url)
         while True:
@@ -66,7 +66,7 @@ def _serve(pipe: Connection, size: int) -> None:
 class _Commands:
     """The commands. Each changes the simulated service or reads its log."""
 
-    def __init__(self, service: SimulatedQBusiness) -> None:
+    def __init__(self, service: SimulatedEndpoint) -> None:
         self._service = service
         self._sources = [source for _, _, source in service.fleet.data_sources()]
         self._added_at = 0.0

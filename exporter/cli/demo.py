@@ -16,7 +16,7 @@ from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from exporter.simulator.apis import APIS
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleets
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from exporter.store import MEMORY
 from exporter.web.public_address import PublicAddress
 
@@ -72,7 +72,7 @@ def run(arguments: Namespace) -> int:
     fleets = demo_fleets(time.time())
     with ExitStack() as stack:
         endpoints = {
-            name: stack.enter_context(SimulatedQBusiness(fleet, ScaledClock(), APIS[name]))
+            name: stack.enter_context(SimulatedEndpoint(fleet, ScaledClock(), APIS[name]))
             for name, fleet in fleets.items()
         }
         os.environ["AWS_ENDPOINT_URL_STS"] = endpoints[DEFAULT_SERVICE.name].url
@@ -90,7 +90,7 @@ def run(arguments: Namespace) -> int:
         return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)
 
 
-def _demo_config(endpoints: Mapping[str, SimulatedQBusiness]) -> Config:
+def _demo_config(endpoints: Mapping[str, SimulatedEndpoint]) -> Config:
     """Return a configuration that discovers all of the simulated services and keeps the state in memory."""
     targets = (
         {

@@ -7,12 +7,12 @@ import threading
 import time
 
 from exporter.simulator.demo import demo_fleet
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 
 
 def main() -> None:
     """Serve the demo's fleet and print its URL."""
-    with SimulatedQBusiness(demo_fleet(time.time())) as service, contextlib.suppress(KeyboardInterrupt):
+    with SimulatedEndpoint(demo_fleet(time.time())) as service, contextlib.suppress(KeyboardInterrupt):
         print(service.url, flush=True)  # noqa: T201 (the address is its output)
         threading.Event().wait()
 

@@ -25,7 +25,7 @@ SECRET_MARKER = "simulated-kendra-secret"  # noqa: S105 (tests assert that it ap
 
 
 class KendraApi:
-    """The API over a fleet. The options are those of `Api`."""
+    """The API over a fleet. The options are those of `QBusinessApi`."""
 
     def __init__(
         self, fleet: Fleet, order: str = "newest", time_filter: str = "start", paging: str = "shifting"

@@ -1,4 +1,4 @@
-"""The simulated service on a loopback address."""
+"""A simulated service on a loopback address, over HTTP or TLS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
-from exporter.simulator.api import Api
+from exporter.simulator.qbusiness import QBusinessApi
 from exporter.simulator.service import SimulatedService
 from exporter.simulator.wire import Request, Response
 
@@ -25,14 +25,14 @@ ENDLESS_LENGTH = 10**15  # the Content-Length of a body that never ends
 FILLER = b" " * 65536
 
 
-class SimulatedQBusiness(SimulatedService):
-    """An endpoint, of Amazon Q Business by default. Use it as a context manager, or call start and stop."""
+class SimulatedEndpoint(SimulatedService):
+    """An endpoint of a simulated service, by default Amazon Q Business. It is also a context manager."""
 
     def __init__(
         self,
         fleet: Fleet,
         clock: SimulatedClock | None = None,
-        make_api: Callable[..., ServiceApi] = Api,
+        make_api: Callable[..., ServiceApi] = QBusinessApi,
         *,
         port: int = 0,
         **listing: str,
@@ -88,7 +88,7 @@ class _LoopbackServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
-    service: SimulatedQBusiness | None = None
+    service: SimulatedEndpoint | None = None
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], **options: bool) -> None:
         self._open: set[socket.socket] = set()
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    service: SimulatedQBusiness
+    service: SimulatedEndpoint
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from exporter.simulator import faults
-from exporter.simulator.api import Api
 from exporter.simulator.clock import ScaledClock
+from exporter.simulator.qbusiness import QBusinessApi
 from exporter.simulator.wire import ApiCall, Request, Response, ServiceError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SimulatedService:
         self,
         fleet: Fleet,
         clock: SimulatedClock | None = None,
-        make_api: Callable[..., ServiceApi] = Api,
+        make_api: Callable[..., ServiceApi] = QBusinessApi,
         **listing: str,
     ) -> None:
         self.clock = clock or ScaledClock()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oneshot import environment, settings
 from tests.support.program_process import run_command
@@ -21,9 +21,9 @@ FAILURES = "qbusiness_exporter_credential_failures_total"
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with 24 data sources."""
-    with SimulatedQBusiness(fleet_of(*(SimulatedDataSource(f"hr-{number}") for number in range(24)))) as running:
+    with SimulatedEndpoint(fleet_of(*(SimulatedDataSource(f"hr-{number}") for number in range(24)))) as running:
         yield running
 
 
@@ -43,7 +43,7 @@ def succeeding(program: Program) -> float | None:
 
 
 @pytest.mark.trial
-def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: SimulatedQBusiness) -> None:
+def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: SimulatedEndpoint) -> None:
     """Within one deadline after the credentials have expired, although the data sources are polled every ten minutes.
 
     The process stays healthy, and all of them recover with the credentials.
@@ -78,7 +78,7 @@ def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: Simulated
     ],
 )
 def test_the_first_start_without_credentials_says_why(
-    tmp_path: Path, service: SimulatedQBusiness, variables: dict[str, str], expected: str
+    tmp_path: Path, service: SimulatedEndpoint, variables: dict[str, str], expected: str
 ) -> None:
     """The metrics, the page, the JSON, the readiness and one log line report it, without the token."""
     config = with_target(config_for(service, ":memory:"), data_sources=[], discovery={"interval": "1m"})
@@ -94,7 +94,7 @@ def test_the_first_start_without_credentials_says_why(
 
 
 @pytest.mark.trial
-def test_a_refusal_of_the_role_does_not_decide_names(tmp_path: Path, service: SimulatedQBusiness) -> None:
+def test_a_refusal_of_the_role_does_not_decide_names(tmp_path: Path, service: SimulatedEndpoint) -> None:
     """Data sources without a name are published when their names are available."""
     service.faults.add("denied", operation="AssumeRole")
     config = with_target(config_for(service, tmp_path / "state.db"), role_arn=ROLE)
@@ -107,7 +107,7 @@ def test_a_refusal_of_the_role_does_not_decide_names(tmp_path: Path, service: Si
 
 
 @pytest.mark.trial
-def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: SimulatedQBusiness) -> None:
+def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: SimulatedEndpoint) -> None:
     """The old key is refused, and the file has a new one."""
     keys = tmp_path / "credentials"
     keys.write_text("[reader]\naws_access_key_id = old\naws_secret_access_key = x\n")
@@ -123,7 +123,7 @@ def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: Simul
 
 
 @pytest.mark.trial
-def test_new_keys_are_used_before_the_next_polls(tmp_path: Path, service: SimulatedQBusiness) -> None:
+def test_new_keys_are_used_before_the_next_polls(tmp_path: Path, service: SimulatedEndpoint) -> None:
     """All polls have failed with the old key, and the next ones would be minutes later."""
     keys = tmp_path / "credentials"
     keys.write_text("[reader]\naws_access_key_id = old\naws_secret_access_key = x\n")
@@ -138,7 +138,7 @@ def test_new_keys_are_used_before_the_next_polls(tmp_path: Path, service: Simula
 
 @pytest.mark.parametrize("command", [["policy"], ["check", "--probe"], ["discover"], ["plan"], ["export"]])
 def test_every_command_reports_an_unknown_profile_in_one_sentence(
-    tmp_path: Path, service: SimulatedQBusiness, command: list[str]
+    tmp_path: Path, service: SimulatedEndpoint, command: list[str]
 ) -> None:
     """No command ends with a traceback."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))
@@ -152,7 +152,7 @@ def test_every_command_reports_an_unknown_profile_in_one_sentence(
     "command", [["policy"], ["check", "--probe"], ["discover"], ["plan"], ["export"], ["backfill", "--since", "1d"]]
 )
 def test_no_command_waits_for_a_credential_process_that_hangs(
-    tmp_path: Path, service: SimulatedQBusiness, command: list[str]
+    tmp_path: Path, service: SimulatedEndpoint, command: list[str]
 ) -> None:
     """The command ends after the deadline with the reason. Only `policy` has an output without credentials."""
     (tmp_path / "config.yaml").write_text(settings(service, {}, timeout="1s"))
@@ -173,7 +173,7 @@ def test_no_command_waits_for_a_credential_process_that_hangs(
     ],
 )
 def test_no_secret_of_the_environment_is_in_the_output_of_the_probe(
-    tmp_path: Path, service: SimulatedQBusiness, variable: str, value: str, expected: str
+    tmp_path: Path, service: SimulatedEndpoint, variable: str, value: str, expected: str
 ) -> None:
     """The HTTP client would quote it in its error."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of
 from tests.support.running_exporter import RunningExporter
 
@@ -23,16 +23,16 @@ FAILED_IDS = [f"s3://bucket/<b>{n}</b>" for n in range(13)]
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Serve two data sources: one with 250 documents, 13 of them failed, and one without documents."""
     good = [SimulatedDocument(f"d{n}") for n in range(237)]
     bad = [SimulatedDocument(each, "FAILED", "InvalidRequest", "<i>too large</i>") for each in FAILED_IDS]
     sources = (SimulatedDataSource("hr", documents=[*good, *bad]), SimulatedDataSource("it"))
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         yield service
 
 
-def config(service: SimulatedQBusiness, state: Path, interval: str = "500ms") -> dict[str, Any]:
+def config(service: SimulatedEndpoint, state: Path, interval: str = "500ms") -> dict[str, Any]:
     """Return a configuration with counts of documents."""
     return {**config_for(service, state), "documents": {"interval": interval}}
 
@@ -54,7 +54,7 @@ def target_json(exporter: RunningExporter) -> dict[str, Any]:
     return target
 
 
-def test_documents_are_counted_by_status_again_and_again(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_documents_are_counted_by_status_again_and_again(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A change in AWS is in the next count. Neither ids nor errors of documents are in the metrics."""
     hr, _ = service.fleet.applications[0].indexes[0].data_sources
     with RunningExporter(config(service, tmp_path / "state.db")) as exporter:
@@ -68,7 +68,7 @@ def test_documents_are_counted_by_status_again_and_again(service: SimulatedQBusi
         eventually(lambda: counted(exporter, "hr", "FAILED") == 0)
 
 
-def test_the_page_and_the_json_have_the_first_failed_documents(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_page_and_the_json_have_the_first_failed_documents(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Their ids and errors are escaped. The page says how many more there are."""
     with RunningExporter(config(service, tmp_path / "state.db")) as exporter:
         eventually(lambda: counted(exporter, "hr", "FAILED") == 13)
@@ -83,7 +83,7 @@ def test_the_page_and_the_json_have_the_first_failed_documents(service: Simulate
         assert "and 3 more" in page
 
 
-def test_the_last_count_survives_a_restart_and_failures(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_last_count_survives_a_restart_and_failures(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """It is in the first scrape. A failure of ListDocuments neither fails polls nor reports the target as down."""
     configuration = config(service, tmp_path / "state.db")
     with RunningExporter(configuration) as exporter:
@@ -107,7 +107,7 @@ def test_the_last_count_survives_a_restart_and_failures(service: SimulatedQBusin
         assert "could not read the documents of data source hr" in exporter.request("GET", "/")[1]
 
 
-def test_counts_vanish_with_their_source_and_with_the_setting(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_counts_vanish_with_their_source_and_with_the_setting(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A source that the configuration drops and names again has no count until the next one is complete."""
     both = config(service, tmp_path / "state.db", "1h")
     _, it = both["targets"][0]["data_sources"]
@@ -130,7 +130,7 @@ def test_counts_vanish_with_their_source_and_with_the_setting(service: Simulated
         assert source_json(exporter, "it")["documents"] is None
 
 
-def test_documents_are_not_listed_by_default(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_documents_are_not_listed_by_default(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Each count takes a request for each hundred documents."""
     with RunningExporter(config_for(service, tmp_path / "state.db")) as exporter:
         exporter.until_ready()

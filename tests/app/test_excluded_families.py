@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, fleet_of
 from tests.support.running_exporter import RunningExporter
 
@@ -25,7 +25,7 @@ def exposed(exporter: RunningExporter, names: tuple[str, ...]) -> list[bool]:
 
 def test_a_reload_excludes_and_includes_families(tmp_path: Path) -> None:
     """Families of data sources, of indexes and of the exporter itself vanish with their headers, and return."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         config: dict[str, Any] = config_for(service, tmp_path / "state.db")
         with RunningExporter({**config, "metrics": {"exclude": EXCLUDE}}) as exporter:
             exporter.until_ready()

@@ -11,7 +11,7 @@ import pytest
 from exporter.domain.model import Location
 from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.broken_account import job
 from tests.support.harness import eventually
 from tests.support.running_exporter import RunningExporter
@@ -54,7 +54,7 @@ def fleet_of_sources(now: float) -> list[SimulatedDataSource]:
 def program(tmp_path: Path) -> Iterator[RunningExporter]:
     """Return an exporter that has polled the data sources once."""
     fleet, _ = one_index(*fleet_of_sources(time.time()))
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         expected = {"match": {"data_source": "expected-*", "index": "main"}, "expected_every": "1d"}
         with RunningExporter({**config_of(service, tmp_path), "objectives": [expected]}) as program:
             program.until_ready()
@@ -135,7 +135,7 @@ def test_the_page_shows_a_source_that_is_not_watched(program: RunningExporter) -
 def test_a_stricter_objective_judges_from_the_reload_on(tmp_path: Path) -> None:
     """A restart does not make it older. One that is set while the exporter is down holds since the restart."""
     fleet, _ = one_index(SimulatedDataSource("hr", jobs=[job("old", 3 * DAY)]))
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         config = config_of(service, tmp_path)
         with RunningExporter(config) as program:
             program.until_ready()
@@ -160,7 +160,7 @@ def test_a_stricter_objective_judges_from_the_reload_on(tmp_path: Path) -> None:
 def test_an_objective_that_is_there_from_the_start_judges_at_once(tmp_path: Path) -> None:
     """The exporter is new, and the syncs have stopped before."""
     fleet, _ = one_index(SimulatedDataSource("hr", jobs=[job("old", 3 * DAY)]))
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         config = {**config_of(service, tmp_path), "objectives": [{"max_success_age": "1d"}]}
         with RunningExporter(config) as program:
             program.until_ready()
@@ -172,7 +172,7 @@ def test_an_objective_matches_on_a_tag_that_is_no_label(tmp_path: Path) -> None:
     """The tags are read for the objective alone, and not published."""
     tagged, other = SimulatedDataSource("tagged", tags={"tier": "1"}), SimulatedDataSource("other", tags={"tier": "2"})
     fleet, _ = one_index(tagged, other)
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         strict = {"match": {"tags": {"tier": "1"}}, "max_duration": "1h"}
         with RunningExporter({**config_of(service, tmp_path), "objectives": [strict]}) as program:
             program.until_ready()
@@ -192,7 +192,7 @@ def start_of(program: RunningExporter, expectation: str) -> float:
     return value
 
 
-def config_of(service: SimulatedQBusiness, folder: Path) -> dict[str, Any]:
+def config_of(service: SimulatedEndpoint, folder: Path) -> dict[str, Any]:
     """Return a configuration with one target and a state file."""
     return {
         "targets": [{"region": "us-east-1", "endpoint_url": service.url}],
@@ -204,7 +204,7 @@ def config_of(service: SimulatedQBusiness, folder: Path) -> dict[str, Any]:
 def test_a_minimum_of_documents_judges_an_index_from_the_next_discovery_run_on(tmp_path: Path) -> None:
     """Metrics, page and JSON agree at each time."""
     fleet, _ = one_index(SimulatedDataSource("hr", jobs=[job("new", HOUR)]))
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         config = config_of(service, tmp_path)
         with RunningExporter(config) as program:
             program.until_ready()

@@ -6,14 +6,14 @@ import gc
 import weakref
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, fleet_of
 from tests.support.running_exporter import RunningExporter
 
 
 def test_a_stopped_exporter_releases_its_memory() -> None:
     """The start keeps the garbage collector away from restored objects, and the stop ends that."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         program = RunningExporter(config_for(service, ":memory:"))
         with program:
             program.until_ready()

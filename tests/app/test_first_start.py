@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from exporter.aws import credential_cache
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of
 from tests.support.running_exporter import RunningExporter
 
@@ -70,9 +70,9 @@ CASES: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with two data sources, whose roles may not be assumed."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as running:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as running:
         running.api.sts.refuses = True
         yield running
 
@@ -86,7 +86,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def exporter_with(
-    service: SimulatedQBusiness, home: Path, variables: dict[str, str], *, timeout: str = "30s", **settings: Any
+    service: SimulatedEndpoint, home: Path, variables: dict[str, str], *, timeout: str = "30s", **settings: Any
 ) -> RunningExporter:
     """Return an exporter that discovers its data sources, with these variables and settings of its target."""
     config = config_for(service, ":memory:", interval="1h", timeout=timeout)
@@ -97,7 +97,7 @@ def exporter_with(
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_everything_reports_why_there_are_no_credentials(service: SimulatedQBusiness, home: Path, case: str) -> None:
+def test_everything_reports_why_there_are_no_credentials(service: SimulatedEndpoint, home: Path, case: str) -> None:
     """The metrics, the readiness, the page, the JSON and one log line do; the exporter is healthy."""
     given, settings, reason = CASES[case]
     variables, reason = {name: text.format(home=home) for name, text in given.items()}, reason.format(home=home)
@@ -116,7 +116,7 @@ def test_everything_reports_why_there_are_no_credentials(service: SimulatedQBusi
 
 
 def test_discovery_is_retried_as_soon_as_credentials_work(
-    service: SimulatedQBusiness, home: Path, monkeypatch: pytest.MonkeyPatch
+    service: SimulatedEndpoint, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not wait for its back-off, although there is no data source to poll yet."""
     monkeypatch.setattr(credential_cache, "FIRST_RETRY", 0.1)
@@ -127,7 +127,7 @@ def test_discovery_is_retried_as_soon_as_credentials_work(
         eventually(lambda: program.scrape().value("qbusiness_poll_success") == 2)
 
 
-def test_the_last_reason_is_shown(service: SimulatedQBusiness, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_reason_is_shown(service: SimulatedEndpoint, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator has fixed one problem, and finds the next one."""
     monkeypatch.setattr(credential_cache, "FIRST_RETRY", 0.1)
     variables = {"AWS_WEB_IDENTITY_TOKEN_FILE": f"{home}/late", "AWS_ROLE_ARN": ROLE}

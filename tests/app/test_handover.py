@@ -9,7 +9,7 @@ import pytest
 
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Scrape, config_for, eventually
 from tests.support.running_exporter import RunningExporter
 
@@ -26,17 +26,17 @@ def index(name: str, *sources: str) -> SimulatedIndex:
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with two applications, with an index and two data sources each."""
     applications = [
         SimulatedApplication("intranet", [index("main", "hr", "it")]),
         SimulatedApplication("support", [index("faq", "wiki", "zendesk")]),
     ]
-    with SimulatedQBusiness(Fleet(applications)) as service:
+    with SimulatedEndpoint(Fleet(applications)) as service:
         yield service
 
 
-def config_of(service: SimulatedQBusiness, *targets: dict[str, Any]) -> dict[str, Any]:
+def config_of(service: SimulatedEndpoint, *targets: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration with targets of the service; the default is to discover everything."""
     url = {"region": "us-east-1", "endpoint_url": service.url}
     return {**config_for(service, ":memory:"), "targets": [{**url, **target} for target in targets]}
@@ -68,7 +68,7 @@ def until_discovered(program: RunningExporter, targets: int = 1) -> set[Series]:
     return series_of(program.scrape())
 
 
-def test_an_index_without_a_data_source_is_removed_at_once(service: SimulatedQBusiness) -> None:
+def test_an_index_without_a_data_source_is_removed_at_once(service: SimulatedEndpoint) -> None:
     """The configuration names fewer data sources, and the index of the others disappears with them."""
     config = config_for(service, ":memory:")
     (target,) = config["targets"]
@@ -80,7 +80,7 @@ def test_an_index_without_a_data_source_is_removed_at_once(service: SimulatedQBu
         assert program.scrape().value("qbusiness_index_info", index="main") == 1
 
 
-def test_discovery_that_is_turned_into_names_removes_the_other_indexes(service: SimulatedQBusiness) -> None:
+def test_discovery_that_is_turned_into_names_removes_the_other_indexes(service: SimulatedEndpoint) -> None:
     """Only the index of the named data source stays."""
     named = config_for(service, ":memory:")["targets"][0]["data_sources"][2:3]
     with RunningExporter(config_of(service, discovers("all"))) as program:
@@ -104,7 +104,7 @@ RELOADS: dict[str, Callable[[], tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("kind", RELOADS)
-def test_series_stay_when_targets_change_while_aws_is_away(service: SimulatedQBusiness, kind: str) -> None:
+def test_series_stay_when_targets_change_while_aws_is_away(service: SimulatedEndpoint, kind: str) -> None:
     """Data sources and indexes belong to the account and region, and not to the name of a target."""
     before, after = RELOADS[kind]()
     with RunningExporter(config_of(service, *before)) as program:
@@ -119,7 +119,7 @@ def test_series_stay_when_targets_change_while_aws_is_away(service: SimulatedQBu
         assert targets == {target["name"] for target in after}
 
 
-def test_a_renamed_data_source_stays_with_a_filter_on_its_new_name(service: SimulatedQBusiness) -> None:
+def test_a_renamed_data_source_stays_with_a_filter_on_its_new_name(service: SimulatedEndpoint) -> None:
     """Its display name stays the old one, but the filters match the name that AWS lists."""
     (_, _, hr), *others = service.fleet.data_sources()
     with RunningExporter(config_of(service, discovers("all"))) as program:
@@ -135,7 +135,7 @@ def test_a_renamed_data_source_stays_with_a_filter_on_its_new_name(service: Simu
         assert series_of(program.scrape()) == series
 
 
-def test_a_removed_data_source_of_a_renamed_target_is_removed(service: SimulatedQBusiness) -> None:
+def test_a_removed_data_source_of_a_renamed_target_is_removed(service: SimulatedEndpoint) -> None:
     """The filters of the new target decide at once, without a request to AWS."""
     with RunningExporter(config_of(service, discovers("old"))) as program:
         series = until_discovered(program)
@@ -145,7 +145,7 @@ def test_a_removed_data_source_of_a_renamed_target_is_removed(service: Simulated
         assert series_of(program.scrape()) == kept
 
 
-def test_the_account_stays_while_sts_does_not_respond(service: SimulatedQBusiness) -> None:
+def test_the_account_stays_while_sts_does_not_respond(service: SimulatedEndpoint) -> None:
     """A reload adds a data source and a target with the same credentials. Both have the account at once."""
     config = config_for(service, ":memory:")
     (target,) = config["targets"]
@@ -161,7 +161,7 @@ def test_the_account_stays_while_sts_does_not_respond(service: SimulatedQBusines
         assert scrape.value("qbusiness_exporter_target_info", aws_account_id=service.fleet.account) == 2
 
 
-def test_a_new_target_takes_over_the_data_sources_that_it_names(service: SimulatedQBusiness) -> None:
+def test_a_new_target_takes_over_the_data_sources_that_it_names(service: SimulatedEndpoint) -> None:
     """The target that has discovered them releases them, so each is polled by one target and keeps its series."""
     finder = discovers("finder")
     application, found_in, source = next(iter(service.fleet.data_sources()))
@@ -175,7 +175,7 @@ def test_a_new_target_takes_over_the_data_sources_that_it_names(service: Simulat
         assert series_of(scrape) == before
 
 
-def test_a_target_takes_over_from_another_one_with_a_role_in_the_same_account(service: SimulatedQBusiness) -> None:
+def test_a_target_takes_over_from_another_one_with_a_role_in_the_same_account(service: SimulatedEndpoint) -> None:
     """It has found the same data sources, and polls them once a reload removes the other target."""
     reader = {**discovers("reader"), "role_arn": f"arn:aws:iam::{service.fleet.account}:role/reader"}
     with RunningExporter(config_of(service, discovers("first"), reader)) as program:

@@ -20,10 +20,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter import config
-from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.qbusiness import SECRET_MARKER
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ def application(name: str, text: str) -> SimulatedApplication:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with one application for each text."""
     fleet = Fleet([application(name, text) for name, text in HOSTILE.items()])
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         service.api.sts.external_id = EXTERNAL_ID
         yield service
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, service: SimulatedQBusiness) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, service: SimulatedEndpoint) -> Path:
     """Write a configuration that assumes a role, and a web config."""
     folder = tmp_path_factory.mktemp("outputs")
     role = {"role_arn": "arn:aws:iam::111122223333:role/reader", "external_id": EXTERNAL_ID}
@@ -92,13 +92,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory, service: SimulatedQBusiness
     return folder
 
 
-def environment(service: SimulatedQBusiness) -> dict[str, str]:
+def environment(service: SimulatedEndpoint) -> dict[str, str]:
     """Return the environment of a process that has the planted credentials."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**clean, **CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL_STS": service.url}
 
 
-def run(service: SimulatedQBusiness, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def run(service: SimulatedEndpoint, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command in the folder, with debug logs."""
     command = [sys.executable, "-m", "exporter", *arguments, "--log.level=debug"]
     return subprocess.run(command, cwd=folder, env=environment(service), capture_output=True, check=False, timeout=90)
@@ -166,7 +166,7 @@ def names_in(families: Any) -> set[str]:
 
 @pytest.mark.trial
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
-def test_served_pages_and_logs(service: SimulatedQBusiness, folder: Path, log_format: str) -> None:
+def test_served_pages_and_logs(service: SimulatedEndpoint, folder: Path, log_format: str) -> None:
     """Every text is escaped as each output requires, and no output contains a secret."""
     flags = [
         "--config.file",
@@ -217,7 +217,7 @@ def test_served_pages_and_logs(service: SimulatedQBusiness, folder: Path, log_fo
     check_secrets(*(path.read_bytes() for path in folder.glob("state.db*")))
 
 
-def test_discover_writes_a_valid_configuration(service: SimulatedQBusiness, folder: Path) -> None:
+def test_discover_writes_a_valid_configuration(service: SimulatedEndpoint, folder: Path) -> None:
     """It contains every data source under its name, and no secret but the external id of the configuration."""
     done = run(service, folder, "discover")
     assert done.returncode == 0, done.stderr
@@ -229,7 +229,7 @@ def test_discover_writes_a_valid_configuration(service: SimulatedQBusiness, fold
 
 
 @pytest.mark.trial
-def test_output_of_commands(service: SimulatedQBusiness, folder: Path) -> None:
+def test_output_of_commands(service: SimulatedEndpoint, folder: Path) -> None:
     """Metrics and JSON can be parsed, and every line of the log is one event."""
     exported = run(service, folder, "export")
     assert exported.returncode == 0, exported.stderr

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.qbusiness import SECRET_MARKER
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually, serve
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def config(state: Path | str, *targets: dict[str, Any], **polling: object) -> di
     return {"targets": list(targets), "polling": {**fast, **polling}, "state": {"path": str(state)}}
 
 
-def target(service: SimulatedQBusiness, interval: str = "200ms", **more: Any) -> dict[str, Any]:
+def target(service: SimulatedEndpoint, interval: str = "200ms", **more: Any) -> dict[str, Any]:
     """Build a target that discovers the sources of a simulated service."""
     discovery = {"interval": interval, **more.pop("discovery", {})}
     return {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "discovery": discovery, **more}
@@ -70,7 +70,7 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
     denied = fleets[0].applications[2]
     denied_sources = sum(len(index.data_sources) for index in denied.indexes)
     with ExitStack() as stack:
-        services = [stack.enter_context(SimulatedQBusiness(fleet)) for fleet in fleets]
+        services = [stack.enter_context(SimulatedEndpoint(fleet)) for fleet in fleets]
         services[0].faults.add("denied", application_id=denied.id)
         services[2].faults.add("expired_token")
         targets = [
@@ -128,7 +128,7 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
 def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> None:
     """Its jobs count since its creation. An error removes no source, a listing without it does."""
     fleet = small_fleet(SimulatedDataSource("old"))
-    with SimulatedQBusiness(fleet) as service, serve(tmp_path, config(":memory:", target(service))) as program:
+    with SimulatedEndpoint(fleet) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         eventually(lambda: polled(program) == 1)
         # AWS's clock has a resolution of one second, so jobs count from one second after the first response.
         time.sleep(2.5)
@@ -159,7 +159,7 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
         SimulatedDataSource("hr", schedule="cron(0 3 * * ? *)"), SimulatedDataSource("wiki", tags={"team": "it"})
     )
     more: dict[str, Any] = {"discovery": {"tag_labels": ["team"], "exclude": [{"tags": {"team": "none"}}]}}
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         with serve(tmp_path, config(tmp_path / "state.db", target(service, **more))) as program:
             eventually(lambda: program.scrape().value(INFO) == 2)
             program.stop()
@@ -179,7 +179,7 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
 
 def test_the_first_scrape_after_a_restart_is_complete(tmp_path: Path) -> None:
     """It has the saved values. So no alert is reset, and no series has a gap."""
-    with SimulatedQBusiness(small_fleet(*(SimulatedDataSource(f"hr-{number}") for number in range(20)))) as service:
+    with SimulatedEndpoint(small_fleet(*(SimulatedDataSource(f"hr-{number}") for number in range(20)))) as service:
         ended = PlannedJob("e" * 36, time.time() - 300, 100, 100, documents={"added": 7})
         for _, _, source in service.fleet.data_sources():
             source.jobs = [ended]
@@ -197,7 +197,7 @@ def test_the_first_scrape_after_a_restart_is_complete(tmp_path: Path) -> None:
 
 def test_a_source_of_two_targets_is_polled_by_one(tmp_path: Path) -> None:
     """A warning names each such source."""
-    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as service:
+    with SimulatedEndpoint(small_fleet(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as service:
         targets = [target(service, name="first"), target(service, name="second", profile="other")]
         (tmp_path / "aws").write_text("[profile other]\naws_access_key_id = x\naws_secret_access_key = y\n")
         env = {"AWS_CONFIG_FILE": str(tmp_path / "aws")}
@@ -212,7 +212,7 @@ def test_a_source_of_two_targets_is_polled_by_one(tmp_path: Path) -> None:
 
 def test_an_unreachable_target_does_not_affect_others(tmp_path: Path) -> None:
     """The host name of its endpoint cannot be resolved."""
-    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(small_fleet(SimulatedDataSource("hr"))) as service:
         unreachable = {"name": "unreachable", "region": "us-west-2", "endpoint_url": "http://qbusiness.nowhere.invalid"}
         with serve(tmp_path, config(":memory:", target(service), unreachable, timeout="500ms")) as program:
             eventually(lambda: polled(program) == 1)
@@ -228,7 +228,7 @@ def test_a_named_source_has_its_configured_name_and_labels(tmp_path: Path) -> No
     """Its type and schedule are those of AWS. Discovery finds the other sources."""
     source = SimulatedDataSource("hr", "SHAREPOINTV2", schedule="cron(0 3 * * ? *)")
     fleet = small_fleet(source, SimulatedDataSource("found"))
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         ids = {"application_id": fleet.applications[0].id, "index_id": fleet.applications[0].indexes[0].id}
         named = {**ids, "data_source_id": source.id, "name": "people", "labels": {"team": "hr"}}
         with serve(tmp_path, config(":memory:", target(service, data_sources=[named]))) as program:
@@ -242,7 +242,7 @@ def test_a_named_source_has_its_configured_name_and_labels(tmp_path: Path) -> No
 
 def test_an_empty_account_is_ready_and_reported(tmp_path: Path) -> None:
     """Discovery succeeds, and the log, the metrics and the status page report that nothing is monitored."""
-    with SimulatedQBusiness(Fleet([])) as service, serve(tmp_path, config(":memory:", target(service))) as program:
+    with SimulatedEndpoint(Fleet([])) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         program.until_ready()
         scrape = program.scrape()
         assert scrape.value("qbusiness_exporter_data_sources") == 0
@@ -257,7 +257,7 @@ def test_an_empty_account_is_ready_and_reported(tmp_path: Path) -> None:
 
 def test_a_target_is_down_from_the_first_scrape_until_a_request_succeeds(tmp_path: Path) -> None:
     """Its series do not appear or change their labels later, so an alert on them can fire."""
-    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(small_fleet(SimulatedDataSource("hr"))) as service:
         hang = service.faults.add("hang")
         with serve(tmp_path, config(":memory:", target(service), timeout="60s")) as program:
             scrape = program.scrape()
@@ -272,7 +272,7 @@ def test_a_target_is_down_from_the_first_scrape_until_a_request_succeeds(tmp_pat
 def test_the_program_runs_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK provides the region, the credentials and the endpoint, and discovery finds the sources."""
     monkeypatch.chdir(tmp_path)
-    with SimulatedQBusiness(small_fleet(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(small_fleet(SimulatedDataSource("hr"))) as service:
         env = {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": service.url}
         with Program([], env) as program:
             program.until_ready()

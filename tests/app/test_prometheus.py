@@ -11,7 +11,7 @@ import pytest
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import expected_totals
 from tests.support.prometheus_server import prometheus, scrape_config
@@ -23,7 +23,7 @@ def test_queries_return_the_totals_of_the_simulated_service(tmp_path: Path) -> N
     clock = ScaledClock()
     sources = [SimulatedDataSource("hr"), SimulatedDataSource("faq")]
     with (
-        SimulatedQBusiness(fleet_of(*sources), clock) as service,
+        SimulatedEndpoint(fleet_of(*sources), clock) as service,
         serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
     ):
         program.until_ready()
@@ -78,7 +78,7 @@ def test_the_documented_queries_find_never_synced_and_overdue_sources(tmp_path: 
         SimulatedDataSource("on-demand", jobs=[PlannedJob(make_id("x"), now - 9 * day, 60, 30)]),
     ]
     with (
-        SimulatedQBusiness(fleet_of(*sources)) as service,
+        SimulatedEndpoint(fleet_of(*sources)) as service,
         serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
     ):
         program.until_ready()

@@ -14,7 +14,7 @@ import yaml
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import busy_source, expected_totals, finish_jobs, totals_match
 
@@ -57,17 +57,17 @@ def with_sources(config: dict[str, Any], *numbers: int, **polling: object) -> di
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with three data sources, each with one ended job."""
     sources = [
         SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), time.time() - 900, 60, 30)])
         for name in ("hr", "it", "law")
     ]
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         yield service
 
 
-def test_a_reload_adds_and_removes_named_sources(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_reload_adds_and_removes_named_sources(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The unchanged source stays exposed without another poll."""
     config = config_for(service, tmp_path / "state.db", interval="1h", idle_interval="1h")
     ids = [source.id for _, _, source in service.fleet.data_sources()]
@@ -88,7 +88,7 @@ def test_a_reload_adds_and_removes_named_sources(service: SimulatedQBusiness, tm
         eventually(lambda: program.log_lines("configuration applied", "changed=['test']"))
 
 
-def test_sighup_reloads(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_sighup_reloads(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The signal has the effect of a request to `/-/reload`."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, with_sources(config, 0)) as program:
@@ -99,7 +99,7 @@ def test_sighup_reloads(service: SimulatedQBusiness, tmp_path: Path) -> None:
         assert program.stop() == 0
 
 
-def test_an_invalid_file_changes_nothing_and_is_reported(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_an_invalid_file_changes_nothing_and_is_reported(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The response and the log have each problem with its position. The metric is 0 until a valid reload."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
@@ -123,7 +123,7 @@ def test_an_invalid_file_changes_nothing_and_is_reported(service: SimulatedQBusi
             assert post(program, method)[0] == 405
 
 
-def test_a_shorter_interval_applies_at_once(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_shorter_interval_applies_at_once(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A source that was due in an hour is polled soon after the reload."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, with_sources(config, 0, interval="1h", idle_interval="1h")) as program:
@@ -133,12 +133,12 @@ def test_a_shorter_interval_applies_at_once(service: SimulatedQBusiness, tmp_pat
         eventually(lambda: len(service.requests) > requests_before + 10)
 
 
-def test_a_reload_adds_and_removes_targets(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_reload_adds_and_removes_targets(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A removed target disappears with all its series, and the other target is unaffected."""
     other = Fleet(
         [SimulatedApplication("support", [SimulatedIndex("faq", [SimulatedDataSource("zendesk")])])], region="eu-west-1"
     )
-    with SimulatedQBusiness(other) as second:
+    with SimulatedEndpoint(other) as second:
         config = config_for(service, tmp_path / "state.db")
         more = {"name": "emea", "region": "eu-west-1", "endpoint_url": second.url}
         both = {**config, "targets": [*config["targets"], more]}
@@ -165,7 +165,7 @@ def test_a_reload_adds_and_removes_targets(service: SimulatedQBusiness, tmp_path
             eventually(lambda: program.log_lines("configuration applied", "added=['emea']"))
 
 
-def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The other target still publishes the index."""
     one = {"region": "us-east-1", "endpoint_url": service.url, "discovery": {"interval": "1h"}}
     config = config_for(service, tmp_path / "state.db")
@@ -178,7 +178,7 @@ def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedQBu
         assert program.scrape().value("qbusiness_index_documents") is not None
 
 
-def test_a_reload_applies_changed_filters(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_reload_applies_changed_filters(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A source that is excluded is removed at once. Included again, it continues with its counters."""
     target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url}
     config = config_for(service, tmp_path / "state.db")
@@ -205,7 +205,7 @@ def test_a_reload_applies_changed_filters(service: SimulatedQBusiness, tmp_path:
         eventually(lambda: len(service.logged("GetDataSource")) == described + 1)
 
 
-def test_a_changed_state_path_is_reported_and_not_applied(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_changed_state_path_is_reported_and_not_applied(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The program continues with the state file that it has opened."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
@@ -231,7 +231,7 @@ def test_every_job_counts_once_over_many_reloads(tmp_path: Path) -> None:
     """Jobs and polls are in progress during the reloads. The totals are correct, and no counter falls."""
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{number}") for number in range(4)]
-    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
         config = config_for(service, tmp_path / "state.db")
         with serve(tmp_path, config) as program:
             program.until_ready()

@@ -15,7 +15,7 @@ from exporter.simulator.apis import APIS
 from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually
 
 if TYPE_CHECKING:
@@ -41,24 +41,24 @@ CLIENTS = {"bedrock": "BEDROCK_AGENT"}
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/api.schema.json").read_text()))
 
 
-def simulated(service: str) -> SimulatedQBusiness:
+def simulated(service: str) -> SimulatedEndpoint:
     """Return the endpoint of a service whose one data source has ended jobs, and one in progress."""
     began = time.time() - 7200
     jobs = [PlannedJob(make_id(service, n), began + n * 600, 30, 30, documents={"added": 1}) for n in range(3)]
     index_kind, source_kind = KINDS[service]
     source = SimulatedDataSource("hr", source_kind, jobs=jobs, created=began)
     fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", [source], kind=index_kind)])])
-    return SimulatedQBusiness(fleet, make_api=APIS[service])
+    return SimulatedEndpoint(fleet, make_api=APIS[service])
 
 
 @pytest.fixture
-def services() -> Iterator[dict[str, SimulatedQBusiness]]:
+def services() -> Iterator[dict[str, SimulatedEndpoint]]:
     """Start an endpoint of each service."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(simulated(name)) for name in APIS}
 
 
-def run(services: dict[str, SimulatedQBusiness], folder: Path) -> Program:
+def run(services: dict[str, SimulatedEndpoint], folder: Path) -> Program:
     """Return the exporter with the endpoints in its environment, as an operator would set them for proxies."""
     (folder / "config.yaml").write_text(CONFIG)
     env = {f"AWS_ENDPOINT_URL_{CLIENTS.get(name, name.upper())}": each.url for name, each in services.items()}
@@ -78,7 +78,7 @@ def discovered(program: Program) -> list[float | None]:
 
 
 def test_one_process_counts_the_jobs_of_each_service_once(
-    services: dict[str, SimulatedQBusiness], tmp_path: Path
+    services: dict[str, SimulatedEndpoint], tmp_path: Path
 ) -> None:
     """Jobs that end while the exporter runs are counted under the prefix of their service, also after a restart."""
     with run(services, tmp_path) as program:
@@ -102,7 +102,7 @@ def test_one_process_counts_the_jobs_of_each_service_once(
     assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4, 4, 4]
 
 
-def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedQBusiness], tmp_path: Path) -> None:
+def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedEndpoint], tmp_path: Path) -> None:
     """Labels, objectives and the default names of targets follow from the service."""
     (_, index, source) = next(services["qbusiness"].fleet.data_sources())
     with run(services, tmp_path) as program:

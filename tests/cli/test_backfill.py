@@ -22,7 +22,7 @@ from exporter.domain.counting.source_history import SourceHistory
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
 from tests.support.builders import source_id
@@ -44,18 +44,18 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Serve two data sources with an earlier sync, `hr` and `it`, and one that was never synced."""
     synced = [
         SimulatedDataSource(name, "CUSTOM", jobs=[PlannedJob(make_id(name), NOW - 2 * HOUR, 600, 300)])
         for name in ("hr", "it")
     ]
-    with SimulatedQBusiness(fleet_of(*synced, SimulatedDataSource("new")), ManualClock(NOW)) as service:
+    with SimulatedEndpoint(fleet_of(*synced, SimulatedDataSource("new")), ManualClock(NOW)) as service:
         yield service
 
 
 @pytest.fixture
-def command(service: SimulatedQBusiness, tmp_path: Path) -> BackfillCommand:
+def command(service: SimulatedEndpoint, tmp_path: Path) -> BackfillCommand:
     """Return the command in a folder of its own."""
     return BackfillCommand(service, tmp_path)
 
@@ -71,7 +71,7 @@ def run(command: BackfillCommand, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 
 
 @pytest.fixture
-def hr(service: SimulatedQBusiness) -> SimulatedDataSource:
+def hr(service: SimulatedEndpoint) -> SimulatedDataSource:
     """Return the data source `hr` of the simulated service."""
     (_, _, source), *_ = service.fleet.data_sources()
     return source
@@ -111,7 +111,7 @@ def test_the_backfill_ends_where_the_state_file_says(
 
 
 def test_a_source_whose_poll_fails_is_logged_and_fails_the_command(
-    service: SimulatedQBusiness,
+    service: SimulatedEndpoint,
     run: Callable[..., str],
     hr: SimulatedDataSource,
     capsys: pytest.CaptureFixture[str],
@@ -124,7 +124,7 @@ def test_a_source_whose_poll_fails_is_logged_and_fails_the_command(
 
 
 def test_an_incomplete_discovery_fails_the_command(
-    service: SimulatedQBusiness, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    service: SimulatedEndpoint, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Data sources that it did not find would be missing without a trace."""
     service.faults.add("denied", operation="ListDataSources")
@@ -133,7 +133,7 @@ def test_an_incomplete_discovery_fails_the_command(
 
 
 def test_a_failure_on_a_later_page_of_jobs_fails_the_command(
-    service: SimulatedQBusiness,
+    service: SimulatedEndpoint,
     run: Callable[..., str],
     hr: SimulatedDataSource,
     capsys: pytest.CaptureFixture[str],

@@ -17,7 +17,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
 from tests.support.builders import POLICY, container_id, source_id
 from tests.support.contexts import RecordingPublisher, make_context
@@ -42,7 +42,7 @@ STREAKS = ("qbusiness_consecutive_failed_syncs", "qbusiness_consecutive_syncs_wi
 class LivePoller:
     """Polls all data sources of a service on demand, and returns what scrapes would return."""
 
-    def __init__(self, service: SimulatedQBusiness, store: Store) -> None:
+    def __init__(self, service: SimulatedEndpoint, store: Store) -> None:
         target = parse_target({"name": "test", "region": "us-east-1", "endpoint_url": service.url})
         provider = OneShotTarget(target, PollingConfig.model_validate({"requests_per_second": 1000})).provider
         self._publisher = RecordingPublisher()
@@ -98,7 +98,7 @@ def test_backfilled_samples_equal_live_ones(
 ) -> None:
     """At every step, for every family that a backfill can fill."""
     clock = ManualClock(BEGIN)
-    with SimulatedQBusiness(_with_all_jobs_listed(random_fleet(seed, 10, BEGIN, odd=False)), clock) as service:
+    with SimulatedEndpoint(_with_all_jobs_listed(random_fleet(seed, 10, BEGIN, odd=False)), clock) as service:
         poller, live = LivePoller(service, store), {}
         for number in range(STEPS):
             now = BEGIN + number * STEP

@@ -14,7 +14,7 @@ import pytest
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import expected_totals
 from tests.support.prometheus_server import Prometheus, prometheus, scrape_config
@@ -56,7 +56,7 @@ def test_backfilled_and_scraped_samples_count_each_job_once(tmp_path: Path) -> N
     started = time.time()
     sources = make_sources(started)
     with (
-        SimulatedQBusiness(fleet_of(*sources)) as service,
+        SimulatedEndpoint(fleet_of(*sources)) as service,
         serve(tmp_path, config_for(service, tmp_path / "state.db")) as program,
     ):
         program.until_ready()
@@ -73,7 +73,7 @@ def test_backfilled_and_scraped_samples_count_each_job_once(tmp_path: Path) -> N
             check_across_boundary(server, sources, time.time())
 
 
-def run_backfill(service: SimulatedQBusiness, tmp_path: Path, *flags: str) -> Path:
+def run_backfill(service: SimulatedEndpoint, tmp_path: Path, *flags: str) -> Path:
     """Run the command while the exporter uses the state file; return its output."""
     output = tmp_path / "backfill.om"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

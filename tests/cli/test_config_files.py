@@ -12,7 +12,7 @@ import yaml
 from exporter.cli.config_files import ConfigReader
 from exporter.errors import ConfigError
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, fleet_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_a_file_that_was_always_empty_is_valid(file: Path) -> None:
 @pytest.mark.parametrize("lose", [Path.unlink, lambda file: file.write_text("")])
 def test_a_reload_without_the_file_keeps_the_targets(tmp_path: Path, lose: Callable[[Path], object]) -> None:
     """The response is 500, and the series of the targets stay."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         file = tmp_path / "config.yaml"
         file.write_text(yaml.safe_dump(config_for(service, ":memory:")))
         with Program(["serve"], {"AWS_ENDPOINT_URL_STS": service.url}, folder=tmp_path) as program:

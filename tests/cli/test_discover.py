@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter import config
-from exporter.simulator.api import SECRET_MARKER
+from exporter.simulator.qbusiness import SECRET_MARKER
 from tests.support.oneshot import ROLE, environment, run, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
 HOSTILE = 'x": {}\n# &a *b !!python/object:os.system\t"yes'
 
 
-def test_the_exporter_accepts_what_discover_prints(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_exporter_accepts_what_discover_prints(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The output has every data source with names and comments, and no secrets. Nothing is printed on stderr."""
     service.fleet.applications[0].indexes[0].data_sources[0].name = HOSTILE
     done = run(service, tmp_path, "discover")
@@ -42,7 +42,7 @@ def test_the_exporter_accepts_what_discover_prints(service: SimulatedQBusiness, 
     assert service.logged("GetDataSource") == []
 
 
-def test_a_source_of_two_targets_is_printed_once(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_source_of_two_targets_is_printed_once(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Each target keeps its role, and comments report duplicates and failed listings."""
     targets = ({"name": "a", "role_arn": ROLE}, {"name": "b"})
     service.faults.add("denied", application_id=service.fleet.applications[1].id)
@@ -56,7 +56,7 @@ def test_a_source_of_two_targets_is_printed_once(service: SimulatedQBusiness, tm
     assert "AccessDeniedException" in done.stderr
 
 
-def test_discover_fails_if_nothing_can_be_listed(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_discover_fails_if_nothing_can_be_listed(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The log contains the error of AWS."""
     service.faults.add("expired_token")
     done = run(service, tmp_path, "discover", text=settings(service, {}))
@@ -64,7 +64,7 @@ def test_discover_fails_if_nothing_can_be_listed(service: SimulatedQBusiness, tm
     assert "ExpiredTokenException" in done.stderr
 
 
-def test_progress_is_printed_on_a_terminal(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_progress_is_printed_on_a_terminal(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The terminal shows the number of data sources, and stdout has the configuration only."""
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))
@@ -82,7 +82,7 @@ def test_progress_is_printed_on_a_terminal(service: SimulatedQBusiness, tmp_path
 @pytest.mark.parametrize("arguments", [(), ("--config.file", "link.yaml")])
 @pytest.mark.parametrize("mode", ["w", "a"])
 def test_discover_does_not_write_to_the_file_that_it_reads(
-    service: SimulatedQBusiness, tmp_path: Path, arguments: tuple[str, ...], mode: str
+    service: SimulatedEndpoint, tmp_path: Path, arguments: tuple[str, ...], mode: str
 ) -> None:
     """This holds for any path to the file. No request is sent, and nothing is written."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))

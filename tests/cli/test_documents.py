@@ -16,7 +16,7 @@ import pytest
 from exporter.simulator.apis import APIS
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.oneshot import environment, named, run, settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ HOSTILE = 'a\x1b[31m\n,"b" \u202e'
 
 
 @pytest.fixture
-def source(service: SimulatedQBusiness) -> SimulatedDataSource:
+def source(service: SimulatedEndpoint) -> SimulatedDataSource:
     """Return a data source with 150 documents, two of them failed."""
     source = service.fleet.applications[0].indexes[0].data_sources[3]
     source.documents = [
@@ -38,7 +38,7 @@ def source(service: SimulatedQBusiness) -> SimulatedDataSource:
 
 
 def test_the_table_has_failed_documents_first_and_the_counts(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """Each document is on one line, whatever its id contains. Nothing is printed on stderr."""
     done = run(service, tmp_path, "documents", "--data-source", source.id)
@@ -53,7 +53,7 @@ def test_the_table_has_failed_documents_first_and_the_counts(
 
 
 def test_json_and_csv_have_all_documents_unchanged(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """Both formats are for programs."""
     done = run(service, tmp_path, "documents", "--data-source", source.id, "--format", "json")
@@ -67,7 +67,7 @@ def test_json_and_csv_have_all_documents_unchanged(
 
 
 def test_a_source_without_documents_of_the_status_is_no_error(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """The table has a line for it, and JSON is an empty list."""
     command = ("documents", "--data-source", source.id, "--status", "DELETING")
@@ -76,7 +76,7 @@ def test_a_source_without_documents_of_the_status_is_no_error(
 
 
 def test_a_named_source_needs_no_discovery(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """The configuration has the ids of its application and its index."""
     text = settings(service, named(service, source.name))
@@ -87,7 +87,7 @@ def test_a_named_source_needs_no_discovery(
 
 @pytest.mark.parametrize("discovers", [True, False])
 def test_an_unknown_id_is_an_error_that_says_where_it_was_looked_for(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path, *, discovers: bool
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path, *, discovers: bool
 ) -> None:
     """Without discovery, the message says what to change in the configuration."""
     text = settings(service, {} if discovers else named(service, source.name))
@@ -97,7 +97,7 @@ def test_an_unknown_id_is_an_error_that_says_where_it_was_looked_for(
 
 
 def test_listings_that_failed_are_named_when_the_id_is_not_found(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """The data source may be in one of them."""
     service.faults.add("denied", application_id=service.fleet.applications[0].id)
@@ -107,7 +107,7 @@ def test_listings_that_failed_are_named_when_the_id_is_not_found(
 
 
 def test_an_ambiguous_id_is_an_error_with_the_ids_to_choose_from(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """The longer form is accepted."""
     index = service.fleet.applications[0].indexes[1]
@@ -121,7 +121,7 @@ def test_an_ambiguous_id_is_an_error_with_the_ids_to_choose_from(
 
 
 def test_nothing_is_printed_if_a_page_cannot_be_listed(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """A part of the documents would look like all of them."""
     service.faults.add("denied", operation="ListDocuments", page=2)
@@ -139,7 +139,7 @@ def test_nothing_is_printed_if_a_page_cannot_be_listed(
     ],
 )
 def test_wrong_usage_exits_with_2(
-    service: SimulatedQBusiness, tmp_path: Path, arguments: tuple[str, ...], message: str
+    service: SimulatedEndpoint, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     """As for every command."""
     done = run(service, tmp_path, *arguments)
@@ -148,7 +148,7 @@ def test_wrong_usage_exits_with_2(
 
 
 def test_the_progress_is_shown_on_a_terminal(
-    service: SimulatedQBusiness, source: SimulatedDataSource, tmp_path: Path
+    service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """It is on stderr, and stdout has the documents alone."""
     leader, follower = pty.openpty()
@@ -179,7 +179,7 @@ def test_what_the_service_of_the_source_does_not_have_is_an_error(
     fleet = Fleet(
         [SimulatedApplication("intranet", [SimulatedIndex("main", [SimulatedDataSource("hr", id="A" * 10)])])]
     )
-    with SimulatedQBusiness(fleet, make_api=APIS[name]) as endpoint:
+    with SimulatedEndpoint(fleet, make_api=APIS[name]) as endpoint:
         text = settings(endpoint, {"service": name})
         done = run(endpoint, tmp_path, "documents", "--data-source", "A" * 10, *arguments, text=text)
     assert (done.returncode, done.stdout) == (1, "")

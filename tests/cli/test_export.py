@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.alert_rules import ROOT
 from tests.support.harness import TIMEOUT, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
@@ -36,17 +36,17 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def service(clock: ManualClock) -> Iterator[SimulatedQBusiness]:
+def service(clock: ManualClock) -> Iterator[SimulatedEndpoint]:
     """Serve two data sources, each with a job that has ended."""
     sources = [
         SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), clock.now() - 900, 60, 30)]) for name in ("hr", "it")
     ]
-    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
         yield service
 
 
 def export(
-    service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
+    service: SimulatedEndpoint, tmp_path: Path, config: dict[str, Any], *flags: str, command: str = "export"
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with a configuration to its end."""
     return run(service, tmp_path, command, *flags, text=yaml.safe_dump(config))
@@ -62,7 +62,7 @@ def samples(text: str, name: str, **labels: str) -> list[float]:
     ]
 
 
-def test_the_metrics_of_one_pass_are_printed(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_metrics_of_one_pass_are_printed(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """They include all data sources, indexes and exporter metrics, but no process metrics."""
     config = config_for(service, tmp_path / "state.db")
     del config["targets"][0]["data_sources"]
@@ -81,7 +81,7 @@ def test_the_metrics_of_one_pass_are_printed(service: SimulatedQBusiness, tmp_pa
 
 @pytest.mark.trial
 def test_counters_continue_from_one_run_to_the_next(
-    service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path
+    service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path
 ) -> None:
     """A job that ends between two runs is counted once."""
     config = config_for(service, tmp_path / "state.db")
@@ -96,7 +96,7 @@ def test_counters_continue_from_one_run_to_the_next(
     assert counts == [0.0, 1.0, 1.0]
 
 
-def test_an_output_file_is_replaced(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_an_output_file_is_replaced(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Other users can read the file, and no temporary file remains."""
     (tmp_path / "out").mkdir()
     output = tmp_path / "out" / "qbusiness.prom"
@@ -108,7 +108,7 @@ def test_an_output_file_is_replaced(service: SimulatedQBusiness, tmp_path: Path)
     assert [path.name for path in output.parent.iterdir()] == ["qbusiness.prom"]
 
 
-def test_a_run_from_cron_prints_nothing(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_run_from_cron_prints_nothing(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Cron mails whatever a command prints, so a run without problems has no output with the documented flags."""
     (line,) = re.findall(r"qbusiness-exporter export (.*)", (ROOT / "docs" / "export.md").read_text())
     flags = [flag for flag in line.split() if not flag.startswith(("--config.file", "--output"))]
@@ -116,14 +116,14 @@ def test_a_run_from_cron_prints_nothing(service: SimulatedQBusiness, tmp_path: P
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_an_output_file_in_a_missing_folder_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_an_output_file_in_a_missing_folder_is_an_error(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The message names the file."""
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output", str(tmp_path / "none" / "x.prom"))
     assert done.returncode == 1
     assert "none/x.prom: No such file or directory" in done.stderr
 
 
-def test_one_failing_source_is_not_a_failure(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_one_failing_source_is_not_a_failure(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The log reports it, and its last known values are printed."""
     config = config_for(service, tmp_path / "state.db")
     assert export(service, tmp_path, config).returncode == 0
@@ -136,7 +136,7 @@ def test_one_failing_source_is_not_a_failure(service: SimulatedQBusiness, tmp_pa
     assert "poll failing" in done.stderr
 
 
-def test_export_fails_if_no_source_can_be_read(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_export_fails_if_no_source_can_be_read(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """It still prints the last known values."""
     config = config_for(service, tmp_path / "state.db", timeout="500ms")
     assert export(service, tmp_path, config).returncode == 0
@@ -147,7 +147,7 @@ def test_export_fails_if_no_source_can_be_read(service: SimulatedQBusiness, tmp_
     assert "no data source could be read" in done.stderr
 
 
-def test_a_state_file_in_use_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_state_file_in_use_is_an_error(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """While `serve` uses the state file, `export` prints nothing."""
     config = config_for(service, tmp_path / "state.db")
     with serve(tmp_path, config) as program:
@@ -157,7 +157,7 @@ def test_a_state_file_in_use_is_an_error(service: SimulatedQBusiness, tmp_path: 
     assert "state.db" in done.stderr
 
 
-def test_output_is_not_a_flag_of_every_command(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_output_is_not_a_flag_of_every_command(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """With other commands it is wrong usage."""
     done = export(service, tmp_path, config_for(service, ":memory:"), "--output=x", command="plan")
     assert done.returncode == 2
@@ -165,7 +165,7 @@ def test_output_is_not_a_flag_of_every_command(service: SimulatedQBusiness, tmp_
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_no_temporary_file(service: SimulatedQBusiness, tmp_path: Path, number: int) -> None:
+def test_a_signal_leaves_no_temporary_file(service: SimulatedEndpoint, tmp_path: Path, number: int) -> None:
     """The exit code is 128 plus the signal number, without a traceback."""
     config = config_for(service, tmp_path / "state.db", requests_per_second=0.1)
     folder = tmp_path / "collected"
@@ -181,7 +181,7 @@ def test_a_signal_leaves_no_temporary_file(service: SimulatedQBusiness, tmp_path
     assert "Traceback" not in log
 
 
-def test_a_credential_process_does_not_outlive_the_program(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_a_credential_process_does_not_outlive_the_program(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """One that hangs would stay behind at each run of a cron job."""
     pid_file, profiles = tmp_path / "pid", tmp_path / "profiles"
     profiles.write_text(f"[default]\ncredential_process = sh -c 'echo $$ > {pid_file}; exec sleep 600'\n")

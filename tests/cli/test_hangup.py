@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ EARLY, LATE = "structlog", "exporter.web.server.systemd"  # modules that are imp
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Serve one data source."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         yield service
 
 
 @pytest.mark.parametrize("module", [EARLY, LATE])
 def test_an_early_sighup_reloads_when_the_program_listens(
-    service: SimulatedQBusiness, tmp_path: Path, module: str
+    service: SimulatedEndpoint, tmp_path: Path, module: str
 ) -> None:
     """The signal arrives while the program imports its modules. It neither ends the process nor is lost."""
     program: Program = serve(tmp_path, config_for(service, tmp_path / "state.db"))
@@ -54,7 +54,7 @@ def test_an_early_sighup_reloads_when_the_program_listens(
 
 
 def test_sighup_ends_a_command_that_does_not_reload(
-    service: SimulatedQBusiness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: SimulatedEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command ends with its terminal, as other programs do, also if the signal arrives early."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -16,7 +16,7 @@ import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import NEW_INTERPRETER, Program, config_for, eventually, fleet_of, free_port, serve
 from tests.support.manual_clock import ManualClock
 
@@ -36,9 +36,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def service(clock: ManualClock) -> Iterator[SimulatedQBusiness]:
+def service(clock: ManualClock) -> Iterator[SimulatedEndpoint]:
     """Serve one data source."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr")), clock) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr")), clock) as service:
         yield service
 
 
@@ -54,14 +54,14 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue
 
 
-def program_with(service: SimulatedQBusiness, tmp_path: Path, stderr: int) -> Program:
+def program_with(service: SimulatedEndpoint, tmp_path: Path, stderr: int) -> Program:
     """Return a program that logs to a descriptor, not started yet."""
     program = serve(tmp_path, config_for(service, tmp_path / "state.db"))
     program.listen, program.stderr = f"127.0.0.1:{free_port()}", stderr
     return program
 
 
-def check_polling(service: SimulatedQBusiness, clock: ManualClock, program: Program) -> None:
+def check_polling(service: SimulatedEndpoint, clock: ManualClock, program: Program) -> None:
     """Add two jobs, one after the other, and expect both in the counter."""
     (_, _, source), *_ = service.fleet.data_sources()
     counted = program.scrape().value(COMPLETED) or 0.0
@@ -97,7 +97,7 @@ def log_many_lines(program: Program, config: Path) -> None:
 
 
 def test_the_reader_of_stderr_goes_away(
-    service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path, pipe: tuple[int, int]
+    service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path, pipe: tuple[int, int]
 ) -> None:
     """As when a log shipper crashes. Each lost line is counted."""
     reader, writer = pipe
@@ -112,7 +112,7 @@ def test_the_reader_of_stderr_goes_away(
 
 
 def test_a_pipe_that_is_not_read(
-    service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path, pipe: tuple[int, int]
+    service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path, pipe: tuple[int, int]
 ) -> None:
     """As when a log shipper hangs. When it reads again, it receives whole lines, and later events too."""
     reader, writer = pipe
@@ -137,7 +137,7 @@ def test_a_pipe_that_is_not_read(
         check_signals(program, config)
 
 
-def test_a_full_disk_that_has_space_again(service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path) -> None:
+def test_a_full_disk_that_has_space_again(service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path) -> None:
     """Lines are lost while the file cannot grow. Then logging resumes on a line of its own."""
     log = tmp_path / "log"
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -161,7 +161,7 @@ def test_a_full_disk_that_has_space_again(service: SimulatedQBusiness, clock: Ma
 
 
 def test_a_closed_stderr_is_not_replaced_by_a_file_of_the_program(
-    service: SimulatedQBusiness, clock: ManualClock, tmp_path: Path
+    service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path
 ) -> None:
     """The state file never gets the number of stderr. Lines are counted as dropped."""
     program = program_with(service, tmp_path, stderr=2)

@@ -17,36 +17,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
-    Run = Callable[[SimulatedQBusiness, Path, list[str], int], subprocess.CompletedProcess[str]]
+    Run = Callable[[SimulatedEndpoint, Path, list[str], int], subprocess.CompletedProcess[str]]
 
 COMMANDS = [["policy"], ["plan"], ["export"], ["backfill"], ["discover"], ["check"], ["check", "--probe"], ["--help"]]
 
 
-def fork(
-    service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
-) -> subprocess.CompletedProcess[str]:
+def fork(service: SimulatedEndpoint, folder: Path, command: list[str], stdout: int) -> subprocess.CompletedProcess[str]:
     """Run a command with another stdout."""
     return run_command(*command, folder=folder, environment=environment(service), stdout=stdout)
 
 
 def start(
-    service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
+    service: SimulatedEndpoint, folder: Path, command: list[str], stdout: int
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with another stdout in a new interpreter, which flushes stdout at its end."""
     return run_interpreter([sys.executable, "-m", "exporter", *command], service, folder, stdout)
 
 
 def start_unbuffered(
-    service: SimulatedQBusiness, folder: Path, command: list[str], stdout: int
+    service: SimulatedEndpoint, folder: Path, command: list[str], stdout: int
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as `start` does, in an interpreter without a buffer for stdout."""
     return run_interpreter([sys.executable, "-u", "-m", "exporter", *command], service, folder, stdout)
 
 
 def run_interpreter(
-    line: list[str], service: SimulatedQBusiness, folder: Path, stdout: int
+    line: list[str], service: SimulatedEndpoint, folder: Path, stdout: int
 ) -> subprocess.CompletedProcess[str]:
     """Run a command line with another stdout."""
     env = {name: value for name, value in environment(service).items() if name != "PYTHONUNBUFFERED"}
@@ -61,14 +59,14 @@ each_command = pytest.mark.parametrize(
 
 
 @pytest.fixture(autouse=True)
-def configuration(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def configuration(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Write the configuration of the commands."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))
 
 
 @each_command
 def test_a_reader_that_closes_stdout_ends_the_command_quietly(
-    service: SimulatedQBusiness, tmp_path: Path, run: Run, command: list[str]
+    service: SimulatedEndpoint, tmp_path: Path, run: Run, command: list[str]
 ) -> None:
     """As in `policy | true`. The exit code is that of a program that SIGPIPE ends."""
     reader, writer = os.pipe()
@@ -80,7 +78,7 @@ def test_a_reader_that_closes_stdout_ends_the_command_quietly(
 
 
 @each_command
-def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, run: Run, command: list[str]) -> None:
+def test_a_full_stdout_is_an_error(service: SimulatedEndpoint, tmp_path: Path, run: Run, command: list[str]) -> None:
     """As in `export > /dev/full`. The log has the reason, and the exit code is 1."""
     full = os.open("/dev/full", os.O_WRONLY)
     done = run(service, tmp_path, command, full)
@@ -91,7 +89,7 @@ def test_a_full_stdout_is_an_error(service: SimulatedQBusiness, tmp_path: Path, 
     assert all(" level=" in line for line in done.stderr.splitlines())
 
 
-def test_an_output_that_was_written_in_part_is_an_error(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_an_output_that_was_written_in_part_is_an_error(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """As on a disk that becomes full. An interpreter without a buffer would not notice the rest."""
     line = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", sys.executable, "-u", "-m", "exporter", "--help"]
     with (tmp_path / "help").open("wb") as file:

@@ -14,7 +14,7 @@ from exporter.config import Config, parse_target
 from exporter.simulator.apis import APIS
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import eventually, serve
 from tests.support.oneshot import named, run, settings
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_output_has_the_calculation(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_output_has_the_calculation(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """It has data sources, series and requests, and the share of the rate limit that is used."""
     done = run(service, tmp_path, "plan")
     assert (done.returncode, done.stderr) == (0, "")
@@ -38,7 +38,7 @@ def test_the_output_has_the_calculation(service: SimulatedQBusiness, tmp_path: P
     assert called == {"ListApplications", "ListIndices", "GetIndex", "ListDataSources"}
 
 
-def test_the_numbers_match_the_running_exporter(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_numbers_match_the_running_exporter(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The exporter sends the planned requests in a discovery run, and exposes about the planned series."""
     done = run(service, tmp_path, "plan", text=settings(service, {"discovery": {"interval": "300ms"}}))
     per_run = int(re.search(r"runs x (\d+)", done.stdout)[1])  # type: ignore[index] # the line is always printed
@@ -64,7 +64,7 @@ def test_the_numbers_match_the_running_exporter(service: SimulatedQBusiness, tmp
     assert exposed == pytest.approx(series, rel=0.25)
 
 
-def test_tags_that_objectives_match_on_are_planned(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_tags_that_objectives_match_on_are_planned(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Each data source needs one request, also one that the configuration names."""
     objectives = "objectives: [{match: {tags: {team: hr}}, max_duration: 1h}]\n"
     done = run(service, tmp_path, "plan", text=settings(service, named(service, "on", "doc-1")) + objectives)
@@ -89,7 +89,7 @@ def test_the_advised_values_need_no_warning(setting: str) -> None:
     assert "warning" not in output()
 
 
-def test_what_cannot_be_listed_is_reported(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_what_cannot_be_listed_is_reported(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The exit code is 1, because the numbers are too low."""
     service.faults.add("denied", application_id=service.fleet.applications[0].id)
     done = run(service, tmp_path, "plan")
@@ -97,7 +97,7 @@ def test_what_cannot_be_listed_is_reported(service: SimulatedQBusiness, tmp_path
     assert "  not counted: application intranet" in done.stdout
 
 
-def test_the_requests_of_document_counts_are_planned(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_requests_of_document_counts_are_planned(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The number of documents is that of the indexes, also without discovery."""
     text = f"{settings(service, named(service, 'on', 'doc-1'))}documents: {{interval: 6h}}\n"
     done = run(service, tmp_path, "plan", text=text)
@@ -174,7 +174,7 @@ def test_types_that_a_listing_lacks_are_requested_for_filters(tmp_path: Path) ->
     """The plan counts the data sources that the exporter would watch."""
     index = SimulatedIndex("main", [SimulatedDataSource("wiki", "MANAGED:CONFLUENCE"), SimulatedDataSource("files")])
     fleet = Fleet([SimulatedApplication("intranet", [index])])
-    with SimulatedQBusiness(fleet, make_api=APIS["bedrock"]) as endpoint:
+    with SimulatedEndpoint(fleet, make_api=APIS["bedrock"]) as endpoint:
         target = {"service": "bedrock", "discovery": {"include": [{"type": "CONF*"}]}}
         done = run(endpoint, tmp_path, "plan", text=settings(endpoint, target))
         endpoint.faults.add("denied", operation="GetDataSource")

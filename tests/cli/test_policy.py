@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
 
 def reduced(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,7 @@ TARGETS: dict[str, Any] = {
 
 @pytest.mark.trial  # each case runs the program until it has sent every kind of request
 @pytest.mark.parametrize("kind", TARGETS)
-def test_the_policy_is_sufficient_and_minimal(service: SimulatedQBusiness, tmp_path: Path, kind: str) -> None:
+def test_the_policy_is_sufficient_and_minimal(service: SimulatedEndpoint, tmp_path: Path, kind: str) -> None:
     """With the policy no request is denied; without any one action or resource of it, a request would be."""
     target = TARGETS[kind](service)
     text = settings(service, target)
@@ -64,7 +64,7 @@ def test_the_policy_is_sufficient_and_minimal(service: SimulatedQBusiness, tmp_p
         assert any(not policy.allows(action, service.api.required_arns(call)) for action, call in calls), less
 
 
-def test_several_targets_have_one_policy(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_several_targets_have_one_policy(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Statements begin with the name of their target, and all ids are unique and valid for IAM."""
     text = settings(service, {"name": "a b", "role_arn": ROLE}, {"name": "a-b", "region": "us-west-2"})
     done = run(service, tmp_path, "policy", text=text)

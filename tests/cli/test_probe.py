@@ -11,10 +11,10 @@ from tests.support.oneshot import ROLE, named, run, settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
 
-def test_allowed_actions_are_reported(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_allowed_actions_are_reported(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Each action that the target uses is called once."""
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {"discovery": {"tag_labels": ["team"]}}))
     assert done.returncode == 0
@@ -25,7 +25,7 @@ def test_allowed_actions_are_reported(service: SimulatedQBusiness, tmp_path: Pat
     assert {action for action, _ in results} == set(called)
 
 
-def test_listings_are_called_although_a_source_is_named(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_listings_are_called_although_a_source_is_named(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A target with named data sources and discovery needs the listings, so a denied one is missing."""
     target = {**named(service, "on"), "discovery": {}}
     service.faults.add("denied", operation="ListApplications")
@@ -37,7 +37,7 @@ def test_listings_are_called_although_a_source_is_named(service: SimulatedQBusin
     assert "  GetDataSource           allowed\n" in done.stdout
 
 
-def test_the_printed_statement_grants_the_missing_permissions(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_the_printed_statement_grants_the_missing_permissions(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """With the printed statements in the policy, a second probe reports nothing missing."""
     text = settings(service, named(service, "on"))
     complete = json.loads(run(service, tmp_path, "policy", text=text).stdout)
@@ -51,7 +51,7 @@ def test_the_printed_statement_grants_the_missing_permissions(service: Simulated
     assert run(service, tmp_path, "check", "--probe").returncode == 0
 
 
-def test_one_statement_grants_all_that_is_missing(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_one_statement_grants_all_that_is_missing(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """Without the first listing nothing else can be tried, and the statement has the permissions for that too."""
     text = settings(service, {"discovery": {}})
     complete = json.loads(run(service, tmp_path, "policy", text=text).stdout)["Statement"]
@@ -63,7 +63,7 @@ def test_one_statement_grants_all_that_is_missing(service: SimulatedQBusiness, t
     assert run(service, tmp_path, "check", "--probe", text=text).returncode == 0
 
 
-def test_an_action_without_a_resource_is_not_tried(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_an_action_without_a_resource_is_not_tried(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """In an account without applications, there is nothing to call the other actions on."""
     service.fleet.applications.clear()
     done = run(service, tmp_path, "check", "--probe")
@@ -71,7 +71,7 @@ def test_an_action_without_a_resource_is_not_tried(service: SimulatedQBusiness, 
     assert "  GetIndex                not tried: no application to try it on\n" in done.stdout
 
 
-def test_refused_credentials_are_reported(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_refused_credentials_are_reported(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The output has the statement that allows to assume the role."""
     service.api.sts.refuses = True
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {"role_arn": ROLE}))
@@ -83,7 +83,7 @@ def test_refused_credentials_are_reported(service: SimulatedQBusiness, tmp_path:
     assert json.loads(done.stdout.split("missing policy statements:\n")[1])["Resource"] == [ROLE]
 
 
-def test_other_errors_are_reported_as_failed(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_other_errors_are_reported_as_failed(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """An error of the service is not a missing permission."""
     service.faults.add("server_error")
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {}))
@@ -91,7 +91,7 @@ def test_other_errors_are_reported_as_failed(service: SimulatedQBusiness, tmp_pa
     assert "ListApplications        failed: ListApplications: InternalServerException" in done.stdout
 
 
-def test_probe_is_a_flag_of_check_only(service: SimulatedQBusiness, tmp_path: Path) -> None:
+def test_probe_is_a_flag_of_check_only(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """With other commands it is wrong usage."""
     done = run(service, tmp_path, "policy", "--probe")
     assert done.returncode == 2
@@ -99,7 +99,7 @@ def test_probe_is_a_flag_of_check_only(service: SimulatedQBusiness, tmp_path: Pa
 
 
 def test_the_permission_to_list_documents_is_tried_if_they_are_counted(
-    service: SimulatedQBusiness, tmp_path: Path
+    service: SimulatedEndpoint, tmp_path: Path
 ) -> None:
     """The policy of the same configuration grants it."""
     text = f"{settings(service, named(service, 'on'))}documents: {{interval: 6h}}\n"

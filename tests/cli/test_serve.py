@@ -18,7 +18,7 @@ from exporter.simulator.clock import ScaledClock
 from exporter.simulator.faults import FAULT_KINDS
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
@@ -44,7 +44,7 @@ def test_a_job_is_exposed_from_its_start_to_its_end(tmp_path: Path, state: Path)
     """The metrics show the progress of a running job, then its results, and count it once."""
     clock = ManualClock(time.time())
     source = SimulatedDataSource("hr")
-    with SimulatedQBusiness(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
+    with SimulatedEndpoint(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
         program.until_ready()
         began = clock.advance(10)
         final = {"added": 100, "failed": 10, "scanned": 1000}
@@ -75,7 +75,7 @@ def test_jobs_that_end_during_downtime_are_counted_after_the_restart(tmp_path: P
     """Jobs that ended before the first start are not counted."""
     clock = ManualClock(time.time())
     source = SimulatedDataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR, documents={"added": 5})])
-    with SimulatedQBusiness(fleet_of(source), clock) as service:
+    with SimulatedEndpoint(fleet_of(source), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -94,7 +94,7 @@ def test_jobs_that_end_during_downtime_are_counted_after_the_restart(tmp_path: P
 def test_a_stop_sends_no_more_requests_and_reports_no_failures(tmp_path: Path, state: Path) -> None:
     """Polls that wait for the rate limiter are cancelled when the program stops."""
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         config = config_for(service, state, requests_per_second=0.05)
         with serve(tmp_path, config) as program:
             eventually(service.logged)
@@ -111,7 +111,7 @@ def test_totals_are_correct_after_many_kills(tmp_path: Path, state: Path) -> Non
     rng = random.Random(1)
     sources = [SimulatedDataSource(f"source-{n}") for n in range(4)]
     monitor = CounterMonitor()
-    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
         for life in range(14):
             with serve(tmp_path, config) as program:
@@ -136,7 +136,7 @@ def test_totals_are_correct_after_every_fault(tmp_path: Path, state: Path) -> No
     # The excluded faults change the reported results of jobs, so that no total is the correct one.
     kinds = sorted(set(FAULT_KINDS) - {"unknown_status", "end_before_start", *WRONG_NUMBERS, *WRONG_ENDS})
     with (
-        SimulatedQBusiness(fleet_of(*sources), clock) as service,
+        SimulatedEndpoint(fleet_of(*sources), clock) as service,
         serve(tmp_path, config_for(service, state, timeout="200ms")) as program,
     ):
         program.until_ready()
@@ -166,7 +166,7 @@ def test_totals_are_correct_for_every_order_and_time_filter(tmp_path: Path, orde
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     with (
-        SimulatedQBusiness(fleet_of(*sources), clock, order=order, time_filter=time_filter) as service,
+        SimulatedEndpoint(fleet_of(*sources), clock, order=order, time_filter=time_filter) as service,
         serve(tmp_path, config_for(service, ":memory:")) as program,
     ):
         program.until_ready()
@@ -177,10 +177,10 @@ def test_totals_are_correct_for_every_order_and_time_filter(tmp_path: Path, orde
 
 
 @pytest.fixture
-def hanging(tmp_path: Path) -> Iterator[tuple[SimulatedQBusiness, Program]]:
+def hanging(tmp_path: Path) -> Iterator[tuple[SimulatedEndpoint, Program]]:
     """Run against a service that responds to all operations except ListDataSourceSyncJobs, which hangs."""
     sources = [SimulatedDataSource(f"source-{n}") for n in range(20)]
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         service.faults.add("hang", operation="ListDataSourceSyncJobs")
         with serve(tmp_path, config_for(service, tmp_path / "state.db", timeout=f"{HANG:g}s")) as program:
             eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= 8)
@@ -188,7 +188,7 @@ def hanging(tmp_path: Path) -> Iterator[tuple[SimulatedQBusiness, Program]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_does_not_wait_for_hanging_requests(hanging: tuple[SimulatedQBusiness, Program], number: int) -> None:
+def test_a_stop_does_not_wait_for_hanging_requests(hanging: tuple[SimulatedEndpoint, Program], number: int) -> None:
     """The tests of the image require that it takes less than five seconds."""
     _, program = hanging
     signalled_at = time.monotonic()
@@ -196,7 +196,7 @@ def test_a_stop_does_not_wait_for_hanging_requests(hanging: tuple[SimulatedQBusi
     assert time.monotonic() - signalled_at < HANG / 2
 
 
-def test_the_program_reloads_while_aws_hangs(hanging: tuple[SimulatedQBusiness, Program]) -> None:
+def test_the_program_reloads_while_aws_hangs(hanging: tuple[SimulatedEndpoint, Program]) -> None:
     """A reload does not wait for polls in progress."""
     _, program = hanging
     reloaded = "qbusiness_exporter_config_last_reload_success_timestamp_seconds"
@@ -208,7 +208,7 @@ def test_the_program_reloads_while_aws_hangs(hanging: tuple[SimulatedQBusiness, 
     assert program.get("/-/healthy")[0] == 200
 
 
-def test_scrapes_do_not_wait_for_polls(hanging: tuple[SimulatedQBusiness, Program]) -> None:
+def test_scrapes_do_not_wait_for_polls(hanging: tuple[SimulatedEndpoint, Program]) -> None:
     """While AWS hangs, scrapes succeed and the readiness endpoint returns the reason."""
     _, program = hanging
     sent_at = time.monotonic()
@@ -224,7 +224,7 @@ def test_a_hanging_source_does_not_delay_others(tmp_path: Path, state: Path) -> 
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(6)]
     with (
-        SimulatedQBusiness(fleet_of(*sources), clock) as service,
+        SimulatedEndpoint(fleet_of(*sources), clock) as service,
         serve(tmp_path, config_for(service, state, timeout="600ms")) as program,
     ):
         program.until_ready()
@@ -245,7 +245,7 @@ def test_jobs_are_compared_with_the_clock_of_aws(tmp_path: Path, state: Path, ho
     clock = ManualClock(time.time() + hours * HOUR)
     jobs = [PlannedJob(make_id(n), clock.now() - n * HOUR - 100, 10, 10) for n in range(30)]
     source = SimulatedDataSource("hr", jobs=jobs)
-    with SimulatedQBusiness(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
+    with SimulatedEndpoint(fleet_of(source), clock) as service, serve(tmp_path, config_for(service, state)) as program:
         program.until_ready()
         scrape = program.scrape()
         assert scrape.value("qbusiness_sync_jobs", status="SUCCEEDED") == 24
@@ -259,7 +259,7 @@ def test_jobs_are_compared_with_the_clock_of_aws(tmp_path: Path, state: Path, ho
 def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
     """The request counters include the retries of the SDK, and match the log of the service."""
     source = SimulatedDataSource("hr")
-    with SimulatedQBusiness(fleet_of(source)) as service, serve(tmp_path, config_for(service, state)) as program:
+    with SimulatedEndpoint(fleet_of(source)) as service, serve(tmp_path, config_for(service, state)) as program:
         program.until_ready()
         for kind in ("throttled", "server_error", "reset", "denied"):
             service.faults.add(kind, operation="ListDataSourceSyncJobs", times=2)
@@ -280,7 +280,7 @@ def test_every_attempt_is_counted(tmp_path: Path, state: Path) -> None:
 def test_the_rate_limit_includes_retries(tmp_path: Path, state: Path) -> None:
     """The service receives requests at even distances, although one data source fails and is retried."""
     sources = [SimulatedDataSource(f"source-{n}") for n in range(5)]
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         service.faults.add("server_error", data_source_id=sources[0].id)
         with serve(tmp_path, config_for(service, state, requests_per_second=20)):
             eventually(lambda: len(service.requests) >= 50)
@@ -294,7 +294,7 @@ def test_the_rate_limit_includes_retries(tmp_path: Path, state: Path) -> None:
 def test_a_second_exporter_with_the_same_state_file_does_not_start(tmp_path: Path, state: Path) -> None:
     """It exits with 1, and names the file."""
     with (
-        SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service,
+        SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service,
         serve(tmp_path, config_for(service, state)),
     ):
         done = run("--config.file", str(tmp_path / "config.yaml"))
@@ -336,7 +336,7 @@ def test_exit_codes_and_messages(arguments: list[str], code: int, message: str) 
 def test_an_address_in_use_is_an_error(tmp_path: Path, state: Path) -> None:
     """The message contains the address and the flag that changes it."""
     with (
-        SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service,
+        SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
         serve(tmp_path, config_for(service, state))
@@ -373,7 +373,7 @@ def test_check_reports_every_problem_and_starts_nothing(tmp_path: Path) -> None:
 
 def test_logs_can_be_json(tmp_path: Path, state: Path) -> None:
     """Each line is one event with a time, a level and a message."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         service.faults.add("denied", operation="ListDataSourceSyncJobs")
         program = serve(tmp_path, config_for(service, state))
         program.arguments += ["--log.format", "json"]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.certificates import Certificates, client_context
 from tests.support.harness import Program, config_for, eventually, fleet_of
 from tests.support.program_process import run_command
@@ -42,7 +42,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
     """Run the program with TLS, client certificates, a password and debug logs."""
     Certificates(tmp_path)
     write_web_config(tmp_path, "tangerine")
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_for(service, tmp_path / "state.db")))
         files = ["--config.file", str(tmp_path / "config.yaml"), "--web.config.file", str(tmp_path / "web.yml")]
         with Program(

@@ -13,7 +13,7 @@ import pytest
 
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 from tests.support.running_exporter import RunningExporter
@@ -43,7 +43,7 @@ def test_counters_continue_after_the_state_file_was_removed(tmp_path: Path) -> N
     """A kill later, all counts are there, those of a source without news too."""
     clock, state = ManualClock(time.time()), tmp_path / "state.db"
     busy, quiet = SimulatedDataSource("busy"), SimulatedDataSource("quiet")
-    with SimulatedQBusiness(fleet_of(busy, quiet), clock) as service:
+    with SimulatedEndpoint(fleet_of(busy, quiet), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -88,7 +88,7 @@ def test_the_state_is_down_while_it_cannot_be_written(
     directory.mkdir()
     source = SimulatedDataSource("hr")
     with (
-        SimulatedQBusiness(fleet_of(source), clock) as service,
+        SimulatedEndpoint(fleet_of(source), clock) as service,
         serve(tmp_path, config_for(service, directory / "state.db")) as program,
     ):
         program.until_ready()
@@ -103,5 +103,5 @@ def test_the_state_is_down_while_it_cannot_be_written(
 
 def test_state_in_memory_is_up() -> None:
     """It is where the configuration wants it."""
-    with SimulatedQBusiness(fleet_of()) as service, RunningExporter(config_for(service, ":memory:")) as program:
+    with SimulatedEndpoint(fleet_of()) as service, RunningExporter(config_for(service, ":memory:")) as program:
         assert program.scrape().value(STATE_UP) == 1

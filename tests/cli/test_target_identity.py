@@ -11,7 +11,7 @@ import pytest
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, Scrape, eventually, serve
 from tests.support.manual_clock import ManualClock
 
@@ -33,7 +33,7 @@ def failed(number: int, started: float) -> PlannedJob:
     return PlannedJob(make_id(number), started, 20, 20, "FAILED")
 
 
-def target(service: SimulatedQBusiness, name: str, **discovery: Any) -> dict[str, Any]:
+def target(service: SimulatedEndpoint, name: str, **discovery: Any) -> dict[str, Any]:
     """Return a target that discovers the data sources of a service."""
     settings = {"interval": "1s", **discovery}
     return {"name": name, "region": "us-east-1", "endpoint_url": service.url, "discovery": settings}
@@ -55,7 +55,7 @@ def test_another_account_under_the_same_name_is_another_target(tmp_path: Path) -
     clock, state = ManualClock(time.time()), tmp_path / "state.db"
     ours, theirs = SimulatedDataSource("ours"), SimulatedDataSource("theirs", created=clock.now() + HOUR)
     mine, other = fleet_of("first", ours), fleet_of("second", theirs, account="444455556666")
-    with SimulatedQBusiness(mine, clock) as first, SimulatedQBusiness(other, clock) as second:
+    with SimulatedEndpoint(mine, clock) as first, SimulatedEndpoint(other, clock) as second:
         with serve(tmp_path, config_of(state, [target(first, "production")])) as program:
             eventually(lambda: failures(program.scrape(), ours) == 0)
         clock.advance(2 * HOUR)
@@ -74,7 +74,7 @@ def test_another_account_under_the_same_name_is_another_target(tmp_path: Path) -
 def test_a_renamed_target_continues_while_aws_is_away(tmp_path: Path) -> None:
     """Once STS has responded, the sources of its account are there with their counts, names and account."""
     clock, state, source = ManualClock(time.time()), tmp_path / "state.db", SimulatedDataSource("hr")
-    with SimulatedQBusiness(fleet_of("intranet", source), clock) as service:
+    with SimulatedEndpoint(fleet_of("intranet", source), clock) as service:
         with serve(tmp_path, config_of(state, [target(service, "before")])) as program:
             eventually(lambda: failures(program.scrape(), source) == 0)
             source.jobs.append(failed(1, clock.now() + 10))
@@ -93,7 +93,7 @@ def test_targets_on_one_account_can_be_merged_and_split(tmp_path: Path) -> None:
     """The sources keep their counts, and jobs that end in between are counted."""
     clock, state = ManualClock(time.time()), tmp_path / "state.db"
     sources = [SimulatedDataSource(name) for name in ("hr", "it")]
-    with SimulatedQBusiness(fleet_of("intranet", *sources), clock) as service:
+    with SimulatedEndpoint(fleet_of("intranet", *sources), clock) as service:
         split = [target(service, name, include=[{"data_source": name}]) for name in ("hr", "it")]
         for run, targets in enumerate((split, [target(service, "merged")], split)):
             expected = [float(run)] * len(sources)

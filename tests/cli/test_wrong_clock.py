@@ -10,7 +10,7 @@ import pytest
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def config_of(service: SimulatedQBusiness, kind: str, state: Path) -> dict[str, Any]:
+def config_of(service: SimulatedEndpoint, kind: str, state: Path) -> dict[str, Any]:
     """Return a configuration that names the data sources, or discovers them."""
     config = config_for(service, state)
     if kind == "discovered":
@@ -58,7 +58,7 @@ def wait_for_first_poll(program: Program) -> None:
 def test_a_clock_ahead_at_first_contact_costs_no_count(tmp_path: Path, kind: str) -> None:
     """The first Dates are two hours ahead. Jobs that end later count at once when the Date is correct."""
     source = SimulatedDataSource("hr")
-    with SimulatedQBusiness(fleet_of(source)) as service:
+    with SimulatedEndpoint(fleet_of(source)) as service:
         service.date_error = 2 * HOUR
         with serve(tmp_path, config_of(service, kind, tmp_path / "state.db")) as program:
             wait_for_first_poll(program)
@@ -71,7 +71,7 @@ def test_a_clock_ahead_at_first_contact_costs_no_count(tmp_path: Path, kind: str
 def test_jobs_that_a_clock_ahead_made_history_are_counted_later(tmp_path: Path, kind: str) -> None:
     """While the Date is wrong, they seem to have ended before the first contact."""
     source = SimulatedDataSource("hr")
-    with SimulatedQBusiness(fleet_of(source)) as service:
+    with SimulatedEndpoint(fleet_of(source)) as service:
         service.date_error = 2 * HOUR
         with serve(tmp_path, config_of(service, kind, tmp_path / "state.db")) as program:
             wait_for_first_poll(program)
@@ -85,7 +85,7 @@ def test_jobs_that_a_clock_ahead_made_history_are_counted_later(tmp_path: Path, 
 def test_a_clock_ahead_at_first_contact_is_corrected_after_a_kill(tmp_path: Path, kind: str) -> None:
     """The state file has what is needed, so the jobs of the downtime count too."""
     source = SimulatedDataSource("hr")
-    with SimulatedQBusiness(fleet_of(source)) as service:
+    with SimulatedEndpoint(fleet_of(source)) as service:
         config = config_of(service, kind, tmp_path / "state.db")
         service.date_error = 2 * HOUR
         with serve(tmp_path, config) as program:
@@ -105,7 +105,7 @@ def test_a_clock_behind_at_first_contact_counts_no_history(tmp_path: Path, kind:
     """The host and the jobs contradict it, so it is not used, which is logged. Later jobs count."""
     old = [PlannedJob(make_id("old", number), time.time() - HOUR, 60, 60, "FAILED") for number in range(5)]
     source = SimulatedDataSource("hr", jobs=old)
-    with SimulatedQBusiness(fleet_of(source)) as service:
+    with SimulatedEndpoint(fleet_of(source)) as service:
         service.date_error = -2 * HOUR
         with serve(tmp_path, config_of(service, kind, tmp_path / "state.db")) as program:
             wait_for_first_poll(program)

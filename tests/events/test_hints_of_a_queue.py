@@ -13,7 +13,7 @@ import yaml
 from exporter.events.receiver import EventResult
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import source_id
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oneshot import run, settings
@@ -32,25 +32,25 @@ COMPLETED = "qbusiness_sync_jobs_completed_total"
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with two data sources without jobs."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as service:
         yield service
 
 
-def config_with(service: SimulatedQBusiness, queue: str, **polling: object) -> dict[str, Any]:
+def config_with(service: SimulatedEndpoint, queue: str, **polling: object) -> dict[str, Any]:
     """Return a configuration whose only target reads a queue."""
     config = config_for(service, ":memory:", interval="100ms", **polling)
     config["targets"][0]["events"] = {"queue_url": queue}
     return config
 
 
-def ids_of(service: SimulatedQBusiness) -> list[SourceId]:
+def ids_of(service: SimulatedEndpoint) -> list[SourceId]:
     """Return the identities of all data sources."""
     return [source_id(app.id, index.id, source.id) for app, index, source in service.fleet.data_sources()]
 
 
-def polls_of(service: SimulatedQBusiness, source: SourceId) -> int:
+def polls_of(service: SimulatedEndpoint, source: SourceId) -> int:
     """Return the number of requests for the jobs of a data source."""
     return len(service.logged("ListDataSourceSyncJobs", source.data_source_id))
 
@@ -67,7 +67,7 @@ def until_up(program: Program) -> None:
 
 
 def test_a_message_makes_its_source_active_until_the_sync_has_ended(
-    service: SimulatedQBusiness, sqs: SqsServer, queue: str, tmp_path: Path
+    service: SimulatedEndpoint, sqs: SqsServer, queue: str, tmp_path: Path
 ) -> None:
     """The sync is counted long before the idle interval has passed; the other data source is not polled."""
     hinted, other = ids_of(service)
@@ -88,7 +88,7 @@ def test_a_message_makes_its_source_active_until_the_sync_has_ended(
 
 
 def test_a_queue_that_cannot_be_read_is_reported_until_it_can(
-    service: SimulatedQBusiness, sqs: SqsServer, queue: str, tmp_path: Path
+    service: SimulatedEndpoint, sqs: SqsServer, queue: str, tmp_path: Path
 ) -> None:
     """The log has one line for each change. The target stays up, and its polls succeed."""
     missing = f"{queue}-missing"
@@ -120,7 +120,7 @@ def eventually_problems(program: Program) -> list[str]:
     return problems(program)
 
 
-def test_a_reload_keeps_the_queue_and_removes_it(service: SimulatedQBusiness, queue: str, tmp_path: Path) -> None:
+def test_a_reload_keeps_the_queue_and_removes_it(service: SimulatedEndpoint, queue: str, tmp_path: Path) -> None:
     """With another setting of the target, the queue is up without a gap. Without a queue, its series vanish."""
     config = config_with(service, queue)
     with serve(tmp_path, config) as program:
@@ -135,7 +135,7 @@ def test_a_reload_keeps_the_queue_and_removes_it(service: SimulatedQBusiness, qu
         assert (scrape.value(UP), scrape.value(RECEIVED)) == (None, None)
 
 
-def test_export_leaves_the_queue_alone(service: SimulatedQBusiness, sqs: SqsServer, queue: str, tmp_path: Path) -> None:
+def test_export_leaves_the_queue_alone(service: SimulatedEndpoint, sqs: SqsServer, queue: str, tmp_path: Path) -> None:
     """Another process may read it, and needs every message."""
     sqs.send(queue, sync_event(ids_of(service)[0]))
     done = run(service, tmp_path, "export", text=settings(service, {"events": {"queue_url": queue}}))
@@ -144,7 +144,7 @@ def test_export_leaves_the_queue_alone(service: SimulatedQBusiness, sqs: SqsServ
 
 @pytest.mark.trial
 def test_a_message_that_arrives_during_a_reload_is_used(
-    service: SimulatedQBusiness, sqs: SqsServer, queue: str, tmp_path: Path
+    service: SimulatedEndpoint, sqs: SqsServer, queue: str, tmp_path: Path
 ) -> None:
     """The receiver of the replaced target may get it, and leaves it to the successor."""
     config = config_with(service, queue, idle_interval="1h")

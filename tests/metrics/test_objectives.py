@@ -16,7 +16,7 @@ from exporter.metrics import SourceFamilies
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.app.test_reload import reload
 from tests.support.builders import FakeClock, make_source, scrape
 from tests.support.harness import config_for, eventually, fleet_of, serve
@@ -50,7 +50,7 @@ def test_an_objective_changes_with_the_last_firing_without_a_poll() -> None:
 
 def test_changed_objectives_apply_after_a_reload(tmp_path: Path) -> None:
     """The new values are exposed at once, without a request to AWS."""
-    with SimulatedQBusiness(
+    with SimulatedEndpoint(
         fleet_of(SimulatedDataSource("hr", schedule="cron(0 2 * * ? *)"), SimulatedDataSource("it"))
     ) as service:
         config = config_for(service, tmp_path / "state.db", interval="1h", idle_interval="1h")

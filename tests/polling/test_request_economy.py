@@ -14,7 +14,7 @@ from benchmarks.polling.simulation import Simulation
 from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_sources_with_a_sync_in_progress_are_polled_at_the_active_interval(tmp_p
     now = time.time()
     idle = [SimulatedDataSource(f"idle-{n}", jobs=[PlannedJob(make_id("i", n), now - HOUR, 60, 30)]) for n in range(18)]
     busy = [SimulatedDataSource(f"busy-{n}", jobs=[PlannedJob(make_id("b", n), now - 60, DAY, 30)]) for n in range(2)]
-    with SimulatedQBusiness(fleet_of(*idle, *busy)) as service:
+    with SimulatedEndpoint(fleet_of(*idle, *busy)) as service:
         config = config_for(service, ":memory:", interval="300ms", idle_interval="3s")
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -99,7 +99,7 @@ def test_a_source_with_a_due_sync_is_polled_at_the_active_interval(tmp_path: Pat
         SimulatedDataSource("synced", schedule=schedule, jobs=done),
         SimulatedDataSource("never", schedule=schedule),
     )
-    with SimulatedQBusiness(fleet_of(due, synced, never)) as service:
+    with SimulatedEndpoint(fleet_of(due, synced, never)) as service:
         config = config_for(service, ":memory:", interval="300ms", idle_interval="30s")
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -118,7 +118,7 @@ def test_the_rate_limit_holds_over_http_and_halves_when_throttled(tmp_path: Path
         SimulatedDataSource(f"s-{n}", jobs=[PlannedJob(make_id(n), time.time() - 60, DAY, 30)]) for n in range(30)
     ]
     limit = "qbusiness_exporter_api_request_rate_limit"
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         config = config_for(service, ":memory:", interval="100ms", idle_interval="100ms", requests_per_second=20)
         config["targets"][0] |= {"data_sources": [], "discovery": {"interval": "500ms"}}
         with serve(tmp_path, config) as program:

@@ -10,7 +10,7 @@ import pytest
 from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 
@@ -28,7 +28,7 @@ def sources_with_a_job(count: int) -> list[SimulatedDataSource]:
 
 
 def polled_in_short_lives(
-    lives: int, service: SimulatedQBusiness, tmp_path: Path, config: dict[str, Any]
+    lives: int, service: SimulatedEndpoint, tmp_path: Path, config: dict[str, Any]
 ) -> set[str | None]:
     """Run programs that are each killed after about 30 requests; return the data sources that were polled.
 
@@ -51,7 +51,7 @@ def polled_in_short_lives(
 def test_a_process_that_is_killed_after_each_start_polls_every_source(tmp_path: Path) -> None:
     """Each life sends about 30 requests, and 100 data sources need three times as many."""
     sources = sources_with_a_job(100)
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         config = config_for(service, str(tmp_path / "state.db"), requests_per_second=20)
         assert polled_in_short_lives(20, service, tmp_path, config) == {source.id for source in sources}
 
@@ -63,7 +63,7 @@ def test_sources_that_fail_or_hang_do_not_starve_the_others(tmp_path: Path) -> N
     Of the 60 data sources, 30 fail and ten hang.
     """
     sources = sources_with_a_job(60)
-    with SimulatedQBusiness(fleet_of(*sources)) as service:
+    with SimulatedEndpoint(fleet_of(*sources)) as service:
         for number, source in enumerate(sources[:40]):
             kind = "denied" if number % 4 else "hang"
             service.faults.add(kind, operation=OPERATION, data_source_id=source.id)
@@ -75,7 +75,7 @@ def test_sources_that_fail_or_hang_do_not_starve_the_others(tmp_path: Path) -> N
 @pytest.mark.trial
 def test_a_low_rate_limit_is_healthy_and_its_lag_is_visible(tmp_path: Path) -> None:
     """Eight polls a second are due, and one request in ten seconds is allowed."""
-    with SimulatedQBusiness(fleet_of(*sources_with_a_job(8))) as service:
+    with SimulatedEndpoint(fleet_of(*sources_with_a_job(8))) as service:
         config = config_for(service, ":memory:", interval="1s", idle_interval="1s", requests_per_second=0.1)
         with serve(tmp_path, config) as program:
             eventually(lambda: (program.scrape().value(LAG, target="test") or 0.0) > 10)
@@ -94,7 +94,7 @@ def test_a_long_catch_up_does_not_delay_other_sources(tmp_path: Path) -> None:
         )
         for n in range(4)
     ]
-    with SimulatedQBusiness(fleet_of(busy, *behind), clock) as service:
+    with SimulatedEndpoint(fleet_of(busy, *behind), clock) as service:
         config = config_for(
             service, str(tmp_path / "state.db"), interval="1s", idle_interval="2s", requests_per_second=200
         )

@@ -12,7 +12,7 @@ from exporter.domain.units import HOUR
 from exporter.simulator.faults import FAULT_KINDS
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON
 from tests.support.harness import TIMEOUT, eventually
 from tests.support.manual_clock import ManualClock
@@ -46,7 +46,7 @@ UNEXPECTED_EXCEPTION = {"not_object", "server_error_list", "result_object", "res
 class OneSource:
     """A service with one data source of 25 jobs, and a client without retries."""
 
-    def __init__(self, service: SimulatedQBusiness, source: SimulatedDataSource) -> None:
+    def __init__(self, service: SimulatedEndpoint, source: SimulatedDataSource) -> None:
         self.service = service
         self.source = source
         self.ids = ids_of(service.fleet, source)
@@ -70,7 +70,7 @@ def rig() -> Iterator[OneSource]:
         "a", jobs=[PlannedJob(make_id(n), NOON - n * HOUR, documents=counts) for n in range(1, 26)]
     )
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         yield OneSource(service, source)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 """The value of each sample by its name and labels."""
@@ -27,7 +27,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 class BackfillCommand:
     """The command in a folder of its own: `config.yaml`, `state.db` and the output `backfill.om`."""
 
-    service: SimulatedQBusiness
+    service: SimulatedEndpoint
     folder: Path
 
     @property

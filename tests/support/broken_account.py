@@ -10,7 +10,7 @@ from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.sync_events import SqsServer
 
 if TYPE_CHECKING:
@@ -97,15 +97,15 @@ class BrokenAccount:
     """
 
     def __init__(self) -> None:
-        self.production = SimulatedQBusiness(production())
-        self.denied = SimulatedQBusiness(healthy_fleet("denied", 1))
-        self.busy = SimulatedQBusiness(healthy_fleet("busy", 3))
-        self.sluggish = SimulatedQBusiness(healthy_fleet("sluggish", 12))
-        self.keyless = SimulatedQBusiness(healthy_fleet("keyless", 1))
-        self.vacant = SimulatedQBusiness(Fleet([]))
-        self.shrunk = SimulatedQBusiness(healthy_fleet("shrunk", 6))
+        self.production = SimulatedEndpoint(production())
+        self.denied = SimulatedEndpoint(healthy_fleet("denied", 1))
+        self.busy = SimulatedEndpoint(healthy_fleet("busy", 3))
+        self.sluggish = SimulatedEndpoint(healthy_fleet("sluggish", 12))
+        self.keyless = SimulatedEndpoint(healthy_fleet("keyless", 1))
+        self.vacant = SimulatedEndpoint(Fleet([]))
+        self.shrunk = SimulatedEndpoint(healthy_fleet("shrunk", 6))
         self.half_reachable, self.unreachable = (
-            SimulatedQBusiness(healthy_fleet("half_reachable", 1)) for _ in range(2)
+            SimulatedEndpoint(healthy_fleet("half_reachable", 1)) for _ in range(2)
         )
         self.queues = SqsServer()
         self._by_name = {source.name: source for _, _, source in self.production.fleet.data_sources()}
@@ -215,7 +215,7 @@ class BrokenAccount:
         while not self._repaired.wait(0.3):
             fault.times = 1
 
-    def _services(self) -> list[SimulatedQBusiness]:
+    def _services(self) -> list[SimulatedEndpoint]:
         of_one_replica = [self.half_reachable, self.unreachable]
         with_problems = [self.denied, self.keyless, self.busy, self.sluggish, self.vacant, self.shrunk]
         return [self.production, *with_problems, *of_one_replica]

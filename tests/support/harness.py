@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
 NEW_INTERPRETER = (sys.executable, "-m", "exporter")
 TIMEOUT = 60.0  # seconds; waits end as soon as their condition holds, so only a failing test takes this long
@@ -38,7 +38,7 @@ def fleet_of(*sources: SimulatedDataSource) -> Fleet:
     return Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", list(sources))])])
 
 
-def config_for(service: SimulatedQBusiness, state: Path | str, **polling: object) -> dict[str, Any]:
+def config_for(service: SimulatedEndpoint, state: Path | str, **polling: object) -> dict[str, Any]:
     """Return a configuration that names every data source of a simulated service and polls at short intervals."""
     fast = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500, "timeout": "2s"}
     sources = [

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from exporter.simulator.wire import ServiceError, error_response
 from tests.support.harness import eventually
 
@@ -29,7 +29,7 @@ class _Hold:
     released: threading.Event = field(default_factory=threading.Event)
 
 
-class HeldService(SimulatedQBusiness):
+class HeldService(SimulatedEndpoint):
     """An endpoint whose next requests can be held in flight, and are denied when they are released."""
 
     _holds: tuple[_Hold, ...] = ()

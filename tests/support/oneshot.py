@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-    from exporter.simulator.server import SimulatedQBusiness
+    from exporter.simulator.server import SimulatedEndpoint
 
 ROLE = "arn:aws:iam::444455556666:role/reader"
 
@@ -33,7 +33,7 @@ def organization() -> Fleet:
     )
 
 
-def environment(service: SimulatedQBusiness) -> dict[str, str]:
+def environment(service: SimulatedEndpoint) -> dict[str, str]:
     """Return the environment of a process that has credentials for a simulated service."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -41,7 +41,7 @@ def environment(service: SimulatedQBusiness) -> dict[str, str]:
 
 
 def run(
-    service: SimulatedQBusiness, tmp_path: Path, *arguments: str, text: str = ""
+    service: SimulatedEndpoint, tmp_path: Path, *arguments: str, text: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder; `text` is written to its config.yaml first."""
     if text:
@@ -49,14 +49,14 @@ def run(
     return run_command(*arguments, folder=tmp_path, environment=environment(service))
 
 
-def settings(service: SimulatedQBusiness, *targets: dict[str, Any], **polling: Any) -> str:
+def settings(service: SimulatedEndpoint, *targets: dict[str, Any], **polling: Any) -> str:
     """Return a configuration of targets at a simulated service, polled at short intervals."""
     polling = {"interval": "100ms", "idle_interval": "100ms", "requests_per_second": 500, **polling}
     complete = [{"region": "us-east-1", "endpoint_url": service.url, **target} for target in targets]
     return yaml.safe_dump({"targets": complete, "polling": polling, "state": {"path": ":memory:"}})
 
 
-def named(service: SimulatedQBusiness, *names: str, **more: str) -> dict[str, Any]:
+def named(service: SimulatedEndpoint, *names: str, **more: str) -> dict[str, Any]:
     """Return a target that names data sources in its configuration."""
     return {
         "data_sources": [

@@ -18,11 +18,11 @@ from exporter.providers.qbusiness.provider import QBusiness
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import System
 from exporter.simulator import bedrock, kendra
-from exporter.simulator.api import SECRET_MARKER, Api
 from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.qbusiness import SECRET_MARKER, QBusinessApi
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
 from tests.support.simulated_target import RecordingObserver, timeout_for
@@ -80,7 +80,7 @@ class ServiceCase:
 
 
 CASES = (
-    ServiceCase(QBUSINESS, QBusiness, Api, "ENTERPRISE", ("SHAREPOINTV2", "SHAREPOINTV2"), SECRET_MARKER),
+    ServiceCase(QBUSINESS, QBusiness, QBusinessApi, "ENTERPRISE", ("SHAREPOINTV2", "SHAREPOINTV2"), SECRET_MARKER),
     ServiceCase(
         KENDRA,
         Kendra,
@@ -128,7 +128,7 @@ class ProviderRig:
         self.source = SimulatedDataSource("hr", case.source_types[0], jobs=jobs, id=source_id, tags={"team": "hr"})
         self.index = SimulatedIndex("main", [self.source], kind=case.index_type, tags={"team": "hr"})
         application = SimulatedApplication("intranet", [self.index])
-        self.endpoint = SimulatedQBusiness(Fleet([application]), self.clock, case.make_api, order=order)
+        self.endpoint = SimulatedEndpoint(Fleet([application]), self.clock, case.make_api, order=order)
         self.endpoint.api.page_sizes = case.page_sizes
         self.observer = RecordingObserver()
         config = parse_target({"service": case.service.name, "region": "us-east-1", "endpoint_url": self.endpoint.url})

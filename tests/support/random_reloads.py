@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 
 if TYPE_CHECKING:
     import random
@@ -46,7 +46,7 @@ FAULTY_OPERATIONS = (
 class Place:
     """A service in a region, with two applications of two data sources each, each in an index of its own."""
 
-    service: SimulatedQBusiness
+    service: SimulatedEndpoint
     region: str
 
     def target(self, **settings: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def make_place(region: str) -> Place:
         SimulatedApplication(f"{letter}-{region}", [_index(f"{letter}-{number}", region) for number in range(2)])
         for letter in "ab"
     ]
-    return Place(SimulatedQBusiness(Fleet(applications, region=region)), region)
+    return Place(SimulatedEndpoint(Fleet(applications, region=region)), region)
 
 
 def _index(name: str, region: str) -> SimulatedIndex:

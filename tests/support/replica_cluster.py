@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Scrape, config_for, eventually, fleet_of, free_port, serve
 from tests.support.oracle import busy_source, expected_totals, totals_match
 
@@ -123,7 +123,7 @@ class ReplicaCluster:
         self.server = server
         self.clock = ScaledClock()
         self.services = [
-            SimulatedQBusiness(fleet_of(SimulatedDataSource(f"source {number}")), self.clock)
+            SimulatedEndpoint(fleet_of(SimulatedDataSource(f"source {number}")), self.clock)
             for number in range(targets)
         ]
         self._url = server.create_database()

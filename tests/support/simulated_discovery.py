@@ -18,7 +18,7 @@ from exporter.providers.registry import make_provider
 from exporter.runtime import System
 from exporter.simulator.apis import APIS
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON, FakeClock
 from tests.support.contexts import RecordingPublisher, make_context
 from tests.support.manual_clock import ManualClock
@@ -95,7 +95,7 @@ class SimulatedDiscovery:
         service: Service = QBUSINESS,
     ) -> None:
         self.fleet = fleet or two_applications()
-        self.service = SimulatedQBusiness(self.fleet, ManualClock(now), APIS[service.name])
+        self.service = SimulatedEndpoint(self.fleet, ManualClock(now), APIS[service.name])
         self.clock = FakeClock()
         self.store = store
         self.observer = RecordingDiscoveryObserver()

@@ -13,7 +13,7 @@ from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON, source_id
 from tests.support.harness import fleet_of
 from tests.support.manual_clock import ManualClock
@@ -61,7 +61,7 @@ class SimulatedTarget:
         self.clock = ManualClock(NOON)
         jobs = [PlannedJob(make_id(n), NOON - n * 600 - 100, 30, 30, documents={"added": n}) for n in range(25)]
         self.source = SimulatedDataSource("hr", jobs=jobs)
-        self.service = SimulatedQBusiness(fleet_of(self.source), self.clock)
+        self.service = SimulatedEndpoint(fleet_of(self.source), self.clock)
         self.observer = RecordingObserver()
         config = parse_target({"region": "us-east-1", "endpoint_url": self.service.url, **settings})
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})

@@ -23,7 +23,7 @@ from exporter.domain.unreadable import UnreadableResource
 from exporter.errors import Reason
 from exporter.providers.registry import SERVICES
 from exporter.simulator.fleet import SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from exporter.status import Query
 from exporter.web.page import StatusPage
 from tests.app.test_reload import post, reload, rewrite
@@ -362,7 +362,7 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
     def alerts(program: Program) -> set[str]:
         return {problem["alert"] for problem in exporter_of(program)["problems"]}
 
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, tmp_path / "state.db")
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -401,7 +401,7 @@ def test_what_discovery_cannot_read_is_named(tmp_path: Path) -> None:
     hidden = SimulatedApplication("payroll", [SimulatedIndex("main", [SimulatedDataSource("slips")])])
     fleet = fleet_of(SimulatedDataSource("hr"))
     fleet.applications.append(hidden)
-    with SimulatedQBusiness(fleet) as service:
+    with SimulatedEndpoint(fleet) as service:
         fault = service.faults.add("denied", application_id=hidden.id)
         target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url, "discovery": {"interval": "1s"}}
         config = {"targets": [target], "polling": {"interval": "1s"}, "state": {"path": str(tmp_path / "state.db")}}

@@ -13,9 +13,9 @@ from exporter.domain.model import ContainerFacts, Description, SyncJob
 from exporter.errors import ProviderError, Reason
 from exporter.providers import Listing
 from exporter.providers.qbusiness.service import QBUSINESS
-from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import SimulatedDataSource
+from exporter.simulator.qbusiness import SECRET_MARKER
 from tests.support.builders import NOON
 from tests.support.faults import cases, matrix, operations
 from tests.support.simulated_target import HANGING, SCOPE, SimulatedTarget

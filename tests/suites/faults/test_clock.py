@@ -10,7 +10,7 @@ import pytest
 
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import NEW_INTERPRETER, Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
@@ -33,7 +33,7 @@ def test_totals_are_correct_whatever_the_hosts_clock_does(tmp_path: Path) -> Non
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     monitor = CounterMonitor()
     offset.write_text("+0\n")
-    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
         config = config_for(service, tmp_path / "state.db")
         with serve_with_library(tmp_path, config, env) as program:
             program.until_ready()

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from exporter.domain.units import HOUR, MINUTE
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.faults.cases import CONNECTION_FAULTS, ConnectionFault
 from tests.support.faults.environment import HOST, Environment
 from tests.support.faults.page import changed_families
@@ -45,7 +45,7 @@ def injected(environment: Environment, fault: ConnectionFault, monkeypatch: pyte
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             reserved.bind(address)
             yield
-        environment.service = SimulatedQBusiness(
+        environment.service = SimulatedEndpoint(
             environment.fleet, service.clock, lambda _fleet: service.api, port=address[1]
         )
         environment.service.start()

@@ -13,7 +13,7 @@ import pytest
 
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
@@ -67,7 +67,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, small_disk: Path) -> None:
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     monitor = CounterMonitor()
-    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
         config = config_for(service, small_disk / "state.db")
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -105,7 +105,7 @@ def test_a_failing_disk_loses_nothing(tmp_path: Path, call: str, error: str) -> 
     clock = ScaledClock()
     sources = [SimulatedDataSource(f"source-{n}") for n in range(3)]
     monitor, state = CounterMonitor(), tmp_path / "state.db"
-    with SimulatedQBusiness(fleet_of(*sources), clock) as service:
+    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:
             program.until_ready()
@@ -126,7 +126,7 @@ def test_the_program_does_not_start_without_a_writable_state_file(
     tmp_path: Path, small_disk: Path, condition: str
 ) -> None:
     """The error names the file, the reason and the remedy. Counters that silently restart would be worse."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, small_disk / "state.db")
         serve(tmp_path, config)
         if condition == "full":

@@ -13,7 +13,7 @@ from exporter.domain.units import HOUR
 from exporter.providers.registry import SERVICES
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.suites.image.containers import CONFIG, REVISION, STATE, run_once
 from tests.support.certificates import Certificates
 from tests.support.harness import config_for, eventually, fleet_of
@@ -58,7 +58,7 @@ def test_counting_continues_on_the_same_volume(run_container: RunContainer, tmp_
     """The exporter stops within five seconds. After the restart it counts the jobs that ended meanwhile."""
     clock = ManualClock(time.time())
     source = SimulatedDataSource("hr", jobs=[PlannedJob(make_id("old"), clock.now() - HOUR)])
-    with SimulatedQBusiness(fleet_of(source), clock) as service:
+    with SimulatedEndpoint(fleet_of(source), clock) as service:
         config = config_for(service, "state.db")
         options = (
             mount_config(tmp_path, config),
@@ -85,7 +85,7 @@ def test_counting_continues_on_the_same_volume(run_container: RunContainer, tmp_
 
 def test_a_role_is_assumed_in_the_image(run_container: RunContainer, tmp_path: Path) -> None:
     """The image omits botocore's data of other services, but has that of STS."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, ":memory:")
         config["targets"][0]["role_arn"] = "arn:aws:iam::111122223333:role/qbusiness-exporter"
         options = (mount_config(tmp_path, config), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
@@ -106,7 +106,7 @@ def test_the_image_has_the_data_of_every_service_in_use(image: str, service: str
 
 def test_the_health_check_reports_the_state_of_the_exporter(run_container: RunContainer, tmp_path: Path) -> None:
     """It finds the address of the exporter. It succeeds while the exporter is healthy, and fails with the reason."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         service.faults.add("denied", operation="ListDataSourceSyncJobs")
         options = (mount_config(tmp_path, config_for(service, ":memory:")), f"--env=AWS_ENDPOINT_URL_STS={service.url}")
         with run_container("serve", options=options) as container:

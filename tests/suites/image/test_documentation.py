@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.suites.image.conftest import ROOT
 from tests.suites.image.containers import CREDENTIALS, HARDENED
 from tests.support.harness import config_for, fleet_of
@@ -44,7 +44,7 @@ def test_the_docker_run_commands_work(
     at = next(n for n, word in enumerate(command) if re.match(r"qbusiness-exporter:\d", word))
     options, arguments = command[:at], command[at + 1 :]
     kept = [word for word in options if word not in REPLACED_OPTIONS]
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config_for(service, "state.db")))
         kept = [word.replace("$PWD", str(tmp_path)).replace("qbusiness-exporter:/", f"{volume}:/") for word in kept]
         with run_container(*arguments, options=(*kept, f"--env=AWS_ENDPOINT_URL_STS={service.url}")) as container:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from tests.suites.image.conftest import ROOT, bootstrap
 from tests.suites.image.containers import CREDENTIALS, PODMAN
 from tests.support.certificates import Certificates, client_context
@@ -98,14 +98,14 @@ def host(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Syste
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedQBusiness]:
+def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with a data source."""
-    with SimulatedQBusiness(fleet_of(SimulatedDataSource("hr"))) as service:
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         yield service
 
 
 @pytest.fixture
-def program(host: SystemdHost, service: SimulatedQBusiness, tmp_path: Path) -> Iterator[Program]:
+def program(host: SystemdHost, service: SimulatedEndpoint, tmp_path: Path) -> Iterator[Program]:
     """Yield a client of the configured unit, not started yet; stop the unit at the end."""
     program = Program([], listen=f"127.0.0.1:{free_port()}")
     address, _, port = program.listen.rpartition(":")

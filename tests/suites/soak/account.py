@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from exporter.aws.credentials import AwsCredentials
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from exporter.simulator.service import LoggedRequest, SimulatedService
 from simulation.simulated_account import ServiceTime
 from tests.suites.soak.fleet import FleetPlan, make_fleet
@@ -121,7 +121,7 @@ class _SharedServiceTime:
 
 def _serve(pipe: Pipe, plan: FleetPlan, now: Any) -> None:
     fleet = make_fleet(plan)
-    with SimulatedQBusiness(fleet, _SharedServiceTime(now) if now else None) as service:
+    with SimulatedEndpoint(fleet, _SharedServiceTime(now) if now else None) as service:
         pipe.send(service.url)
         while True:
             pipe.send(_expected_totals(fleet, plan.watched_since, pipe.recv()))

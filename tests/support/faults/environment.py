@@ -24,7 +24,7 @@ from exporter.simulator.fleet import (
     make_id,
 )
 from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.server import SimulatedEndpoint
 from simulation.simulated_account import ServiceTime
 from simulation.virtual_clock import VirtualClock
 from simulation.virtual_host import VirtualHost
@@ -86,7 +86,7 @@ class Environment:
         self.fleet = Fleet(
             [SimulatedApplication("intranet", self.indexes[:2]), SimulatedApplication("support", self.indexes[2:])]
         )
-        self.service = SimulatedQBusiness(self.fleet, ServiceTime(self.clock))
+        self.service = SimulatedEndpoint(self.fleet, ServiceTime(self.clock))
         self.service.api.page_sizes = dict(PAGE_SIZES)
         if self.mode == "role":
             self.service.api.sts.lifetime = HOUR / 2

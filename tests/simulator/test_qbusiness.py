@@ -14,13 +14,13 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from exporter.domain.units import HOUR
-from exporter.simulator.api import SECRET_MARKER
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleet
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Routine, SimulatedDataSource, make_id
 from exporter.simulator.job import STATUSES, PlannedJob
-from exporter.simulator.server import SimulatedQBusiness
+from exporter.simulator.qbusiness import SECRET_MARKER
+from exporter.simulator.server import SimulatedEndpoint
 from exporter.simulator.service import SimulatedService
 from tests.support.builders import NOON
 from tests.support.harness import TIMEOUT, eventually
@@ -51,7 +51,7 @@ def at(moment: float) -> datetime:
     return datetime.fromtimestamp(moment, UTC)
 
 
-def executions(fleet: Fleet, source: SimulatedDataSource, service: SimulatedQBusiness, **filters: Any) -> list[str]:
+def executions(fleet: Fleet, source: SimulatedDataSource, service: SimulatedEndpoint, **filters: Any) -> list[str]:
     """Return the execution ids on all pages, read with boto3's own paginator."""
     pages = client_of(service.url).get_paginator("list_data_source_sync_jobs")
     return [
@@ -65,7 +65,7 @@ def test_all_pages_together_have_each_job_once(order: str, size: int) -> None:
     """The jobs are in the configured order."""
     source = hourly()
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, ManualClock(NOON), order=order) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON), order=order) as service:
         found = executions(fleet, source, service, PaginationConfig={"PageSize": size})
         newest_first = [make_id("hourly", n) for n in range(1, 1 + HOURLY)]
         assert sorted(found) == sorted(newest_first)
@@ -80,7 +80,7 @@ def test_a_page_has_ten_jobs_unless_fewer_are_requested() -> None:
     """The last page has no token."""
     source = hourly()
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
         first = client.list_data_source_sync_jobs(**ids)
         assert len(first["history"]) == 10
@@ -97,7 +97,7 @@ def test_a_job_that_starts_between_two_requests_shifts_the_pages(pages: str, sec
     """The last job of the first page is also on the second, unless pages are stable."""
     source, clock = hourly(), ManualClock(NOON)
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, clock, paging=pages) as service:
+    with SimulatedEndpoint(fleet, clock, paging=pages) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
         first = client.list_data_source_sync_jobs(**ids)
         source.jobs.append(PlannedJob(make_id("new"), clock.advance(1)))
@@ -128,7 +128,7 @@ def test_a_time_filter_applies_to_the_start_or_to_the_overlap(
     fleet, _ = one_index(source)
     filters = {"startTime": since, "endTime": until}
     arguments = {name: at(NOON + offset) for name, offset in filters.items() if offset is not None}
-    with SimulatedQBusiness(fleet, ManualClock(NOON), time_filter=reading) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON), time_filter=reading) as service:
         assert executions(fleet, source, service, **arguments) == [make_id("hourly", name) for name in expected]
 
 
@@ -136,7 +136,7 @@ def test_the_status_filter_applies_to_the_current_status() -> None:
     """The log has the filters of each request."""
     source, clock = SimulatedDataSource("a", jobs=[PlannedJob(make_id(1), NOON, 60, 60)]), ManualClock(NOON)
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, clock) as service:
+    with SimulatedEndpoint(fleet, clock) as service:
         for status in ("SYNCING", "SYNCING_INDEXING", "SUCCEEDED"):
             for status_filter in STATUSES:
                 found = executions(fleet, source, service, statusFilter=status_filter, startTime=at(NOON - 9.5))
@@ -151,7 +151,7 @@ def test_changes_of_the_fleet_are_in_the_next_response() -> None:
     """A job can be added, changed and removed while the service runs."""
     source = SimulatedDataSource("a")
     fleet, index = one_index(source)
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
         assert executions(fleet, source, service) == []
         source.jobs.append(PlannedJob(make_id(1), NOON - HOUR))
@@ -173,7 +173,7 @@ def test_the_counts_of_a_job_grow_and_its_end_moves() -> None:
     job = PlannedJob(make_id(1), NOON, 100, 100, "INCOMPLETE", {"modified": 993, "failed": 6, "scanned": 999})
     source, clock = SimulatedDataSource("a", jobs=[job]), ManualClock(NOON)
     fleet, _ = one_index(source)
-    with SimulatedQBusiness(fleet, clock) as service:
+    with SimulatedEndpoint(fleet, clock) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
 
         def job_after(seconds: float) -> Any:
@@ -290,7 +290,7 @@ def test_an_unknown_path_is_not_found(path: str) -> None:
 def test_every_response_has_the_simulated_date_and_a_unique_id() -> None:
     """Errors have them too."""
     clock = ManualClock(NOON)
-    with SimulatedQBusiness(one_index()[0], clock) as service:
+    with SimulatedEndpoint(one_index()[0], clock) as service:
         client = client_of(service.url)
         first = client.list_applications()["ResponseMetadata"]
         clock.advance(HOUR)
@@ -375,7 +375,7 @@ def test_names_types_and_capacity_are_those_of_the_fleet() -> None:
     source = SimulatedDataSource("hr", "SHAREPOINTV2", "UPDATING", "cron(0 0 ? * * *)", tags={"team": "hr"})
     fleet, index = one_index(source)
     index.units, index.documents, index.text_bytes = 2, 992, 720_135
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         client, ids = client_of(service.url), ids_of(fleet, source)
         (application,) = client.list_applications()["applications"]
         assert application["displayName"] == "intranet"
@@ -400,7 +400,7 @@ def test_names_types_and_capacity_are_those_of_the_fleet() -> None:
 
 def test_the_service_returns_the_callers_identity() -> None:
     """It also implements the Security Token Service."""
-    with SimulatedQBusiness(one_index()[0]) as service:
+    with SimulatedEndpoint(one_index()[0]) as service:
         identity = session().client("sts", endpoint_url=service.url).get_caller_identity()
         assert identity["Account"] == service.fleet.account
         assert service.requests[-1].call.is_sts
@@ -411,7 +411,7 @@ def test_fifty_concurrent_clients_get_responses() -> None:
     source = hourly()
     fleet, _ = one_index(source)
     path = jobs_path(fleet, source)
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         failures: list[int] = []
 
         def send_requests() -> None:
@@ -436,7 +436,7 @@ def test_the_service_stops_at_once_while_requests_hang() -> None:
     """Waiting clients lose their connections, and new ones cannot connect."""
     source = hourly()
     fleet, _ = one_index(source)
-    service = SimulatedQBusiness(fleet, ManualClock(NOON))
+    service = SimulatedEndpoint(fleet, ManualClock(NOON))
     service.faults.add("hang")
     service.start()
     client, ended = client_of(service.url, read_timeout=10 * TIMEOUT), threading.Event()
@@ -456,9 +456,9 @@ def test_the_service_stops_at_once_while_requests_hang() -> None:
 
 def test_a_service_that_was_never_started_can_be_stopped() -> None:
     """Its port is free afterwards."""
-    service = SimulatedQBusiness(one_index()[0])
+    service = SimulatedEndpoint(one_index()[0])
     service.stop()
-    with SimulatedQBusiness(one_index()[0], port=int(service.url.rpartition(":")[2])) as again:
+    with SimulatedEndpoint(one_index()[0], port=int(service.url.rpartition(":")[2])) as again:
         assert again.url == service.url
 
 
@@ -466,7 +466,7 @@ def test_a_hanging_request_times_out_and_others_succeed() -> None:
     """The fault affects one data source only."""
     source, other = hourly(), hourly("other")
     fleet, _ = one_index(source, other)
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         service.faults.add("hang", data_source_id=source.id)
         with pytest.raises(ReadTimeoutError):
             client_of(service.url, read_timeout=0.2).list_data_source_sync_jobs(**ids_of(fleet, source))
@@ -506,7 +506,7 @@ def test_documents_are_listed_by_data_source_and_in_pages() -> None:
     a, b = (SimulatedDataSource(name, documents=[SimulatedDocument(f"{name}{n}") for n in range(3)]) for name in "ab")
     fleet, index = one_index(a, b)
     ids: dict[str, Any] = {"applicationId": fleet.applications[0].id, "indexId": index.id}
-    with SimulatedQBusiness(fleet, ManualClock(NOON)) as service:
+    with SimulatedEndpoint(fleet, ManualClock(NOON)) as service:
         client = client_of(service.url)
         pages = client.get_paginator("list_documents").paginate(
             **ids, dataSourceIds=[a.id], PaginationConfig={"PageSize": 2}

@@ -1,11 +1,11 @@
-"""The API without sockets: it maps a request to a response, and validates as strictly as AWS does."""
+"""The API of Amazon Q Business over a fleet, without sockets: it validates as strictly as AWS does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.simulator.listing import is_within, ordered
-from exporter.simulator.request import ARN_PATH, ApiRequest
+from exporter.simulator.qbusiness_request import ARN_PATH, QBusinessRequest
 from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import (
     ApiCall,
@@ -33,7 +33,7 @@ class Authorizer(Protocol):
         """Return whether an action is allowed on all of these resources."""
 
 
-class Api:
+class QBusinessApi:
     """The REST API of Amazon Q Business over a fleet.
 
     AWS does not document three properties of its listings, so each of them can be set. `order` of sync jobs is newest,
@@ -55,13 +55,13 @@ class Api:
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation."""
-        return ApiCall(action_of(request), is_sts=True) if _is_sts(request) else ApiRequest(request, 0.0).call
+        return ApiCall(action_of(request), is_sts=True) if _is_sts(request) else QBusinessRequest(request, 0.0).call
 
     def handle(self, request: Request, now: float) -> Response:
         """Return the response to a request; raise ServiceError where AWS would return an error."""
         if _is_sts(request):
             return self.sts.handle(request, now)
-        api_request = ApiRequest(request, now, self.page_sizes)
+        api_request = QBusinessRequest(request, now, self.page_sizes)
         api_request.check()
         if request.access_key in self.sts.revoked:
             message = "The security token included in the request is invalid"
@@ -101,26 +101,26 @@ def _find(items: Sequence[Any], identifier: str, kind: str) -> Any:  # noqa: ANN
     return found
 
 
-def _application(api: Api, request: ApiRequest) -> SimulatedApplication:
+def _application(api: QBusinessApi, request: QBusinessRequest) -> SimulatedApplication:
     application: SimulatedApplication = _find(
         api.fleet.applications, request.path_params["application_id"], "APPLICATION"
     )
     return application
 
 
-def _index(api: Api, request: ApiRequest) -> SimulatedIndex:
+def _index(api: QBusinessApi, request: QBusinessRequest) -> SimulatedIndex:
     index: SimulatedIndex = _find(_application(api, request).indexes, request.path_params["index_id"], "INDEX")
     return index
 
 
-def _data_source(api: Api, request: ApiRequest) -> SimulatedDataSource:
+def _data_source(api: QBusinessApi, request: QBusinessRequest) -> SimulatedDataSource:
     data_source: SimulatedDataSource = _find(
         _index(api, request).data_sources, request.path_params["data_source_id"], "DATA_SOURCE"
     )
     return data_source
 
 
-def _arn(api: Api, *path: str) -> str:
+def _arn(api: QBusinessApi, *path: str) -> str:
     names = ("application", "index", "data-source")
     resource = "/".join(f"{name}/{identifier}" for name, identifier in zip(names, path, strict=False))
     return f"arn:aws:qbusiness:{api.fleet.region}:{api.fleet.account}:{resource}"
@@ -139,20 +139,20 @@ def _source_summary(item: SimulatedDataSource) -> dict[str, Any]:
     return {**_summary(item, "dataSourceId"), "type": item.kind}
 
 
-def _list_applications(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _list_applications(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     return request.page_of("applications", api.fleet.applications, _application_summary)
 
 
-def _get_application(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _get_application(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     application = _application(api, request)
     return {**_application_summary(application), "applicationArn": _arn(api, application.id)}
 
 
-def _list_indices(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _list_indices(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     return request.page_of("indices", _application(api, request).indexes, lambda item: _summary(item, "indexId"))
 
 
-def _get_index(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _get_index(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     application, index = _application(api, request), _index(api, request)
     text = {"indexedTextBytes": index.text_bytes, "indexedTextDocumentCount": index.documents}
     return {
@@ -166,11 +166,11 @@ def _get_index(api: Api, request: ApiRequest) -> dict[str, Any]:
     }
 
 
-def _list_data_sources(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _list_data_sources(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     return request.page_of("dataSources", _index(api, request).data_sources, _source_summary)
 
 
-def _get_data_source(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _get_data_source(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     source = _data_source(api, request)
     path = (request.path_params["application_id"], request.path_params["index_id"])
     secret = f"arn:aws:secretsmanager:{api.fleet.region}:{api.fleet.account}:secret:{SECRET_MARKER}"
@@ -189,7 +189,7 @@ def _get_data_source(api: Api, request: ApiRequest) -> dict[str, Any]:
     }
 
 
-def _list_tags(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _list_tags(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     arn, account_arn = request.path_params["arn"], _arn(api)
     path = ARN_PATH.fullmatch(arn.removeprefix(account_arn))
     if not arn.startswith(account_arn) or path is None:
@@ -204,7 +204,7 @@ def _list_tags(api: Api, request: ApiRequest) -> dict[str, Any]:
     return {"tags": [{"key": key, "value": value} for key, value in found.tags.items()]}
 
 
-def _list_sync_jobs(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _list_sync_jobs(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     source, status = _data_source(api, request), request.status_filter()
     since, until = request.time_filter("startTime"), request.time_filter("endTime")
     listed = source.listed_jobs(request.cursor.as_of if api.paging == "stable" else request.now)
@@ -216,14 +216,14 @@ def _list_sync_jobs(api: Api, request: ApiRequest) -> dict[str, Any]:
     return request.page_of("history", ordered(jobs, api.order), lambda job: job.to_json(request.now))
 
 
-def _list_documents(api: Api, request: ApiRequest) -> dict[str, Any]:
+def _list_documents(api: QBusinessApi, request: QBusinessRequest) -> dict[str, Any]:
     sources, wanted = _index(api, request).data_sources, request.source_filter()
     selected = sources if wanted is None else [_find(sources, wanted, "DATA_SOURCE")]
     documents = [document for source in selected for document in list(source.documents)]
     return request.page_of("documentDetailList", documents, lambda document: document.to_json())
 
 
-_OPERATIONS: dict[str, Callable[[Api, ApiRequest], dict[str, Any]]] = {
+_OPERATIONS: dict[str, Callable[[QBusinessApi, QBusinessRequest], dict[str, Any]]] = {
     "ListApplications": _list_applications,
     "GetApplication": _get_application,
     "ListIndices": _list_indices,

@@ -1,4 +1,4 @@
-"""API requests: paths and parameters of the operations, with the validation that AWS does."""
+"""Requests to Amazon Q Business: paths and parameters of the operations, with the validation that AWS does."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ROUTES = (
 )
 
 
-class ApiRequest:
+class QBusinessRequest:
     """A request in progress: its operation, its path parameters and its validated query parameters.
 
     `page_sizes` are the largest pages of operations, by name, whatever the request asks for.
