@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from docs.generated_part import with_generated_part
-from exporter.config import format_duration
+from exporter.domain.durations import format_duration
 from exporter.rules import RuleOptions, RuleRenderer
 
 if TYPE_CHECKING:

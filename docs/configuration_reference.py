@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from docs import stability
-from exporter.config import Config, format_duration, json_schema
+from exporter.config import Config, json_schema
+from exporter.domain.durations import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

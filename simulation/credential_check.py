@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from exporter.aws.credential_cache import LAST_RETRY
-from exporter.config.durations import parse_duration
+from exporter.domain.durations import parse_duration
 from simulation.scrape_checks import NO_LABELS, POLL_SUCCESS
 from simulation.settings import targets_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from exporter.config.durations import parse_duration
+from exporter.domain.durations import parse_duration
 from simulation import oracle
 from simulation.scrape_checks import REREAD_TIME, SourceCheck
 from simulation.settings import active_interval, idle_interval, targets_of

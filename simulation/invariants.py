@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporter.config.durations import parse_duration
+from exporter.domain.durations import parse_duration
 from simulation.committed_state import CommittedState
 from simulation.credential_check import CredentialCheck
 from simulation.fairness_check import FairnessCheck

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from exporter.config import Config
-from exporter.config.durations import parse_duration
+from exporter.domain.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

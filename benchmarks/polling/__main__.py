@@ -17,7 +17,7 @@ from benchmarks.polling.fleet import make_fleet
 from benchmarks.polling.simulation import Simulation
 from benchmarks.report import table, write_rows
 from exporter.cli import logs
-from exporter.config import format_duration
+from exporter.domain.durations import format_duration
 from exporter.domain.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:

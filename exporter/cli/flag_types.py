@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter import config
 from exporter.cli import sizes
+from exporter.domain import durations
+from exporter.domain.label_names import LABEL_NAME
 from exporter.metrics import source_families, source_labels
 from exporter.providers.registry import SERVICES
 from exporter.rules import alert_names
@@ -22,7 +23,7 @@ _URL = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
 def parse_duration(text: str) -> float:
     """Parse a duration of at least one second."""
     try:
-        seconds = config.parse_duration(text)
+        seconds = durations.parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     if seconds < 1:
@@ -41,7 +42,7 @@ def parse_size(text: str) -> int:
 def parse_label(text: str) -> tuple[str, str]:
     """Parse NAME=VALUE; the metrics must not have a label of this name."""
     name, separator, value = text.partition("=")
-    if not separator or not re.fullmatch(config.LABEL_NAME, name) or name.startswith("__"):
+    if not separator or not re.fullmatch(LABEL_NAME, name) or name.startswith("__"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a label: write NAME=VALUE, such as job=qbusiness")
     if name == "le" or any(name in _labels_of(service) for service in SERVICES.values()):
         raise argparse.ArgumentTypeError(f"{name} is already a label of the metrics")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter import config
 from exporter.cli import logs
 from exporter.cli.config_files import DEFAULT_FILE
 from exporter.cli.document_formats import FORMATS
@@ -22,6 +21,7 @@ from exporter.cli.flag_types import (
     parse_url,
 )
 from exporter.cli.sizes import format_size
+from exporter.domain.durations import format_duration
 from exporter.providers.registry import SERVICES
 from exporter.rules import STATUS_PAGE
 
@@ -99,7 +99,7 @@ FLAGS = (
     ),
     Flag(
         "step",
-        f"time between two samples (default: {config.format_duration(DEFAULT_STEP)})",
+        f"time between two samples (default: {format_duration(DEFAULT_STEP)})",
         ("backfill",),
         {"type": parse_duration, "metavar": "DURATION", "default": DEFAULT_STEP},
     ),

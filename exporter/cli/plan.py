@@ -11,7 +11,6 @@ from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
 from exporter.cli.plan_series import plan_series
-from exporter.config import format_duration
 from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
 from exporter.discovery.filters import Candidate, SourceFilters
@@ -19,6 +18,7 @@ from exporter.discovery.loop import NAMED_ONLY_INTERVAL
 from exporter.discovery.source_descriptions import SourceDescriptions
 from exporter.discovery.tag_cache import REQUEST_SHARE
 from exporter.discovery.tag_keys import TagKeys
+from exporter.domain.durations import format_duration
 from exporter.domain.service import Use
 from exporter.domain.units import DAY, HOUR
 from exporter.events.receiver import LONG_POLL

@@ -1,6 +1,5 @@
 """The configuration: its schema, and a loader that reports every problem of a file with its position."""
 
-from exporter.config.durations import format_duration, parse_duration
 from exporter.config.load import Loaded, default, load, parse
 from exporter.config.models import (
     Config,
@@ -13,13 +12,12 @@ from exporter.config.models import (
 from exporter.config.schema import json_schema
 from exporter.config.service_models import parse_target
 from exporter.config.targets import DataSourceConfig, DiscoveryConfig, EventsConfig, Matcher, TargetConfig
-from exporter.config.types import LABEL_NAME, REGION
+from exporter.config.types import REGION
 from exporter.config.web import LoadedWeb, TlsConfig, WebConfig, load_web
 from exporter.config.web_types import canonical as canonical_san
 from exporter.config.writer import FoundSource, FoundTarget, write
 
 __all__ = [
-    "LABEL_NAME",
     "REGION",
     "Config",
     "DataSourceConfig",
@@ -40,12 +38,10 @@ __all__ = [
     "WebConfig",
     "canonical_san",
     "default",
-    "format_duration",
     "json_schema",
     "load",
     "load_web",
     "parse",
-    "parse_duration",
     "parse_target",
     "write",
 ]

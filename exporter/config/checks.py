@@ -7,11 +7,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from exporter.config.durations import format_duration
-from exporter.config.messages import quoted
 from exporter.config.objective_match import CONTAINERS
 from exporter.config.service_models import service_in_file
-from exporter.domain.model import tag_label
+from exporter.domain.durations import format_duration
+from exporter.domain.label_names import tag_label
+from exporter.domain.quoting import quoted
 from exporter.domain.units import HOUR, MINUTE
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 

@@ -6,41 +6,17 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.redaction import redact
+from exporter.domain.quoting import KINDS, LONGEST, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
-LONGEST = 60
-_LARGEST = 10**18
-_KINDS = {
-    dict: "keys and values",
-    list: "a list",
-    str: "text",
-    int: "a number",
-    float: "a number",
-    type(None): "nothing",
-}
-
 
 def kind_of(value: object) -> str:
     """Return the kind of a value in words; true and false are their own words."""
-    return _KINDS.get(type(value)) or quoted(value)
-
-
-def quoted(value: object) -> str:
-    """Return a value as YAML writes it, on one line: text is quoted, escaped and shortened, and has no passwords."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        # Python refuses to write numbers of thousands of digits.
-        return str(value) if abs(value) < _LARGEST else "a number this large"
-    if isinstance(value, str):
-        value = redact(value)
-        return repr(value if len(value) <= LONGEST else value[: LONGEST - 3] + "...")
-    return repr(value) if isinstance(value, float) else _KINDS[type(value)]
+    return KINDS.get(type(value)) or quoted(value)
 
 
 def quoted_key(key: object) -> str:

@@ -20,14 +20,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from exporter.config.durations import PATTERN, format_duration, parse_duration
-from exporter.config.messages import Expected, quoted
+from exporter.config.messages import Expected
+from exporter.domain.durations import PATTERN, format_duration, parse_duration
+from exporter.domain.label_names import LABEL_NAME
+from exporter.domain.quoting import quoted
 from exporter.domain.units import DAY
 
 if TYPE_CHECKING:
     from exporter.domain.service import Level
 
-LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
 REGION = "[a-z]{2}(-[a-z]+)+-[0-9]+"
 _ROLE = "arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
 _URL = r"https?://[^\s/@]+(/[^\s]*)?"

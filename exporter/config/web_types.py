@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, GetPydanticSchema, StrictBool, StrictStr
 from pydantic_core import core_schema
 
-from exporter.config.messages import Expected, quoted
+from exporter.config.messages import Expected
+from exporter.domain.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

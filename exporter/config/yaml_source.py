@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from exporter.config.messages import quoted, quoted_key
+from exporter.config.messages import quoted_key
+from exporter.domain.quoting import quoted
 from exporter.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ Times are seconds since the epoch on AWS's clock. A number that the API did not 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -217,11 +216,6 @@ class Description:
             schedule=schedule.schedule,
             schedule_since=schedule.schedule_since,
         )
-
-
-def tag_label(key: str) -> str:
-    """Return the label name of a tag: characters that label names may not have become underscores."""
-    return "tag_" + re.sub(r"[^a-zA-Z0-9_]", "_", key)
 
 
 @dataclass(frozen=True, slots=True)

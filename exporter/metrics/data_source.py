@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.model import tag_label
+from exporter.domain.label_names import tag_label
 from exporter.metrics.binding import ADDED_LABELS
 from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
 from exporter.metrics.labels import added_labels

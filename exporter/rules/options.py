@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.config import LABEL_NAME
-from exporter.domain.model import tag_label
+from exporter.domain.label_names import LABEL_NAME, tag_label
 from exporter.providers.registry import SERVICES
 
 if TYPE_CHECKING:

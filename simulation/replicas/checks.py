@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.config.durations import parse_duration
+from exporter.domain.durations import parse_duration
 from simulation.page import ParsedPage, parse_series
 from simulation.replicas.ownership import OwnershipCheck
 from simulation.scrape_checks import SourceCheck

@@ -17,13 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from exporter import config
 from exporter.aws import target_name
-from exporter.config import (
-    Config,
-    EventsConfig,
-    ObjectiveConfig,
-    format_duration,
-    parse_duration,
-)
+from exporter.config import Config, EventsConfig, ObjectiveConfig
+from exporter.domain.durations import format_duration
 from exporter.domain.model import SourceId
 from exporter.domain.objectives import (
     DEFAULT_MAX_DURATION,
@@ -479,21 +474,6 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, make: Any, mess
     with pytest.raises(ConfigError) as refused:
         config.load(path)
     assert str(refused.value) == f"{path}:{message}"
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("0", 0), ("500ms", 0.5), ("90s", 90), ("1h30m", 5400), ("1d", 86400), ("1w", 604800), ("1y", 31536000), (0, 0)],
-)
-def test_durations_have_the_format_of_prometheus(text: object, seconds: float) -> None:
-    """Units range from years to milliseconds, larger units first."""
-    assert parse_duration(text) == seconds
-
-
-@given(st.integers(1, 10**12))
-def test_a_formatted_duration_parses_to_the_same_value(milliseconds: int) -> None:
-    """Formatting loses no millisecond."""
-    assert round(parse_duration(format_duration(milliseconds / 1000)) * 1000) == milliseconds
 
 
 def loads_or_reports_problems(text: str) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.domain.model import Description, Location, Names, tag_label
+from exporter.domain.label_names import tag_label
+from exporter.domain.model import Description, Location, Names
 from exporter.domain.snapshots import SourceSnapshot
 from exporter.domain.units import HOUR
 from tests.support.builders import NOON, FakeClock, make_job, make_source

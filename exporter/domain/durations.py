@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.config.messages import quoted
+from exporter.domain.quoting import quoted
 from exporter.domain.units import DAY, HOUR, MINUTE
 
 _UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": 1.0, "ms": 0.001}

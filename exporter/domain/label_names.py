@@ -1,0 +1,13 @@
+"""The names of labels in Prometheus."""
+
+from __future__ import annotations
+
+import re
+
+LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
+"""The regular expression of a label name."""
+
+
+def tag_label(key: str) -> str:
+    """Return the label name of a tag: characters that label names may not have become underscores."""
+    return "tag_" + re.sub(r"[^a-zA-Z0-9_]", "_", key)
