@@ -15,7 +15,8 @@ import yaml
 from deploy.chart_values import described_values
 from exporter.config import json_schema
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
-from exporter.rules import RuleOptions, RuleRenderer, alert_names
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer, alert_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

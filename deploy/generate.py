@@ -18,7 +18,8 @@ from deploy.chart import CHART, chart_files
 from deploy.jsonnet_mixin import mixin_files
 from deploy.policies import documents
 from docs.generate import bring_up_to_date
-from exporter.rules import RuleOptions, RuleRenderer
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

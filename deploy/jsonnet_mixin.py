@@ -15,7 +15,8 @@ import yaml
 
 from deploy.chart import folder_of
 from exporter.providers.registry import SERVICES
-from exporter.rules import RuleOptions, RuleRenderer
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,8 @@ import yaml
 
 from docs.generated_part import with_generated_part
 from exporter.domain.durations import format_duration
-from exporter.rules import RuleOptions, RuleRenderer
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,9 @@ from jinja2 import FileSystemLoader
 
 from exporter.domain.service import Use
 from exporter.providers.registry import SERVICES
-from exporter.rules import ServiceScope, alert_names, template_environment
+from exporter.rules.renderer import alert_names
+from exporter.rules.scopes import ServiceScope
+from exporter.rules.templates import template_environment
 
 if TYPE_CHECKING:
     from exporter.domain.service import Service

@@ -21,8 +21,7 @@ from exporter.domain.units import DAY, HOUR
 from exporter.metrics import SourceFamilies
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.providers.registry import SERVICES
-from exporter.status import AssessmentSettings
-from exporter.status.data_sources import assess
+from exporter.status.data_sources import AssessmentSettings, assess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,8 @@ from exporter.exposition import OPENMETRICS_TYPE, Exposition
 from exporter.metrics import FilteredRegistry
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.objective_recorder import ObjectiveRecorder
-from exporter.status import ExporterHealth, StatusDocument
+from exporter.status.document import StatusDocument
+from exporter.status.health import ExporterHealth
 from exporter.web.application import AppServices
 from exporter.web.public_address import UNKNOWN_ADDRESS
 from exporter.web.site import build_server

@@ -9,7 +9,7 @@ import structlog
 if TYPE_CHECKING:
     from exporter.exposition import Exposition
     from exporter.runtime import Event, Host
-    from exporter.status import StatusDocument
+    from exporter.status.document import StatusDocument
 
 RENDER_INTERVAL, RENDER_AHEAD = 15.0, 180.0  # seconds
 RENDER_PAUSE = 0.005  # seconds between two renderings, each of which takes less than one millisecond

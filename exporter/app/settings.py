@@ -12,7 +12,7 @@ from exporter.domain.target_identity import ConfiguredTarget
 from exporter.domain.units import MINUTE
 from exporter.metrics import FamilyFilter, SourceFamilies
 from exporter.providers.registry import SERVICES
-from exporter.status import AssessmentSettings
+from exporter.status.data_sources import AssessmentSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.status import TargetHealth
+from exporter.status.health import TargetHealth
 from exporter.target.source_log import source_fields
 
 if TYPE_CHECKING:

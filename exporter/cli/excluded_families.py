@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics import container_families, exposed_name, source_families
 from exporter.metrics.telemetry import Telemetry
 from exporter.providers.registry import SERVICES
-from exporter.rules import rules_by_family
+from exporter.rules.families import rules_by_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

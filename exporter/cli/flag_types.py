@@ -12,7 +12,7 @@ from exporter.domain import durations
 from exporter.domain.label_names import LABEL_NAME
 from exporter.metrics import source_families, source_labels
 from exporter.providers.registry import SERVICES
-from exporter.rules import alert_names
+from exporter.rules.renderer import alert_names
 
 if TYPE_CHECKING:
     from exporter.domain.service import Service

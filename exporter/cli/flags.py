@@ -23,7 +23,7 @@ from exporter.cli.flag_types import (
 from exporter.cli.sizes import format_size
 from exporter.domain.durations import format_duration
 from exporter.providers.registry import SERVICES
-from exporter.rules import STATUS_PAGE
+from exporter.rules.options import STATUS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

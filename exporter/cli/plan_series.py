@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.metrics import series_per_container, series_per_source
-from exporter.rules import rules_by_family
+from exporter.rules.families import rules_by_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

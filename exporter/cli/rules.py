@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from exporter.cli.config_files import read
 from exporter.cli.output import print_output
 from exporter.providers.registry import SERVICES
-from exporter.rules import RuleOptions, RuleRenderer
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from exporter.status import StatusDocument
+    from exporter.status.document import StatusDocument
     from exporter.web.public_address import PublicAddress
     from exporter.web.request_metrics import HttpObserver
     from exporter.web.web_config import WebConfigReloader

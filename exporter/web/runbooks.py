@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from exporter.status import StatusDocument
+    from exporter.status.document import StatusDocument
     from exporter.web.page import RunbookPages
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from exporter.status import ScrapePriority
+    from exporter.status.cooperative import ScrapePriority
 
 
 class ScrapePriorityMiddleware:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import PlainTextResponse
 
-from exporter.status import Query, QueryError
-from exporter.status.query import MAX_PAGE_SIZE
+from exporter.status.query import MAX_PAGE_SIZE, Query, QueryError
 from exporter.web.page import DEFAULT_PAGE_SIZE
 from exporter.web.rendering import ThreadRenderer, page_headers
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from exporter.status import ScrapePriority, StatusDocument
+    from exporter.status.cooperative import ScrapePriority
+    from exporter.status.document import StatusDocument
     from exporter.web.page import ErrorPage, StatusPage
 
     Endpoint = Callable[[Request], Awaitable[Response]]

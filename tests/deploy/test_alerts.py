@@ -11,7 +11,7 @@ import pytest
 import yaml
 from promql_parser import MatrixSelector, parse_duration
 
-from exporter.rules import STATUS_PAGE
+from exporter.rules.options import STATUS_PAGE
 from tests.support.alert_rules import (
     PROMETHEUS,
     PROMETHEUS_LABELS,

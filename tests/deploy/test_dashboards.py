@@ -9,7 +9,7 @@ import pytest
 
 from deploy.grafana.generator.__main__ import files
 from exporter.providers.registry import SERVICES
-from exporter.rules import STATUS_PAGE
+from exporter.rules.options import STATUS_PAGE
 from tests.support.alert_rules import ROOT
 from tests.support.dashboards import (
     EXPORTER,

@@ -12,7 +12,8 @@ import yaml
 
 from exporter.providers.kendra.service import KENDRA
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
-from exporter.rules import RuleOptions, RuleRenderer
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer
 from tests.support.alert_rules import ROOT, UNIT_TESTS
 from tests.support.rules_of_services import RulesOfService
 

@@ -7,7 +7,8 @@ import re
 import yaml
 
 from exporter.providers.qbusiness.service import QBUSINESS
-from exporter.rules import RuleOptions, RuleRenderer, alert_names
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer, alert_names
 from tests.support.alert_rules import ROOT
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
 from exporter.errors import Reason
-from exporter.status import Query
+from exporter.status.query import Query
 from tests.support.builders import NOON
 from tests.support.status_fixtures import DAILY, StatusFixture, ended_job, example_sources, make_snapshot
 

@@ -11,8 +11,8 @@ import pytest
 
 from exporter.domain.model import Location
 from exporter.domain.units import HOUR
-from exporter.status import Query
 from exporter.status.console import console_links
+from exporter.status.query import Query
 from tests.support.builders import NOON, make_job, make_source
 from tests.support.status_fixtures import StatusFixture, ended_job, make_snapshot, running_job
 

@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from exporter.status import ScrapePriority, cooperative
+from exporter.status import cooperative
+from exporter.status.cooperative import ScrapePriority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

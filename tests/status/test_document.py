@@ -14,10 +14,10 @@ from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
 from exporter.errors import Reason
 from exporter.providers.qbusiness.service import QBUSINESS
-from exporter.status import Query, QueryError, format_duration
 from exporter.status.document import MAX_IDLE_CALLS
-from exporter.status.formatting import percentage
+from exporter.status.formatting import format_duration, percentage
 from exporter.status.problems import NOT_ASSESSED, RULES
+from exporter.status.query import Query, QueryError
 from tests.support.alert_rules import hand_tested_alerts
 from tests.support.builders import NOON, make_job
 from tests.support.expected_sources import (

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.metrics import container_families, source_families
 from exporter.providers.registry import DEFAULT_SERVICE
-from exporter.rules import RuleOptions, RuleRenderer
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import RuleRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

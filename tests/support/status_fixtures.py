@@ -17,7 +17,9 @@ from exporter.exposition import Exposition, ExpositionCache
 from exporter.metrics import ContainerFamilies, SourceFamilies
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.runtime import AwsClock
-from exporter.status import AssessmentSettings, ExporterHealth, StatusDocument, TargetHealth
+from exporter.status.data_sources import AssessmentSettings
+from exporter.status.document import StatusDocument
+from exporter.status.health import ExporterHealth, TargetHealth
 from tests.support.builders import NOON, POLICY, FakeClock, container_id, make_job, make_source, scrape
 
 if TYPE_CHECKING:

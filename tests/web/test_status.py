@@ -24,7 +24,7 @@ from exporter.errors import Reason
 from exporter.providers.registry import SERVICES
 from exporter.simulator.fleet import SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.server import SimulatedEndpoint
-from exporter.status import Query
+from exporter.status.query import Query
 from exporter.web.page import StatusPage
 from tests.app.test_reload import post, reload, rewrite
 from tests.support.builders import NOON

@@ -8,7 +8,8 @@ from deploy.grafana.generator import styles
 from deploy.grafana.generator.links import TO_RUNBOOK, TO_STATUS_PAGE, DashboardSet
 from deploy.grafana.generator.tables import Column, TableContent, table_panel
 from exporter.providers.registry import SERVICES
-from exporter.rules import RuleOptions, alert_names
+from exporter.rules.options import RuleOptions
+from exporter.rules.renderer import alert_names
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.table import Panel

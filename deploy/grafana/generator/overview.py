@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from deploy.grafana.generator import activity, alert_tables, base, data_source_table, panels, styles
 from deploy.grafana.generator.links import OVERVIEW
 from deploy.grafana.generator.queries import count_zeros, top_sources
-from exporter.rules import sentence
+from exporter.rules.templates import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

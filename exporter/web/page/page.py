@@ -10,7 +10,7 @@ from exporter.web.page.rendering import PageTemplate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.status import ScrapePriority
+    from exporter.status.cooperative import ScrapePriority
 
 DEFAULT_PAGE_SIZE = 50  # data sources
 

@@ -14,8 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from exporter.status import format_duration
-from exporter.status.formatting import format_time, percentage
+from exporter.status.formatting import format_duration, format_time, percentage
 from exporter.status.indexes import NEAR_LIMIT
 from exporter.status.query import CONTAINERS, STATES
 from exporter.status.resources import container_noun, containers_of, document_kinds, service_of

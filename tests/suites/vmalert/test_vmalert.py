@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from exporter.status import Query
+from exporter.status.query import Query
 from tests.support.alert_rules import RULE_FILES
 from tests.support.harness import TIMEOUT, eventually, free_port
 from tests.support.prometheus_server import Prometheus, scrape_config
