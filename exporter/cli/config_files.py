@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter import config
 from exporter.cli.excluded_families import exclusion_warnings
+from exporter.cli.flags import DEFAULT_FILE
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.web.web_config import WebConfigReloader
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
-DEFAULT_FILE = Path("config.yaml")
 EMPTIED = "empty, although it was not when it was last read; to apply the defaults, restart the exporter"
 
 logger = structlog.get_logger()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import structlog
 from tqdm import tqdm
 
-from exporter.cli.config_files import DEFAULT_FILE, read
+from exporter.cli.config_files import read
+from exporter.cli.flags import DEFAULT_FILE
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
 from exporter.config import FoundSource, FoundTarget, write

@@ -1,4 +1,7 @@
-"""The types of the values of flags: each function parses a text, and its error says what would be right."""
+"""The types of the values of flags: each function parses a text, and its error says what would be right.
+
+A function that needs metrics or rules imports them itself. Help would otherwise take several times as long.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.cli import sizes
 from exporter.domain import durations
 from exporter.domain.label_names import LABEL_NAME
-from exporter.metrics import source_families, source_labels
 from exporter.providers.registry import SERVICES
-from exporter.rules.renderer import alert_names
 
 if TYPE_CHECKING:
     from exporter.domain.service import Service
@@ -50,6 +51,8 @@ def parse_label(text: str) -> tuple[str, str]:
 
 
 def _labels_of(service: Service) -> set[str]:
+    from exporter.metrics import source_families, source_labels  # noqa: PLC0415 (see the module)
+
     own = (label for family in source_families(service) for label in family.labels)
     return {*source_labels(service), *own}
 
@@ -81,6 +84,8 @@ def parse_name(text: str) -> str:
 
 def parse_alert(text: str) -> str:
     """Parse the name of a shipped alert."""
+    from exporter.rules.renderer import alert_names  # noqa: PLC0415 (see the module)
+
     if text not in alert_names():
         raise argparse.ArgumentTypeError(f"no such alert: {text!r} (choose from {', '.join(alert_names())})")
     return text

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.cli import logs
-from exporter.cli.config_files import DEFAULT_FILE
 from exporter.cli.document_formats import FORMATS
 from exporter.cli.flag_types import (
     AppendLabel,
@@ -28,6 +27,7 @@ from exporter.rules.options import STATUS_PAGE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DEFAULT_FILE = Path("config.yaml")
 DEFAULT_ADDRESS = ":10142"
 DEFAULT_STEP = 300.0
 DEFAULT_MAX_SIZE = 2 * 2**30  # bytes

@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.utils import parse_timestamp
-
 from exporter.errors import ProviderError, Reason
 from exporter.providers.protocols import Listing
 
@@ -66,16 +64,24 @@ def seconds(
 
 
 def _parse_time(text: str) -> float:
-    """Return a time that is text; raise ValueError for any other text. Without an offset it is in UTC.
-
-    botocore's parser knows more formats, and takes far longer than the standard library for the usual one.
-    """
+    """Return a time that is text; raise ValueError for any other text. Without an offset it is in UTC."""
     is_iso = text[4:5] == "-"  # and not seconds since the epoch
     try:
-        found = datetime.fromisoformat(text) if is_iso else parse_timestamp(text)
+        found = datetime.fromisoformat(text) if is_iso else _parse_unusual_time(text)
     except ValueError:
-        found = parse_timestamp(text)
+        found = _parse_unusual_time(text)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _parse_unusual_time(text: str) -> datetime:
+    """Return a time in any of the formats that botocore knows.
+
+    Its parser takes far longer than the standard library. So does its import, which `--help` would wait for.
+    """
+    from botocore.utils import parse_timestamp  # noqa: PLC0415 (see above)
+
+    found: datetime = parse_timestamp(text)
+    return found
 
 
 def required_text(raw: Mapping[str, Any], name: str) -> str:
