@@ -25,7 +25,10 @@ are errors. `qbusiness-exporter check` reports all of them at once, each with fi
 
 SIGHUP or a POST to `/-/reload` applies a changed file. The keys of `state` alone need a restart. Data sources
 that stay in the configuration keep their series, their counters and their place in the poll queue, also while AWS does
-not respond. [Reloads](discovery.md#reloads) describes targets that are renamed, merged or split."""
+not respond. [Reloads](discovery.md#reloads) describes targets that are renamed, merged or split.
+
+The file may be a pipe that ends within three seconds, as in `check --config.file=<(envsubst < template)`. `serve`
+cannot read a pipe again, so a reload then fails and keeps the configuration."""
 _KINDS = {"ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2}(-": "region"}
 _PLAIN = {
     "string": "text",

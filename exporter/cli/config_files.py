@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-EMPTIED = "empty, although it was not when it was last read; to apply the defaults, restart the exporter"
-
 logger = structlog.get_logger()
 
 
@@ -41,8 +39,8 @@ class ConfigReader:
     """Reads the configuration and the web config that the command line names, at the start and for each reload.
 
     A file that was there once must be there at a reload. Example: without `--config.file`, a deploy script deletes
-    or truncates `config.yaml` before it writes it again. The defaults are a valid configuration, but they would remove
-    every target and all of its series.
+    `config.yaml` before it writes it again. The defaults are a valid configuration, but they would remove every target
+    and all of its series.
     """
 
     def __init__(self, arguments: Namespace) -> None:
@@ -73,8 +71,8 @@ class ConfigReader:
         if file is None:
             return config.Loaded(config.default(), (), is_empty=True), None
         loaded = config.load(file, exclusion_warnings)
-        if loaded.is_empty and self._has_content:
-            raise ConfigError([ConfigProblem(str(file), 1, 1, EMPTIED)])
+        if self._has_content:
+            config.require_content(file, not loaded.is_empty)
         return loaded, file
 
 

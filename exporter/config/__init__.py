@@ -1,6 +1,6 @@
 """The configuration: its schema, and a loader that reports every problem of a file with its position."""
 
-from exporter.config.load import Loaded, default, load, parse
+from exporter.config.load import Loaded, default, load, parse, require_content
 from exporter.config.models import (
     Config,
     DocumentsConfig,
@@ -43,5 +43,6 @@ __all__ = [
     "load_web",
     "parse",
     "parse_target",
+    "require_content",
     "write",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,9 +13,11 @@ from exporter.config.messages import Failure, message_for, quoted_key
 from exporter.config.models import Config
 from exporter.config.yaml_source import read
 from exporter.errors import ConfigError, ConfigProblem
+from exporter.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
@@ -57,7 +58,7 @@ def parse(text: str, file: str, further_warnings: Callable[[Config], Iterable[Fi
     return Loaded(config, warnings, is_empty=not source.data)
 
 
-def read_text(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes) -> str:
+def read_text(path: Path, read_bytes: Callable[[Path], bytes] = read_file) -> str:
     """Return the text of a file; raise ConfigError if it cannot be read or is not UTF-8."""
     file = str(path)
     try:
@@ -69,6 +70,16 @@ def read_text(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes)
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"not UTF-8: byte {error.object[error.start]:#04x}; save the file as UTF-8"
         raise ConfigError([ConfigProblem(file, line, column, message)]) from error
+
+
+def require_content(file: Path, data: object) -> None:
+    """Raise ConfigError if a file that had content has none any more; an empty file would apply the defaults.
+
+    Example: a deploy script truncates the file before it writes it again.
+    """
+    if not data:
+        message = "empty, although it was not when it was last read; to apply the defaults, restart the exporter"
+        raise ConfigError([ConfigProblem(str(file), 1, 1, message)])
 
 
 def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -> Model:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, StrictBool
@@ -32,9 +31,11 @@ from exporter.config.web_types import (
 )
 from exporter.config.yaml_source import read
 from exporter.errors import ConfigError, ConfigProblem
+from exporter.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from exporter.config.checks import Finding
     from exporter.config.yaml_source import Source
@@ -127,7 +128,7 @@ class LoadedWeb:
         return (self.config.tls_server_config, self.contents) == (other.config.tls_server_config, other.contents)
 
 
-def load_web(path: Path, read_bytes: Callable[[Path], bytes] = Path.read_bytes) -> LoadedWeb:
+def load_web(path: Path, read_bytes: Callable[[Path], bytes] = read_file) -> LoadedWeb:
     """Load a web config and the files that it names; raise ConfigError with every problem.
 
     No problem contains a secret: a value may be a password in the place of a hash.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.config import load_web
+from exporter.config import load_web, require_content
 from exporter.errors import ConfigError
+from exporter.files import read_file
 from exporter.web.basic_auth import Users
 from exporter.web.server.tls import CurrentContext, context_of
 
@@ -128,6 +129,8 @@ class WebConfigReloader:
     def _load(self, before: _Version | None = None) -> _Version:
         self._files = _Files()
         loaded = load_web(self._path, self._files.read)
+        if before and before.loaded.source.data:
+            require_content(self._path, loaded.source.data)  # the defaults let everyone in
         if before and loaded.has_tls_of(before.loaded):
             return _Version(loaded, before.context)
         new = _Version(loaded, context_of(loaded))
@@ -166,7 +169,7 @@ class _Files:
     def read(self, path: Path) -> bytes:
         """Return the content of a file, and remember its digest."""
         self._digests[path] = b""  # stays if the file cannot be read
-        content = path.read_bytes()
+        content = read_file(path)
         self._digests[path] = sha256(content).digest()
         return content
 

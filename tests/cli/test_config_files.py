@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from exporter import files
 from exporter.cli.config_files import ConfigReader
 from exporter.errors import ConfigError
 from exporter.simulator.fleet import SimulatedDataSource
@@ -21,10 +23,17 @@ if TYPE_CHECKING:
 TARGETS = "targets: [{region: eu-west-1}]\n"
 
 
+def replace_with_pipe(file: Path) -> None:
+    """Replace a file with a named pipe that has no writer."""
+    file.unlink()
+    os.mkfifo(file)
+
+
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the path of config.yaml in the current folder. It does not exist yet."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "END_TIMEOUT", 0.1)
     return Path("config.yaml")
 
 
@@ -35,10 +44,10 @@ def reader(config_file: Path | None = None) -> ConfigReader:
 
 def test_without_a_file_the_defaults_apply_until_there_is_one(file: Path) -> None:
     """A file that appears is read at the next reload."""
-    files = reader()
-    assert files.read().file == "built-in defaults"
+    configuration = reader()
+    assert configuration.read().file == "built-in defaults"
     file.write_text(TARGETS)
-    loaded = files.read()
+    loaded = configuration.read()
     assert (loaded.file, loaded.config.targets[0].region) == ("config.yaml", "eu-west-1")
 
 
@@ -52,6 +61,7 @@ def test_without_a_file_the_defaults_apply_until_there_is_one(file: Path) -> Non
             lambda file: file.write_text("# later\n"),
             "config.yaml:1:1: empty, although it was not when it was last read",
         ),
+        (replace_with_pipe, "config.yaml:1:1: cannot be read: a pipe or a device that did not end within"),
     ],
 )
 def test_a_file_that_was_lost_is_an_error(
@@ -59,21 +69,22 @@ def test_a_file_that_was_lost_is_an_error(
 ) -> None:
     """This holds with and without `--config.file`, until the file is back."""
     file.write_text(TARGETS)
-    files = reader(config_file)
-    files.read()
+    configuration = reader(config_file)
+    configuration.read()
     lose(file)
     for _ in range(2):
         with pytest.raises(ConfigError, match=problem):
-            files.read()
+            configuration.read()
+    file.unlink(missing_ok=True)
     file.write_text(TARGETS)
-    assert files.read().config.targets[0].region == "eu-west-1"
+    assert configuration.read().config.targets[0].region == "eu-west-1"
 
 
 def test_a_file_that_was_always_empty_is_valid(file: Path) -> None:
     """It means the defaults, at the start and at a reload."""
     file.write_text("# nothing yet\n")
-    files = reader()
-    assert files.read().config == files.read().config
+    configuration = reader()
+    assert configuration.read().config == configuration.read().config
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda file: file.write_text("")])

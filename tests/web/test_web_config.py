@@ -460,6 +460,16 @@ def test_removed_files_keep_the_previous_settings(served: SecuredServer) -> None
     assert served.get().status == 200
 
 
+@pytest.mark.parametrize("text", ["", "# later\n", "{}\n"])
+def test_an_emptied_file_keeps_the_previous_settings(served: SecuredServer, text: str) -> None:
+    """The defaults would let everyone in while a deploy script writes the file again."""
+    served.start(basic_auth_users={"alice": hash_of("secret")})
+    (served.folder / "web.yml").write_text(text)
+    (problem,) = served.web_config.check()
+    assert "web.yml:1:1: empty, although it was not when it was last read" in str(problem)
+    assert served.get().status == 401
+
+
 @pytest.mark.parametrize(("before", "after"), [({}, {"tls_server_config": TLS}), ({"tls_server_config": TLS}, {})])
 def test_turning_tls_on_or_off_needs_a_restart(
     served: SecuredServer, before: dict[str, Any], after: dict[str, Any]

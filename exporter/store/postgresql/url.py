@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import conninfo
 
 from exporter.errors import StartupError
+from exporter.files import read_file
 
 CONNECT_TIMEOUT = 5  # seconds
 _DEFAULTS = {
@@ -64,6 +65,6 @@ def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> 
 
 def _read_password(path: str) -> str:
     try:
-        return Path(path).read_text().rstrip("\r\n")
+        return read_file(Path(path)).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"state.password_file {path} cannot be read ({error}): make it readable") from error

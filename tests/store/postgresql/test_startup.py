@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+from exporter import files
 from exporter.domain.replicas import Replica
 from exporter.errors import StartupError
 from exporter.runtime import System
@@ -197,11 +199,13 @@ def test_the_password_file_is_read_for_each_connection(postgresql: PostgreSqlSer
     open_state(url, str(file)).close()
 
 
-def test_a_missing_password_file_is_named(tmp_path: Path) -> None:
-    """The start fails with its path."""
-    missing = tmp_path / "missing"
-    with pytest.raises(StartupError, match=f"state.password_file {missing} cannot be read"):
-        open_state("postgresql://exporter@127.0.0.1/exporter", str(missing))
+def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start fails with its path, also if it is a pipe without a writer."""
+    monkeypatch.setattr(files, "END_TIMEOUT", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "missing", tmp_path / "pipe"):
+        with pytest.raises(StartupError, match=f"state.password_file {file} cannot be read"):
+            open_state("postgresql://exporter@127.0.0.1/exporter", str(file))
 
 
 def test_each_connection_requests_a_token_of_its_own() -> None:
