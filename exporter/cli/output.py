@@ -7,7 +7,7 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from exporter.errors import StartupError
 
@@ -56,25 +56,39 @@ def atomic_output(output: Path | None) -> Iterator[Writer]:
     """Yield a function that writes to stdout or to a file; raise StartupError if writing fails.
 
     A file is replaced atomically at the end, so that no reader finds a part of it. After an error it stays unchanged.
-    A symbolic link stays one: the file that it leads to is replaced.
+    A symbolic link stays one: the file that it leads to is replaced. A pipe or a device, such as /dev/null, is written
+    to, because another program uses it under its path.
     """
     if output is None:
         yield _write_output
-        return
-    output = output.resolve()
+    elif output.exists() and not output.is_file():
+        with _named_output(output), output.open("wb") as file:
+            yield file.writelines
+    else:
+        with _named_output(output), _replaced(output.resolve()) as file:
+            yield file.writelines
+
+
+@contextmanager
+def _named_output(output: Path) -> Iterator[None]:
+    """Raise StartupError for an error of the output."""
     try:
-        file = tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False)  # noqa: SIM115 (closed below)
+        yield
     except OSError as error:
         raise StartupError(f"--output {output}: {error.strerror}") from error
+
+
+@contextmanager
+def _replaced(output: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file that replaces another one at the end."""
+    file = tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False)  # noqa: SIM115 (closed below)
     try:
         with file:
-            yield file.writelines
+            yield cast("BinaryIO", file)
             file.flush()
             os.fsync(file.fileno())
         Path(file.name).chmod(FILE_MODE)
         Path(file.name).replace(output)
-    except OSError as error:
-        raise StartupError(f"--output {output}: {error.strerror}") from error
     finally:
         with suppress(FileNotFoundError):
             Path(file.name).unlink()

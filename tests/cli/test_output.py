@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +109,15 @@ def test_a_symbolic_link_leads_to_the_output(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert file.read_bytes() == b"up 1\n"
     assert [path.name for path in file.parent.iterdir()] == ["file.prom"]
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    """Its reader waits for the output, so no file replaces it. /dev/null stays a device too."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as readers:
+        read = readers.submit(pipe.read_bytes)
+        with atomic_output(pipe) as write:
+            write([b"up 1\n"])
+        assert read.result() == b"up 1\n"
+    assert pipe.is_fifo()
