@@ -13,6 +13,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.qbusiness import SECRET_MARKER
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually, serve
+from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,13 +128,13 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
 @pytest.mark.trial
 def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> None:
     """Its jobs count since its creation. An error removes no source, a listing without it does."""
-    fleet = small_fleet(SimulatedDataSource("old"))
-    with SimulatedEndpoint(fleet) as service, serve(tmp_path, config(":memory:", target(service))) as program:
+    fleet, clock = small_fleet(SimulatedDataSource("old")), ManualClock(time.time())
+    with SimulatedEndpoint(fleet, clock) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         eventually(lambda: polled(program) == 1)
         # AWS's clock has a resolution of one second, so jobs count from one second after the first response.
-        time.sleep(2.5)
-        ended = PlannedJob(make_id("job"), time.time() - 0.2, 0.05, 0.05, documents={"added": 3})
-        new = SimulatedDataSource("new", created=time.time() - 0.5, jobs=[ended])
+        now = clock.advance(2.5)
+        ended = PlannedJob(make_id("job"), now - 0.2, 0.05, 0.05, documents={"added": 3})
+        new = SimulatedDataSource("new", created=now - 0.5, jobs=[ended])
         fleet.applications[0].indexes[0].data_sources.append(new)
         eventually(lambda: polled(program) == 2)
         scrape = program.scrape()

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,16 @@ def check_polling(service: SimulatedEndpoint, clock: ManualClock, program: Progr
         source.jobs.append(PlannedJob(make_id(expected), clock.now(), 1, 1))
         clock.advance(10)
         eventually(partial(counts, program, expected))
+
+
+@contextmanager
+def stopped(program: Program) -> Iterator[None]:
+    """Stop the process during the block, so that it does not write."""
+    status = Path(f"/proc/{program.process.pid}/stat")
+    program.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: status.read_text().rpartition(")")[2].split()[0] == "T")
+    yield
+    program.process.send_signal(signal.SIGCONT)
 
 
 def counts(program: Program, expected: float) -> bool:
@@ -149,7 +160,8 @@ def test_a_full_disk_that_has_space_again(service: SimulatedEndpoint, clock: Man
         program.until_ready()
         # The limit of the size of files stands for a full disk. It ends in the middle of the next line.
         unlimited = resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, unlimited[1]))
+        with stopped(program):
+            resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, unlimited[1]))
         check_polling(service, clock, program)
         eventually(lambda: (program.scrape().value(DROPPED) or 0) >= 2)
         resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, unlimited)

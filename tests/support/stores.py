@@ -75,7 +75,9 @@ class PostgreSqlBackend:
         state.start(lambda: None)
         try:
             eventually(lambda: state.owned(targets))
-            yield state.owned(targets)["t1"]
+            store = state.owned(targets)["t1"]
+            yield store
+            eventually(lambda: not store.has_unwritten())  # a stop waits for seconds only, however busy the machine is
         finally:
             state.close()
 
