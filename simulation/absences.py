@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.units import DAY, MINUTE
-from simulation.fault_timer import FaultTimer, Scraper
+from simulation.fault_timer import FaultTimer, ScrapeScheduler
 from simulation.fleet import LISTED_FOR, plan_syncs
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ LATE = 2 * DAY  # seconds after the return in which other faults may delay the p
 BUSY_SHARE = 3 / 4  # of the absences with a source that is synced often, so that the catch-up takes several steps
 
 
-class AbsentProgram(Scraper, Protocol):
+class AbsentProgram(ScrapeScheduler, Protocol):
     """The actions of the schedule on the program, and what it has to know about it."""
 
     def crash_at(self, point: str, pause: float) -> None:

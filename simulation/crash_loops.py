@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.domain.units import DAY, MINUTE
-from simulation.fault_timer import FaultTimer, Scraper
+from simulation.fault_timer import FaultTimer, ScrapeScheduler
 
 if TYPE_CHECKING:
     from simulation.state import WeekState
@@ -18,7 +18,7 @@ PAUSES = (1.0, 10.0, 5 * MINUTE)  # as of systemd and Kubernetes
 SCRAPED_LIVES = 1 / 4
 
 
-class CrashingProgram(Scraper, Protocol):
+class CrashingProgram(ScrapeScheduler, Protocol):
     """The actions of the schedule on the program."""
 
     def crash_at(self, point: str, pause: float) -> None:

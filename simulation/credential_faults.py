@@ -9,7 +9,7 @@ from exporter.domain.units import DAY, MINUTE
 from simulation.fault_timer import FaultTimer
 
 if TYPE_CHECKING:
-    from simulation.fault_timer import Scraper
+    from simulation.fault_timer import ScrapeScheduler
     from simulation.state import WeekState
 
 HANG_SECONDS = (MINUTE, 10 * MINUTE, math.inf)  # until a helper is killed
@@ -18,7 +18,7 @@ HANG_SECONDS = (MINUTE, 10 * MINUTE, math.inf)  # until a helper is killed
 class CredentialFaults:
     """Schedules the faults of the sources of credentials."""
 
-    def __init__(self, state: WeekState, scraper: Scraper) -> None:
+    def __init__(self, state: WeekState, scraper: ScrapeScheduler) -> None:
         self._state = state
         self._scraper = scraper
         self._rng = state.stream("credential faults")

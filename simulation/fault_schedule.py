@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.faults import FAULT_KINDS
-from simulation.fault_timer import FaultTimer, Scraper
+from simulation.fault_timer import FaultTimer, ScrapeScheduler
 from simulation.fleet import LISTED_FOR, make_source
 from simulation.settings import vary
 from simulation.simulated_account import MAX_FIRST_POLL_AGE
@@ -40,7 +40,7 @@ OPERATIONS = (
 MAX_DOWNTIME = 30 * HOUR  # short enough that the service still lists every job when the program is back
 
 
-class Operator(Scraper, Protocol):
+class Operator(ScrapeScheduler, Protocol):
     """The actions of the schedule on the program, and what it has to know about it."""
 
     def crash_at(self, point: str, pause: float) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SCRAPED_SHARE = 1 / 3  # of faults; a scrape costs as much time as a poll, and finds most just after a fault
 
 
-class Scraper(Protocol):
+class ScrapeScheduler(Protocol):
     """Scrapes the program."""
 
     def scrape_soon(self) -> None:
@@ -28,7 +28,7 @@ class Scraper(Protocol):
 class FaultTimer:
     """Schedules faults at random times until the end of the faulty part of the week."""
 
-    def __init__(self, state: WeekState, scraper: Scraper, rng: Random) -> None:
+    def __init__(self, state: WeekState, scraper: ScrapeScheduler, rng: Random) -> None:
         self._state = state
         self._scraper = scraper
         self._rng = rng

@@ -11,7 +11,7 @@ from simulation.fault_timer import FaultTimer
 if TYPE_CHECKING:
     from random import Random
 
-    from simulation.fault_timer import Scraper
+    from simulation.fault_timer import ScrapeScheduler
     from simulation.simulated_account import SimulatedAccount
     from simulation.state import WeekState
 
@@ -26,7 +26,7 @@ class FirstContact:
     no exporter could know which of them to correct.
     """
 
-    def __init__(self, state: WeekState, scraper: Scraper) -> None:
+    def __init__(self, state: WeekState, scraper: ScrapeScheduler) -> None:
         self._state = state
         rng = state.stream("first contact")
         timer = FaultTimer(state, scraper, rng)

@@ -9,7 +9,7 @@ from simulation.fault_timer import FaultTimer
 from simulation.stderr import StderrMode
 
 if TYPE_CHECKING:
-    from simulation.fault_timer import Scraper
+    from simulation.fault_timer import ScrapeScheduler
     from simulation.state import WeekState
 
 FAULTS = (StderrMode.BLOCKED, StderrMode.FULL, StderrMode.BROKEN)
@@ -19,7 +19,7 @@ MAX_ROOM = 20  # bytes that a full disk still accepts, less than a line
 class LogFaults:
     """Schedules the faults of stderr."""
 
-    def __init__(self, state: WeekState, scraper: Scraper) -> None:
+    def __init__(self, state: WeekState, scraper: ScrapeScheduler) -> None:
         self._state = state
         self._rng = state.stream("log faults")
         self._timer = FaultTimer(state, scraper, self._rng)

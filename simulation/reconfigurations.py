@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.domain.units import DAY
-from simulation.fault_timer import FaultTimer, Scraper
+from simulation.fault_timer import FaultTimer, ScrapeScheduler
 from simulation.settings import INTERVALS, targets_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LABELS: tuple[dict[str, str], ...] = ({}, {"team": "hr"}, {"team": "legal", "tie
 MAX_NEXT = 3  # further configurations until the operator returns to the usual one
 
 
-class ReloadedProgram(Scraper, Protocol):
+class ReloadedProgram(ScrapeScheduler, Protocol):
     """The actions of the schedule on the program."""
 
     def reload(self, settings: dict[str, Any]) -> None:

@@ -181,20 +181,30 @@ class VirtualLock:
         self._is_held = False
         self._waiting: list[Waiter] = []
 
-    def __enter__(self) -> bool:
-        """Acquire the lock."""
+    def acquire(self, blocking: bool = True) -> bool:  # noqa: FBT001, FBT002 (the signature of threading.Lock)
+        """Acquire the lock, and return whether that was possible; without `blocking`, return at once."""
         while self._is_held:
+            if not blocking:
+                return False
             waiter = Waiter(self._host)
             self._waiting.append(waiter)
             waiter.wait(None)
         self._is_held = True
         return True
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         """Release the lock, and wake one waiting thread."""
         self._is_held = False
         if self._waiting:
             self._waiting.pop(0).wake()
+
+    def __enter__(self) -> bool:
+        """Acquire the lock."""
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Release the lock."""
+        self.release()
 
 
 class VirtualCondition:

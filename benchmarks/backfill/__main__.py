@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from benchmarks.polling.fleet import Source, make_fleet
+from benchmarks.polling.fleet import FleetSource, make_fleet
 from benchmarks.report import environment, table, write_section
 from exporter.domain.units import DAY
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
@@ -95,7 +95,7 @@ def _measure(size: int, days: int) -> list[str]:
     ]
 
 
-def _simulated(source: Source) -> SimulatedDataSource:
+def _simulated(source: FleetSource) -> SimulatedDataSource:
     jobs = [
         PlannedJob(
             job.id,

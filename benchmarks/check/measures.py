@@ -63,7 +63,7 @@ def _rendering_ratio() -> float:
 
     def render_by_library() -> None:
         for snapshot in snapshots:
-            collected = _Collected([metric for part in parts for metric in families.collect(snapshot, now, part)])
+            collected = _MetricRegistry([metric for part in parts for metric in families.collect(snapshot, now, part)])
             generate_latest(collected)
             generate_openmetrics(collected)
 
@@ -78,7 +78,7 @@ def _assessment_seconds() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Collected:
+class _MetricRegistry:
     """The part of a registry that prometheus_client's renderers need."""
 
     metrics: Sequence[Metric]

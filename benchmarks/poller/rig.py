@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.polling.stand_ins import SilentObserver
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, parse_target
 from exporter.domain.clock_check import ClockReading
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import SourceId
     from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-    from exporter.errors import Reason
     from exporter.providers import JobPage, Provider
 
     AddedJobs = Callable[[int, float], tuple[SyncJob, ...]]
@@ -86,18 +86,8 @@ class PollRig:
     since: float
 
 
-class SilentObserver:
+class SilentRequestObserver(SilentObserver):
     """Observes requests and polls, and records nothing."""
-
-    def polled(self) -> None:
-        """Ignore a successful poll."""
-
-    def failed(self, reason: Reason) -> None:
-        """Raise AssertionError: no poll fails in this benchmark."""
-        raise AssertionError(reason)
-
-    def ended(self, job: SyncJob) -> None:
-        """Ignore the end of a job."""
 
     def acquire(self, operation: str) -> None:
         """Return at once: there is no rate limit."""
@@ -111,7 +101,7 @@ def make_rig(url: str, ids: SourceId, added: AddedJobs) -> PollRig:
     clock = System()
     service = ids.service
     target = parse_target({"service": service.name, "region": "us-east-1", "endpoint_url": url})
-    observer = SilentObserver()
+    observer = SilentRequestObserver()
     client = AwsClient(target, PollingConfig(), observer, clock)
     provider: Any = ChangingJobs(make_provider(service, client), added)
     store = Store(MEMORY, lambda: None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from benchmarks.polling.fleet import Source
+    from benchmarks.polling.fleet import FleetSource
 
 START = 1_795_478_400.0  # a Monday, 00:00 UTC
 RATE = 5.0  # requests per second, the exporter's default
@@ -85,7 +85,7 @@ def _rows(size: int, pollers: str) -> Iterator[list[str]]:
             yield [f"{size:,}", poller, *figures, discovery]
 
 
-def _pollers(fleet: list[Source], start: float, end: float) -> Mapping[str, Callable[[], Measured]]:
+def _pollers(fleet: list[FleetSource], start: float, end: float) -> Mapping[str, Callable[[], Measured]]:
     """Return the simulation of each poller by its name."""
     simulate, fixed = partial(_simulate, fleet, end), partial(_poll_at_fixed_interval, fleet, start, end)
     events = {
@@ -100,7 +100,7 @@ def _pollers(fleet: list[Source], start: float, end: float) -> Mapping[str, Call
     }
 
 
-def _simulate(fleet: list[Source], end: float, event_delay: float | None = None) -> Measured:
+def _simulate(fleet: list[FleetSource], end: float, event_delay: float | None = None) -> Measured:
     end += AFTERWARDS
     exporter = Simulation(fleet, START, RATE, event_delay)
     exporter.run(end)
@@ -108,7 +108,7 @@ def _simulate(fleet: list[Source], end: float, event_delay: float | None = None)
     return Measured(exporter.service.polls, exporter.store.counted, f"{discovery:,.0f}")
 
 
-def _poll_at_fixed_interval(fleet: list[Source], start: float, end: float, *, rereads: bool) -> Measured:
+def _poll_at_fixed_interval(fleet: list[FleetSource], start: float, end: float, *, rereads: bool) -> Measured:
     return Measured(*poll_at_fixed_interval(fleet, start, end, rereads=rereads))
 
 
@@ -118,7 +118,7 @@ def _request_cells(requests: Counter[int], start: float, end: float) -> list[str
     return [f"{sum(sent) / len(sent) * HOUR / MINUTE:,.0f}", f"{max(sent) / MINUTE:.1f}"]
 
 
-def _delay_cells(fleet: list[Source], counted: dict[str, float], start: float, end: float) -> list[str]:
+def _delay_cells(fleet: list[FleetSource], counted: dict[str, float], start: float, end: float) -> list[str]:
     """Return how long after their end jobs were counted, for scheduled and for manual syncs."""
     delays: dict[bool, list[float]] = {True: [], False: []}
     for source in fleet:

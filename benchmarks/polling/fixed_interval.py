@@ -13,14 +13,14 @@ from exporter.domain.units import DAY, MINUTE
 from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
-    from benchmarks.polling.fleet import Source
+    from benchmarks.polling.fleet import FleetSource
 
 INTERVAL = MINUTE
 WINDOW = DAY
 
 
 def poll_at_fixed_interval(
-    fleet: list[Source], start: float, end: float, *, rereads: bool
+    fleet: list[FleetSource], start: float, end: float, *, rereads: bool
 ) -> tuple[Counter[int], dict[str, float]]:
     """Return the requests of each minute, and the time when each job is counted.
 
@@ -41,7 +41,7 @@ def poll_at_fixed_interval(
     return requests, counted
 
 
-def _pages(source: Source, now: float) -> int:
+def _pages(source: FleetSource, now: float) -> int:
     """Return the number of pages, newest first, until one reaches beyond the window or is the last."""
     within = bisect_right(source.starts, now) - bisect_left(source.starts, now - WINDOW)
     return max(1, min(within // QBUSINESS.page_size + 1, -(-bisect_right(source.starts, now) // QBUSINESS.page_size)))

@@ -45,7 +45,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Source:
+class FleetSource:
     """A data source with its schedule and all its jobs."""
 
     id: SourceId
@@ -59,16 +59,16 @@ class Source:
         return self.jobs[: bisect_right(self.starts, now)][::-1]
 
 
-def make_fleet(size: int, start: float, end: float, seed: int = 1) -> list[Source]:
+def make_fleet(size: int, start: float, end: float, seed: int = 1) -> list[FleetSource]:
     """Return a fleet of a given size, with jobs from some days before `start` until `end`."""
     rng = random.Random(seed)  # noqa: S311 (a simulation that repeats)
     return [_source(rng, number, start, end) for number in range(size)]
 
 
-def _source(rng: random.Random, number: int, start: float, end: float) -> Source:
+def _source(rng: random.Random, number: int, start: float, end: float) -> FleetSource:
     kind, schedule = _schedule(rng)
     ids = tuple(make_id(name, number) for name in ("application", "index", "source"))
-    source = Source(SourceId(QBUSINESS, ids), kind, schedule)
+    source = FleetSource(SourceId(QBUSINESS, ids), kind, schedule)
     usual_seconds = min(6 * HOUR, max(3 * MINUTE, rng.lognormvariate(math.log(12 * MINUTE), 0.8)))
     if kind == "hourly":
         usual_seconds = min(usual_seconds, 25 * MINUTE)
@@ -96,7 +96,7 @@ def _schedule(rng: random.Random) -> tuple[str, str]:
     return "manual", ""
 
 
-def _start_times(rng: random.Random, source: Source, start: float, end: float) -> list[float]:
+def _start_times(rng: random.Random, source: FleetSource, start: float, end: float) -> list[float]:
     now, times = start - HISTORY[source.kind], []
     schedule = parse_schedule(source.schedule)
     while now < end:

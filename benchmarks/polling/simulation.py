@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.polling.stand_ins import SilentObserver, SimulatedService, StateStore, SteppedClock, UnwrittenStore
+from benchmarks.polling.stand_ins import CountingStore, SilentObserver, SteppedClock, UnwrittenStore, VirtualService
 from exporter.aws.rate_limiter import AdaptiveRate
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting.counting_policy import CountingPolicy
@@ -25,7 +25,7 @@ from exporter.target.display_names import DisplayNames
 from exporter.target.location import TargetLocation
 
 if TYPE_CHECKING:
-    from benchmarks.polling.fleet import Source
+    from benchmarks.polling.fleet import FleetSource
 
 WORKERS = 8
 INTERVALS, INTERVALS_WITH_EVENTS = Intervals(MINUTE, 5 * MINUTE), Intervals(MINUTE, 30 * MINUTE)  # the defaults
@@ -37,13 +37,13 @@ class Simulation:
     """One target, from its start."""
 
     def __init__(
-        self, fleet: list[Source], start: float, requests_per_second: float, event_delay: float | None = None
+        self, fleet: list[FleetSource], start: float, requests_per_second: float, event_delay: float | None = None
     ) -> None:
         """Start the target; with `event_delay`, the event of a manual sync arrives this many seconds later."""
         self.clock = SteppedClock(start)
-        self.store = StateStore(self.clock)
+        self.store = CountingStore(self.clock)
         rate = AdaptiveRate(requests_per_second, start)
-        self.service = SimulatedService(self.clock, rate, {source.id: source for source in fleet})
+        self.service = VirtualService(self.clock, rate, {source.id: source for source in fleet})
         intervals = INTERVALS if event_delay is None else INTERVALS_WITH_EVENTS
         self.queue = PollQueue(intervals, 1 / requests_per_second, random.Random(1))  # noqa: S311 (jitter)
         policy = CountingPolicy(DAY, (MINUTE, HOUR), QBUSINESS.error_codes)

@@ -17,7 +17,7 @@ from exporter.store.table_store import TableStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.polling.fleet import Source
+    from benchmarks.polling.fleet import FleetSource
     from exporter.aws.rate_limiter import AdaptiveRate
     from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import ContainerId, SourceId, SyncJob
@@ -45,12 +45,12 @@ class SteppedClock:
 
 
 @dataclass(slots=True)
-class SimulatedService:
+class VirtualService:
     """The part of Amazon Q Business that polls use. Each request waits for the rate limiter."""
 
     clock: SteppedClock
     rate: AdaptiveRate
-    sources: Mapping[SourceId, Source]
+    sources: Mapping[SourceId, FleetSource]
     polls: Counter[int] = field(default_factory=Counter)
     """The requests of polls in each minute."""
     listings: Counter[int] = field(default_factory=Counter)
@@ -95,7 +95,7 @@ class SimulatedService:
 
 
 @dataclass(slots=True)
-class StateStore:
+class CountingStore:
     """State in memory, with the time when each job was counted."""
 
     clock: SteppedClock

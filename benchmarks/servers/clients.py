@@ -18,7 +18,7 @@ HALF_REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Half: "
 _BUFFER = bytearray(1 << 20)
 
 
-class Scraper:
+class ScrapeClient:
     """A persistent connection for scrapes, as Prometheus has one."""
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None, encoding: str = "gzip") -> None:
@@ -62,7 +62,7 @@ class Scraper:
 def scrape_once(port: int, tls: ssl.SSLContext | None = None) -> float:
     """Scrape on a new connection; return the seconds from connecting to the last byte."""
     started = time.perf_counter()
-    with Scraper(port, tls) as scraper:
+    with ScrapeClient(port, tls) as scraper:
         scraper.scrape()
     return time.perf_counter() - started
 

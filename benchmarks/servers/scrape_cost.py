@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from benchmarks.servers.candidates import CANDIDATES
-from benchmarks.servers.clients import Scraper, untrusting
+from benchmarks.servers.clients import ScrapeClient, untrusting
 from benchmarks.servers.process import running
 from benchmarks.servers.rows import row_of
 
@@ -53,7 +53,7 @@ def _compare(page: str, encoding: str, certificates: Path | None) -> Iterator[Ro
 def _batch(server: Server, encoding: str, number: int, tls: ssl.SSLContext | None) -> tuple[list[float], float]:
     latencies = []
     before = server.cpu_seconds()
-    with Scraper(server.port, tls, encoding) as scraper:
+    with ScrapeClient(server.port, tls, encoding) as scraper:
         for _ in range(number):
             started = time.perf_counter()
             scraper.scrape()

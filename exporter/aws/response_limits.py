@@ -69,17 +69,17 @@ class _LimitedResponse(HTTPResponse):
         self.fp = io.BufferedReader(_LimitedStream(self.fp.detach(), sock))
 
 
-class _Connection(AWSHTTPConnection):
+class _LimitedConnection(AWSHTTPConnection):
     response_class = _LimitedResponse  # type: ignore[assignment] # the stub allows AWS's own class only
 
 
-class _SecureConnection(AWSHTTPSConnection):
+class _LimitedSecureConnection(AWSHTTPSConnection):
     response_class = _LimitedResponse  # type: ignore[assignment] # the stub allows AWS's own class only
 
 
 class _Pool(AWSHTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _LimitedConnection
 
 
 class _SecurePool(AWSHTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+    ConnectionCls = _LimitedSecureConnection

@@ -19,7 +19,7 @@ MAX_LISTED = 8  # families, those with the most series
 
 
 @dataclass(frozen=True, slots=True)
-class _Family:
+class _FamilySize:
     name: str
     per_resource: int
     resource: str
@@ -38,9 +38,9 @@ def plan_series(
         f"  series: {sources} data sources x {of_source} + {containers} {service.container.plural} x "
         f"{of_container} + {OWN_SERIES} about the exporter = about {series:,}"
     )
-    families = [_Family(name, count, "data source", sources * count) for name, count in per_source.items()]
+    families = [_FamilySize(name, count, "data source", sources * count) for name, count in per_source.items()]
     families += [
-        _Family(name, count, service.container.word, containers * count) for name, count in per_container.items()
+        _FamilySize(name, count, service.container.word, containers * count) for name, count in per_container.items()
     ]
     needed = rules_by_family(family.name for family in families)
     unneeded = [family for family in families if family.name not in needed and family.series]
@@ -52,7 +52,7 @@ def _exposed(per_family: dict[str, int], exposed: FamilyFilter) -> dict[str, int
     return {name: count for name, count in per_family.items() if exposed.exposes(name)}
 
 
-def _savings(families: list[_Family]) -> Iterator[str]:
+def _savings(families: list[_FamilySize]) -> Iterator[str]:
     total = sum(family.series for family in families)
     yield f"  metrics.exclude can save {total:,} series without effect on a shipped rule:"
     for family in families[:MAX_LISTED]:

@@ -75,7 +75,7 @@ class _Inputs(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Part:
+class _PartState:
     """The inputs of the rendered lines of a part, and how long these are valid, on the exporter's clock."""
 
     inputs: _Inputs
@@ -91,7 +91,7 @@ class _Part:
 class _Rendering(NamedTuple):
     """A part, and the lines of its families by name."""
 
-    part: _Part
+    part: _PartState
     families: Mapping[str, FormatLines]
 
 
@@ -100,7 +100,7 @@ class _Entry(NamedTuple, Generic[T]):
 
     snapshot: T
     clock: ServiceClock
-    parts: tuple[_Part, ...]
+    parts: tuple[_PartState, ...]
     expires_at: float
 
 
@@ -212,7 +212,7 @@ class ExpositionCache(Generic[T]):
             yield rendering
 
 
-def _rendering_at(part: _Part, now: float) -> _Rendering:
+def _rendering_at(part: _PartState, now: float) -> _Rendering:
     """Return what was rendered for this time: the successor, or the part itself, whose lines are in the chunks."""
     if part.successor is not None and now >= part.expires_at:
         return part.successor
@@ -223,4 +223,4 @@ def _render(inputs: _Inputs, view: Any, clock_offset: float, number: int) -> _Re
     """Render a part of a snapshot for the time of a view."""
     lines = inputs.families.lines(view, number)
     change = inputs.families.next_change(view, number)
-    return _Rendering(_Part(inputs, clock_offset, math.inf if change is None else change - clock_offset), lines)
+    return _Rendering(_PartState(inputs, clock_offset, math.inf if change is None else change - clock_offset), lines)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from exporter.exposition.cache import ExpositionCache
 
 
-class Collected(Protocol):
-    """The families of the exporter itself."""
+class MetricSource(Protocol):
+    """The source of the families of the exporter itself."""
 
     def collect(self) -> Iterable[Metric]:
         """Return the families with their samples."""
@@ -25,7 +25,7 @@ class Collected(Protocol):
 class Exposition:
     """Everything that `/metrics` exposes. Thread-safe."""
 
-    def __init__(self, caches: Sequence[ExpositionCache[Any]], own: Collected) -> None:
+    def __init__(self, caches: Sequence[ExpositionCache[Any]], own: MetricSource) -> None:
         self._caches = caches
         self._own = own
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.simulator.fleet import SimulatedDataSource
-    from tests.support.random_reloads import Place, RandomConfiguration
+    from tests.support.random_reloads import RandomConfiguration, SimulatedRegion
 
 INFO, INDEX_INFO = "qbusiness_data_source_info", "qbusiness_index_info"
 COMPLETED, DURATIONS = "qbusiness_sync_jobs_completed_total", "qbusiness_sync_job_duration_seconds"
@@ -53,7 +53,7 @@ def of_sources(values: Values) -> Values:
 class RandomReloads:
     """A running exporter that is reloaded at random, and what was last seen of it."""
 
-    def __init__(self, program: RunningExporter, places: list[Place], rng: random.Random) -> None:
+    def __init__(self, program: RunningExporter, places: list[SimulatedRegion], rng: random.Random) -> None:
         self._program = program
         self._places = places
         self._rng = rng

@@ -51,7 +51,7 @@ class RecordingCredentialObserver(CredentialObserver):
         self.events.append(f"inherited: {error}, {is_lost=}")
 
 
-class World:
+class CacheRig:
     """A cache on virtual time, with a source of credentials that takes `seconds`, and fails with `error`."""
 
     def __init__(self) -> None:
@@ -117,12 +117,12 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> CacheRig:
     """Return a cache whose source works."""
-    return World()
+    return CacheRig()
 
 
-def test_all_requests_share_one_attempt(world: World) -> None:
+def test_all_requests_share_one_attempt(world: CacheRig) -> None:
     """Requests that come during an attempt wait for it."""
     for _ in range(8):
         world.request()
@@ -131,7 +131,7 @@ def test_all_requests_share_one_attempt(world: World) -> None:
     assert len(world.started) == 1
 
 
-def test_an_attempt_that_hangs_fails_all_requests_at_the_deadline(world: World) -> None:
+def test_an_attempt_that_hangs_fails_all_requests_at_the_deadline(world: CacheRig) -> None:
     """Later requests fail at once, and no second attempt starts while the first one hangs."""
     world.seconds = HOUR
     for _ in range(8):
@@ -147,7 +147,7 @@ def test_an_attempt_that_hangs_fails_all_requests_at_the_deadline(world: World) 
     ]
 
 
-def test_credentials_that_come_late_are_used(world: World) -> None:
+def test_credentials_that_come_late_are_used(world: CacheRig) -> None:
     """The attempt counts as failed at the deadline, and its result ends the failure."""
     world.seconds = 30
     world.request()
@@ -160,7 +160,7 @@ def test_credentials_that_come_late_are_used(world: World) -> None:
     ]
 
 
-def test_a_failure_is_retried_without_requests(world: World) -> None:
+def test_a_failure_is_retried_without_requests(world: CacheRig) -> None:
     """The pause doubles from 5 s to a minute, and requests fail at once meanwhile."""
     world.error, world.seconds = "denied", 0.0
     world.request()
@@ -175,7 +175,7 @@ def test_a_failure_is_retried_without_requests(world: World) -> None:
 
 
 @pytest.mark.parametrize(("lifetime", "renewed_at"), [(HOUR, 2701), (12 * HOUR, 12 * HOUR - 899), (60.0, 46)])
-def test_credentials_are_renewed_ahead_of_expiry(world: World, lifetime: float, renewed_at: float) -> None:
+def test_credentials_are_renewed_ahead_of_expiry(world: CacheRig, lifetime: float, renewed_at: float) -> None:
     """By 15 minutes, or by a quarter of a shorter lifetime."""
     world.lifetime = lifetime
     world.request()
@@ -183,7 +183,7 @@ def test_credentials_are_renewed_ahead_of_expiry(world: World, lifetime: float, 
     assert [round(moment) for moment in world.started] == [0, renewed_at]
 
 
-def test_a_failed_renewal_matters_at_expiry(world: World) -> None:
+def test_a_failed_renewal_matters_at_expiry(world: CacheRig) -> None:
     """Until then requests continue. The loss is reported when it occurs, not when the next request is made."""
     world.request()
     world.run(100)
@@ -196,7 +196,7 @@ def test_a_failed_renewal_matters_at_expiry(world: World) -> None:
     assert world.requested() == "denied"
 
 
-def test_credentials_without_expiry_are_obtained_once(world: World) -> None:
+def test_credentials_without_expiry_are_obtained_once(world: CacheRig) -> None:
     """Access keys do not expire."""
     world.lifetime = None
     world.request()
@@ -204,7 +204,7 @@ def test_credentials_without_expiry_are_obtained_once(world: World) -> None:
     assert world.requested() == "key-1"
 
 
-def test_credentials_that_have_expired_already_are_a_failure(world: World) -> None:
+def test_credentials_that_have_expired_already_are_a_failure(world: CacheRig) -> None:
     """The clock of the host may be wrong."""
     world.lifetime = -60.0
     world.request()
@@ -212,7 +212,7 @@ def test_credentials_that_have_expired_already_are_a_failure(world: World) -> No
     assert "expired when they were obtained" in world.results[0]
 
 
-def test_refused_credentials_are_obtained_again(world: World) -> None:
+def test_refused_credentials_are_obtained_again(world: CacheRig) -> None:
     """The replacement is reported at once. The failure is over when AWS has accepted the new ones."""
     world.request()
     world.run(10)
@@ -226,7 +226,7 @@ def test_refused_credentials_are_obtained_again(world: World) -> None:
     assert world.observer.events == ["refused: ExpiredToken", "replaced", "recovered"]
 
 
-def test_refusals_cause_few_attempts(world: World) -> None:
+def test_refusals_cause_few_attempts(world: CacheRig) -> None:
     """Many requests with the same credentials are one refusal, and the pause doubles from 5 s to 15 minutes."""
     world.seconds = 0.0
     world.request()
@@ -244,7 +244,7 @@ def test_refusals_cause_few_attempts(world: World) -> None:
     assert len(world.started) == before + 1
 
 
-def test_the_same_credentials_are_no_replacement(world: World) -> None:
+def test_the_same_credentials_are_no_replacement(world: CacheRig) -> None:
     """They are requested again every minute, because a file may contain others later."""
     world.lifetime, world.has_static_keys, world.seconds = None, True, 0.0
     world.request()
@@ -260,7 +260,7 @@ def test_the_same_credentials_are_no_replacement(world: World) -> None:
     assert world.observer.events[-1] == "recovered"
 
 
-def test_the_same_credentials_may_be_accepted_later(world: World) -> None:
+def test_the_same_credentials_may_be_accepted_later(world: CacheRig) -> None:
     """New access keys work everywhere only after some seconds."""
     world.lifetime, world.has_static_keys = None, True
     world.request()
@@ -271,7 +271,7 @@ def test_the_same_credentials_may_be_accepted_later(world: World) -> None:
     assert world.observer.events == ["refused: ExpiredToken", "recovered"]
 
 
-def test_a_refusal_of_replaced_credentials_changes_nothing(world: World) -> None:
+def test_a_refusal_of_replaced_credentials_changes_nothing(world: CacheRig) -> None:
     """A request that was in flight when they were replaced says nothing about the new ones."""
 
     def refuse_late() -> None:
@@ -284,7 +284,7 @@ def test_a_refusal_of_replaced_credentials_changes_nothing(world: World) -> None
     assert len(world.started) == 2
 
 
-def test_the_rate_limiter_does_not_use_up_the_deadline(world: World) -> None:
+def test_the_rate_limiter_does_not_use_up_the_deadline(world: CacheRig) -> None:
     """An attempt that has to wait for its turn does not hang."""
     attempt = Attempt(world.host, 20.0)
     world.run(5)
@@ -300,7 +300,7 @@ def test_the_rate_limiter_does_not_use_up_the_deadline(world: World) -> None:
     assert attempt.remaining() == pytest.approx(5, abs=0.1)
 
 
-def test_nothing_is_reported_after_the_stop(world: World) -> None:
+def test_nothing_is_reported_after_the_stop(world: CacheRig) -> None:
     """A replaced target no longer reports, and a request ends."""
     world.error, world.seconds = "denied", 10.0
     world.request()
@@ -312,7 +312,7 @@ def test_nothing_is_reported_after_the_stop(world: World) -> None:
     assert len(world.started) == 1
 
 
-def test_a_successor_starts_with_the_credentials(world: World) -> None:
+def test_a_successor_starts_with_the_credentials(world: CacheRig) -> None:
     """It needs no attempt of its own before they are due for renewal."""
     world.request()
     world.run(10)
@@ -323,7 +323,7 @@ def test_a_successor_starts_with_the_credentials(world: World) -> None:
     assert len(world.started) == 2
 
 
-def test_a_successor_continues_a_failure(world: World) -> None:
+def test_a_successor_continues_a_failure(world: CacheRig) -> None:
     """Otherwise nothing would say that credentials work again. The next attempt is made at once."""
     world.error, world.seconds = "denied", 0.0
     world.request()
@@ -338,7 +338,7 @@ def test_a_successor_continues_a_failure(world: World) -> None:
     assert world.observer.events[2:] == ["recovered"]
 
 
-def test_a_successor_does_not_wait_with_refused_credentials(world: World) -> None:
+def test_a_successor_does_not_wait_with_refused_credentials(world: CacheRig) -> None:
     """It obtains others without a refusal of its own."""
     world.request()
     world.run(10)

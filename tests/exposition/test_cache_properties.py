@@ -123,7 +123,7 @@ def check(page: Exposition, expected: list[Metric]) -> None:
     """Compare each format and encoding with what prometheus_client renders."""
     for accept, render in (("", generate_latest), ("application/openmetrics-text", generate_openmetrics)):
         body, _ = scrape(page, accept)
-        assert body == render(Collected(expected))
+        assert body == render(_ExpectedRegistry(expected))
         assert gzip.decompress(scrape(page, accept, "gzip")[0]) == body
 
 
@@ -156,7 +156,7 @@ def parsed(families: Iterable[Metric]) -> dict[str, list[tuple[str, dict[str, st
 
 
 @dataclass
-class Collected(CollectorRegistry):
+class _ExpectedRegistry(CollectorRegistry):
     """A registry whose families are collected already."""
 
     metrics: list[Metric]

@@ -32,7 +32,7 @@ MAX_REQUESTS = MAX_PAGES + MAX_STEP_PAGES + 3 + 30  # a listing, a step, a searc
 
 
 @dataclass
-class Listing:
+class SortedListing:
     """The sync jobs of a service, sorted by their start; the longest of them takes less than a day."""
 
     jobs: list[SyncJob]
@@ -85,7 +85,7 @@ def watched(since: float) -> SourceHistory:
 class CatchUp:
     """Polls a source with a catch-up until nothing is left unread, and saves the history after each poll."""
 
-    def __init__(self, listing: Listing, history: SourceHistory) -> None:
+    def __init__(self, listing: SortedListing, history: SourceHistory) -> None:
         self.listing = listing
         self.history = history
         self.requests: list[int] = []
@@ -139,7 +139,7 @@ class CatchUp:
 def test_every_job_is_counted_once(order: str, time_filter: str, seconds: float, lasted: float) -> None:
     """Each poll makes a bounded number of requests, whatever the order and the meaning of the filters are."""
     jobs = jobs_every(seconds, 1200, lasted)
-    catch_up = CatchUp(Listing(jobs, order, time_filter), watched(jobs[-1].started - HOUR))
+    catch_up = CatchUp(SortedListing(jobs, order, time_filter), watched(jobs[-1].started - HOUR))
     history = catch_up.run()
     assert history.completed == {"SUCCEEDED": 1200}
     assert max(catch_up.requests) <= MAX_REQUESTS
@@ -150,7 +150,7 @@ def test_every_job_is_counted_once(order: str, time_filter: str, seconds: float,
 def test_100000_jobs_are_caught_up_with_a_history_of_limited_size() -> None:
     """Jobs that are old enough are evicted as soon as all jobs before them have been read."""
     jobs = jobs_every(300.0, 100_000)
-    catch_up = CatchUp(Listing(jobs), watched(jobs[-1].started - HOUR))
+    catch_up = CatchUp(SortedListing(jobs), watched(jobs[-1].started - HOUR))
     assert catch_up.run().completed == {"SUCCEEDED": 100_000}
     assert max(catch_up.sizes) < 1000
     assert sum(catch_up.requests) < 100_000 / 10 * 1.5
@@ -159,7 +159,7 @@ def test_100000_jobs_are_caught_up_with_a_history_of_limited_size() -> None:
 def test_steps_go_from_the_oldest_job_to_the_newest_one() -> None:
     """After each step, the last completed job is the newest one that is known, and nothing older replaces it."""
     jobs = jobs_every(300.0, 1200)
-    catch_up = CatchUp(Listing(jobs), watched(jobs[-1].started - HOUR))
+    catch_up = CatchUp(SortedListing(jobs), watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     read_to = 0.0
     while catch_up.history.unread:
@@ -177,7 +177,7 @@ def test_jobs_with_equal_starts_at_the_end_of_a_step_are_all_counted() -> None:
     """More jobs than a step may read start in the same second."""
     rest = jobs_every(300.0, 700)
     at_once = [make_job(f"e{n}", started=rest[500].started, lasted=30) for n in range(250)]
-    catch_up = CatchUp(Listing([*rest, *at_once]), watched(rest[-1].started - HOUR))
+    catch_up = CatchUp(SortedListing([*rest, *at_once]), watched(rest[-1].started - HOUR))
     assert catch_up.run().completed == {"SUCCEEDED": 950}
 
 
@@ -185,7 +185,7 @@ def test_jobs_that_start_during_the_catch_up_are_counted_by_the_next_poll() -> N
     """New jobs move the others to later pages, and are counted before the catch-up has ended."""
     jobs = jobs_every(300.0, 1200)
     new = [make_job(f"n{n}", started=NOON + n * 100.0, lasted=60) for n in range(40)]
-    listing = Listing([*jobs, *new])
+    listing = SortedListing([*jobs, *new])
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     while catch_up.history.unread:
@@ -202,7 +202,7 @@ def test_a_job_that_runs_is_known_from_the_first_poll_on(order: str) -> None:
     """It started in the unread range, so no listing by time of the first poll contains it."""
     jobs = jobs_every(300.0, 1200)
     stuck = make_job("stuck", "SYNCING", started=jobs[800].started + 1, lasted=None)
-    catch_up = CatchUp(Listing([*jobs, stuck], order), watched(jobs[-1].started - HOUR))
+    catch_up = CatchUp(SortedListing([*jobs, stuck], order), watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     while catch_up.history.unread:
         assert [job.execution_id for job in catch_up.history.jobs_in_progress()] == [stuck.execution_id]
@@ -213,7 +213,7 @@ def test_a_job_that_runs_is_known_from_the_first_poll_on(order: str) -> None:
 def test_a_second_absence_during_a_catch_up_loses_nothing() -> None:
     """The unread range is extended, and the catch-up continues where it was."""
     jobs = jobs_every(300.0, 2400)
-    listing = Listing(jobs, now=jobs[1200].started + 200)
+    listing = SortedListing(jobs, now=jobs[1200].started + 200)
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     catch_up.step()
@@ -225,7 +225,7 @@ def test_failures_before_the_unread_range_do_not_extend_the_streak() -> None:
     """A job that did not fail may be among the unread ones."""
     jobs = [replace(job, status="FAILED") for job in jobs_every(300.0, 2000)]
     jobs[1000] = replace(jobs[1000], status="SUCCEEDED")
-    catch_up = CatchUp(Listing(jobs), watched(jobs[-1].started - HOUR))
+    catch_up = CatchUp(SortedListing(jobs), watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     while catch_up.history.unread:
         assert catch_up.history.consecutive_failures() <= 1000
@@ -237,7 +237,7 @@ def test_the_end_of_a_job_is_found_after_10200_later_jobs() -> None:
     """It is searched in a short range around its start, instead of in everything that started since."""
     later = jobs_every(300.0, 10_200)
     stuck = make_job("stuck", "SYNCING", started=later[-1].started - HOUR, lasted=None)
-    listing = Listing([stuck, *later])
+    listing = SortedListing([stuck, *later])
     history = fold(None, read_full(listing, POLICY.window), POLICY)
     listing.jobs[0] = replace(stuck, status="FAILED", ended=NOON + 60)
     listing.now, listing.requests = NOON + 120, 0
@@ -248,7 +248,7 @@ def test_the_end_of_a_job_is_found_after_10200_later_jobs() -> None:
 def test_a_status_that_never_ends_is_evicted_after_a_week() -> None:
     """The history and the rereads keep their size, although every job has an undocumented status."""
     jobs = [replace(job, status="PAUSED") for job in jobs_every(3600.0, 24 * 105)]
-    listing = Listing(jobs, now=jobs[-1].started)
+    listing = SortedListing(jobs, now=jobs[-1].started)
     history = fold(None, read_full(listing, POLICY.window), POLICY)
     sizes, requests = [], []
     for day in range(1, 105):
@@ -269,7 +269,7 @@ def test_entries_that_cannot_be_parsed_after_an_absence_are_counted_later(
 ) -> None:
     """Every third job of an absence of days can be parsed when it is older than the window."""
     jobs = jobs_every(seconds, count)
-    listing = Listing(jobs, order, time_filter, unparsed=frozenset(job.execution_id for job in jobs[::3]))
+    listing = SortedListing(jobs, order, time_filter, unparsed=frozenset(job.execution_id for job in jobs[::3]))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.run()
     listing.now += 1.5 * DAY
@@ -283,7 +283,7 @@ def test_entries_that_cannot_be_parsed_after_an_absence_are_counted_later(
 def test_an_entry_that_can_never_be_parsed_is_given_up_after_a_week() -> None:
     """Until then, each full reread lists its day again. Then the history is as small as without it."""
     jobs = jobs_every(900.0, 400)
-    listing = Listing(jobs, unparsed=frozenset({jobs[300].execution_id}))
+    listing = SortedListing(jobs, unparsed=frozenset({jobs[300].execution_id}))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     history = catch_up.run_until(NOON + 6 * DAY)
     assert history.unparsed
@@ -300,7 +300,7 @@ def test_an_entry_that_can_never_be_parsed_is_given_up_after_a_week() -> None:
 def test_an_entry_that_cannot_be_parsed_does_not_change_the_streak_while_it_is_read_again() -> None:
     """The other jobs are known, so nothing suggests that one of them did not fail."""
     jobs = [replace(job, status="FAILED") for job in jobs_every(3 * HOUR, 40)]
-    listing = Listing(jobs, unparsed=frozenset({jobs[20].execution_id}))
+    listing = SortedListing(jobs, unparsed=frozenset({jobs[20].execution_id}))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.run()
     listing.now += FULL_REREAD_INTERVAL
@@ -312,7 +312,7 @@ def test_an_entry_that_cannot_be_parsed_does_not_change_the_streak_while_it_is_r
 def test_polls_that_list_the_same_unparsed_entry_do_not_change_the_history() -> None:
     """A history that changes is written to the disk and rendered, which must not happen at each poll."""
     jobs = jobs_every(900.0, 50)
-    listing = Listing(jobs, unparsed=frozenset({jobs[0].execution_id}))
+    listing = SortedListing(jobs, unparsed=frozenset({jobs[0].execution_id}))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     for _ in range(3):
@@ -325,7 +325,7 @@ def test_polls_that_list_the_same_unparsed_entry_do_not_change_the_history() -> 
 def test_an_absence_during_a_second_reading_loses_nothing() -> None:
     """The range that is read again is extended, and is then one that has not been read."""
     jobs = jobs_every(900.0, 900)
-    listing = Listing(jobs, now=jobs[500].started + 100, unparsed=frozenset({jobs[800].execution_id}))
+    listing = SortedListing(jobs, now=jobs[500].started + 100, unparsed=frozenset({jobs[800].execution_id}))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.run_until(listing.now + FULL_REREAD_INTERVAL)
     listing.now += FULL_REREAD_INTERVAL

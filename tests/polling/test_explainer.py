@@ -25,7 +25,7 @@ SERVICE = replace(QBUSINESS, permissions=(*QBUSINESS.permissions, Permission("Ge
 SOURCE = SourceId(SERVICE, ("a", "b", "c"))
 
 
-class FakeProvider:
+class ExplainingProvider:
     """Explains jobs, unless a test sets an error."""
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class FakeProvider:
 
 
 @pytest.fixture
-def provider() -> FakeProvider:
+def provider() -> ExplainingProvider:
     """Return a provider that explains every job."""
-    return FakeProvider()
+    return ExplainingProvider()
 
 
 def jobs_from(start: float, count: int) -> tuple[SyncJob, ...]:

@@ -27,7 +27,7 @@ FILTERS = ("start", "overlap")
 
 
 @dataclass
-class Listing:
+class FakeListing:
     """The sync jobs of a service, in one order and with one meaning of the `startTime` filter."""
 
     jobs: list[SyncJob]
@@ -71,12 +71,12 @@ def hourly(count: int, status: str = "SUCCEEDED") -> list[SyncJob]:
     return [make_job(f"h{n}", status, started=NOON - n * HOUR - 1800, lasted=600) for n in range(count)]
 
 
-def initial_poll(listing: Listing) -> SourceHistory:
+def initial_poll(listing: FakeListing) -> SourceHistory:
     """Return the history after the initial poll."""
     return fold(None, read_full(listing, POLICY.window), POLICY)
 
 
-def poll(listing: Listing, history: SourceHistory) -> SourceHistory:
+def poll(listing: FakeListing, history: SourceHistory) -> SourceHistory:
     """Return the history after another poll."""
     return fold(history, read_incremental(listing, POLICY.window, history), POLICY)
 
@@ -91,7 +91,7 @@ def test_the_initial_poll_reads_the_window_the_latest_jobs_and_deeper_ones_by_st
     success = make_job("good", started=NOON - 20 * DAY)
     older = [make_job(f"g{n}", started=NOON - (21 + n) * DAY) for n in range(30)]
     stuck = make_job("stuck", "SYNCING", started=NOON - 19 * DAY, lasted=None)
-    history = initial_poll(Listing([*failures, success, *older, stuck], order, time_filter))
+    history = initial_poll(FakeListing([*failures, success, *older, stuck], order, time_filter))
     assert history.last_succeeded == success.ended
     assert [job.execution_id for job in history.jobs_in_progress()] == [stuck.execution_id]
     assert sum(job.started > NOON - DAY for job in history.jobs_newest_first()) == 48
@@ -106,7 +106,7 @@ def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched
     before = [make_job(f"b{n}", started=since - DAY / 2 - n * HOUR, lasted=600) for n in range(60)]
     long = make_job("long", started=since - 30 * HOUR, lasted=31 * HOUR)
     later = [make_job(f"l{n}", "FAILED", started=since + 60 + n * HOUR, lasted=600) for n in range(47)]
-    listing = Listing([*later, long, *before], order, time_filter)
+    listing = FakeListing([*later, long, *before], order, time_filter)
     watched = SourceHistory(watched_since=since, as_of=since)
     after = fold(watched, read_full(listing, POLICY.window, watched), POLICY)
     assert after.completed == {"FAILED": 47, "SUCCEEDED": 1}
@@ -115,7 +115,7 @@ def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched
 
 def test_the_initial_poll_of_a_source_found_soon_reads_the_window_only() -> None:
     """Discovery finds most sources within seconds after their target was first watched."""
-    listing = Listing(hourly(24 * 365))
+    listing = FakeListing(hourly(24 * 365))
     watched = SourceHistory(watched_since=NOON - HOUR, as_of=NOON - HOUR)
     read_full(listing, POLICY.window, watched)
     assert len(listing.requests) <= 3 + 3
@@ -123,14 +123,14 @@ def test_the_initial_poll_of_a_source_found_soon_reads_the_window_only() -> None
 
 def test_the_initial_poll_of_a_young_source_is_one_request() -> None:
     """The first page has all of its jobs, so no search by status follows."""
-    listing = Listing(hourly(10))
+    listing = FakeListing(hourly(10))
     initial_poll(listing)
     assert len(listing.requests) == 1
 
 
 def test_the_initial_poll_of_an_old_source_is_bounded() -> None:
     """A year of hourly jobs costs the pages of the window, and one request for each status in progress."""
-    listing = Listing(hourly(24 * 365))
+    listing = FakeListing(hourly(24 * 365))
     initial_poll(listing)
     assert len(listing.requests) <= 3 + 3
 
@@ -140,7 +140,7 @@ def test_the_initial_poll_of_an_old_source_is_bounded() -> None:
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 500])
 def test_a_quiet_source_costs_one_request(order: str, time_filter: str, count: int) -> None:
     """The length of its history makes no difference."""
-    listing = Listing(hourly(count), order, time_filter)
+    listing = FakeListing(hourly(count), order, time_filter)
     history = initial_poll(listing)
     listing.requests.clear()
     poll(listing, history)
@@ -152,7 +152,7 @@ def test_a_quiet_source_costs_one_request(order: str, time_filter: str, count: i
 def test_a_stuck_job_does_not_make_polls_read_all_later_jobs(order: str, time_filter: str) -> None:
     """A poll reads one page of new jobs and one page by status; it finds the end of the job."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None, scanned=5)
-    listing = Listing([*hourly(450), stuck], order, time_filter)
+    listing = FakeListing([*hourly(450), stuck], order, time_filter)
     history = initial_poll(listing)
     listing.requests.clear()
     history = poll(listing, history)
@@ -171,7 +171,7 @@ def test_a_stuck_job_does_not_make_polls_read_all_later_jobs(order: str, time_fi
 def test_a_job_that_changes_between_states_in_progress_is_followed(status: str) -> None:
     """The job is missing under its last status, and is found under another one."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None)
-    listing = Listing([*hourly(100), stuck])
+    listing = FakeListing([*hourly(100), stuck])
     history = initial_poll(listing)
     listing.jobs[-1] = replace(stuck, status=status)
     listing.requests.clear()
@@ -183,7 +183,7 @@ def test_a_job_that_changes_between_states_in_progress_is_followed(status: str) 
 def test_a_job_that_aws_no_longer_lists_is_not_in_progress() -> None:
     """Otherwise it would alert permanently as a sync that takes too long."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None)
-    listing = Listing([*hourly(30), stuck])
+    listing = FakeListing([*hourly(30), stuck])
     history = initial_poll(listing)
     listing.jobs.pop()
     history = poll(listing, history)
@@ -196,7 +196,7 @@ def test_a_job_that_aws_no_longer_lists_is_not_in_progress() -> None:
 def test_a_job_with_an_unreadable_entry_has_not_vanished() -> None:
     """It stays in progress, and its end is counted later, although it started long before the window."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 9 * DAY, lasted=None)
-    listing = Listing([*hourly(40), stuck])
+    listing = FakeListing([*hourly(40), stuck])
     history = initial_poll(listing)
     listing.unreadable = frozenset({stuck.execution_id})
     listing.now = NOON + 300
@@ -211,7 +211,7 @@ def test_a_job_with_an_unreadable_entry_has_not_vanished() -> None:
 def test_a_full_reread_searches_a_job_that_had_vanished() -> None:
     """A job that one listing lacked is still counted when it ends; after a week it is evicted."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 9 * DAY, lasted=None)
-    listing = Listing([*hourly(40), stuck])
+    listing = FakeListing([*hourly(40), stuck])
     history = initial_poll(listing)
     listing.jobs.remove(stuck)
     listing.now = NOON + 300
@@ -231,7 +231,7 @@ def test_a_full_reread_searches_a_job_that_had_vanished() -> None:
 def test_a_missing_job_is_searched_by_its_last_status_first() -> None:
     """The other statuses follow in alphabetical order, which does not depend on hashing."""
     job = make_job("gone", "STOPPING", started=NOON - 9 * DAY, lasted=None)
-    listing = Listing([*hourly(40), job])
+    listing = FakeListing([*hourly(40), job])
     history = initial_poll(listing)
     listing.jobs.remove(job)
     listing.requests.clear()
@@ -245,7 +245,7 @@ def test_a_missing_job_is_searched_by_its_last_status_first() -> None:
 
 def test_a_job_that_starts_in_the_future_does_not_hide_new_jobs() -> None:
     """New jobs start before it, and the next poll counts them."""
-    listing = Listing([make_job("odd", started=NOON + 300 * DAY)])
+    listing = FakeListing([make_job("odd", started=NOON + 300 * DAY)])
     history = initial_poll(listing)
     listing.jobs.append(make_job("new", started=NOON + 60, lasted=30))
     listing.now = NOON + 120
@@ -256,7 +256,7 @@ def test_a_job_that_starts_in_the_future_does_not_hide_new_jobs() -> None:
 @pytest.mark.parametrize("time_filter", FILTERS)
 def test_jobs_that_ended_between_two_polls_are_counted(order: str, time_filter: str) -> None:
     """No job is lost when no poll succeeds for three days."""
-    listing = Listing(hourly(40), order, time_filter)
+    listing = FakeListing(hourly(40), order, time_filter)
     history = initial_poll(listing)
     listing.jobs += [make_job(f"n{n}", "FAILED", started=NOON + n * HOUR, lasted=60) for n in range(70)]
     listing.now = NOON + 3 * DAY
@@ -270,7 +270,7 @@ def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(
     order: str, time_filter: str, known: int
 ) -> None:
     """Three days are longer than the window, and a full reread is due by then: it loses no job."""
-    listing = Listing(hourly(known), order, time_filter)
+    listing = FakeListing(hourly(known), order, time_filter)
     history = initial_poll(listing)
     listing.jobs += [make_job(f"n{n}", "ABORTED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]
     listing.now = NOON + 3 * DAY
@@ -283,7 +283,7 @@ def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(
 def test_a_search_for_the_last_success_loses_no_new_job(order: str, time_filter: str) -> None:
     """After a long outage of a source that only fails, the poll looks back further than one read."""
     known = [make_job(f"k{n}", "FAILED", started=NOON - n * HOUR / 3 - 1200, lasted=60) for n in range(299)]
-    listing = Listing(known, order, time_filter)
+    listing = FakeListing(known, order, time_filter)
     history = initial_poll(listing)
     listing.jobs += [make_job(f"n{n}", "FAILED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]
     listing.now = NOON + 3 * DAY
@@ -296,13 +296,13 @@ def test_a_search_for_the_last_success_loses_no_new_job(order: str, time_filter:
 def test_a_search_for_the_last_success_keeps_the_newest_jobs(order: str, time_filter: str) -> None:
     """The initial poll of a source that only fails knows its current state."""
     failures = hourly(400, "FAILED")
-    history = initial_poll(Listing(failures, order, time_filter))
+    history = initial_poll(FakeListing(failures, order, time_filter))
     assert [job.started for job in history.jobs_newest_first()[:24]] == [job.started for job in failures[:24]]
 
 
 def test_a_reread_that_starts_with_old_jobs_does_not_stop_early() -> None:
     """A first page that is sorted newest-first, but has no job as new as the tracked ones, is not sufficient."""
-    listing = Listing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "page-sorted")
+    listing = FakeListing([make_job(f"j{n}", started=NOON - n * HOUR, lasted=60) for n in range(2, 60)], "page-sorted")
     history = fold(None, read_full(listing, POLICY.window), POLICY)
     listing.jobs.append(make_job("new", started=NOON + HOUR, lasted=60))
     listing.now = NOON + 6 * HOUR
@@ -314,7 +314,7 @@ def test_a_reread_that_starts_with_old_jobs_does_not_stop_early() -> None:
 
 def test_a_full_reread_finds_a_job_that_other_polls_missed() -> None:
     """AWS lists the job late, with a start long before the watermark; the reread counts it."""
-    listing = Listing(hourly(40))
+    listing = FakeListing(hourly(40))
     history = initial_poll(listing)
     late = make_job("late", started=NOON - 5 * HOUR - 60, lasted=5 * HOUR + 120)
     listing.jobs.append(late)
@@ -331,12 +331,12 @@ def test_a_backfill_reads_all_jobs_under_every_order(order: str, since: float | 
     """It reads each job since a time, those of the week before, and the last success before."""
     success = make_job("good", started=NOON - 50 * DAY)
     jobs = [*hourly(24 * 45, "FAILED"), success, make_job("older", started=NOON - 51 * DAY)]
-    read = {job.execution_id for job in read_for_backfill(Listing(jobs, order), since, POLICY.window).jobs}
+    read = {job.execution_id for job in read_for_backfill(FakeListing(jobs, order), since, POLICY.window).jobs}
     assert {job.execution_id for job in (*jobs[: 24 * 45], success)} <= read
 
 
 def test_a_backfill_does_not_read_the_whole_listing() -> None:
     """Of ten years of hourly jobs, it reads the requested 30 days and the week before."""
-    listing = Listing(hourly(24 * 3650))
+    listing = FakeListing(hourly(24 * 3650))
     read_for_backfill(listing, NOON - 30 * DAY, POLICY.window)
     assert len(listing.requests) <= 24 * 37 / 10 + 2

@@ -43,7 +43,7 @@ FAULTY_OPERATIONS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class SimulatedRegion:
     """A service in a region, with two applications of two data sources each, each in an index of its own."""
 
     service: SimulatedEndpoint
@@ -58,13 +58,13 @@ class Place:
         return [source for _, _, source in self.service.fleet.data_sources()]
 
 
-def make_place(region: str) -> Place:
+def make_place(region: str) -> SimulatedRegion:
     """Return a place whose service is not started yet."""
     applications = [
         SimulatedApplication(f"{letter}-{region}", [_index(f"{letter}-{number}", region) for number in range(2)])
         for letter in "ab"
     ]
-    return Place(SimulatedEndpoint(Fleet(applications, region=region)), region)
+    return SimulatedRegion(SimulatedEndpoint(Fleet(applications, region=region)), region)
 
 
 def _index(name: str, region: str) -> SimulatedIndex:
@@ -100,7 +100,7 @@ class RandomConfiguration:
 class RandomConfigurations:
     """Draws configurations of up to three targets that share the names `x`, `y` and `z`."""
 
-    def __init__(self, rng: random.Random, places: list[Place], state: Path) -> None:
+    def __init__(self, rng: random.Random, places: list[SimulatedRegion], state: Path) -> None:
         self._rng = rng
         self._places = places
         self._state = state
@@ -134,14 +134,14 @@ class RandomConfigurations:
             "state": {"path": str(self._state)},
         }
 
-    def _discovery(self, drawn: RandomConfiguration, place: Place, glob: str) -> dict[str, Any]:
+    def _discovery(self, drawn: RandomConfiguration, place: SimulatedRegion, glob: str) -> dict[str, Any]:
         key = self._rng.choice(("include", "exclude"))
         drawn.indexes |= {index.id for _, index, _ in place.service.fleet.data_sources()}
         drawn.selected |= {source.id for source in place.sources() if fnmatchcase(source.name, glob)}
         filters = [{"data_source": each} for each in ([glob] if key == "include" else _complement(glob))]
         return {"interval": "500ms", key: filters, "tag_labels": self._rng.choice(([], ["team"]))}
 
-    def _named(self, drawn: RandomConfiguration, place: Place) -> list[dict[str, Any]]:
+    def _named(self, drawn: RandomConfiguration, place: SimulatedRegion) -> list[dict[str, Any]]:
         named = []
         for application, index, source in place.service.fleet.data_sources():
             if source.id not in drawn.named and self._rng.random() < 0.3:

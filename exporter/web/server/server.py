@@ -50,7 +50,7 @@ class WebServer:
         self._requested = [parse_address(each) if isinstance(each, str) else each for each in addresses]
         self._connections = Connections(limits or Limits())
         config = _uvicorn_config(app, self._connections)
-        self._server = _Server(config, self._connections, ssl_context, malformed_request)
+        self._server = _TimeoutServer(config, self._connections, ssl_context, malformed_request)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._listeners: Sequence[socket.socket] = ()
         self._addresses: list[tuple[str, int]] = []
@@ -98,7 +98,7 @@ class WebServer:
             self._server.startup_done.set()
 
 
-class _Server(uvicorn.Server):
+class _TimeoutServer(uvicorn.Server):
     """A uvicorn server that accepts connections itself, and drops stalled clients while it runs and when it stops."""
 
     def __init__(

@@ -30,7 +30,7 @@ TABLES = ("target", "source", "job", "note")
 STEPS = 60
 
 
-class World:
+class ThreeReplicas:
     """Three replicas, the jobs that have ended at AWS, and what was published; a context manager."""
 
     def __init__(self, url: str, seed: int) -> None:
@@ -155,7 +155,7 @@ class World:
 def run_worlds(server: PostgreSqlServer, *seeds: int) -> None:
     """Run worlds, each in a database of its own."""
     for seed in seeds:
-        with World(server.create_database(), seed) as world:
+        with ThreeReplicas(server.create_database(), seed) as world:
             world.run()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOW = 1_790_000_000.0
 
 
-class Target(Protocol):
+class FuzzTarget(Protocol):
     """A parser of external input."""
 
     @property
@@ -31,7 +31,7 @@ class Target(Protocol):
         """Parse an input; raise an exception for a finding."""
 
 
-class Configuration:
+class ConfigurationText:
     """The configuration: it is loaded, or every problem has a position and a message."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Configuration:
             require(all(problem.line >= 1 and problem.column >= 1 and problem.message for problem in error.problems))
 
 
-class WebConfig:
+class WebConfigText:
     """The web config and the certificates that it names."""
 
     seeds = (
@@ -65,7 +65,7 @@ class WebConfig:
             require(error.problems)
 
 
-class Schedules:
+class ScheduleExpressions:
     """Sync schedules: one is rejected, or its firings are consistent."""
 
     seeds = (
@@ -95,7 +95,7 @@ class Schedules:
             assert following - previous <= gap
 
 
-class State:
+class SavedState:
     """The content of a state file: it is loaded or reported as unreadable."""
 
     seeds = (
@@ -120,12 +120,12 @@ class State:
                 continue
 
 
-TARGETS: dict[str, Callable[[], Target]] = {
+TARGETS: dict[str, Callable[[], FuzzTarget]] = {
     "response-bodies": ResponseBodies,
     "response-members": ResponseMembers,
-    "configuration": Configuration,
-    "web-config": WebConfig,
-    "schedules": Schedules,
-    "state": State,
+    "configuration": ConfigurationText,
+    "web-config": WebConfigText,
+    "schedules": ScheduleExpressions,
+    "state": SavedState,
     "web-requests": WebRequests,
 }

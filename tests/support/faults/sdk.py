@@ -15,7 +15,6 @@ from tests.support.faults.environment import HOST
 if TYPE_CHECKING:
     import pytest
 
-    from simulation.virtual_host import VirtualHost
     from tests.support.faults.environment import Environment
 
 _getaddrinfo = socket.getaddrinfo
@@ -34,35 +33,9 @@ def patch_sdk(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> None
     monkeypatch.setattr("botocore.credentials._local_now", lambda: datetime.fromtimestamp(environment.clock.now, UTC))
     monkeypatch.setattr("botocore.session.create_loader", _create_loader)
     monkeypatch.setattr("socket.getaddrinfo", _resolve)
-    locks = SimpleNamespace(Lock=lambda: _VirtualLock(environment.host))
-    monkeypatch.setattr("botocore.credentials.threading", locks)
+    # A thread that renews credentials holds a lock while it waits for the rate limit.
+    monkeypatch.setattr("botocore.credentials.threading", SimpleNamespace(Lock=environment.host.lock))
 
 
 def _resolve(host: str, *rest: Any) -> Any:
     return _getaddrinfo("127.0.0.1" if host == HOST else host, *rest)
-
-
-class _VirtualLock:
-    """`threading.Lock` on virtual time. A thread that renews credentials holds it while it waits for the rate limit."""
-
-    def __init__(self, host: VirtualHost) -> None:
-        self._released = host.condition()
-        self._is_held = False
-
-    def acquire(self, blocking: bool = True) -> bool:  # noqa: FBT001, FBT002 (the signature of threading.Lock)
-        while self._is_held:
-            if not blocking:
-                return False
-            self._released.wait()
-        self._is_held = True
-        return True
-
-    def release(self) -> None:
-        self._is_held = False
-        self._released.notify()
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
