@@ -148,6 +148,22 @@ def test_every_command_reports_an_unknown_profile_in_one_sentence(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["check", "--probe"], ["discover"]])
+@pytest.mark.parametrize("token_file", ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
+def test_commands_name_a_token_file_that_does_not_exist(
+    tmp_path: Path, service: SimulatedEndpoint, token_file: str, command: list[str]
+) -> None:
+    """Botocore raises FileNotFoundError for it, and the command ends with the variable and the path."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    variables = {**environment(service), token_file: "/nonexistent/token", "AWS_ROLE_ARN": ROLE}
+    variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:9/"
+    del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+    done = run_command(*command, folder=tmp_path, environment=variables)
+    assert done.returncode == 1
+    assert f"{token_file}: /nonexistent/token: No such file or directory" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "command", [["policy"], ["check", "--probe"], ["discover"], ["plan"], ["export"], ["backfill", "--since", "1d"]]
 )

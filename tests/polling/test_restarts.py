@@ -84,15 +84,15 @@ def test_a_low_rate_limit_is_healthy_and_its_lag_is_visible(tmp_path: Path) -> N
 
 @pytest.mark.trial
 def test_a_long_catch_up_does_not_delay_other_sources(tmp_path: Path) -> None:
-    """Four data sources have 2,000 unread jobs each. All of them are counted, and no poll is late or fails."""
+    """Eight data sources, one for each worker, have 1,000 unread jobs each. All are counted, and no poll is late."""
     start = time.time() - 20 * DAY
     clock = ManualClock(start)
     busy = SimulatedDataSource("busy", jobs=[PlannedJob(make_id("busy"), start - 60, 30 * DAY, 30)])
     behind = [
         SimulatedDataSource(
-            f"behind-{n}", jobs=[PlannedJob(make_id(n, at), start + at * 800, 30, 30) for at in range(2000)]
+            f"behind-{n}", jobs=[PlannedJob(make_id(n, at), start + at * 1600, 30, 30) for at in range(1000)]
         )
-        for n in range(4)
+        for n in range(8)
     ]
     with SimulatedEndpoint(fleet_of(busy, *behind), clock) as service:
         config = config_for(
@@ -107,7 +107,7 @@ def test_a_long_catch_up_does_not_delay_other_sources(tmp_path: Path) -> None:
         def has_counted_all() -> bool:
             scrape = program.scrape()
             lags.append(scrape.value(LAG) or 0.0)
-            return scrape.value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 4 * 2000
+            return scrape.value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 8 * 1000
 
         with serve(tmp_path, config) as program:
             program.until_ready()
