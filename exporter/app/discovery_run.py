@@ -55,14 +55,16 @@ class DiscoveryRun:
         """Continue with the result of the last run of the target that this one continues, if there is one."""
         if before and before.last:
             self.last, self.last_success = before.last, before.last_success
-            self._metrics.set_discovery(self._context.target, self.has_succeeded, self.last_success)
-        else:
-            self._metrics.remove_discovery(self._context.target)
+        self._publish()
 
     def _record(self, result: RunResult) -> None:
-        when = self._context.provider.clock.now() if result.complete else None
-        self.last, self.last_success = result, when or self.last_success
-        self._metrics.set_discovery(self._context.target, self.has_succeeded, when)
+        self.last = result
+        if result.complete:
+            self.last_success = self._context.provider.clock.now()
+        self._publish()
+
+    def _publish(self) -> None:
+        self._metrics.set_discovery(self._context.target, self.has_succeeded, self.last_success)
 
     @property
     def is_complete(self) -> bool:

@@ -88,7 +88,7 @@ class TargetMetrics:
         )
         self._discovery_success = Gauge(
             "qbusiness_exporter_discovery_success",
-            "1 if the last discovery run of the target succeeded in every part, 0 if data sources may be missing.",
+            "1 if the last discovery run of the target succeeded in every part, else 0, also before the first run.",
             ("target",),
             registry=registry,
         )
@@ -158,16 +158,13 @@ class TargetMetrics:
         self._info_labels[target] = labels
         self._info.labels(*labels).set(1)
 
-    def set_discovery(self, target: str, succeeded: Callable[[], bool], time: float | None) -> None:
-        """Set the result of a discovery run; `time` is None if a part of it failed."""
+    def set_discovery(self, target: str, succeeded: Callable[[], bool], last_success: float | None) -> None:
+        """Call a function at each scrape for the result of the last discovery run; set when one last succeeded."""
         self._discovery_success.labels(target).set_function(succeeded)
-        if time is not None:
-            self._discovery_time.labels(target).set(time)
-
-    def remove_discovery(self, target: str) -> None:
-        """Remove the result of the discovery of a target, as before its first run."""
-        for metric in (self._discovery_success, self._discovery_time):
-            metric.remove_by_labels({"target": target})
+        if last_success is None:
+            self._discovery_time.remove_by_labels({"target": target})
+        else:
+            self._discovery_time.labels(target).set(last_success)
 
     def poll_counts(self, target: str) -> tuple[int, int]:
         """Return the number of polls of a target, and how many of them failed."""

@@ -263,6 +263,8 @@ def test_a_target_is_down_from_the_first_scrape_until_a_request_succeeds(tmp_pat
         with serve(tmp_path, config(":memory:", target(service), timeout="60s")) as program:
             scrape = program.scrape()
             assert scrape.value("qbusiness_exporter_target_up", target="test") == 0
+            assert scrape.value("qbusiness_exporter_discovery_success", target="test") == 0
+            assert scrape.value("qbusiness_exporter_data_sources", target="test") == 0
             assert scrape.value("qbusiness_exporter_target_info", aws_region="us-east-1", service="qbusiness") == 1
             service.faults.remove(hang)
             service.drop_connections()
