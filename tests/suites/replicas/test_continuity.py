@@ -1,0 +1,117 @@
+"""A kill, a stop and a rolling update, as users of Prometheus see them through the shipped rules."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.alert_rules import PROMETHEUS
+from tests.support.harness import eventually
+from tests.support.prometheus_server import prometheus, scrape_config
+from tests.support.replica_cluster import TAKE_OVER, ReplicaCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.postgresql import PostgreSqlServer
+    from tests.support.prometheus_server import Prometheus
+
+RECORDED = (  # what every data source has from its first ended job on
+    "poll_success",
+    "last_successful_poll_timestamp_seconds",
+    "documents_added_total",
+    "last_completed_sync_end_timestamp_seconds",
+)
+COUNTERS = ("sync_jobs_completed_total", "sync_job_duration_seconds_count", "documents_scanned_total")
+AGE = "time() - data_source:qbusiness_last_successful_poll_timestamp_seconds:freshest"
+INTERVAL = 1  # seconds between two scrapes, and between two evaluations
+JOBS = 8  # that end before and after a change
+
+
+def kill(cluster: ReplicaCluster) -> None:
+    """Kill a replica with SIGKILL, and start it again once it is replaced."""
+    cluster.kill("a")
+    cluster.until_owned("bc")
+    cluster.restart("a")
+
+
+def stop(cluster: ReplicaCluster) -> None:
+    """Stop a replica with SIGTERM, and start it again once it is replaced."""
+    cluster.stop("a")
+    cluster.until_owned("bc")
+    cluster.restart("a")
+
+
+def update(cluster: ReplicaCluster) -> None:
+    """Replace each replica in turn, as a Deployment does."""
+    for name in "abc":
+        cluster.stop(name)
+        cluster.restart(name)
+        cluster.programs[name].until_ready()
+
+
+class Recorded:
+    """The series that Prometheus has recorded since all data sources have values."""
+
+    def __init__(self, server: Prometheus, sources: int) -> None:
+        self._server = server
+        for name in RECORDED:
+            query = f"count(data_source:qbusiness_{name}:freshest)"
+            eventually(partial(self._has_value, query, sources))
+        self._began = time.time()
+
+    def _has_value(self, query: str, value: float) -> bool:
+        return self._server.value(query) == value
+
+    def values(self, query: str) -> dict[str, list[float]]:
+        """Return the values of each series, at each second until now."""
+        span = {"start": self._began, "end": time.time(), "step": INTERVAL}
+        result = self._server.get("query_range", query=query, **span)["result"]
+        return {str(each["metric"]): [float(value) for _, value in each["values"]] for each in result}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, postgresql: PostgreSqlServer) -> Iterator[ReplicaCluster]:
+    """Run three replicas with four targets."""
+    with ReplicaCluster(tmp_path, postgresql) as cluster:
+        cluster.until_jobs_counted(JOBS)
+        yield cluster
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, cluster: ReplicaCluster) -> Iterator[Recorded]:
+    """Run a Prometheus that scrapes the replicas each second, with the shipped rules."""
+    config = scrape_config(*(program.listen for program in cluster.programs.values()), interval=f"{INTERVAL}s")
+    config["global"]["evaluation_interval"] = f"{INTERVAL}s"
+    config["rule_files"] = [str(PROMETHEUS / "rules" / "qbusiness-recording.yaml")]
+    with prometheus(tmp_path, config) as server:
+        yield Recorded(server, len(cluster.sources))
+
+
+@pytest.mark.parametrize("change", [kill, stop, update])
+def test_users_see_no_change_of_owners(
+    change: Callable[[ReplicaCluster], None], cluster: ReplicaCluster, recorded: Recorded
+) -> None:
+    """No recorded series disappears, no counter falls, and no data source is ever 30 seconds old.
+
+    At the end, the counters equal what has happened. They never fall, so they were never higher than that.
+    """
+    change(cluster)
+    cluster.until_balanced()
+    cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
+    seconds = len(recorded.values("vector(1)")["{}"])
+    for name in RECORDED:
+        series = recorded.values(f"data_source:qbusiness_{name}:freshest")
+        assert len(series) == len(cluster.sources)
+        assert min(map(len, series.values())) >= seconds - 1  # the last second may not be evaluated yet
+    for name in COUNTERS:
+        counters = recorded.values(f"max without (instance) (last_over_time(qbusiness_{name}[10m]))")
+        assert counters
+        assert all(before <= after for values in counters.values() for before, after in pairwise(values))
+    assert max(map(max, recorded.values(AGE).values())) < TAKE_OVER
