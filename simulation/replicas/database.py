@@ -35,7 +35,7 @@ _REPLACEMENTS = (
     (r"text\[\]", "text_array"),
     (r"timestamptz", "real"),
     (r"::int\b", ""),
-    (r" FOR UPDATE", ""),
+    (r" FOR UPDATE(?: SKIP LOCKED)?", ""),
     (r"%\((\w+)\)s", r":\1"),
     (r"%s", "?"),
 )

@@ -1,14 +1,15 @@
-"""Commits of everything that waits, in one transaction for all targets."""
+"""Commits of everything that waits, in one transaction for all targets that the database accepts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from exporter.store.postgresql import leases
+from exporter.store.postgresql.errors import RejectedError
 from exporter.store.postgresql.rows import write_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from exporter.store.postgresql.coordinator import Coordinator
     from exporter.store.postgresql.partition import Partition
@@ -18,19 +19,58 @@ MAX_ROUNDS = 3  # of commits, until nothing waits: one that was refused may be r
 
 
 class Commits:
-    """Writes the changes of the targets that a replica owns."""
+    """Writes the changes of the targets that a replica owns.
+
+    A target whose rows the database rejects must not hold back the others. Example: an operator has locked one of its
+    rows, so the transaction of all targets fails after the lock timeout. The next call commits the targets one by one
+    until one is rejected. From then on, the others are committed together, before that one. A call ends with the first
+    rejection, so that no more than one timeout delays the next beat.
+    """
 
     def __init__(self, session: Session, coordinator: Coordinator) -> None:
         self._session = session
         self._coordinator = coordinator
+        self._rejected: list[str] = []
+        """The targets whose last commit was rejected, by key."""
+        self._must_separate = False
+        """Whether it is not known yet which one of several targets was rejected."""
 
     def commit_all(self) -> None:
-        """Commit all changes. A refused commit looks at the epoch, by a beat, before its target is given up."""
+        """Commit all changes. A refused commit looks at the epoch, by a beat, before its target is given up.
+
+        Raise RejectedError if the database rejects those of a target. Further calls then commit the others.
+        """
         for _ in range(MAX_ROUNDS):
-            waiting = [each for each in self._coordinator.partitions.values() if each.has_unwritten()]
-            if not waiting or self._commit(waiting):
+            waiting = {key: each for key, each in self._coordinator.partitions.items() if each.has_unwritten()}
+            if self._commit_waiting(waiting):
                 return
             self._coordinator.beat()
+
+    def _commit_waiting(self, waiting: Mapping[str, Partition]) -> bool:
+        """Commit partitions by key; return whether none was refused."""
+        self._rejected = [key for key in self._rejected if key in waiting]
+        accepted = self._commit_together([each for key, each in waiting.items() if key not in self._rejected])
+        alone = [self._commit_alone(waiting[key]) for key in self._rejected]
+        return accepted and all(alone)
+
+    def _commit_together(self, partitions: Sequence[Partition]) -> bool:
+        if self._must_separate:
+            self._must_separate = False
+            return min([self._commit_alone(partition) for partition in partitions], default=True)
+        try:
+            return not partitions or self._commit(partitions)
+        except RejectedError:
+            self._must_separate = True
+            raise
+
+    def _commit_alone(self, partition: Partition) -> bool:
+        key = partition.row.key
+        self._rejected = [other for other in self._rejected if other != key]
+        try:
+            return self._commit([partition])
+        except RejectedError as error:
+            self._rejected.append(key)  # the last one: the next call tries another one first
+            raise RejectedError(f"target {key}: {error}") from error
 
     def _commit(self, partitions: Sequence[Partition]) -> bool:
         """Commit the changes of partitions in one transaction; return whether none was refused."""

@@ -185,9 +185,10 @@ class Coordinator:
     def _take(self, transaction: Transaction, keys: Sequence[str]) -> list[TargetRow]:
         seen = [self.members.targets.get(key) or TargetRow(key, None, 0, 0) for key in keys]
         alive = leases.find_alive(transaction, {row.owner for row in seen if row.owner})
+        locked = leases.lock_targets(transaction, keys)
         taken = []
         for row in seen:
-            if row.owner not in alive:
+            if row.owner not in alive and (row.key in locked or not row.epoch):
                 mine = replace(row, owner=self.replica.id, epoch=self._epochs.next_epoch(row))
                 taken.append(leases.own(transaction, mine, row.epoch))
         return [row for row in taken if row]
@@ -252,9 +253,7 @@ class Coordinator:
         if row.key == identity or self.partitions.get(row.key) is not partition:
             return
         if is_renamed:
-            self.partitions = {key: each for key, each in self.partitions.items() if key != row.key} | {
-                identity: partition
-            }
+            self.partitions = {identity if each is partition else key: each for key, each in self.partitions.items()}
             partition.row = replace(row, key=identity)
         else:
             self._lose(partition, "account of the target changed")

@@ -17,6 +17,10 @@ class UnavailableError(Exception):
     """The database cannot be reached, or did not respond in time."""
 
 
+class RejectedError(UnavailableError):
+    """The database works, and has rejected a statement. Example: another session has locked the rows."""
+
+
 # A connection that the server rejects has no SQLSTATE in libpq, only the message of the server.
 _REFUSALS = (
     (r"authentication failed|no password supplied|no such user|SASL", "check the user and the password"),
@@ -36,6 +40,8 @@ _REFUSED_STATES = {
     "42P01": "use an empty database or schema, because some of the tables are missing",
     "42703": "use an empty database or schema, because these tables belong to another program",
 }
+# The connection fails, the server stops or starts, or it has ended a session that was idle in a transaction.
+_CONNECTION_STATES = ("08", "57P", "25P03")
 
 
 def translate(address: str, error: Exception) -> RefusedError | UnavailableError:
@@ -46,4 +52,11 @@ def translate(address: str, error: Exception) -> RefusedError | UnavailableError
         advice = next((advice for pattern, advice in _REFUSALS if re.search(pattern, text)), None)
     if advice:
         return RefusedError(f"database {address} refuses the exporter ({text}): {advice}")
-    return UnavailableError(text or type(error).__name__)
+    kind = RejectedError if is_rejection(error) else UnavailableError
+    return kind(text or type(error).__name__)
+
+
+def is_rejection(error: Exception) -> bool:
+    """Return whether the server has rejected a statement, and continues to work."""
+    state: str | None = getattr(error, "sqlstate", None)
+    return state is not None and not state.startswith(_CONNECTION_STATES)

@@ -12,7 +12,7 @@ from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetR
 from exporter.domain.target_identity import account_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.store.postgresql.session import Transaction
 
@@ -58,6 +58,15 @@ def find_alive(transaction: Transaction, replicas: Iterable[str]) -> set[str]:
         [sorted(replicas)],
     )
     return {id_ for id_, is_alive in rows if is_alive}
+
+
+def lock_targets(transaction: Transaction, keys: Sequence[str]) -> set[str]:
+    """Lock rows of targets, without those that another session has locked; return their keys.
+
+    A take-over of many targets would otherwise wait for one row. Example: an operator has a transaction open in psql.
+    """
+    rows = transaction.execute("SELECT key FROM target WHERE key = ANY(%s) FOR UPDATE SKIP LOCKED", [list(keys)])
+    return {key for (key,) in rows}
 
 
 def own(transaction: Transaction, row: TargetRow, seen: int) -> TargetRow | None:

@@ -26,6 +26,8 @@ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'could not extend f
 CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON source EXECUTE FUNCTION reject()
 """
 
+REJECTED_TARGET = FULL_DISK.replace("EXECUTE", f"FOR EACH ROW WHEN (NEW.target = '{key(1)}') EXECUTE")
+
 
 class Running:
     """A replica with its threads, which counts failed writes."""
@@ -35,12 +37,13 @@ class Running:
         session = Session(DatabaseSettings(url), Watchdog(host), lambda _: "")
         self.failures = 0
         self.state = SharedState(session, Replica("r", "r"), host, on_write_failure=self._count)
-        self.state.configure([target(1)])
+        self.targets = [target(1), target(2)]
+        self.state.configure(self.targets)
 
-    def store(self) -> TableStore:
-        """Return the state of the target, once it is owned."""
-        eventually(lambda: self.state.is_up and self.state.owned([target(1)]))
-        return self.state.owned([target(1)])["t1"]
+    def store(self, name: str = "t1") -> TableStore:
+        """Return the state of a target, once it is owned."""
+        eventually(lambda: self.state.is_up and name in self.state.owned(self.targets))
+        return self.state.owned(self.targets)[name]
 
     def _count(self) -> None:
         self.failures += 1
@@ -68,7 +71,7 @@ def test_a_full_disk_of_the_database_is_reported_and_blocks_no_poll(
             store.commit({KEY: make_history(1)})
             store.commit({KEY: make_history(2)})
             assert (replica.state.is_up, replica.failures >= 2, store.history(KEY)) == (False, True, make_history(2))
-            assert replica.state.replicas()[0].targets == (key(1),)
+            assert replica.state.replicas()[0].targets == (key(1), key(2))
             postgresql.execute("DROP TRIGGER full_disk ON source", database)
             eventually(lambda: replica.state.is_up)
         assert not store.has_unwritten()
@@ -78,6 +81,24 @@ def test_a_full_disk_of_the_database_is_reported_and_blocks_no_poll(
     ]
     with running(database) as replica:
         assert replica.store().history(KEY) == make_history(2)
+
+
+def test_a_target_whose_rows_are_rejected_does_not_hold_back_the_others(
+    postgresql: PostgreSqlServer, database: str
+) -> None:
+    """Example: an operator has locked a row in psql. The log names the target, and it is written later."""
+    with running(database) as replica, capture_logs() as logs:
+        stores = [replica.store(name) for name in ("t1", "t2")]
+        postgresql.execute(REJECTED_TARGET, database)
+        for number in (1, 2):
+            for store in stores:
+                store.commit({KEY: make_history(number)})
+            eventually(lambda: not stores[1].has_unwritten())
+        assert (stores[0].has_unwritten(), replica.state.is_up) == (True, False)
+        eventually(lambda: any(f"target {key(1)}: could not extend file" in str(line) for line in logs))
+        postgresql.execute("DROP TRIGGER full_disk ON source", database)
+        eventually(lambda: replica.state.is_up)
+        assert not stores[0].has_unwritten()
 
 
 def test_a_change_of_owners_that_fails_is_tried_again(database: str) -> None:
