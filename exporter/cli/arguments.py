@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 PROGRAM = "qbusiness-exporter"
 DEFAULT_COMMAND = "serve"
 USAGE = "%(prog)s [COMMAND] [flags]"
-DESCRIPTION = "Prometheus exporter for Amazon Q Business data source sync jobs."
+DESCRIPTION = (
+    "Prometheus exporter for the sync jobs of Amazon Q Business, Amazon Kendra and Amazon Bedrock knowledge bases."
+)
 
 
 @dataclass(frozen=True, slots=True)
