@@ -86,7 +86,7 @@ def test_a_header_that_is_not_a_date_is_ignored(text: str) -> None:
     [
         (b'{"history": [', "not JSON (Expecting value: line 1 column 14 (char 13)), 13 bytes, starting with b'{\"hist"),
         (b"", "not JSON (Expecting value: line 1 column 1 (char 0)), 0 bytes, starting with b''"),
-        (b"[" * 100_000, "not JSON (maximum recursion depth exceeded"),
+        (b"[" * 100_000, "not JSON ("),
         (b"[]", "expected an object, got list"),
         (b"null", "expected an object, got null"),
         (b"{}", "expected a list in `history`, got no such key"),

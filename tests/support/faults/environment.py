@@ -6,11 +6,13 @@ An hour takes as long as its requests. The environment scrapes the program at le
 from __future__ import annotations
 
 import random
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
+from exporter.app.state import open_state
 from exporter.config import Config
 from exporter.domain.units import HOUR, MINUTE
 from exporter.metrics.telemetry import Telemetry
@@ -29,6 +31,10 @@ from simulation.simulated_account import ServiceTime
 from simulation.virtual_clock import VirtualClock
 from simulation.virtual_host import VirtualHost
 from tests.support.faults.page import ScrapedPage
+
+if TYPE_CHECKING:
+    from exporter.app.state import State, StateContext
+    from exporter.config import StateConfig
 
 BEGIN = 1_790_000_000.0
 HOST = "qbusiness.test"  # a name that tests resolve to the loopback address
@@ -91,6 +97,7 @@ class Environment:
         if self.mode == "role":
             self.service.api.sts.lifetime = HOUR / 2
         self.exporter: Exporter | None = None
+        self._states = ExitStack()
         self._was_ready = False
 
     def _make_source(self, name: str) -> SimulatedDataSource:
@@ -112,14 +119,21 @@ class Environment:
     def stop(self) -> None:
         """Stop the program and the service."""
         self.host.kill()
+        self._states.close()
         self.service.stop()
 
     def start(self) -> None:
         """Start the program."""
-        overrides = Overrides(host=self.host, random=random.Random(1))
+        overrides = Overrides(host=self.host, random=random.Random(1), open_state=self._open_state)
         config = Config.model_validate(self._config())
         self.exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
         self.exporter.start_polling(is_one_pass=self.mode != "documents")
+
+    def _open_state(self, config: StateConfig, context: StateContext) -> State:
+        """Open the state, to be closed when the environment stops: the program is killed and does not close it."""
+        state = open_state(config, context)
+        self._states.callback(state.close)
+        return state
 
     def start_jobs(self) -> None:
         """Start short jobs, and one that does not end. Totals count from the first call on."""
