@@ -37,7 +37,8 @@ def _wait(address: str) -> None:
         try:
             with urlopen(address):  # noqa: S310 (the address of the demo)
                 return
-        except HTTPError:
+        except HTTPError as error:
+            error.close()
             time.sleep(0.1)
     raise SystemExit("the demo is not ready")
 

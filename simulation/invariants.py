@@ -85,6 +85,10 @@ class InvariantChecker:
         for account in self._state.accounts:
             account.attempts.clear()
 
+    def close(self) -> None:
+        """Close the state file of the last process."""
+        self._committed.close()
+
     def settings_changed(self) -> None:
         """Record a change of the configuration."""
         self._rates.rate_changed(float(self._state.settings["polling"]["requests_per_second"]))

@@ -76,6 +76,12 @@ class SimulatedWorld:
         self._run_until(self.state.ends)
         self._checker.final()
 
+    def close(self) -> None:
+        """Kill the process, and close its files."""
+        self._checker.close()
+        if self.process:
+            self.process.kill()
+
     # What the fault schedule calls.
 
     def crash_at(self, point: str, pause: float) -> None:
@@ -229,7 +235,6 @@ def run(seed: int, show: Callable[[str], None] | None = None, days: float = 7.0)
         error.add_note("\n".join([*trace.lines(), f"repeat with: python -m simulation --seed {seed} --trace"]))
         raise
     finally:
-        if world.process:
-            world.process.kill()
+        world.close()
         shutil.rmtree(directory)
     return Result(seed, trace.digest, (clock.now - clock.started) / HOUR, trace.counts)

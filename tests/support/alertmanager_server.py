@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import threading
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 
 from tests.support.harness import TIMEOUT, eventually, free_port
+from tests.support.urls import open_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,7 +107,7 @@ def alertmanager(folder: Path, config: Mapping[str, Any], receiver: Receiver) ->
 
         def is_ready() -> bool:
             try:
-                with urllib.request.urlopen(f"http://{address}/-/ready", timeout=5):
+                with open_url(f"http://{address}/-/ready"):
                     return True
             except OSError:
                 return False

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import urllib.parse
-import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import Request
 
 import yaml
 
 from tests.support.harness import TIMEOUT, eventually, free_port
+from tests.support.urls import open_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,14 +27,14 @@ class Prometheus:
 
     def get(self, path: str, **parameters: object) -> Any:
         """Send a request to the HTTP API, such as `query`; return the data of the response."""
-        url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 (our own address)
+        url = f"{self._url}/api/v1/{path}?{urlencode(parameters)}"
+        with open_url(url) as response:
             return json.load(response)["data"]
 
     def reload(self) -> None:
         """Reload the configuration; requires the flag --web.enable-lifecycle."""
-        request = urllib.request.Request(f"{self._url}/-/reload", method="POST")  # noqa: S310 (our own address)
-        urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310 (our own address)
+        with open_url(Request(f"{self._url}/-/reload", method="POST")):  # noqa: S310 (our own address)
+            pass
 
     def value(self, query: str) -> float | None:
         """Return the only value of an instant query; None if the result is empty."""
