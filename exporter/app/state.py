@@ -137,8 +137,7 @@ def open_copy(config: StateConfig, context: StateContext) -> State:
     if config.url is None:
         return LocalState(Store(config.path, context.on_write_failure, as_copy=True), config.path)
     store = Store(MEMORY, context.on_write_failure)
-    with open_archive(config, context.host) as archive:
-        store.import_rows(archive.read())
+    store.import_rows(open_archive(config, context.host).read())
     return LocalState(store, _database(config).address)
 
 

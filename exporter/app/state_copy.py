@@ -65,15 +65,11 @@ class DatabaseState:
 
     def read(self) -> StateRows:
         """Return all rows of the database."""
-        with self._archive as archive:
-            archive.check_unused()
-            return archive.read()
+        return self._archive.read(must_be_unused=True)
 
     def write(self, rows: StateRows) -> None:
         """Write all rows in one transaction."""
-        with self._archive as archive:
-            archive.check_unused()
-            archive.write(rows)
+        self._archive.write(rows)
 
 
 def _fail() -> None:

@@ -26,7 +26,7 @@ def accounts_of(rows: StateRows) -> dict[str, str]:
     return {key.removeprefix(_ACCOUNT): value for key, value in rows["target"] if key.startswith(_ACCOUNT)}
 
 
-def split_by_target(rows: StateRows) -> dict[str, StateRows]:
+def split_by_target(rows: StateRows) -> Mapping[str, StateRows]:
     """Return the rows of each target of a state file, by the key of the target in a shared database.
 
     A state file does not have the target of every row. Such rows are part of each target: the one that watches the data
@@ -35,10 +35,13 @@ def split_by_target(rows: StateRows) -> dict[str, StateRows]:
     owners = {key: _target_of(text) for key, text in rows["data_source"]}
     identities = (key.removeprefix(_WATCHED_SINCE) for key, _ in rows["target"] if key.startswith(_WATCHED_SINCE))
     targets = sorted({*owners.values(), *(identity for identity in identities if identity.count("/") == 2)})  # noqa: PLR2004
-    return {
-        target: {table: [row for row in rows[table] if owners.get(row[0], target) == target] for table in KEY_COLUMNS}
-        for target in targets
-    }
+    split: dict[str, dict[str, list[Row]]] = {target: {table: [] for table in KEY_COLUMNS} for target in targets}
+    for table in KEY_COLUMNS:
+        for row in rows[table]:
+            owner = owners.get(row[0])
+            for target in targets if owner is None else (owner,):
+                split[target][table].append(row)
+    return split
 
 
 def merge_targets(targets: Iterable[StateRows]) -> StateRows:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.app.state_copy import DatabaseState
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
+from exporter.store.state_tables import StateTables
 from tests.support.builders import NOON, make_source
 from tests.support.program_process import run_command
 from tests.support.state_files import make_history, open_copy, open_store
@@ -116,6 +118,36 @@ def test_a_target_that_cannot_be_read_is_named(
     assert (done.returncode, back.exists()) == (1, False)
     assert f"the state of target {key(2)} in database postgresql://<redacted>127.0.0.1" in done.stderr
     assert "repair or delete its rows" in done.stderr
+
+
+def test_rows_are_parsed_after_the_transaction(
+    file: str, database: str, postgresql: PostgreSqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends a transaction that is idle for seconds, and a large state takes longer to parse."""
+    assert copy(file, database).returncode == 0
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    sessions: list[object] = []
+    load = StateTables.load
+
+    def load_and_count(*given: Any) -> None:
+        sessions.extend(postgresql.execute(sql, database))
+        load(*given)
+
+    monkeypatch.setattr(StateTables, "load", load_and_count)
+    rows = DatabaseState(database).read()
+    assert (len(rows["source"]), sessions) == (3, [(0,), (0,)])
+
+
+def test_a_connection_that_fails_is_reported(file: str, database: str, postgresql: PostgreSqlServer) -> None:
+    """Example: the database is restarted during the copy."""
+    assert copy(file, database).returncode == 0
+    sql = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+    body = "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$"
+    trigger = "CREATE TRIGGER failing BEFORE INSERT ON source FOR EACH ROW EXECUTE FUNCTION fail()"
+    postgresql.execute(f"TRUNCATE source; {sql}{body}; {trigger}", database)
+    done = copy(file, database)
+    assert done.returncode == 1
+    assert "cannot be reached: terminating connection due to administrator command" in done.stderr
 
 
 def test_a_file_in_use_is_refused(file: str, database: str) -> None:

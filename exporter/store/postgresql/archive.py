@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from exporter.domain.replicas import TargetRow
 from exporter.errors import StartupError
@@ -19,6 +19,8 @@ from exporter.store.state_rows import accounts_of, merge_targets, split_by_targe
 from exporter.store.state_tables import StateChanges, StateTables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.runtime import Host
     from exporter.store.postgresql.session import Transaction
     from exporter.store.postgresql.url import DatabaseSettings, PasswordSource
@@ -26,37 +28,66 @@ if TYPE_CHECKING:
 
 
 class Archive:
-    """One transaction on a database; a context manager that commits it unless an exception ends the block."""
+    """The whole state in a database. It is read and written in one transaction.
+
+    Rows are parsed outside the transaction: the server ends one that is idle for seconds, and parsing may take longer.
+    """
 
     def __init__(self, settings: DatabaseSettings, token: PasswordSource, host: Host) -> None:
-        self._session = Session(settings, Watchdog(host), token)
-        self.address = self._session.address
-        self._open = ExitStack()
-        self._transaction: Transaction
+        self._settings = settings
+        self._token = token
+        self._host = host
+        self.address = settings.address
 
-    def __enter__(self) -> Self:
-        """Connect; raise StartupError if that is not possible."""
-        self._open.callback(self._session.end)
-        self._open.callback(self._session.close)
+    def read(self, *, must_be_unused: bool = False) -> StateRows:
+        """Return the rows of all targets; raise StartupError if those of a target are not valid.
+
+        With `must_be_unused`, raise StartupError if a replica is alive.
+        """
+        with self._transaction() as transaction:
+            if must_be_unused:
+                self._check_unused(transaction)
+            keys = [key for (key,) in transaction.execute("SELECT key FROM target ORDER BY key")]
+            targets = {key: read_state(transaction, key) for key in keys}
+        for key, rows in targets.items():
+            self._check_valid(key, rows)
+        return merge_targets(targets.values())
+
+    def write(self, rows: StateRows) -> None:
+        """Write a whole state; raise StartupError if the database has one already, or if a replica is alive."""
+        accounts, targets = accounts_of(rows), split_by_target(rows)
+        with self._transaction() as transaction:
+            self._check_unused(transaction)
+            if transaction.execute("SELECT 1 FROM source LIMIT 1"):
+                raise StartupError(f"database {self.address} is not empty: state can be copied into an empty one only")
+            for name, account in accounts.items():
+                leases.save_account(transaction, name, account)
+            for key, of_target in targets.items():
+                leases.own(transaction, TargetRow(key, None, 1, 0), 0)
+                changes = [RowChanges(table, found) for table, found in of_target.items()]
+                write_changes(transaction, key, StateChanges(replaces_all=True, rows=changes, pending=()))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        """Yield the only transaction of a connection; raise StartupError if it fails."""
+        session = Session(self._settings, Watchdog(self._host), self._token)
         try:
-            prepare(self._session)
-            self._transaction = self._open.enter_context(self._session.transaction())
+            prepare(session)
+            with session.transaction() as transaction:
+                yield transaction
         except UnavailableError as error:
-            self._open.close()
             raise StartupError(f"database {self.address} cannot be reached: {error}") from error
-        return self
+        finally:
+            session.close()
+            session.end()
 
-    def __exit__(self, *exception: object) -> None:
-        """Commit, and disconnect."""
-        self._open.__exit__(*exception)  # type: ignore[arg-type]
+    def _check_unused(self, transaction: Transaction) -> None:
+        """Raise StartupError if a replica is alive; none can start before the end of the transaction."""
+        transaction.execute("LOCK TABLE replica, target IN EXCLUSIVE MODE")
+        if leases.read_members(transaction).replicas:
+            raise StartupError(f"database {self.address} is in use by an exporter: stop all replicas first")
 
-    def read(self) -> StateRows:
-        """Return the rows of all targets; raise StartupError if those of a target are not valid."""
-        keys = [key for (key,) in self._transaction.execute("SELECT key FROM target ORDER BY key")]
-        return merge_targets([self._read_target(key) for key in keys])
-
-    def _read_target(self, key: str) -> StateRows:
-        rows = read_state(self._transaction, key)
+    def _check_valid(self, key: str, rows: StateRows) -> None:
         try:
             StateTables().load(rows.__getitem__)
         except codec.UNREADABLE as error:
@@ -64,21 +95,3 @@ class Archive:
                 f"the state of target {key} in database {self.address} cannot be read ({error}): "
                 "repair or delete its rows"
             ) from error
-        return rows
-
-    def check_unused(self) -> None:
-        """Raise StartupError if a replica is alive; none can start before the end of the block."""
-        self._transaction.execute("LOCK TABLE replica, target IN EXCLUSIVE MODE")
-        if leases.read_members(self._transaction).replicas:
-            raise StartupError(f"database {self.address} is in use by an exporter: stop all replicas first")
-
-    def write(self, rows: StateRows) -> None:
-        """Write a whole state; raise StartupError if the database has one already."""
-        if self._transaction.execute("SELECT 1 FROM source LIMIT 1"):
-            raise StartupError(f"database {self.address} is not empty: state can be copied into an empty one only")
-        for name, account in accounts_of(rows).items():
-            leases.save_account(self._transaction, name, account)
-        for key, of_target in split_by_target(rows).items():
-            leases.own(self._transaction, TargetRow(key, None, 1, 0), 0)
-            changes = [RowChanges(table, found) for table, found in of_target.items()]
-            write_changes(self._transaction, key, StateChanges(replaces_all=True, rows=changes, pending=()))
