@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 class Section(BaseModel):
     """A section of a configuration file: immutable, and without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     foreign_keys: ClassVar[Mapping[str, str]] = {}
     """Advice about keys that the section has for other services only, by key."""
