@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.samples import Exemplar as ExemplarSample
-from prometheus_client.utils import floatToGoString
 
 from exporter.exposition.lines import Identity, escaped, line_format, rendered_value, with_exemplar
 
@@ -80,10 +79,11 @@ class ScalarFamily:
 
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the samples for one view as lines."""
-        line, labels = line_format(self.name, (*identity.names, *self.labels)), identity.values
-        return _same_lines(
-            [line(*labels, *map(escaped, values), rendered_value(value)) for values, value in self.samples(view)]
-        )
+        samples = self.samples(view)
+        if not self.labels:  # as most families: the fastest way counts
+            return _same_lines([f"{self.name}{{{identity.text}}} {rendered_value(value)}\n" for _, value in samples])
+        line = line_format(self.name, identity, self.labels)
+        return _same_lines([line(*map(escaped, values), rendered_value(value)) for values, value in samples])
 
 
 Gauge = partial(ScalarFamily, "gauge")
@@ -116,8 +116,8 @@ class InfoFamily:
         facts = self.facts(view)
         if facts is None:
             return _same_lines(())
-        labels = dict(zip(*identity, strict=True)) | {name: escaped(value) for name, value in facts.items()}
-        return _same_lines([line_format(self.name, tuple(labels))(*labels.values(), rendered_value(1.0))])
+        line = line_format(self.name, identity, tuple(facts))
+        return _same_lines([line(*map(escaped, facts.values()), rendered_value(1.0))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +149,18 @@ class HistogramFamily:
 
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the samples for one view as lines, with exemplars in OpenMetrics only."""
-        names = (*identity.names, *self.labels)
-        bucket_line = line_format(f"{self.name}_bucket", (*names, "le"))
-        count_line, sum_line = line_format(f"{self.name}_count", names), line_format(f"{self.name}_sum", names)
+        bucket_line = line_format(f"{self.name}_bucket", identity, (*self.labels, "le"))
+        count_line, sum_line = (line_format(f"{self.name}_{part}", identity, self.labels) for part in ("count", "sum"))
         text, openmetrics = [], []
         for value, histogram in sorted(self.histograms(view).items()):
-            labels = (*identity.values, escaped(value))
+            label = escaped(value)
             for bound, count, exemplar in _buckets(histogram):
-                text.append(bucket_line(*labels, bound, rendered_value(count)))
+                text.append(bucket_line(label, bound, rendered_value(count)))
                 openmetrics.append(_with_exemplar(text[-1], exemplar) if exemplar else text[-1])
             text += (
                 totals := [
-                    count_line(*labels, rendered_value(sum(histogram.counts))),
-                    sum_line(*labels, rendered_value(histogram.sum)),
+                    count_line(label, rendered_value(sum(histogram.counts))),
+                    sum_line(label, rendered_value(histogram.sum)),
                 ]
             )
             openmetrics += totals
@@ -173,7 +172,7 @@ AnyFamily = ScalarFamily | InfoFamily | HistogramFamily
 
 def _buckets(histogram: Histogram) -> Iterator[tuple[str, int, Exemplar | None]]:
     """Yield the upper bound of each bucket, its cumulative count, and its exemplar."""
-    bounds = (*map(floatToGoString, histogram.bounds), "+Inf")
+    bounds = (*map(rendered_value, histogram.bounds), "+Inf")
     return zip(bounds, accumulate(histogram.counts), histogram.exemplars, strict=True)
 
 
