@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from contextlib import redirect_stderr
@@ -73,4 +74,6 @@ def run() -> None:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:
         code = SIGNAL_EXIT_BASE + signal.SIGINT
+    # Otherwise the interpreter traverses all objects before the process ends, for seconds where there are many.
+    gc.freeze()
     sys.exit(code)
