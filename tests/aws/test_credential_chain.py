@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from exporter.aws.credentials import Attempt, AwsCredentials
 from exporter.aws.hooks import RequestHooks
 from exporter.cli import logs
 from exporter.config import parse_target
+from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.runtime import System
 from tests.support.simulated_target import ROLE, RecordingObserver, SimulatedTarget
@@ -36,6 +38,14 @@ GOOD = {
     "Token": "session",
     "Expiration": (datetime.now(UTC) + timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ"),
 }
+START_URL = "https://example.awsapps.com/start"
+PROFILE_OF_SSO = f"""
+[profile sso]
+sso_start_url = {START_URL}
+sso_region = us-east-1
+sso_account_id = 111122223333
+sso_role_name = reader
+"""
 
 
 class Sources:
@@ -64,6 +74,15 @@ class Sources:
         path = self.home / "helper.py"
         path.write_text(code)
         return f"{sys.executable} {path}"
+
+    def sso_token(self, session: str, token: dict[str, object]) -> None:
+        """Write the token of an SSO session as `aws sso login` does."""
+        name = hashlib.sha1(session.encode()).hexdigest()  # noqa: S324 (the SDK's name)
+        cache = self.home / ".aws" / "sso" / "cache"
+        cache.mkdir(parents=True)
+        (cache / f"{name}.json").write_text(json.dumps(token))
+        for provider in ("botocore.credentials.SSOProvider", "botocore.tokens.SSOTokenProvider"):
+            self._patch.setattr(f"{provider}._SSO_TOKEN_CACHE_DIR", str(cache))  # read from HOME when it is imported
 
     def obtain(self, timeout: float = 30.0, **settings: Any) -> AwsCredentials:
         """Obtain credentials once."""
@@ -96,7 +115,7 @@ def sts(target: SimulatedTarget, sources: Sources) -> SimulatedTarget:
 
 
 class MetadataService:
-    """A metadata service over HTTP, for containers and for instances."""
+    """A metadata service over HTTP, for containers and for instances, or the portal of SSO sessions."""
 
     def __init__(self) -> None:
         self.status, self.body = 200, json.dumps(GOOD).encode()
@@ -113,7 +132,7 @@ class MetadataService:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_PUT = do_GET  # noqa: N815 (http.server's name)
+            do_PUT = do_POST = do_GET  # noqa: N815 (names of http.server)
 
             def log_message(self, *_: object) -> None:
                 """Log nothing."""
@@ -194,37 +213,48 @@ def test_a_profile_with_mfa_does_not_wait_for_the_terminal(sources: Sources) -> 
     assert "the profile has an mfa_serial, and the exporter cannot enter a code" in sources.error(profile="mfa")
 
 
+def test_an_sso_session(sources: Sources, metadata: MetadataService) -> None:
+    """The portal returns credentials of the role. A refusal is one of the credential chain."""
+    sources.set(AWS_ENDPOINT_URL_SSO=metadata.url)
+    sources.profiles(PROFILE_OF_SSO)
+    sources.sso_token(START_URL, {"accessToken": SECRET, "expiresAt": GOOD["Expiration"]})
+    role = {"accessKeyId": "FROM-SOURCE", "secretAccessKey": SECRET, "sessionToken": "session"}
+    expires = (time.time() + HOUR) * 1000
+    metadata.body = json.dumps({"roleCredentials": {**role, "expiration": int(expires)}}).encode()
+    obtained = sources.obtain(profile="sso")
+    assert obtained.access_key == "FROM-SOURCE"
+    assert obtained.expires_at == pytest.approx(expires / 1000, abs=1)
+    metadata.status, metadata.body = 403, b'{"message": "No access"}'
+    assert "GetRoleCredentials" in sources.error(profile="sso")
+
+
 def test_an_expired_sso_session_is_reported_with_the_command(sources: Sources) -> None:
     """The message states how to sign in."""
     sources.set(HOME=str(sources.home), AWS_PROFILE="sso")
-    sources.profiles(
-        "[profile sso]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\n"
-        "sso_account_id = 111122223333\nsso_role_name = reader\n"
-    )
+    sources.profiles(PROFILE_OF_SSO)
     message = sources.error()
     assert message.startswith("profile sso: ")
     assert message.endswith("Sign in with `aws sso login --profile sso`")
 
 
-def test_an_sso_session_that_cannot_be_renewed_is_logged_by_the_exporter_alone(sources: Sources) -> None:
+def test_an_sso_session_that_cannot_be_renewed_is_logged_by_the_exporter_alone(
+    sources: Sources, metadata: MetadataService
+) -> None:
     """The SDK would log each attempt. At debug level it does."""
-    start = "https://example.awsapps.com/start"
-    sources.set(HOME=str(sources.home), AWS_ENDPOINT_URL_SSO_OIDC="http://127.0.0.1:9")
+    sources.set(AWS_ENDPOINT_URL_SSO_OIDC=metadata.url)
+    metadata.status, metadata.body = 400, b'{"error": "invalid_grant"}'
     sources.profiles(
-        f"[sso-session corp]\nsso_region = us-east-1\nsso_start_url = {start}\n"
+        f"[sso-session corp]\nsso_region = us-east-1\nsso_start_url = {START_URL}\n"
         "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = reader\n"
     )
     expired, later = "2020-01-01T00:00:00Z", GOOD["Expiration"]
     token = {"accessToken": SECRET, "expiresAt": expired, "refreshToken": SECRET, "clientId": "id"}
-    cache = sources.home / ".aws" / "sso" / "cache" / f"{hashlib.sha1(b'corp').hexdigest()}.json"  # noqa: S324 (the SDK's name)
-    cache.parent.mkdir(parents=True)
-    cache.write_text(
-        json.dumps({**token, "clientSecret": SECRET, "registrationExpiresAt": later, "region": "us-east-1"})
-    )
+    registration = {"clientSecret": SECRET, "registrationExpiresAt": later, "region": "us-east-1"}
+    sources.sso_token("corp", {**token, **registration})
     for level, is_logged in (("info", False), ("debug", True)):
         stream = io.StringIO()
         logs.configure(stream, level)
-        assert "sso" in sources.error(profile="sso").lower()
+        assert sources.error(profile="sso").endswith("Sign in with `aws sso login --profile sso`")
         assert ("logger=botocore.tokens" in stream.getvalue()) is is_logged
         assert SECRET not in stream.getvalue()
 
