@@ -36,15 +36,18 @@ class IssuedCredentials:
 
 @dataclass(slots=True)
 class HeldCredentials:
-    """The credentials of a target of the running process, as the service knows them.
+    """The credentials of a target of the running process, as the service knows them; `number` is in the access key.
 
     `usable_until` is on the clock of the host, like the decisions of the program. `refused_since` is the first refusal
-    by AWS since it last accepted a request of the target. `failures` are the attempts that failed or were late.
+    by AWS since it last accepted a request of the target. `unused_since` is when credentials were issued that no
+    request has used, after such a refusal. `failures` are the attempts that failed or were late.
     """
 
     requested_at: float = NEVER
     usable_until: float = NEVER
+    number: int | None = None
     refused_since: float | None = None
+    unused_since: float | None = None
     failures: int = 0
 
 
@@ -87,7 +90,9 @@ class CredentialSource:
     def _issue(self, target: str, held: HeldCredentials, host: VirtualHost) -> AwsCredentials:
         expires_at = self._clock.now + self.lifetime
         held.usable_until = self._clock.now + expires_at - host.time()
-        access_key = f"{_PREFIX}{len(self._issued)}"
+        held.unused_since = self._clock.now if held.refused_since else None
+        held.number = len(self._issued)
+        access_key = f"{_PREFIX}{held.number}"
         self._issued.append(IssuedCredentials(held.requested_at, held.usable_until, expires_at))
         self._trace.note("credentials issued", target, expires_at)
         return AwsCredentials(access_key, "simulated", expires_at=None if expires_at == math.inf else expires_at)
@@ -95,6 +100,8 @@ class CredentialSource:
     def authorize(self, target: str, access_key: str) -> None:
         """Raise ServiceError if AWS refuses the credentials of a request of a target."""
         number, held = _number_of(access_key), self.held[target]
+        if number == held.number:
+            held.unused_since = None
         if number >= self._first_accepted and self._clock.now < self._issued[number].expires_at:
             held.refused_since = None
             return
