@@ -24,7 +24,7 @@ Durations have the format of Prometheus: `500ms`, `90s`, `1h30m`. Unknown keys, 
 are errors. `qbusiness-exporter check` reports all of them at once, each with file:line:column and the expected value.
 
 SIGHUP or a POST to `/-/reload` applies a changed file. The keys of `state` alone need a restart. Data sources
-that stay in the configuration keep their series, their counters and their place in the poll queue, also while AWS does
+that stay in the configuration keep their series, their counters and their place in the poll queue, even while AWS does
 not respond. [Reloads](discovery.md#reloads) describes targets that are renamed, merged or split.
 
 The file may be a pipe that ends within three seconds, as in `check --config.file=<(envsubst < template)`. `serve`

@@ -22,7 +22,7 @@ _PATTERNS = tuple(
     for pattern in (
         # https://user:password@host. A password may contain characters that a URL should encode, such as `/` and `@`.
         r"(://)(?:[^\s/?#]{0,512}|[^\s/?#:]{0,512}:\S{0,512})@",
-        # Authorization: Basic dXNlcjpw, also as an entry of a dict. The value ends with the quote or the line.
+        # Authorization: Basic dXNlcjpw, even as an entry of a dict. The value ends with the quote or the line.
         r"""(\bauthorization\W{0,4}[:=]\s*(?:b?\\?["'])?)[^"'\r\n]+""",
         r"(\b(?:basic|bearer)\s+)(?=[\w.~+/-]*[\d=])[\w.~+/=-]{8,}",
         # The HTTP client quotes a header that it rejects, and only credentials come from outside.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CommittedState:
-    """Reads the state file through a connection of its own, which is kept until `close`."""
+    """Reads the state file through its own connection, which is kept until `close`."""
 
     def __init__(self) -> None:
         self._connection: sqlite3.Connection | None = None

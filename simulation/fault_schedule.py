@@ -22,7 +22,7 @@ WRONG_DOCUMENTS = {"no_metrics", "negative_figures", "fractional_figures", "figu
 WRONG_ENDS = {"end_before_start", "no_end"}
 WRONG_JOBS = {"unknown_status", "milliseconds", "start_in_words", "no_execution_id", "no_start", "unknown_error_code"}
 WRONG_DATA = sorted(WRONG_DOCUMENTS | WRONG_ENDS | WRONG_JOBS)
-# "slow" is a fault of its own here, "huge" and "endless" need sockets, and the exporter keeps an end in the future.
+# "slow" is its own fault here, "huge" and "endless" need sockets, and the exporter keeps an end in the future.
 LEFT_OUT = {"huge", "endless", "slow", "no_date", "in_the_future", "end_in_the_future"}
 LEFT_OUT |= {"entry_again", "entry_passed_over"}  # pages already shift here, as jobs start and leave the list
 DETECTABLE = sorted(FAULT_KINDS - set(WRONG_DATA) - LEFT_OUT)

@@ -172,7 +172,7 @@ class InvariantChecker:
         process.was_ready = is_ready
 
     def _check_series(self, page: ParsedPage) -> None:
-        """Assert that no counter decreases and no name changes, also across crashes, unless state was not written."""
+        """Assert that no counter decreases and no name changes, even across crashes, unless state was not written."""
         if self._lost_writes != self._state.lost_writes:
             self._max_values, self._names, self._lost_writes = {}, {}, self._state.lost_writes
         for text, value in page.samples.items():

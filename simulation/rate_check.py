@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class RateCheck:
     """The configured rates and the process starts of the last seconds, and the first violation found.
 
-    A violation is kept until the next scrape reports it. Raised at once, it would look like a failed poll.
+    A violation is kept until the next scrape reports it. Raised immediately, it would look like a failed poll.
     """
 
     def __init__(self, clock: VirtualClock) -> None:

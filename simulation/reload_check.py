@@ -1,4 +1,4 @@
-"""The invariants of a reload: what stays is exposed without a gap, and what is dropped disappears at once."""
+"""The invariants of a reload: what stays is exposed without a gap, and what is dropped disappears immediately."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ class VirtualLock:
         self._waiting: list[Waiter] = []
 
     def acquire(self, blocking: bool = True) -> bool:  # noqa: FBT001, FBT002 (the signature of threading.Lock)
-        """Acquire the lock, and return whether that was possible; without `blocking`, return at once."""
+        """Acquire the lock, and return whether that was possible; without `blocking`, return immediately."""
         while self._is_held:
             if not blocking:
                 return False

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCRAPE_INTERVAL = DAY  # the mean
 SCRAPE_AFTER_FAULT = HOUR  # the mean
-MEMORY = Path("/dev/shm")  # noqa: S108 (the simulation creates a directory of its own in it)
+MEMORY = Path("/dev/shm")  # noqa: S108 (the simulation creates its own directory in it)
 
 
 @dataclass(frozen=True, slots=True)

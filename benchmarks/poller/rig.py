@@ -90,7 +90,7 @@ class SilentRequestObserver(SilentObserver):
     """Observes requests and polls, and records nothing."""
 
     def acquire(self, operation: str) -> None:
-        """Return at once: there is no rate limit."""
+        """Return immediately: there is no rate limit."""
 
     def finished(self, operation: str, code: str, seconds: float) -> None:
         """Ignore a response."""

@@ -84,7 +84,7 @@ def kernel_memory() -> float:
 
 
 def install() -> None:
-    """Install hypercorn and the exporter into an environment of their own, unless they are installed."""
+    """Install hypercorn and the exporter into their own environment, unless they are installed."""
     command = [ROOT / "tests" / "install-python", PYTHON.parents[1], "benchmarks/servers/requirements.txt"]
     environment = {**os.environ, "PYTHON": sys.executable}
     subprocess.run(list(map(str, command)), check=True, cwd=ROOT, env=environment)  # noqa: S603 (our own script)

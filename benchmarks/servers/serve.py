@@ -1,4 +1,4 @@
-"""Runs one server in a process of its own: `python -m benchmarks.servers.serve SERVER PAGE TLS`.
+"""Runs one server in its own process: `python -m benchmarks.servers.serve SERVER PAGE TLS`.
 
 TLS is a folder with a certificate, or `-` for plain HTTP.
 """

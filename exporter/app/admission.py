@@ -93,9 +93,9 @@ class SourceAdmission:
         self._sources.describe(source.id, container, listed)
 
     def source_removed(self, source: DataSource) -> None:
-        """Stop polling a source, and remove it from what is exposed."""
+        """Stop polling a source, and remove it from the exposition."""
         self._workers.remove(source)
-        with self._mutex:  # so that `detach` finds the source either watched or removed from what is exposed
+        with self._mutex:  # so that `detach` finds the source either watched or not exposed
             if not self._sources.unwatch(source.id):
                 return  # it was detached, and another target may expose it by now
             self._publisher.remove_source(source.id)

@@ -134,7 +134,7 @@ class CredentialRecorder(CredentialObserver):
             self._poll_all(self._spacing)
 
     def credentials_lost(self, error: ProviderError) -> None:
-        """Report the target as down, and let every poll fail at once, which takes no request."""
+        """Report the target as down, and let every poll fail immediately, which takes no request."""
         self._reachability.credentials_lost(str(error))
         self._poll_all(0.0)
 

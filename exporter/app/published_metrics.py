@@ -1,4 +1,4 @@
-"""The rendered metrics of all services: each service has caches of its own, because its families have its prefix."""
+"""The rendered metrics of all services: each service has its own caches, because its families have its prefix."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _detach(replaced: Sequence[Target], services: SharedServices) -> dict[Source
 
 
 def _remove_unclaimed(handovers: Iterable[Handover], services: SharedServices) -> Iterator[DataSource]:
-    """Remove the sources that no target continues with from what is exposed, and yield them."""
+    """Remove the sources that no target continues with from the exposition, and yield them."""
     for handover in handovers:
         source = handover.state.source
         if services.ownership.owner(source.id) is None:

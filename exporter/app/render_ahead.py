@@ -18,7 +18,7 @@ logger = structlog.get_logger()
 
 
 class RenderAhead:
-    """Renders in a thread of its own until the program stops.
+    """Renders in its own thread until the program stops.
 
     Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without this,
     the next scrape would have to render all of them.

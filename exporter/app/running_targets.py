@@ -33,7 +33,7 @@ class RunningTargets:
     """Starts, replaces and stops targets, after a reload and after a change of owners. Thread-safe.
 
     A change of owners is like a reload with the same settings: a target that this process owns is added, and one that
-    it has lost is removed, in both cases with a state of its own.
+    it has lost is removed, in both cases with its own state.
     """
 
     def __init__(self, settings: Sequence[TargetSettings], state: State, services: SharedServices) -> None:

@@ -64,7 +64,7 @@ class State(Protocol):
         """Return the live replicas with their targets; empty if state is not shared."""
 
     def close(self) -> None:
-        """Write what is pending, and hand over all targets."""
+        """Write pending changes, and hand over all targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class LocalState:
         return ()
 
     def close(self) -> None:
-        """Write what is pending, and close the file."""
+        """Write pending changes, and close the file."""
         self._store.close()
 
 

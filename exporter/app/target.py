@@ -126,12 +126,12 @@ class Target:
             self.event_receiver.start()
 
     def stop(self) -> None:
-        """Start no further poll, discovery run or count of documents, and use no further event; return at once."""
+        """Start no further poll, discovery run or count of documents, and use no further event; return immediately."""
         self.workers.stop()
         self.discovery_loop.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait for what is in progress until a time on the monotonic clock, then save the times of polls.
+        """Wait for polls and runs in progress until a time on the monotonic clock, then save the times of polls.
 
         A request for events is not waited for: it may last LONG_POLL, and its messages would not be used.
         """

@@ -1,15 +1,15 @@
-"""A target's credentials: obtained in a thread of their own, renewed ahead of expiry, with one deadline and one reason.
+"""A target's credentials: obtained in their own thread, renewed ahead of expiry, with one deadline and one reason.
 
 botocore obtains and renews credentials inside whichever request needs them. Then a metadata service that does not
 respond, or a helper that hangs, blocks the workers of the target one after the other, and each data source fails by
 itself. Here no request does that. The invariants:
 
-- At most one attempt is in progress. It runs in a thread of its own, so it may hang without blocking anything else.
+- At most one attempt is in progress. It runs in its own thread, so it may hang without blocking anything else.
 - An attempt that has not ended within the deadline counts as failed. If it ends later, its credentials are used.
-- Without valid credentials, `current` raises the reason of the last failure at once. It only waits for an attempt that
-  has not failed yet, so at most until the deadline.
+- Without valid credentials, `current` raises the reason of the last failure immediately. It only waits for an attempt
+  that has not failed yet, so at most until the deadline.
 - The observer is called by one thread only, and without a lock.
-- A failure that was reported ends with `credentials_recovered`, also if a reload replaces the cache meanwhile.
+- A failure that was reported ends with `credentials_recovered`, even if a reload replaces the cache meanwhile.
 
 If AWS refuses credentials, whether it accepts the next ones is only known after a request with them. So the observer
 learns that they were replaced, and retries what has failed. The more replacements AWS refuses in a row, the longer is
@@ -17,7 +17,7 @@ the pause before the next attempt, because each of them causes requests for all 
 
 Example, with a deadline of 20 s and a role whose credentials last an hour: they are renewed after 45 minutes. If STS
 does not respond then, a failure is reported after 45 minutes and 20 seconds, and requests continue with the credentials
-that are valid until the hour is over. From then on every request fails at once, until an attempt succeeds.
+that are valid until the hour is over. From then on every request fails immediately, until an attempt succeeds.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class CredentialCache:
     def current(self) -> AwsCredentials:
         """Return valid credentials.
 
-        Raise ProviderError at once if the last attempt failed, and StoppedError if the program stops meanwhile.
+        Raise ProviderError immediately if the last attempt failed, and StoppedError if the program stops meanwhile.
         """
         with self._changed:
             if self._supervisor.ident is None and not self._is_stopping:

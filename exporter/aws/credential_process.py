@@ -1,6 +1,6 @@
 """Credential processes with limits: a helper that hangs, writes without end, or outlives the program is killed.
 
-So are its children, except for those that have started a session of their own. These may hold the pipes open, so
+So are its children, except for those that have started their own session. These may hold the pipes open, so
 nothing waits for the end of the pipes after the kill.
 """
 
@@ -40,7 +40,7 @@ def limit_processes(session: BotoSession, attempt: Attempt, timeout: float) -> N
 
 
 class _LimitedProcess(subprocess.Popen[bytes]):
-    """A credential process in a process group of its own, which is killed at the deadline of the attempt."""
+    """A credential process in its own process group, which is killed at the deadline of the attempt."""
 
     def __init__(self, attempt: Attempt, timeout: float, command: list[str], **options: Any) -> None:
         attempt.activity = f"credential_process {command[0] if command else ''}".rstrip()

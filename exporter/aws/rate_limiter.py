@@ -30,8 +30,8 @@ class AdaptiveRate:
 
     A background request uses a time that has passed without another request, and moves no later one. So no other
     request waits for it. Example: at one request per second, with the last one at 0.0, one may be sent at 1.0. If none
-    was, a background request may be sent at 2.0, and another request at 2.1 is sent at once. With background requests,
-    there are at most ten times the ceiling plus two within ten seconds.
+    was, a background request may be sent at 2.0, and another request at 2.1 is sent immediately. With background
+    requests, there are at most ten times the ceiling plus two within ten seconds.
     """
 
     def __init__(self, ceiling: float, now: float) -> None:

@@ -33,7 +33,7 @@ def end_of_backfill(history: SourceHistory) -> float:
 def with_reset_counters(history: SourceHistory) -> SourceHistory:
     """Return the history with counters at 0, as they are where the exporter starts to watch.
 
-    The reset needs a sample of its own: the first scrape may come so late that the counters have reached the backfilled
+    The reset needs its own sample: the first scrape may come so late that the counters have reached the backfilled
     figures again. Without the sample, Prometheus would then see no reset.
     """
     return replace(

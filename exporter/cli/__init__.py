@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     0 is success or a graceful stop, 1 is an error, and wrong usage exits with 2. If the reader of stdout closes it, the
     code is that of a program that SIGPIPE ends.
     """
-    # Everything that the process writes to stderr goes through the sink, also progress bars and messages of libraries.
+    # Everything that the process writes to stderr goes through the sink, even progress bars and messages of libraries.
     with LogSink(unbuffered(sys.stderr)) as sink, redirect_stderr(cast("TextIO", sink)):
         logs.configure(sys.stderr)
         try:

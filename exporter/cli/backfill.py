@@ -174,7 +174,7 @@ class _BackfillRun:
             return
         for warning in dict.fromkeys(data.warnings):
             log.warning("unusable data in the response", problem=warning)
-        # The poll found jobs in progress by their status, also those that started before the backfill begins.
+        # The poll found jobs in progress by their status, including those that started before the backfill begins.
         jobs = _latest_of_each((*data.jobs, *(snapshot.history.jobs_newest_first() if snapshot.history else ())))
         without_end = sum(job.is_terminal and job.ended is None for job in jobs)
         if without_end:

@@ -60,7 +60,7 @@ class LogSink:
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: the thread writes each line at once."""
+        """Do nothing: the thread writes each line immediately."""
 
     def isatty(self) -> bool:
         """Return whether the lines go to a terminal."""

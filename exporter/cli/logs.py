@@ -85,7 +85,7 @@ class _StreamLogger:
         self._stream = stream
 
     def msg(self, line: str) -> None:
-        """Write a line at once, so that lines of several threads do not mix."""
+        """Write a line immediately, so that lines of several threads do not mix."""
         self._stream.write(line + "\n")
 
     debug = info = warning = error = critical = msg

@@ -18,7 +18,7 @@ class SignalReceiver:
 
     A handler in Python runs only when the main thread executes the next bytecode. If the signal arrives just before the
     main thread blocks, or in another thread, that may be never, and the signal is lost. The interpreter's wakeup
-    descriptor has no such gap: the number of the signal is in the pipe at once, and ends the wait.
+    descriptor has no such gap: the number of the signal is in the pipe immediately and ends the wait.
     """
 
     def __init__(self, *numbers: int) -> None:

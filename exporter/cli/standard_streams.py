@@ -1,4 +1,4 @@
-"""Stdout and stderr of the process, also where the caller has closed them."""
+"""Stdout and stderr of the process, even if the caller has closed them."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class DiscoveryConfig(Section):
 
 
 class EventsConfig(Section):
-    """A queue of events that say which data sources to poll at once."""
+    """A queue of events that say which data sources to poll immediately."""
 
     queue_url: QueueUrl = Field(
         description="URL of an SQS queue that an EventBridge rule fills with the calls that start or stop a sync."
@@ -92,7 +92,7 @@ class TargetConfig(Section):
     )
     events: EventsConfig | None = Field(
         None,
-        description="A queue of events that say which data sources to poll at once; default: none.",
+        description="A queue of events that say which data sources to poll immediately; default: none.",
     )
 
     @property

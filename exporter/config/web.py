@@ -101,7 +101,7 @@ class WebConfig(Section):
     tls_server_config: TlsConfig | None = None
     http_server_config: HttpConfig = HttpConfig()
     basic_auth_users: dict[UserName, BcryptHash] = Field(default_factory=dict, repr=False)
-    rate_limit: RateLimit = Field(None, exclude=True)  # rejected, with a message of its own
+    rate_limit: RateLimit = Field(None, exclude=True)  # rejected, with its own message
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The filters of discovery, as pure functions of the known properties of a data source.
 
 Properties become known step by step: a listing of applications has only the name of the application, and tags need a
-request of their own. So each result is True, False, or None if it depends on a property that is not known yet. For
+separate request. So each result is True, False, or None if it depends on a property that is not known yet. For
 example, `include: [{application: "intranet*", tags: {team: hr}}]` returns False for the application `support`, whose
 indexes are then not listed, and None for `intranet`.
 """

@@ -55,13 +55,13 @@ class DiscoveryLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Start no further run; return at once."""
+        """Start no further run; return immediately."""
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()
 
     def retry(self) -> None:
-        """Retry at once if the last run failed, or if the run in progress fails, because the cause has ended."""
+        """Retry immediately if the last run failed, or if the run in progress fails, because the cause has ended."""
         with self._changed:
             self._is_retry_requested = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The tags of data sources, cached because each tagged resource needs a request of its own.
+"""The tags of data sources, cached because each tagged resource needs its own request.
 
 In some services, data sources have no tags: those of their container apply to all of them, and are requested once.
 """

@@ -79,7 +79,7 @@ class SavedSource:
 
     `location` is that of its target, if it was known. `watched_since` is when its jobs began to count. A restart needs
     it for a source that was found but not polled yet. `is_described` is set once AWS has returned the description
-    itself or has refused to, so that a restart publishes the source at once in both cases.
+    itself or has refused to, so that a restart publishes the source immediately in both cases.
     """
 
     source: DataSource

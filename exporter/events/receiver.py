@@ -125,7 +125,7 @@ class EventReceiver:
         """
         try:
             self._delete()
-            # Without a known state of the queue, the request returns at once, so that its health is known at once.
+            # Without a known state of the queue, the request returns immediately, so that its health is known soon.
             messages = self._queue.receive(LONG_POLL if self._is_known_readable else 0)
             if self._stopping.is_set():
                 return

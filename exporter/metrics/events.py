@@ -24,7 +24,7 @@ class EventMetrics:
         )
         self._up = Gauge(
             "qbusiness_exporter_events_up",
-            "1 while the events queue of the target can be read and emptied, else 0, also before the first attempt.",
+            "1 while the events queue of the target can be read and emptied, else 0. It is 0 before the first attempt.",
             ("target",),
             registry=registry,
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OwnershipMetrics:
-    """The targets of the configuration, also those that other replicas poll."""
+    """The targets of the configuration, including those that other replicas poll."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._owned = Gauge(

@@ -24,7 +24,7 @@ class TargetMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._up = Gauge(
             "qbusiness_exporter_target_up",
-            "1 if AWS responded to the last request to the target and authorized it, else 0, also before the first.",
+            "1 if AWS responded to the last request to the target and authorized it, else 0. It is 0 before the first.",
             ("target",),
             registry=registry,
         )
@@ -88,7 +88,7 @@ class TargetMetrics:
         )
         self._discovery_success = Gauge(
             "qbusiness_exporter_discovery_success",
-            "1 if the last discovery run of the target succeeded in every part, else 0, also before the first run.",
+            "1 if the last discovery run of the target succeeded in every part, else 0. It is 0 before the first run.",
             ("target",),
             registry=registry,
         )

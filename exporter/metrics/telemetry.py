@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Telemetry:
-    """The metrics of the exporter itself, in a registry of their own."""
+    """The metrics of the exporter itself, in their own registry."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Telemetry:
         self.ownership = OwnershipMetrics(self.registry)
         self._state_up = self._gauge(
             "qbusiness_exporter_state_up",
-            "1 while the state can be read and written where it is configured, else 0, also until it is opened.",
+            "1 while the state can be read and written where it is configured, else 0. It is 0 until it is opened.",
         )
         self._state_write_failures = Counter(
             "qbusiness_exporter_state_write_failures",

@@ -175,7 +175,7 @@ class PollQueue:
         """Poll quiet sources at another interval; if it is shorter, the rest of the present one shrinks in proportion.
 
         So the polls of sources that wait stay spread out. No two polls of a source are closer than the shorter
-        interval, also if it changes every minute.
+        interval, even if it changes every minute.
         """
         share = seconds / self._intervals.idle
         self._intervals = replace(self._intervals, idle=seconds)

@@ -1,4 +1,4 @@
-"""The display names of watched data sources: known ones are used at once, and others are requested after a poll."""
+"""The display names of watched data sources: known ones are used immediately, and others are requested after a poll."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SourceNames:
         return Names(root, name) if root and name else None
 
     def resolve(self, state: SourceState) -> Names | None:
-        """Return the names, also from AWS; None if one of them is not available at the moment."""
+        """Return the names, and request unknown ones from AWS; None if one is not available at the moment."""
         source, root, kept = state.source, state.source.id.root, state.names
         try:
             names = Names(

@@ -73,7 +73,7 @@ class WatchedSources:
             source=source,
             history=history,
             reread_period=reread_period(source.id, saved_history.as_of) if saved_history else None,
-            # A poll succeeded at that time, although it may not be the last one. It makes stale values visible at once.
+            # A poll succeeded at that time, if not the last one. So stale values are visible immediately.
             polled_at=saved_history.as_of if saved_history else None,
             names=_saved_names(saved) if saved else None,
             description=DescriptionState.from_saved(saved) if saved else DescriptionState(),

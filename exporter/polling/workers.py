@@ -130,7 +130,7 @@ class PollWorkers:
             thread.start()
 
     def stop(self) -> None:
-        """Start no further poll; return at once."""
+        """Start no further poll; return immediately."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()

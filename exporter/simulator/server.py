@@ -56,7 +56,7 @@ class SimulatedEndpoint(SimulatedService):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop at once, and abandon requests in progress."""
+        """Stop immediately, and abandon requests in progress."""
         self._stopping.set()
         if self._thread.is_alive():
             self._server.shutdown()

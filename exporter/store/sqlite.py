@@ -66,7 +66,7 @@ class Store(TableStore):
             return {table: read_rows(self._database.connection, table) for table in KEY_COLUMNS}
 
     def close(self) -> None:
-        """Write what is pending, close the file and release its lock."""
+        """Write pending changes, close the file and release its lock."""
         with self._mutex:
             if self._closed:
                 return
@@ -74,7 +74,7 @@ class Store(TableStore):
             self._closed = True
             self._database.close()
 
-    def _write(self, *, wait: bool) -> None:  # noqa: ARG002 (every change is written at once)
+    def _write(self, *, wait: bool) -> None:  # noqa: ARG002 (every change is written immediately)
         with self._mutex:
             self._flush()
 

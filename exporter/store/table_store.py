@@ -1,4 +1,4 @@
-"""The operations on the state that all stores have in common; each writes to a database of its own."""
+"""The operations on the state that all stores have in common; each writes to its own database."""
 
 from __future__ import annotations
 

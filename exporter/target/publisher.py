@@ -17,13 +17,13 @@ class SnapshotPublisher(Protocol):
     """Publishes the complete snapshots of the poller and the reconciler."""
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
-        """Replace what is exposed of a data source."""
+        """Replace the series of a data source."""
 
     def remove_source(self, source: SourceId) -> None:
         """Remove a data source from everything that is exposed."""
 
     def publish_container(self, snapshot: ContainerSnapshot) -> None:
-        """Replace what is exposed of an index."""
+        """Replace the series of an index."""
 
     def remove_container(self, index: ContainerId) -> None:
         """Remove an index from everything that is exposed."""
@@ -48,7 +48,7 @@ class CachePublisher:
         self._gate = gate
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
-        """Replace what is exposed of a data source."""
+        """Replace the series of a data source."""
         self._gate.report(self._sources.put, str(snapshot.source.id), snapshot, self._clock)
         self._gate.report(self._indexes.put_source, snapshot)
 
@@ -58,7 +58,7 @@ class CachePublisher:
         self._gate.report(self._indexes.remove_source, source)
 
     def publish_container(self, snapshot: ContainerSnapshot) -> None:
-        """Replace what is exposed of an index."""
+        """Replace the series of an index."""
         self._gate.report(self._indexes.put, snapshot, self._clock)
 
     def remove_container(self, index: ContainerId) -> None:

@@ -1,4 +1,4 @@
-"""The first start without credentials: the exporter reports it everywhere from the beginning, and recovers at once."""
+"""The first start without credentials: the exporter reports it everywhere, and recovers immediately."""
 
 from __future__ import annotations
 

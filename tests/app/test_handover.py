@@ -1,4 +1,4 @@
-"""Series that a reload keeps never disappear, even if AWS is away; series that it drops are removed at once."""
+"""Series that a reload keeps never disappear, even if AWS is away; series that it drops are removed immediately."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_renamed_data_source_stays_with_a_filter_on_its_new_name(service: Simu
 
 
 def test_a_removed_data_source_of_a_renamed_target_is_removed(service: SimulatedEndpoint) -> None:
-    """The filters of the new target decide at once, without a request to AWS."""
+    """The filters of the new target apply immediately, without a request to AWS."""
     with RunningExporter(config_of(service, discovers("old"))) as program:
         series = until_discovered(program)
         service.faults.add("denied")
@@ -146,7 +146,7 @@ def test_a_removed_data_source_of_a_renamed_target_is_removed(service: Simulated
 
 
 def test_the_account_stays_while_sts_does_not_respond(service: SimulatedEndpoint) -> None:
-    """A reload adds a data source and a target with the same credentials. Both have the account at once."""
+    """A reload adds a data source and a target with the same credentials. Both have the account immediately."""
     config = config_for(service, ":memory:")
     (target,) = config["targets"]
     first, second, third, fourth = target["data_sources"]

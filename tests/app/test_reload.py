@@ -179,7 +179,7 @@ def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedEnd
 
 
 def test_a_reload_applies_changed_filters(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """A source that is excluded is removed at once. Included again, it continues with its counters."""
+    """A source that is excluded is removed immediately. Included again, it continues with its counters."""
     target = {"name": "test", "region": "us-east-1", "endpoint_url": service.url}
     config = config_for(service, tmp_path / "state.db")
 

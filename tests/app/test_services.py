@@ -80,7 +80,7 @@ def discovered(program: Program) -> list[float | None]:
 def test_one_process_counts_the_jobs_of_each_service_once(
     services: dict[str, SimulatedEndpoint], tmp_path: Path
 ) -> None:
-    """Jobs that end while the exporter runs are counted under the prefix of their service, also after a restart."""
+    """Jobs that end while the exporter runs are counted under the prefix of their service, even after a restart."""
     with run(services, tmp_path) as program:
         program.until_ready()
         for name, endpoint in services.items():

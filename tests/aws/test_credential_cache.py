@@ -90,7 +90,7 @@ class CacheRig:
         self.clock.run(self.clock.now + seconds)
 
     def request(self, after: Callable[[], None] = lambda: None) -> None:
-        """Request credentials in a thread of its own; `after` runs in it when there are some."""
+        """Request credentials in its own thread; `after` runs in it when there are some."""
 
         def work() -> None:
             try:
@@ -104,7 +104,7 @@ class CacheRig:
         self.host.thread("request", work).start()
 
     def requested(self, after: Callable[[], None] = lambda: None) -> str:
-        """Request credentials, and return the result, which must be there at once."""
+        """Request credentials, and return the result, which must be there immediately."""
         self.results.clear()
         self.request(after)
         self.run(0.001)
@@ -132,7 +132,7 @@ def test_all_requests_share_one_attempt(world: CacheRig) -> None:
 
 
 def test_an_attempt_that_hangs_fails_all_requests_at_the_deadline(world: CacheRig) -> None:
-    """Later requests fail at once, and no second attempt starts while the first one hangs."""
+    """Later requests fail immediately, and no second attempt starts while the first one hangs."""
     world.seconds = HOUR
     for _ in range(8):
         world.request()
@@ -161,7 +161,7 @@ def test_credentials_that_come_late_are_used(world: CacheRig) -> None:
 
 
 def test_a_failure_is_retried_without_requests(world: CacheRig) -> None:
-    """The pause doubles from 5 s to a minute, and requests fail at once meanwhile."""
+    """The pause doubles from 5 s to a minute, and meanwhile requests fail immediately."""
     world.error, world.seconds = "denied", 0.0
     world.request()
     world.run(200)
@@ -213,7 +213,7 @@ def test_credentials_that_have_expired_already_are_a_failure(world: CacheRig) ->
 
 
 def test_refused_credentials_are_obtained_again(world: CacheRig) -> None:
-    """The replacement is reported at once. The failure is over when AWS has accepted the new ones."""
+    """The replacement is reported immediately. The failure is over when AWS has accepted the new ones."""
     world.request()
     world.run(10)
     world.requested_and_refused()
@@ -324,7 +324,7 @@ def test_a_successor_starts_with_the_credentials(world: CacheRig) -> None:
 
 
 def test_a_successor_continues_a_failure(world: CacheRig) -> None:
-    """Otherwise nothing would say that credentials work again. The next attempt is made at once."""
+    """Otherwise nothing would say that credentials work again. The next attempt is made immediately."""
     world.error, world.seconds = "denied", 0.0
     world.request()
     world.run(70)

@@ -339,7 +339,7 @@ def test_an_instance_role(sources: Sources, metadata: MetadataService) -> None:
 
 
 def test_a_credential_process(sources: Sources) -> None:
-    """It is run for each attempt, also for a profile that a role is assumed from."""
+    """It is run for each attempt, including for a profile that a role is assumed from."""
     command = sources.helper(f"print({json.dumps(json.dumps(GOOD))})")
     sources.profiles(f"[default]\ncredential_process = {command}\n")
     assert sources.obtain().access_key == "FROM-SOURCE"

@@ -28,7 +28,7 @@ class RecordingStop(threading.Event):
         self.waits: list[float] = []
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Record the timeout and return at once."""
+        """Record the timeout and return immediately."""
         self.waits.append(timeout or 0.0)
         return False
 

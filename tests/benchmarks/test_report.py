@@ -33,7 +33,7 @@ def test_only_the_section_is_replaced(page: Path) -> None:
 
 
 def test_a_measured_row_replaces_the_one_of_the_same_case(page: Path) -> None:
-    """The others stay, also one whose last cell is empty, and a new row has its place."""
+    """The others stay, including one whose last cell is empty, and a new row has its place."""
     columns = ("size", "poller", "delay", "note")
     write_section("a", table(columns, [("1", "x", "9 s", "old"), ("3", "x", "8 s", "")]), page)
     write_rows("a", columns, [["2", "x", "7 s", "new"], ["1", "x", "6 s", "new"]], lambda row: row[0], page)

@@ -56,7 +56,7 @@ def service() -> Iterator[SimulatedEndpoint]:
 
 @pytest.fixture
 def command(service: SimulatedEndpoint, tmp_path: Path) -> BackfillCommand:
-    """Return the command in a folder of its own."""
+    """Return the command in its own folder."""
     return BackfillCommand(service, tmp_path)
 
 

@@ -117,7 +117,7 @@ def test_backfilled_samples_equal_live_ones(
 
 
 def _with_all_jobs_listed(fleet: Fleet) -> Fleet:
-    """Change the fleet so that it lists all jobs, also the oldest; return it."""
+    """Change the fleet so that it lists all jobs, including the oldest; return it."""
     for _, _, source in fleet.data_sources():
         if source.routine:
             source.routine = replace(source.routine, max_listed=10**6)

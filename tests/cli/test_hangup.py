@@ -56,7 +56,7 @@ def test_an_early_sighup_reloads_when_the_program_listens(
 def test_sighup_ends_a_command_that_does_not_reload(
     service: SimulatedEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command ends with its terminal, as other programs do, also if the signal arrives early."""
+    """A command ends with its terminal, as other programs do, even if the signal arrives early."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     service.faults.add("hang")  # the command does not end by itself

@@ -65,7 +65,7 @@ def test_lines_that_cannot_be_written_are_counted() -> None:
 
 
 def test_a_line_that_was_written_in_part_does_not_run_into_the_next() -> None:
-    """The next line begins on a line of its own, also if it is lost once in between."""
+    """The next line begins on a line of its own, even if it is lost once in between."""
     stream = FaultyStream(3)
     with LogSink(stream) as sink:
         sink.write("torn line\n")

@@ -65,7 +65,7 @@ def test_the_numbers_match_the_running_exporter(service: SimulatedEndpoint, tmp_
 
 
 def test_tags_that_objectives_match_on_are_planned(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """Each data source needs one request, also one that the configuration names."""
+    """Each data source needs one request, including one that the configuration names."""
     objectives = "objectives: [{match: {tags: {team: hr}}, max_duration: 1h}]\n"
     done = run(service, tmp_path, "plan", text=settings(service, named(service, "on", "doc-1")) + objectives)
     assert "tags 2 x 4, at most" in " ".join(done.stdout.split())
@@ -98,7 +98,7 @@ def test_what_cannot_be_listed_is_reported(service: SimulatedEndpoint, tmp_path:
 
 
 def test_the_requests_of_document_counts_are_planned(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """The number of documents is that of the indexes, also without discovery."""
+    """The number of documents is that of the indexes, even without discovery."""
     text = f"{settings(service, named(service, 'on', 'doc-1'))}documents: {{interval: 6h}}\n"
     done = run(service, tmp_path, "plan", text=text)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]

@@ -61,7 +61,7 @@ def wait_for_first_poll(program: Program) -> None:
 
 
 def test_a_clock_ahead_at_first_contact_costs_no_count(tmp_path: Path, kind: str, clock: ManualClock) -> None:
-    """The first Dates are two hours ahead. Jobs that end later count at once when the Date is correct."""
+    """The first Dates are two hours ahead. Jobs that end later count immediately when the Date is correct."""
     source = SimulatedDataSource("hr")
     with SimulatedEndpoint(fleet_of(source), clock) as service:
         service.date_error = 2 * HOUR

@@ -99,7 +99,7 @@ BEYOND_A_SCHEMA = {
 def test_every_problem_is_reported_with_its_position(
     text: str, problems: list[str], monkeypatch: pytest.MonkeyPatch, *, with_libyaml: bool
 ) -> None:
-    """Loading fails with all problems at once, sorted by position, also where libyaml is not available."""
+    """Loading fails with all problems at once, sorted by position, even where libyaml is not available."""
     monkeypatch.setattr(yaml, "__with_libyaml__", with_libyaml)
     with pytest.raises(ConfigError) as refused:
         config.parse(text, "config.yaml")
@@ -368,7 +368,7 @@ def test_the_idle_interval_is_at_least_the_interval_by_default(text: str, interv
     [("{}", 1800), ("{interval: 1h}", 3600), ("{idle_interval: 5m}", 300), ("{idle_interval: 2h}", 7200)],
 )
 def test_the_default_idle_interval_is_longer_with_events(text: str, with_events: float) -> None:
-    """A value in the file applies with events too, also if it is the default without them."""
+    """A value in the file applies with events too, even if it is the default without them."""
     assert config.parse(f"polling: {text}", "f").config.polling.idle_interval_with_events == with_events
 
 

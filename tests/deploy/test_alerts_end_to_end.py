@@ -111,7 +111,7 @@ def test_every_alert_is_tested() -> None:
 @pytest.mark.trial  # the alerts wait for durations that are shortened, but add up to half a minute of real time
 @pytest.mark.timeout(400)
 def test_every_failure_is_notified_once_and_resolved(tmp_path: Path) -> None:
-    """Each failure reaches the receiver of its severity once, also across restarts, and resolves when it ends."""
+    """Each failure reaches the receiver of its severity once, even across restarts, and resolves when it ends."""
     with (
         BrokenAccount() as account,
         Replicas(tmp_path, account.config) as replicas,

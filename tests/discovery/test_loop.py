@@ -27,7 +27,7 @@ def make_loop(clock: FakeClock, interval: float = 900.0) -> DiscoveryLoop:
 
 
 def test_runs_start_at_their_interval(clock: FakeClock) -> None:
-    """The interval counts from the start of a run. After a longer run the next one follows at once."""
+    """The interval counts from the start of a run. After a longer run the next one follows immediately."""
     assert make_loop(clock).delay(100.0, 160.0, COMPLETE) == 840.0
     assert make_loop(clock).delay(100.0, 1100.0, COMPLETE) == 0.0
 

@@ -81,7 +81,7 @@ def test_only_a_target_that_runs_is_handed_over() -> None:
 
 
 def test_targets_of_a_replica_that_leaves_are_spread_over_the_others() -> None:
-    """A stop hands everything over at once."""
+    """A stop hands everything over immediately."""
     owned = dict.fromkeys(KEYS[:6], "a")
     chosen = choose_owners(without_replica(members("abc", **owned), "a"), owned)
     assert Counter(chosen.values()) == {"b": 3, "c": 3}

@@ -35,7 +35,7 @@ def probe_of(url: str, **target: str) -> Probe:
 
 @pytest.mark.usefixtures("credentials")
 def test_a_queue_is_probed_without_an_effect_on_its_messages(sqs: SqsServer, queue: str) -> None:
-    """The message can be received at once."""
+    """The message can be received immediately."""
     sqs.send(queue, "message")
     probe = probe_of(queue)
     assert (probe.results, probe.has_passed) == ({"ReceiveMessage": "allowed", "DeleteMessageBatch": "allowed"}, True)

@@ -70,7 +70,7 @@ def test_other_declarations_apply_to_present_sources(page: ExpositionPage) -> No
 
 
 def test_excluded_families_are_gone_until_they_are_included_again(page: ExpositionPage) -> None:
-    """They have no lines and no header in either format, also for a source that is put meanwhile."""
+    """They have no lines and no header in either format, including for a source that is put meanwhile."""
     page.put(make_job("a", started=NOON - HOUR, scanned=5))
     everything = [page.render(accept)[0] for accept in ACCEPTS]
     excluded = FamilyFilter(("qbusiness_documents_*_total", "qbusiness_sync_job_duration_seconds"))

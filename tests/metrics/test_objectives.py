@@ -49,7 +49,7 @@ def test_an_objective_changes_with_the_last_firing_without_a_poll() -> None:
 
 
 def test_changed_objectives_apply_after_a_reload(tmp_path: Path) -> None:
-    """The new values are exposed at once, without a request to AWS."""
+    """The new values are exposed immediately, without a request to AWS."""
     with SimulatedEndpoint(
         fleet_of(SimulatedDataSource("hr", schedule="cron(0 2 * * ? *)"), SimulatedDataSource("it"))
     ) as service:

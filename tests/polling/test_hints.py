@@ -58,7 +58,7 @@ def test_a_hint_that_is_wrong_costs_one_poll(queue: PollQueue) -> None:
 
 
 def test_a_flood_of_hints_causes_no_more_polls_than_the_active_interval(queue: PollQueue) -> None:
-    """An hour with a hint in each second, also while a poll is in flight, has sixty polls."""
+    """An hour with a hint in each second, even while a poll is in flight, has sixty polls."""
     polls = []
     for second in range(100, 3700):
         queue.hint(SOURCE, second)

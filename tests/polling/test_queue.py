@@ -242,7 +242,7 @@ def handed_over(queue: PollQueue, now: float, intervals: Intervals = INTERVALS) 
 
 
 def test_another_queue_continues_with_the_entries_of_a_queue(queue: PollQueue) -> None:
-    """Polled sources keep their due times; unpolled ones are new there, and sources in flight are due at once."""
+    """Polled sources keep their due times; unpolled ones are new there, and sources in flight are due immediately."""
     queue.add(make_source(1), now=0.0)
     assert run(queue, QUIET, at=0.0) == make_source(1)
     queue.add(make_source(2), now=10.0)
@@ -304,7 +304,7 @@ def test_a_source_waits_no_longer_than_the_new_interval(queue: PollQueue, outcom
 
 
 def test_steps_of_a_catch_up_take_a_quarter_of_the_workers() -> None:
-    """The source is also polled at its usual interval, and the next step follows at once when one completes."""
+    """The source is also polled at its usual interval, and the next step follows immediately when one completes."""
     queue = PollQueue(INTERVALS, 0.0, random.Random(1), workers=8)
     sources = [make_source(n) for n in range(8)]
     for source in sources:

@@ -111,7 +111,7 @@ def test_causes_and_counts_cover_all_sources_whatever_the_filter() -> None:
 
 
 def test_a_cause_ends_with_the_next_success() -> None:
-    """A source that recovers leaves the group at once."""
+    """A source that recovers leaves the group immediately."""
     broken = [make_snapshot(n, f"s-{n}", failed(HOUR, connector="CNF-5572")) for n in range(3)]
     fixture = StatusFixture.of(broken)
     assert [cause["data_sources"] for cause in fixture.status.document(Query())["causes"]] == [3]

@@ -145,7 +145,7 @@ def test_an_old_file_opens_with_all_counts(folded: str) -> None:
 def test_an_old_file_opens_with_the_time_at_which_content_reached_the_index(
     path: str, added: int, last_indexed: float
 ) -> None:
-    """The old commit recorded the end of each INCOMPLETE job, also where all its documents failed."""
+    """The old commit recorded the end of each INCOMPLETE job, even where all its documents failed."""
     jobs = [
         make_job("a", "SUCCEEDED", NOON, 600),
         make_job("b", "INCOMPLETE", NOON + HOUR, 600, added=added, failed=9, scanned=9 + added),

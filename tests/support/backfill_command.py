@@ -25,7 +25,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @dataclass(frozen=True)
 class BackfillCommand:
-    """The command in a folder of its own: `config.yaml`, `state.db` and the output `backfill.om`."""
+    """The command in its own folder: `config.yaml`, `state.db` and the output `backfill.om`."""
 
     service: SimulatedEndpoint
     folder: Path

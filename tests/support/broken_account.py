@@ -92,7 +92,7 @@ def healthy_fleet(name: str, count: int) -> Fleet:
 class BrokenAccount:
     """The services of eight targets, seven of them with problems. Use it as a context manager.
 
-    One target is reachable by one replica and not by the other, `a`, which has an endpoint of its own. The role of
+    One target is reachable by one replica and not by the other, `a`, which has its own endpoint. The role of
     another one may not be assumed from the start, and the events queue of another one does not exist.
     """
 

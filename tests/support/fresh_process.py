@@ -24,7 +24,7 @@ class IdleSystem(System):
     """A host whose threads do nothing, so that the exporter exposes what it has restored."""
 
     def thread(self, name: str, work: Callable[[], None]) -> Thread:
-        """Return a thread that ends at once."""
+        """Return a thread that ends immediately."""
         del work
         return super().thread(name, lambda: None)
 

@@ -101,7 +101,7 @@ def finish_jobs(program: Program, sources: Sequence[SimulatedDataSource], clock:
 
 @dataclass
 class CounterMonitor:
-    """A scraper that asserts that no counter of jobs or documents decreases, also across restarts."""
+    """A scraper that asserts that no counter of jobs or documents decreases, even across restarts."""
 
     max_values: dict[object, float] = field(default_factory=dict)
 

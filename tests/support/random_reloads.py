@@ -44,7 +44,7 @@ FAULTY_OPERATIONS = (
 
 @dataclass(frozen=True)
 class SimulatedRegion:
-    """A service in a region, with two applications of two data sources each, each in an index of its own."""
+    """A service in a region, with two applications of two data sources each, each in its own index."""
 
     service: SimulatedEndpoint
     region: str

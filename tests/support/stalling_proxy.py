@@ -41,7 +41,7 @@ class StallingProxy:
         self._forwards.clear()
 
     def resume(self) -> None:
-        """Forward again, also what was received meanwhile."""
+        """Forward again, including what was received meanwhile."""
         self._forwards.set()
 
     def _accept(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def target(number: int) -> ConfiguredTarget:
-    """Return a target with an account of its own."""
+    """Return a target with its own account."""
     return ConfiguredTarget(f"t{number}", "qbusiness", "us-east-1", f"{number:012}")
 
 
@@ -80,7 +80,7 @@ class SteppedReplica:
         self._commits.commit_all()
 
     def write(self, partition: Partition, *, wait: bool) -> None:  # noqa: ARG002 (the protocol's)
-        """Commit at once if the caller waits for it, as the thread of the writer does."""
+        """Commit immediately if the caller waits for it, as the thread of the writer does."""
         if wait:
             self.commit_all()
 

@@ -35,6 +35,11 @@ FAILING = (
         ("2:22: 'nobody': name the actor: the poller, Prometheus, AWS, the caller, the operator",),
     ),
     Example("comment.py", "x = 1  # one, lest\n# it end\n", ("1:15: 'lest': write so that … not",)),
+    Example("once.md", "It lists all at once, and fails at once.\n", ("1:27: 'fails at once': write immediately",)),
+    Example("also.md", "It holds, also after a crash.\n", ("1:9: ', also after': write even or including",)),
+    Example(
+        "own.md", "It has a thread of its own.\n", ("1:8: 'a thread of its own': write its own …, or a separate …",)
+    ),
     Example("spread.py", "# It takes\n# note of that.\n", ("1:6: 'takes note': write record or store",)),
     Example("message.py", 'x = f"{1} sources shall" "be polled"\n', ("1:19: 'shall': write must or will",)),
     Example("key.yaml", "x: 'a # mended one'\ny: |\n  # mended\n# mended\n", ("4:3: 'mended': write fix or repair",)),

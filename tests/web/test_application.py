@@ -80,7 +80,7 @@ def test_metrics_are_what_the_exposition_renders(serve: Callable[..., AppClient]
 
 
 def test_metrics_are_negotiated_by_the_exposition(serve: Callable[..., AppClient]) -> None:
-    """The exposition receives what the client accepts, also from several header lines."""
+    """The exposition receives what the client accepts, even from several header lines."""
     exposition = FakeExposition()
     request = serve(exposition)
     request("/metrics")

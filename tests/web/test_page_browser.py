@@ -437,7 +437,7 @@ def test_a_refresh_with_a_later_time_shows_no_error(browser: Browser) -> None:
 
 @pytest.mark.trial
 def test_refreshes_and_filters_of_a_running_program_show_no_notice(browser: Browser) -> None:
-    """Each refresh shows a later time, also while the user types. The clocks of both programs run."""
+    """Each refresh shows a later time, even while the user types. The clocks of both programs run."""
     with Program(["demo"]) as program:
         program.until_ready()
         page = browser.new_page(base_url="http://{}:{}".format(*program.address))

@@ -87,7 +87,7 @@ def test_page_and_json_are_chunked_too(path: str, monkeypatch: pytest.MonkeyPatc
 
 
 def get(path: str, exposition: FakeExposition | None = None, **services: Any) -> HttpResponse:
-    """Request a path from a server of its own."""
+    """Request a path from its own server."""
     server = WebServer(make_app(exposition, **services), ["127.0.0.1:0"])
     server.start()
     try:

@@ -80,7 +80,7 @@ def test_the_list_of_runbooks_links_each_of_them(site: StatusSite) -> None:
 
 @pytest.mark.parametrize("name", ["README", "nothing", "..%2Fstyle.css", "QBusinessSyncFailed/", "qbusinesssyncfailed"])
 def test_an_unknown_name_is_not_found(site: StatusSite, name: str) -> None:
-    """The response is 404, also for names of other files."""
+    """The response is 404, including for names of other files."""
     assert site.get(f"/runbooks/{name}").status == 404
 
 

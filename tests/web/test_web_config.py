@@ -94,7 +94,7 @@ class SecuredServer:
         client: Path | None = None,
         method: str = "GET",
     ) -> http.client.HTTPResponse:
-        """Send one request on a connection of its own."""
+        """Send one request on its own connection."""
         with closing(self.connect(client)) as connection:
             connection.request(method, path, headers=dict(headers))
             response = connection.getresponse()
@@ -350,7 +350,7 @@ def test_a_rotated_certificate_applies_to_new_connections(served: SecuredServer)
         assert served.web_config.check() == []
         assert kept.sock
         kept.sock.settimeout(TIMEOUT)
-        assert kept.sock.recv(1) == b""  # an idle one ends at once
+        assert kept.sock.recv(1) == b""  # an idle one ends immediately
     with closing(served.connect()) as new:
         new.connect()
         assert certificate_of(new) != before

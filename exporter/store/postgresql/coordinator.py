@@ -73,7 +73,7 @@ class Coordinator:
         return self._boot_time() < self._deadline
 
     def beat(self, *, after_outage: bool = False) -> bool:
-        """Renew the lease, and compare what is owned with the database; return whether to repeat that at once."""
+        """Renew the lease, and compare what is owned with the database; return whether to repeat that immediately."""
         sent_at = self._boot_time()
         if after_outage:
             self._epochs.outage_ended(sent_at)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PartitionWriter(Protocol):
-    """Writes the changes of partitions in a thread of its own."""
+    """Writes the changes of partitions in its own thread."""
 
     def write(self, partition: Partition, *, wait: bool) -> None:
         """Write the pending changes soon; with `wait`, return after that, or once the database is known to be away."""

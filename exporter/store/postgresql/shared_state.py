@@ -101,7 +101,7 @@ class SharedState:
         return self._coordinator.members.status(self._coordinator.replica.id)
 
     def close(self) -> None:
-        """Write what is pending, hand over all targets, and disconnect."""
+        """Write pending changes, hand over all targets, and disconnect."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

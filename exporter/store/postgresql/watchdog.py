@@ -63,6 +63,6 @@ class Watchdog:
 
 
 def shut_down(descriptor: int) -> None:
-    """Shut down a socket that another object owns: a thread that waits for it gets an error at once."""
+    """Shut down a socket that another object owns: a thread that waits for it gets an error immediately."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
         connection.shutdown(socket.SHUT_RDWR)

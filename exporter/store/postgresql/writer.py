@@ -90,7 +90,7 @@ class Writer:
             self._changed.notify_all()
 
     def beat_soon(self) -> None:
-        """Renew the lease at once, because this replica advertises something else."""
+        """Renew the lease immediately, because this replica advertises something else."""
         with self._changed:
             self._next_beat = self._host.monotonic()
             self._changed.notify_all()

@@ -1,6 +1,6 @@
 """The HTTP server: listening sockets, TLS connections, and protection against slow clients.
 
-It is uvicorn with limits of its own. Prometheus must be able to scrape the exporter while other clients stall, and no
+It is uvicorn with its own limits. Prometheus must be able to scrape the exporter while other clients stall, and no
 server meets that requirement with settings alone. `benchmarks/servers` compares this package with uvicorn and with
 hypercorn, with the same application and the same soft limit of file descriptors:
 

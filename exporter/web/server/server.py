@@ -1,4 +1,4 @@
-"""The web server: uvicorn in a thread of its own, with limits for clients that stall."""
+"""The web server: uvicorn in its own thread, with limits for clients that stall."""
 
 from __future__ import annotations
 

@@ -38,6 +38,6 @@ class TlsSession(SSLProtocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End the connection, also if the handshake failed: the protocol is not notified of that."""
+        """End the connection, even if the handshake failed: the protocol is not notified of that."""
         super().connection_lost(exc)
         self._connections.remove(self._connection)

@@ -153,7 +153,7 @@ class ThreeReplicas:
 
 
 def run_worlds(server: PostgreSqlServer, *seeds: int) -> None:
-    """Run worlds, each in a database of its own."""
+    """Run worlds, each in its own database."""
     for seed in seeds:
         with ThreeReplicas(server.create_database(), seed) as world:
             world.run()

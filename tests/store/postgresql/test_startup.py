@@ -200,7 +200,7 @@ def test_the_password_file_is_read_for_each_connection(postgresql: PostgreSqlSer
 
 
 def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start fails with its path, also if it is a pipe without a writer."""
+    """The start fails with its path, even if it is a pipe without a writer."""
     monkeypatch.setattr(files, "END_TIMEOUT", 0.1)
     os.mkfifo(tmp_path / "pipe")
     for file in (tmp_path / "missing", tmp_path / "pipe"):

@@ -19,7 +19,7 @@ LAST_POLL = "qbusiness_last_successful_poll_timestamp_seconds"
 
 
 def test_totals_are_correct_whatever_the_hosts_clock_does(tmp_path: Path) -> None:
-    """After steps by hours and days, also across a kill, polls continue on time and no counter decreases."""
+    """After steps by hours and days, even across a kill, polls continue on time and no counter decreases."""
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     offset = tmp_path / "offset"
     env = {

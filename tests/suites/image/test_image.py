@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABEL = "org.opencontainers.image."
-MAX_ADDED = 60_000_000  # bytes, in addition to the base image; the driver of PostgreSQL has a libpq of its own
+MAX_ADDED = 60_000_000  # bytes, in addition to the base image; the driver of PostgreSQL has its own libpq
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ def test_helm_lint_finds_nothing(values: dict[str, Any]) -> None:
     ],
 )
 def test_an_invalid_value_is_rejected(values: dict[str, Any], place: str) -> None:
-    """Rendering fails with the key of the value, also for values of the exporter's configuration."""
+    """Rendering fails with the key of the value, including for values of the exporter's configuration."""
     with pytest.raises(HelmError, match=re.escape(place)):
         render(values)
 

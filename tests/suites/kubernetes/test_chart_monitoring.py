@@ -65,7 +65,7 @@ def test_one_data_source_sends_one_page_with_other_severities(tmp_path: Path) ->
 
 
 def test_rules_are_left_out_and_added() -> None:
-    """A disabled alert is missing, and rules of the user have an object of their own."""
+    """A disabled alert is missing, and rules of the user have their own object."""
     rendered = rendered_rules(CI_VALUES["rules"])
     (group,) = rendered.pop("additional")["groups"]
     assert [rule["alert"] for rule in group["rules"]] == ["ProductionExporterAbsent"]

@@ -1,4 +1,4 @@
-"""The simulated account of the soak, in a process of its own or in that of the exporter."""
+"""The simulated account of the soak, in its own process or in that of the exporter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy the exporter
 
 
 class AccountProcess:
-    """An account whose service runs over real HTTP in a process of its own."""
+    """An account whose service runs over real HTTP in its own process."""
 
     def __init__(self, plan: FleetPlan, now: Any) -> None:
         """Start the process. `now` is the time in shared memory, in seconds since the epoch; None is the host's own."""

@@ -1,4 +1,4 @@
-"""The options of the soak, and a fixture that runs one in a process of its own."""
+"""The options of the soak, and a fixture that runs one in its own process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SAMPLES_PER_HOUR = 2
-MEMORY_FILE_SYSTEM = Path("/dev/shm")  # noqa: S108 (the fixture makes a directory of its own in it)
+MEMORY_FILE_SYSTEM = Path("/dev/shm")  # noqa: S108 (the fixture makes its own directory in it)
 ROOT = Path(__file__).parents[3]
 
 

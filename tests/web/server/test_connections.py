@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FakeTransport(asyncio.Transport):
-    """A transport without an event loop: it has no buffer, and closes its socket at once."""
+    """A transport without an event loop: it has no buffer, and closes its socket immediately."""
 
     def __init__(self, connected: socket.socket) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ def test_a_sweep_drops_unread_responses(fixture: ConnectionsFixture) -> None:
 
 
 def test_a_sweep_limits_the_number_of_unread_responses(fixture: ConnectionsFixture) -> None:
-    """The oldest ones beyond the limit are dropped at once."""
+    """The oldest ones beyond the limit are dropped immediately."""
     first, second, third = (fixture.accept(Phase.IDLE, unread=True) for _ in range(3))
     fixture.connections.sweep()
     assert [is_dropped(each) for each in (first, second, third)] == [True, False, False]

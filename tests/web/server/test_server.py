@@ -384,7 +384,7 @@ def test_idle_connections_are_kept_between_scrapes(
 
 
 def test_idle_connections_are_closed(start: Callable[..., WebServer], connect: Callable[..., socket.socket]) -> None:
-    """They have a time limit of their own."""
+    """They have their own time limit."""
     with at_least(1):
         client = connect(start(limits=replace(PATIENT, idle=1)), REQUEST)
         assert client.recv(15) == b"HTTP/1.1 200 OK"
@@ -408,7 +408,7 @@ def test_slow_readers_are_dropped(
 def test_the_number_of_unread_responses_is_limited(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket]
 ) -> None:
-    """The oldest ones beyond the limit are dropped at once, because each holds memory."""
+    """The oldest ones beyond the limit are dropped immediately, because each holds memory."""
     server = start(exposition=FakeExposition([b"x" * LARGE]), limits=replace(PATIENT, unread=2, request=0.5))
     clients = [connect(server, REQUEST, receive_buffer=4096) for _ in range(5)]
     wait_until_dropped(clients, expected=3)

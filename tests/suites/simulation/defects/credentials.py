@@ -28,7 +28,7 @@ def reports_lost_credentials_with_the_next_poll(patch: pytest.MonkeyPatch) -> No
 
 
 def keeps_refused_credentials(patch: pytest.MonkeyPatch) -> None:
-    """Use credentials until they expire, also when AWS refuses them."""
+    """Use credentials until they expire, even when AWS refuses them."""
     patch.setattr(CredentialCache, "refused", lambda _self, _error: None)
 
 

@@ -124,7 +124,7 @@ def polls_active_sources_too_rarely(patch: pytest.MonkeyPatch) -> None:
 
 
 def ignores_the_rate_limit(patch: pytest.MonkeyPatch) -> None:
-    """Send every request at once."""
+    """Send every request immediately."""
     patch.setattr(AdaptiveRate, "reserve", lambda _self, now: now)
 
 
