@@ -55,7 +55,7 @@ def build_target(
     host, random = overrides.host, overrides.random
     service, published, metrics = config.service, services.published, services.telemetry.targets
     name, region = target_name(config), target_region(config)
-    location = TargetLocation(name, service.name, region, store)
+    location = TargetLocation(name, service.name, region, store, lambda: aws_client.partition)
     gate, reachability = ReportingGate(), Reachability(name, metrics)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)

@@ -67,7 +67,7 @@ class Reconciler:
         self._crawler = Crawler(context.service, context.provider, scope.filters, tuple(self._named), self._failures)
         self._descriptions = SourceDescriptions(context.provider)
         self.selector = SourceSelector(
-            scope.filters, scope.tag_keys, self._named, tags, self._descriptions, self._failures
+            scope.filters, scope.tag_keys, self._named, tags, self._descriptions, self._failures, context.location
         )
         self._inventory = Inventory(context, observer, tags, (source.container for source in self._named))
         self._watch_start = WatchStart(context)

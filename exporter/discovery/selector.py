@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.discovery.filters import Candidate
-from exporter.domain.service import ArnScope
+from exporter.domain.service import ArnScope, Use
+from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from exporter.discovery.source_descriptions import SourceDescriptions
     from exporter.discovery.tag_cache import TagCache
     from exporter.discovery.tag_keys import TagKeys
-    from exporter.domain.model import ContainerId, Description, SourceId
+    from exporter.domain.model import ContainerFacts, ContainerId, Description, SourceId
     from exporter.domain.snapshots import ContainerSnapshot, SavedSource
+    from exporter.target.location import TargetLocation
 
 
 class SourceSelector:
@@ -32,6 +34,7 @@ class SourceSelector:
         tags: TagCache,
         descriptions: SourceDescriptions,
         failures: DiscoveryFailures,
+        location: TargetLocation,
     ) -> None:
         """Create the selector; `named` are the sources of the configuration, which the filters do not apply to."""
         self._filters = filters
@@ -40,6 +43,7 @@ class SourceSelector:
         self._tags = tags
         self._descriptions = descriptions
         self._failures = failures
+        self._location = location
         self._matched: set[str] = set()
         # The filters match the names that AWS lists. The display names that are published can be older.
         self._listed_names: dict[ContainerId, str] = {}
@@ -142,9 +146,23 @@ class SourceSelector:
     def _request_tags(
         self, contents: ContainerContents, source: SourceId, listed: Description
     ) -> Mapping[str, str] | None:
-        scope = ArnScope.of(contents.facts.arn) if contents.facts else None
-        if scope is None:
-            return self._tags.last_known(source)
-        with self._failures.isolate(f"tags of data sources of {contents}"):
-            return self._tags.get(source, scope, listed.updated)
+        """Return the tags of a source; those of the last request if the container is unknown or this request fails."""
+        if contents.facts is not None:
+            with self._failures.isolate(f"tags of data sources of {contents}"):
+                return self._tags.get(source, self._arn_scope(source, contents.facts), listed.updated)
         return self._tags.last_known(source)
+
+    def _arn_scope(self, source: SourceId, container: ContainerFacts) -> ArnScope:
+        """Return the scope of the ARN of a source; raise ProviderError if its account is unknown.
+
+        It is that of the ARN of its container, which not every service reports, or else that of the target.
+        """
+        scope = ArnScope.of(container.arn) or self._location.arn_scope
+        if scope is None:
+            message = (
+                "the ARN of a data source needs the account id, which STS has not returned: set role_arn, or allow "
+            )
+            raise ProviderError(
+                Reason.CONNECTION, f"{message}requests to STS", operation=source.service.action(Use.TAGS)
+            )
+        return scope

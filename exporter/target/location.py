@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from exporter.domain.model import Location
+from exporter.domain.service import ArnScope
 from exporter.domain.target_identity import target_identity
 from exporter.errors import ProviderError, Reason
 
@@ -37,8 +38,17 @@ class TargetLocation:
     None until the account is confirmed.
     """
 
-    def __init__(self, target: str, service: str, region: str, store: AccountStore) -> None:
+    def __init__(
+        self,
+        target: str,
+        service: str,
+        region: str,
+        store: AccountStore,
+        partition: Callable[[], str] = lambda: "aws",
+    ) -> None:
+        """Create the location of a target; `partition` returns that of the region."""
         self._target = target
+        self._partition = partition
         self._service = service
         self._store = store
         self.region = region
@@ -62,6 +72,13 @@ class TargetLocation:
     def known(self) -> Location | None:
         """The location of the target; None without an account."""
         return self.current if self.account else None
+
+    @property
+    def arn_scope(self) -> ArnScope | None:
+        """The scope of the ARNs of the target's resources; None before its account is confirmed."""
+        if self.current is None or self.identity is None:
+            return None
+        return ArnScope(self._partition(), self.region, self.current.account)
 
     def restore(self, role_account: str | None, before: TargetLocation | None = None) -> None:
         """Start with the account of the role that is assumed, or else with the saved account.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.domain.units import DAY, HOUR
+from exporter.errors import Reason
 from exporter.providers.bedrock.service import BEDROCK
 from exporter.providers.kendra.service import KENDRA
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
@@ -112,3 +113,17 @@ def test_a_source_that_is_created_later_counts_from_its_creation(store: Store) -
     since = {name: reading.time for name, reading in second.observer.sources.items() if reading}
     assert since["late"] == NOON + DAY
     assert since["found"] >= NOON + DAY + HOUR
+
+
+def test_tags_of_a_service_without_arns_need_the_account(store: Store) -> None:
+    """No response of Kendra has an ARN. Until STS returns the account, discovery reports a failure; then tags match."""
+    source = SimulatedDataSource("files", tags={"team": "hr"})
+    fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", [source], kind="ENTERPRISE_EDITION")])])
+    discovery = SimulatedDiscovery(store, fleet, {"include": [{"tags": {"team": "hr"}}]}, service=KENDRA)
+    with discovery.service:
+        (unreadable,) = discovery.run().unreadable
+        assert (unreadable.operation, unreadable.reason) == ("ListTagsForResource", Reason.CONNECTION)
+        assert discovery.names == set()
+        discovery.location.request(lambda: "111122223333")
+        assert discovery.run() == COMPLETE
+        assert discovery.names == {"files"}

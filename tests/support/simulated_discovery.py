@@ -105,6 +105,7 @@ class SimulatedDiscovery:
         polling = PollingConfig.model_validate({"timeout": timeout_for(kind)})
         provider = make_provider(service, AwsClient(config, polling, RecordingObserver(), System()))
         context = make_context(provider, self.store, self.clock, self.publisher, target, service)
+        self.location = context.location
         settings = None if discovery is None else config.discovery
         filters = SourceFilters(settings) if settings else None
         scope = Scope(filters, named, TagKeys.of(settings, objective_tags))
