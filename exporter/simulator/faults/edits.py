@@ -25,7 +25,9 @@ def _edit_members(edit: Callable[[Json, str, ApiCall], Json]) -> Edit:
 
     def change(call: ApiCall, response: Response) -> Response:
         data = json.loads(response.body)
-        key = next(name for name, value in data.items() if isinstance(value, list))
+        key = next((name for name, value in data.items() if isinstance(value, list)), None)
+        if key is None:  # the tags of Amazon Bedrock are an object
+            return response
         edited = edit(data, key, call)
         if key[0].isupper() and "nextToken" in edited:
             edited["NextToken"] = edited.pop("nextToken")
