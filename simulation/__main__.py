@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from simulation import world
 from simulation.replicas import world as cluster
 from simulation.runner import run_many
+from simulation.services import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +26,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="number of seeds to run (default: %(default)s)")
     parser.add_argument("--first", type=int, default=1, help="first seed to run (default: %(default)s)")
     parser.add_argument("--days", type=float, default=7.0, help="simulated days for each seed (default: %(default)s)")
+    parser.add_argument("--service", choices=ALL, help="service of a week (default: that of the seed)")
     parser.add_argument("--replicas", action="store_true", help="simulate minutes of several replicas, and not weeks")
     arguments = parser.parse_args(argv)
-    run: Callable[..., Result] = cluster.run if arguments.replicas else partial(world.run, days=arguments.days)
+    run: Callable[..., Result] = (
+        cluster.run if arguments.replicas else partial(world.run, days=arguments.days, service=arguments.service)
+    )
     if arguments.seed is not None:
         print(run(arguments.seed, print if arguments.trace else None).digest)
         return 0

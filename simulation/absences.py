@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.domain.units import DAY, MINUTE
+from exporter.domain.units import DAY
 from simulation.fault_timer import FaultTimer, ScrapeScheduler
 from simulation.fleet import LISTED_FOR, plan_syncs
 
@@ -64,13 +64,13 @@ class Absences:
             for application, index, listed in account.fleet.data_sources():
                 source = self._state.sources[listed.id][1]
                 yield next(reversed(account.responses.sources[source.id].usable), self._state.clock.started)
-                running = self._program.known_running(f"{application.id}/{index.id}/{source.id}")
+                running = self._program.known_running(self._state.traits.key(application, index, source))
                 yield from (job.started for job in source.jobs if job.execution_id in running and job.outcome)
 
     def _sync_often(self, until: float) -> None:
         account: SimulatedAccount = self._rng.choice(self._state.accounts)
         sources = [self._state.sources[source.id][1] for _, _, source in account.fleet.data_sources()]
         if sources:
-            source, period = self._rng.choice(sources), self._rng.uniform(5 * MINUTE, 20 * MINUTE)
-            plan_syncs(self._rng, source, (self._state.clock.now, until), period)
+            source, period = self._rng.choice(sources), self._rng.uniform(*self._state.traits.busy_periods)
+            plan_syncs(self._rng, self._state.traits, source, (self._state.clock.now, until), period)
             self._state.trace.note("synced often", account.name, source.id, period)

@@ -6,53 +6,34 @@ program's own hooks, botocore's parser and its retry rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote
 
 import botocore.exceptions as boto_errors
-from botocore import xform_name
 from botocore.awsrequest import HeadersDict
 from botocore.hooks import HierarchicalEmitter
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel
-from botocore.parsers import ResponseParserFactory
 from botocore.retries import quota, standard
-from botocore.serialize import create_serializer
 
 from exporter.aws import AwsClient
 from exporter.aws.client import MAX_ATTEMPTS
 from exporter.errors import ProviderError, Reason
-from exporter.simulator.wire import ApiCall, Request, Response
+from simulation.protocol import ServiceProtocol, protocol_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from botocore.model import OperationModel
+
     from exporter.aws.credentials import Attempt, AwsCredentials
     from exporter.config import TargetConfig
+    from exporter.simulator.wire import ApiCall, Request, Response
     from simulation.virtual_host import VirtualHost
 
-SIGNATURE = (
-    "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/qbusiness/aws4_request, "
-    "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64
-)
-_MODEL = ServiceModel(Loader().load_service_model("qbusiness", "service-2"))
-_OPERATIONS = {xform_name(name): _MODEL.operation_model(name) for name in _MODEL.operation_names}
-_SERIALIZER = create_serializer("rest-json", include_validation=False)
 _MULTIPLE_CHOICES = 300
-
-
-def _parser() -> Any:
-    factory = ResponseParserFactory()
-    factory.set_parser_defaults(timestamp_parser=lambda value: value)  # as in exporter.aws.client
-    return factory.create_parser("rest-json")
-
-
-_PARSER = _parser()
 
 
 class CredentialIssuer(Protocol):
@@ -122,8 +103,9 @@ class VirtualAwsClient(AwsClient):
         return self._network.credentials.obtain(self.name, attempt, self._host)
 
     def _make_client(self) -> Any:
-        client = VirtualQBusinessClient(
-            self._network, self._host, self.name, self._polling.timeout, self.credentials.current
+        protocol = protocol_of(self._target.service)
+        client = VirtualServiceClient(
+            protocol, self._network, self._host, self.name, self._polling.timeout, self.credentials.current
         )
         self._hooks.attach(client)
         return client
@@ -134,11 +116,12 @@ class _Http:
     status_code: int
 
 
-class VirtualQBusinessClient:
-    """A client of Amazon Q Business that calls the simulated service directly."""
+class VirtualServiceClient:
+    """A client of a service that calls the simulated service directly."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (all that it needs)
         self,
+        protocol: ServiceProtocol,
         network: SimulatedNetwork,
         host: VirtualHost,
         target: str,
@@ -146,7 +129,8 @@ class VirtualQBusinessClient:
         sign: Callable[[], AwsCredentials],
     ) -> None:
         """Create the client of a target; `sign` returns the credentials of a request, or raises ProviderError."""
-        self.meta = SimpleNamespace(events=HierarchicalEmitter(), service_model=_MODEL)
+        self.meta = SimpleNamespace(events=HierarchicalEmitter(), service_model=protocol.model)
+        self._protocol = protocol
         # The program replaces the connection pools here, to limit the size of responses.
         pools = SimpleNamespace(pool_classes_by_scheme={})
         self._endpoint = SimpleNamespace(http_session=SimpleNamespace(_manager=pools, _pool_classes_by_scheme={}))
@@ -156,25 +140,21 @@ class VirtualQBusinessClient:
         self._policy = standard.RetryPolicy(
             standard.StandardRetryConditions(max_attempts=MAX_ATTEMPTS),
             standard.ExponentialBackoff(
-                random=network.rng.random, service_name="qbusiness", throttling_detector=detector
+                random=network.rng.random,
+                service_name=protocol.event_name,
+                throttling_detector=detector,
             ),
         )
 
     def __getattr__(self, method: str) -> Any:
         """Return the method of an operation."""
-        if method not in _OPERATIONS:
+        operation = self._protocol.operations.get(method)
+        if operation is None:
             raise AttributeError(method)
-        return partial(self._call, _OPERATIONS[method])
+        return partial(self._call, operation)
 
     def _call(self, model: OperationModel, **arguments: Any) -> dict[str, Any]:
-        serialized = _SERIALIZER.serialize_to_request(arguments, model)
-        # A list is a parameter that is repeated. Those of the exporter have one entry.
-        query = {
-            name: ",".join(value) if isinstance(value, list) else str(value)
-            for name, value in serialized["query_string"].items()
-        }
-        path = unquote(serialized["url_path"])
-        request = Request(serialized["method"], path, query)
+        request = self._protocol.request(model, arguments)
         context: Any = {}
         for number in count(1):
             http, parsed, error = self._attempt(model, request)
@@ -189,10 +169,10 @@ class VirtualQBusinessClient:
 
     def _attempt(self, model: OperationModel, request: Request) -> tuple[_Http | None, Any, Exception | None]:
         """Send a request once. The errors are those that botocore raises for the same failures."""
-        events, network, name = self.meta.events, self._network, model.name
-        events.emit(f"before-sign.qbusiness.{name}", request=request)
-        request = replace(request, headers={"authorization": SIGNATURE.format(self._sign().access_key)})
-        events.emit(f"before-send.qbusiness.{name}", request=request)
+        events, network, event = self.meta.events, self._network, f"{self._protocol.event_name}.{model.name}"
+        events.emit(f"before-sign.{event}", request=request)
+        request = self._protocol.sign(request, self._sign().access_key)
+        events.emit(f"before-send.{event}", request=request)
         network.record_attempt(self._target)
         is_cut = network.is_cut()
         response = None if is_cut else network.respond(self._target, request)
@@ -200,7 +180,7 @@ class VirtualQBusinessClient:
         error = self._transmit(response)
         if response is None or error is not None:
             network.record_response(self._target, call, type(error).__name__, is_usable=False)
-            events.emit(f"response-received.qbusiness.{name}", exception=error, parsed_response=None)
+            events.emit(f"response-received.{event}", exception=error, parsed_response=None)
             return None, {}, error
         return _Http(response.status), self._parse(model, call, response), None
 
@@ -223,12 +203,12 @@ class VirtualQBusinessClient:
         is_usable = False
         try:
             self.meta.events.emit(
-                f"before-parse.qbusiness.{model.name}",
+                f"before-parse.{self._protocol.event_name}.{model.name}",
                 operation_model=model,
                 response_dict=http,
                 customized_response_dict={},
             )
-            parsed: dict[str, Any] = _PARSER.parse(http, model.output_shape)
+            parsed = self._protocol.parse(model, http)
             is_usable = response.status < _MULTIPLE_CHOICES
         finally:
             self._network.record_response(self._target, call, str(response.status), is_usable=is_usable)

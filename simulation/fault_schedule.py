@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exporter.domain.service import Use
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.faults import FAULT_KINDS
 from simulation.fault_timer import FaultTimer, ScrapeScheduler
@@ -26,17 +27,6 @@ WRONG_DATA = sorted(WRONG_DOCUMENTS | WRONG_ENDS | WRONG_JOBS)
 LEFT_OUT = {"huge", "endless", "slow", "no_date", "in_the_future", "end_in_the_future"}
 LEFT_OUT |= {"entry_again", "entry_passed_over"}  # pages already shift here, as jobs start and leave the list
 DETECTABLE = sorted(FAULT_KINDS - set(WRONG_DATA) - LEFT_OUT)
-OPERATIONS = (
-    *(None,) * 4,
-    *("ListDataSourceSyncJobs",) * 4,
-    "ListApplications",
-    "ListIndices",
-    "GetIndex",
-    "ListDataSources",
-    "GetDataSource",
-    "GetApplication",
-    "ListTagsForResource",
-)
 MAX_DOWNTIME = 30 * HOUR  # short enough that the service still lists every job when the program is back
 
 
@@ -95,8 +85,9 @@ class FaultSchedule:
 
     def _service_fault(self) -> None:
         account, kind, until = self._account(), self._rng.choice(DETECTABLE), self._timer.random_end(DAY)
-        operation, source = self._rng.choice(OPERATIONS), None
-        if operation in {"ListDataSourceSyncJobs", "GetDataSource"}:
+        traits, source = self._state.traits, None
+        operation = self._rng.choice((*(None,) * 4, *(traits.sync_jobs,) * 4, *traits.fault_operations))
+        if operation in {traits.sync_jobs, traits.service.action(Use.SOURCE)}:
             source = self._one_source_or_all(account)
         page = self._rng.choice((None, None, 1, 2))
         times = self._rng.choice((None, None, 1, 2, 5))
@@ -164,7 +155,7 @@ class FaultSchedule:
         running = [
             (self._state.sources[source.id][1], known)
             for application, index, source in account.fleet.data_sources()
-            for known in self._operator.known_running(f"{application.id}/{index.id}/{source.id}")
+            for known in self._operator.known_running(self._state.traits.key(application, index, source))
         ]
         if not running:
             return
@@ -227,7 +218,7 @@ class FaultSchedule:
         if change == "added" and account.has_current_data:
             self._state.sources_added += 1
             name = f"late-{account.name}-{self._state.sources_added}"
-            sources.append(make_source(self._rng, name, now, self._state.ends))
+            sources.append(make_source(self._rng, self._state.traits, name, now, self._state.ends))
             if self._state.sources_added % 2:  # every other one is new; the rest has a history, like a moved source
                 sources[-1].created = now
             self._state.add_source(account, sources[-1])
@@ -242,10 +233,13 @@ class FaultSchedule:
             updated.status, updated.updated = self._rng.choice(("ACTIVE", "UPDATING", "FAILED")), now
         else:
             self._resize(index)
-            account.responses.record_index_sizes()
+            account.responses.record_indexes()
         self._state.trace.note("fleet change", account.name, index.name, change)
 
     def _resize(self, index: SimulatedIndex) -> None:
         index.documents += self._rng.randint(0, 500)
         index.text_bytes += self._rng.randint(0, 10_000_000)
         index.units = self._rng.choice((index.units, self._rng.randint(1, 5)))
+        statuses = self._state.traits.container_statuses
+        if len(statuses) > 1:
+            index.status, index.updated = self._rng.choice(statuses), self._state.clock.now

@@ -32,9 +32,11 @@ class FinalCheck:
 
     def check(self, process: Process, page: ParsedPage) -> None:
         """Assert the invariants of the last scrape."""
+        kept = process.histories()
         for account, source in self._expected_sources():
             assert source.id in page.by_source, f"{source.name} is not on the page at the end"
-            self._check_source(SourceCheck(account, source, page.by_source[source.id], None, self._state.clock.now))
+            families, now = page.by_source[source.id], self._state.clock.now
+            self._check_source(SourceCheck(account, source, families, kept.get(source.id), now))
             self._check_poll_intervals(account, source)
         assert not process.catching_up(), f"catch-ups of {process.catching_up()} have not ended"
         self._check_targets(page)
@@ -54,6 +56,8 @@ class FinalCheck:
         name, longest = check.source.name, idle_interval(self._state.settings) + 600
         assert check.is_up, f"polls of {name} fail at the end"
         assert check.now - check.polled <= longest, f"{name} was last polled at {check.polled}"
+        is_waiting = check.history is not None and check.waits_for_outcomes(check.history)
+        assert not is_waiting, f"{name} has ended jobs whose outcomes were not asked for"
         assert check.is_trusted, "the week ends too soon after the last wrong data"
 
     def _check_targets(self, page: ParsedPage) -> None:

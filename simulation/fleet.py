@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.domain.units import DAY, HOUR
-from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
 
 if TYPE_CHECKING:
     from random import Random
 
+    from simulation.services import ServiceTraits
+
 LISTED_FOR = 6 * DAY  # after its start, the service lists a job for this long; it always lists the ten latest
 HISTORY = 4 * DAY  # the longest time by which a data source's first job precedes the week
-TYPES = ("S3", "WEBCRAWLERV2", "SHAREPOINTV2", "CONFLUENCEV2", "CUSTOM")
-SCHEDULES = ("", "cron(0 2 * * ? *)", "cron(0 * * * ? *)", "cron(30 10 ? * TUE,FRI *)", "hourly")
 ERRORS = (
     ("InternalError", "CNF-5501: invalid username or password"),
     ("InvalidRequest", "Unable to find specified secret"),
@@ -52,7 +52,9 @@ class PlannedSource(SimulatedDataSource):
         return [job for job in listed if self.unlisted.get(job.execution_id, 0.0) <= now]
 
 
-def make_fleet(rng: Random, sources: int, start: float, end: float, name: str) -> Fleet:
+def make_fleet(  # noqa: PLR0913, PLR0917 (all that it is made of)
+    rng: Random, traits: ServiceTraits, sources: int, start: float, end: float, name: str
+) -> Fleet:
     """Return a fleet of some data sources in a few indexes, with jobs from days before `start` to `end`."""
     applications: list[SimulatedApplication] = []
     for number in range(sources):
@@ -60,46 +62,54 @@ def make_fleet(rng: Random, sources: int, start: float, end: float, name: str) -
             applications.append(SimulatedApplication(f"app-{name}-{len(applications)}"))
         indexes = applications[-1].indexes
         if not indexes or rng.random() < 1 / 4:
-            indexes.append(SimulatedIndex(f"index-{name}-{number}", units=rng.randint(1, 5)))
-        indexes[-1].data_sources.append(make_source(rng, f"source-{name}-{number}", start, end))
+            indexes.append(_make_index(rng, traits, f"index-{name}-{number}"))
+        indexes[-1].data_sources.append(make_source(rng, traits, f"source-{name}-{number}", start, end))
     return Fleet(applications)
 
 
-def make_source(rng: Random, name: str, start: float, end: float) -> PlannedSource:
+def _make_index(rng: Random, traits: ServiceTraits, name: str) -> SimulatedIndex:
+    return SimulatedIndex(name, kind=traits.index_kind, units=rng.randint(1, 5), id=traits.make_id("index", name))
+
+
+def make_source(rng: Random, traits: ServiceTraits, name: str, start: float, end: float) -> PlannedSource:
     """Return a data source with all its jobs."""
-    kind = rng.choice(TYPES)
+    kind = rng.choice(traits.source_kinds)
     tags = {"team": rng.choice(("hr", "legal", ""))} if rng.random() < 1 / 2 else {}
     source = PlannedSource(
         name,
         kind,
         rng.choice(("ACTIVE",) * 4 + ("FAILED",)),
-        rng.choice(SCHEDULES),
+        rng.choice(traits.schedules),
         created=start - 90 * DAY,
         updated=start - DAY,
         tags=tags,
+        id=traits.make_id("data source", name),
     )
-    if rng.random() < 1 / 12:
+    if kind in traits.kinds_without_jobs or rng.random() < 1 / 12:
         return source  # never synced
-    jobs = _make_jobs(rng, source, start, end)
+    jobs = _make_jobs(rng, traits, source, start, end)
     if rng.random() < 1 / 10:
         stuck = start + rng.uniform(-3 * DAY, 3 * DAY)
-        jobs.append(PlannedJob(make_id("stuck", name), stuck, HOUR, 0, None, _document_counts(rng, 5000, kind)))
+        jobs.append(PlannedJob(traits.make_id("stuck", name), stuck, HOUR, 0, None, _document_counts(rng, 5000, kind)))
     source.plan(jobs)
     return source
 
 
-def plan_syncs(rng: Random, source: PlannedSource, between: tuple[float, float], period: float) -> None:
+def plan_syncs(
+    rng: Random, traits: ServiceTraits, source: PlannedSource, between: tuple[float, float], period: float
+) -> None:
     """Add jobs to a data source, one in every `period` seconds between two times."""
     moment, end = between
     jobs: list[PlannedJob] = []
     while moment < end:
         duration = period * rng.uniform(0.02, 0.3)
-        jobs.append(make_job(rng, source, len(source.jobs) + len(jobs), moment, duration, "SUCCEEDED", 40))
+        number = len(source.jobs) + len(jobs)
+        jobs.append(make_job(rng, traits, source, number, moment, duration, "SUCCEEDED", 40))
         moment += period * rng.uniform(0.7, 1.3)
     source.plan([*source.jobs, *jobs])
 
 
-def _make_jobs(rng: Random, source: PlannedSource, start: float, end: float) -> list[PlannedJob]:
+def _make_jobs(rng: Random, traits: ServiceTraits, source: PlannedSource, start: float, end: float) -> list[PlannedJob]:
     period = rng.choice((HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, DAY))
     size = rng.choice((0, 40, 999, 50_000))
     outcomes = rng.choice(
@@ -108,22 +118,29 @@ def _make_jobs(rng: Random, source: PlannedSource, start: float, end: float) -> 
     jobs: list[PlannedJob] = []
     moment = start - rng.uniform(0, HISTORY)
     while moment < end:
-        duration = period * (rng.uniform(0.02, 0.3) if rng.random() < 0.95 else rng.uniform(0.5, 2.0))
-        jobs.append(make_job(rng, source, len(jobs), moment, duration, rng.choice(outcomes), size))
+        duration = period * (rng.uniform(0.02, 0.3) if rng.random() < 1 - traits.long_share else rng.uniform(0.5, 2.0))
+        jobs.append(make_job(rng, traits, source, len(jobs), moment, duration, rng.choice(outcomes), size))
         moment += period * rng.uniform(0.7, 1.3)
     return jobs
 
 
 def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
-    rng: Random, source: PlannedSource, number: int, moment: float, duration: float, outcome: str, size: int
+    rng: Random,
+    traits: ServiceTraits,
+    source: PlannedSource,
+    number: int,
+    moment: float,
+    duration: float,
+    outcome: str,
+    size: int,
 ) -> PlannedJob:
     """Return a job of a data source with random document counts; `duration` is in seconds."""
     shares = [rng.uniform(0.1, 1.0) for _ in range(3)]
     crawling, stopping, indexing = (duration * share / sum(shares) for share in shares)
     is_failed = outcome == "FAILED"
     code, message = rng.choice(ERRORS) if is_failed else (None, None)
-    return PlannedJob(
-        make_id("job", source.name, number),
+    job = PlannedJob(
+        traits.make_id("job", source.name, number),
         moment,
         crawling,
         indexing,
@@ -133,6 +150,7 @@ def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
         message,
         stopping_seconds=stopping if source.kind == "CUSTOM" else 0.0,
     )
+    return traits.reported(job)
 
 
 def _document_counts(rng: Random, size: int, kind: str) -> dict[str, int]:

@@ -25,12 +25,9 @@ if TYPE_CHECKING:
 OPENMETRICS_EVERY, PARSERS_EVERY = 3, 18  # scrapes; prometheus_client's parsers take longer than all other checks
 MAX_DISCOVERY_RUN = 600.0  # seconds that a discovery run may take
 LAST_DISCOVERY = "qbusiness_exporter_last_successful_discovery_timestamp_seconds"
-INDEX_SIZES = tuple(
-    f"qbusiness_index_{name}"
-    for name in ("documents", "text_bytes", "capacity_units", "documents_limit", "text_bytes_limit")
-)
+INDEX_SIZES = ("documents", "text_bytes", "capacity_units", "documents_limit", "text_bytes_limit")
 # The families that may change without a successful poll. The window is another one: jobs leave it as time passes.
-INDEPENDENT_OF_POLLS = ("qbusiness_data_source_", POLL_SUCCESS)
+INDEPENDENT_OF_POLLS = ("data_source_", POLL_SUCCESS)
 
 
 @dataclass(slots=True)
@@ -101,7 +98,11 @@ class InvariantChecker:
 
     def _forget_histograms(self) -> None:
         """Expect histograms to start over, because their buckets have changed."""
-        self._max_values = {text: value for text, value in self._max_values.items() if not text.startswith(DURATIONS)}
+        self._max_values = {
+            text: value
+            for text, value in self._max_values.items()
+            if not parse_series(text).family.startswith(DURATIONS)
+        }
         for account in self._state.accounts:
             for record in account.responses.sources.values():
                 record.durations_lost = True
@@ -179,7 +180,7 @@ class InvariantChecker:
             series = parse_series(text)
             if "data_source_id" not in series.labels:
                 continue
-            names = (series.labels["application"], series.labels["data_source"])
+            names = (series.labels[self._state.traits.service.root.word], series.labels["data_source"])
             known = self._names.setdefault(series.labels["data_source_id"], names)
             assert names == known, f"{text} had the names {known} before"
             if series.is_counter:
@@ -189,7 +190,7 @@ class InvariantChecker:
 
     def _check_sources(self, process: Process, page: ParsedPage, before: PreviousScrape, after: PreviousScrape) -> None:
         now, (histories, watch_starts) = self._state.clock.now, self._committed.read(process.state_file)
-        catching_up = process.catching_up()
+        kept = process.histories()
         for source_id, families in page.by_source.items():
             history = histories.get(source_id)
             check = SourceCheck(*self._state.sources[source_id], families, history, now)
@@ -211,23 +212,31 @@ class InvariantChecker:
             if not self._state.lost_writes:  # the correction may be among them
                 check.check_first_contact(self._state.target_starts)
             check.check_freshness(self._success_deadline(process))
-            is_trusted = check.is_trusted and source_id not in catching_up
+            known = kept.get(source_id)
+            is_behind = known is not None and (known.unread is not None or check.waits_for_outcomes(known))
+            is_trusted = check.is_trusted and not is_behind
             counts_from_zero = history is not None and history.watched_since in {*watch_starts, check.source.created}
             check.check_totals(counts_from_zero=counts_from_zero, is_trusted=is_trusted)
             if is_trusted and check.is_up:
-                check.check_gauges(self._window())
+                if known is None or check.has_outcomes(known):
+                    check.check_gauges(self._window())
+                else:
+                    check.check_starts()
 
     def _check_indexes(self, process: Process, page: ParsedPage) -> None:
-        """Assert that an index has the sizes from the last discovery run, or from a later response."""
+        """Assert that an index has the status and sizes from the last discovery run, or from a later response."""
+        word = self._state.traits.service.container.word
         for index_id, families in page.by_index.items():
             account = next(each for each in self._state.accounts if each.responses.has_index(index_id))
             runs = [
                 page.value(LAST_DISCOVERY, target=target["name"]) or process.started
                 for target in targets_of(self._state.settings, account)
             ]
-            shown = tuple(int(families[name][NO_LABELS]) for name in INDEX_SIZES)
+            status = next(labels[0][1] for labels, value in families[f"{word}_status"].items() if value)
+            sizes = (families.get(f"{word}_{name}") for name in INDEX_SIZES)
+            shown = (status, *(int(samples[NO_LABELS]) for samples in sizes if samples))
             since = min(runs, default=process.started) - MAX_DISCOVERY_RUN
-            returned = account.responses.returned_index_sizes(index_id, since)
+            returned = account.responses.returned_index_facts(index_id, since)
             assert shown in returned, f"index {index_id} has {shown}, and the service returned {returned}"
 
     # Values that the checks need.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SLACK = 1.1  # seconds; a Date header is cut to the second
 MAX_LATENCY = 20.0  # seconds that a response may take, by which the time in it may be late
+COMPLETE = ("SUCCEEDED", "INCOMPLETE")
+EITHER = " or ".join(COMPLETE)
 MAX_POLL = 600.0  # seconds that a poll may take
 
 
@@ -65,6 +67,15 @@ def totals(source: PlannedSource, period: WatchPeriod, polled: float, now: float
         _add_end(job, period, (polled - SLACK, now), low, high)
         _add_documents(job, period, (polled - SLACK, now), low, high)
     return {total: Bounds(low[total], high[total]) for total in low}
+
+
+def with_unknown_outcomes(bounds: dict[tuple[str, str], Bounds]) -> dict[tuple[str, str], Bounds]:
+    """Return the bounds of totals, where it does not matter which of the complete jobs succeeded."""
+    known = {key: each for key, each in bounds.items() if key[1] not in COMPLETE}
+    for total in ("completed", "seconds"):
+        complete = [bounds[total, status] for status in COMPLETE]
+        known[total, EITHER] = Bounds(sum(each.low for each in complete), sum(each.high for each in complete))
+    return known
 
 
 def _add_end(
@@ -117,6 +128,11 @@ class ExpectedGauges:
     consecutive_failures: int
     consecutive_without_content: int
 
+    @property
+    def starts(self) -> tuple[float | None, ...]:
+        """The values that do not depend on the outcomes of jobs."""
+        return self.running, self.oldest_start, self.last_start
+
 
 def gauges(source: PlannedSource, now: float, first_poll: float) -> ExpectedGauges:
     """Return the gauges after a poll at `now`."""
@@ -144,7 +160,7 @@ def _has_content(job: PlannedJob) -> bool:
     counts = job.documents
     if job.outcome != "INCOMPLETE":
         return job.outcome == "SUCCEEDED"
-    if "scanned" in counts:
+    if "scanned" in counts and not job.error_message:  # a message may be about ignored documents
         return counts.get("failed", 0) < counts["scanned"]
     return any(counts.get(kind) for kind in ("added", "modified", "deleted"))
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.providers.registry import SERVICES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,19 +21,29 @@ if TYPE_CHECKING:
 OPENMETRICS = "application/openmetrics-text"
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 _COUNTER_SUFFIXES = ("_total", "_bucket", "_count", "_sum")
-_IDENTITY_LABELS = {
-    "data_source_id": frozenset({"application", "data_source", "data_source_id"}),
-    "index_id": frozenset({"application", "index", "index_id"}),
-}
+_SOURCE_ID = "data_source_id"
+_INDEX_IDS = tuple(dict.fromkeys(service.container.key for service in SERVICES.values()))
+_IDENTITY_LABELS = frozenset(
+    {
+        _SOURCE_ID,
+        *_INDEX_IDS,
+        *(level.word for service in SERVICES.values() for level in service.levels),
+    }
+)
 Labels = tuple[tuple[str, str], ...]
 Families = dict[str, dict[Labels, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedSeries:
-    """The parts of a series. `identity` is the id label of its data source or index, if it has one."""
+    """The parts of a series.
+
+    `family` is the name without the prefix of the service. `identity` is the id label of its data source or index, if
+    it has one, and `other_labels` are those that are not part of it.
+    """
 
     name: str
+    family: str
     labels: dict[str, str]
     identity: tuple[str, str] | None
     other_labels: Labels
@@ -43,15 +55,18 @@ def parse_series(series: str) -> ParsedSeries:
     """Return the parts of a series."""
     name, _, text = series.partition("{")
     labels = dict(_LABEL.findall(text))
-    identity = next(((label, labels[label]) for label in _IDENTITY_LABELS if label in labels), None)
-    names = _IDENTITY_LABELS.get(identity[0] if identity else "", frozenset[str]())
-    others = tuple(pair for pair in labels.items() if pair[0] not in names)
-    return ParsedSeries(name, labels, identity, others, name.endswith(_COUNTER_SUFFIXES))
+    identity = next(((label, labels[label]) for label in (_SOURCE_ID, *_INDEX_IDS) if label in labels), None)
+    others = tuple(pair for pair in labels.items() if pair[0] not in _IDENTITY_LABELS)
+    family = name.partition("_")[2]
+    return ParsedSeries(name, family, labels, identity, others, name.endswith(_COUNTER_SUFFIXES))
 
 
 @dataclass(slots=True)
 class ParsedPage:
-    """The samples of one scrape: all of them by series, and those of each data source and of each index."""
+    """The samples of one scrape: all of them by series, and those of each data source and of each index.
+
+    The families of a data source or an index have names without the prefix of the service. Knowledge bases are indexes.
+    """
 
     samples: dict[str, float]
     by_source: dict[str, Families] = field(default_factory=dict)
@@ -67,15 +82,15 @@ class ParsedPage:
                 if series in samples:
                     raise AssertionError(f"duplicate series {series}")
                 samples[series] = float(value)
-        groups: dict[str, dict[str, Families]] = {
-            label: defaultdict(lambda: defaultdict(dict)) for label in _IDENTITY_LABELS
-        }
+        by_source: dict[str, Families] = defaultdict(lambda: defaultdict(dict))
+        by_index: dict[str, Families] = defaultdict(lambda: defaultdict(dict))
         for written, sample in samples.items():
             parsed = parse_series(written)
             if parsed.identity:
                 label, identifier = parsed.identity
-                groups[label][identifier][parsed.name][parsed.other_labels] = sample
-        return cls(samples, groups["data_source_id"], groups["index_id"])
+                group = by_source if label == _SOURCE_ID else by_index
+                group[identifier][parsed.family][parsed.other_labels] = sample
+        return cls(samples, by_source, by_index)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the first sample with a name and these labels, or None."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.app.state import StateContext
     from exporter.config import StateConfig
+    from exporter.domain.counting.source_history import SourceHistory
     from simulation.disk import SimulatedDisk
     from simulation.state import WeekState
 
@@ -104,8 +105,12 @@ class Process:
 
     def catching_up(self) -> set[str]:
         """Return the ids of the data sources with jobs that a catch-up has not read yet."""
-        histories = {key: self._store.history(key) for key in self._watched_keys()} if self._store else {}
-        return {key.rsplit("/", 1)[1] for key, history in histories.items() if history and history.unread}
+        return {source_id for source_id, history in self.histories().items() if history.unread}
+
+    def histories(self) -> dict[str, SourceHistory]:
+        """Return the histories of the data sources that the targets watch, by the ids of these."""
+        found = {key: self._store.history(key) for key in self._watched_keys()} if self._store else {}
+        return {key.rsplit("/", 1)[1]: history for key, history in found.items() if history}
 
     def watched(self) -> dict[str, set[str]]:
         """Return the ids of the data sources that each target watches."""

@@ -77,7 +77,7 @@ class _Targets:
         self._account = account
         before = rng.choice(targets_of(base, account))
         self._access: dict[str, Any] = {
-            key: before[key] for key in ("region", "endpoint_url", "role_arn") if key in before
+            key: before[key] for key in ("service", "region", "endpoint_url", "role_arn") if key in before
         }
         # A name may belong to another target of the same account in the usual configuration.
         self._names = rng.sample([account.name, f"{account.name}-too", f"{account.name}-a", f"{account.name}-b"], 2)
@@ -124,16 +124,15 @@ class _Targets:
     def _glob(self) -> dict[str, str]:
         """Return a filter that does not depend on whether a data source was renamed."""
         if self._rng.random() < 1 / 2:
-            return {"application": self._rng.choice(self._account.fleet.applications).name}
+            traits = self._account.traits
+            return {traits.service.root.word: self._rng.choice(traits.roots(self._account.fleet)).name}
         return {"data_source": f"*-{self._account.name}-{self._rng.randrange(3)}*"}
 
     def _sources(self) -> list[dict[str, Any]]:
         """Return some of the data sources, by their ids."""
         return [
             {
-                "application_id": application.id,
-                "index_id": index.id,
-                "data_source_id": source.id,
+                **self._account.traits.ids(application, index, source),
                 "labels": self._rng.choice(LABELS),
             }
             for application, index, source in self._account.fleet.data_sources()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simulation.page import ParsedPage
     from simulation.state import WeekState
 
-INFO = "qbusiness_data_source_info"
+INFO = "data_source_info"
 
 
 def check_reload(state: WeekState, replaced: dict[str, Any], before: ParsedPage, after: ParsedPage) -> None:
@@ -41,7 +41,7 @@ def check_reload(state: WeekState, replaced: dict[str, Any], before: ParsedPage,
 
 def _selects(state: WeekState, selection: Selection, source_id: str) -> bool:
     account, source = state.sources[source_id]
-    return selection.has_source(account, state.application_of[source_id], source_id, source.name)
+    return selection.has_source(account, state.root_of[source_id], source_id, source.name)
 
 
 def _has_account(samples: dict[tuple[tuple[str, str], ...], float]) -> bool:
@@ -50,12 +50,12 @@ def _has_account(samples: dict[tuple[tuple[str, str], ...], float]) -> bool:
 
 def _check_indexes(state: WeekState, selection: Selection, after: ParsedPage) -> None:
     known = {
-        index.id: (account, application.name)
+        index.id: (account, state.traits.root_name(application, index))
         for account in state.accounts
         for application in account.fleet.applications
         for index in application.indexes
     }
     for index_id in after.by_index:
-        account, application = known[index_id]
-        is_selected = selection.may_have_index(account, application, index_id)
+        account, root = known[index_id]
+        is_selected = selection.may_have_index(account, root, index_id)
         assert is_selected, f"index {index_id} is exposed after a reload has dropped it"

@@ -12,13 +12,13 @@ from exporter.domain.units import HOUR
 from simulation.oracle import MAX_POLL
 
 if TYPE_CHECKING:
-    from exporter.simulator.fleet import Fleet
+    from exporter.simulator.fleet import Fleet, SimulatedIndex
+    from simulation.services import ServiceTraits
     from simulation.virtual_clock import VirtualClock
 
 MAX_FIRST_POLL = HOUR  # seconds that the first poll of a data source may take
 MAX_RESPONSE = 30.0  # seconds that a response may take
-DOCUMENTS_PER_UNIT, TEXT_BYTES_PER_UNIT = 20_000, 200_000_000
-IndexSize = tuple[int, int, int]  # documents, bytes of text, units of capacity
+IndexFacts = tuple[int | str, ...]  # as on the page: the status, the sizes, and the limits
 
 
 @dataclass(slots=True)
@@ -26,7 +26,8 @@ class SourceRecord:
     """The responses about one data source, and the time until which they may be wrong.
 
     `usable` are the times of the usable responses. `stale` is how old the data of the first poll may have been. A job
-    is read again for hours, but not forever. So durations or documents that were wrong until then stay lost.
+    is read again for hours, but not forever. So durations or documents that were wrong until then stay lost. So do the
+    outcomes of jobs about which the service refused to respond.
     """
 
     usable: list[float] = field(default_factory=list)
@@ -35,6 +36,7 @@ class SourceRecord:
     wrong_until: float = float("-inf")
     durations_lost: bool = False
     documents_lost: bool = False
+    outcomes_lost: bool = False
 
     def has_usable_near(self, moment: float, tolerance: float) -> bool:
         """Return whether there was a usable response within `tolerance` seconds of a time."""
@@ -51,16 +53,17 @@ class SourceRecord:
 class ResponseLog:
     """The responses of a service, by data source and by index."""
 
-    def __init__(self, fleet: Fleet, clock: VirtualClock) -> None:
+    def __init__(self, traits: ServiceTraits, fleet: Fleet, clock: VirtualClock) -> None:
+        self._capacity = traits.capacity
         self._fleet = fleet
         self._clock = clock
         self.sources: dict[str, SourceRecord] = defaultdict(SourceRecord)
         self.times_wrong_until = float("-inf")
         """The latest time that a wrong clock of the service may have noted."""
         self._stale_periods: list[tuple[float, float]] = []
-        self._index_sizes: dict[str, list[tuple[float, IndexSize]]] = defaultdict(list)
+        self._index_facts: dict[str, list[tuple[float, IndexFacts]]] = defaultdict(list)
         self._index_responses: dict[str, list[float]] = defaultdict(list)
-        self.record_index_sizes()
+        self.record_indexes()
 
     def record_sync_jobs(self, source_id: str) -> None:
         """Record a usable response with the sync jobs of a data source."""
@@ -106,26 +109,31 @@ class ResponseLog:
             return None
         return max((moment for moment in moments if moment), default=self._clock.started)
 
-    def record_index_sizes(self) -> None:
-        """Record the sizes that the indexes have from now on."""
+    def record_indexes(self) -> None:
+        """Record what the indexes are like from now on."""
         for application in self._fleet.applications:
             for index in application.indexes:
-                size = (index.documents, index.text_bytes, index.units)
-                self._index_sizes[index.id].append((self._clock.now, size))
+                self._index_facts[index.id].append((self._clock.now, self._facts(index)))
+
+    def _facts(self, index: SimulatedIndex) -> IndexFacts:
+        if self._capacity is None:
+            return (index.status,)
+        sizes = (index.documents, index.text_bytes, index.units)
+        return (index.status, *sizes, *self._capacity.limits(index.units))
 
     def has_index(self, index_id: str) -> bool:
         """Return whether an index belongs to this account."""
-        return index_id in self._index_sizes
+        return index_id in self._index_facts
 
-    def returned_index_sizes(self, index_id: str, since: float) -> set[tuple[int, ...]]:
-        """Return the sizes and limits in the last response before a time, and in all responses after it."""
-        responses, sizes = self._index_responses[index_id], self._index_sizes[index_id]
-        ends = [moment for moment, _ in sizes[1:]] + [float("inf")]
-        returned: set[tuple[int, ...]] = set()
+    def returned_index_facts(self, index_id: str, since: float) -> set[IndexFacts]:
+        """Return the facts in the last response before a time, and in all responses after it."""
+        responses, facts = self._index_responses[index_id], self._index_facts[index_id]
+        ends = [moment for moment, _ in facts[1:]] + [float("inf")]
+        returned: set[IndexFacts] = set()
         for responded in responses[max(0, bisect_left(responses, since) - 1) :]:
             returned |= {
-                (*size, size[2] * DOCUMENTS_PER_UNIT, size[2] * TEXT_BYTES_PER_UNIT)
-                for (begins, size), end in zip(sizes, ends, strict=True)
+                known
+                for (begins, known), end in zip(facts, ends, strict=True)
                 if begins <= responded and end >= responded - MAX_RESPONSE
             }
         return returned

@@ -25,19 +25,23 @@ class Selection:
         """Return the names of the targets."""
         return {target["name"] for target in self.settings["targets"]}
 
-    def has_source(self, account: SimulatedAccount, application: str, source: str, name: str) -> bool:
-        """Return whether a target names a data source by its id, or discovers it by names."""
+    def has_source(self, account: SimulatedAccount, root: str, source: str, name: str) -> bool:
+        """Return whether a target names a data source by its id, or discovers it by names.
+
+        `root` is the name of its outermost container.
+        """
+        known = {account.traits.service.root.word: root, "data_source": name}
         return any(
             source in _named(target, "data_source_id")
-            or ("discovery" in target and _matches(target["discovery"], application, name))
+            or ("discovery" in target and _matches(target["discovery"], known))
             for target in targets_of(self.settings, account)
         )
 
-    def may_have_index(self, account: SimulatedAccount, application: str, index: str) -> bool:
+    def may_have_index(self, account: SimulatedAccount, root: str, index: str) -> bool:
         """Return whether a target names a data source of an index, or may discover one."""
         return any(
-            index in _named(target, "index_id")
-            or ("discovery" in target and _matches(target["discovery"], application, None))
+            index in _named(target, account.traits.service.container.key)
+            or ("discovery" in target and _matches(target["discovery"], {account.traits.service.root.word: root}))
             for target in targets_of(self.settings, account)
         )
 
@@ -61,9 +65,8 @@ def _named(target: dict[str, Any], key: str) -> set[str]:
     return {source[key] for source in target.get("data_sources", ())}
 
 
-def _matches(discovery: dict[str, Any], application: str, name: str | None) -> bool:
-    """Return whether the filters match; without the name of a data source, whether they may."""
-    known = {"application": application} | ({"data_source": name} if name is not None else {})
+def _matches(discovery: dict[str, Any], known: dict[str, str]) -> bool:
+    """Return whether the filters match these names; without the name of a data source, whether they may."""
     included, excluded = (
         [
             all(fnmatchcase(known[key], glob) for key, glob in matcher.items() if key in known)

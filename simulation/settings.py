@@ -42,13 +42,18 @@ def make_settings(rng: Random, accounts: Sequence[SimulatedAccount], state: str)
 
 
 def _target(rng: Random, account: SimulatedAccount, name: str) -> dict[str, Any]:
-    target: dict[str, Any] = {"name": name, "region": "us-east-1", "endpoint_url": account.endpoint}
+    target: dict[str, Any] = {
+        "name": name,
+        "service": account.traits.service.name,
+        "region": "us-east-1",
+        "endpoint_url": account.endpoint,
+    }
     if rng.random() < 1 / 4:
         target["role_arn"] = f"arn:aws:iam::{account.fleet.account}:role/reader"
     is_named = rng.random() < 1 / 3 and not name.endswith("-too")
     if is_named:
         target["data_sources"] = [
-            {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}
+            account.traits.ids(application, index, source)
             for application, index, source in account.fleet.data_sources()
         ]
     if not is_named or rng.random() < 1 / 3:

@@ -6,12 +6,13 @@ import json
 from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.domain.service import Use
 from exporter.domain.units import MINUTE
-from exporter.simulator.qbusiness import QBusinessApi
 from exporter.simulator.service import SimulatedService
-from exporter.simulator.wire import ApiCall, Request, Response, ServiceError, error_response, json_response
+from exporter.simulator.wire import ApiCall, Request, Response, ServiceError
 from simulation.response_log import ResponseLog
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
     from simulation.credential_source import CredentialSource
+    from simulation.services import ServiceTraits
     from simulation.trace import Trace
     from simulation.virtual_clock import VirtualClock
 
-SYNC_JOBS = "ListDataSourceSyncJobs"
 MAX_FIRST_POLL_AGE = 15 * MINUTE  # how old the data of a data source's first poll may be
 RATE_WINDOW = 10.0  # seconds in which the invariants count attempts
 
@@ -40,8 +41,8 @@ class ServiceTime:
         return self.clock.now
 
 
-class LaggingApi(QBusinessApi):
-    """The API as stale replicas return it.
+class LaggingApi:
+    """The API of a service as stale replicas return it.
 
     Responses are `lag` seconds old, or have each job as it is now and as it was `duplicate_age` seconds ago. After
     `frozen_at`, responses no longer change.
@@ -51,29 +52,56 @@ class LaggingApi(QBusinessApi):
     duplicate_age = 0.0
     frozen_at: float | None = None
 
+    def __init__(self, traits: ServiceTraits, fleet: Fleet, **listing: str) -> None:
+        self._api = traits.make_api(fleet, **listing)
+        self._sync_jobs = traits.sync_jobs
+
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes; raise ServiceError for an unknown operation."""
+        call: ApiCall = self._api.parse_call(request)
+        return call
+
+    def error_response(self, error: ServiceError) -> Response:
+        """Return an error in the format of the service."""
+        response: Response = self._api.error_response(error)
+        return response
+
     def handle(self, request: Request, now: float) -> Response:
         """Return the response of a stale replica."""
-        if self.duplicate_age and self.parse_call(request).operation == SYNC_JOBS:
+        if self.duplicate_age and self.parse_call(request).operation == self._sync_jobs:
             return self._with_old_entries(request, now)
-        return super().handle(request, now - self.lag if self.frozen_at is None else self.frozen_at)
+        return self._handle(request, now - self.lag if self.frozen_at is None else self.frozen_at)
+
+    def _handle(self, request: Request, now: float) -> Response:
+        response: Response = self._api.handle(request, now)
+        return response
 
     def _with_old_entries(self, request: Request, now: float) -> Response:
-        current = super().handle(request, now)
+        current = self._handle(request, now)
         try:
-            old = json.loads(super().handle(request, now - self.duplicate_age).body)["history"]
+            old = json.loads(self._handle(request, now - self.duplicate_age).body)
         except ServiceError:
             return current
         data = json.loads(current.body)
-        return json_response({**data, "history": [*old, *data["history"]]})
+        lists = {name: [*old[name], *jobs] for name, jobs in data.items() if isinstance(jobs, list)}
+        return replace(current, body=json.dumps({**data, **lists}).encode())
 
 
 class SimulatedAccount:
     """The account behind a target. It is also the network between the program and the service."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (all that it is made of)
-        self, name: str, fleet: Fleet, clock: VirtualClock, rng: Random, trace: Trace, credentials: CredentialSource
+        self,
+        name: str,
+        traits: ServiceTraits,
+        fleet: Fleet,
+        clock: VirtualClock,
+        rng: Random,
+        trace: Trace,
+        credentials: CredentialSource,
     ) -> None:
         self.name = name
+        self.traits = traits
         self.endpoint = f"http://{name}.example"
         self.fleet = fleet
         self.clock = clock
@@ -84,7 +112,7 @@ class SimulatedAccount:
             "time_filter": rng.choice(("start", "overlap")),
             "paging": rng.choice(("shifting", "stable")),
         }
-        self.service = SimulatedService(fleet, ServiceTime(clock), LaggingApi, **listing)
+        self.service = SimulatedService(fleet, ServiceTime(clock), partial(LaggingApi, traits), **listing)
         self.api: LaggingApi = self.service.api
         self.credentials = credentials
         self.cut_until = 0.0
@@ -93,7 +121,7 @@ class SimulatedAccount:
         self._absent_until = 0.0
         self._wrong_data: list[Fault] = []
         self._usual_latency = rng.choice((0.02, 0.08, 0.3))
-        self.responses = ResponseLog(fleet, clock)
+        self.responses = ResponseLog(traits, fleet, clock)
         self.attempts: dict[str, deque[float]] = defaultdict(deque)
         self.on_attempt: Callable[[str, deque[float]], None] = lambda _target, _moments: None
         trace.note("account", name, sorted(listing.items()))
@@ -122,7 +150,7 @@ class SimulatedAccount:
             self.credentials.authorize(target, request.access_key)
         except ServiceError as refusal:
             date = formatdate(self.clock.now + self.service.date_error, usegmt=True)
-            response = error_response(refusal)
+            response = self.api.error_response(refusal)
             return replace(response, headers={**response.headers, "Date": date})
         return self.service.respond(request)
 
@@ -137,10 +165,13 @@ class SimulatedAccount:
     def record_response(self, target: str, call: ApiCall, code: str, *, is_usable: bool) -> None:
         """Record the result of an attempt."""
         self.trace.note("request", target, call.operation, call.data_source_id, call.page, code, is_usable)
-        if is_usable and call.operation == SYNC_JOBS:
+        uses = {permission.use for permission in self.traits.service.permissions if permission.action == call.operation}
+        if is_usable and Use.SYNC_JOBS in uses:
             self.responses.record_sync_jobs(call.data_source_id)
-        elif is_usable and call.operation == "GetIndex":
+        elif is_usable and Use.CONTAINER in uses:
             self.responses.record_index(call.index_id)
+        elif Use.SYNC_JOB in uses and code.startswith("4"):
+            self.responses.sources[call.data_source_id].outcomes_lost = True
 
     # Faults.
 
@@ -161,7 +192,7 @@ class SimulatedAccount:
 
     def add_wrong_data(self, kind: str, source_id: str | None, until: float) -> None:
         """Change the sync jobs of a data source, or of all, in responses until a time."""
-        fault = self.service.faults.add(kind, operation=SYNC_JOBS, data_source_id=source_id, until=until)
+        fault = self.service.faults.add(kind, operation=self.traits.sync_jobs, data_source_id=source_id, until=until)
         self._wrong_data.append(fault)
 
     def end_staleness(self) -> None:

@@ -9,6 +9,7 @@ from exporter.domain.units import DAY, HOUR
 from exporter.simulator.fleet import Fleet
 from simulation.credential_source import CredentialSource
 from simulation.fleet import make_fleet
+from simulation.services import traits_for
 from simulation.settings import make_settings
 from simulation.simulated_account import SimulatedAccount
 from simulation.stderr import SimulatedStderr
@@ -34,9 +35,15 @@ class WeekState:
     """
 
     def __init__(
-        self, seed: int, directory: Path, show: Callable[[str], None] | None = None, days: float = 7.0
+        self,
+        seed: int,
+        directory: Path,
+        show: Callable[[str], None] | None = None,
+        days: float = 7.0,
+        service: str | None = None,
     ) -> None:
         self._seed = seed
+        self.traits = traits_for(seed, service)
         self.rng = random.Random(seed)  # noqa: S311 (a simulation that repeats)
         self.directory = directory
         start = EPOCH + self.rng.uniform(0, WEEK)
@@ -59,7 +66,7 @@ class WeekState:
         self.sources: dict[
             str, tuple[SimulatedAccount, PlannedSource]
         ] = {}  # every data source that ever existed, by its id
-        self.application_of: dict[str, str] = {}  # the name of the application of each data source
+        self.root_of: dict[str, str] = {}  # the name of the outermost container of each data source
         for account in self.accounts:
             for _, _, source in account.fleet.data_sources():
                 self.add_source(account, source)
@@ -71,8 +78,10 @@ class WeekState:
     def add_source(self, account: SimulatedAccount, source: Any) -> None:
         """Register a data source. It stays registered after its removal, because the page may still have it."""
         self.sources[source.id] = (account, source)
-        self.application_of |= {
-            each.id: application.name for application, _, each in account.fleet.data_sources() if each is source
+        self.root_of |= {
+            each.id: self.traits.root_name(application, index)
+            for application, index, each in account.fleet.data_sources()
+            if each is source
         }
 
     def clock_error(self) -> float:
@@ -93,7 +102,7 @@ class WeekState:
     def _make_account(self, number: int) -> SimulatedAccount:
         name = f"account-{number}"
         sources = self.rng.choice((1, 1, 1, 1, 2, 3))
-        fleet = make_fleet(self.rng, sources, self.clock.now, self.ends, name)
+        fleet = make_fleet(self.rng, self.traits, sources, self.clock.now, self.ends, name)
         fleet = Fleet(fleet.applications, account=f"{number + 1}" * 12)
         credentials = CredentialSource(self.clock, self.stream(f"credentials of {name}"), self.trace)
-        return SimulatedAccount(name, fleet, self.clock, self.rng, self.trace, credentials)
+        return SimulatedAccount(name, self.traits, fleet, self.clock, self.rng, self.trace, credentials)

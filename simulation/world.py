@@ -46,9 +46,14 @@ class SimulatedWorld:
     """Runs a week: starts, crashes and stops processes, and scrapes them."""
 
     def __init__(
-        self, seed: int, directory: Path, show: Callable[[str], None] | None = None, days: float = 7.0
+        self,
+        seed: int,
+        directory: Path,
+        show: Callable[[str], None] | None = None,
+        days: float = 7.0,
+        service: str | None = None,
     ) -> None:
-        self.state = WeekState(seed, directory, show, days)
+        self.state = WeekState(seed, directory, show, days, service)
         self.state.trace.listen()
         self.process: Process | None = None
         self._crash_point: str | None = None
@@ -223,16 +228,20 @@ class SimulatedWorld:
             self._checker.faults_ended(self.process)
 
 
-def run(seed: int, show: Callable[[str], None] | None = None, days: float = 7.0) -> Result:
-    """Run one seed; raise AssertionError when an invariant is violated, with the last events as a note."""
+def run(seed: int, show: Callable[[str], None] | None = None, days: float = 7.0, service: str | None = None) -> Result:
+    """Run one seed; raise AssertionError when an invariant is violated, with the last events as a note.
+
+    The service is the one with a name, or that of the seed.
+    """
     parent = MEMORY if MEMORY.is_dir() else None
     directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=parent))
-    world = SimulatedWorld(seed, directory, show, days)
+    world = SimulatedWorld(seed, directory, show, days, service)
     trace, clock = world.state.trace, world.state.clock
     try:
         world.run()
     except BaseException as error:
-        error.add_note("\n".join([*trace.lines(), f"repeat with: python -m simulation --seed {seed} --trace"]))
+        repeat = f"python -m simulation --seed {seed} --service {world.state.traits.service.name} --trace"
+        error.add_note("\n".join([*trace.lines(), f"repeat with: {repeat}"]))
         raise
     finally:
         world.close()

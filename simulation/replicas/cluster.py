@@ -11,6 +11,7 @@ from simulation.credential_source import CredentialSource
 from simulation.fleet import PlannedSource, make_job
 from simulation.oracle import WatchPeriod
 from simulation.replicas.database import SimulatedDatabase
+from simulation.services import QBUSINESS
 from simulation.simulated_account import SimulatedAccount
 from simulation.state import EPOCH, WEEK
 from simulation.trace import Trace
@@ -58,7 +59,7 @@ class ClusterState:
         application = SimulatedApplication(f"app-{number}", [SimulatedIndex(f"index-{number}", [source])])
         fleet = Fleet([application], account=f"{number + 1}" * 12)
         credentials = CredentialSource(self.clock, self.rng, self.trace)
-        account = SimulatedAccount(name, fleet, self.clock, self.rng, self.trace, credentials)
+        account = SimulatedAccount(name, QBUSINESS, fleet, self.clock, self.rng, self.trace, credentials)
         self.sources[source.id] = (account, source)
         return account
 
@@ -70,7 +71,7 @@ class ClusterState:
         moment = self.begins
         while moment < self.faults_until:
             duration = rng.uniform(0.1, 1.2) * MINUTE
-            jobs.append(make_job(rng, source, len(jobs), moment, duration, rng.choice(OUTCOMES), 1000))
+            jobs.append(make_job(rng, QBUSINESS, source, len(jobs), moment, duration, rng.choice(OUTCOMES), 1000))
             moment += duration + rng.uniform(0.1, 2.0) * MINUTE
         source.plan(jobs)
         return source
@@ -83,8 +84,7 @@ class ClusterState:
 
     def _make_target(self, account: SimulatedAccount) -> dict[str, Any]:
         sources = [
-            {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}
-            for application, index, source in account.fleet.data_sources()
+            QBUSINESS.ids(application, index, source) for application, index, source in account.fleet.data_sources()
         ]
         target = {"name": account.name, "region": "us-east-1", "endpoint_url": account.endpoint}
         if self.rng.random() < 1 / 2:  # STS reports the account of the others

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 
 from simulation.runner import run_many
+from simulation.services import ALL, traits_for
 from simulation.world import run
-from tests.suites.simulation.defects import counting, credentials, exposition, logs, operations, polling
+from tests.suites.simulation.defects import (
+    counting,
+    credentials,
+    exposition,
+    logs,
+    operations,
+    polling,
+    services,
+)
 from tests.suites.simulation.planting import find_all
 
-DEFECTS = (
-    *counting.DEFECTS,
-    *polling.DEFECTS,
-    *credentials.DEFECTS,
-    *logs.DEFECTS,
-    *exposition.DEFECTS,
-    *operations.DEFECTS,
-)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# The defects of a service, and the general ones, which weeks of Q Business find.
+DEFECTS: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], ...]] = {
+    "qbusiness": (
+        *counting.DEFECTS,
+        *polling.DEFECTS,
+        *credentials.DEFECTS,
+        *logs.DEFECTS,
+        *exposition.DEFECTS,
+        *operations.DEFECTS,
+    ),
+    "kendra": services.KENDRA_DEFECTS,
+    "bedrock": services.BEDROCK_DEFECTS,
+}
+PLANTED = [(service, defect.__name__) for service, defects in DEFECTS.items() for defect in defects]
 SEEDS = range(1, 101)
 FREQUENT_EVENTS = (
     "crash",
@@ -35,7 +56,8 @@ FREQUENT_EVENTS = (
 
 
 def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> None:
-    """A failed seed reports the last events, and the command that repeats it."""
+    """A failed seed reports the last events, and the command that repeats it. The seeds have weeks of each service."""
+    assert {traits_for(seed).service.name for seed in SEEDS} == set(ALL)
     report = run_many(SEEDS)
     with capsys.disabled():
         print(f"\n{report}")
@@ -46,13 +68,13 @@ def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.fixture(scope="module")
-def finders() -> dict[str, int | str]:
-    """Return the first seed that finds each defect, or what went wrong."""
-    return find_all(DEFECTS, run)
+def finders() -> dict[str, dict[str, int | str]]:
+    """Return the first seed that finds each defect in weeks of a service, or what went wrong."""
+    return {service: find_all(defects, partial(run, service=service)) for service, defects in DEFECTS.items()}
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("defect", [defect.__name__ for defect in DEFECTS])
-def test_an_invariant_finds_the_defect(defect: str, finders: dict[str, int | str]) -> None:
+@pytest.mark.parametrize(("service", "defect"), PLANTED)
+def test_an_invariant_finds_the_defect(service: str, defect: str, finders: dict[str, dict[str, int | str]]) -> None:
     """An invariant that cannot fail would be useless."""
-    assert isinstance(finders[defect], int), finders[defect]
+    assert isinstance(finders[service][defect], int), finders[service][defect]

@@ -15,6 +15,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.store import MEMORY
 from simulation.aws_client import VirtualAwsClient
 from simulation.credential_source import CredentialSource
+from simulation.services import QBUSINESS
 from simulation.settings import config_of
 from simulation.simulated_account import SimulatedAccount
 from simulation.trace import Trace
@@ -95,7 +96,7 @@ class Week:
         trace.listen()
         credentials = CredentialSource(self.clock, rng, trace)
         credentials.lifetime = math.inf
-        self.account = SimulatedAccount("production", fleet, self.clock, rng, trace, credentials)
+        self.account = SimulatedAccount("production", QBUSINESS, fleet, self.clock, rng, trace, credentials)
         target = {"name": "production", "region": "us-east-1", "endpoint_url": self.account.endpoint}
         config = config_of({"targets": [target], "state": {"path": MEMORY}, **settings})
         self._host = VirtualHost(self.clock)
