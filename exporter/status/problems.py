@@ -159,7 +159,8 @@ def _never_synced(view: SourceView) -> str | None:
     is_expected = view.has_schedule or view.objectives.max_success_age is not None
     if not is_expected or view.jobs or age is None or age <= DAY:
         return None
-    advice = ": a schedule takes effect only after a first manual sync" if view.has_schedule else ""
+    waits = view.has_schedule and view.snapshot.source.id.service.terms.first_sync_is_manual
+    advice = ": a schedule takes effect only after a first manual sync" if waits else ""
     return f"The data source has never been synced{advice}."
 
 
