@@ -38,6 +38,9 @@ class Handshake(ssl.SSLObject):
 
     If the handshake fails, asyncio closes the connection without sending the alert with the reason. To make it send
     the alert, `do_handshake` first requests more data, and raises the error when it is called again.
+
+    The error is kept without its traceback, which refers to the frames of the handshake, and they to the session.
+    Otherwise each rejected client would cost the memory of a session until the next garbage collection.
     """
 
     outgoing: ssl.MemoryBIO | None = None
@@ -52,7 +55,7 @@ class Handshake(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
-            self._failure = error
+            self._failure = error.with_traceback(None)
             self._report(error)
             raise ssl.SSLWantReadError from error
         self._check_client_names()

@@ -39,5 +39,7 @@ class TlsSession(SSLProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the connection, even if the handshake failed: the protocol is not notified of that."""
+        if exc:
+            exc.__traceback__ = None  # a frame of it refers to the error and to this session, which is a cycle
         super().connection_lost(exc)
         self._connections.remove(self._connection)
