@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exporter.domain.service import Use
 from exporter.domain.units import MINUTE
 from exporter.simulator.service import SimulatedService
-from exporter.simulator.wire import ApiCall, Request, Response, ServiceError
+from exporter.simulator.wire import ApiCall, IamPermission, Request, Response, ServiceError
 from simulation.response_log import ResponseLog
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class LaggingApi:
         """Return an error in the format of the service."""
         response: Response = self._api.error_response(error)
         return response
+
+    def permission(self, call: ApiCall) -> IamPermission:
+        """Return the permission that a call needs."""
+        needed: IamPermission = self._api.permission(call)
+        return needed
 
     def handle(self, request: Request, now: float) -> Response:
         """Return the response of a stale replica."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.simulator.bedrock_jobs import failure_reasons, to_bedrock, to_text, wire_id
 from exporter.simulator.bedrock_request import ARN_PATH, BedrockRequest
 from exporter.simulator.listing import ordered
-from exporter.simulator.wire import error_response, json_response, not_found_error, validation_error
+from exporter.simulator.wire import IamPermission, error_response, json_response, not_found_error, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +56,10 @@ class BedrockApi:
         """Return an error in the format of the service."""
         return error_response(error)
 
+    def permission(self, call: ApiCall) -> IamPermission:
+        """Return the permission that a call needs. Data sources have no ARNs."""
+        return IamPermission(f"bedrock:{call.operation}", [self.arn(call.index_id)] if call.index_id else [])
+
     def knowledge_bases(self) -> list[SimulatedIndex]:
         """Return all knowledge bases."""
         return [index for application in self.fleet.applications for index in application.indexes]
@@ -71,10 +75,9 @@ class BedrockApi:
         found: SimulatedDataSource = _find(sources, request.ids["data_source"], "DATA_SOURCE")
         return found
 
-    def arn(self, knowledge_base: SimulatedIndex) -> str:
+    def arn(self, identifier: str) -> str:
         """Return the ARN of a knowledge base."""
-        scope = f"arn:aws:bedrock:{self.fleet.region}:{self.fleet.account}"
-        return f"{scope}:knowledge-base/{wire_id(knowledge_base.id)}"
+        return f"arn:aws:bedrock:{self.fleet.region}:{self.fleet.account}:knowledge-base/{identifier}"
 
 
 def _find(items: Sequence[Any], identifier: str, kind: str) -> Any:  # noqa: ANN401 (of the items' type)
@@ -101,7 +104,7 @@ def _get_knowledge_base(api: BedrockApi, request: BedrockRequest) -> dict[str, A
     storage = {"endpoint": f"{SECRET_MARKER}.example", "credentialsSecretArn": secret}
     details = {
         **_summary(found, "knowledgeBaseId"),
-        "knowledgeBaseArn": api.arn(found),
+        "knowledgeBaseArn": api.arn(wire_id(found.id)),
         "roleArn": f"arn:aws:iam::{api.fleet.account}:role/{SECRET_MARKER}",
         "createdAt": to_text(found.created),
         "knowledgeBaseConfiguration": {"type": found.kind},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.simulator.kendra_jobs import to_kendra
 from exporter.simulator.kendra_request import CONTENT_TYPE, KendraRequest, invalid
 from exporter.simulator.listing import is_within, ordered
-from exporter.simulator.wire import ApiCall, Response, ServiceError
+from exporter.simulator.wire import ApiCall, IamPermission, Response, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +52,17 @@ class KendraApi:
         body = {"__type": f"com.amazonaws.kendra#{error.name}", "Message": str(error), **members}
         status = error.status if error.status >= 500 else 400  # noqa: PLR2004 (faults of the service)
         return Response(status, json.dumps(body).encode(), {"Content-Type": CONTENT_TYPE})
+
+    def permission(self, call: ApiCall) -> IamPermission:
+        """Return the permission that a call needs: one on a data source must also be allowed on its index."""
+        path = [identifier for identifier in (call.index_id, call.data_source_id) if identifier]
+        arns = [self.arn(*path[:depth]) for depth in range(1, len(path) + 1)]
+        return IamPermission(f"kendra:{call.operation}", [call.arn] if call.arn else arns)
+
+    def arn(self, *path: str) -> str:
+        """Return the ARN of an index or a data source, or the part of it that all have."""
+        resource = "/".join(f"{kind}/{each}" for kind, each in zip(("index", "data-source"), path, strict=False))
+        return f"arn:aws:kendra:{self.fleet.region}:{self.fleet.account}:{resource}"
 
     def indexes(self) -> list[SimulatedIndex]:
         """Return all indexes."""
@@ -135,7 +146,7 @@ def _list_sync_jobs(api: KendraApi, request: KendraRequest) -> dict[str, Any]:
 
 
 def _list_tags(api: KendraApi, request: KendraRequest) -> dict[str, Any]:
-    arn, prefix = request.body["ResourceARN"], f"arn:aws:kendra:{api.fleet.region}:{api.fleet.account}:"
+    arn, prefix = request.body["ResourceARN"], api.arn()
     path = re.fullmatch(r"index/([^/]+)(?:/data-source/([^/]+))?", arn.removeprefix(prefix))
     if not arn.startswith(prefix) or path is None:
         raise invalid("ResourceARN", "value is not an ARN of a Kendra resource in this account")

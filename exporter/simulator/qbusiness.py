@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.qbusiness_request import ARN_PATH, QBusinessRequest
 from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import (
     ApiCall,
+    IamPermission,
     Request,
     Response,
     ServiceError,
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
     from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 
 SECRET_MARKER = "simulated-connector-secret"  # noqa: S105 (tests assert that it appears nowhere else)  # nosec B105
-
-
-class Authorizer(Protocol):
-    """A policy that decides which operations are allowed."""
-
-    def allows(self, action: str, resources: list[str]) -> bool:
-        """Return whether an action is allowed on all of these resources."""
 
 
 class QBusinessApi:
@@ -51,7 +45,6 @@ class QBusinessApi:
         self.paging = paging
         self.sts = Sts(fleet.account)
         self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
-        self.policy: Authorizer | None = None  # without one, everything is allowed
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation."""
@@ -68,26 +61,17 @@ class QBusinessApi:
             raise ServiceError("UnrecognizedClientException", 403, message)
         if self.sts.is_expired(request.access_key, now):
             raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
-        if self.policy:
-            self._authorize(self.policy, api_request.call)
         return json_response(_OPERATIONS[api_request.route.operation](self, api_request))
 
     def error_response(self, error: ServiceError) -> Response:
         """Return an error in the format of the service."""
         return error_response(error)
 
-    def required_arns(self, call: ApiCall) -> list[str]:
-        """Return the ARNs on all of which a call must be allowed."""
-        if call.arn:
-            return [call.arn]
+    def permission(self, call: ApiCall) -> IamPermission:
+        """Return the permission that a call needs."""
         path = [identifier for identifier in (call.application_id, call.index_id, call.data_source_id) if identifier]
-        return [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)] or ["*"]
-
-    def _authorize(self, policy: Authorizer, call: ApiCall) -> None:
-        action = f"qbusiness:{call.operation}"
-        if not policy.allows(action, self.required_arns(call)):
-            message = f"User is not authorized to perform: {action} on resource: {self.required_arns(call)[-1]}"
-            raise ServiceError("AccessDeniedException", 403, message)
+        arns = [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)]
+        return IamPermission(f"qbusiness:{call.operation}", [call.arn] if call.arn else arns)
 
 
 def _is_sts(request: Request) -> bool:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from exporter.simulator import faults
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.qbusiness import QBusinessApi
-from exporter.simulator.wire import ApiCall, Request, Response, ServiceError
+from exporter.simulator.wire import ApiCall, IamPermission, Request, Response, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,13 @@ class LoggedRequest:
     user_agent: str
 
 
+class Authorizer(Protocol):
+    """A policy that decides which operations are allowed."""
+
+    def allows(self, action: str, resources: list[str]) -> bool:
+        """Return whether an action is allowed on all of these resources."""
+
+
 class ServiceApi(Protocol):
     """The API of one service over a fleet, without sockets and faults."""
 
@@ -48,6 +55,9 @@ class ServiceApi(Protocol):
 
     def error_response(self, error: ServiceError) -> Response:
         """Return an error in the format of the service."""
+
+    def permission(self, call: ApiCall) -> IamPermission:
+        """Return the permission that a call needs."""
 
 
 class SimulatedService:
@@ -68,6 +78,7 @@ class SimulatedService:
         self.fleet = fleet
         self.faults = faults.ActiveFaults()
         self._api = make_api(fleet, **listing)
+        self.policy: Authorizer | None = None  # without one, everything is allowed
         self.date_error = 0.0
         """Seconds by which the Date header is wrong, as behind a proxy with a wrong clock."""
         self.requests: list[LoggedRequest] = []
@@ -85,6 +96,7 @@ class SimulatedService:
         try:
             call = self._api.parse_call(request)
             fault = self.faults.take(call, now)
+            self._authorize(call)
             response = self._api.handle(request, now)
         except ServiceError as error:
             response = self._api.error_response(error)
@@ -96,6 +108,14 @@ class SimulatedService:
         name = fault.kind if fault else None
         self._log(LoggedRequest(call, request.access_key, now, time.monotonic(), response.status, name, agent))
         return response
+
+    def _authorize(self, call: ApiCall) -> None:
+        if self.policy is None or call.is_sts:
+            return
+        needed = self._api.permission(call)
+        if not self.policy.allows(needed.action, needed.resources):
+            message = f"User is not authorized to perform: {needed.action} on resource: {needed.resources[-1]}"
+            raise ServiceError("AccessDeniedException", 403, message)
 
     def _with_fault(self, fault: Fault, call: ApiCall, response: Response) -> Response:
         try:

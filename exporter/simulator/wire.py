@@ -71,6 +71,19 @@ class ApiCall:
         return self.data_source_id or self.source_filter
 
 
+@dataclass(frozen=True, slots=True)
+class IamPermission:
+    """An IAM action, and the ARNs of the resources on all of which it must be allowed."""
+
+    action: str
+    arns: list[str]
+
+    @property
+    def resources(self) -> list[str]:
+        """The ARNs, or `*` for an action that is not about a resource."""
+        return self.arns or ["*"]
+
+
 class ServiceError(Exception):
     """An error of the API: its name, its HTTP status and its further members."""
 

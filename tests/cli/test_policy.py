@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.job import PlannedJob
+from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import eventually, serve
 from tests.support.iam import Policy
 from tests.support.oneshot import ROLE, named, run, settings
 from tests.support.program_process import run_command
+from tests.support.provider_rig import CASES, ServiceCase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from exporter.simulator.server import SimulatedEndpoint
-
-
-def reduced(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the policy without one of its actions, then without one of its resources, for each of them."""
-    for number, statement in enumerate(document["Statement"]):
-        for key in ("Action", "Resource"):
-            for position in range(len(statement[key])):
-                less = copy.deepcopy(document)
-                del less["Statement"][number][key][position]
-                yield less
 
 
 TARGETS: dict[str, Any] = {
@@ -46,22 +37,40 @@ def test_the_policy_is_sufficient_and_minimal(service: SimulatedEndpoint, tmp_pa
     """With the policy no request is denied; without any one action or resource of it, a request would be."""
     target = TARGETS[kind](service)
     text = settings(service, target)
+    sources = len(target.get("data_sources", ())) or (12 if "tags" in text else 14)
+    check_policy(service, tmp_path, text, "qbusiness_data_source_info", sources)
+
+
+def check_policy(service: SimulatedEndpoint, tmp_path: Path, text: str, family: str, sources: int, **env: str) -> None:
+    """Run the program under its own policy until a family has all data sources; compare what it needed."""
     done = run(service, tmp_path, "policy", text=text)
     assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    sources = len(target.get("data_sources", ())) or (12 if "tags" in text else 14)
-    service.api.policy = Policy(document)
-    with serve(tmp_path, yaml.safe_load(text)) as program:
+    policy = service.policy = Policy(json.loads(done.stdout))
+    service.requests.clear()
+    with serve(tmp_path, yaml.safe_load(text), **env) as program:
         program.until_ready()
-        eventually(lambda: program.scrape().value("qbusiness_data_source_info") == sources)
+        eventually(lambda: program.scrape().value(family) == sources)
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 1)
-    assert not [logged for logged in service.requests if logged.status == 403]
-    calls = {
-        (f"qbusiness:{logged.call.operation}", logged.call) for logged in service.requests if not logged.call.is_sts
-    }
-    for less in reduced(document):
-        policy = Policy(less)
-        assert any(not policy.allows(action, service.api.required_arns(call)) for action, call in calls), less
+    assert not [logged for logged in service.requests if logged.status in {400, 403}]
+    calls = {logged.call for logged in service.requests if not logged.call.is_sts}
+    needed = [service.api.permission(call) for call in calls]
+    for less in policy.reduced():
+        assert any(not less.allows(each.action, each.resources) for each in needed), less
+
+
+@pytest.mark.trial  # each case runs the program until it has sent every kind of request
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_policy_of_each_service_is_sufficient_and_minimal(
+    case: ServiceCase, service: SimulatedEndpoint, tmp_path: Path
+) -> None:
+    """Discovery with labels by tag sends every request of a service, including that about an ended job."""
+    ended = PlannedJob(make_id(str(case)), time.time() - 600)
+    source = SimulatedDataSource("hr", case.source_types[0], tags={"team": "hr"}, jobs=[ended])
+    index = SimulatedIndex("main", [source], kind=case.index_type, tags={"team": "hr"})
+    with SimulatedEndpoint(Fleet([SimulatedApplication("intranet", [index])]), make_api=case.make_api) as endpoint:
+        target = {"service": str(case), "discovery": {"interval": "100ms", "tag_labels": ["team"]}}
+        text = settings(endpoint, target)
+        check_policy(endpoint, tmp_path, text, f"{case}_data_source_info", 1, AWS_ENDPOINT_URL_STS=service.url)
 
 
 def test_several_targets_have_one_policy(service: SimulatedEndpoint, tmp_path: Path) -> None:

@@ -41,13 +41,13 @@ def test_the_printed_statement_grants_the_missing_permissions(service: Simulated
     """With the printed statements in the policy, a second probe reports nothing missing."""
     text = settings(service, named(service, "on"))
     complete = json.loads(run(service, tmp_path, "policy", text=text).stdout)
-    service.api.policy = Policy({"Version": "2012-10-17", "Statement": complete["Statement"][:1]})
+    service.policy = Policy({"Version": "2012-10-17", "Statement": complete["Statement"][:1]})
     done = run(service, tmp_path, "check", "--probe")
     assert done.returncode == 1
     assert "  GetApplication          allowed\n" in done.stdout
     assert "  GetDataSource           missing\n" in done.stdout
     printed = json.loads(done.stdout.split("missing policy statements:\n")[1])
-    service.api.policy = Policy({"Version": "2012-10-17", "Statement": [complete["Statement"][0], *printed]})
+    service.policy = Policy({"Version": "2012-10-17", "Statement": [complete["Statement"][0], *printed]})
     assert run(service, tmp_path, "check", "--probe").returncode == 0
 
 
@@ -55,11 +55,11 @@ def test_one_statement_grants_all_that_is_missing(service: SimulatedEndpoint, tm
     """Without the first listing nothing else can be tried, and the statement has the permissions for that too."""
     text = settings(service, {"discovery": {}})
     complete = json.loads(run(service, tmp_path, "policy", text=text).stdout)["Statement"]
-    service.api.policy = Policy({"Version": "2012-10-17", "Statement": []})
+    service.policy = Policy({"Version": "2012-10-17", "Statement": []})
     done = run(service, tmp_path, "check", "--probe", text=text)
     printed = json.loads(done.stdout.split("missing policy statements:\n")[1])
     assert [statement["Action"] for statement in printed] == [statement["Action"] for statement in complete]
-    service.api.policy = Policy({"Version": "2012-10-17", "Statement": printed})
+    service.policy = Policy({"Version": "2012-10-17", "Statement": printed})
     assert run(service, tmp_path, "check", "--probe", text=text).returncode == 0
 
 
@@ -103,7 +103,7 @@ def test_the_permission_to_list_documents_is_tried_if_they_are_counted(
 ) -> None:
     """The policy of the same configuration grants it."""
     text = f"{settings(service, named(service, 'on'))}documents: {{interval: 6h}}\n"
-    service.api.policy = Policy(json.loads(run(service, tmp_path, "policy", text=text).stdout))
+    service.policy = Policy(json.loads(run(service, tmp_path, "policy", text=text).stdout))
     done = run(service, tmp_path, "check", "--probe")
     assert done.returncode == 0
     assert "  ListDocuments           allowed\n" in done.stdout

@@ -9,11 +9,14 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from exporter.aws.policy import policy_statements
+from exporter.config import parse_target
 from exporter.domain.model import DOCUMENT_KINDS, SyncJobStatus
 from exporter.domain.service import Use
 from exporter.errors import ProviderError, Reason
 from tests.support.builders import NOON
 from tests.support.faults import cases
+from tests.support.iam import Policy
 from tests.support.provider_rig import CASES, JOBS, SCOPE, ProviderRig, ServiceCase
 from tests.support.simulated_target import aws_environment
 
@@ -105,6 +108,41 @@ def test_every_attempt_is_limited_and_counted(rigs: dict[str, ProviderRig], case
     recorded = rig.observer.operations[attempts:]
     assert recorded == [request.call.operation for request in rig.endpoint.requests[requests:]]
     assert set(recorded) == {permission.action for permission in case.service.permissions}
+
+
+@of_every_service
+def test_the_policy_allows_exactly_what_is_requested(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
+    """With the policy of all actions no request is denied; without one of its actions or resources, one would be."""
+    rig, service = rigs[str(case)], case.service
+    ids = {level.key: identifier for level, identifier in zip(service.levels, rig.id.path, strict=True)}
+    target = parse_target({"service": service.name, "data_sources": [ids]})
+    statements = list(policy_statements(target, SCOPE, service.permissions, ""))
+    policy, before = Policy({"Statement": statements}), len(rig.endpoint.requests)
+    rig.endpoint.policy = policy
+    try:
+        for call in rig.calls().values():
+            call()
+    finally:
+        rig.endpoint.policy = None
+    needed = [rig.endpoint.api.permission(request.call) for request in rig.endpoint.requests[before:]]
+    for less in policy.reduced():
+        assert any(not less.allows(each.action, each.resources) for each in needed), less
+
+
+@of_every_service
+def test_a_request_without_permission_is_denied(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
+    """Each action is reported as denied under its own name."""
+    rig = rigs[str(case)]
+    rig.endpoint.policy = Policy({"Statement": []})
+    try:
+        for action, call in rig.calls().items():
+            if case.service.has(Use.SYNC_JOB) and action == case.service.action(Use.SYNC_JOB):
+                continue  # it is about a job of a listing, which is denied
+            with pytest.raises(ProviderError) as error:
+                call()
+            assert (error.value.reason, error.value.operation) == (Reason.ACCESS_DENIED, action)
+    finally:
+        rig.endpoint.policy = None
 
 
 @of_every_action

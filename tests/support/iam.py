@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,15 @@ class Policy:
     def allows(self, action: str, resources: list[str]) -> bool:
         """Return whether an action is allowed on all of these resources."""
         return all(self._allows(action, resource) for resource in resources)
+
+    def reduced(self) -> Iterator[Policy]:
+        """Yield the policy without one of its actions, then without one of its resources, for each of them."""
+        for number, statement in enumerate(self.document["Statement"]):
+            for key in ("Action", "Resource"):
+                for position in range(len(statement[key])):
+                    less = copy.deepcopy(self.document)
+                    del less["Statement"][number][key][position]
+                    yield Policy(less)
 
     def _allows(self, action: str, resource: str) -> bool:
         return any(
