@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from exporter.aws.credential_cache import LAST_RETRY
+from exporter.aws.rate_limiter import MIN_RATE
 from exporter.domain.durations import parse_duration
 from simulation.scrape_checks import NO_LABELS, POLL_SUCCESS
 from simulation.settings import targets_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FAILING, WORKING = "credentials failing", "credentials working again"
 IN_FLIGHT = 60.0  # seconds that a request may take that was signed before the credentials were lost
 REPLACED_IN = 120.0  # seconds after a refusal by AWS, within which other credentials are requested
-USED_IN = 300.0  # seconds after that replacement, within which a request uses it
+USED_IN = 60.0  # seconds after that replacement, within which a request uses it, unless it waits for the rate limiter
 REFUSED = 2400.0  # seconds within which every data source is refused; the rate limiter may delay its poll
 
 
@@ -82,8 +83,10 @@ class CredentialCheck:
             assert held.usable_until > now, f"{name} has no credentials, and they can be obtained: {held}"
         if held.refused_since and now > max(since, held.refused_since) + REPLACED_IN:
             assert held.requested_at > held.refused_since - REPLACED_IN, f"{name} keeps refused credentials: {held}"
-        if held.unused_since and now > max(self._changed_at, account.cut_until, held.unused_since) + USED_IN:
-            raise AssertionError(f"{name} does not use the credentials that replaced refused ones: {held}")
+        if held.replaced_at:
+            slowest = MIN_RATE * self._state.settings["polling"]["requests_per_second"]
+            unused = min(now, held.used_at) - max(held.replaced_at, self._changed_at, account.cut_until)
+            assert unused < USED_IN + 1 / slowest, f"{name} does not use what replaced refused credentials: {held}"
 
     def _check_reasons(self, name: str, held: HeldCredentials, page: ParsedPage) -> None:
         """Assert that polls without credentials have no other reason to fail."""

@@ -39,15 +39,16 @@ class HeldCredentials:
     """The credentials of a target of the running process, as the service knows them; `number` is in the access key.
 
     `usable_until` is on the clock of the host, like the decisions of the program. `refused_since` is the first refusal
-    by AWS since it last accepted a request of the target. `unused_since` is when credentials were issued that no
-    request has used, after such a refusal. `failures` are the attempts that failed or were late.
+    by AWS since it last accepted a request of the target. `replaced_at` is when others were issued after it, and
+    `used_at` is when a request first used these. `failures` are the attempts that failed or were late.
     """
 
     requested_at: float = NEVER
     usable_until: float = NEVER
     number: int | None = None
     refused_since: float | None = None
-    unused_since: float | None = None
+    replaced_at: float | None = None
+    used_at: float = math.inf
     failures: int = 0
 
 
@@ -90,7 +91,7 @@ class CredentialSource:
     def _issue(self, target: str, held: HeldCredentials, host: VirtualHost) -> AwsCredentials:
         expires_at = self._clock.now + self.lifetime
         held.usable_until = self._clock.now + expires_at - host.time()
-        held.unused_since = self._clock.now if held.refused_since else None
+        held.replaced_at, held.used_at = self._clock.now if held.refused_since else None, math.inf
         held.number = len(self._issued)
         access_key = f"{_PREFIX}{held.number}"
         self._issued.append(IssuedCredentials(held.requested_at, held.usable_until, expires_at))
@@ -101,7 +102,7 @@ class CredentialSource:
         """Raise ServiceError if AWS refuses the credentials of a request of a target."""
         number, held = _number_of(access_key), self.held[target]
         if number == held.number:
-            held.unused_since = None
+            held.used_at = min(held.used_at, self._clock.now)
         if number >= self._first_accepted and self._clock.now < self._issued[number].expires_at:
             held.refused_since = None
             return
