@@ -51,8 +51,8 @@ def _state_problems(path: str) -> Iterator[str]:
         return
     if not file.parent.is_dir():
         yield f"state.path: the directory {file.parent} does not exist: create it, or set another state.path"
-    elif file.is_dir():
-        yield f"state.path: {file} is a directory: set the path of a file in it"
+    elif file.exists() and not file.is_file():
+        yield f"state.path: {file} is not a regular file: set the path of a file, which may not exist yet"
     elif not _is_writable(file):
         yield f"state.path: no permission to write {file}: change its owner, or run the command as the exporter's user"
 

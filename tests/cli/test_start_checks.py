@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from exporter.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +45,17 @@ def test_the_state_file_must_have_a_directory(capsys: pytest.CaptureFixture[str]
     (folder / "config.yaml").write_text("targets: [{region: us-east-1}]\nstate: {path: var/state.db}\n")
     expected = f"state.path: the directory {folder}/var does not exist: create it, or set another state.path"
     assert problems(capsys) == [expected]
-    (folder / "var" / "state.db").mkdir(parents=True)
-    assert problems(capsys) == [f"state.path: {folder}/var/state.db is a directory: set the path of a file in it"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_the_state_file_must_be_a_regular_file(
+    capsys: pytest.CaptureFixture[str], folder: Path, make: Callable[[Path], object]
+) -> None:
+    """SQLite can use no other."""
+    (folder / "config.yaml").write_text("targets: [{region: us-east-1}]\nstate: {path: other}\n")
+    make(folder / "other")
+    expected = f"state.path: {folder}/other is not a regular file: set the path of a file, which may not exist yet"
+    assert problems(capsys) == [expected]
 
 
 @pytest.mark.parametrize(
