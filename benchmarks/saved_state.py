@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.counting_policy import DEFAULT_BUCKETS, CountingPolicy
 from exporter.domain.counting.history import fold
 from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, Names, SourceId, SyncJob
@@ -19,7 +19,7 @@ from exporter.domain.objectives import (
     Objectives,
 )
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
-from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.domain.units import DAY, HOUR
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.simulator.fleet import make_id
 from exporter.store import Store
@@ -34,8 +34,7 @@ JOBS = 20  # of each source
 SYNCING = 10  # one in ten sources is syncing
 SOURCES_PER_INDEX, INDEXES_PER_APPLICATION = 25, 4
 _KINDS = ("SHAREPOINTV2", "CONFLUENCEV2", "S3", "WEBCRAWLERV2")
-_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
-_POLICY = CountingPolicy(DAY, _BUCKETS, QBUSINESS.error_codes)
+_POLICY = CountingPolicy(DAY, DEFAULT_BUCKETS, QBUSINESS.error_codes)
 _OBJECTIVES = Objectives(  # the defaults of a data source with a daily schedule
     2 * DAY + GRACE,
     DEFAULT_MAX_DURATION,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulation.simulated_account import SimulatedAccount
     from simulation.state import WeekState
 
-FAILING, WORKING = "credentials failing", "credentials working again"
+FAILING, WORKING = "credentials failing", "credentials work again"
 IN_FLIGHT = 60.0  # seconds that a request may take that was signed before the credentials were lost
 REPLACED_IN = 120.0  # seconds after a refusal by AWS, within which other credentials are requested
 USED_IN = 60.0  # seconds after that replacement, within which a request uses it, unless it waits for the rate limiter

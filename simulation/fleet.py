@@ -90,7 +90,7 @@ def make_source(rng: Random, traits: ServiceTraits, name: str, start: float, end
     jobs = _make_jobs(rng, traits, source, start, end)
     if rng.random() < 1 / 10:
         stuck = start + rng.uniform(-3 * DAY, 3 * DAY)
-        jobs.append(PlannedJob(traits.make_id("stuck", name), stuck, HOUR, 0, None, _document_counts(rng, 5000, kind)))
+        jobs.append(PlannedJob(traits.make_id("stuck", name), stuck, HOUR, 0, None, document_counts(rng, 5000, kind)))
     source.plan(jobs)
     return source
 
@@ -145,7 +145,7 @@ def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
         crawling,
         indexing,
         outcome,
-        _document_counts(rng, 0 if is_failed else size, source.kind),
+        document_counts(rng, 0 if is_failed else size, source.kind),
         code,
         message,
         stopping_seconds=stopping if source.kind == "CUSTOM" else 0.0,
@@ -153,7 +153,8 @@ def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
     return traits.reported(job)
 
 
-def _document_counts(rng: Random, size: int, kind: str) -> dict[str, int]:
+def document_counts(rng: Random, size: int, kind: str) -> dict[str, int]:
+    """Return document counts of a random job that scans at most `size` documents."""
     scanned = rng.randint(size // 2, size)
     counts = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
     for name, share in (("added", 0.2), ("modified", 0.5), ("deleted", 0.05), ("failed", 0.013)):

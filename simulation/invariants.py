@@ -138,7 +138,7 @@ class InvariantChecker:
 
     def scrape(self, process: Process) -> ParsedPage:
         """Scrape the process, check all invariants, and return the page."""
-        process.log.settle()
+        process.log.drain()
         text = render(process.exporter.page)
         page = ParsedPage.parse(text)
         self._state.trace.add(text)

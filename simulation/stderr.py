@@ -38,7 +38,7 @@ class StderrMode(Enum):
 class StderrUser(Protocol):
     """A log that has to know when stderr changes."""
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Wait until all lines were written or dropped."""
 
     def stderr_changed(self, room: int) -> None:
@@ -78,7 +78,7 @@ class SimulatedStderr(RawIOBase):
     def set_mode(self, mode: StderrMode, room: int = 0) -> None:
         """Change the result of writes from now on."""
         if self._user:
-            self._user.settle()
+            self._user.drain()
         with self._changed:
             self.mode, self.room = mode, room
             self._changed.notify_all()
@@ -129,7 +129,7 @@ class ProcessLog:
         self._room = 0
         self._has_ended = False
         self._handled = self._dropped = 0
-        self._unsettled = 0  # characters that may be in the queue
+        self._undrained = 0  # characters that may be in the queue
         self._waiting: list[str] = []  # the first one is being written, the others are in the queue
 
     def dropped(self) -> int:
@@ -151,9 +151,9 @@ class ProcessLog:
             self._sink.write(line)
 
     def _write_at_once(self, line: str) -> None:
-        if self._unsettled + len(line) > MAX_QUEUED:
+        if self._undrained + len(line) > MAX_QUEUED:
             self._wait()
-        self._unsettled += len(line)
+        self._undrained += len(line)
         self._expect(line)
         self._sink.write(line)
 
@@ -173,7 +173,7 @@ class ProcessLog:
         self._sink.close(REAL_TIMEOUT)
         self._stderr.set_mode(mode)
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Wait until the thread of the sink has written or counted all lines that do not wait for stderr."""
         self._wait()
         until = time.monotonic() + MAX_COUNTING
@@ -192,7 +192,7 @@ class ProcessLog:
     def _wait(self) -> None:
         """Wait for the thread of the sink."""
         self._has_ended = self._has_ended or not self._stderr.wait_for(self._handled)
-        self._unsettled = 0
+        self._undrained = 0
 
     def _expect(self, line: str) -> None:
         """Expect that a line is written or dropped. The line after a torn one begins with a line feed."""

@@ -68,7 +68,7 @@ class EventRecorder(EventObserver):
     def queue_up(self) -> None:
         """Record that the queue was read, and log it after a failure."""
         if self.last_error:
-            logger.info("events queue working again", target=self._target)
+            logger.info("events queue works again", target=self._target)
         self._record("", is_up=True)
 
     def queue_down(self, error: ProviderError) -> None:

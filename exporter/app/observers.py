@@ -145,7 +145,7 @@ class CredentialRecorder(CredentialObserver):
 
     def credentials_recovered(self) -> None:
         """Log that credentials work again, and retry what has failed, unless a replacement has caused that already."""
-        logger.info("credentials working again", target=self._target)
+        logger.info("credentials work again", target=self._target)
         self._reachability.credentials_recovered()
         if not self._is_retrying:
             self._retry()

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         except ExporterError as error:
             _log_error(error)
         except Exception:
-            logger.exception("command failed for a reason that is a defect of this program")
+            logger.exception("command failed with an unexpected exception")
         return 1
 
 

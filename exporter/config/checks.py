@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from exporter.config.objective_match import CONTAINERS
 from exporter.config.service_models import service_in_file
+from exporter.config.yaml_source import KeyPath, Source
 from exporter.domain.durations import format_duration
 from exporter.domain.label_names import tag_label
 from exporter.domain.quoting import quoted
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
     from exporter.config.models import Config
     from exporter.config.targets import TargetConfig
-    from exporter.config.yaml_source import Source
 
-Path = tuple[str | int, ...]
-Finding = tuple[Path, str]
+
+Finding = tuple[KeyPath, str]
 """The path of the value at fault, and the message."""
 
 _CONNECTION = ("service", "region", "role_arn", "profile", "endpoint_url")
@@ -100,12 +100,12 @@ def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _duplicate_names(source: Source, targets: list[object]) -> Iterator[Finding]:
-    paths: dict[str, Path] = {}
+    paths: dict[str, KeyPath] = {}
     for number, target in _mappings(targets):
         name = target.get("name") or _default_name(target)
         if not isinstance(name, str):
             continue
-        path: Path = ("targets", number, "name") if target.get("name") else ("targets", number)
+        path: KeyPath = ("targets", number, "name") if target.get("name") else ("targets", number)
         if name in paths:
             line = source.line(paths[name])
             yield path, f"name: {quoted(name)} is also the name of the target in line {line}: set different names"
@@ -119,14 +119,14 @@ def _default_name(target: dict[str, Any]) -> object:
 
 
 def _duplicate_sources(source: Source, targets: list[object]) -> Iterator[Finding]:
-    paths: dict[tuple[str, ...], Path] = {}
+    paths: dict[tuple[str, ...], KeyPath] = {}
     for number, target in _mappings(targets):
         service = service_in_file(target)
         for position, entry in _mappings(target.get("data_sources")):
             ids = [entry.get(level.key) for level in service.levels]
             if not all(isinstance(identifier, str) for identifier in ids):
                 continue
-            path: Path = ("targets", number, "data_sources", position)
+            path: KeyPath = ("targets", number, "data_sources", position)
             identity = (service.name, *map(str, ids))
             if identity in paths:
                 line = source.line(paths[identity])
@@ -136,19 +136,19 @@ def _duplicate_sources(source: Source, targets: list[object]) -> Iterator[Findin
 
 def _duplicate_queues(source: Source, targets: list[object]) -> Iterator[Finding]:
     """Yield the queues that two targets read: SQS delivers a message to one of them only."""
-    paths: dict[str, Path] = {}
+    paths: dict[str, KeyPath] = {}
     for number, target in _mappings(targets):
         events = target.get("events")
         url = events.get("queue_url") if isinstance(events, dict) else None
         if not isinstance(url, str):
             continue
-        path: Path = ("targets", number, "events", "queue_url")
+        path: KeyPath = ("targets", number, "events", "queue_url")
         if url in paths:
             yield path, f"queue_url: also the queue of a target in line {source.line(paths[url])}: set different queues"
         paths.setdefault(url, path)
 
 
-def _useless_filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
+def _useless_filters(target: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
     discovery = target.get("discovery")
     words = [level.word for level in service_in_file(target).levels]
     for key in ("include", "exclude"):
@@ -158,7 +158,7 @@ def _useless_filters(target: dict[str, Any], path: Path) -> Iterator[Finding]:
                 yield (*path, key, position), message
 
 
-def _duplicate_tag_labels(target: dict[str, Any], path: Path) -> Iterator[Finding]:
+def _duplicate_tag_labels(target: dict[str, Any], path: KeyPath) -> Iterator[Finding]:
     discovery = target.get("discovery")
     keys = discovery.get("tag_labels") if isinstance(discovery, dict) else None
     first_tags: dict[str, str] = {}

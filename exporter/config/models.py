@@ -19,7 +19,8 @@ from exporter.config.types import (
     Number,
     WholeNumber,
 )
-from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.domain.counting.counting_policy import DEFAULT_BUCKETS
+from exporter.domain.units import DAY, MINUTE
 from exporter.providers.registry import DEFAULT_SERVICE
 
 
@@ -129,7 +130,7 @@ class MetricsConfig(Section):
     """Settings of metrics."""
 
     duration_buckets: Buckets = Field(
-        (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY),
+        DEFAULT_BUCKETS,
         description="Buckets of …_sync_job_duration_seconds.",
     )
     exclude: tuple[Glob, ...] = Field(

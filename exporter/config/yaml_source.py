@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Loader = yaml.SafeLoader | yaml.CSafeLoader
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 MAX_NODES = 200_000  # limits the expansion of nested aliases; ten thousand data sources need fewer
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
@@ -38,11 +38,11 @@ class Source:
 
     file: str
     data: object = None
-    values: dict[Path, yaml.Mark] = field(default_factory=dict)
-    keys: dict[Path, yaml.Mark] = field(default_factory=dict)
+    values: dict[KeyPath, yaml.Mark] = field(default_factory=dict)
+    keys: dict[KeyPath, yaml.Mark] = field(default_factory=dict)
     problems: list[ConfigProblem] = field(default_factory=list)
 
-    def line(self, path: Path) -> int:
+    def line(self, path: KeyPath) -> int:
         """Return the line of a value."""
         return self.values[path].line + 1
 
@@ -104,7 +104,7 @@ class _Reader:
         self._count = 0
         self._ancestors: set[int] = set()
 
-    def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 (YAML is anything)
+    def build(self, node: yaml.Node, path: KeyPath) -> Any:  # noqa: ANN401 (YAML is anything)
         self._check_limits(node)
         self._source.values[path] = node.start_mark
         if isinstance(node, yaml.ScalarNode):
@@ -143,7 +143,7 @@ class _Reader:
             self._reject(node, f"{quoted(node.value)} cannot be read as {_SCALARS[node.tag]}")
             return None
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
         built: dict[str, object] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):

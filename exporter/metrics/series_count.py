@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.counting.counting_policy import CountingPolicy
+from exporter.domain.counting.counting_policy import DEFAULT_BUCKETS, CountingPolicy
 from exporter.domain.counting.history import fold
 from exporter.domain.counting.source_history import PollData
 from exporter.domain.documents import DocumentTally
@@ -20,7 +20,7 @@ from exporter.domain.model import (
     SyncJob,
 )
 from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
-from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.domain.units import DAY
 from exporter.metrics.collector import SourceFamilies
 from exporter.metrics.family_filter import exposed_name
 from exporter.metrics.indexes import ContainerFamilies
@@ -34,12 +34,11 @@ if TYPE_CHECKING:
 
 _NOW = 1_800_000_000.0
 _LOCATION = Location("", "")
-_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)  # the default
 
 
 def series_per_source(service: Service, *, counts_documents: bool) -> dict[str, int]:
     """Return the series by family of a source on a schedule, with one ended sync and one in progress."""
-    policy, counts = CountingPolicy(DAY, _BUCKETS, service.error_codes), DocumentCounts(0, 0, 0, 0, 0)
+    policy, counts = CountingPolicy(DAY, DEFAULT_BUCKETS, service.error_codes), DocumentCounts(0, 0, 0, 0, 0)
     running = SyncJob("a", "SYNCING", _NOW, documents=counts)
     ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, counts)
     history = fold(None, PollData((running,), _NOW, _NOW), policy)

@@ -65,7 +65,7 @@ def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: Simulated
         service.faults.clear()
         eventually(lambda: succeeding(program) == 24)
         assert program.scrape().value("qbusiness_exporter_target_up") == 1
-        eventually(lambda: len(lines(program, "credentials working again")) == 1)
+        eventually(lambda: len(lines(program, "credentials work again")) == 1)
         assert len(lines(program, "credentials failing")) == 1
         assert len([line for line in program.log if "level=warn" in line]) == 1
 
@@ -118,7 +118,7 @@ def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: Simul
         service.api.sts.revoked.add("old")
         eventually(lambda: any(request.access_key == "new" for request in list(service.requests)))
         eventually(lambda: succeeding(program) == 24)
-        eventually(lambda: lines(program, "credentials working again"))
+        eventually(lambda: lines(program, "credentials work again"))
         assert len(lines(program, "credentials failing")) == 1
 
 

@@ -77,7 +77,7 @@ def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telem
         recorder.credentials_recovered()
         reachability.report_up()
     assert is_up(telemetry) == 1
-    assert [line["event"] for line in log] == ["credentials working again"]
+    assert [line["event"] for line in log] == ["credentials work again"]
     assert (retries.polls, retries.discovery) == (1, 1)
 
 

@@ -104,7 +104,7 @@ def test_a_queue_that_cannot_be_read_is_reported_until_it_can(
         sqs.create(missing.rpartition("/")[2])
         until_up(program)
         assert len(program.log_lines("events queue failing")) == 1
-        eventually(lambda: program.log_lines("events queue working again"))
+        eventually(lambda: program.log_lines("events queue works again"))
         assert not problems(program)
 
 

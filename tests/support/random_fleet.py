@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex
-from exporter.simulator.job import DOCUMENT_KINDS, PlannedJob
+from exporter.simulator.job import PlannedJob
+from simulation.fleet import document_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,7 @@ def _source(rng: random.Random, name: str, now: float, *, odd: bool) -> Simulate
     if rng.random() < 1 / 8:
         stuck = now - rng.uniform(25 * HOUR, 30 * DAY)
         execution_id = f"{rng.getrandbits(144):036x}"
-        source.jobs.append(PlannedJob(execution_id, stuck, HOUR, 0, None, _document_counts(rng, 5000, kind)))
+        source.jobs.append(PlannedJob(execution_id, stuck, HOUR, 0, None, document_counts(rng, 5000, kind)))
     return source
 
 
@@ -104,20 +105,10 @@ def _job(rng: random.Random, outcome: str, size: int, kind: str) -> PlannedJob:
 
 def _failed_job(rng: random.Random, _size: int, kind: str) -> PlannedJob:
     code, message = rng.choice(ERRORS)
-    counts = rng.choice(({}, _document_counts(rng, 0, kind)))
+    counts = rng.choice(({}, document_counts(rng, 0, kind)))
     api_code = rng.choice(("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound", None))
     return PlannedJob("", 0, documents=counts, error_code=api_code, error_message=message, source_error=code)
 
 
 def _job_with_documents(rng: random.Random, size: int, kind: str) -> PlannedJob:
-    return PlannedJob("", 0, documents=_document_counts(rng, size, kind))
-
-
-def _document_counts(rng: random.Random, size: int, kind: str) -> dict[str, int]:
-    scanned = rng.randint(size // 2, size)
-    counts = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
-    for name, share in (("added", 0.2), ("modified", 0.5), ("deleted", 0.05), ("failed", 0.013)):
-        counts[name] = int(scanned * share * rng.random())
-    if kind == "CUSTOM":
-        del counts["scanned"]
-    return counts
+    return PlannedJob("", 0, documents=document_counts(rng, size, kind))

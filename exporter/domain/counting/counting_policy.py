@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporter.domain.counting.eviction import MIN_RETENTION
+from exporter.domain.units import DAY, HOUR, MINUTE
+
+DEFAULT_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ class Writer:
             self._changed.notify_all()
         if self.error:
             self.error = self._reported = ""
-            logger.info("database works")
+            logger.info("database works again")
             self.on_change()
 
     def _beat(self) -> None:

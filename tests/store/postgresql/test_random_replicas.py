@@ -60,7 +60,7 @@ class ThreeReplicas:
         for _ in range(STEPS):
             self._random.choices(events, weights)[0](self._random.choice(self._replicas))
             self._check_fresh()
-        self._settle()
+        self._balance()
 
     def _start(self) -> SteppedReplica:
         self._started += 1
@@ -103,7 +103,7 @@ class ThreeReplicas:
 
     def _fail_over(self, replica: SteppedReplica) -> None:
         """Continue with a database that lacks the last commits and take-overs; all replicas notice it."""
-        self._settle_owners()
+        self._beat_after_grace()
         for table in TABLES:
             self._execute(f"CREATE TEMP TABLE old_{table} AS TABLE {table}")
         self._lapse(replica)
@@ -120,15 +120,15 @@ class ThreeReplicas:
             each.now += GRACE / 2
             self._beat(each)
 
-    def _settle_owners(self) -> None:
+    def _beat_after_grace(self) -> None:
         for replica in self._replicas:
             replica.now += GRACE
             self._beat(replica)
 
-    def _settle(self) -> None:
+    def _balance(self) -> None:
         """Beat until nothing moves any more: each target has one owner, with all counts, and the load is balanced."""
         for _ in range(8):
-            self._settle_owners()
+            self._beat_after_grace()
             for replica in self._replicas:
                 self._hand_over(replica)
         for number in TARGETS:

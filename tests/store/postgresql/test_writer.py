@@ -77,7 +77,7 @@ def test_a_full_disk_of_the_database_is_reported_and_blocks_no_poll(
         assert not store.has_unwritten()
     assert [(line["event"], line["log_level"]) for line in logs] == [
         ("database does not accept writes, keeping changes in memory", "error"),
-        ("database works", "info"),
+        ("database works again", "info"),
     ]
     with running(database) as replica:
         assert replica.store().history(KEY) == make_history(2)
