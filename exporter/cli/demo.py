@@ -68,7 +68,7 @@ def run(arguments: Namespace) -> int:
         os.environ.pop(name, None)
     os.environ |= _SIMULATED_VARIABLES
     web_config = read_web_config(arguments)
-    address = PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix)
+    address = PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix, arguments.grafana_url)
     fleets = demo_fleets(time.time())
     with ExitStack() as stack:
         endpoints = {

@@ -202,6 +202,12 @@ FLAGS = (
         {"metavar": "PATH"},
     ),
     Flag(
+        "grafana.url",
+        "address of Grafana, for links from the status page to dashboards (default: no links)",
+        ("serve", "demo", "check"),
+        {"type": parse_url, "metavar": "URL"},
+    ),
+    Flag(
         "web.config.file",
         "TLS, basic authentication and headers, in the format of Prometheus exporter-toolkit (default: none)",
         ("serve", "demo", "check"),

@@ -59,7 +59,7 @@ def serve(
         arguments.web_telemetry_path,
         lambda: reload(exporter, reread, web_config),
         web_config=web_config,
-        address=PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix),
+        address=PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix, arguments.grafana_url),
         telemetry=Telemetry(revision(), log_lines_dropped=arguments.log_sink.dropped),
     )
     exporter.config_file = loaded.file

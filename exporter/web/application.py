@@ -97,7 +97,9 @@ def create_app(services: AppServices) -> Starlette:
     runbooks = runbook_endpoint(services.status, RunbookPages(links, address))
     endpoints = {
         STATUS_PATH: page_endpoint(
-            services.status, StatusPage(links, address.root("./")), ErrorPage(links, address.root("./"))
+            services.status,
+            StatusPage(links, address.root("./"), address.grafana_url),
+            ErrorPage(links, address.root("./")),
         ),
         SOURCES_PATH: sources_endpoint(services.status),
         RUNBOOKS_PATH: runbooks,

@@ -18,19 +18,23 @@ _PATH = re.compile(r"[\w/.~+:@-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PublicAddress:
-    """The address for users, empty if it is not known, and the prefix of all routes; no slash ends them."""
+    """The addresses of the status page and of Grafana for users, empty if unknown, and the prefix of all routes.
+
+    No slash ends them.
+    """
 
     external_url: str = ""
     route_prefix: str = ""
+    grafana_url: str = ""
 
     @classmethod
-    def of(cls, external_url: str | None, route_prefix: str | None) -> PublicAddress:
+    def of(cls, external_url: str | None, route_prefix: str | None, grafana_url: str | None = None) -> PublicAddress:
         """Return the address for the values of the flags; raise StartupError if one is invalid."""
         path = _path_of(external_url) if external_url else ""
         prefix = path if route_prefix is None else route_prefix
         if not _PATH.fullmatch(prefix):
             raise StartupError(f"--web.route-prefix {route_prefix!r} must be the path of a URL, such as /qbusiness")
-        return cls((external_url or "").rstrip("/"), _without_extra_slashes(prefix))
+        return cls((external_url or "").rstrip("/"), _without_extra_slashes(prefix), grafana_url or "")
 
     def root(self, relative: str) -> str:
         """Return the address of the status page for links: `relative` if the external URL is not known.

@@ -26,6 +26,7 @@ from exporter.simulator.fleet import SimulatedApplication, SimulatedDataSource, 
 from exporter.simulator.server import SimulatedEndpoint
 from exporter.status.query import Query
 from exporter.web.page import StatusPage
+from exporter.web.public_address import PublicAddress
 from tests.app.test_reload import post, reload, rewrite
 from tests.support.builders import NOON
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
@@ -220,6 +221,17 @@ def test_the_page_links_the_console_where_the_json_does(server: StatusSite) -> N
     names = re.findall(r'class="out"[^>]*>([^<]+)<span class="sr"> of (.*?)</span>', page)
     assert ("Failed documents", "the run of 2026-09-21 13:03:20 UTC") in names
     assert len(names) == len(set(names)) + 2  # those of the last run are in two places
+
+
+def test_a_data_source_links_its_dashboard_if_grafana_is_known() -> None:
+    """The dashboard is that of its service, with the data source selected. Without the address, there is no link."""
+    fixture = StatusFixture.of(example_sources()[:1])
+    identity = example_sources()[0].source.id.data_source_id
+    address = PublicAddress.of(None, None, "https://grafana.example.com")
+    with serve_status(fixture, address=address) as known, serve_status(fixture) as unknown:
+        link = f'href="https://grafana.example.com/d/qbusiness-data-source?var-data_source={identity}">Dashboard<'
+        assert link in known.get("/").text
+        assert ">Dashboard<" not in unknown.get("/").text
 
 
 def test_a_run_without_failed_documents_has_no_link_to_them() -> None:

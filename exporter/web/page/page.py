@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from exporter.status.resources import service_of
 from exporter.web.page.rendering import PageTemplate
 
 if TYPE_CHECKING:
@@ -18,11 +19,13 @@ DEFAULT_PAGE_SIZE = 50  # data sources
 class StatusPage:
     """Renders status documents. Thread-safe."""
 
-    def __init__(self, links: Mapping[str, str], root: str = "./") -> None:
+    def __init__(self, links: Mapping[str, str], root: str = "./", grafana_url: str = "") -> None:
         """Compile the template.
 
-        `links` are the paths of other pages of this server by their names, and `root` is the address of this one.
+        `links` are the paths of other pages of this server by their names, and `root` is the address of this one. With
+        an address of Grafana, each data source links to its dashboard.
         """
+        self._grafana_url = grafana_url
         self._template = PageTemplate("status.html", links, root, script="script.js")
         self.content_security_policy = self._template.content_security_policy
 
@@ -35,9 +38,17 @@ class StatusPage:
             exporter=document["exporter"],
             choices=choices,
             address=lambda **changes: _address({**current, **changes}),
+            dashboard_of=self._dashboard_of,
             address_alone=lambda **filters: _address({"page_size": current["page_size"], **filters}),
         )
         return "".join(priority.yielding(parts)).encode()
+
+    def _dashboard_of(self, source: dict[str, Any]) -> str | None:
+        """Return the address of the dashboard of a data source; None if that of Grafana is not known."""
+        if not self._grafana_url:
+            return None
+        path = f"/d/{service_of(source).data_source_dashboard}"
+        return f"{self._grafana_url}{path}?{urlencode({'var-data_source': source['data_source_id']})}"
 
 
 def _address(parameters: Mapping[str, object]) -> str:

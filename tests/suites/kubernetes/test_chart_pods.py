@@ -194,6 +194,7 @@ def test_a_prefix_reaches_the_exporter_and_its_probes() -> None:
     manifests = render(CI_VALUES["behind-proxy"])
     container = container_of(manifests)
     assert "--web.external-url=https://ops.example.com/qb" in container["args"]
+    assert "--grafana.url=https://grafana.example.com" in container["args"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/qb/-/ready"
     assert only(manifests, "Pod")["spec"]["containers"][0]["command"] == [
         "healthcheck",
