@@ -42,7 +42,7 @@ def policy_statements(
 
 
 def queue_statements(target: TargetConfig, scope: ArnScope, sid: str) -> Iterator[dict[str, Any]]:
-    """Yield the policy statement that allows to read and empty the events queue of a target, if it has one."""
+    """Yield the policy statement for reading and emptying the events queue of a target, if it has one."""
     if target.events:
         arn = queue_arn(target.events.queue_url, scope.partition, scope.region)
         actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]  # the second one includes DeleteMessageBatch

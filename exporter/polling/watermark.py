@@ -41,7 +41,7 @@ def watermark(history: SourceHistory) -> float | None:
 
 
 def polled_to(history: SourceHistory, now: float) -> float:
-    """Return the start time from which on the listing may have jobs that no poll has read."""
+    """Return the start time since which the listing may have jobs that no poll has read."""
     if history.unread is not None:
         return history.unread.start
     since = watermark(history)

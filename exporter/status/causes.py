@@ -1,4 +1,4 @@
-"""The causes that data sources share, so that the page states each once instead of 111 times."""
+"""The causes that data sources share, so that the page states each of them once."""
 
 from __future__ import annotations
 

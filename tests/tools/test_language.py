@@ -35,6 +35,10 @@ FAILING = (
         ("2:22: 'nobody': name the actor: the poller, Prometheus, AWS, the caller, the operator",),
     ),
     Example("comment.py", "x = 1  # one, lest\n# it end\n", ("1:15: 'lest': write so that … not",)),
+    Example("allow.md", "A role that allows to read.\n", ("1:13: 'allows to': write allows …ing",)),
+    Example(
+        "on.py", "x = 1  # the time from which on it holds\n", ("1:19: 'from which on': write starting at, since",)
+    ),
     Example("once.md", "It lists all at once, and fails at once.\n", ("1:27: 'fails at once': write immediately",)),
     Example("also.md", "It holds, also after a crash.\n", ("1:9: ', also after': write even or including",)),
     Example(

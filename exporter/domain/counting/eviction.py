@@ -87,7 +87,7 @@ def was_evicted(history: SourceHistory, job: SyncJob) -> bool:
 
 
 def _evictable_before(history: SourceHistory, keep: AbstractSet[str]) -> float:
-    """Return the start time from which on no job may be evicted yet.
+    """Return a start time; jobs that started at it or later may not be evicted yet.
 
     To evict later jobs would make unread ones look evicted as well. It would also evict jobs in another order than that
     of their ends, if older ones are in `keep`, and the streaks would be wrong.

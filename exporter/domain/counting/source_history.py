@@ -89,7 +89,7 @@ class SourceHistory:
     of all evicted jobs. `evicted_failure_streak` and `evicted_streak_without_content` are the streaks of evicted jobs.
     `unread` is the range that a catch-up still has to read. `unparsed` is the range that a later one has to read again,
     because polls have skipped entries in it that they could not parse. `window` is the number of seconds before the
-    last full read from which on every job was read and kept; it is None in a state file that does not have it.
+    last full read since which every job was read and kept; it is None in a state file that does not have it.
     `clock_ahead` is the number of seconds by which AWS's clock was ahead of the host's when `watched_since` was noted;
     None if unknown.
     """
@@ -113,7 +113,7 @@ class SourceHistory:
 
     @property
     def known_since(self) -> float:
-        """The start time from which on the jobs are known; -inf unless a catch-up has to read older ones.
+        """The start time since which all jobs are known; -inf unless a catch-up has to read older ones.
 
         A range that is only read again has no gap: all of its jobs are known, except for a few.
         """

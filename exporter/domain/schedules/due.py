@@ -25,7 +25,7 @@ class Expectation:
 
 
 def expectation(description: Description | None, history: SourceHistory | None, now: float) -> Expectation:
-    """Return what the schedule of a source lets expect at a time on AWS's clock.
+    """Return what is expected of a source by its schedule at a time on AWS's clock.
 
     AWS ignores the schedule until the source was synced once by hand. So nothing is expected of a source without jobs.
     Nor is a sync due because of a firing from before the schedule existed.
