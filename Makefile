@@ -74,10 +74,13 @@ screenshot: $(VENV)/.dev tools  ## update the screenshot of the status page
 
 bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half an hour
 	$(BIN)/python -m benchmarks.polling --write
+	$(BIN)/python -m benchmarks.polling.demand
 	$(BIN)/python -m benchmarks.poller
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.configuration
 	$(BIN)/python -m benchmarks.scrape
+	$(BIN)/python -m benchmarks.busy
+	$(BIN)/python -m benchmarks.series
 	$(BIN)/python -m benchmarks.replicas
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.servers

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from benchmarks.report import environment, table, write_section
 from benchmarks.scrape.exporter import FULL_RATE, STILL, exporter, fill_state
 from benchmarks.scrape.fleet import FleetProcess
-from benchmarks.scrape.scraper import ENCODINGS, FORMATS, Latency, fetch, scrape
+from benchmarks.scrape.scraper import KINDS, Kind, Latency, fetch, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,10 +32,6 @@ WARM_UP = 5.0  # seconds of polls before the measurement, in which the SDK loads
 CHANGED_SOURCES = 20  # whose new data are awaited
 VISIBLE_TIMEOUT = 180.0  # seconds
 
-Kind = tuple[str, str]
-"""A format and an encoding."""
-
-KINDS: list[Kind] = [(format_name, encoding) for format_name in FORMATS for encoding in ENCODINGS]
 LATENCY_COLUMNS = (
     "sources",
     "format",

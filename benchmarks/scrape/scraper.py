@@ -14,6 +14,10 @@ FORMATS = {
     "OpenMetrics": "application/openmetrics-text;version=1.0.0",
 }
 ENCODINGS = ("identity", "gzip")
+Kind = tuple[str, str]
+"""A format and an encoding."""
+
+KINDS: list[Kind] = [(format_name, encoding) for format_name in FORMATS for encoding in ENCODINGS]
 TIMEOUT = 120.0  # seconds
 _BUFFER = bytearray(1 << 20)
 
