@@ -60,6 +60,16 @@ class SourceView:
         """The oldest job in progress."""
         return self.running[0] if self.running else None
 
+    @cached_property
+    def consecutive_failures(self) -> int | None:
+        """The number of FAILED jobs in a row; None before the first successful poll."""
+        return self.history.consecutive_failures() if self.history else None
+
+    @cached_property
+    def consecutive_without_content(self) -> int | None:
+        """The number of jobs in a row that brought no content; None before the first successful poll."""
+        return self.history.consecutive_without_content() if self.history else None
+
     @property
     def description(self) -> Description | None:
         """The properties of the source that AWS reports; None before they are known."""

@@ -175,13 +175,13 @@ JOB_FAMILIES: tuple[AnyFamily, ...] = (
         "consecutive_failed_syncs",
         f"FAILED sync jobs since the last SUCCEEDED or INCOMPLETE one, {_AS_OF}. The first poll looks back over 100 "
         "jobs.",
-        lambda view: optional_sample(view.history.consecutive_failures() if view.history else None),
+        lambda view: optional_sample(view.consecutive_failures),
     ),
     Gauge(
         "consecutive_syncs_without_content",
         f"Sync jobs that ended, ABORTED ones included, since content last reached the {{container}}, {_AS_OF}. The "
         "first poll looks back over 100 jobs.",
-        lambda view: optional_sample(view.history.consecutive_without_content() if view.history else None),
+        lambda view: optional_sample(view.consecutive_without_content),
     ),
 )
 

@@ -77,13 +77,13 @@ def find_problems(view: SourceView) -> tuple[Problem, ...]:
 
 
 def _failing_repeatedly(view: SourceView) -> str | None:
-    failures = view.history.consecutive_failures() if view.history else 0
+    failures = view.consecutive_failures or 0
     return f"The last {failures} syncs failed{_error_codes(view)}." if failures >= MIN_FAILURES_IN_A_ROW else None
 
 
 def _without_content(view: SourceView) -> str | None:
     """Return the problem that many syncs brought no content, unless failures are reported already."""
-    syncs = view.history.consecutive_without_content() if view.history else 0
+    syncs = view.consecutive_without_content or 0
     if syncs < MIN_SYNCS_WITHOUT_CONTENT or _failing_repeatedly(view):
         return None
     return (
