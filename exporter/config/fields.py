@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,6 +19,12 @@ _LIMITS = ("ge", "le", "min_length", "max_length")
 
 def declared_at(model: type[BaseModel], path: Sequence[str | int], *, is_key: bool) -> Declared:
     """Return the declaration of the value at a path, or of the mapping key at its end."""
+    # All items of a list have the same one. A mistake in each of thousands of data sources is looked up once.
+    return _declared_at(model, tuple(0 if isinstance(part, int) else part for part in path), is_key=is_key)
+
+
+@lru_cache(maxsize=256)
+def _declared_at(model: type[BaseModel], path: tuple[str | int, ...], *, is_key: bool) -> Declared:
     annotation: Any = model
     metadata: list[Any] = []
     for position, part in enumerate(path, start=1):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -474,6 +476,14 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, make: Any, mess
     with pytest.raises(ConfigError) as refused:
         config.load(path)
     assert str(refused.value) == f"{path}:{message}"
+
+
+@pytest.mark.parametrize("text", ["", "targets: [{regoin: x}]", "a: ["], ids=["valid", "invalid", "not YAML"])
+def test_a_load_leaves_garbage_collection_as_it_was(text: str) -> None:
+    """It is paused during a load. Without it, the exporter would need more and more memory."""
+    with suppress(ConfigError):
+        config.parse(text, "f")
+    assert gc.isenabled()
 
 
 def loads_or_reports_problems(text: str) -> None:
