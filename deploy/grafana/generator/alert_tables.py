@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.grafana.generator import styles
 from deploy.grafana.generator.links import TO_RUNBOOK, TO_STATUS_PAGE, DashboardSet
-from deploy.grafana.generator.tables import Column, TableContent, table_panel
+from deploy.grafana.generator.tables import Column, TableContent, table_panel, width_of
 from exporter.providers.registry import SERVICES
 from exporter.rules.options import RuleOptions
 from exporter.rules.renderer import alert_names
@@ -54,7 +54,7 @@ def data_sources_with_alerts(q: ServiceQueries) -> Panel:
             [
                 _SEVERITY,
                 _STATE,
-                Column(root.text.capitalize(), label=root.word, width=95),
+                Column(root.text.capitalize(), label=root.word, width=width_of([root.text], least=95)),
                 Column("Data source", label="data_source", links=[DashboardSet(q.service).to_data_source], width=190),
                 _ALERT,
                 _ACTIVE_SINCE,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.grafana.generator import styles
 from deploy.grafana.generator.links import TO_STATUS_PAGE, DashboardSet
-from deploy.grafana.generator.tables import Column, TableContent, table_panel
+from deploy.grafana.generator.tables import Column, TableContent, table_panel, width_of
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.table import Panel
@@ -41,10 +41,15 @@ def all_data_sources(q: ServiceQueries) -> Panel:
                 **({"next": f"1000 * {q.latest(_NEXT)}"} if next_sync else {"gap": q.latest(_GAP)}),
             },
             [
-                Column(root.text.capitalize(), label=root.word, width=85),
+                Column(root.text.capitalize(), label=root.word, width=width_of([root.text], least=85)),
                 Column("Data source", label="data_source", links=[DashboardSet(q.service).to_data_source], width=180),
                 Column("Type", label="data_source_type", width=125),
-                Column("Status", label="own_status", mappings=styles.text_mappings(styles.RESOURCE_COLOURS), width=70),
+                Column(
+                    "Status",
+                    label="own_status",
+                    mappings=styles.text_mappings(styles.RESOURCE_COLOURS),
+                    width=width_of(q.service.healthy_source_statuses, least=70),
+                ),
                 Column("Latest sync", label="latest_sync", mappings=statuses, width=125),
                 Column("Last completed", label="last_sync", mappings=statuses, filled=True, width=120),
                 Column("Ended ago", query="ended", unit="s", decimals=1, width=90),
@@ -55,7 +60,7 @@ def all_data_sources(q: ServiceQueries) -> Panel:
                 Column("Schedule", label="schedule", width=120),
                 Column("Next sync", query="next", unit="dateTimeFromNow", width=100)
                 if next_sync
-                else Column("Expected gap", query="gap", unit="s", decimals=1, width=100),
+                else Column("Expected gap", query="gap", unit="s", decimals=1, width=115),
                 Column("Polled ago", query="asof", unit="s", decimals=0, width=85),
                 Column("Status page", label="data_source_id", links=[TO_STATUS_PAGE], width=110),
             ],

@@ -12,9 +12,14 @@ from grafana_foundation_sdk.models.common import TableAutoCellOptions
 from deploy.grafana.generator.panels import PROMETHEUS, WIDTH, field_option, table_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deploy.grafana.generator.links import Link
+
+
+def width_of(texts: Iterable[str], least: int) -> int:
+    """Return the width of a column, in pixels, that does not cut off any of its texts."""
+    return max(least, *(8 * len(text) + 20 for text in texts))
 
 
 @dataclass(frozen=True)
