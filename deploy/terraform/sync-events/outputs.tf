@@ -4,6 +4,6 @@ output "queue_url" {
 }
 
 output "policy_json" {
-  description = "Policy that allows to read and empty the queue, for the identity or the role of the target."
+  description = "Policy that allows reading and emptying the queue, for the identity or the role of the target."
   value       = data.aws_iam_policy_document.read.json
 }
