@@ -125,15 +125,17 @@ def test_every_failure_is_notified_once_and_resolved(tmp_path: Path) -> None:
         # As in a rolling update: the second replica restarts once Prometheus has seen the first one again.
         eventually(lambda: server.value('min_over_time(up{instance="a"}[2s])') == 1, TIMEOUT)
         outages |= {DOWN_B} if replicas.b.restart(signal.SIGKILL) > DOWN_AFTER - 1 else set()
+        for replica in (replicas.a, replicas.b):
+            replica.program.until_ready()  # qbusiness_poll_success is absent until the first poll
         replicas.a.break_down()
         account.deny_one_replica()
         eventually(lambda: notified(receiver).keys() >= DENIALS, TIMEOUT)
-        assert_runbook_queries_return_data(server, {alert for alert, _ in DENIALS})
+        assert_runbook_queries_return_data(server, DENIALS)
         account.end_denials()
         eventually(lambda: notified(receiver).keys() >= FAILURES, TIMEOUT)
         assert notified(receiver).keys() <= FAILURES | POSSIBLE | outages
         assert_receivers_match_severities(receiver)
-        assert_runbook_queries_return_data(server, {alert for alert, _ in FAILURES - DENIALS})
+        assert_runbook_queries_return_data(server, FAILURES - DENIALS)
 
         # Otherwise the targets may be down again, because the replica that is left still waits for its next retry.
         eventually(lambda: targets_up(replicas.a) >= DENIED_TARGETS, TIMEOUT)
@@ -201,10 +203,10 @@ def assert_receivers_match_severities(receiver: Receiver) -> None:
             assert notification.labels["aws_region"]
 
 
-def assert_runbook_queries_return_data(server: Prometheus, names: set[str]) -> None:
+def assert_runbook_queries_return_data(server: Prometheus, alerts: set[tuple[str, str]]) -> None:
     """Assert that these alerts fire, and that each query of their runbooks returns data."""
-    alert_labels = [labels for labels in firing_labels(server) if labels["alertname"] in names]
-    assert {labels["alertname"] for labels in alert_labels} == names
+    alert_labels = [labels for labels in firing_labels(server) if identify(labels) in alerts]
+    assert {labels["alertname"] for labels in alert_labels} == {name for name, _ in alerts}
     runbook_queries = [query for labels in alert_labels for query in queries_for(labels)]
     assert [query for query in runbook_queries if not server.get("query", query=query)["result"]] == []
 
