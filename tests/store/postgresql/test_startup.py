@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +17,15 @@ from exporter.runtime import System
 from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, schema
 from exporter.store.postgresql.url import connection_parameters
 from tests.support.harness import eventually, free_port
+from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.postgresql import PostgreSqlServer
+
+ROOT = Path(__file__).parents[3]
 
 
 def no_token(_: object) -> str:
@@ -121,6 +124,20 @@ def test_a_database_that_refuses_the_exporter_ends_the_start(
         open_state(url(postgresql))
     assert "secret of the test" not in str(refused.value)
     assert "secret%20of" not in str(refused.value)
+
+
+def test_the_documented_role_needs_no_other_rights(postgresql: PostgreSqlServer) -> None:
+    """It creates the tables, owns a target, commits and leaves."""
+    sql = (ROOT / "docs" / "replicas.md").read_text().partition("```sql\n")[2].partition("```")[0]
+    for statement in filter(str.strip, sql.replace("'…'", "'exporter'").split(";")):
+        postgresql.execute(statement)
+    assert postgresql.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'exporter'") == [(False,)]
+    with SteppedReplica(postgresql.url("exporter", "exporter", "exporter"), "r", target(1)) as replica:
+        assert replica.beat() == {key(1)}
+        replica.partition(1).commit({KEY: make_history(1)})
+        replica.coordinator.leave()
+        assert replica.beat() == {key(1)}
+        assert replica.partition(1).history(KEY) == make_history(1)
 
 
 def test_a_certificate_is_verified(postgresql: PostgreSqlServer, database: str) -> None:

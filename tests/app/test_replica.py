@@ -1,0 +1,116 @@
+"""A replica on a real database, as an operator and Prometheus see it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.simulator.fleet import SimulatedDataSource
+from exporter.simulator.server import SimulatedEndpoint
+from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.state_files import KEY, make_history
+from tests.support.stepped_replica import SteppedReplica, key, target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.harness import Program
+    from tests.support.postgresql import PostgreSqlServer
+
+OWNED, READABLE = "qbusiness_exporter_target_owned", "qbusiness_exporter_target_state_readable"
+NAMES = ("first", "second")
+POLLS = 10
+UNREADABLE = "target first is not polled: its state cannot be read (JSONDecodeError"
+OTHER = "http://other.example:10142/base"
+TAKE_FIRST = f"""
+INSERT INTO replica VALUES ('other id', 'other', '{OTHER}', clock_timestamp() + interval '15 s', '{{}}');
+UPDATE target SET owner = 'other id', epoch = epoch + 1 WHERE key = '{key(0)}'
+"""  # noqa: S608 (constants)
+
+
+@pytest.fixture
+def program(tmp_path: Path, database: str) -> Iterator[Program]:
+    """Yield an exporter, not started, with a data source in each of two targets."""
+    services = [SimulatedEndpoint(fleet_of(SimulatedDataSource(name))) for name in NAMES]
+    config = config_for(services[0], ":memory:")
+    targets = [
+        {
+            **config_for(service, ":memory:")["targets"][0],
+            "name": name,
+            "role_arn": f"arn:aws:iam::{number:012}:role/qbusiness-exporter",
+        }
+        for number, (name, service) in enumerate(zip(NAMES, services, strict=True))
+    ]
+    with services[0], services[1]:
+        yield serve(tmp_path, {**config, "targets": targets, "state": {"url": database}})
+
+
+def about_exporter(program: Program) -> Any:
+    """Return the part of the JSON API about the exporter itself."""
+    return json.loads(program.get("/api/v1/data-sources")[1])["exporter"]
+
+
+def test_each_replica_shows_and_links_to_the_others(
+    program: Program, postgresql: PostgreSqlServer, database: str
+) -> None:
+    """The page, the JSON and the metrics have the owner of each target."""
+    with program:
+        program.until_ready()
+        postgresql.execute(TAKE_FIRST, database)
+        eventually(lambda: len(about_exporter(program)["replicas"]) == 2)
+        replicas = sorted(
+            (each["this"], each["address"], each["targets"]) for each in about_exporter(program)["replicas"]
+        )
+        assert replicas == [(False, OTHER, [key(0)]), (True, "", [key(1)])]
+        page = program.get("/")[1]
+        assert f'<a href="{OTHER}/">other</a>' in page
+        assert [f"<code>{key(number)}</code>" in page for number in (0, 1)] == [True, True]
+        eventually(lambda: [program.scrape().value(OWNED, target=name) for name in NAMES] == [0, 1])
+
+
+def test_polls_that_change_nothing_commit_nothing(
+    program: Program, postgresql: PostgreSqlServer, database: str
+) -> None:
+    """After the first polls, more polls leave the revisions of the targets as they are."""
+
+    def revisions() -> list[tuple[Any, ...]]:
+        return postgresql.execute("SELECT key, revision FROM target ORDER BY key", database)
+
+    def polls() -> float:
+        return program.scrape().value("qbusiness_exporter_polls_total") or 0.0
+
+    def are_constant() -> bool:
+        before, until = revisions(), polls() + POLLS
+        eventually(lambda: polls() >= until)
+        return revisions() == before
+
+    with program:
+        program.until_ready()
+        eventually(are_constant)
+
+
+def test_a_target_with_damaged_rows_is_reported(program: Program, postgresql: PostgreSqlServer, database: str) -> None:
+    """It has no series, so that its counters do not start over. Metrics, page and log have the reason."""
+    with SteppedReplica(database, "earlier", target(0)) as replica:
+        replica.beat()
+        replica.partition(0).commit({KEY: make_history(1)})
+        replica.coordinator.leave()
+    postgresql.execute("UPDATE source SET totals = '{'", database)
+    with program:
+        eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source="second"))
+        scrape = program.scrape()
+        assert [scrape.value(READABLE, target=name) for name in NAMES] == [0, 1]
+        assert [scrape.value(OWNED, target=name) for name in NAMES] == [0, 1]
+        assert scrape.value("qbusiness_poll_success", data_source="first") is None
+        status, reason = program.get("/-/ready")
+        assert (status, reason[: len(UNREADABLE)]) == (503, UNREADABLE)
+        assert program.get("/-/healthy")[0] == 200
+        assert len(program.log_lines("level=error", "state of the target unreadable, not polling it", key(0))) == 1
+        problem = "Target first is not polled: its state in postgresql://"
+        page = program.get("/")[1]
+        assert problem in page
+        assert "/runbooks/QBusinessTargetNotPolled" in page
+        assert any(problem in each["text"] for each in about_exporter(program)["problems"])
