@@ -19,6 +19,7 @@ LEASE_SECONDS = 15.0
 BEAT_INTERVAL = 3.0  # seconds between two renewals of the lease
 RETRY_INTERVAL = 1.0  # seconds between two attempts while the database is away
 GRACE = 10.0  # seconds for which targets of others are left alone after an outage of the database
+PATIENCE = 6.0  # seconds for which a free target is left to the replica that should acquire it
 MIN_STABLE_BEATS = 2  # with the same replicas, before a target is handed over to balance them
 MIN_SURPLUS = 2  # targets that a replica must have more than another one to hand one over
 
@@ -112,6 +113,27 @@ def choose_owners(members: Membership, keys: Iterable[str]) -> dict[str, str]:
 def without_owner(members: Membership) -> set[str]:
     """Return the configured targets that no live replica owns."""
     return {key for key in members.configured() if members.owner(key) is None}
+
+
+class FreeTargets:
+    """The targets without an owner, as a replica has seen them, each since some time.
+
+    All replicas choose the same next owner of a target, which may fail before it acquires the target. Its lease lasts
+    for seconds more. So a replica acquires any target that has been free for longer than PATIENCE.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def choose(self, members: Membership, free: Collection[str], replica: Replica, now: float) -> list[str]:
+        """Return the free targets that a replica should acquire now, at a time in seconds on a monotonic clock."""
+        self._since = {key: self._since.get(key, now) for key in free}
+        chosen = choose_owners(members, free)
+        return sorted(
+            key
+            for key, since in self._since.items()
+            if key in replica.targets and (chosen.get(key) == replica.id or now - since >= PATIENCE)
+        )
 
 
 def choose_surplus(members: Membership, replica: str, running: Collection[str]) -> tuple[str, str] | None:

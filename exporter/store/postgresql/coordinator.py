@@ -15,6 +15,7 @@ from exporter.domain.replicas import (
     BEAT_INTERVAL,
     LEASE_SECONDS,
     MIN_STABLE_BEATS,
+    FreeTargets,
     Membership,
     TargetRow,
     choose_owners,
@@ -47,7 +48,7 @@ class Coordinator:
         self._session = session
         self._boot_time = boot_time
         self._deadline = float("-inf")
-        self._epochs = EpochMemory()
+        self._epochs, self._free = EpochMemory(), FreeTargets()
         self._loader = PartitionLoader(session, boot_time, writer)
         self._is_behind = False
         self._stable_beats = 0
@@ -174,7 +175,7 @@ class Coordinator:
         """Acquire targets without an owner, and balance the replicas if there are none."""
         now, rows = self._boot_time(), self.members.targets
         free = {key for key in without_owner(self.members) if not self._epochs.is_left_alone(key, rows.get(key), now)}
-        mine = sorted(key for key, id_ in choose_owners(self.members, free).items() if id_ == self.replica.id)
+        mine = self._free.choose(self.members, free, self.replica, now)
         for row in self._session.run(lambda transaction: self._take(transaction, mine[:MAX_TAKEN])) if mine else ():
             self._epochs.record(row)
             self._load(row)

@@ -13,7 +13,14 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.domain.replicas import BEAT_INTERVAL, GRACE, LEASE_SECONDS
+from exporter.domain.replicas import (
+    BEAT_INTERVAL,
+    GRACE,
+    LEASE_SECONDS,
+    PATIENCE,
+    choose_owners,
+    without_replica,
+)
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.errors import StoppedError
 from exporter.store.postgresql import leases
@@ -142,6 +149,23 @@ def test_of_two_replicas_that_see_a_free_target_one_owns_it(database: str) -> No
         seen = a.coordinator.members.targets[key(1)]
         mine = replace(seen, epoch=seen.epoch + 1)
         assert [a.session.run(lambda each: leases.own(each, mine, seen.epoch)) for _ in range(2)] == [mine, None]
+
+
+def test_a_target_whose_next_owner_does_nothing_is_taken_by_another_one(database: str) -> None:
+    """The next owner has been cut off, and its lease has not ended yet."""
+    with (
+        SteppedReplica(database, "a", target(1)) as a,
+        SteppedReplica(database, "b", target(1)) as b,
+        SteppedReplica(database, "c", target(1)) as c,
+    ):
+        for replica in (a, b, c):
+            replica.beat()
+        run(database, "UPDATE replica SET until = clock_timestamp() - interval '1 ms' WHERE id = 'a'")
+        members = without_replica(b.coordinator.members, "a")
+        other = {"b": c, "c": b}[choose_owners(members, [key(1)])[key(1)]]
+        assert other.beat() == set()
+        other.now += PATIENCE
+        assert other.beat() == {key(1)}
 
 
 def test_replicas_balance_one_target_per_beat_once_they_are_stable(database: str) -> None:
