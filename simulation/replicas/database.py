@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from exporter.store.postgresql.errors import RejectedError
 from exporter.store.postgresql.session import Transaction
 
 if TYPE_CHECKING:
@@ -42,13 +43,17 @@ _REPLACEMENTS = (
 
 
 class SimulatedDatabase:
-    """The database that replicas share; it can go away, go back in time, and have another clock."""
+    """The database that replicas share; it can go away, reject rows, go back in time, and have another clock."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.clock_error = 0.0
         """The seconds by which the clock of the database is ahead."""
         self.down_until = 0.0
+        self.rejects_until = 0.0
+        """The time until which it rejects rows."""
+        self.rejected_target: str | None = None
+        """The key of the target whose rows it rejects; None if it rejects those of all."""
         self.late_writes: list[str] = []
         """The rows that a replica has written without owning their target."""
         self._connection = self._open()
@@ -58,12 +63,21 @@ class SimulatedDatabase:
         """Whether nothing listens at the address of the database."""
         return self._clock.now < self.down_until
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether it can be reached, and accepts all rows."""
+        return not self.is_down and self._clock.now >= self.rejects_until
+
+    def rejects(self, target: str) -> bool:
+        """Return whether it rejects the rows of a target."""
+        return self._clock.now < self.rejects_until and self.rejected_target in {None, target}
+
     @contextmanager
     def transaction(self, replica: str) -> Iterator[SimulatedTransaction]:
         """Yield a transaction of a replica, which is committed unless the block raises an exception."""
         self._connection.execute("BEGIN")
         try:
-            yield SimulatedTransaction(self._connection, replica, self.late_writes)
+            yield SimulatedTransaction(self._connection, replica, self)
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
@@ -92,15 +106,18 @@ class SimulatedDatabase:
 class SimulatedTransaction(Transaction):
     """A transaction in progress, which records the writes that a fence should have prevented."""
 
-    def __init__(self, connection: sqlite3.Connection, replica: str, late_writes: list[str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, replica: str, database: SimulatedDatabase) -> None:
         self._connection = connection
         self._replica = replica
-        self._late_writes = late_writes
+        self._database = database
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run the statements of a text, and return the rows of the last one."""
         if _ROWS_OF_A_TARGET.match(sql):
-            self._check_owner(next(iter(parameters)))
+            target = next(iter(parameters))
+            self._check_owner(target)
+            if self._database.rejects(target):
+                raise RejectedError("could not extend file: No space left on device")
         rows: list[tuple[Any, ...]] = []
         for statement in translate(sql):
             rows = self._connection.execute(statement, _encode(parameters)).fetchall()
@@ -109,7 +126,9 @@ class SimulatedTransaction(Transaction):
     def _check_owner(self, target: str) -> None:
         found = self._connection.execute("SELECT owner FROM target WHERE key = ?", [target]).fetchone()
         if found != (self._replica,):
-            self._late_writes.append(f"replica {self._replica} has written rows of {target}, which {found} owns")
+            self._database.late_writes.append(
+                f"replica {self._replica} has written rows of {target}, which {found} owns"
+            )
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.domain.target_identity import target_identity
 from exporter.domain.units import HOUR, MINUTE
+from exporter.providers.qbusiness.service import QBUSINESS
 from simulation.replicas.session import LinkFault
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class ReplicaFaults:
             (self._stop_database, 4 * MINUTE),
             (self._fail_over, 2 * MINUTE),
             (self._set_database_clock, 6 * MINUTE),
+            (self._reject_rows, 4 * MINUTE),
         ):
             if self._rng.random() < 2 / 3:
                 self._schedule(inject, gap * self._rng.uniform(0.5, 2.0), cluster.begins)
@@ -141,6 +144,14 @@ class ReplicaFaults:
     def _stop_database(self) -> None:
         self._cluster.database.down_until = self._end()
         self._note("database away", self._cluster.database.down_until)
+
+    def _reject_rows(self) -> None:
+        """Reject all rows, as a full disk does, or those of a target, which another session has locked."""
+        database, fleet = self._cluster.database, self._rng.choice(self._cluster.accounts).fleet
+        key = target_identity(QBUSINESS.name, fleet.account, fleet.region)
+        database.rejected_target = self._rng.choice((None, key))
+        database.rejects_until = self._end()
+        self._note("rows rejected", database.rejected_target, database.rejects_until)
 
     def _set_database_clock(self) -> None:
         self._cluster.database.clock_error = self._rng.choice((-HOUR, 0.0, HOUR))

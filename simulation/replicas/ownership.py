@@ -60,7 +60,7 @@ class OwnershipCheck:
         A target that was taken over a moment before its new owner ends has no owner for twice as long.
         """
         database = self._cluster.database
-        able = {process.id for process in processes if process.can_own and not database.is_down}
+        able = {process.id for process in processes if process.can_own and database.is_writable}
         is_lost = bool(self._able_since.keys() - able)
         self._able_since = {each: self._able_since.get(each, now) for each in able}
         if is_lost or not any(now - since >= TAKE_OVER for since in self._able_since.values()):

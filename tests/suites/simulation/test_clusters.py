@@ -21,6 +21,7 @@ FREQUENT_EVENTS = (
     "database away",
     "failover",
     "database clock",
+    "rows rejected",
 )
 
 

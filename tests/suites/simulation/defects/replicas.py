@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.app.running_targets import RunningTargets
 from exporter.store.postgresql import coordinator, leases
+from exporter.store.postgresql.commits import Commits
 from exporter.store.postgresql.coordinator import Coordinator
+from exporter.store.postgresql.errors import RejectedError
 from exporter.store.postgresql.partition import Partition
 from exporter.store.postgresql.shared_state import SharedState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
 
@@ -50,6 +54,21 @@ def writes_nothing_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Partition, "rewrite", lambda _: None)
 
 
+def drops_rejected_changes(patch: pytest.MonkeyPatch) -> None:
+    """Continue after a rejected commit as if it was written."""
+    original = Commits._commit
+
+    def _commit(self: Commits, partitions: Sequence[Partition]) -> bool:
+        try:
+            return original(self, partitions)
+        except RejectedError:
+            for partition in partitions:
+                partition.mark_committed(partition.changes(), partition.row.revision)
+            return True
+
+    patch.setattr(Commits, "_commit", _commit)
+
+
 def hands_over_nothing(patch: pytest.MonkeyPatch) -> None:
     """Keep every target, however few others own."""
     patch.setattr(coordinator, "choose_surplus", lambda *_: None)
@@ -74,6 +93,7 @@ DEFECTS = (
     trusts_leases_of_the_future,
     starts_from_an_empty_state,
     writes_nothing_again,
+    drops_rejected_changes,
     hands_over_nothing,
     stops_no_polls_of_lost_targets,
 )
