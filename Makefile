@@ -82,6 +82,7 @@ bench: $(VENV)/.dev  ## run the benchmarks of benchmarks/README.md; takes half a
 	$(BIN)/python -m benchmarks.busy
 	$(BIN)/python -m benchmarks.series
 	$(BIN)/python -m benchmarks.replicas
+	$(BIN)/python -m benchmarks.replicas.scale
 	$(BIN)/python -m benchmarks.status
 	$(BIN)/python -m benchmarks.servers
 
