@@ -48,9 +48,13 @@ class StallingProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._upstream))
             except OSError:
                 return  # the test has ended
+            try:
+                server = socket.create_connection(("127.0.0.1", self._upstream))
+            except OSError:
+                client.close()
+                continue
             for end in (client, server):
                 self._open.callback(end.close)
             for source, destination in ((client, server), (server, client)):
