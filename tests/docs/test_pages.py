@@ -81,3 +81,10 @@ def test_queries_are_valid(page: Path) -> None:
     for block in re.findall(r"^```promql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
         for query in block.split("\n\n"):
             assert unknown(query) == [], query
+
+
+def test_every_module_of_the_simulation_is_described() -> None:
+    """The tables of the page name all modules except the entry points."""
+    described = set(re.findall(r"(\w+\.py)`", (ROOT / "docs" / "simulation.md").read_text()))
+    modules = {path.name for path in (ROOT / "simulation").rglob("*.py")}
+    assert modules - described == {"__init__.py", "__main__.py"}
