@@ -35,7 +35,7 @@ FAULTY_USES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class UnitCapacity:
     """The limits of an index: those of each of its units, and of `base` more."""
 
     documents: int
@@ -61,7 +61,7 @@ class ServiceTraits:
     index_kind: str
     source_kinds: tuple[str, ...]
     schedules: tuple[str, ...] = CRON_SCHEDULES
-    capacity: Capacity | None = None
+    capacity: UnitCapacity | None = None
     container_statuses: tuple[str, ...] = ("ACTIVE",)
     kinds_without_jobs: frozenset[str] = frozenset()
     busy_periods: tuple[float, float] = (5 * MINUTE, 20 * MINUTE)
@@ -130,13 +130,13 @@ QBUSINESS = ServiceTraits(
     SERVICES["qbusiness"],
     "ENTERPRISE",
     ("S3", "WEBCRAWLERV2", "SHAREPOINTV2", "CONFLUENCEV2", "CUSTOM"),
-    capacity=Capacity(20_000, 200_000_000),
+    capacity=UnitCapacity(20_000, 200_000_000),
 )
 KENDRA = ServiceTraits(
     SERVICES["kendra"],
     "ENTERPRISE_EDITION",
     ("S3", "WEBCRAWLER", "TEMPLATE:SHAREPOINTV2", "TEMPLATE:CONFLUENCEV2", "CUSTOM"),
-    capacity=Capacity(100_000, 30_000_000_000, base=1),
+    capacity=UnitCapacity(100_000, 30_000_000_000, base=1),
     container_statuses=("ACTIVE", "SYSTEM_UPDATING", "UPDATING"),
 )
 BEDROCK = ServiceTraits(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from benchmarks.replicas.scale.capacity import measure_costs
-from benchmarks.replicas.scale.fleet import JOBS, SYNCING, Size
+from benchmarks.replicas.scale.fleet import JOBS, SYNCING, ScaleSize
 from benchmarks.replicas.scale.measure import measure
 from benchmarks.replicas.scale.replica import POLL_RATE
 from benchmarks.report import environment, table, write_section
@@ -22,9 +22,9 @@ from exporter.domain.replicas import BEAT_INTERVAL
 from exporter.domain.units import MINUTE
 
 if TYPE_CHECKING:
-    from benchmarks.replicas.scale.measure import Measured
+    from benchmarks.replicas.scale.measure import ScaleResult
 
-FULL = Size(200, 500)
+FULL = ScaleSize(200, 500)
 MEGABYTE = 1e6
 PAPER = ((4, 200), (40, 2_000))  # replicas and targets
 USAGE_COLUMNS = ("replica", "targets", "data sources", "memory", "CPU, cores", "slowest scrape")
@@ -34,7 +34,7 @@ PAPER_COLUMNS = ("data sources", "targets", "replicas", "a beat", "a data source
 def main(arguments: list[str]) -> int:
     """Measure, print the results, and write them into the page if no size is given."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    size = Size(*map(int, arguments)) if arguments else FULL
+    size = ScaleSize(*map(int, arguments)) if arguments else FULL
     measured = measure(size)
     results = "\n\n".join([environment(), usages(size, measured), sentences(size, measured), capacity()])
     print(results)
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def usages(size: Size, measured: Measured) -> str:
+def usages(size: ScaleSize, measured: ScaleResult) -> str:
     """Return a table with what each replica uses."""
     rows = [
         [
@@ -59,7 +59,7 @@ def usages(size: Size, measured: Measured) -> str:
     return table(USAGE_COLUMNS, rows)
 
 
-def sentences(size: Size, measured: Measured) -> str:
+def sentences(size: ScaleSize, measured: ScaleResult) -> str:
     """Return what was measured of the cluster as a whole."""
     return "\n".join(
         f"- {sentence}."

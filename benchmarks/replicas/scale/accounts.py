@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-    from benchmarks.replicas.scale.fleet import Size
+    from benchmarks.replicas.scale.fleet import ScaleSize
 
 
 @contextmanager
-def serve_accounts(size: Size, now: float) -> Iterator[list[str]]:
+def serve_accounts(size: ScaleSize, now: float) -> Iterator[list[str]]:
     """Run the process; yield the address of each account."""
     context = multiprocessing.get_context("spawn")
     pipe, remote_end = context.Pipe()
@@ -30,7 +30,7 @@ def serve_accounts(size: Size, now: float) -> Iterator[list[str]]:
         process.join()
 
 
-def _serve(pipe: Connection, size: Size, now: float) -> None:
+def _serve(pipe: Connection, size: ScaleSize, now: float) -> None:
     with ExitStack() as running:
         services = [SimulatedEndpoint(make_fleet(number, size.sources, now)) for number in range(size.targets)]
         for service in services:

@@ -31,7 +31,7 @@ _DOCUMENTS = {"added": 100, "modified": 200, "deleted": 10, "failed": 0, "scanne
 _POLICY = CountingPolicy(DAY, (MINUTE, HOUR, DAY), QBUSINESS.error_codes)
 
 
-class Size(NamedTuple):
+class ScaleSize(NamedTuple):
     """The number of targets, and of data sources in each of them."""
 
     targets: int

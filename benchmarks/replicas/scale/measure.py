@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from benchmarks.replicas.scale.accounts import serve_accounts
 from benchmarks.replicas.scale.ownership import are_exposed, is_balanced, loads, read_ownership
-from benchmarks.replicas.scale.replica import Replica, write_config
+from benchmarks.replicas.scale.replica import MeasuredReplica, write_config
 from benchmarks.replicas.scale.saved_targets import save_targets
 from benchmarks.replicas.scale.server import SETTINGS, ServerMeter
 from tests.support.harness import eventually
@@ -20,7 +20,7 @@ from tests.support.postgresql import PostgreSqlServer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.replicas.scale.fleet import Size
+    from benchmarks.replicas.scale.fleet import ScaleSize
     from benchmarks.replicas.scale.ownership import Ownership
     from benchmarks.replicas.scale.server import ServerWork
 
@@ -29,7 +29,7 @@ SCRAPE_INTERVAL = 15.0  # seconds, the shortest one that is usual for Prometheus
 TIMEOUT = 600.0  # seconds for each step
 
 
-class Usage(NamedTuple):
+class ReplicaUsage(NamedTuple):
     """The resources of one replica: its targets, bytes of memory, processors, and the seconds of a scrape."""
 
     targets: int
@@ -57,10 +57,10 @@ class Start(NamedTuple):
     balanced: float
 
 
-class Measured(NamedTuple):
+class ScaleResult(NamedTuple):
     """All results."""
 
-    usages: list[Usage]
+    usages: list[ReplicaUsage]
     work: ServerWork
     database_bytes: int
     first_start: float
@@ -71,7 +71,7 @@ class Measured(NamedTuple):
 class ScaledCluster:
     """Replicas, the services that they poll, and their database; a context manager that stops everything."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: ScaleSize) -> None:
         self._size = size
         self._running = ExitStack()
 
@@ -95,9 +95,9 @@ class ScaledCluster:
         """Stop everything."""
         self._running.close()
 
-    def start(self, *names: str) -> list[Replica]:
+    def start(self, *names: str) -> list[MeasuredReplica]:
         """Start replicas at once, and wait until they listen."""
-        replicas = [Replica(self._config, name, self._sts) for name in names]
+        replicas = [MeasuredReplica(self._config, name, self._sts) for name in names]
         with ThreadPoolExecutor() as pool:
             return list(pool.map(self._running.enter_context, replicas))
 
@@ -105,12 +105,12 @@ class ScaledCluster:
         """Return the owners of all targets."""
         return read_ownership(self.meter.connection)
 
-    def until_balanced(self, replicas: Sequence[Replica]) -> None:
+    def until_balanced(self, replicas: Sequence[MeasuredReplica]) -> None:
         """Wait until each replica owns its share."""
         eventually(lambda: is_balanced(self.ownership(), len(replicas)), TIMEOUT)
 
 
-def measure(size: Size) -> Measured:
+def measure(size: ScaleSize) -> ScaleResult:
     """Run everything once."""
     with ScaledCluster(size) as cluster:
         began, before = time.monotonic(), cluster.ownership()
@@ -121,10 +121,10 @@ def measure(size: Size) -> Measured:
         usages, work = measure_steady(cluster, replicas)
         take_over = measure_take_over(cluster, replicas.pop())
         start = measure_start(cluster, replicas)
-        return Measured(usages, work, cluster.meter.database_bytes(), first_start, take_over, start)
+        return ScaleResult(usages, work, cluster.meter.database_bytes(), first_start, take_over, start)
 
 
-def measure_steady(cluster: ScaledCluster, replicas: list[Replica]) -> tuple[list[Usage], ServerWork]:
+def measure_steady(cluster: ScaledCluster, replicas: list[MeasuredReplica]) -> tuple[list[ReplicaUsage], ServerWork]:
     """Scrape replicas that poll; return what each uses, and the work of the server in a second."""
     server, cpu, began = cluster.meter.read(), [replica.cpu for replica in replicas], time.monotonic()
     scrapes: list[list[float]] = [[] for _ in replicas]
@@ -134,13 +134,13 @@ def measure_steady(cluster: ScaledCluster, replicas: list[Replica]) -> tuple[lis
         time.sleep(SCRAPE_INTERVAL)
     seconds, counts = time.monotonic() - began, loads(cluster.ownership())
     usages = [
-        Usage(counts[replica.address], replica.memory, (replica.cpu - before) / seconds, max(durations))
+        ReplicaUsage(counts[replica.address], replica.memory, (replica.cpu - before) / seconds, max(durations))
         for replica, before, durations in zip(replicas, cpu, scrapes, strict=True)
     ]
     return usages, cluster.meter.read().since(server).per(seconds)
 
 
-def measure_take_over(cluster: ScaledCluster, killed: Replica) -> TakeOver:
+def measure_take_over(cluster: ScaledCluster, killed: MeasuredReplica) -> TakeOver:
     """Kill a replica, and wait until others expose its targets."""
     killed.kill()
     began, before = time.monotonic(), cluster.ownership()
@@ -152,7 +152,7 @@ def measure_take_over(cluster: ScaledCluster, killed: Replica) -> TakeOver:
     return TakeOver(owned, seconds, sum(after[key].epoch != before[key].epoch for key in before.keys() - lost.keys()))
 
 
-def measure_start(cluster: ScaledCluster, others: list[Replica]) -> Start:
+def measure_start(cluster: ScaledCluster, others: list[MeasuredReplica]) -> Start:
     """Start another replica, and wait until it owns its share."""
     began = time.monotonic()
     (replica,) = cluster.start("e")

@@ -20,7 +20,7 @@ POLL_RATE = 1  # polls of each target in a second, so that the processors are no
 START_TIMEOUT = 600.0  # seconds; a single replica would load all targets
 
 
-class Replica:
+class MeasuredReplica:
     """A replica with all targets in its configuration; a context manager that kills it at the end."""
 
     def __init__(self, config: Path, name: str, sts: str) -> None:
