@@ -51,6 +51,7 @@ COMBINATIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "pod monitor": (CI_VALUES["pod-monitor"], ALWAYS | {"PodMonitor"}),
     "rules": (CI_VALUES["rules"], ALWAYS | {"PrometheusRule"}),
     "postgresql": (CI_VALUES["postgresql"], ALWAYS - {"StatefulSet"} | {"Deployment", "PodDisruptionBudget"}),
+    "services": (CI_VALUES["services"], ALWAYS | {"PrometheusRule"}),
     "umbrella": (CI_VALUES["umbrella"], ALWAYS),
     "operator": (MONITORED, ALWAYS | {"ServiceMonitor", "PrometheusRule"}),
     "irsa": ({"serviceAccount": {"roleArn": ROLE}}, ALWAYS),
