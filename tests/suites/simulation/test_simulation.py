@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.providers.registry import SERVICES
 from simulation.runner import run_many
-from simulation.services import ALL, traits_for
+from simulation.services import traits_for
 from simulation.world import run
 from tests.suites.simulation.defects import (
     counting,
@@ -57,7 +58,7 @@ FREQUENT_EVENTS = (
 
 def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> None:
     """A failed seed reports the last events, and the command that repeats it. The seeds have weeks of each service."""
-    assert {traits_for(seed).service.name for seed in SEEDS} == set(ALL)
+    assert {traits_for(seed).service.name for seed in SEEDS} == set(SERVICES)
     report = run_many(SEEDS)
     with capsys.disabled():
         print(f"\n{report}")
