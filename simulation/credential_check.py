@@ -83,9 +83,9 @@ class CredentialCheck:
             assert held.usable_until > now, f"{name} has no credentials, and they can be obtained: {held}"
         if held.refused_since and now > max(since, held.refused_since) + REPLACED_IN:
             assert held.requested_at > held.refused_since - REPLACED_IN, f"{name} keeps refused credentials: {held}"
-        if held.replaced_at:
+        if held.replaced_at and held.replaced_at > account.cut_until:  # an outage makes requests back off
             slowest = MIN_RATE * self._state.settings["polling"]["requests_per_second"]
-            unused = min(now, held.used_at) - max(held.replaced_at, self._changed_at, account.cut_until)
+            unused = min(now, held.used_at) - max(held.replaced_at, self._changed_at)
             assert unused < USED_IN + 1 / slowest, f"{name} does not use what replaced refused credentials: {held}"
 
     def _check_reasons(self, name: str, held: HeldCredentials, page: ParsedPage) -> None:

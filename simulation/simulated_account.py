@@ -241,4 +241,5 @@ class SimulatedAccount:
         self.restore_correct_data()
         self.service.faults.clear()
         self.credentials.repair()
-        self.cut_until, self.sts_works, self.service.date_error = 0.0, True, 0.0
+        self.cut_until = min(self.cut_until, self.clock.now)
+        self.sts_works, self.service.date_error = True, 0.0
