@@ -132,7 +132,8 @@ def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> Non
     with SimulatedEndpoint(fleet, clock) as service, serve(tmp_path, config(":memory:", target(service))) as program:
         eventually(lambda: polled(program) == 1)
         # AWS's clock has a resolution of one second, so jobs count from one second after the first response.
-        now = clock.advance(2.5)
+        now = time.time() + 2.5
+        clock.set(now)
         ended = PlannedJob(make_id("job"), now - 0.2, 0.05, 0.05, documents={"added": 3})
         new = SimulatedDataSource("new", created=now - 0.5, jobs=[ended])
         fleet.applications[0].indexes[0].data_sources.append(new)
