@@ -127,7 +127,7 @@ class Poller:
         with state.mutex:
             if not self._sources.has(state):
                 return
-            known = self._with_start(state, before)
+            known = self._with_start(state, before, ClockReading(data.end, data.clock_ahead))
             after = fold(known, data, self._policy)
             if after is known and not state.was_polled:
                 # A process that dies soon after each start must know which sources the one before it has polled.
@@ -152,13 +152,15 @@ class Poller:
         warnings = (*data.warnings, "the Date header is behind the host and the sync jobs, using the host's clock")
         return replace(data, as_of=data.as_of - ahead, end=data.end - ahead, clock_ahead=0.0, warnings=warnings)
 
-    def _with_start(self, state: SourceState, history: SourceHistory | None) -> SourceHistory | None:
-        """Return the history with a corrected start if the clock that it was read from proves wrong."""
+    def _with_start(self, state: SourceState, history: SourceHistory | None, now: ClockReading) -> SourceHistory | None:
+        """Return the history with a corrected start if the clock that it was read from proves wrong.
+
+        `now` is the reading that was checked against the jobs. The requests that explained them have read others.
+        """
         if history is None:
             return None
-        clock, was_polled = self._provider.clock, state.polled_at is not None
-        is_restored = state.first_clock is not clock
-        moved = move_start(history, clock.read(), self._policy, was_polled=was_polled, is_restored=is_restored)
+        was_polled, is_restored = state.polled_at is not None, state.first_clock is not self._provider.clock
+        moved = move_start(history, now, self._policy, was_polled=was_polled, is_restored=is_restored)
         if moved is not history:
             state.logger.warning(
                 "AWS's clock was wrong at first contact, start of counting corrected",

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.model import SourceId
+from exporter.domain.service import Permission, Use
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
+from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON, make_job, make_source
 from tests.support.poller_rig import PollerRig
 
 if TYPE_CHECKING:
+    from exporter.domain.model import SyncJob
     from exporter.store import Store
     from tests.support.builders import FakeClock
 
@@ -329,3 +335,21 @@ def test_failing_credentials_are_not_logged_for_each_source(rig: PollerRig) -> N
             rig.poller.poll(source)
     assert logs == []
     assert rig.observer.failures == [Reason.CREDENTIALS] * 3
+
+
+def test_a_date_that_is_wrong_again_makes_no_history_count(rig: PollerRig, clock: FakeClock) -> None:
+    """The requests that explain jobs read it after the jobs have proved that it is behind."""
+
+    def explain(_: SourceId, job: SyncJob) -> SyncJob:
+        rig.provider.clock.update(formatdate(clock.time() - 2 * HOUR, usegmt=True))
+        return replace(job, needs_explanation=False)
+
+    service = replace(QBUSINESS, permissions=(*QBUSINESS.permissions, Permission("GetJob", Use.SYNC_JOB, 3)))
+    source = replace(rig.source, id=SourceId(service, rig.source.id.path))
+    rig.provider.clock.update(formatdate(clock.time() - 2 * HOUR, usegmt=True))
+    rig.sources.watch(source, since=rig.provider.clock.read())
+    rig.provider.now -= 2 * HOUR
+    rig.provider.explain = explain  # type: ignore[attr-defined]
+    rig.provider.jobs = [replace(make_job(started=NOON - HOUR, lasted=60), needs_explanation=True)]
+    rig.poller.poll(source)
+    assert rig.observer.ended_jobs == []
