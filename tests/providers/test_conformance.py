@@ -183,6 +183,7 @@ def test_a_listing_that_does_not_end_is_an_error(rigs: dict[str, ProviderRig], c
         ("milliseconds", 0, True),
         ("start_in_words", 0, True),
         ("figures_in_words", JOBS, True),
+        ("fractional_figures", JOBS, True),
         ("end_before_start", JOBS, True),
         ("no_metrics", JOBS, False),
         ("unknown_status", JOBS, False),

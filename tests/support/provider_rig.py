@@ -69,7 +69,7 @@ class ServiceCase:
     page_sizes: Mapping[str, int] = field(default_factory=dict)
     """The largest pages of operations in the simulator, so that the jobs of the rig take several pages."""
     refused_by_sdk: tuple[str, ...] = ()
-    """Faults of single members for which botocore refuses the whole response."""
+    """Faults of single members for which the whole response is refused: the service has integers, and no texts."""
     shapes: ApiShapes = field(default_factory=ApiShapes)
     wire_id: Callable[[str], str] = str
     """Returns an id in the form of the service."""
@@ -101,7 +101,7 @@ CASES = (
         documents=None,
         extreme_id="zZ09zZ09zZ",
         page_sizes={"ListIngestionJobs": 10},
-        refused_by_sdk=("figures_in_words",),
+        refused_by_sdk=("figures_in_words", "fractional_figures"),
         shapes=ApiShapes(
             container_status="KnowledgeBaseStatus",
             container_sizes="",

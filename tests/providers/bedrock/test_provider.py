@@ -170,9 +170,16 @@ def test_an_answer_without_tags_is_no_source_without_tags(rig: ProviderRig) -> N
     assert error.value.reason is Reason.MALFORMED_RESPONSE
 
 
-def test_a_figure_that_is_no_number_fails_the_poll(rig: ProviderRig) -> None:
-    """Botocore refuses the page. The source keeps its jobs."""
-    rig.endpoint.faults.add("figures_in_words")
-    with pytest.raises(ProviderError) as error:
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("figures_in_words", "invalid literal"),
+        ("fractional_figures", r"expected an integer in `ingestionJobSummaries\[\].statistics.numberOf\w+`"),
+    ],
+)
+def test_a_figure_that_is_no_integer_fails_the_poll(rig: ProviderRig, kind: str, message: str) -> None:
+    """Otherwise botocore would truncate a fraction, and its documents would be counted. The source keeps its jobs."""
+    rig.endpoint.faults.add(kind)
+    with pytest.raises(ProviderError, match=message) as error:
         rig.read_jobs()
     assert error.value.reason is Reason.MALFORMED_RESPONSE
