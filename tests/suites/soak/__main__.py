@@ -48,11 +48,11 @@ def check_totals(soak: Soak) -> None:
     assert sum(sum(totals.completed.values()) for totals in expected.values()) > len(expected), "too few jobs ended"
     for source, totals in expected.items():
         families = page.by_source[source]
-        completed = families["qbusiness_sync_jobs_completed_total"]
+        completed = families["sync_jobs_completed_total"]
         assert {status: completed[("status", status),] for status in totals.completed} == totals.completed, source
-        documents = {kind: families[f"qbusiness_documents_{kind}_total"][()] for kind in totals.documents}
+        documents = {kind: families[f"documents_{kind}_total"][()] for kind in totals.documents}
         assert documents == totals.documents, source
-        seconds = sum(families["qbusiness_sync_job_duration_seconds_sum"].values())
+        seconds = sum(families["sync_job_duration_seconds_sum"].values())
         assert math.isclose(seconds, sum(totals.seconds.values()), abs_tol=0.01), source
 
 
