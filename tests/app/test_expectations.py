@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.domain.model import Location
-from exporter.domain.units import DAY, HOUR
+from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.broken_account import job
@@ -27,7 +27,8 @@ PREFIX = "qbusiness_data_source_"
 
 def fleet_of_sources(now: float) -> list[SimulatedDataSource]:
     """Return data sources whose names say what happened to them."""
-    every_six_hours = [job(f"stopped-{n}", 4 * DAY + n * 6 * HOUR, duration=900) for n in range(56)]
+    # A minute more than four days: the clock of the service has whole seconds, and a duration is rounded down.
+    every_six_hours = [job(f"stopped-{n}", 4 * DAY + MINUTE + n * 6 * HOUR, duration=900) for n in range(56)]
     next_hour = (int(now / HOUR) + 2) % 24
     return [
         SimulatedDataSource(
