@@ -114,6 +114,8 @@ class Service:
     sync_events: SyncEvents
     error_codes: tuple[str, ...]
     source_statuses: tuple[str, ...]
+    container_types: tuple[str, ...]
+    """Those that the API documents; it may return others."""
     container_statuses: tuple[str, ...]
     healthy_statuses: frozenset[str]
     """The statuses of data sources and containers in which documents are synced as usual."""

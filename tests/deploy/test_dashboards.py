@@ -66,6 +66,20 @@ def test_the_columns_of_tables_come_from_queries(file: str) -> None:
             assert titles <= set(columns["renameByName"].values())
 
 
+@pytest.mark.parametrize("file", [file for file in FILES if kind_of(file) == "index-capacity"])
+def test_no_documented_word_of_an_index_is_cut_off(file: str) -> None:
+    """The columns of its type and status are as wide as the longest of them, at eight pixels a character."""
+    service, (table,) = service_of(file), (panel for panel in panels(file) if panel["type"] == "table")
+    widths = {
+        override["matcher"]["options"]: option["value"]
+        for override in table["fieldConfig"]["overrides"]
+        for option in override["properties"]
+        if option["id"] == "custom.width"
+    }
+    for column, words in {"Type": service.container_types, "Status": service.container_statuses}.items():
+        assert widths[column] >= 8 * max(map(len, words)), column
+
+
 @pytest.mark.parametrize("file", PARTS)
 def test_a_dashboard_can_be_imported_into_any_grafana(file: str) -> None:
     """It has a fixed uid and the schema of Grafana 10, but no id and no fixed data source."""

@@ -220,6 +220,7 @@ def test_the_words_of_the_service_are_those_of_its_api(case: ServiceCase) -> Non
     service, model, shapes = case.service, model_of(case.service), case.shapes
     assert set(model.shape_for("DataSourceStatus").enum) == set(service.source_statuses)
     assert set(model.shape_for(shapes.container_status).enum) == set(service.container_statuses)
+    assert set(model.shape_for(shapes.container_type).enum) == set(service.container_types)
     if service.has(Use.DOCUMENTS):
         assert set(model.shape_for("DocumentStatus").enum) == set(service.document_statuses)
     counts = dict(service.members.document_counts)

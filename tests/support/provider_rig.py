@@ -42,6 +42,7 @@ class ApiShapes:
     """The names of shapes in botocore's description of a service; empty for one that the service does not have."""
 
     container_status: str = "IndexStatus"
+    container_type: str = "IndexType"
     container_sizes: str = "TextDocumentStatistics"
     error_code: str = "ErrorCode"
     job: str = "DataSourceSyncJob"
@@ -89,6 +90,7 @@ CASES = (
         ("TEMPLATE:CONFLUENCEV2", "CONFLUENCEV2"),
         kendra.SECRET_MARKER,
         extreme_id="a_b-" * 25,
+        shapes=ApiShapes(container_type="IndexEdition"),
     ),
     ServiceCase(
         BEDROCK,
@@ -104,6 +106,7 @@ CASES = (
         refused_by_sdk=("figures_in_words", "fractional_figures"),
         shapes=ApiShapes(
             container_status="KnowledgeBaseStatus",
+            container_type="KnowledgeBaseType",
             container_sizes="",
             error_code="",
             job="IngestionJobSummary",

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from deploy.grafana.generator import base, panels, styles
 from deploy.grafana.generator.links import CAPACITY
 from deploy.grafana.generator.queries import count, count_zeros
-from deploy.grafana.generator.tables import Column, TableContent, table_panel
+from deploy.grafana.generator.tables import Column, TableContent, table_panel, width_of
 from exporter.domain.service import Use
 
 if TYPE_CHECKING:
@@ -157,9 +157,14 @@ def _indexes(q: ServiceQueries) -> Table:
     columns = [
         *(Column(level.text.capitalize(), label=level.word) for level in outer),
         Column("Index", label="index"),
-        Column("Status", label="state", mappings=styles.text_mappings(styles.RESOURCE_COLOURS)),
-        Column("Type", label="index_type"),
-        Column("Units", query="units"),
+        Column(
+            "Status",
+            label="state",
+            mappings=styles.text_mappings(styles.RESOURCE_COLOURS),
+            width=width_of(q.service.container_statuses, least=70),
+        ),
+        Column("Type", label="index_type", width=width_of(q.service.container_types, least=70)),
+        Column("Units", query="units", width=60),
     ]
     for kind, title in _COLUMN_TITLES.items():
         unit = "locale" if kind == "documents" else "decbytes"

@@ -91,6 +91,7 @@ BEDROCK = Service(
     ),
     error_codes=("NotAuthorized", "MetadataIgnored", "NotCrawled"),  # see `failure_reasons`: the API has no codes
     source_statuses=("AVAILABLE", "DELETING", "DELETE_UNSUCCESSFUL", "CREATING", "UPDATING", "FAILED"),
+    container_types=("VECTOR", "KENDRA", "SQL", "MANAGED"),
     container_statuses=(
         "CREATING",
         "ACTIVE",

@@ -21,14 +21,15 @@ KENDRA = Service(
             "indexes",
             "index",
             "[a-zA-Z0-9][a-zA-Z0-9-]{35}",
-            "the id of an index has 36 letters, digits and hyphens",
+            "the id of an index has 36 letters, digits and hyphens, and begins with a letter or digit",
         ),
         Level(
             "data_source",
             "data sources",
             "data-source",
             "[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}",
-            "the id of a data source has 1 to 100 letters, digits, hyphens and underscores",
+            "the id of a data source has 1 to 100 letters, digits, hyphens and underscores, "
+            "and begins with a letter or digit",
         ),
     ),
     permissions=(
@@ -103,6 +104,7 @@ KENDRA = Service(
     ),
     error_codes=("InternalError", "InvalidRequest"),
     source_statuses=("CREATING", "DELETING", "FAILED", "UPDATING", "ACTIVE"),
+    container_types=("DEVELOPER_EDITION", "ENTERPRISE_EDITION", "GEN_AI_ENTERPRISE_EDITION"),
     container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING", "SYSTEM_UPDATING"),
     healthy_statuses=frozenset({"ACTIVE", "SYSTEM_UPDATING"}),  # the second is maintenance by AWS
     page_size=10,

@@ -9,7 +9,7 @@ from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
 from exporter.providers.document_report import FAILED_DOCUMENTS_QUERY, LOG_STREAM
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
-_ID_RULE = "an id has 36 letters, digits and hyphens"
+_ID_RULE = "an id has 36 letters, digits and hyphens, and begins with a letter or digit"
 
 QBUSINESS = Service(
     name="qbusiness",
@@ -88,6 +88,7 @@ QBUSINESS = Service(
     ),
     error_codes=("InternalError", "InvalidRequest", "ResourceInactive", "ResourceNotFound"),  # ErrorDetail.errorCode
     source_statuses=("PENDING_CREATION", "CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
+    container_types=("ENTERPRISE", "STARTER"),
     container_statuses=("CREATING", "ACTIVE", "DELETING", "FAILED", "UPDATING"),
     healthy_statuses=frozenset({"ACTIVE"}),
     page_size=10,
