@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Self
 
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
-from tests.support.harness import Scrape, config_for, eventually, fleet_of, free_port, serve
+from tests.support.harness import config_for, eventually, fleet_of, free_port, serve
 from tests.support.oracle import busy_source, expected_totals, totals_match
+from tests.support.replica_monitor import ReplicaMonitor, fresh_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,115 +22,29 @@ if TYPE_CHECKING:
     from tests.support.harness import Program
     from tests.support.postgresql import PostgreSqlServer
 
-OWNED, STATE_UP = "qbusiness_exporter_target_owned", "qbusiness_exporter_state_up"
-COUNTERS = ("qbusiness_sync_job", "qbusiness_documents_")
-SCRAPE_INTERVAL = 0.25  # seconds
+NAMES = "abc"
+SPARE = "d"  # a replica that runs only if the test starts it
+TARGETS = 4
 MAX_JOBS = 1_000  # of each data source, all of which are listed until the end
-ROUNDING = 1e-6  # seconds; sums of durations depend on the order in which a replica has seen the jobs
 TAKE_OVER = 30.0  # seconds until the targets of a dead replica have a fresh owner, by the contract
 
 
-def aggregate(scrapes: list[Scrape]) -> Scrape:
-    """Return the maximum of each series over all replicas, as `max without (instance, pod)` does."""
-    samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
-    for scrape in scrapes:
-        for sample, value in scrape.samples.items():
-            samples[sample] = max(value, samples.get(sample, value))
-    return Scrape(samples)
-
-
-class ReplicaMonitor:
-    """Scrapes the replicas in a thread: no aggregated counter may fall, and no target has two fresh owners for long."""
-
-    def __init__(self, programs: dict[str, Program]) -> None:
-        self._programs = programs
-        self.watched: set[str] = set(programs)
-        """The replicas that can respond: neither killed nor paused."""
-        self.falls: list[object] = []
-        self.longest_conflict = 0.0
-        """Seconds for which a target had two fresh owners."""
-        self._before: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
-        self._conflicts: dict[str, float] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        """Start to scrape."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop to scrape."""
-        self._stopping.set()
-        self._thread.join()
-
-    def scrapes(self) -> dict[str, Scrape]:
-        """Return the scrapes of all replicas that respond."""
-        found = {}
-        for name in sorted(self.watched):
-            try:
-                found[name] = self._programs[name].scrape()
-            except (OSError, HTTPException):
-                if name in self.watched:
-                    self.watched.discard(name)
-        return found
-
-    def _run(self) -> None:
-        while not self._stopping.wait(SCRAPE_INTERVAL):
-            scrapes = self.scrapes()
-            self._check_counters(aggregate(list(scrapes.values())))
-            self._check_owners(scrapes)
-
-    def _check_counters(self, scrape: Scrape) -> None:
-        counters = {
-            sample: value
-            for sample, value in scrape.samples.items()
-            if sample[0].startswith(COUNTERS) and sample[0].endswith(("_total", "_count", "_sum"))
-        }
-        self.falls += [
-            (sample, self._before[sample], value)
-            for sample, value in counters.items()
-            if value < self._before.get(sample, value) - ROUNDING
-        ]
-        self._before |= counters
-
-    def _check_owners(self, scrapes: dict[str, Scrape]) -> None:
-        now = time.monotonic()
-        owners = [target for scrape in scrapes.values() for target in fresh_targets(scrape)]
-        conflicts = {target for target in owners if owners.count(target) > 1}
-        self._conflicts = {target: self._conflicts.get(target, now) for target in conflicts}
-        self.longest_conflict = max([self.longest_conflict, *(now - since for since in self._conflicts.values())])
-
-
-def fresh_targets(scrape: Scrape) -> set[str]:
-    """Return the targets that a replica owns, while no other one can have taken over."""
-    if not scrape.value(STATE_UP):
-        return set()
-    return {dict(labels)["target"] for (name, labels), value in scrape.samples.items() if name == OWNED and value == 1}
-
-
 class ReplicaCluster:
-    """Replicas and the services that they poll; a context manager that starts them, and kills them at the end."""
+    """Three replicas and the services that they poll; a context manager that starts them, and kills them at the end."""
 
-    def __init__(
-        self,
-        folder: Path,
-        server: PostgreSqlServer,
-        *,
-        replicas: int = 3,
-        targets: int = 4,
-        ports: Mapping[str, int] | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, server: PostgreSqlServer, *, ports: Mapping[str, int] | None = None) -> None:
         """Prepare everything; `ports` has the port of the database for the replicas that use another one."""
         self.server = server
         self.clock = ScaledClock()
         self.services = [
             SimulatedEndpoint(fleet_of(SimulatedDataSource(f"source {number}")), self.clock)
-            for number in range(targets)
+            for number in range(TARGETS)
         ]
         self._url = server.create_database()
         self._ports = ports or {}
-        self.programs = {name: self._program(folder / name) for name in "abcdef"[:replicas]}
+        self.programs = {name: self._program(folder / name) for name in (*NAMES, SPARE)}
         self.monitor = ReplicaMonitor(self.programs)
+        self._started: set[str] = set()
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -139,10 +52,10 @@ class ReplicaCluster:
         with self._running:
             for service in self.services:
                 self._running.enter_context(service)
-            for program in self.programs.values():
-                self._running.enter_context(program)
-            for program in self.programs.values():
-                program.until_ready()
+            for name in NAMES:
+                self.start(name)
+            for name in NAMES:
+                self.programs[name].until_ready()
             self.until_balanced()
             began = self.clock.now() + 2
             for source in self.sources:
@@ -155,7 +68,7 @@ class ReplicaCluster:
     def __exit__(self, *_: object) -> None:
         """Kill all replicas."""
         self.monitor.stop()
-        for name in self.programs:
+        for name in self._started:
             self.resume(name)
         self._running.close()
 
@@ -196,38 +109,41 @@ class ReplicaCluster:
 
     def kill(self, name: str) -> None:
         """Kill a replica with SIGKILL."""
-        self.monitor.watched.discard(name)
+        self.monitor.ignore(name)
         self.programs[name].kill()
 
     def stop(self, name: str) -> int:
         """Stop a replica with SIGTERM; return its exit code."""
-        self.monitor.watched.discard(name)
+        self.monitor.ignore(name)
         code = self.programs[name].stop()
         self.programs[name].kill()  # closes its pipes
         return code
 
-    def restart(self, name: str) -> None:
-        """Start a replica again that was killed or stopped."""
+    def start(self, name: str) -> None:
+        """Start a replica, for the first time or after it was killed or stopped."""
         program = self.programs[name]
         program.log.clear()
-        program.start()
-        self.monitor.watched.add(name)
+        if name in self._started:
+            program.start()
+        else:
+            self._running.enter_context(program)
+            self._started.add(name)
+        self.monitor.watch(name)
 
     def pause(self, name: str) -> None:
         """Stop the process of a replica with SIGSTOP."""
-        self.monitor.watched.discard(name)
+        self.monitor.ignore(name)
         self.programs[name].process.send_signal(signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
         """Continue the process of a replica."""
         if self.programs[name].process.poll() is None:
             self.programs[name].process.send_signal(signal.SIGCONT)
-            self.monitor.watched.add(name)
+            self.monitor.watch(name)
 
     def jobs_counted(self) -> float:
         """Return the number of completed jobs over all targets."""
-        scrape = aggregate(list(self.monitor.scrapes().values()))
-        return scrape.value("qbusiness_sync_jobs_completed_total") or 0.0
+        return self.monitor.freshest().value("qbusiness_sync_jobs_completed_total") or 0.0
 
     def until_jobs_counted(self, number: int) -> None:
         """Wait until some more jobs are counted."""
@@ -235,14 +151,14 @@ class ReplicaCluster:
         eventually(lambda: self.jobs_counted() >= before + number)
 
     def stop_jobs(self) -> None:
-        """Start no further jobs, and wait until the totals of the replicas that are not cut off are correct."""
+        """Start no further jobs, and wait until the totals are correct."""
         for source in self.sources:
             if source.routine:
                 source.jobs, source.routine = source.listed_jobs(self.clock.now()), None
         until = max(job.ends for source in self.sources for job in source.jobs) + 1
 
         def are_correct() -> bool:
-            scrape = aggregate([each for each in self.monitor.scrapes().values() if each.value(STATE_UP)])
+            scrape = self.monitor.freshest()
             return all(totals_match(scrape, source, expected_totals(source, 0.0, until)) for source in self.sources)
 
         eventually(are_correct)
@@ -252,6 +168,7 @@ class ReplicaCluster:
         self.stop_jobs()
         assert self.monitor.falls == [], self.monitor.falls
         assert self.monitor.longest_conflict < TAKE_OVER
+        assert self.monitor.longest_gap < TAKE_OVER
 
     def _program(self, folder: Path) -> Program:
         folder.mkdir()

@@ -1,4 +1,7 @@
-"""A TCP proxy that can stop forwarding and keep its connections open, as a network that loses all packets."""
+"""A TCP proxy that can stop forwarding and keep its connections open, as a network that loses all packets.
+
+It can also close all connections and refuse new ones, as a firewall that resets them.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ class StallingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._forwards = threading.Event()
         self._forwards.set()
+        self._accepts = True
+        self._ends: list[socket.socket] = []
         self._open = ExitStack()
 
     @property
@@ -40,8 +45,17 @@ class StallingProxy:
         """Forward nothing from now on. Connections stay open, and new ones are accepted."""
         self._forwards.clear()
 
+    def cut(self) -> None:
+        """Close all connections, and close new ones immediately from now on."""
+        self._accepts = False
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._ends.clear()
+
     def resume(self) -> None:
         """Forward again, including what was received meanwhile."""
+        self._accepts = True
         self._forwards.set()
 
     def _accept(self) -> None:
@@ -51,12 +65,15 @@ class StallingProxy:
             except OSError:
                 return  # the test has ended
             try:
+                if not self._accepts:
+                    raise ConnectionRefusedError
                 server = socket.create_connection(("127.0.0.1", self._upstream))
             except OSError:
                 client.close()
                 continue
             for end in (client, server):
                 self._open.callback(end.close)
+                self._ends.append(end)
             for source, destination in ((client, server), (server, client)):
                 threading.Thread(target=self._forward, args=(source, destination), daemon=True).start()
 

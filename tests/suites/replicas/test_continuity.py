@@ -12,7 +12,7 @@ import pytest
 from tests.support.alert_rules import PROMETHEUS
 from tests.support.harness import eventually
 from tests.support.prometheus_server import prometheus, scrape_config
-from tests.support.replica_cluster import TAKE_OVER, ReplicaCluster
+from tests.support.replica_cluster import NAMES, TAKE_OVER, ReplicaCluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,21 +37,21 @@ def kill(cluster: ReplicaCluster) -> None:
     """Kill a replica with SIGKILL, and start it again once it is replaced."""
     cluster.kill("a")
     cluster.until_owned("bc")
-    cluster.restart("a")
+    cluster.start("a")
 
 
 def stop(cluster: ReplicaCluster) -> None:
     """Stop a replica with SIGTERM, and start it again once it is replaced."""
     cluster.stop("a")
     cluster.until_owned("bc")
-    cluster.restart("a")
+    cluster.start("a")
 
 
 def update(cluster: ReplicaCluster) -> None:
     """Replace each replica in turn, as a Deployment does."""
-    for name in "abc":
+    for name in NAMES:
         cluster.stop(name)
-        cluster.restart(name)
+        cluster.start(name)
         cluster.programs[name].until_ready()
 
 
@@ -86,7 +86,7 @@ def cluster(tmp_path: Path, postgresql: PostgreSqlServer) -> Iterator[ReplicaClu
 @pytest.fixture
 def recorded(tmp_path: Path, cluster: ReplicaCluster) -> Iterator[Recorded]:
     """Run a Prometheus that scrapes the replicas each second, with the shipped rules."""
-    config = scrape_config(*(program.listen for program in cluster.programs.values()), interval=f"{INTERVAL}s")
+    config = scrape_config(*(cluster.programs[name].listen for name in NAMES), interval=f"{INTERVAL}s")
     config["global"]["evaluation_interval"] = f"{INTERVAL}s"
     config["rule_files"] = [str(PROMETHEUS / "rules" / "qbusiness-recording.yaml")]
     with prometheus(tmp_path, config) as server:

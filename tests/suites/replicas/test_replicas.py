@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.harness import eventually
 from tests.support.postgresql import PostgreSqlServer
-from tests.support.replica_cluster import OWNED, STATE_UP, TAKE_OVER, ReplicaCluster
+from tests.support.replica_cluster import TAKE_OVER, ReplicaCluster
+from tests.support.replica_monitor import OWNED, STATE_UP
 from tests.support.stalling_proxy import StallingProxy
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def test_a_killed_replica_is_replaced(cluster: ReplicaCluster) -> None:
     cluster.kill("a")
     assert cluster.until_owned("bc") < TAKE_OVER
     cluster.until_jobs_counted(JOBS)
-    cluster.restart("a")
+    cluster.start("a")
     cluster.until_balanced()
     cluster.until_jobs_counted(JOBS)
     cluster.check_totals()
@@ -83,7 +84,7 @@ def test_a_rolling_update_loses_nothing(cluster: ReplicaCluster) -> None:
     """Each replica is replaced in turn, as a Deployment does."""
     for name in "abc":
         assert cluster.stop(name) == 0
-        cluster.restart(name)
+        cluster.start(name)
         cluster.programs[name].until_ready()
         cluster.until_jobs_counted(JOBS)
     cluster.check_totals()

@@ -1,0 +1,37 @@
+"""Faults of every kind at random times, on real replicas and a real PostgreSQL server.
+
+`make test-replicas` runs two seeds. `tests/suites/replicas/run -k random --seeds 50` runs fifty, from
+`--first-seed` on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.suites.replicas.faults import FaultyCluster, make_faults
+from tests.support.postgresql import PostgreSqlServer
+from tests.support.replica_cluster import NAMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOBS = 8  # that end before the first fault
+
+
+def test_users_see_no_random_sequence_of_faults(tmp_path: Path, seed: int) -> None:
+    """Every job is counted once, no counter falls as the rules select it, and no data source is late.
+
+    At the end, one replica continues with what all of them have written: a late write would be in its totals.
+    """
+    faults = make_faults(seed)
+    print(*faults, sep="\n")  # noqa: T201 (pytest shows it if the test fails)
+    with PostgreSqlServer() as server, FaultyCluster(tmp_path, server) as cluster:
+        replicas = cluster.replicas
+        replicas.until_jobs_counted(JOBS)
+        cluster.run(faults)
+        replicas.until_owned(NAMES)
+        cluster.fail_over()
+        for name in NAMES[1:]:
+            assert replicas.stop(name) == 0
+        replicas.until_owned(NAMES[0])
+        replicas.check_totals()
