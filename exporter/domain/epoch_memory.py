@@ -40,6 +40,10 @@ class EpochMemory:
         """Record a row that this replica has written."""
         self._highest[row.key] = row.epoch
 
+    def has_fallen(self, row: TargetRow) -> bool:
+        """Return whether the epoch of a target is lower than one that was seen before."""
+        return row.epoch < self._highest.get(row.key, 0)
+
     def outage_ended(self, now: float) -> None:
         """Record that the database was reached again."""
         self._outage_ended_at = now

@@ -9,7 +9,7 @@ from exporter.store.postgresql.errors import RejectedError
 from exporter.store.postgresql.rows import write_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.store.postgresql.coordinator import Coordinator
     from exporter.store.postgresql.partition import Partition
@@ -45,6 +45,22 @@ class Commits:
             if self._commit_waiting(waiting):
                 return
             self._coordinator.beat()
+
+    def commit_accepted(self, may_continue: Callable[[], bool]) -> str:
+        """Commit what the database accepts, as long as that may continue; return why something else was rejected."""
+        while True:
+            try:
+                self.commit_all()
+            except RejectedError as error:
+                if not (self._has_others() and may_continue()):
+                    return str(error)
+            else:
+                return ""
+
+    def _has_others(self) -> bool:
+        """Return whether changes wait that were not rejected."""
+        waiting = (key for key, each in self._coordinator.partitions.items() if each.has_unwritten())
+        return self._must_separate or any(key not in self._rejected for key in waiting)
 
     def _commit_waiting(self, waiting: Mapping[str, Partition]) -> bool:
         """Commit partitions by key; return whether none was refused."""

@@ -24,6 +24,7 @@ from exporter.domain.replicas import (
     without_replica,
 )
 from exporter.store.postgresql import leases
+from exporter.store.postgresql.leaving import leave
 from exporter.store.postgresql.loading import PartitionLoader
 from exporter.store.postgresql.target_keys import TargetKeys
 
@@ -224,12 +225,10 @@ class Coordinator:
 
     def leave(self) -> None:
         """Hand over all targets, and end the lease."""
-        rows = [partition.row for partition in self.partitions.values()]
         for partition in self.partitions.values():
             partition.close()
         self.partitions = {}
-        self._pass_on(rows)
-        self._session.run(lambda transaction: leases.leave(transaction, self.replica.id))
+        self._session.run(lambda transaction: leave(transaction, self.replica.id, self._epochs))
 
     def _pass_on(self, rows: Sequence[TargetRow]) -> None:
         others = without_replica(self.members, self.replica.id)

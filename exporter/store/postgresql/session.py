@@ -22,7 +22,7 @@ T = TypeVar("T")
 # Local to the transaction, because each transaction may have another session of a pooler. An open transaction would
 # block the replica that takes over a target.
 _LIMITS = """
-SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true),
+SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', %s, true),
        set_config('idle_in_transaction_session_timeout', '5s', true), set_config('synchronous_commit', 'on', true)
 """
 
@@ -49,6 +49,8 @@ class Session:
         self._watchdog = watchdog
         self._token = token
         self._connection: psycopg.Connection[Any] | None = None
+        self.lock_timeout = "2s"
+        """How long a statement waits for rows that another session has locked."""
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -60,7 +62,7 @@ class Session:
             connection = self._connect()
             with connection.cursor() as cursor:
                 transaction = Transaction(cursor, self._watchdog)
-                transaction.execute(_LIMITS)
+                transaction.execute(_LIMITS, [self.lock_timeout])
                 yield transaction
                 with self._watchdog.watch(connection.fileno()):
                     connection.commit()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.session import Session
     from exporter.store.table_store import TableStore
 
-STOP_TIMEOUT = 2.5  # seconds for the last commit and the hand-over when the program stops
+STOP_TIMEOUT = 4.0  # seconds for the last commits and the hand-over when the program stops, with a lock timeout before
 
 logger = structlog.get_logger()
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.partition import Partition
     from exporter.store.postgresql.session import Session
 
+LEAVE_LOCK_TIMEOUT = "250ms"
+LEAVE_COMMIT_SECONDS = 1.0  # for the last commits, if the database rejects some of them
+
 AWAY = "database not reached, keeping changes in memory"
 REJECTED = "database does not accept writes, keeping changes in memory"
 
@@ -53,6 +56,7 @@ class Writer:
         self._is_prepared = False
         self._has_connected = False
         self._is_beating = self._is_away = False
+        self._is_reachable = False
         self._reported = ""
         self._stopping = False
         self._stopped = host.event()
@@ -118,9 +122,9 @@ class Writer:
 
     def _run(self) -> None:
         while self._wait():
-            self._try(self._step)
-        if not self.error:
-            self._try(self._leave)
+            self._try(self._step, self._beat)
+        if self._is_reachable:
+            self._try(self._leave, lambda: None)
         self._session.close()
         self._stopped.set()
         with self._changed:
@@ -137,8 +141,8 @@ class Writer:
                 self._changed.wait(remaining)
             return False
 
-    def _try(self, step: Callable[[], None]) -> None:
-        """Run a step. It has failed only if it fails with a new connection too, after a beat.
+    def _try(self, step: Callable[[], None], prepare_again: Callable[[], None]) -> None:
+        """Run a step. It has failed only if it fails again with a new connection, usually after a beat.
 
         A process that was paused finds its connection broken, and may have been replaced in the meantime. Its commits
         wait for the beat that shows it, and are refused. To continue from memory would publish what it cannot commit.
@@ -152,7 +156,7 @@ class Writer:
             except UnavailableError:
                 if self.error:
                     raise
-                self._beat()
+                prepare_again()
                 step()
         except (UnavailableError, StartupError) as error:
             self._fail(str(error))
@@ -189,11 +193,19 @@ class Writer:
         has_more = self.coordinator.beat(after_outage=self._is_away)
         self._has_connected = True
         self._is_beating = self._is_away = False
+        self._is_reachable = True
         self._next_beat = self._host.monotonic() + (0.0 if has_more else BEAT_INTERVAL)
         self.on_change()
 
     def _leave(self) -> None:
-        self._commits.commit_all()
+        """Commit what the database accepts, and hand over all targets whose rows are not locked.
+
+        A lock on the rows of one target must not delay the others: they would have no owner until the lease has ended.
+        """
+        self._session.lock_timeout = LEAVE_LOCK_TIMEOUT
+        deadline = self._host.monotonic() + LEAVE_COMMIT_SECONDS
+        if error := self._commits.commit_accepted(lambda: self._host.monotonic() < deadline):
+            logger.error("last changes not written", error=error)
         self.coordinator.leave()
 
     def _fail(self, error: str) -> None:
@@ -204,6 +216,7 @@ class Writer:
             logger.error(event, error=error)
             self._reported = event
         self._is_away = self._is_beating and self._has_connected
+        self._is_reachable = not self._is_beating
         # The targets that were about to be handed over continue here, with what is in memory.
         self.coordinator.keep_all()
         self._hand_overs = []

@@ -6,6 +6,7 @@ clock of the database.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -233,6 +234,36 @@ def test_a_stop_hands_everything_over(database: str) -> None:
         assert b.beat() == {key(1), key(2)}
         assert b.partition(1).history(KEY) == make_history(5)
         assert run(database, "SELECT id FROM replica") == [(b.id,)]
+
+
+def test_a_stop_hands_over_what_was_handed_over_to_it(database: str) -> None:
+    """Two replicas stop in a row, and the second one has not loaded what the first one handed over.
+
+    All of that is within the time after an outage of the database in which targets of lapsed owners are left alone.
+    """
+    with ExitStack() as running:
+        a, b, c = (running.enter_context(SteppedReplica(database, name, *BOTH)) for name in "abc")
+        for replica in (a, b, c):
+            replica.beat(after_outage=True)
+        run(database, f"UPDATE target SET owner = 'b', epoch = epoch + 1 WHERE key = '{key(1)}'")  # noqa: S608
+        b.coordinator.leave()
+        a.coordinator.leave()
+        assert c.beat() == {key(1), key(2)}
+
+
+def test_a_stop_leaves_a_target_whose_epoch_fell_to_the_owner_that_asserts_it(database: str) -> None:
+    """A failover has lost the hand-over to the other replica, which alone has the last counts."""
+    with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
+        a.beat()
+        let_lapse(database)
+        b.beat()
+        b.partition().commit({KEY: make_history(7)})
+        a.beat()
+        run(database, f"UPDATE target SET owner = '{a.id}', epoch = 1, revision = 1")  # noqa: S608
+        a.coordinator.leave()
+        assert b.beat() == {key(1)}
+        b.commit_all()
+        assert b.partition().history(KEY) == make_history(7)
 
 
 def test_the_last_replica_leaves_its_targets_to_the_next_start(database: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import psycopg
 from structlog.testing import capture_logs
 
 from exporter.domain.replicas import Replica
@@ -99,6 +100,28 @@ def test_a_target_whose_rows_are_rejected_does_not_hold_back_the_others(
         postgresql.execute("DROP TRIGGER full_disk ON source", database)
         eventually(lambda: replica.state.is_up)
         assert not stores[0].has_unwritten()
+
+
+def test_a_locked_row_does_not_delay_the_hand_over_of_other_targets(
+    postgresql: PostgreSqlServer, database: str
+) -> None:
+    """An operator has a transaction open in psql when the program stops. Everything else is written and handed over."""
+    with psycopg.connect(database) as operator, running(database) as replica:
+        stores = [replica.store(name) for name in ("t1", "t2")]
+        for store in stores:
+            store.commit({KEY: make_history(1)})
+        operator.execute("SELECT FROM target WHERE key = %s FOR UPDATE", [key(1)])
+        for store in stores:
+            store.save_name("application/a", "renamed")
+        replica.state.close()
+        owners = postgresql.execute("SELECT target.key, owner IS NULL FROM target ORDER BY key", database)
+        assert owners == [(key(1), False), (key(2), True)]
+        assert postgresql.execute("SELECT target, value FROM note", database) == [(key(2), "renamed")]
+        assert postgresql.execute("SELECT id FROM replica", database) == []
+        with running(database) as successor:
+            assert successor.store("t2").history(KEY) == make_history(1)
+            operator.rollback()
+            assert successor.store("t1").history(KEY) == make_history(1)
 
 
 def test_a_change_of_owners_that_fails_is_tried_again(database: str) -> None:
