@@ -25,6 +25,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.qbusiness import SECRET_MARKER
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually
+from tests.support.prometheus_server import create_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,15 +240,7 @@ def test_output_of_commands(service: SimulatedEndpoint, folder: Path) -> None:
     check_log(exported.stderr.decode().split("\n")[:-1], "logfmt")
     check_log(backfill.stderr.decode().split("\n")[:-1], "json")
     (folder / "backfill.om").write_bytes(backfill.stdout)
-    blocks = [
-        "promtool",
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        str(folder / "backfill.om"),
-        str(folder / "blocks"),
-    ]
-    subprocess.run(blocks, check=True, capture_output=True)
+    create_blocks(folder / "backfill.om", folder / "blocks")
     policy, plan, probe = (run(service, folder, *command) for command in (["policy"], ["plan"], ["check", "--probe"]))
     assert json.loads(policy.stdout)["Statement"]
     for done in (exported, backfill, policy, plan, probe):

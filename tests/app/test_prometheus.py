@@ -14,7 +14,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import expected_totals
-from tests.support.prometheus_server import prometheus, scrape_config
+from tests.support.prometheus_server import prometheus, prometheus_with, scrape_config
 
 
 @pytest.mark.trial
@@ -83,11 +83,12 @@ def test_the_documented_queries_find_never_synced_and_overdue_sources(tmp_path: 
     ):
         program.until_ready()
         eventually(lambda: program.scrape().value("qbusiness_data_source_schedule_valid") == 4)
-        with prometheus(tmp_path, scrape_config("{}:{}".format(*program.address))) as server:
+        exposition = program.get("/metrics")[1]
+    with prometheus_with(tmp_path, exposition) as server:
 
-            def found(query: str) -> list[str]:
-                return [result["metric"]["data_source"] for result in server.get("query", query=query)["result"]]
+        def found(query: str) -> list[str]:
+            return [result["metric"]["data_source"] for result in server.get("query", query=query)["result"]]
 
-            eventually(lambda: server.value("count(qbusiness_poll_success == 1)") == 5)
-            assert found(never) == ["never"]
-            assert found(overdue) == ["overdue"]
+        assert server.value("count(qbusiness_poll_success == 1)") == 5
+        assert found(never) == ["never"]
+        assert found(overdue) == ["overdue"]

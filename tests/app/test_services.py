@@ -17,6 +17,7 @@ from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataS
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually
+from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,21 +42,27 @@ CLIENTS = {"bedrock": "BEDROCK_AGENT"}
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/api.schema.json").read_text()))
 
 
-def simulated(service: str) -> SimulatedEndpoint:
-    """Return the endpoint of a service whose one data source has ended jobs, and one in progress."""
-    began = time.time() - 7200
+@pytest.fixture
+def clock() -> ManualClock:
+    """Return the clock of all services."""
+    return ManualClock(time.time())
+
+
+def simulated(service: str, clock: ManualClock) -> SimulatedEndpoint:
+    """Return the endpoint of a service whose one data source has three jobs that have ended."""
+    began = clock.now() - 7200
     jobs = [PlannedJob(make_id(service, n), began + n * 600, 30, 30, documents={"added": 1}) for n in range(3)]
     index_kind, source_kind = KINDS[service]
     source = SimulatedDataSource("hr", source_kind, jobs=jobs, created=began)
     fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", [source], kind=index_kind)])])
-    return SimulatedEndpoint(fleet, make_api=APIS[service])
+    return SimulatedEndpoint(fleet, clock, APIS[service])
 
 
 @pytest.fixture
-def services() -> Iterator[dict[str, SimulatedEndpoint]]:
+def services(clock: ManualClock) -> Iterator[dict[str, SimulatedEndpoint]]:
     """Start an endpoint of each service."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(simulated(name)) for name in APIS}
+        yield {name: stack.enter_context(simulated(name, clock)) for name in APIS}
 
 
 def run(services: dict[str, SimulatedEndpoint], folder: Path) -> Program:
@@ -78,15 +85,15 @@ def discovered(program: Program) -> list[float | None]:
 
 
 def test_one_process_counts_the_jobs_of_each_service_once(
-    services: dict[str, SimulatedEndpoint], tmp_path: Path
+    services: dict[str, SimulatedEndpoint], clock: ManualClock, tmp_path: Path
 ) -> None:
     """Jobs that end while the exporter runs are counted under the prefix of their service, even after a restart."""
     with run(services, tmp_path) as program:
         program.until_ready()
         for name, endpoint in services.items():
             for _, _, source in endpoint.fleet.data_sources():
-                # Dates are cut to the second, and a job that ended in the second of the first poll was before it.
-                source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), time.time() + 1, 0.1, 0.1)]
+                source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), clock.now() + 1, 0.1, 0.1)]
+        clock.advance(3)
         eventually(lambda: completed(program) == [1, 1, 1])
         assert program.stop() == 0
     with run(services, tmp_path) as program:

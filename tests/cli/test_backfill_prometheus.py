@@ -17,7 +17,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import expected_totals
-from tests.support.prometheus_server import Prometheus, prometheus, scrape_config
+from tests.support.prometheus_server import Prometheus, create_blocks, prometheus, scrape_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,13 +89,6 @@ def run_backfill(service: SimulatedEndpoint, tmp_path: Path, *flags: str) -> Pat
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "backfill ends less than three hours ago" in done.stderr
     return output
-
-
-def create_blocks(output: Path, data: Path) -> None:
-    """Create blocks from the output in the data folder of Prometheus."""
-    words = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(output), str(data)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def value_at(server: Prometheus, query: str, at: float) -> dict[str, float]:

@@ -37,11 +37,16 @@ def source(service: SimulatedEndpoint) -> SimulatedDataSource:
     return source
 
 
+def documents(service: SimulatedEndpoint, tmp_path: Path, source: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with discovery, and with a rate limit that it does not wait for."""
+    return run(service, tmp_path, "documents", "--data-source", source, *flags, text=settings(service, {}))
+
+
 def test_the_table_has_failed_documents_first_and_the_counts(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """Each document is on one line, whatever its id contains. Nothing is printed on stderr."""
-    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    done = documents(service, tmp_path, source.id)
     assert (done.returncode, done.stderr) == (0, "")
     head, first, second, third, *_, last = done.stdout.splitlines()
     assert head.split() == ["STATUS", "UPDATED", "DOCUMENT", "ERROR"]
@@ -56,12 +61,12 @@ def test_json_and_csv_have_all_documents_unchanged(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """Both formats are for programs."""
-    done = run(service, tmp_path, "documents", "--data-source", source.id, "--format", "json")
-    documents = json.loads(done.stdout)
-    assert len(documents) == 150
-    assert documents[1]["document_id"] == HOSTILE
-    assert documents[1]["error_message"] == "too\nlarge"
-    done = run(service, tmp_path, "documents", "--data-source", source.id, "--format", "csv", "--status", "FAILED")
+    done = documents(service, tmp_path, source.id, "--format", "json")
+    found = json.loads(done.stdout)
+    assert len(found) == 150
+    assert found[1]["document_id"] == HOSTILE
+    assert found[1]["error_message"] == "too\nlarge"
+    done = documents(service, tmp_path, source.id, "--format", "csv", "--status", "FAILED")
     (row,) = csv.DictReader(done.stdout.splitlines(keepends=True))
     assert (row["document_id"], row["status"], row["error_code"]) == (HOSTILE, "FAILED", "InvalidRequest")
 
@@ -70,9 +75,9 @@ def test_a_source_without_documents_of_the_status_is_no_error(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """The table has a line for it, and JSON is an empty list."""
-    command = ("documents", "--data-source", source.id, "--status", "DELETING")
-    assert run(service, tmp_path, *command).stdout == "no documents\n"
-    assert run(service, tmp_path, *command, "--format", "json").stdout == "[]\n"
+    status = ("--status", "DELETING")
+    assert documents(service, tmp_path, source.id, *status).stdout == "no documents\n"
+    assert documents(service, tmp_path, source.id, *status, "--format", "json").stdout == "[]\n"
 
 
 def test_a_named_source_needs_no_discovery(
@@ -101,7 +106,7 @@ def test_listings_that_failed_are_named_when_the_id_is_not_found(
 ) -> None:
     """The data source may be in one of them."""
     service.faults.add("denied", application_id=service.fleet.applications[0].id)
-    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    done = documents(service, tmp_path, source.id)
     assert done.returncode == 1
     assert "1 listings failed, such as that of application intranet" in done.stderr
 
@@ -112,12 +117,12 @@ def test_an_ambiguous_id_is_an_error_with_the_ids_to_choose_from(
     """The longer form is accepted."""
     index = service.fleet.applications[0].indexes[1]
     index.data_sources[0].id = source.id
-    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    done = documents(service, tmp_path, source.id)
     full = f"{service.fleet.applications[0].id}/{index.id}/{source.id}"
     assert done.returncode == 1
     assert "is ambiguous" in done.stderr
     assert full in done.stderr
-    assert run(service, tmp_path, "documents", "--data-source", full).stdout == "no documents\n"
+    assert documents(service, tmp_path, full).stdout == "no documents\n"
 
 
 def test_nothing_is_printed_if_a_page_cannot_be_listed(
@@ -125,7 +130,7 @@ def test_nothing_is_printed_if_a_page_cannot_be_listed(
 ) -> None:
     """A part of the documents would look like all of them."""
     service.faults.add("denied", operation="ListDocuments", page=2)
-    done = run(service, tmp_path, "documents", "--data-source", source.id)
+    done = documents(service, tmp_path, source.id)
     assert (done.returncode, done.stdout) == (1, "")
     assert "ListDocuments: AccessDeniedException" in done.stderr
 
@@ -151,6 +156,7 @@ def test_the_progress_is_shown_on_a_terminal(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
     """It is on stderr, and stdout has the documents alone."""
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))
     command = [sys.executable, "-m", "exporter", "documents", "--data-source", source.id, "--format", "json"]

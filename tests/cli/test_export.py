@@ -22,6 +22,7 @@ from tests.support.alert_rules import ROOT
 from tests.support.harness import TIMEOUT, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
 from tests.support.oneshot import environment, run
+from tests.support.program_process import ProgramProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,14 +172,13 @@ def test_a_signal_leaves_no_temporary_file(service: SimulatedEndpoint, tmp_path:
     folder = tmp_path / "collected"
     folder.mkdir()
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    line = [sys.executable, "-m", "exporter", "export", f"--output={folder / 'qbusiness.prom'}"]
-    with subprocess.Popen(line, cwd=tmp_path, env=environment(service), stderr=subprocess.PIPE, text=True) as process:
-        eventually(lambda: list(folder.iterdir()))
-        process.send_signal(number)
-        _, log = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 128 + number
+    process = ProgramProcess(["export", f"--output={folder / 'qbusiness.prom'}"], tmp_path, environment(service))
+    eventually(lambda: list(folder.iterdir()))
+    process.send_signal(number)
+    _, log = process.communicate()
+    assert process.poll() == 128 + number
     assert list(folder.iterdir()) == []
-    assert "Traceback" not in log
+    assert "Traceback" not in (log or "")
 
 
 def test_a_credential_process_does_not_outlive_the_program(service: SimulatedEndpoint, tmp_path: Path) -> None:

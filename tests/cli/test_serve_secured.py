@@ -55,6 +55,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
             yield program
 
 
+@pytest.mark.trial  # Prometheus starts to scrape five seconds after its start
 def test_prometheus_scrapes_after_certificates_and_password_change(program: Program, tmp_path: Path) -> None:
     """The exporter applies new files without a restart, and logs neither passwords nor hashes."""
     (tmp_path / "password").write_text("tangerine")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from tests.support.alert_rules import PROMETHEUS, RULE_FILES, RUNBOOKS, hand_tes
 from tests.support.alertmanager_server import Receiver, alertmanager
 from tests.support.broken_account import STUCK_AT, USUAL, BrokenAccount
 from tests.support.harness import eventually
-from tests.support.prometheus_server import prometheus, scrape_config
+from tests.support.prometheus_server import create_blocks, prometheus, scrape_config
 from tests.support.replicas import Replicas
 from tests.support.time_scaling import SPEEDUP, scale, scale_duration, write_scaled
 
@@ -245,5 +244,4 @@ def write_history(folder: Path, now: float) -> None:
         lines += [f"# TYPE {name} gauge", *(f"{name}{{{labels}}} {value} {now - ago}" for ago in range(seconds, 0, -1))]
     text = folder / "history.txt"
     text.write_text("\n".join([*lines, "# EOF", ""]))
-    create = ("promtool", "tsdb", "create-blocks-from", "openmetrics", text, folder / "data")
-    subprocess.run(create, check=True, capture_output=True)
+    create_blocks(text, folder / "data")

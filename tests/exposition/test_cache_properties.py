@@ -95,7 +95,7 @@ STEPS = st.lists(
 
 @mock.patch.object(chunks, "MAX_CHUNK_SOURCES", 2)
 @given(STEPS, st.sampled_from([isal_zlib, zlib]))
-@settings(deadline=None)
+@settings(max_examples=60)
 def test_scrapes_equal_what_prometheus_client_renders(steps: list[Step], compression: ModuleType) -> None:
     """In each format and encoding, byte for byte, after one change or several; both formats have the same samples."""
     clock = FakeClock()

@@ -70,6 +70,13 @@ class ProgramProcess:
             raise subprocess.TimeoutExpired("qbusiness-exporter", timeout or 0)
         return code
 
+    def communicate(self) -> tuple[str | None, str | None]:
+        """Read both streams to their ends, wait for the end of the process, and return what it wrote."""
+        with ThreadPoolExecutor(2) as readers:
+            output, log = readers.map(_read, (self.stdout, self.stderr))
+        self.wait()
+        return output, log
+
     def send_signal(self, number: int) -> None:
         """Send a signal, unless the process has ended."""
         if self.poll() is None:
@@ -89,9 +96,8 @@ def run_command(
     """Run a command to its end; return its exit code and its output, unless that goes to another descriptor."""
     words = [str(word) for word in arguments]
     process = ProgramProcess(words, folder, os.environ if environment is None else environment, stdout=stdout)
-    with ThreadPoolExecutor(2) as readers:
-        texts = readers.map(_read, (process.stdout, process.stderr))
-    return subprocess.CompletedProcess(words, process.wait(), *texts)
+    output, log = process.communicate()
+    return subprocess.CompletedProcess(words, process.wait(), output, log)
 
 
 def _read(stream: TextIO | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -51,6 +52,27 @@ def scrape_config(*targets: str, interval: str = "200ms") -> dict[str, Any]:
     }
 
 
+def create_blocks(text: Path, data: Path) -> None:
+    """Create blocks from a file in the OpenMetrics format, in the data folder of a Prometheus that does not run."""
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(text), str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def prometheus_with(folder: Path, exposition: str) -> Iterator[Prometheus]:
+    """Run a Prometheus that has scraped an exposition once, now.
+
+    A Prometheus with targets scrapes them for the first time five seconds after its start.
+    """
+    scraped = (f"{line} {time.time()}" for line in exposition.splitlines() if not line.startswith("#"))
+    text = folder / "scraped.txt"
+    text.write_text("\n".join([*scraped, "# EOF", ""]))
+    create_blocks(text, folder / "data")
+    with prometheus(folder, {}) as server:
+        yield server
+
+
 @contextmanager
 def prometheus(folder: Path, config: Mapping[str, Any], *flags: str) -> Iterator[Prometheus]:
     """Run a Prometheus with its data in the subfolder `data`, and wait until its targets are up.
@@ -76,7 +98,8 @@ def prometheus(folder: Path, config: Mapping[str, Any], *flags: str) -> Iterator
 
         def is_up() -> bool:
             try:
-                return not config.get("scrape_configs") or server.value("min(up)") == 1
+                up = server.value("min(up)")
+                return up == 1 or not config.get("scrape_configs")
             except OSError:
                 return False
 

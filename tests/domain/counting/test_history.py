@@ -276,7 +276,7 @@ def expected_totals(jobs: list[ActualJob], until: float) -> tuple[dict[str, int]
 
 
 @given(data=st.data(), jobs=actual_jobs)
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_totals_are_exact_for_any_sequence_of_polls(data: st.DataObject, jobs: list[ActualJob]) -> None:
     """Order, repetition, the times of polls, moving pages and restarts do not change the totals."""
     minutes = sorted(data.draw(st.lists(st.integers(1, 1400), max_size=8, unique=True)))

@@ -72,7 +72,7 @@ expressions = st.tuples(
 times = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(lambda time: time.replace(tzinfo=UTC))  # noqa: DTZ001 (hypothesis takes bounds without a time zone)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(expressions, times)
 def test_firings_are_those_of_a_walk_over_days(expression: str, now: datetime) -> None:
     """The next and the previous firing are correct for every expression of AWS's grammar."""
