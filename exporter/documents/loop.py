@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.runtime import Event, Host
 
 MAX_WAIT = 10.0  # seconds until the loop looks for new data sources, at most
+MAX_FIRST_WAIT = 0.5  # the same while there are none, because discovery has just started
 
 logger = structlog.get_logger()
 
@@ -81,16 +82,17 @@ class DocumentLoop:
 
     def _step(self) -> None:
         """Count the source that is due, or wait."""
-        self._update_queue()
+        sources = self._update_queue()
         started = self._host.monotonic()
         source = self._queue.pop(started)
         if source is None:
-            self._stopping.wait(min(MAX_WAIT, self._queue.delay(started)))
+            self._stopping.wait(min(MAX_WAIT if sources else MAX_FIRST_WAIT, self._queue.delay(started)))
         else:
             self._count(source, started)
             self._warn_if_behind()
 
-    def _update_queue(self) -> None:
+    def _update_queue(self) -> int:
+        """Pass the current data sources to the queue, and return their number."""
         now, counted_at = self._provider.clock.now(), self._sources.documents_counted_at()
         ages = {source: None if time is None else now - time for source, time in counted_at.items()}
         self._queue.watch(ages, self._host.monotonic())
@@ -98,6 +100,7 @@ class DocumentLoop:
             del self._counts[source]
         for source in self._failing.keys() - ages.keys():
             del self._failing[source]
+        return len(ages)
 
     def _count(self, source: SourceId, started: float) -> None:
         count = self._counts.setdefault(source, ResumableCount(self._provider, source))

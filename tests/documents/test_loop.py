@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.documents.loop import MAX_WAIT, DocumentLoop
+from exporter.documents.loop import MAX_FIRST_WAIT, MAX_WAIT, DocumentLoop
 from exporter.documents.queue import FIRST_RETRY, CountQueue
 from exporter.domain.documents import Document
 from exporter.domain.units import HOUR
@@ -67,6 +67,7 @@ class PagedDocuments:
         """List documents with these statuses; each page takes some seconds."""
         self.clock = AwsClock(clock)
         self.statuses = documents
+        self.found_at: dict[SourceId, float] = {}
         self.counted: dict[SourceId, DocumentsByStatus] = {}
         self.requests: list[tuple[SourceId, str]] = []
         self.errors: dict[int, BaseException] = {}
@@ -86,8 +87,9 @@ class PagedDocuments:
         return DocumentPage(documents, str(page + 1) if page + 1 < len(statuses) else "", self.warnings)
 
     def documents_counted_at(self) -> dict[SourceId, float | None]:
-        """Return when each source was counted."""
-        return {source: self.counted[source].counted_at if source in self.counted else None for source in self.statuses}
+        """Return when each source was counted, of those that discovery has found by now."""
+        found = [source for source in self.statuses if self.found_at.get(source, 0.0) <= self._host.now]
+        return {source: self.counted[source].counted_at if source in self.counted else None for source in found}
 
     def save_documents(self, source: SourceId, documents: DocumentsByStatus) -> None:
         """Record the count."""
@@ -131,11 +133,18 @@ def test_documents_of_all_pages_are_counted_once_in_an_interval() -> None:
 
 def test_a_new_source_is_counted_without_waiting_for_the_interval() -> None:
     """Discovery may find it at any time."""
-    rig = LoopRig({A: []})
-    rig.run(100)
-    rig.service.statuses[B] = ["INDEXED"]
-    rig.run(MAX_WAIT + 2)
+    rig = LoopRig({A: [], B: ["INDEXED"]})
+    rig.service.found_at[B] = rig.host.now + 95
+    rig.run(95 + MAX_WAIT + 2)
     assert [source for source, _ in rig.service.requests] == [A, B]
+
+
+def test_the_first_sources_are_counted_soon_after_they_are_found() -> None:
+    """The loop starts together with discovery, so it has no sources yet."""
+    rig = LoopRig({A: ["INDEXED"]})
+    rig.service.found_at[A] = rig.host.now + 4
+    rig.run(4 + MAX_FIRST_WAIT + 2)
+    assert A in rig.service.counted
 
 
 def test_a_count_continues_after_a_failure() -> None:
