@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +17,8 @@ from botocore.credentials import (
     Credentials,
     ReadOnlyCredentials,
 )
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 from botocore.session import Session as BotoSession
 
 from exporter import __version__
@@ -87,10 +90,7 @@ class AwsClient:
     @property
     def partition(self) -> str:
         """The partition of the region, as in ARNs."""
-        try:
-            return str(BotoSession().get_partition_for_region(self.region))
-        except (boto_errors.UnknownRegionError, boto_errors.ProfileNotFound):
-            return "aws"
+        return _partition(self.region)
 
     @property
     def max_request_seconds(self) -> float:
@@ -231,3 +231,16 @@ class _CacheProvider(CredentialProvider):
 
     def load(self) -> Credentials:
         return _CachedCredentials(self._cache)
+
+
+@cache
+def _partition(region: str) -> str:
+    """Return the partition of a region; `aws` if the SDK does not know the region.
+
+    The resolver reads only what botocore contains. A session would also read the files of the profiles, which may be
+    broken, and then the partition would be wrong.
+    """
+    try:
+        return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))
+    except boto_errors.UnknownRegionError:
+        return "aws"

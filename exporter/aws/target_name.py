@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import botocore.exceptions as boto_errors
 
-from exporter.aws.credential_errors import missing_profile
+from exporter.aws.credential_errors import sdk_settings_error
 from exporter.config import REGION
 from exporter.errors import StartupError
 from exporter.providers.registry import DEFAULT_SERVICE
@@ -49,15 +49,18 @@ def role_account(target: TargetConfig) -> str | None:
 
 
 def require_profile(target: TargetConfig) -> None:
-    """Raise StartupError if the profile of a target, or that of the environment, does not exist."""
+    """Raise StartupError if the profile of a target, or that of the environment, cannot be used.
+
+    It may not exist, or a file with the profiles cannot be parsed.
+    """
     _sdk_region(target)
 
 
 def _sdk_region(target: TargetConfig) -> str | None:
     try:
         region: str | None = boto3.Session(profile_name=target.profile).region_name
-    except boto_errors.ProfileNotFound as error:
-        raise StartupError(f"{_subject(target)}: {missing_profile(target, error.kwargs['profile'])}") from error
+    except boto_errors.BotoCoreError as error:
+        raise StartupError(f"{_subject(target)}: {sdk_settings_error(target, error)}") from error
     return region
 
 

@@ -17,6 +17,7 @@ from tests.support.simulated_target import ROLE, RecordingObserver, SimulatedTar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -216,8 +217,12 @@ def test_the_default_region_is_that_of_the_environment(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("xx-nowhere-1", "aws")])
-def test_the_partition_follows_from_the_region(region: str, partition: str) -> None:
-    """An unknown region is in the partition `aws`."""
+def test_the_partition_follows_from_the_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, region: str, partition: str
+) -> None:
+    """An unknown region is in the partition `aws`. A broken file of the SDK changes nothing."""
+    (tmp_path / "config").write_text("broken\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     assert make_client(region=region).partition == partition
 
 

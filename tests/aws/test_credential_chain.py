@@ -192,6 +192,23 @@ def test_an_unknown_profile_is_reported_with_its_origin(sources: Sources, variab
     assert sources.error().startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"aws_secret_access_key = {SECRET}\n", ":1"),
+        (f"[default]\naws_secret_access_key {SECRET}\n", ":2"),
+        ("[default]\n[default]\n", ":2"),
+        ("[default]\nregion = a\nregion = b\n", ":3"),
+        (f"[default]\ns3 =\n  {SECRET}\n", ""),
+        ("[default]\nregion = \udcff\n", ""),
+    ],
+)
+def test_a_file_that_cannot_be_parsed_is_reported_with_its_line(sources: Sources, text: str, line: str) -> None:
+    """The message does not quote the line, which may have a key."""
+    sources.config.write_text(text, errors="surrogateescape")
+    assert sources.error().startswith(f"{sources.config}{line}: cannot be parsed: write each section")
+
+
 def test_a_profile_assumes_a_role_from_another_profile(sources: Sources, sts: SimulatedTarget) -> None:
     """The request is signed with the source profile, and observed."""
     sources.profiles(

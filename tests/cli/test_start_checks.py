@@ -105,3 +105,11 @@ def test_region_and_profile_of_the_environment_are_checked(
     (problem,) = problems(capsys)
     assert problem.startswith(message)
     assert problems(capsys, "--syntax-only") == []
+
+
+def test_a_file_of_the_sdk_that_cannot_be_parsed_is_reported(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """`serve` reads it at the start too, if a target names a profile."""
+    (folder / "config.yaml").write_text("targets: [{name: a, region: us-east-1, profile: p}]\n")
+    (folder / "none").write_text("[profile p]\nregion\n")
+    (problem,) = problems(capsys)
+    assert problem.startswith(f"target a: {folder}/none:2: cannot be parsed: write each section, such as [default], ")
