@@ -25,7 +25,7 @@ from exporter import __version__
 from exporter.aws.credential_cache import CredentialCache
 from exporter.aws.credential_chain import CredentialChain
 from exporter.aws.credentials import CredentialObserver
-from exporter.aws.errors import translate
+from exporter.aws.errors import translated_errors
 from exporter.aws.hooks import RequestHooks
 from exporter.aws.response_limits import limit_responses
 from exporter.aws.sqs_queue import SqsQueue
@@ -141,21 +141,15 @@ class AwsClient:
 
     @contextmanager
     def _translate_errors(self, operation: str) -> Iterator[None]:
-        try:
+        with translated_errors(operation, self._observe_error):
             yield
-        except ProviderError as error:
-            error.operation = error.operation or operation
-            raise
-        except Exception as error:
-            translated = translate(error, operation)
-            if translated is None:
-                raise
-            if translated.reason is Reason.CREDENTIALS:
-                self.credentials.refused(translated)
-            elif translated.is_refusal:
-                self.credentials.accepted()
-            raise translated from error
-        else:
+        self.credentials.accepted()
+
+    def _observe_error(self, error: ProviderError) -> None:
+        """Conclude from an error whether AWS accepts the credentials."""
+        if error.reason is Reason.CREDENTIALS:
+            self.credentials.refused(error)
+        elif error.is_refusal:
             self.credentials.accepted()
 
     def _get_client(self) -> Any:

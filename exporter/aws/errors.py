@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import botocore.exceptions as boto_errors
 from botocore.parsers import ResponseParserError
 
 from exporter.errors import ProviderError, Reason
 from exporter.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _THROTTLED_CODES = {
     "ThrottlingException",
@@ -91,6 +96,27 @@ def was_authorized(operation: str, code: str) -> bool | None:
     if operation in TOKEN_OPERATIONS:
         return None
     return code not in {"timeout", "connection"} and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
+
+
+@contextmanager
+def translated_errors(
+    operation: str, observe: Callable[[ProviderError], object] = lambda _error: None
+) -> Iterator[None]:
+    """Raise exceptions of the SDK as ProviderError with the operation; `observe` is called with each of these.
+
+    A ProviderError that the block raises itself is not observed.
+    """
+    try:
+        yield
+    except ProviderError as error:
+        error.operation = error.operation or operation
+        raise
+    except Exception as error:
+        translated = translate(error, operation)
+        if translated is None:
+            raise
+        observe(translated)
+        raise translated from error
 
 
 def translate(error: Exception, operation: str) -> ProviderError | None:

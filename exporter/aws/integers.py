@@ -1,6 +1,6 @@
 """Integers in responses. botocore truncates a fraction where the model of the API has an integer, without an error.
 
-A count of 12.5 documents would become 12, and would be counted. It is no count, so the response is malformed.
+A count of 12.5 documents would become 12, and would be counted. It is not a count, so the response is malformed.
 """
 
 from __future__ import annotations

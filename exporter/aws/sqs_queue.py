@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from exporter.aws.errors import translate
+from exporter.aws.errors import translated_errors
 from exporter.aws.response_limits import limit_responses
-from exporter.errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,16 +73,8 @@ class SqsQueue:
     @contextmanager
     def _client_for(self, operation: str) -> Iterator[Any]:
         """Yield the client, and translate exceptions of its use into ProviderError."""
-        try:
+        with translated_errors(operation):
             yield self._get_client()
-        except ProviderError as error:
-            error.operation = error.operation or operation
-            raise
-        except Exception as error:
-            translated = translate(error, operation)
-            if translated is None:
-                raise
-            raise translated from error
 
     def _get_client(self) -> Any:
         if self._client is None:
