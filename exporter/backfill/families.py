@@ -11,19 +11,6 @@ from exporter.domain.model import DOCUMENT_KINDS
 TIME_OF_DATA = "last_successful_poll_timestamp_seconds"
 """The family that says how old all others are. Backfilled, its value is the timestamp of each sample."""
 
-CURRENT_VALUE = frozenset(
-    {
-        "data_source_info",
-        "data_source_created_timestamp_seconds",
-        "data_source_updated_timestamp_seconds",
-        "data_source_objective_max_success_age_seconds",
-        "data_source_objective_max_duration_seconds",
-        "data_source_objective_max_failed_ratio",
-        "data_source_objective_min_documents_scanned",
-    }
-)
-"""Facts and objectives whose current values are used for all samples."""
-
 FROM_SCHEDULE = frozenset(
     {
         "data_source_schedule_valid",

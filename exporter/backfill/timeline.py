@@ -30,7 +30,7 @@ class SampleTimes:
 
     @property
     def last_two(self) -> tuple[float, float]:
-        """The end of the backfill, and the counter reset: they are no multiples of the step."""
+        """The end of the backfill, and the counter reset: they are not multiples of the step."""
         return self.end, self.end + RESET_AFTER
 
     def all(self) -> list[float]:

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 # More sources in a chunk: more bytes to copy and to compress for a change. Fewer: more pieces for a scrape to send.
 MAX_CHUNK_SOURCES = 128
 _LENGTH = "I"  # array type of lengths in bytes
-_NOTHING: FormatLines = (b"",) * len(FORMATS)
 
 Changes = dict[str, dict[str, "FormatLines"] | None]
 """New lines by source and family; None for a source that is removed."""

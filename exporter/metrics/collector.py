@@ -18,7 +18,7 @@ from exporter.metrics.data_source import DESCRIPTION_FAMILIES, SCHEDULE_FAMILIES
 from exporter.metrics.documents import DOCUMENT_FAMILIES
 from exporter.metrics.expectations import EXPECTATION_FAMILIES
 from exporter.metrics.families import LabelledView, declarations
-from exporter.metrics.family_filter import FamilyFilter
+from exporter.metrics.family_filter import ALL_FAMILIES, FamilyFilter
 from exporter.metrics.labels import source_label_values, source_labels
 from exporter.metrics.objectives import OBJECTIVE_FAMILIES
 from exporter.metrics.sync_jobs import FRESHNESS_FAMILIES, JOB_FAMILIES, WINDOW_FAMILIES
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import AnyFamily, Family
-
-_ALL = FamilyFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def _families_of(part: _Part, service: Service) -> tuple[AnyFamily, ...]:
     return tuple(family for family in part.families if is_available(family, service))
 
 
-def source_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:
+def source_families(service: Service, exposed: FamilyFilter = ALL_FAMILIES) -> tuple[Family, ...]:
     """Return the families of a service's data sources, in the order of the response."""
     return tuple(family for part in _bound_parts(service, exposed) for family in part)
 
@@ -118,7 +116,7 @@ class SourceFamilies:
     service: Service
     window: float
     rules: tuple[ObjectiveRule, ...] = ()
-    filter: FamilyFilter = _ALL
+    filter: FamilyFilter = ALL_FAMILIES
 
     def part_inputs(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
         """Return the inputs of each part: while they are equal, so are its samples, until its next change."""

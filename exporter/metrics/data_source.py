@@ -8,6 +8,7 @@ from exporter.domain.label_names import tag_label
 from exporter.metrics.binding import ADDED_LABELS
 from exporter.metrics.families import Gauge, InfoFamily, optional_sample, state_set
 from exporter.metrics.labels import added_labels
+from exporter.metrics.phrases import AS_OF_DISCOVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from exporter.domain.source_view import SourceView
     from exporter.metrics.families import AnyFamily, Sample
 
-_AS_OF = "as of the last discovery"
 _COMPUTED = "computed at scrape time. A data source that was never synced does not run on its schedule."
 
 
@@ -46,8 +46,8 @@ def _schedule_valid(view: SourceView) -> Iterator[Sample]:
 DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
     InfoFamily(
         "data_source_info",
-        f"Always 1; properties of the data source from {{list_sources}} and {{get_source}}, {_AS_OF}. schedule is "
-        "empty if syncs are on demand or {get_source} is denied.",
+        f"Always 1; properties of the data source from {{list_sources}} and {{get_source}}, {AS_OF_DISCOVERY}. "
+        "schedule is empty if syncs are on demand or {get_source} is denied.",
         _facts,
         (
             ADDED_LABELS,
@@ -61,23 +61,24 @@ DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
     ),
     Gauge(
         "data_source_status",
-        f"Status of the data source itself, {_AS_OF}: 1 for the current status, 0 for the others.",
+        f"Status of the data source itself, {AS_OF_DISCOVERY}: 1 for the current status, 0 for the others.",
         _status,
         ("status",),
     ),
     Gauge(
         "data_source_created_timestamp_seconds",
-        f"{{created}} of the data source, {_AS_OF}.",
+        f"{{created}} of the data source, {AS_OF_DISCOVERY}.",
         lambda view: optional_sample(view.description.created if view.description else None),
     ),
     Gauge(
         "data_source_updated_timestamp_seconds",
-        f"{{updated}} of the data source, {_AS_OF}.",
+        f"{{updated}} of the data source, {AS_OF_DISCOVERY}.",
         lambda view: optional_sample(view.description.updated if view.description else None),
     ),
     Gauge(
         "data_source_schedule_valid",
-        f"1 if the {{schedule}} of the data source is valid, else 0, {_AS_OF}. Absent if it is synced on demand.",
+        f"1 if the {{schedule}} of the data source is valid, else 0, {AS_OF_DISCOVERY}. Absent if it is synced on "
+        "demand.",
         _schedule_valid,
     ),
 )
@@ -85,13 +86,13 @@ DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
 SCHEDULE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "data_source_previous_scheduled_sync_timestamp_seconds",
-        "Previous firing of the data source's {cron_schedule}, absent while it has not fired since it exists "
-        f"({{updated}}), {_COMPUTED}",
+        "Last time that the {cron_schedule} of the data source fired, absent if it has not fired since {updated}, "
+        f"{_COMPUTED}",
         lambda view: optional_sample(view.previous_firing),
     ),
     Gauge(
         "data_source_next_scheduled_sync_timestamp_seconds",
-        f"Next firing of the data source's {{cron_schedule}}, {_COMPUTED}",
+        f"Next time that the {{cron_schedule}} of the data source fires, {_COMPUTED}",
         lambda view: optional_sample(view.next_firing),
     ),
 )

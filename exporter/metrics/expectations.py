@@ -21,14 +21,15 @@ def _starts(view: SourceView) -> Iterator[Sample]:
 EXPECTATION_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "data_source_expected_sync_gap_seconds",
-        "Longest expected time between two syncs: of the schedule or of expected_every, the shorter one; without both, "
-        "three times the longest gap between the last ten syncs. Absent if nothing is expected.",
+        "Longest expected time between two syncs: the longest gap of the schedule or expected_every, whichever is "
+        "shorter. Without both, three times the longest gap between the last ten syncs, and at least 1d. Absent if no "
+        "sync is expected.",
         lambda view: optional_sample(view.expected_gap.seconds if view.expected_gap else None),
     ),
     Gauge(
         "data_source_expectation_start_timestamp_seconds",
-        "When an expectation began to hold: a schedule, or an objective that a reload has set or made stricter. It "
-        "does not judge what was before. Absent if it holds for all times.",
+        "When an expectation took effect: a schedule, or an objective that a reload has set or made stricter. Alerts "
+        "do not apply it to earlier times. Absent if it has always been in effect.",
         _starts,
         ("expectation",),
     ),

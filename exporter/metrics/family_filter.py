@@ -24,6 +24,9 @@ class FamilyFilter:
         return not any(fnmatchcase(name, glob) for glob in self.exclude)
 
 
+ALL_FAMILIES = FamilyFilter()
+
+
 class FilteredRegistry:
     """The families of a registry that a filter selects."""
 

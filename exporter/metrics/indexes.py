@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from exporter.exposition.lines import Identity
 from exporter.metrics.binding import PARENT_LABELS, bind, is_available
 from exporter.metrics.families import Gauge, InfoFamily, LabelledView, declarations, optional_sample, state_set
-from exporter.metrics.family_filter import FamilyFilter
+from exporter.metrics.family_filter import ALL_FAMILIES, FamilyFilter
 from exporter.metrics.labels import container_label_values, container_labels, parent_labels
+from exporter.metrics.phrases import AS_OF_DISCOVERY, IF_REPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import ContainerSnapshot
     from exporter.exposition.lines import FormatLines
     from exporter.metrics.families import AnyFamily, Family, Sample
-
-_AS_OF = "as of the last discovery"
-_IF_REPORTED = "Absent if the API does not report it."
 
 
 def _facts(snapshot: ContainerSnapshot) -> dict[str, str]:
@@ -43,54 +41,52 @@ def _count(choose: Callable[[ContainerFacts], int | None]) -> Callable[[Containe
 _FAMILIES: tuple[AnyFamily, ...] = (
     InfoFamily(
         "{container}_info",
-        f"Always 1; properties of the {{container}} from {{get_container}}, {_AS_OF}.",
+        f"Always 1; properties of the {{container}} from {{get_container}}, {AS_OF_DISCOVERY}.",
         _facts,
         (PARENT_LABELS, "{container}_type", "aws_account_id", "aws_region"),
     ),
     Gauge(
         "{container}_status",
-        f"Status of the {{container}}, {_AS_OF}: 1 for the current status, 0 for the others.",
+        f"Status of the {{container}}, {AS_OF_DISCOVERY}: 1 for the current status, 0 for the others.",
         lambda snapshot: state_set(snapshot.facts.status, snapshot.id.service.container_statuses),
         ("status",),
     ),
     Gauge(
         "{container}_documents",
-        f"{{container_documents}} of the {{container}}, {_AS_OF}. {_IF_REPORTED}",
+        f"{{container_documents}} of the {{container}}, {AS_OF_DISCOVERY}. {IF_REPORTED}",
         _count(lambda facts: facts.documents),
     ),
     Gauge(
         "{container}_text_bytes",
-        f"{{container_text_bytes}} of the {{container}}, {_AS_OF}. {_IF_REPORTED}",
+        f"{{container_text_bytes}} of the {{container}}, {AS_OF_DISCOVERY}. {IF_REPORTED}",
         _count(lambda facts: facts.text_bytes),
     ),
     Gauge(
         "{container}_capacity_units",
-        f"{{capacity_units}} of the {{container}}, {_AS_OF}. {_IF_REPORTED}",
+        f"{{capacity_units}} of the {{container}}, {AS_OF_DISCOVERY}. {IF_REPORTED}",
         _count(lambda facts: facts.units),
     ),
     Gauge(
         "{container}_documents_limit",
-        f"Limit on the documents in the {{container}}: {{documents_limit}}, {_AS_OF}.",
+        f"Limit on the documents in the {{container}}: {{documents_limit}}, {AS_OF_DISCOVERY}.",
         _count(lambda facts: facts.documents_limit),
     ),
     Gauge(
         "{container}_text_bytes_limit",
-        f"Limit on the extracted text in the {{container}}: {{text_bytes_limit}}, {_AS_OF}.",
+        f"Limit on the extracted text in the {{container}}: {{text_bytes_limit}}, {AS_OF_DISCOVERY}.",
         _count(lambda facts: facts.text_bytes_limit),
     ),
     Gauge(
         "{container}_objective_min_documents",
-        "Number of documents that the {container} holds at least: the highest min_index_documents of its data sources. "
-        "Absent without one, and until the {container} has been read after a reload has set it.",
+        "Minimum number of documents in the {container}: the highest min_index_documents of its data sources. Absent "
+        "without one, and after a reload has set it until the {container} is read again.",
         lambda snapshot: optional_sample(snapshot.min_documents),
     ),
 )
 
-_ALL = FamilyFilter()
-
 
 @lru_cache
-def container_families(service: Service, exposed: FamilyFilter = _ALL) -> tuple[Family, ...]:
+def container_families(service: Service, exposed: FamilyFilter = ALL_FAMILIES) -> tuple[Family, ...]:
     """Return the families of a service's containers that are exposed."""
     families = (bind(family, service) for family in _FAMILIES if is_available(family, service))
     return tuple(family for family in families if exposed.exposes(family.name))
@@ -101,7 +97,7 @@ class ContainerFamilies:
     """The families of a container. They are one part: all change together."""
 
     service: Service
-    filter: FamilyFilter = _ALL
+    filter: FamilyFilter = ALL_FAMILIES
 
     def part_inputs(self, snapshot: ContainerSnapshot) -> tuple[object, ...]:
         """Return the inputs of the only part."""

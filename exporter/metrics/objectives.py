@@ -23,8 +23,8 @@ def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
 OBJECTIVE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         f"{_NAME}_max_success_age_seconds",
-        f"Longest allowed time since a successful sync. {_FROM} twice the longest gap of the schedule, or "
-        "expected_every, plus 1h; absent without all of them.",
+        f"Longest allowed time since a successful sync. {_FROM} twice the longest gap of the schedule or "
+        "expected_every, whichever is shorter, plus 1h. Absent without any of them.",
         _value("max_success_age"),
     ),
     Gauge(
@@ -34,12 +34,13 @@ OBJECTIVE_FAMILIES: tuple[AnyFamily, ...] = (
     ),
     Gauge(
         f"{_NAME}_max_failed_ratio",
-        f"Largest allowed share of failed documents among scanned (if unknown, processed) ones. {_FROM} 0.05.",
+        f"Largest allowed ratio of failed documents to scanned ones, or to processed ones if the API does not report "
+        f"scanned ones. {_FROM} 0.05.",
         _value("max_failed_ratio"),
     ),
     Gauge(
         f"{_NAME}_min_documents_scanned",
-        f"Number of documents that a successful sync scans at least. {_FROM} 1.",
+        f"Minimum number of documents that a successful sync scans. {_FROM} 1.",
         _value("min_documents_scanned"),
     ),
 )

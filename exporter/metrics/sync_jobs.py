@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, SyncJobStatus
 from exporter.metrics.families import Counter, Gauge, HistogramFamily, optional_sample, state_set
+from exporter.metrics.phrases import AS_OF_POLL, IF_REPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,18 +65,16 @@ def _running(view: SourceView) -> Iterator[Sample]:
     return optional_sample(None if view.history is None else len(view.running))
 
 
-_AS_OF = "as of the last poll"
-_IF_REPORTED = "Absent if the API did not report it."
 _LAST = "last_completed_sync"
 _KIND_TEXTS = {
-    "metadata_scanned": "of metadata scanned",
-    "metadata_modified": "of metadata modified or deleted",
+    "metadata_scanned": "Metadata documents scanned",
+    "metadata_modified": "Metadata documents modified or deleted",
 }
 
 WINDOW_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "sync_jobs",
-        f"Sync jobs that started within polling.window, by status, {_AS_OF}.",
+        f"Sync jobs that started within polling.window, by status, {AS_OF_POLL}.",
         _jobs_in_window,
         ("status",),
     ),
@@ -84,103 +83,104 @@ WINDOW_FAMILIES: tuple[AnyFamily, ...] = (
 JOB_FAMILIES: tuple[AnyFamily, ...] = (
     Counter(
         "sync_jobs_completed_total",
-        f"Sync jobs that ended while the data source was watched, by terminal status, {_AS_OF}. Each job counts once.",
+        f"Sync jobs that ended while the data source was watched, by terminal status, {AS_OF_POLL}. Each job counts "
+        "once.",
         _completed,
         ("status",),
     ),
     Counter(
         "sync_job_failures_total",
-        f"Sync jobs that FAILED while the data source was watched, by {{error_code}}, {_AS_OF}. connector_error_code "
-        "is a documented code in {error_texts}.",
+        f"Sync jobs that FAILED while the data source was watched, by {{error_code}}, {AS_OF_POLL}. "
+        "connector_error_code is a documented code in {error_texts}.",
         _failures,
         ("error_code", "connector_error_code"),
     ),
     HistogramFamily(
         "sync_job_duration_seconds",
         "{ended} minus {started} of sync jobs that ended while the data source was watched, by terminal status, "
-        f"{_AS_OF}.",
+        f"{AS_OF_POLL}.",
         lambda view: view.history.durations if view.history else {},
         ("status",),
     ),
     *(
         Counter(
             f"documents_{kind}_total",
-            f"Documents {_KIND_TEXTS.get(kind, kind)} while the data source was watched, from the growth of "
-            f"{{documents_{kind}}} of each sync job, {_AS_OF}.",
+            f"{_KIND_TEXTS.get(kind, f'Documents {kind}')} while the data source was watched, from the growth of "
+            f"{{documents_{kind}}} of each sync job, {AS_OF_POLL}.",
             _documents_total(kind),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
         "sync_status",
-        f"Status of the sync job that started last, {_AS_OF}: 1 for the current status, 0 for the others.",
+        f"Status of the sync job that started last, {AS_OF_POLL}: 1 for the current status, 0 for the others.",
         lambda view: state_set(view.jobs[0].status if view.jobs else None, _STATUSES),
         ("status",),
     ),
-    Gauge("sync_running", f"Sync jobs in progress, {_AS_OF}.", _running),
+    Gauge("sync_running", f"Sync jobs in progress, {AS_OF_POLL}.", _running),
     Gauge(
         "running_sync_start_timestamp_seconds",
-        f"{{started}} of the oldest sync job in progress, {_AS_OF}. Absent if no job is in progress.",
+        f"{{started}} of the oldest sync job in progress, {AS_OF_POLL}. Absent if no job is in progress.",
         lambda view: optional_sample(view.oldest_running.started if view.oldest_running else None),
     ),
     *(
         Gauge(
             f"running_sync_documents_{kind}",
-            f"{{documents_{kind}}} of the oldest sync job in progress, {_AS_OF}. {_IF_REPORTED}",
+            f"{{documents_{kind}}} of the oldest sync job in progress, {AS_OF_POLL}. {IF_REPORTED}",
             _documents_of(kind, lambda view: view.oldest_running),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
         f"{_LAST}_status",
-        f"Status of the sync job that ended last, {_AS_OF}: 1 for its status, 0 for the others.",
+        f"Status of the sync job that ended last, {AS_OF_POLL}: 1 for its status, 0 for the others.",
         lambda view: state_set(view.last_completed.status if view.last_completed else None, _STATUSES),
         ("status",),
     ),
     Gauge(
         f"{_LAST}_start_timestamp_seconds",
-        f"{{started}} of the sync job that ended last, {_AS_OF}.",
+        f"{{started}} of the sync job that ended last, {AS_OF_POLL}.",
         lambda view: optional_sample(view.last_completed.started if view.last_completed else None),
     ),
     Gauge(
         f"{_LAST}_end_timestamp_seconds",
-        f"{{ended}} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+        f"{{ended}} of the sync job that ended last, {AS_OF_POLL}. {IF_REPORTED}",
         lambda view: optional_sample(view.last_completed.ended if view.last_completed else None),
     ),
     Gauge(
         f"{_LAST}_duration_seconds",
-        f"{{ended}} minus {{started}} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+        f"{{ended}} minus {{started}} of the sync job that ended last, {AS_OF_POLL}. {IF_REPORTED}",
         lambda view: optional_sample(view.last_completed.duration if view.last_completed else None),
     ),
     *(
         Gauge(
             f"{_LAST}_documents_{kind}",
-            f"{{documents_{kind}}} of the sync job that ended last, {_AS_OF}. {_IF_REPORTED}",
+            f"{{documents_{kind}}} of the sync job that ended last, {AS_OF_POLL}. {IF_REPORTED}",
             _documents_of(kind, lambda view: view.last_completed),
         )
         for kind in DOCUMENT_KINDS
     ),
     Gauge(
         "last_successful_sync_timestamp_seconds",
-        f"{{ended}} of the last SUCCEEDED sync job of any age, {_AS_OF}. Absent if there was none.",
+        f"{{ended}} of the last SUCCEEDED sync job of any age, {AS_OF_POLL}. Absent if there was none.",
         lambda view: optional_sample(view.history.last_succeeded if view.history else None),
     ),
     Gauge(
         "last_indexed_sync_timestamp_seconds",
-        f"{{ended}} of the last sync job by which content reached the {{container}}, {_AS_OF}: a SUCCEEDED one, or "
+        f"{{ended}} of the last sync job that indexed content in the {{container}}, {AS_OF_POLL}: a SUCCEEDED one, or "
         "an INCOMPLETE one with fewer {documents_failed} than {documents_scanned}.",
         lambda view: optional_sample(view.history.last_indexed if view.history else None),
     ),
     Gauge(
         "consecutive_failed_syncs",
-        f"FAILED sync jobs since the last SUCCEEDED or INCOMPLETE one, {_AS_OF}. The first poll looks back over 100 "
-        "jobs.",
+        f"FAILED sync jobs since the last SUCCEEDED or INCOMPLETE one, {AS_OF_POLL}. The first poll looks back over "
+        "100 jobs.",
         lambda view: optional_sample(view.consecutive_failures),
     ),
     Gauge(
         "consecutive_syncs_without_content",
-        f"Sync jobs that ended, ABORTED ones included, since content last reached the {{container}}, {_AS_OF}. The "
-        "first poll looks back over 100 jobs.",
+        f"Sync jobs that have ended, ABORTED ones included, since content last reached the {{container}}, "
+        f"{AS_OF_POLL}. The first poll looks back over 100 jobs.",
         lambda view: optional_sample(view.consecutive_without_content),
     ),
 )

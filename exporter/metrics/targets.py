@@ -24,7 +24,8 @@ class TargetMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._up = Gauge(
             "qbusiness_exporter_target_up",
-            "1 if AWS responded to the last request to the target and authorized it, else 0. It is 0 before the first.",
+            "1 if AWS responded to the last request to the target and authorized it, else 0. It is 0 before the first "
+            "request.",
             ("target",),
             registry=registry,
         )
@@ -82,7 +83,7 @@ class TargetMetrics:
         )
         self._discovered = Gauge(
             "qbusiness_exporter_discovered_data_sources",
-            "Data sources in the listings of the last complete discovery run, before filters on data sources.",
+            "Data sources found by the last complete discovery run, before filters on data sources.",
             ("target",),
             registry=registry,
         )

@@ -60,7 +60,7 @@ class Telemetry:
         self.registry.register(
             CallbackCounter(
                 "qbusiness_exporter_log_lines_dropped",
-                "Lines of the log that could not be written: stderr was closed or full, or its reader did not read.",
+                "Log lines that were dropped because stderr was closed or full, or because its reader did not read.",
                 log_lines_dropped,
             )
         )

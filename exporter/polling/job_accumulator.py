@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.providers import JobPage
 
-MAX_STREAK_LOOKBACK = 100  # jobs that a read goes back at most to find one by which content reached the index
+MAX_STREAK_LOOKBACK = 100  # jobs that a read goes back at most to find one that indexed content
 
 
 class JobAccumulator:
@@ -32,7 +32,7 @@ class JobAccumulator:
         self.ids: set[str] = set()
         self.statuses: set[str] = set()
         self.is_complete = True  # whether every entry could be parsed
-        self.has_content = False  # whether content reached the index by one of the jobs
+        self.has_content = False  # whether one of the jobs indexed content
         self._end = as_of
         self._jobs: list[SyncJob] = []
         self._warnings: list[str] = []

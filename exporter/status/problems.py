@@ -1,8 +1,8 @@
 """The problems of a data source: the alerts of deploy/prometheus/rules, evaluated on one snapshot.
 
 A rule here has the kind and the severity of an alert, and its condition as of the last successful poll. A test compares
-the two. `Service.alert` completes a kind to the name of a service's alert. Alerts that need past values, which a
-snapshot does not have, are in `NOT_ASSESSED`.
+the two. `Service.alert` completes a kind to the name of a service's alert. Alerts that need past values have no rule
+here, because a snapshot does not have them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import SyncJob
     from exporter.domain.source_view import SourceView
-
-NOT_ASSESSED = frozenset({"SyncStuck", "DocumentsDropped", "DocumentsStayFailed", "ContainerShrank"})
 
 # The constants of the alerts.
 MIN_FAILURES_IN_A_ROW = 3
@@ -131,7 +129,8 @@ def _only_incomplete(view: SourceView) -> str | None:
     judged = judged_age(view, history.last_succeeded, "max_success_age")
     if age is None or indexed_age is None or judged is None or judged <= allowed or indexed_age > allowed:
         return None
-    return f"No complete sync for {format_duration(age)}: syncs reach the {_container(view)}, but end INCOMPLETE."
+    content = f"syncs bring content into the {_container(view)}"
+    return f"No complete sync for {format_duration(age)}: {content}, but end INCOMPLETE."
 
 
 def _overdue(view: SourceView) -> str | None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from docs.generate import metrics_page
 from exporter.backfill import Replay, Spool
 from exporter.backfill.boundary import backfilled_end
-from exporter.backfill.families import ABSENT, CURRENT_VALUE, FROM_SCHEDULE, TIME_OF_DATA
+from exporter.backfill.families import ABSENT, FROM_SCHEDULE, TIME_OF_DATA
 from exporter.domain.counting.history import fold
 from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.domain.model import Description, Location, Names, SyncJob
@@ -33,6 +33,19 @@ if TYPE_CHECKING:
 
 STEP = 300.0
 COMPLETED = "qbusiness_sync_jobs_completed_total"
+CURRENT_VALUE = frozenset(
+    {
+        "data_source_info",
+        "data_source_created_timestamp_seconds",
+        "data_source_updated_timestamp_seconds",
+        "data_source_objective_max_success_age_seconds",
+        "data_source_objective_max_duration_seconds",
+        "data_source_objective_max_failed_ratio",
+        "data_source_objective_min_documents_scanned",
+    }
+)
+"""Facts and objectives whose current values are used for all samples."""
+
 HOURLY = Description("hr", "S3", "ACTIVE", NOON, NOON, "cron(0 * * * ? *)")
 
 

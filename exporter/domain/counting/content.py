@@ -1,4 +1,4 @@
-"""Whether content reached the index by a sync job: what users ask, instead of the status."""
+"""Whether a sync job indexed content: what users want to know, instead of its status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def reached_index(job: SyncJob, documents: DocumentCounts) -> bool:
-    """Return whether content reached the index by a job, with these counts.
+    """Return whether a job with these counts indexed content.
 
     A SUCCEEDED job without changes counts: the index is up to date. An INCOMPLETE job counts unless all its documents
     failed; without a count of scanned documents, if it changed at least one. So does one with failure reasons: these

@@ -46,7 +46,7 @@ class MergedJob:
         In later polls, where `initial_poll_end` is None, a comparison of the end with `watched_since` is sufficient.
         The initial poll takes several requests, and a job may end between its first and its last response: then it
         ended while its source was watched. Dates are cut to the second, so an end within the second of `watched_since`
-        was before it. An end after the last response is wrong, and is no proof that the job ended while watched.
+        was before it. An end after the last response is wrong, and is not proof that the job ended while watched.
 
         Example: the responses of the initial poll are dated 12:00:00 to 12:00:10. Jobs that ended at 11:50:00 and
         12:00:00.5 are PRE_EXISTING, and so is a job with the impossible end 12:05:00. A job that ended at 12:00:05 is

@@ -85,13 +85,13 @@ class Histogram:
 class SourceHistory:
     """The tracked jobs of one data source, and totals that never decrease.
 
-    `last_indexed` is the end of the last job by which content reached the index. `evicted_through` is the latest start
+    `last_indexed` is the end of the last job that indexed content. `evicted_through` is the latest start
     of all evicted jobs. `evicted_failure_streak` and `evicted_streak_without_content` are the streaks of evicted jobs.
     `unread` is the range that a catch-up still has to read. `unparsed` is the range that a later one has to read again,
     because polls have skipped entries in it that they could not parse. `window` is the number of seconds before the
     last full read since which every job was read and kept; it is None in a state file that does not have it.
-    `clock_ahead` is the number of seconds by which AWS's clock was ahead of the host's when `watched_since` was noted;
-    None if unknown.
+    `clock_ahead` is the number of seconds by which AWS's clock was ahead of the host's when `watched_since` was
+    recorded; None if unknown.
     """
 
     watched_since: float

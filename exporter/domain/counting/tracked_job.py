@@ -40,7 +40,7 @@ class TrackedJob:
 
     @property
     def has_content(self) -> bool:
-        """Whether content reached the index by the job, with the highest counts that a response had."""
+        """Whether the job indexed content, by the highest counts that a response had."""
         return reached_index(self.job, self.max_counts)
 
 
