@@ -156,7 +156,7 @@ def gauges(source: PlannedSource, now: float, first_poll: float) -> ExpectedGaug
 
 
 def _has_content(job: PlannedJob) -> bool:
-    """Return whether content reached the index by an ended job."""
+    """Return whether an ended job indexed content."""
     counts = job.documents
     if job.outcome != "INCOMPLETE":
         return job.outcome == "SUCCEEDED"

@@ -74,7 +74,9 @@ class EventRecorder(EventObserver):
     def queue_down(self, error: ProviderError) -> None:
         """Record that the queue could not be read, and log it once."""
         if not self.last_error:
-            logger.warning("events queue failing, polling as without one", target=self._target, error=str(error))
+            logger.warning(
+                "events queue failing, polling at the interval without events", target=self._target, error=str(error)
+            )
         self._record(str(error), is_up=False)
 
     def _record(self, error: str, *, is_up: bool) -> None:

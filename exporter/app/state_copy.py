@@ -73,4 +73,4 @@ class DatabaseState:
 
 
 def _fail() -> None:
-    raise StartupError("the state file cannot be written: check the space and the rights of its directory")
+    raise StartupError("the state file cannot be written: check the free space and the permissions of its directory")

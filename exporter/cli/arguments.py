@@ -104,7 +104,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def _find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return the command in a command line, and its arguments; exit with 2 if one is not valid.
 
-    The command may stand after flags: the entry point of the image names the configuration file first. It is no
+    The command may stand after flags: the entry point of the image names the configuration file first. It is not a
     positional argument, because argparse would report the value of a misspelled flag as a wrong command.
     """
     parser = argparse.ArgumentParser(PROGRAM, USAGE, allow_abbrev=False, add_help=False)

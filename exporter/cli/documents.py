@@ -43,7 +43,7 @@ def _check(service: Service, arguments: Namespace) -> None:
         raise StartupError(message)
     if arguments.status not in {None, *service.document_statuses}:
         statuses = ", ".join(service.document_statuses)
-        raise StartupError(f"--status={arguments.status} is no status of documents in {service.title}: use {statuses}")
+        raise StartupError(f"--status={arguments.status} is not a document status of {service.title}: use {statuses}")
 
 
 def _read(listing: DocumentListing) -> list[Document]:

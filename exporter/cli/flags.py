@@ -81,7 +81,7 @@ FLAGS = (
     ),
     Flag(
         "syntax-only",
-        "read the files alone, and not what serve needs on this host: addresses, state file, region and profile",
+        "check the files only, not what serve needs on this host: addresses, state file, region and profile",
         ("check",),
         {"action": "store_true"},
     ),

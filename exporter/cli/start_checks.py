@@ -1,7 +1,7 @@
 """Checks of what `serve` needs on this host: listen addresses, a state file, a region and a profile.
 
-The checks change nothing and send no request. An address or a state file that is in use is no problem: it is most often
-in use by the exporter whose configuration is checked.
+The checks change nothing and send no request. An address or a state file that is in use is not a problem: it is
+most often in use by the exporter whose configuration is checked.
 """
 
 from __future__ import annotations

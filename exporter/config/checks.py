@@ -1,4 +1,4 @@
-"""Checks of the configuration that need more than one value: contradictions, and settings that AWS punishes."""
+"""Checks of the configuration that need more than one value: contradictions, and settings that AWS throttles."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _objective_errors(objectives: object) -> Iterator[Finding]:
         words = {level.word for service in services for level in service.containers}
         for key in (key for key in match if services and key in CONTAINERS - words):
             names = " and ".join(service.name for service in services)
-            yield (*path, key), f"{key}: no key of service {names}: use {', '.join(sorted(words))}"
+            yield (*path, key), f"{key}: not a key of service {names}: use {', '.join(sorted(words))}"
 
 
 def _mappings(entries: object) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -39,7 +39,7 @@ def template_environment(loader: BaseLoader) -> Environment:
     """Return an environment for templates of YAML and Markdown, whose placeholders are `[[ ]]`."""
     environment = Environment(
         loader=loader,
-        autoescape=False,  # noqa: S701 (the output is no HTML)  # nosec B701
+        autoescape=False,  # noqa: S701 (the output is not HTML)  # nosec B701
         undefined=StrictUndefined,
         block_start_string="[%",
         block_end_string="%]",

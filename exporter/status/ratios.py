@@ -27,7 +27,7 @@ def failed_ratio(documents: DocumentCounts) -> DocumentRatio | None:
     """Return the failed among the scanned documents; among the processed ones if AWS reports no scanned ones.
 
     Processed documents are those that the sync added, modified, deleted or failed to index. A sync of a CUSTOM data
-    source processes only the documents that have changed, so this is no ratio of all documents.
+    source processes only the documents that have changed, so this is not a ratio of all documents.
     """
     if documents.failed is None:
         return None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OTHER = "other"
-"""The handler of requests to unknown paths, and of those that are not valid HTTP: their paths are no label values."""
+"""The handler of requests to unknown paths, and of those that are not valid HTTP: their paths are not label values."""
 
 
 class HttpObserver(Protocol):

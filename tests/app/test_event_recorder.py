@@ -49,7 +49,7 @@ def test_each_change_is_logged_once_and_changes_the_interval() -> None:
         rig.recorder.queue_up()
     assert rig.intervals == [1800.0, 300.0, 1800.0]
     assert [line["event"] for line in log] == [
-        "events queue failing, polling as without one",
+        "events queue failing, polling at the interval without events",
         "events queue works again",
     ]
     assert rig.value("up") == 1

@@ -73,7 +73,7 @@ def test_a_poll_never_waits_for_a_listing_of_documents() -> None:
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "timeout"])
 def test_a_failed_listing_of_documents_affects_no_poll(code: str) -> None:
-    """Neither the allowed rate nor the reachability changes. It is no sign that polls are still working."""
+    """Neither the allowed rate nor the reachability changes. It is not a sign that polls are still working."""
     rig = RecorderRig()
     rig.recorder.finished(JOBS, "200", 0.1)
     rig.clock.advance(60.0)

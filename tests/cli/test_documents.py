@@ -174,8 +174,8 @@ def test_the_progress_is_shown_on_a_terminal(
     ("name", "arguments", "message"),
     [
         ("kendra", (), "Amazon Kendra does not list the documents of a data source"),
-        ("qbusiness", ("--status=NOT_FOUND",), "--status=NOT_FOUND is no status of documents in Amazon Q Business"),
-        ("bedrock", ("--status=RECEIVED",), "no status of documents in Amazon Bedrock knowledge bases: use INDEXED, "),
+        ("qbusiness", ("--status=NOT_FOUND",), "--status=NOT_FOUND is not a document status of Amazon Q Business"),
+        ("bedrock", ("--status=RECEIVED",), "not a document status of Amazon Bedrock knowledge bases: use INDEXED, "),
     ],
 )
 def test_what_the_service_of_the_source_does_not_have_is_an_error(

@@ -163,7 +163,7 @@ def test_quiet_sources_are_planned_at_the_interval_with_events() -> None:
 
 
 def test_outcomes_of_jobs_are_planned_where_they_take_a_request() -> None:
-    """A knowledge base is requested again only after an update, so it is no part of a usual discovery run."""
+    """A knowledge base is requested again only after an update, so it is not part of a usual discovery run."""
     target, size = parse_target({"service": "bedrock", "region": "us-east-1"}), Size(240, containers=(100,), pages=100)
     lines = [" ".join(line.split()) for line in plan("a", target, Config(), size)]
     assert "outcomes 240 x 1 sync a day (assumed) x GetIngestionJob 10" in lines

@@ -41,7 +41,7 @@ HEALTHY = {"calm", "main"}
 
 
 def fleet_of(case: ServiceCase) -> Fleet:
-    """Return two containers, one of them broken, and the data sources of the alerts. Maintenance is no failure."""
+    """Return two containers, one of them broken, and the data sources of the alerts. Maintenance is not a failure."""
     statuses = case.service.healthy_container_statuses
     main = SimulatedIndex("main", _data_sources(case), kind=case.index_type, status=statuses[-1])
     broken = SimulatedIndex("broken", kind=case.index_type, status="FAILED")

@@ -70,7 +70,7 @@ def test_only_a_job_that_the_host_confirms_contradicts_a_date(
     ended: float,
     expected: bool,  # noqa: FBT001 (a parameter of the test)
 ) -> None:
-    """Either the host's clock or the times of jobs may be wrong, and one alone is no proof."""
+    """Either the host's clock or the times of jobs may be wrong, and one alone is not proof."""
     assert is_behind_jobs(date, [make_job(started=ended - 60, lasted=60)]) is expected
 
 

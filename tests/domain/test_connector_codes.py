@@ -31,7 +31,7 @@ from exporter.domain.connector_codes import PREFIXES, connector_code
     ],
 )
 def test_a_code_is_a_documented_prefix_with_a_number_from_5000(text: str, code: str) -> None:
-    """Issue keys, sites and encodings are no codes, and a code is in upper case."""
+    """Issue keys, sites and encodings are not codes, and a code is in upper case."""
     assert connector_code(text) == code
 
 

@@ -284,7 +284,7 @@ def test_a_host_clock_that_is_behind_does_not_postpone_a_full_reread(rig: Poller
 
 
 def test_a_source_that_counts_from_now_is_polled(rig: PollerRig) -> None:
-    """Nothing has ended since then, which is no error."""
+    """Nothing has ended since then, which is not an error."""
     rig.sources.watch(rig.source, since=ClockReading(NOON))
     assert rig.poller.poll(rig.source).succeeded
 

@@ -15,7 +15,7 @@ KNOWING = ("providers/", "simulator/", "web/page/runbooks/", "events/")
 
 
 def wire_names() -> set[str]:
-    """Return the names of the operations and the members that services use, as far as they are no usual words."""
+    """Return the names of the operations and the members that services use, as far as they are not usual words."""
     names: set[str] = set()
     for service in SERVICES.values():
         members, terms = service.members, service.terms

@@ -180,7 +180,7 @@ def test_page_json_and_alerts_agree(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_all_outputs_have_both_error_texts_and_only_documented_codes(error: dict[str, str], code: str) -> None:
-    """Both texts are complete in each output, and words of the customer are no label."""
+    """Both texts are complete in each output, and words of the customer are not label."""
     job = planned_job("FAILED", 1, 0.98, error_code="InvalidRequest", **error)
     with WatchedSource(job) as watched, capture_logs() as log:
         *_, fixture = watched.states(2, 0)

@@ -36,6 +36,12 @@ FAILING = (
     ),
     Example("comment.py", "x = 1  # one, lest\n# it end\n", ("1:15: 'lest': write so that … not",)),
     Example("allow.md", "A role that allows to read.\n", ("1:13: 'allows to': write allows …ing",)),
+    Example("is_no.md", "A retry is no error; there is no limit.\n", ("1:9: 'is no': write is not a …",)),
+    Example(
+        "by.md",
+        "The last job by which content came.\n",
+        ("1:10: 'job by which': write that, with which, or none of … as the subject",),
+    ),
     Example(
         "on.py", "x = 1  # the time from which on it holds\n", ("1:19: 'from which on': write starting at, since",)
     ),

@@ -36,7 +36,7 @@ def sync_status(q: ServiceQueries) -> StateTimeline:
 
 
 def _indexed_sync_duration(q: ServiceQueries, part: str) -> str:
-    """Return the sum or count of durations of the syncs by which content was indexed."""
+    """Return the sum or count of durations of the syncs that indexed content."""
     statuses = 'status=~"SUCCEEDED|INCOMPLETE"'
     duration = q.last_known(f"sync_job_duration_seconds_{part}", statuses)
     return f"sum({q.per_source(duration, 'status')})"
@@ -48,7 +48,7 @@ def sync_duration(q: ServiceQueries) -> TimeSeries:
     panel = panels.line_chart(
         "Sync duration",
         "Duration of the running sync and of the last completed sync, compared with the average and the max_duration "
-        "objective. The average covers the watched syncs by which content was indexed. From "
+        "objective. The average covers the watched syncs that indexed content. From "
         f"{q.prefix}_last_completed_sync_duration_seconds and {q.prefix}_sync_job_duration_seconds.",
         panels.range_query(q.current("last_completed_sync_duration_seconds"), "last completed", "last"),
         panels.range_query(f"clamp_min({q.running_time}, 1)", "running", "running"),

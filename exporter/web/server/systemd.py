@@ -31,5 +31,5 @@ def _socket(descriptor: int) -> socket.socket:
     inherited.set_inheritable(False)
     is_listening = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if inherited.family not in {socket.AF_INET, socket.AF_INET6} or not is_listening:
-        raise StartupError(f"{FLAG}: descriptor {descriptor} is no listening TCP socket; use ListenStream=PORT")
+        raise StartupError(f"{FLAG}: descriptor {descriptor} is not a listening TCP socket; use ListenStream=PORT")
     return inherited

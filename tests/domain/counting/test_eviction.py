@@ -37,7 +37,7 @@ def test_the_failure_streak_includes_evicted_jobs() -> None:
 
 
 def test_the_streaks_of_evicted_jobs_count_what_their_rules_count() -> None:
-    """Of 100 jobs, alternately FAILED and ABORTED, 50 failed, and content reached the index by none."""
+    """Of 100 jobs, alternately FAILED and ABORTED, 50 failed, and none indexed content."""
     history = fold_polls(make_poll(at=NOON))
     for n in range(100):
         job = make_job(f"j{n}", ("FAILED", "ABORTED")[n % 2], started=NOON + n * HOUR, lasted=60)

@@ -95,7 +95,7 @@ def test_no_alert_fires_while_replicas_change(tmp_path: Path) -> None:
 
 
 def scrape(world: ReplicaWorld, recordings: dict[str, Recording]) -> None:
-    """Scrape all replicas, as Prometheus does; an added one is no target before its start and after its end."""
+    """Scrape all replicas, as Prometheus does; an added one is not a target before its start and after its end."""
     for name, recording in recordings.items():
         process = world.processes.get(name)
         if process and process.responds:
