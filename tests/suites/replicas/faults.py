@@ -34,7 +34,7 @@ POD = 4.0  # seconds between the replacements of two replicas in a roll-out
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ReplicaFault:
     """A fault of a replica or of the database; times are in seconds since the start of the sequence."""
 
     begins: float
@@ -42,24 +42,26 @@ class Fault:
     kind: str
     replica: str
 
-    def overlaps(self, other: Fault) -> bool:
+    def overlaps(self, other: ReplicaFault) -> bool:
         """Return whether two faults last at the same time. A replica needs a moment until it is back."""
         return self.begins < other.ends + RETURN and other.begins < self.ends + RETURN
 
 
-def make_faults(seed: int) -> list[Fault]:
+def make_faults(seed: int) -> list[ReplicaFault]:
     """Return faults of every kind, in random order. At any time, at least one of the three replicas has none."""
     rng = random.Random(seed)
-    faults: list[Fault] = []
+    faults: list[ReplicaFault] = []
     now = 0.0
     for kind in rng.sample([*DURATIONS, ROLL_OUT], len(DURATIONS) + 1):
         now += rng.choice(GAPS)
         if kind == ROLL_OUT:
-            stops = (Fault(now + number * POD, now + number * POD, "stop", name) for number, name in enumerate(NAMES))
+            stops = (
+                ReplicaFault(now + number * POD, now + number * POD, "stop", name) for number, name in enumerate(NAMES)
+            )
             faults += [stop for stop in stops if _is_possible(stop, faults)]
             continue
         name = {"database": "the database", "scale": SPARE}.get(kind) or rng.choice(NAMES)
-        fault = Fault(now, now + rng.choice(DURATIONS[kind]), kind, name)
+        fault = ReplicaFault(now, now + rng.choice(DURATIONS[kind]), kind, name)
         while not _is_possible(fault, faults):
             fault = replace(fault, begins=fault.begins + 1, ends=fault.ends + 1)
         faults.append(fault)
@@ -67,7 +69,7 @@ def make_faults(seed: int) -> list[Fault]:
     return faults
 
 
-def _is_possible(fault: Fault, faults: list[Fault]) -> bool:
+def _is_possible(fault: ReplicaFault, faults: list[ReplicaFault]) -> bool:
     """Return whether a replica has no other fault at that time, and one of the others has none."""
     if fault.replica not in NAMES:
         return True
@@ -98,7 +100,7 @@ class FaultyCluster:
         """Kill all replicas."""
         self._running.close()
 
-    def run(self, faults: list[Fault]) -> None:
+    def run(self, faults: list[ReplicaFault]) -> None:
         """Start and end faults at their times."""
         schedule = sched.scheduler(time.monotonic, time.sleep)
         for fault in faults:
@@ -106,7 +108,7 @@ class FaultyCluster:
             schedule.enter(fault.ends, 1, self._end, (fault,))
         schedule.run()
 
-    def _begin(self, fault: Fault) -> None:
+    def _begin(self, fault: ReplicaFault) -> None:
         replicas, name = self.replicas, fault.replica
         replicas.monitor.fault_begins()
         match fault.kind:
@@ -125,7 +127,7 @@ class FaultyCluster:
             case "database":
                 self._server.stop()
 
-    def _end(self, fault: Fault) -> None:
+    def _end(self, fault: ReplicaFault) -> None:
         replicas, name = self.replicas, fault.replica
         match fault.kind:
             case "kill" | "stop":
