@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.faults.cases import CONNECTION_FAULTS, FAULTS
-from tests.support.faults.matrix import applies, cells
+from tests.support.faults.cases import BAD, CONNECTION_FAULTS, FAULTS
+from tests.support.faults.matrix import cells
 from tests.support.faults.operations import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tests.support.faults.cases import ConnectionFault, FaultCase
     from tests.support.faults.operations import Operation
@@ -20,9 +20,9 @@ _INTRODUCTION = """\
 Written by `make generate` from `tests/support/faults/`. `make test-faults` runs every cell of the matrix. A
 run is the whole program, including boto3, on virtual time, with real HTTP requests to the simulated service.
 
-A cell is one fault of one operation. The fault affects the first page or a later one. It affects one data source, one
-application, or everything. Each cell injects the fault into one request, and then into every request for one hour.
-Meanwhile sync jobs start, make progress and end. Each cell asserts that:
+A cell is one fault of one operation of a service. The fault affects the first page or a later one. It affects one data
+source, one outermost container, or everything. Each cell injects the fault into one request, and then into every
+request for one hour. Meanwhile sync jobs start, make progress and end. Each cell asserts that:
 
 - the metric in the tables below reports the fault, and `qbusiness_exporter_api_requests_total` counts the requests by
   their code;
@@ -33,12 +33,16 @@ Meanwhile sync jobs start, make progress and end. Each cell asserts that:
 """
 _APPLICABILITY = """\
 Not every fault applies to every operation. Faults in entries or page tokens apply to list operations. Faults in jobs
-apply to `ListDataSourceSyncJobs`. Faults in page tokens affect all pages at once. A fault can be limited to one data
-source or application only for an operation whose request names it.
+apply to the list of sync jobs. Faults in page tokens affect all pages at once. A fault can be limited to one data
+source or outermost container only for an operation whose request names it.
+
+The names of metrics begin with the prefix of the service in place of `…`. Roles are assumed by the same code for all
+services, so `AssumeRole` is tested with one of them.
 """
 _RECOVERY = """\
-The exporter retries a refused request like any other failure. The exception is `GetDataSource`, which it does not retry
-for 15 minutes. Discovery runs every `discovery.interval`, and sooner after a failed run ([discovery](discovery.md)).
+The exporter retries a refused request like any other failure. The exception is the description of a data source
+(`GetDataSource`, `DescribeDataSource`), which it does not retry for 15 minutes. Discovery runs every
+`discovery.interval`, and sooner after a failed run ([discovery](discovery.md)).
 """
 _LABELS = """\
 `reason` is the label of `qbusiness_exporter_poll_failures_total` where the fault affects polls. `code` is the label of
@@ -59,7 +63,10 @@ succeeds with its next run.
 def faults_page() -> str:
     """Return the text of docs/faults.md."""
     count = len(list(cells()))
-    operations = _table(("operation", "faults", "reported by", "unchanged", "recovery"), map(_operation, OPERATIONS))
+    kinds: dict[tuple[object, ...], list[Operation]] = {}
+    for operation in OPERATIONS:
+        kinds.setdefault((operation.use, operation.effect), []).append(operation)
+    operations = _table(("operations", "cells", "reported by", "unchanged", "recovery"), map(_kind, kinds.values()))
     faults = _table(("fault", "reason", "code", "in one request", "for one hour"), map(_fault, FAULTS))
     total = f"{len(FAULTS)} faults of {len(OPERATIONS)} operations make {count} cells."
     parts = (_INTRODUCTION, total, "", _APPLICABILITY, "## Operations", "", *operations, "", _RECOVERY)
@@ -67,14 +74,21 @@ def faults_page() -> str:
     return "\n".join([*parts, "## Faults of responses", "", _LABELS, *faults, "", _CONNECTION, *connection, ""])
 
 
-def _operation(operation: Operation) -> tuple[str, ...]:
-    faults = sum(applies(fault, operation) for fault in FAULTS)
-    return f"`{operation.name}`", str(faults), operation.reported_by, operation.unchanged, operation.recovery
+def _kind(operations: Sequence[Operation]) -> tuple[str, ...]:
+    """Return the row of the operations that serve the same purpose, one of each service."""
+    services: dict[str, list[str]] = {}
+    for operation in operations:
+        services.setdefault(operation.name, []).append(operation.service.name)
+    names = ", ".join(f"`{name}` ({', '.join(found)})" for name, found in services.items())
+    count, first = sum(cell.operation in operations for cell in cells()), operations[0]
+    return names, str(count), first.reported_by, first.unchanged, first.recovery
 
 
 def _fault(fault: FaultCase) -> tuple[str, ...]:
     if fault.reason is None:
-        return fault.description, "", f"`{fault.code}`", fault.note, fault.note
+        refusing = ", ".join(sorted(fault.refused_in))
+        note = fault.note + (f"; {refusing}: boto3 refuses the whole response (`{BAD}`)" if refusing else "")
+        return fault.description, "", f"`{fault.code}`", note, note
     if fault.is_retried:
         once = "the SDK retries, and the retry succeeds"
     elif fault.is_absorbed_once:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.aws import CredentialObserver, is_throttled, was_authorized
+from exporter.aws import CredentialObserver, is_denied, is_throttled, was_authorized
 from exporter.errors import Reason, StoppedError
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class RequestRecorder:
     A target that was replaced sends no further attempt, because its successor uses the same rate limiter.
 
     Background operations are counted, and have no other effect. They use what other requests leave of the rate limit.
-    If AWS throttles or denies one of them, polls do not slow down, and the target is not reported as down.
+    If AWS throttles or denies one of them, polls do not slow down, and the target is not reported as down. An optional
+    operation that AWS denies does not report the target as down either: polls succeed without its permission.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -43,6 +44,7 @@ class RequestRecorder:
         heartbeat: Heartbeat,
         gate: ReportingGate,
         background_operations: Container[str],
+        optional_operations: Container[str] = (),
     ) -> None:
         self._target = target
         self._rate_limiter = rate_limiter
@@ -52,6 +54,7 @@ class RequestRecorder:
         self._heartbeat = heartbeat
         self._gate = gate
         self._background_operations = background_operations
+        self._optional_operations = optional_operations
 
     def acquire(self, operation: str) -> None:
         """Wait until the rate limiter allows one more attempt, which is activity of the target.
@@ -86,7 +89,7 @@ class RequestRecorder:
         authorized = was_authorized(operation, code)
         if authorized:
             self._reachability.report_up()
-        elif authorized is not None:
+        elif authorized is not None and not (operation in self._optional_operations and is_denied(code)):
             self._reachability.report_down(f"{operation}: {code}")
 
 

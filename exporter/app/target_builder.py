@@ -60,10 +60,10 @@ def build_target(
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
 
-    def observe_requests(limiter: RateLimiter, background_operations: frozenset[str]) -> RequestRecorder:
-        return RequestRecorder(name, limiter, metrics, passes, reachability, heartbeat, gate, background_operations)
+    def observe_requests(limiter: RateLimiter, *operations: frozenset[str]) -> RequestRecorder:
+        return RequestRecorder(name, limiter, metrics, passes, reachability, heartbeat, gate, *operations)
 
-    requests = observe_requests(limiter, service.background_operations)
+    requests = observe_requests(limiter, service.background_operations, service.optional_operations)
     queue_requests = observe_requests(RateLimiter(MAX_QUEUE_REQUESTS, host, services.stopping), QUEUE_OPERATIONS)
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(

@@ -119,6 +119,11 @@ def translated_errors(
         raise translated from error
 
 
+def is_denied(code: str) -> bool:
+    """Return whether the code of an attempt is that of a missing permission."""
+    return _REASON_BY_CODE.get(code) is Reason.ACCESS_DENIED
+
+
 def translate(error: Exception, operation: str) -> ProviderError | None:
     """Return the ProviderError for an exception, or None for an exception that only a bug of the exporter can raise."""
     if isinstance(error, boto_errors.ClientError):

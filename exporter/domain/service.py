@@ -175,6 +175,12 @@ class Service:
         return f"{self.alert_prefix}{kind.replace('Container', container)}"
 
     @property
+    def optional_operations(self) -> frozenset[str]:
+        """The operations without which data sources are found and polled. Their permissions may be left out."""
+        needed = {Use.SYNC_JOBS, Use.LIST_CONTAINERS, Use.LIST_SOURCES}
+        return frozenset(permission.action for permission in self.permissions if permission.use not in needed)
+
+    @property
     def sync_operations(self) -> frozenset[str]:
         """The operations that start and stop a sync job."""
         return frozenset({self.terms.start_sync, self.terms.stop_sync})

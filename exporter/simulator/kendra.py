@@ -7,11 +7,10 @@ the body has all parameters. All errors except faults of the service have the st
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.kendra_jobs import to_kendra
-from exporter.simulator.kendra_request import CONTENT_TYPE, KendraRequest, invalid
+from exporter.simulator.kendra_request import ARN_PATH, CONTENT_TYPE, KendraRequest, invalid
 from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.wire import ApiCall, IamPermission, Response, ServiceError
 
@@ -34,6 +33,7 @@ class KendraApi:
         self.order = order
         self.time_filter = time_filter
         self.paging = paging
+        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation or a body without JSON."""
@@ -41,7 +41,7 @@ class KendraApi:
 
     def handle(self, request: Request, now: float) -> Response:
         """Return the response to a request; raise ServiceError where AWS would return an error."""
-        kendra_request = KendraRequest(request, now)
+        kendra_request = KendraRequest(request, now, self.page_sizes)
         kendra_request.check()
         body = json.dumps(_OPERATIONS[kendra_request.name](self, kendra_request)).encode()
         return Response(200, body, {"Content-Type": CONTENT_TYPE})
@@ -147,7 +147,7 @@ def _list_sync_jobs(api: KendraApi, request: KendraRequest) -> dict[str, Any]:
 
 def _list_tags(api: KendraApi, request: KendraRequest) -> dict[str, Any]:
     arn, prefix = request.body["ResourceARN"], api.arn()
-    path = re.fullmatch(r"index/([^/]+)(?:/data-source/([^/]+))?", arn.removeprefix(prefix))
+    path = ARN_PATH.fullmatch(arn.removeprefix(prefix))
     if not arn.startswith(prefix) or path is None:
         raise invalid("ResourceARN", "value is not an ARN of a Kendra resource in this account")
     found: Any = api.index(path[1])

@@ -12,11 +12,12 @@ from exporter.simulator.job import STATUSES
 from exporter.simulator.wire import ApiCall, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.simulator.wire import Request
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
+ARN_PATH = re.compile(r"index/([^/]+)(?:/data-source/([^/]+))?$")
 _TARGET = "AWSKendraFrontendService."
 _INDEX_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{35}")
 _SOURCE_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}")
@@ -52,11 +53,15 @@ OPERATIONS = {
 
 
 class KendraRequest:
-    """A request in progress: its operation and its parameters."""
+    """A request in progress: its operation and its parameters.
 
-    def __init__(self, request: Request, now: float) -> None:
+    `page_sizes` are the largest pages of operations, by name, whatever the request asks for.
+    """
+
+    def __init__(self, request: Request, now: float, page_sizes: Mapping[str, int] | None = None) -> None:
         self.request = request
         self.now = now
+        self._page_sizes = page_sizes or {}
         self.name = request.headers.get("x-amz-target", "").removeprefix(_TARGET)
         if request.method != "POST" or request.path != "/" or self.name not in OPERATIONS:
             raise ServiceError("UnknownOperationException", 400, f"no operation {self.name!r}")
@@ -69,6 +74,9 @@ class KendraRequest:
         index, source = self.body.get("IndexId", ""), self.body.get("Id", "")
         if "IndexId" not in self.operation.parameters:
             index, source = source, ""
+        arn = self.body.get("ResourceARN", "")
+        if isinstance(arn, str) and (in_arn := ARN_PATH.search(arn)):
+            index, source = in_arn[1], in_arn[2] or ""
         token, since = self.body.get("NextToken"), self.body.get("StartTimeFilter", {}).get("StartTime")
         return ApiCall(
             self.name,
@@ -78,7 +86,7 @@ class KendraRequest:
             token=token or "",
             status=self.body.get("StatusFilter"),
             since=since,
-            arn=self.body.get("ResourceARN", ""),
+            arn=arn,
         )
 
     def check(self) -> None:
@@ -116,6 +124,7 @@ class KendraRequest:
         size, most = self.body.get("MaxResults", 10), self.operation.max_page_size
         if not isinstance(size, int) or not 1 <= size <= most:
             raise invalid("MaxResults", f"value must be between 1 and {most}")
+        size = min(size, self._page_sizes.get(self.name, size))
         page, offset, as_of = self.cursor
         following = pagination.PageCursor(page + 1, offset + size, as_of)
         more = {"NextToken": pagination.encode_token(following, self._listing)} if offset + size < len(items) else {}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.qbusiness_request import ARN_PATH, QBusinessRequest
-from exporter.simulator.sts import Sts, action_of
 from exporter.simulator.wire import (
     ApiCall,
     IamPermission,
@@ -43,24 +42,16 @@ class QBusinessApi:
         self.order = order
         self.time_filter = time_filter
         self.paging = paging
-        self.sts = Sts(fleet.account)
         self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation."""
-        return ApiCall(action_of(request), is_sts=True) if _is_sts(request) else QBusinessRequest(request, 0.0).call
+        return QBusinessRequest(request, 0.0).call
 
     def handle(self, request: Request, now: float) -> Response:
         """Return the response to a request; raise ServiceError where AWS would return an error."""
-        if _is_sts(request):
-            return self.sts.handle(request, now)
         api_request = QBusinessRequest(request, now, self.page_sizes)
         api_request.check()
-        if request.access_key in self.sts.revoked:
-            message = "The security token included in the request is invalid"
-            raise ServiceError("UnrecognizedClientException", 403, message)
-        if self.sts.is_expired(request.access_key, now):
-            raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
         return json_response(_OPERATIONS[api_request.route.operation](self, api_request))
 
     def error_response(self, error: ServiceError) -> Response:
@@ -72,10 +63,6 @@ class QBusinessApi:
         path = [identifier for identifier in (call.application_id, call.index_id, call.data_source_id) if identifier]
         arns = [_arn(self, *path[:depth]) for depth in range(1, len(path) + 1)]
         return IamPermission(f"qbusiness:{call.operation}", [call.arn] if call.arn else arns)
-
-
-def _is_sts(request: Request) -> bool:
-    return request.method == "POST" and request.path == "/"
 
 
 def _find(items: Sequence[Any], identifier: str, kind: str) -> Any:  # noqa: ANN401 (of the items' type)

@@ -12,6 +12,7 @@ from uuid import uuid4
 from exporter.simulator import faults
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.qbusiness import QBusinessApi
+from exporter.simulator.sts import Sts, action_of, is_for_sts
 from exporter.simulator.wire import ApiCall, IamPermission, Request, Response, ServiceError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ServiceApi(Protocol):
 
 
 class SimulatedService:
-    """A service over a fleet; `respond` returns a response and how its transmission fails.
+    """A service over a fleet, and STS; `respond` returns a response and how its transmission fails.
 
     `make_api` makes its API: that of Amazon Q Business by default. `listing` are the options of the API: order,
     time_filter, paging.
@@ -78,6 +79,7 @@ class SimulatedService:
         self.fleet = fleet
         self.faults = faults.ActiveFaults()
         self._api = make_api(fleet, **listing)
+        self.sts = Sts(fleet.account)
         self.policy: Authorizer | None = None  # without one, everything is allowed
         self.date_error = 0.0
         """Seconds by which the Date header is wrong, as behind a proxy with a wrong clock."""
@@ -94,10 +96,9 @@ class SimulatedService:
         now = self.clock.now()
         call, fault = ApiCall("Unknown"), None
         try:
-            call = self._api.parse_call(request)
+            call = self._parse_call(request)
             fault = self.faults.take(call, now)
-            self._authorize(call)
-            response = self._api.handle(request, now)
+            response = self._handle(call, request, now)
         except ServiceError as error:
             response = self._api.error_response(error)
         if fault:
@@ -109,8 +110,18 @@ class SimulatedService:
         self._log(LoggedRequest(call, request.access_key, now, time.monotonic(), response.status, name, agent))
         return response
 
+    def _parse_call(self, request: Request) -> ApiCall:
+        return ApiCall(action_of(request), is_sts=True) if is_for_sts(request) else self._api.parse_call(request)
+
+    def _handle(self, call: ApiCall, request: Request, now: float) -> Response:
+        if call.is_sts:
+            return self.sts.handle(request, now)
+        self.sts.check(request.access_key, now)
+        self._authorize(call)
+        return self._api.handle(request, now)
+
     def _authorize(self, call: ApiCall) -> None:
-        if self.policy is None or call.is_sts:
+        if self.policy is None:
             return
         needed = self._api.permission(call)
         if not self.policy.allows(needed.action, needed.resources):

@@ -37,9 +37,13 @@ class Sts:
             return self._assume(action, parameters, now)
         return _error(400, "InvalidAction", f"no action of {len(action)} characters")
 
-    def is_expired(self, access_key: str, now: float) -> bool:
-        """Return whether temporary credentials have expired."""
-        return now >= self._expires.get(access_key, now + 1)
+    def check(self, access_key: str, now: float) -> None:
+        """Raise ServiceError for credentials that are not valid, or no longer."""
+        if access_key in self.revoked:
+            message = "The security token included in the request is invalid"
+            raise ServiceError("UnrecognizedClientException", 403, message)
+        if now >= self._expires.get(access_key, now + 1):
+            raise ServiceError("ExpiredTokenException", 403, "The security token included in the request is expired")
 
     def _identity(self, access_key: str) -> Response:
         account = access_key.rpartition("-")[2] if access_key in self._expires else self.account
@@ -60,6 +64,11 @@ class Sts:
             f"<SessionToken>token</SessionToken><Expiration>{until}</Expiration></Credentials>"
             f"<AssumedRoleUser><AssumedRoleId>AROA:x</AssumedRoleId><Arn>{role}/x</Arn></AssumedRoleUser>",
         )
+
+
+def is_for_sts(request: Request) -> bool:
+    """Return whether a request is for STS, which has the endpoint of every simulated service."""
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
 def action_of(request: Request) -> str:

@@ -48,7 +48,7 @@ def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: Simulated
 
     The process stays healthy, and all of them recover with the credentials.
     """
-    service.api.sts.lifetime = 3.0
+    service.sts.lifetime = 3.0
     pace = {"interval": "10m", "idle_interval": "10m", "timeout": "2s"}
     config = with_target(config_for(service, ":memory:", **pace), role_arn=ROLE)
     with serve(tmp_path, config) as program:
@@ -61,7 +61,7 @@ def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: Simulated
         assert program.get("/-/healthy")[0] == 200
         assert f"AssumeRole of {ROLE}" in program.get("/api/v1/data-sources")[1]
         assert f"AssumeRole of {ROLE}" in program.get("/")[1]
-        service.api.sts.lifetime = 3600.0
+        service.sts.lifetime = 3600.0
         service.faults.clear()
         eventually(lambda: succeeding(program) == 24)
         assert program.scrape().value("qbusiness_exporter_target_up") == 1
@@ -115,7 +115,7 @@ def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: Simul
     with serve(tmp_path, config, AWS_SHARED_CREDENTIALS_FILE=str(keys)) as program:
         eventually(lambda: succeeding(program) == 24)
         keys.write_text("[reader]\naws_access_key_id = new\naws_secret_access_key = x\n")
-        service.api.sts.revoked.add("old")
+        service.sts.revoked.add("old")
         eventually(lambda: any(request.access_key == "new" for request in list(service.requests)))
         eventually(lambda: succeeding(program) == 24)
         eventually(lambda: lines(program, "credentials work again"))
@@ -127,7 +127,7 @@ def test_new_keys_are_used_before_the_next_polls(tmp_path: Path, service: Simula
     """All polls have failed with the old key, and the next ones would be minutes later."""
     keys = tmp_path / "credentials"
     keys.write_text("[reader]\naws_access_key_id = old\naws_secret_access_key = x\n")
-    service.api.sts.revoked.add("old")
+    service.sts.revoked.add("old")
     config = with_target(config_for(service, ":memory:", interval="10m", idle_interval="10m"), profile="reader")
     with serve(tmp_path, config, AWS_SHARED_CREDENTIALS_FILE=str(keys)) as program:
         eventually(lambda: (program.scrape().value("qbusiness_exporter_poll_failures_total") or 0) >= 24)

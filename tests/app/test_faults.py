@@ -11,20 +11,27 @@ from exporter.simulator.faults import FAULT_KINDS
 from tests.support.faults.cases import CONNECTION_FAULTS, FAULTS
 from tests.support.faults.matrix import Cell, cells
 from tests.support.faults.operations import OPERATIONS
-from tests.support.faults.runner import EnvironmentPool, run_cell
+from tests.support.faults.pool import EnvironmentPool, run_cell
 
 POOL = EnvironmentPool()
 SAMPLE = [
-    "html-ListDataSourceSyncJobs-later-one",
-    "end_in_the_future-ListDataSourceSyncJobs-all",
-    "no_start-ListDataSourceSyncJobs-one",
-    "denied-ListDataSources-one",
-    "throttled-ListTagsForResource-all",
-    "not_found-GetDataSource-one",
-    "truncated_json-ListDocuments-later-one",
-    "cut-GetApplication-one",
-    "html-GetCallerIdentity-all",
-    "denied-AssumeRole-all",
+    "qbusiness-html-ListDataSourceSyncJobs-later-one",
+    "qbusiness-end_in_the_future-ListDataSourceSyncJobs-all",
+    "qbusiness-no_start-ListDataSourceSyncJobs-one",
+    "qbusiness-denied-ListDataSources-one",
+    "qbusiness-throttled-ListTagsForResource-all",
+    "qbusiness-not_found-GetDataSource-one",
+    "qbusiness-truncated_json-ListDocuments-later-one",
+    "qbusiness-cut-GetApplication-one",
+    "qbusiness-html-GetCallerIdentity-all",
+    "qbusiness-denied-AssumeRole-all",
+    "kendra-no_end-ListDataSourceSyncJobs-all",
+    "kendra-not_found-DescribeIndex-one",
+    "kendra-cut-GetCallerIdentity-all",
+    "bedrock-empty_page-ListIngestionJobs-one",
+    "bedrock-truncated_json-GetKnowledgeBase-one",
+    "bedrock-denied-GetIngestionJob-one",
+    "bedrock-reset_midway-GetIngestionJob-all",
 ]
 
 

@@ -73,7 +73,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
 def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with two data sources, whose roles may not be assumed."""
     with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"), SimulatedDataSource("it"))) as running:
-        running.api.sts.refuses = True
+        running.sts.refuses = True
         yield running
 
 
@@ -123,7 +123,7 @@ def test_discovery_is_retried_as_soon_as_credentials_work(
     given, settings, reason = CASES["role denied"]
     with exporter_with(service, home, given, **settings) as program:
         eventually(lambda: reason in program.request("GET", "/-/ready")[1])
-        service.api.sts.refuses = False
+        service.sts.refuses = False
         eventually(lambda: program.scrape().value("qbusiness_poll_success") == 2)
 
 

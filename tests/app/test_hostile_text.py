@@ -74,7 +74,7 @@ def service() -> Iterator[SimulatedEndpoint]:
     """Yield a service with one application for each text."""
     fleet = Fleet([application(name, text) for name, text in HOSTILE.items()])
     with SimulatedEndpoint(fleet) as service:
-        service.api.sts.external_id = EXTERNAL_ID
+        service.sts.external_id = EXTERNAL_ID
         yield service
 
 

@@ -14,11 +14,11 @@ from exporter.errors import StoppedError
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.pass_log import PassLog
 from exporter.polling.workers import Heartbeat
-from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.providers.bedrock.service import BEDROCK
 from exporter.target.reporting_gate import ReportingGate
 from tests.support.builders import FakeClock
 
-JOBS, DOCUMENTS = "ListDataSourceSyncJobs", "ListDocuments"
+JOBS, JOB, DOCUMENTS = "ListIngestionJobs", "GetIngestionJob", "ListKnowledgeBaseDocuments"
 
 
 class TickingStop(threading.Event):
@@ -51,7 +51,8 @@ class RecorderRig:
             self.reachability,
             self.heartbeat,
             self.gate,
-            QBUSINESS.background_operations,
+            BEDROCK.background_operations,
+            BEDROCK.optional_operations,
         )
 
     def sent_at(self, operation: str) -> float:
@@ -79,6 +80,25 @@ def test_a_failed_listing_of_documents_affects_no_poll(code: str) -> None:
     rig.clock.advance(60.0)
     rig.recorder.finished(DOCUMENTS, code, 0.1)
     assert (rig.limiter.allowed_rate(), rig.reachability.is_up, rig.heartbeat.silence()) == (1.0, True, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "is_up"),
+    [
+        (JOB, "AccessDeniedException", True),
+        (JOB, "ExpiredTokenException", False),
+        (JOB, "timeout", False),
+        (JOBS, "AccessDeniedException", False),
+    ],
+)
+def test_a_target_is_up_while_only_a_permission_that_may_be_missing_is_denied(
+    operation: str, code: str, *, is_up: bool
+) -> None:
+    """Polls succeed without the outcome of a job. Its request is often the last one for half an hour."""
+    rig = RecorderRig()
+    rig.recorder.finished(JOBS, "200", 0.1)
+    rig.recorder.finished(operation, code, 0.1)
+    assert rig.reachability.is_up is is_up
 
 
 @pytest.mark.parametrize("operation", [JOBS, DOCUMENTS])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def role_target(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTarget]:
     """Return a target that assumes a role, with an STS that is simulated too."""
     target = SimulatedTarget(role_arn=ROLE, external_id="secret")
-    target.service.api.sts.external_id = "secret"
+    target.service.sts.external_id = "secret"
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", target.service.url)
     with target.service:
         yield target
@@ -65,7 +65,7 @@ def test_missing_credentials_are_found_later(target: SimulatedTarget, monkeypatc
 def test_refused_credentials_are_obtained_again(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rotated credentials need no restart."""
     target.read_jobs()
-    target.service.api.sts.revoked.add("test")
+    target.service.sts.revoked.add("test")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
     with pytest.raises(ProviderError, match="UnrecognizedClientException") as error:
         target.read_jobs()
@@ -102,7 +102,7 @@ def test_accepted_credentials_are_not_obtained_again(target: SimulatedTarget, mo
 def test_a_new_client_of_the_same_identity_keeps_the_credentials(role_target: SimulatedTarget) -> None:
     """A reload while STS does not respond does not interrupt polling."""
     role_target.read_jobs()
-    role_target.service.api.sts.refuses = True
+    role_target.service.sts.refuses = True
     config = parse_target(
         {"region": "us-east-1", "endpoint_url": role_target.service.url, "role_arn": ROLE, "external_id": "secret"}
     )
@@ -122,12 +122,12 @@ def test_requests_are_signed_with_the_credentials_of_the_role(role_target: Simul
 @pytest.mark.usefixtures("fast_retries")
 def test_a_role_that_may_not_be_assumed_is_a_credentials_error(role_target: SimulatedTarget) -> None:
     """The message names the role, and the role is requested again without a restart."""
-    role_target.service.api.sts.refuses = True
+    role_target.service.sts.refuses = True
     with pytest.raises(ProviderError, match=f"AssumeRole of {ROLE}: AccessDenied: User is not authorized") as error:
         role_target.read_jobs()
     assert error.value.reason is Reason.CREDENTIALS
     assert role_target.observer.codes[0] == "AccessDenied"
-    role_target.service.api.sts.refuses = False
+    role_target.service.sts.refuses = False
     read_eventually(role_target)
 
 
@@ -136,7 +136,7 @@ def test_a_role_that_may_not_be_assumed_is_a_credentials_error(role_target: Simu
 def test_assumed_credentials_are_renewed_before_they_expire(role_target: SimulatedTarget) -> None:
     """The service never sees expired ones."""
     role_target.clock.set(time.time())
-    role_target.service.api.sts.lifetime = 12.0  # renewed after nine seconds
+    role_target.service.sts.lifetime = 12.0  # renewed after nine seconds
 
     def renewals() -> int:
         role_target.clock.set(time.time())
@@ -149,7 +149,7 @@ def test_assumed_credentials_are_renewed_before_they_expire(role_target: Simulat
 def test_new_credentials_that_are_expired_already_are_a_credentials_error(role_target: SimulatedTarget) -> None:
     """They are if the clock of the host is wrong."""
     role_target.clock.set(time.time() - 7200)
-    role_target.service.api.sts.lifetime = 3600.0
+    role_target.service.sts.lifetime = 3600.0
     with pytest.raises(ProviderError, match="expired when they were obtained, or the clock") as error:
         role_target.read_jobs()
     assert error.value.reason is Reason.CREDENTIALS

@@ -217,7 +217,7 @@ def test_a_profile_assumes_a_role_from_another_profile(sources: Sources, sts: Si
     )
     assert sources.obtain(profile="reader").access_key.startswith("ASSUMED-0")
     assert sts.service.requests[-1].access_key == "base"
-    sts.service.api.sts.refuses = True
+    sts.service.sts.refuses = True
     assert sources.error(profile="reader").startswith(f"AssumeRole of {ROLE}: AccessDenied: User is not authorized")
 
 
@@ -310,8 +310,8 @@ def test_a_web_identity_token_is_read_for_each_attempt(sources: Sources, sts: Si
     assert sources.obtain().access_key.startswith("ASSUMED")
     token.write_text("second")
     sources.obtain()
-    assert sts.service.api.sts.web_identity_tokens == ["first", "second"]
-    sts.service.api.sts.refuses = True
+    assert sts.service.sts.web_identity_tokens == ["first", "second"]
+    sts.service.sts.refuses = True
     assert sources.error().startswith(f"AssumeRoleWithWebIdentity of {ROLE}: AccessDenied")
     token.unlink()
     assert sources.error() == missing

@@ -73,7 +73,7 @@ def test_an_action_without_a_resource_is_not_tried(service: SimulatedEndpoint, t
 
 def test_refused_credentials_are_reported(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """The output has the statement that allows AssumeRole."""
-    service.api.sts.refuses = True
+    service.sts.refuses = True
     done = run(service, tmp_path, "check", "--probe", text=settings(service, {"role_arn": ROLE}))
     assert done.returncode == 1
     assert (

@@ -115,7 +115,7 @@ class BrokenAccount:
 
     def __enter__(self) -> Self:
         """Start serving."""
-        self.production.api.sts.refuses = True  # STS of all targets
+        self.production.sts.refuses = True  # STS of all targets
         self.queues.__enter__()
         for service in self._services():
             service.start()
@@ -188,7 +188,7 @@ class BrokenAccount:
     def end_denials(self) -> None:
         """Allow all requests again, and the role, and create the queue."""
         self.queues.create(QUEUE)
-        self.production.api.sts.refuses = False
+        self.production.sts.refuses = False
         for service in (self.production, self.denied, self.unreachable):
             service.faults.clear()
 

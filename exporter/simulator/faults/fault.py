@@ -17,6 +17,7 @@ class Fault:
     operation: str | None = None
     data_source_id: str | None = None
     application_id: str | None = None
+    index_id: str | None = None
     page: int | None = None  # 1 is the first page, 2 any later one
     times: int | None = None
     until: float | None = None  # simulated time
@@ -29,6 +30,7 @@ class Fault:
             self.operation in {None, call.operation}
             and self.data_source_id in {None, call.source}
             and self.application_id in {None, call.application_id}
+            and self.index_id in {None, call.index_id}
             and (self.page is None or self.page == min(call.page, 2))
             and (self.times is None or self.times > 0)
             and (self.until is None or now < self.until)

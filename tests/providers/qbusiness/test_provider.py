@@ -177,7 +177,7 @@ def test_a_fault_of_any_operation_is_an_error_of_that_operation(
     """No fault is an empty response, or an exception other than ProviderError."""
     target = shared_targets[kind in HANGING]
     call = OPERATIONS[operation]
-    (tested,) = (each for each in operations.OPERATIONS if each.name == operation)
+    (tested,) = (each for each in operations.OPERATIONS if (each.service, each.name) == (QBUSINESS, operation))
     target.service.faults.add(kind, operation=operation)
     try:
         if not matrix.applies(FAULTS[kind], tested):

@@ -58,12 +58,12 @@ def injected(environment: Environment, fault: ConnectionFault, monkeypatch: pyte
         elif fault.kind == "plain":
             service.tls = None
         else:
-            service.api.sts.revoked.add(os.environ["AWS_ACCESS_KEY_ID"])
+            service.sts.revoked.add(os.environ["AWS_ACCESS_KEY_ID"])
         service.drop_connections()
         yield
     service.tls = trusted
     if fault.kind == "rotated":
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"rotated-{len(service.api.sts.revoked)}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"rotated-{len(service.sts.revoked)}")
     service.drop_connections()
 
 
@@ -96,14 +96,14 @@ def test_a_connection_fault_is_reported_and_the_program_recovers(
                 environment.run(seconds)
                 page = environment.pages[-1]
                 changed = changed_families(before.series, page.series)
-                assert page.total("qbusiness_exporter_poll_failures_total", f'reason="{fault.reason}"') > 0
-                assert page.total("qbusiness_exporter_api_requests_total", f'code="{fault.code}"') > 0
-                assert page.total("qbusiness_poll_success") == 0
-                assert page.total("qbusiness_exporter_target_up") == 0
-                of_sources = {family for family in changed if not family.startswith("qbusiness_exporter_")}
-                assert of_sources <= {"qbusiness_poll_success"}
+                assert page.total("exporter_poll_failures_total", f'reason="{fault.reason}"') > 0
+                assert page.total("exporter_api_requests_total", f'code="{fault.code}"') > 0
+                assert page.total("poll_success") == 0
+                assert page.total("exporter_target_up") == 0
+                of_sources = {family for family in changed if not family.startswith("exporter_")}
+                assert of_sources <= {"poll_success"}
                 if seconds == HOUR:
-                    assert page.total("qbusiness_exporter_discovery_success") == 0
+                    assert page.total("exporter_discovery_success") == 0
             environment.run_until_healthy(DISCOVERY_RECOVERY)
         environment.end_jobs()
         environment.run(DISCOVERY_RECOVERY)

@@ -1,11 +1,11 @@
-"""The whole fault matrix over real HTTP: every fault of every operation."""
+"""The whole fault matrix over real HTTP: every fault of every operation of every service."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.faults.matrix import Cell, cells
-from tests.support.faults.runner import EnvironmentPool, run_cell
+from tests.support.faults.pool import EnvironmentPool, run_cell
 
 POOL = EnvironmentPool()
 

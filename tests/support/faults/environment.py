@@ -14,6 +14,7 @@ from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.app.state import open_state
 from exporter.config import Config
+from exporter.domain.service import Use
 from exporter.domain.units import HOUR, MINUTE
 from exporter.metrics.telemetry import Telemetry
 from exporter.simulator.document import SimulatedDocument
@@ -27,6 +28,7 @@ from exporter.simulator.fleet import (
 )
 from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
+from simulation import services
 from simulation.simulated_account import ServiceTime
 from simulation.virtual_clock import VirtualClock
 from simulation.virtual_host import VirtualHost
@@ -35,19 +37,14 @@ from tests.support.faults.page import ScrapedPage
 if TYPE_CHECKING:
     from exporter.app.state import State, StateContext
     from exporter.config import StateConfig
+    from simulation.services import ServiceTraits
 
 BEGIN = 1_790_000_000.0
 HOST = "qbusiness.test"  # a name that tests resolve to the loopback address
 SCRAPE_EVERY = 15 * MINUTE
 ROLE = "arn:aws:iam::111122223333:role/reader"
 # Small pages, so that every listing has a second page.
-PAGE_SIZES = {
-    "ListApplications": 1,
-    "ListIndices": 1,
-    "ListDataSources": 1,
-    "ListDataSourceSyncJobs": 3,
-    "ListDocuments": 2,
-}
+PAGE_SIZES = {Use.LIST_CONTAINERS: 1, Use.LIST_SOURCES: 1, Use.SYNC_JOBS: 3, Use.DOCUMENTS: 2}
 DOCUMENTS = {"INDEXED": 3, "FAILED": 2}
 
 
@@ -69,13 +66,15 @@ def _plan_job(rng: random.Random) -> PlannedJob:
 class Environment:
     """The program and an account of two applications with three data sources.
 
-    Each data source has one job in progress all the time, and short jobs every few minutes. `mode` is discovered,
+    Each has one job in progress all the time, and short jobs every few minutes. `mode` is discovered,
     configured (the configuration names the data sources), role (discovered, with credentials of an assumed role) or
-    documents (discovered, with counts of documents). `timeout` is that of requests, in real time.
+    documents (discovered, with counts of documents). `timeout` is that of requests, in real time. A service without
+    applications has all of their indexes, or knowledge bases, as its outermost containers.
     """
 
     mode: str = "discovered"
     timeout: str = "30s"
+    traits: ServiceTraits = services.QBUSINESS
     pages: list[ScrapedPage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,27 +84,38 @@ class Environment:
         self.counted_since: float | None = None
         self.sources = {name: self._make_source(name) for name in ("hr", "it", "wiki")}
         self.indexes = [
-            SimulatedIndex("main", [self.sources["hr"], self.sources["it"]]),
-            SimulatedIndex("archive"),
-            SimulatedIndex("faq", [self.sources["wiki"]]),
+            self._make_index("main", "hr", "it"),
+            self._make_index("archive"),
+            self._make_index("faq", "wiki"),
         ]
         self.fleet = Fleet(
             [SimulatedApplication("intranet", self.indexes[:2]), SimulatedApplication("support", self.indexes[2:])]
         )
-        self.service = SimulatedEndpoint(self.fleet, ServiceTime(self.clock))
-        self.service.api.page_sizes = dict(PAGE_SIZES)
+        self.service = SimulatedEndpoint(self.fleet, ServiceTime(self.clock), self.traits.make_api)
+        permissions = self.traits.service.permissions
+        self.service.api.page_sizes = {
+            each.action: PAGE_SIZES[each.use] for each in permissions if each.use in PAGE_SIZES
+        }
         if self.mode == "role":
-            self.service.api.sts.lifetime = HOUR / 2
+            self.service.sts.lifetime = HOUR / 2
         self.exporter: Exporter | None = None
         self._states = ExitStack()
         self._was_ready = False
+
+    def _make_index(self, name: str, *sources: str) -> SimulatedIndex:
+        kind, identifier = self.traits.index_kind, self.traits.make_id("index", name)
+        return SimulatedIndex(name, [self.sources[each] for each in sources], kind=kind, id=identifier)
 
     def _make_source(self, name: str) -> SimulatedDataSource:
         # A job that started before the watch and has no documents. It keeps the data source active.
         stuck = PlannedJob(make_id("stuck", name), self.clock.now - HOUR, HOUR, 0, None)
         statuses = [status for status, count in DOCUMENTS.items() for _ in range(count)]
         documents = [SimulatedDocument(f"{name}-{n}", status) for n, status in enumerate(statuses)]
-        return SimulatedDataSource(name, jobs=[stuck], tags={"team": name}, documents=documents)
+        identifier = self.traits.make_id("data source", name)
+        return SimulatedDataSource(name, jobs=[stuck], tags={"team": name}, documents=documents, id=identifier)
+
+    def _plan_job(self, rng: random.Random) -> PlannedJob:
+        return self.traits.reported(_plan_job(rng))
 
     def __enter__(self) -> Self:
         """Start the service."""
@@ -140,7 +150,9 @@ class Environment:
         now = self.clock.now
         self.counted_since = now if self.counted_since is None else self.counted_since
         for source in self.sources.values():
-            source.routine = Routine(f"{source.name} {now}", now + 30, 700, _plan_job)
+            source.routine = Routine(
+                f"{source.name} {now}", now + 30, 700, lambda rng: self.traits.reported(_plan_job(rng))
+            )
             if not any(job.outcome is None for job in source.jobs):
                 source.jobs.append(PlannedJob(make_id("stuck", source.name, now), now, HOUR, 0, None))
 
@@ -155,11 +167,11 @@ class Environment:
     def _config(self) -> dict[str, Any]:
         endpoint = self.service.url.replace("http", "https" if self.service.tls else "http")
         endpoint = endpoint.replace("127.0.0.1", HOST)
-        target: dict[str, Any] = {"name": "test", "region": "us-east-1", "endpoint_url": endpoint}
+        service = self.traits.service.name
+        target: dict[str, Any] = {"name": "test", "service": service, "region": "us-east-1", "endpoint_url": endpoint}
         if self.mode == "configured":
             target["data_sources"] = [
-                {"application_id": application.id, "index_id": index.id, "data_source_id": source.id}
-                for application, index, source in self.fleet.data_sources()
+                self.traits.ids(application, index, source) for application, index, source in self.fleet.data_sources()
             ]
         else:
             target["discovery"] = {"interval": "30m", "tag_labels": ["team"]}
@@ -183,7 +195,7 @@ class Environment:
         assert not (self._was_ready and unready), unready
         self._was_ready = unready is None
         chunks, _ = self.exporter.page.render("", "")
-        page = ScrapedPage.parse(b"".join(chunks).decode())
+        page = ScrapedPage.parse(self.traits.service.name, b"".join(chunks).decode())
         decreased = page.decreased_counters(self.pages[-1] if self.pages else page)
         assert not decreased, decreased
         self.pages.append(page)
@@ -212,20 +224,20 @@ class Environment:
     def problems(self, polled: float = 0, discovered: float = 0) -> str:
         """Return the problems that the last page reports; polls and discovery runs since these times must succeed."""
         page = self.pages[-1]
-        polls = page.select("qbusiness_last_successful_poll_timestamp_seconds")
-        discovered_at = page.total("qbusiness_exporter_last_successful_discovery_timestamp_seconds")
+        polls = page.select("last_successful_poll_timestamp_seconds")
+        container = self.traits.service.container.word
+        discovered_at = page.total("exporter_last_successful_discovery_timestamp_seconds")
         checks = {
             "data sources are missing": len(polls) == len(self.sources),
-            "polls fail": page.total("qbusiness_poll_success") == len(self.sources),
+            "polls fail": page.total("poll_success") == len(self.sources),
             "data sources were not polled": all(int(polled) <= at for at in polls.values()),
-            "discovery fails": page.total("qbusiness_exporter_discovery_success") == 1,
+            "discovery fails": page.total("exporter_discovery_success") == 1,
             "discovery did not run": discovered_at >= int(discovered),
-            "the target is down": page.total("qbusiness_exporter_target_up") == 1,
+            "the target is down": page.total("exporter_target_up") == 1,
             "documents are not counted": not self.uncounted() and (self.mode != "documents" or self._are_counted()),
-            "the account id is unknown": page.total("qbusiness_exporter_target_info", 'aws_account_id="111122223333"')
-            == 1,
-            "data sources have no description": page.total("qbusiness_data_source_info") == len(self.sources),
-            "indexes are missing": len(page.select("qbusiness_index_info")) == self._watched_indexes,
+            "the account id is unknown": page.total("exporter_target_info", 'aws_account_id="111122223333"') == 1,
+            "data sources have no description": page.total("data_source_info") == len(self.sources),
+            "indexes are missing": len(page.select(f"{container}_info")) == self._watched_indexes,
         }
         return ", ".join(problem for problem, is_good in checks.items() if not is_good)
 
@@ -235,7 +247,7 @@ class Environment:
         return [each.resource for target in self.exporter.targets for each in target.health().uncounted]
 
     def _are_counted(self) -> bool:
-        counts = self.pages[-1].select("qbusiness_data_source_documents")
+        counts = self.pages[-1].select("data_source_documents")
         totals = {status: sum(v for s, v in counts.items() if f'status="{status}"' in s) for status in DOCUMENTS}
         return totals == {status: count * len(self.sources) for status, count in DOCUMENTS.items()}
 
@@ -243,11 +255,11 @@ class Environment:
     def _watched_indexes(self) -> int:
         return sum(bool(index.data_sources) or self.mode != "configured" for index in self.indexes)
 
-    def wrong_totals(self, *, with_durations: bool = True) -> list[str]:
+    def wrong_totals(self, *, with_durations: bool = True, with_outcomes: bool = True) -> list[str]:
         """Return the values on the last page that differ from the correct ones."""
-        page, since = self.pages[-1], self.counted_since or 0.0
-        wrong = (
-            page.wrong_totals(source, since, self.clock.now, with_durations=with_durations)
+        page, since, parts = self.pages[-1], self.counted_since or 0.0, (with_durations, with_outcomes)
+        return [
+            line
             for source in self.sources.values()
-        )
-        return [line for lines in wrong for line in lines]
+            for line in page.wrong_totals(source, since, self.clock.now, *parts)
+        ]

@@ -1,6 +1,7 @@
 """The fault matrix: what can fail, in which operation, and the expected effect. Tests and docs/faults.md use it.
 
-A cell is one fault of one operation, on its first page or a later one, for one data source or application or for all.
+A cell is one fault of one operation of a service, on its first page or a later one, for one data source or outermost
+container or for all.
 Each cell injects the fault into one request, and then into every request for an hour.
 """
 
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from exporter.domain.service import Use
 from exporter.errors import Reason
-from tests.support.faults.cases import FAULTS, FaultCase
-from tests.support.faults.operations import JOBS, OPERATIONS, Operation
+from tests.support.faults.cases import BAD, FAULTS, FaultCase
+from tests.support.faults.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +32,15 @@ class Cell:
     def __str__(self) -> str:
         """Return the cell's name, which selects it on pytest's command line."""
         page = "-later" if self.page > 1 else ""
-        return f"{self.fault.kind}-{self.operation.name}{page}-{self.scope}"
+        return f"{self.operation.service}-{self.fault.kind}-{self.operation.name}{page}-{self.scope}"
 
     @property
     def reason(self) -> Reason | None:
         """Return the reason of failed polls or discovery runs; that of everything about a role is `credentials`."""
         if self.operation.effect == "credentials":
             return None if self._sts_reason is None else Reason.CREDENTIALS
+        if self.operation.service.name in self.fault.refused_in:
+            return BAD
         return self._sts_reason if self.operation.effect == "account" else self.fault.reason
 
     @property
@@ -54,8 +58,10 @@ class Cell:
 
 def applies(fault: FaultCase, operation: Operation) -> bool:
     """Return whether a fault can occur in an operation."""
+    if operation.service.name in fault.not_in:
+        return False
     if fault.of_jobs:
-        return operation.name == JOBS
+        return operation.use is Use.SYNC_JOBS
     if fault.of_tokens:
         return operation.is_paged
     return operation.is_list or not fault.of_lists
@@ -67,5 +73,5 @@ def cells() -> Iterator[Cell]:
         if not applies(fault, operation):
             continue
         pages = (1, 2) if operation.is_paged and not fault.of_tokens else (1,)
-        for page, scope in product(pages, ("one", "all") if operation.is_scoped else ("all",)):
+        for page, scope in product(pages, ("one", "all") if operation.scope else ("all",)):
             yield Cell(fault, operation, page, scope)

@@ -10,22 +10,26 @@ from tests.support.oracle import all_jobs, expected_totals
 if TYPE_CHECKING:
     from exporter.simulator.fleet import SimulatedDataSource
 
-COMPLETED = "qbusiness_sync_jobs_completed_total"
-SECONDS = "qbusiness_sync_job_duration_seconds_sum"
-LAST_SUCCESS = "qbusiness_last_successful_sync_timestamp_seconds"
+COMPLETED = "sync_jobs_completed_total"
+SECONDS = "sync_job_duration_seconds_sum"
+LAST_SUCCESS = "last_successful_sync_timestamp_seconds"
 
 
 @dataclass(frozen=True)
 class ScrapedPage:
-    """The values of all series, by their names with labels."""
+    """The values of all series of a service and of the exporter, by their names with labels.
 
+    Families are named without their prefix. Those of the exporter begin with `exporter_`.
+    """
+
+    service: str
     series: dict[str, float]
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, service: str, text: str) -> Self:
         """Parse the text format as this program writes it."""
         lines = (line.rpartition(" ") for line in text.splitlines() if line[:1] != "#")
-        return cls({name: float(value) for name, _, value in lines})
+        return cls(service, {_short(service, name): float(value) for name, _, value in lines})
 
     def select(self, family: str, *words: str) -> dict[str, float]:
         """Return the series of a family whose labels contain all of these words."""
@@ -46,12 +50,20 @@ class ScrapedPage:
         return [series for series in lower if _is_counter(series)]
 
     def wrong_totals(
-        self, source: SimulatedDataSource, since: float, now: float, *, with_durations: bool = True
+        self,
+        source: SimulatedDataSource,
+        since: float,
+        now: float,
+        with_durations: bool = True,  # noqa: FBT001, FBT002 (only the environment calls it)
+        with_outcomes: bool = True,  # noqa: FBT001, FBT002 (the same)
     ) -> list[str]:
-        """Return the values of a data source that differ from the correct ones, counted since a time."""
+        """Return the values of a data source that differ from the correct ones, counted since a time.
+
+        Without outcomes, jobs that succeeded may be INCOMPLETE.
+        """
         expected = expected_totals(source, since, now)
         ends = [job.ends for job in all_jobs(source, now) if job.outcome == "SUCCEEDED" and job.ends <= now]
-        correct: dict[str, float] = {f"qbusiness_documents_{kind}_total": n for kind, n in expected.documents.items()}
+        correct: dict[str, float] = {f"documents_{kind}_total": n for kind, n in expected.documents.items()}
         shown = {name: self.total(name, source.id) for name in correct}
         correct[LAST_SUCCESS], shown[LAST_SUCCESS] = (
             round(max(ends, default=0)),
@@ -63,6 +75,8 @@ class ScrapedPage:
         for status, seconds in expected.seconds.items() if with_durations else ():
             correct[f"{SECONDS} {status}"] = round(seconds)
             shown[f"{SECONDS} {status}"] = round(self.total(SECONDS, source.id, f'status="{status}"'))
+        if not with_outcomes:
+            correct, shown = _without_outcomes(correct), _without_outcomes(shown)
         wrong = (name for name in correct if not _agree(name, shown[name], correct[name]))
         return [f"{source.name} {name}: {shown[name]}, correct is {correct[name]}" for name in wrong]
 
@@ -72,6 +86,21 @@ def changed_families(before: dict[str, float], after: dict[str, float]) -> set[s
     return {
         series.partition("{")[0] for series in before.keys() | after.keys() if before.get(series) != after.get(series)
     }
+
+
+def _without_outcomes(totals: dict[str, float]) -> dict[str, float]:
+    """Return the totals without the last success, and with those of SUCCEEDED in those of INCOMPLETE."""
+    merged: dict[str, float] = {}
+    for name, total in totals.items():
+        if name != LAST_SUCCESS:
+            name_without = name.replace("SUCCEEDED", "INCOMPLETE")
+            merged[name_without] = merged.get(name_without, 0) + total
+    return merged
+
+
+def _short(service: str, series: str) -> str:
+    """Return the name of a series without the prefix of its service or of the exporter."""
+    return series.removeprefix("qbusiness_" if series.startswith("qbusiness_exporter_") else f"{service}_")
 
 
 def _agree(name: str, shown: float, correct: float) -> bool:

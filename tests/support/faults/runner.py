@@ -1,4 +1,4 @@
-"""The test of one cell of the matrix: a fault of one request, and of an hour."""
+"""A cell of the matrix in its environment: a fault of one request, and of an hour."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.units import HOUR, MINUTE
 from exporter.errors import Reason
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
-from tests.support.faults.environment import BEGIN, Environment
+from tests.support.faults.environment import BEGIN
 from tests.support.faults.page import changed_families
-from tests.support.faults.sdk import patch_sdk
-from tests.support.simulated_target import timeout_for
 
 if TYPE_CHECKING:
-    import pytest
-
     from exporter.simulator.fleet import SimulatedDataSource
+    from tests.support.faults.environment import Environment
     from tests.support.faults.matrix import Cell
     from tests.support.faults.page import ScrapedPage
 
@@ -24,10 +21,10 @@ DISCOVERY_RECOVERY = 31 * MINUTE  # the interval of discovery, and a minute for 
 POLL_MARGIN = MINUTE
 THROTTLED_MARGIN = 5 * MINUTE  # throttling slows down all requests
 MAX_JOB = 5 * MINUTE
-CELLS_PER_ENVIRONMENT = 12
-_DISCOVERED_FAMILIES = ("qbusiness_data_source_", "qbusiness_index_")
-_COUNTED_AT = "qbusiness_data_source_documents_counted_timestamp_seconds"
-_UPDATED = "qbusiness_data_source_updated_timestamp_seconds"  # a cell updates its data sources
+_DISCOVERED_FAMILIES = ("data_source_", "index_", "knowledge_base_")
+_COUNTED_AT = "data_source_documents_counted_timestamp_seconds"
+_LEARNED = "data_source_expected_sync_gap_seconds"  # from the starts of jobs
+_UPDATED = "data_source_updated_timestamp_seconds"  # a cell updates its data sources
 
 
 class CellRun:
@@ -41,8 +38,10 @@ class CellRun:
         self.affected: list[SimulatedDataSource] = [hr, it, wiki]
         self._where: dict[str, Any] = {"operation": cell.operation.name}
         self._where["page"] = cell.page if cell.operation.is_paged and not cell.fault.of_tokens else None
-        if is_one and cell.operation.name in {"ListDataSourceSyncJobs", "GetDataSource", "ListTagsForResource"}:
+        if is_one and cell.operation.scope == "data_source":
             self._where["data_source_id"], self.affected = hr.id, [hr]
+        elif is_one and len(cell.operation.service.containers) == 1:
+            self._where["index_id"], self.affected = environment.indexes[0].id, [hr, it]
         elif is_one:
             self._where["application_id"], self.affected = environment.fleet.applications[0].id, [hr, it]
 
@@ -63,6 +62,8 @@ class CellRun:
         """Activate the fault, and touch the data sources so that discovery requests their descriptions again."""
         for source in self.environment.sources.values():
             source.updated += 1
+        for index in self.environment.indexes:
+            index.updated += 1
         return self.environment.service.faults.add(self.cell.fault.kind, **self._where, **limit, seconds=0.1)
 
     def total(self, family: str, *words: str) -> float:
@@ -72,16 +73,16 @@ class CellRun:
     def attempts(self) -> float:
         """Return the number of attempts with the fault's code."""
         labels = (f'operation="{self.cell.operation.name}"', f'code="{self.cell.code}"')
-        return self.total("qbusiness_exporter_api_requests_total", *labels)
+        return self.total("exporter_api_requests_total", *labels)
 
     def failures(self) -> float:
         """Return the number of polls that failed for the fault's reason."""
         words = (f'reason="{self.cell.reason}"',) if self.cell.reason else ()
-        return self.total("qbusiness_exporter_poll_failures_total", *words)
+        return self.total("exporter_poll_failures_total", *words)
 
     def all_failures(self) -> float:
         """Return the number of polls that failed for any reason."""
-        return self.total("qbusiness_exporter_poll_failures_total")
+        return self.total("exporter_poll_failures_total")
 
     # One request.
 
@@ -97,15 +98,22 @@ class CellRun:
         self.environment.run(MINUTE / 2)  # a discovery run in progress ends
         assert self.attempts() >= attempts + 1
         failed = self.failures() - before if self.cell.reason else self.all_failures() - polls
-        assert failed == (1 if effect == "poll" and self._fails_once else 0)
-        if effect == "discovery":
-            assert self.total("qbusiness_exporter_discovery_success") == (not self._fails_once)
+        assert failed == (1 if effect in {"poll", "outcomes"} and self._fails_once else 0)
+        # Once credentials work again, discovery retries immediately, often before this page.
+        if effect == "discovery" and self.cell.reason is not Reason.CREDENTIALS:
+            assert self.total("exporter_discovery_success") == (not self._fails_once)
         self._run_until_healthy()
 
     @property
     def _fails_once(self) -> bool:
         fault = self.cell.fault
-        return self.cell.reason is not None and not fault.is_retried and not fault.is_absorbed_once
+        is_failure = self.cell.reason is not None and not self._leaves_outcome_unknown
+        return is_failure and not fault.is_retried and not fault.is_absorbed_once
+
+    @property
+    def _leaves_outcome_unknown(self) -> bool:
+        """Return whether the outcome of a job stays unknown, and no poll fails."""
+        return self.cell.operation.effect == "outcomes" and self.cell.fault.is_refusal
 
     # From the start of the program.
 
@@ -130,15 +138,20 @@ class CellRun:
     def _check_from_start(self) -> None:
         page, fault = self.environment.pages[-1], self.cell.fault
         if self.cell.operation.effect == "account":
-            assert page.total("qbusiness_exporter_target_info", 'aws_account_id=""') == 0
+            is_unknown = self.cell.operation.is_only_source and self.cell.reason is not None
+            assert page.total("exporter_target_info", 'aws_account_id=""') == is_unknown
+            assert self.total("exporter_discovery_success") == (not is_unknown)
+            if is_unknown:  # the tags of the data sources are unknown too
+                assert not page.select("poll_success")
+                return
         elif self.cell.reason is None:
             assert not self.environment.problems()
         elif fault.is_refusal:  # then the id is the name: it is in the labels twice
-            named_by_id = [page.total("qbusiness_poll_success", source.id, source.id) for source in self.affected]
+            named_by_id = [page.total("poll_success", source.id, source.id) for source in self.affected]
             assert named_by_id == [1] * len(self.affected)
         else:
             assert self.failures() == 0
-            assert self.total("qbusiness_exporter_discovery_success") == 0
+            assert self.total("exporter_discovery_success") == 0
             assert [page.of_source(source) for source in self.affected] == [{}] * len(self.affected)
         self._check_unaffected()
 
@@ -154,9 +167,10 @@ class CellRun:
             before = environment.scrape()  # the first credentials were valid until now
         environment.run(HOUR / 3 - 1)
         assert self.attempts() > attempts
-        if self.cell.reason is None:
+        if self.cell.reason is None or self._leaves_outcome_unknown:
             now = environment.clock.now
-            assert not environment.problems(now - POLL_RECOVERY, now - DISCOVERY_RECOVERY)
+            problems = environment.problems(now - POLL_RECOVERY, now - DISCOVERY_RECOVERY)
+            assert not problems, problems
         else:
             self._check_reported(before, failures)
         self._check_unaffected()
@@ -165,35 +179,38 @@ class CellRun:
 
     def _run_until_healthy(self) -> None:
         effect = self.cell.operation.effect
-        timeout = POLL_RECOVERY if effect in {"poll", "names", "documents"} else DISCOVERY_RECOVERY
+        timeout = POLL_RECOVERY if effect in {"poll", "outcomes", "names", "documents"} else DISCOVERY_RECOVERY
         self.environment.run_until_healthy(timeout, discovered=effect in {"discovery", "account"})
 
     def _check_reported(self, before: ScrapedPage, failures: float) -> None:
         """Assert that metrics report the fault, and that all other values are unchanged."""
         page, effect = self.environment.pages[-1], self.cell.operation.effect
-        if effect in {"poll", "credentials"}:
+        if effect in {"poll", "outcomes", "credentials"}:
             assert self.failures() > failures
             for source in self.affected:
-                assert page.total("qbusiness_poll_success", source.id) == 0
+                assert page.total("poll_success", source.id) == 0
                 changed = changed_families(before.of_source(source), page.of_source(source))
-                assert changed - {"qbusiness_poll_success", _UPDATED} == set(), changed
+                assert changed - {"poll_success", _UPDATED} == set(), changed
         if effect == "documents":
             assert len(self.environment.uncounted()) == len(self.affected)
             for source in self.affected:
                 assert page.total(_COUNTED_AT, source.id) == before.total(_COUNTED_AT, source.id)
         if effect == "discovery":
-            assert self.total("qbusiness_exporter_discovery_success") == 0
+            assert self.total("exporter_discovery_success") == 0
             assert self.failures() == failures
-            assert _discovered(page) == _discovered(before)
+            found, known = _discovered(page), _discovered(before)
+            changed_series = sorted(dict(found.items() ^ known.items()))
+            assert found == known, changed_series
 
     def _check_unaffected(self) -> None:
         """Assert that data sources which the fault does not affect are polled on time."""
         page, now = self.environment.pages[-1], self.environment.clock.now
-        all_polled = self.cell.operation.effect in {"discovery", "account", "documents"} or self.cell.reason is None
+        effect = self.cell.operation.effect
+        all_polled = effect in {"discovery", "account", "documents"} or self.cell.reason is None
         margin = THROTTLED_MARGIN if self.cell.reason is Reason.THROTTLED else POLL_MARGIN
         for source in self.environment.sources.values() if all_polled else self.unaffected:
-            assert page.total("qbusiness_poll_success", source.id) == 1
-            at = page.total("qbusiness_last_successful_poll_timestamp_seconds", source.id)
+            assert page.total("poll_success", source.id) == 1
+            at = page.total("last_successful_poll_timestamp_seconds", source.id)
             assert now - at <= 15 * MINUTE + margin
 
     def end(self) -> None:
@@ -201,7 +218,9 @@ class CellRun:
         self.environment.end_jobs()
         self.environment.run(FULL_REREAD_INTERVAL if self.cell.fault.needs_reread else MAX_JOB + POLL_MARGIN)
         self.environment.run_until_healthy(POLL_RECOVERY)
-        wrong = self.environment.wrong_totals(with_durations=not self.cell.fault.loses_durations)
+        wrong = self.environment.wrong_totals(
+            with_durations=not self.cell.fault.loses_durations, with_outcomes=not self._leaves_outcome_unknown
+        )
         assert not wrong, wrong
 
 
@@ -209,56 +228,5 @@ def _discovered(page: ScrapedPage) -> dict[str, float]:
     return {
         series: value
         for series, value in page.series.items()
-        if series.startswith(_DISCOVERED_FAMILIES) and not series.startswith(_UPDATED)
+        if series.startswith(_DISCOVERED_FAMILIES) and not series.startswith((_UPDATED, _LEARNED))
     }
-
-
-class EnvironmentPool:
-    """Environments that several cells share one after the other, because the start takes most of a cell's time."""
-
-    def __init__(self) -> None:
-        self._running: dict[tuple[str, str], tuple[Environment, int]] = {}
-
-    def get(self, mode: str, timeout: str) -> Environment | None:
-        """Return a healthy environment, if there is one."""
-        environment, _ = self._running.get((mode, timeout), (None, 0))
-        return environment
-
-    def put(self, environment: Environment, *, is_reusable: bool) -> None:
-        """Keep a healthy environment for the next cells, or stop it."""
-        key = environment.mode, environment.timeout
-        _, used = self._running.get(key, (environment, 0))
-        if used < CELLS_PER_ENVIRONMENT and is_reusable:
-            self._running[key] = (environment, used + 1)
-        else:
-            self.discard(environment)
-
-    def discard(self, environment: Environment) -> None:
-        """Stop an environment."""
-        self._running.pop((environment.mode, environment.timeout), None)
-        environment.stop()
-
-
-def run_cell(cell: Cell, monkeypatch: pytest.MonkeyPatch, pool: EnvironmentPool) -> None:
-    """Test a cell of the matrix."""
-    kind = cell.operation.mode, timeout_for(cell.fault.kind)
-    if cell.operation.is_called_at_start:
-        for limit in ({"times": 1}, {"until": BEGIN + HOUR}):
-            with Environment(*kind) as environment:
-                patch_sdk(monkeypatch, environment)
-                CellRun(cell, environment).run_from_start(**limit)
-        return
-    running = pool.get(*kind)
-    environment = running or Environment(*kind)
-    patch_sdk(monkeypatch, environment)
-    run = CellRun(cell, environment)
-    try:
-        if running is None:
-            environment.service.start()
-            environment.start()
-            environment.run_until_healthy(DISCOVERY_RECOVERY)
-        run.run()
-    except BaseException:
-        pool.discard(environment)
-        raise
-    pool.put(environment, is_reusable=not cell.fault.loses_durations)
