@@ -32,6 +32,7 @@ _REPLACEMENTS = (
     (r"= ANY\(%s\)", "IN (SELECT value FROM json_each(?))"),
     (r"to_regclass\(('\w+')\)", r"(SELECT name FROM sqlite_master WHERE name = \1)"),
     (r"interval '1 day'", "86400"),
+    (r"extract\(epoch FROM (clock_timestamp\(\))\)::float", r"\1"),
     (r"interval '(\d+) seconds'", r"\1"),
     (r"text\[\]", "text_array"),
     (r"timestamptz", "real"),

@@ -10,6 +10,7 @@ from exporter.runtime import System
 from exporter.store.postgresql import DatabaseSettings
 from exporter.store.postgresql.commits import Commits
 from exporter.store.postgresql.coordinator import Coordinator
+from exporter.store.postgresql.retention import CHECK_INTERVAL, Retention
 from exporter.store.postgresql.schema import prepare
 from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.watchdog import Watchdog
@@ -43,6 +44,7 @@ class SteppedReplica:
         self.coordinator = Coordinator(self.session, Replica(name, name), lambda: self.now, self)
         self.coordinator.keys.configured = targets
         self._commits = Commits(self.session, self.coordinator)
+        self._retention = Retention(self.session, lambda: self.now, name)
         prepare(self.session)
 
     def __enter__(self) -> Self:
@@ -78,6 +80,16 @@ class SteppedReplica:
     def commit_all(self) -> None:
         """Commit what waits."""
         self._commits.commit_all()
+
+    def clean_up(self) -> None:
+        """Delete a part of what no replica needs, an hour later."""
+        self.now += CHECK_INTERVAL
+        self.beat()
+        self.continue_clean_up()
+
+    def continue_clean_up(self) -> None:
+        """Delete the next part, if there is more."""
+        self._retention.check(self.coordinator.members)
 
     def write(self, partition: Partition, *, wait: bool) -> None:  # noqa: ARG002 (the protocol's)
         """Commit immediately if the caller waits for it, as the thread of the writer does."""

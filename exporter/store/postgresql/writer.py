@@ -11,6 +11,7 @@ from exporter.errors import StartupError
 from exporter.store.postgresql.commits import Commits
 from exporter.store.postgresql.coordinator import Coordinator
 from exporter.store.postgresql.errors import UnavailableError
+from exporter.store.postgresql.retention import Retention
 from exporter.store.postgresql.schema import prepare
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Writer:
         """Why the last beat or commit failed; empty if both succeeded."""
         self.coordinator = Coordinator(session, replica, boot_time, self)
         self._commits = Commits(session, self.coordinator)
+        self._retention = Retention(session, boot_time, replica.id)
         self.on_change: Callable[[], None] = lambda: None
 
     # For any thread.
@@ -178,6 +180,7 @@ class Writer:
                 queue[0]()
                 queue.pop(0)
                 self.on_change()
+        self._retention.check(self.coordinator.members)
         with self._changed:
             self._completed = requested
             self._changed.notify_all()
