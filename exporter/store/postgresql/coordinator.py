@@ -108,7 +108,8 @@ class Coordinator:
     def _observe(self, members: Membership) -> None:
         is_stable = members.replicas.keys() == self.members.replicas.keys()
         self._stable_beats = self._stable_beats + 1 if is_stable else 0
-        if not is_stable and (differing := members.differing_targets()):
+        differing = members.differing_targets()
+        if differing and differing != self.members.differing_targets():
             logger.warning("replicas have different targets configured", targets=differing)
         self.members = members
         self._epochs.observe(members.targets, self._boot_time())

@@ -364,6 +364,18 @@ def test_a_replica_that_lacks_a_target_leaves_it_to_the_other(database: str) -> 
         assert (b.owned, rows(database)[key(2)]) == (set(), (None, 2))
 
 
+def test_a_reload_that_makes_configurations_differ_is_logged(database: str) -> None:
+    """The replicas are the same as before. It is logged once, until the difference is another one."""
+    with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
+        for replica in (a, b, a):
+            replica.beat()
+        with capture_logs() as logs:
+            b.coordinator.keys.configured = BOTH
+            for replica in (b, a, b, a):
+                replica.beat()
+        assert [line["targets"] for line in logs if line["log_level"] == "warning"] == [[key(2)]] * 2
+
+
 def test_a_load_that_takes_long_does_not_delay_the_next_beat(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A beat loads what it can, and the next one the rest: the lease must not end meanwhile."""
     with SteppedReplica(database, "a", *map(target, range(1, 4))) as a:
