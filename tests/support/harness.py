@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -54,6 +56,18 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def lasting_port() -> int:
+    """Return a free port for a program that starts again with it.
+
+    It is below those that Linux chooses for outgoing connections: none of them has it while the program is down.
+    """
+    while True:
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", random.randint(10_000, 32_000)))
+            port: int = listener.getsockname()[1]
+            return port
 
 
 def eventually(condition: Callable[[], object], timeout: float = TIMEOUT) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
 
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
-from tests.support.harness import config_for, eventually, fleet_of, free_port, serve
+from tests.support.harness import config_for, eventually, fleet_of, lasting_port, serve
 from tests.support.oracle import busy_source, expected_totals, totals_match
-from tests.support.replica_monitor import ReplicaMonitor, fresh_targets
+from tests.support.replica_monitor import STATE_UP, ReplicaMonitor, fresh_targets
+from tests.support.stalling_proxy import StallingProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.support.harness import Program
@@ -32,17 +35,19 @@ TAKE_OVER = 30.0  # seconds until the targets of a dead replica have a fresh own
 class ReplicaCluster:
     """Three replicas and the services that they poll; a context manager that starts them, and kills them at the end."""
 
-    def __init__(self, folder: Path, server: PostgreSqlServer, *, ports: Mapping[str, int] | None = None) -> None:
-        """Prepare everything; `ports` has the port of the database for the replicas that use another one."""
+    def __init__(self, folder: Path, server: PostgreSqlServer) -> None:
+        """Prepare everything."""
         self.server = server
         self.clock = ScaledClock()
         self.services = [
             SimulatedEndpoint(fleet_of(SimulatedDataSource(f"source {number}")), self.clock)
             for number in range(TARGETS)
         ]
+        self._folder = folder
         self._url = server.create_database()
-        self._ports = ports or {}
-        self.programs = {name: self._program(folder / name) for name in (*NAMES, SPARE)}
+        self.links = {name: StallingProxy(server.port) for name in NAMES}
+        """The networks between the replicas and the database."""
+        self.programs = {name: self._program(name) for name in (*NAMES, SPARE)}
         self.monitor = ReplicaMonitor(self.programs)
         self._started: set[str] = set()
         self._running = ExitStack()
@@ -52,6 +57,8 @@ class ReplicaCluster:
         with self._running:
             for service in self.services:
                 self._running.enter_context(service)
+            for link in self.links.values():
+                self._running.enter_context(link)
             for name in NAMES:
                 self.start(name)
             for name in NAMES:
@@ -81,6 +88,11 @@ class ReplicaCluster:
         """Return the targets of each replica that is fresh."""
         return {name: fresh_targets(scrape) for name, scrape in self.monitor.scrapes().items()}
 
+    def shown_by(self, name: str) -> list[tuple[bool, int]]:
+        """Return what the JSON of a replica says about all: whether each is itself, and its number of targets."""
+        about = json.loads(self.programs[name].get("/api/v1/data-sources")[1])["exporter"]
+        return sorted((each["this"], len(each["targets"])) for each in about["replicas"])
+
     def live_owners(self) -> list[str]:
         """Return the owner of each target that has one with a lease, from the database."""
         sql = "SELECT replica.id FROM target JOIN replica ON replica.id = target.owner"
@@ -106,6 +118,10 @@ class ReplicaCluster:
             return sum(loads) == len(self.services) and max(loads) - min(loads) <= 1
 
         eventually(is_balanced)
+
+    def until_written(self, name: str) -> None:
+        """Wait until the database has everything that a replica has counted."""
+        eventually(lambda: self.monitor.scrapes()[name].value(STATE_UP) == 1)
 
     def kill(self, name: str) -> None:
         """Kill a replica with SIGKILL."""
@@ -170,16 +186,24 @@ class ReplicaCluster:
         assert self.monitor.longest_conflict < TAKE_OVER
         assert self.monitor.longest_gap < TAKE_OVER
 
-    def _program(self, folder: Path) -> Program:
+    def configure(self, name: str, targets: int) -> None:
+        """Reload the configuration of a running replica, with the first targets only."""
+        (self._folder / name / "config.yaml").write_text(yaml.safe_dump(self._config(name, targets)))
+        self.programs[name].process.send_signal(signal.SIGHUP)
+
+    def _program(self, name: str) -> Program:
+        folder = self._folder / name
         folder.mkdir()
-        config = config_for(self.services[0], ":memory:", interval="300ms", idle_interval="300ms")
-        targets = []
-        for number, service in enumerate(self.services):
-            (target,) = config_for(service, ":memory:")["targets"]
-            role = f"arn:aws:iam::{number:012}:role/qbusiness-exporter"
-            targets.append({**target, "name": f"t{number}", "role_arn": role})
-        port = self._ports.get(folder.name, self.server.port)
-        url = self._url.replace(f":{self.server.port}/", f":{port}/")
-        program = serve(folder, {**config, "targets": targets, "state": {"url": url}})
-        program.listen = f"127.0.0.1:{free_port()}"
+        program = serve(folder, self._config(name, TARGETS))
+        program.listen = f"127.0.0.1:{lasting_port()}"
         return program
+
+    def _config(self, name: str, number: int) -> dict[str, Any]:
+        link = self.links.get(name)
+        url = self._url.replace(f":{self.server.port}/", f":{link.port}/") if link else self._url
+        config = config_for(self.services[0], ":memory:", interval="300ms", idle_interval="300ms")
+        return {**config, "targets": [self._target(each) for each in range(number)], "state": {"url": url}}
+
+    def _target(self, number: int) -> dict[str, Any]:
+        (target,) = config_for(self.services[number], ":memory:")["targets"]
+        return {**target, "name": f"t{number}", "role_arn": f"arn:aws:iam::{number:012}:role/qbusiness-exporter"}

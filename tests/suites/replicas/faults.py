@@ -5,17 +5,13 @@ from __future__ import annotations
 import random
 import sched
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from tests.support.replica_cluster import NAMES, SPARE, ReplicaCluster
-from tests.support.stalling_proxy import StallingProxy
+from tests.support.replica_cluster import NAMES, SPARE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.postgresql import PostgreSqlServer
+    from tests.support.replica_cluster import ReplicaCluster
 
 GAPS = (0.2, 1.5, 4.0)  # seconds between the beginnings of two faults
 SHORT, LONG = (0.5, 3.0), (17.0,)  # seconds that a fault lasts: shorter and longer than a lease
@@ -29,7 +25,7 @@ DURATIONS = {
     "database": (0.5, 6.0),
 }
 ROLL_OUT = "roll-out"
-RETURN = 1.0  # seconds until a replica has started again
+RETURN = 2.0  # seconds after a fault until a replica works again
 POD = 4.0  # seconds between the replacements of two replicas in a roll-out
 
 
@@ -46,9 +42,18 @@ class ReplicaFault:
         """Return whether two faults last at the same time. A replica needs a moment until it is back."""
         return self.begins < other.ends + RETURN and other.begins < self.ends + RETURN
 
+    def outlasts(self, other: ReplicaFault) -> bool:
+        """Return whether this is an outage of the database, during which the process of the other fault ends."""
+        death = {"kill": other.begins, "stop": other.begins, "scale": other.ends}.get(other.kind)
+        return self.kind == "database" and death is not None and self.begins <= death < self.ends + RETURN
+
 
 def make_faults(seed: int) -> list[ReplicaFault]:
-    """Return faults of every kind, in random order. At any time, at least one of the three replicas has none."""
+    """Return faults of every kind, in random order. At any time, at least one of the three replicas has none.
+
+    No replica ends while the database is away: what it has counted since is lost then, and counted again by the next
+    owner, and the counters fall meanwhile.
+    """
     rng = random.Random(seed)
     faults: list[ReplicaFault] = []
     now = 0.0
@@ -70,7 +75,9 @@ def make_faults(seed: int) -> list[ReplicaFault]:
 
 
 def _is_possible(fault: ReplicaFault, faults: list[ReplicaFault]) -> bool:
-    """Return whether a replica has no other fault at that time, and one of the others has none."""
+    """Return whether a fault leaves one of the replicas without any, and ends no replica that cannot write."""
+    if any(fault.outlasts(other) or other.outlasts(fault) for other in faults):
+        return False
     if fault.replica not in NAMES:
         return True
     busy = {other.replica for other in faults if other.replica in NAMES and other.overlaps(fault)}
@@ -78,27 +85,11 @@ def _is_possible(fault: ReplicaFault, faults: list[ReplicaFault]) -> bool:
 
 
 class FaultyCluster:
-    """Three replicas whose networks to the database can fail; a context manager that runs them."""
+    """Three replicas with faults."""
 
-    def __init__(self, folder: Path, server: PostgreSqlServer) -> None:
-        self._server = server
-        self._running = ExitStack()
-        self._links = {name: StallingProxy(server.port) for name in NAMES}
-        ports = {name: link.port for name, link in self._links.items()}
-        self.replicas = ReplicaCluster(folder, server, ports=ports)
-
-    def __enter__(self) -> Self:
-        """Start everything."""
-        with ExitStack() as running:
-            for link in self._links.values():
-                running.enter_context(link)
-            running.enter_context(self.replicas)
-            self._running = running.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Kill all replicas."""
-        self._running.close()
+    def __init__(self, replicas: ReplicaCluster) -> None:
+        self._replicas = replicas
+        self._server = replicas.server
 
     def run(self, faults: list[ReplicaFault]) -> None:
         """Start and end faults at their times."""
@@ -109,34 +100,37 @@ class FaultyCluster:
         schedule.run()
 
     def _begin(self, fault: ReplicaFault) -> None:
-        replicas, name = self.replicas, fault.replica
+        replicas, name = self._replicas, fault.replica
         replicas.monitor.fault_begins()
         match fault.kind:
             case "kill":
+                replicas.until_written(name)
                 replicas.kill(name)
             case "stop":
+                replicas.until_written(name)
                 assert replicas.stop(name) == 0
             case "pause":
                 replicas.pause(name)
             case "half-open":
-                self._links[name].stall()
+                replicas.links[name].stall()
             case "cut":
-                self._links[name].cut()
+                replicas.links[name].cut()
             case "scale":
                 replicas.start(name)
             case "database":
                 self._server.stop()
 
     def _end(self, fault: ReplicaFault) -> None:
-        replicas, name = self.replicas, fault.replica
+        replicas, name = self._replicas, fault.replica
         match fault.kind:
             case "kill" | "stop":
                 replicas.start(name)
             case "pause":
                 replicas.resume(name)
             case "half-open" | "cut":
-                self._links[name].resume()
+                replicas.links[name].resume()
             case "scale":
+                replicas.until_written(name)
                 assert replicas.stop(name) == 0
             case "database":
                 self._server.start()
@@ -147,11 +141,11 @@ class FaultyCluster:
         server.stop()
         server.copy_data(copy)
         server.start()
-        self.replicas.until_owned(NAMES)
-        self.replicas.stop("a")
-        self.replicas.start("a")
-        self.replicas.until_owned(NAMES)
+        self._replicas.until_owned(NAMES)
+        self._replicas.stop("a")
+        self._replicas.start("a")
+        self._replicas.until_owned(NAMES)
         server.stop()
         server.replace_data(copy)
         server.start()
-        self.replicas.until_owned(NAMES)
+        self._replicas.until_owned(NAMES)

@@ -55,6 +55,20 @@ def update(cluster: ReplicaCluster) -> None:
         cluster.programs[name].until_ready()
 
 
+def pause(cluster: ReplicaCluster) -> None:
+    """Stop the process of a replica with SIGSTOP, and continue it once it is replaced."""
+    cluster.pause("a")
+    cluster.until_owned("bc")
+    cluster.resume("a")
+
+
+def cut_off(cluster: ReplicaCluster) -> None:
+    """Lose all packets between a replica and the database until it is replaced."""
+    cluster.links["a"].stall()
+    cluster.until_owned("bc")
+    cluster.links["a"].resume()
+
+
 class Recorded:
     """The series that Prometheus has recorded since all data sources have values."""
 
@@ -67,6 +81,10 @@ class Recorded:
 
     def _has_value(self, query: str, value: float) -> bool:
         return self._server.value(query) == value
+
+    def until_no_alert(self) -> None:
+        """Wait until no alert is firing or pending, for as long as a take-over may last."""
+        eventually(lambda: not self._server.get("query", query="ALERTS")["result"], TAKE_OVER)
 
     def values(self, query: str) -> dict[str, list[float]]:
         """Return the values of each series, at each second until now."""
@@ -88,21 +106,23 @@ def recorded(tmp_path: Path, cluster: ReplicaCluster) -> Iterator[Recorded]:
     """Run a Prometheus that scrapes the replicas each second, with the shipped rules."""
     config = scrape_config(*(cluster.programs[name].listen for name in NAMES), interval=f"{INTERVAL}s")
     config["global"]["evaluation_interval"] = f"{INTERVAL}s"
-    config["rule_files"] = [str(PROMETHEUS / "rules" / "qbusiness-recording.yaml")]
+    config["rule_files"] = [str(PROMETHEUS / "rules" / name) for name in ("qbusiness-recording.yaml", "exporter.yaml")]
     with prometheus(tmp_path, config) as server:
         yield Recorded(server, len(cluster.sources))
 
 
-@pytest.mark.parametrize("change", [kill, stop, update])
+@pytest.mark.parametrize("change", [kill, stop, update, pause, cut_off])
 def test_users_see_no_change_of_owners(
     change: Callable[[ReplicaCluster], None], cluster: ReplicaCluster, recorded: Recorded
 ) -> None:
     """No recorded series disappears, no counter falls, and no data source is ever 30 seconds old.
 
+    No alert about the exporter fires, and none is pending once the replicas are balanced again.
     At the end, the counters equal what has happened. They never fall, so they were never higher than that.
     """
     change(cluster)
     cluster.until_balanced()
+    recorded.until_no_alert()
     cluster.until_jobs_counted(JOBS)
     cluster.check_totals()
     seconds = len(recorded.values("vector(1)")["{}"])
@@ -115,3 +135,4 @@ def test_users_see_no_change_of_owners(
         assert counters
         assert all(before <= after for values in counters.values() for before, after in pairwise(values))
     assert max(map(max, recorded.values(AGE).values())) < TAKE_OVER
+    assert not recorded.values('ALERTS{alertstate="firing"}')

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.suites.replicas.faults import FaultyCluster, make_faults
 from tests.support.postgresql import PostgreSqlServer
-from tests.support.replica_cluster import NAMES
+from tests.support.replica_cluster import NAMES, ReplicaCluster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,8 @@ def test_users_see_no_random_sequence_of_faults(tmp_path: Path, seed: int) -> No
     """
     faults = make_faults(seed)
     print(*faults, sep="\n")  # noqa: T201 (pytest shows it if the test fails)
-    with PostgreSqlServer() as server, FaultyCluster(tmp_path, server) as cluster:
-        replicas = cluster.replicas
+    with PostgreSqlServer() as server, ReplicaCluster(tmp_path, server) as replicas:
+        cluster = FaultyCluster(replicas)
         replicas.until_jobs_counted(JOBS)
         cluster.run(faults)
         replicas.until_owned(NAMES)

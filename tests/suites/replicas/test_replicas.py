@@ -8,9 +8,8 @@ import pytest
 
 from tests.support.harness import eventually
 from tests.support.postgresql import PostgreSqlServer
-from tests.support.replica_cluster import TAKE_OVER, ReplicaCluster
+from tests.support.replica_cluster import NAMES, TAKE_OVER, ReplicaCluster
 from tests.support.replica_monitor import OWNED, STATE_UP
-from tests.support.stalling_proxy import StallingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +48,7 @@ def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaC
     """It wakes up in the middle of polls, and withdraws what it exposes."""
     cluster.pause("a")
     assert cluster.until_owned("bc") < TAKE_OVER
+    eventually(lambda: cluster.shown_by("b") == [(False, 2), (True, 2)])
     cluster.until_jobs_counted(JOBS)
     cluster.resume("a")
     eventually(lambda: cluster.programs["a"].log_lines("target lost to another replica"))
@@ -57,18 +57,24 @@ def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaC
     cluster.check_totals()
 
 
-def test_a_replica_whose_connection_is_half_open_is_replaced(tmp_path: Path, server: PostgreSqlServer) -> None:
-    """It continues from memory, and withdraws when the network to the database works again."""
-    with StallingProxy(server.port) as proxy, ReplicaCluster(tmp_path, server, ports={"a": proxy.port}) as cluster:
-        cluster.until_jobs_counted(JOBS)
-        proxy.stall()
-        assert cluster.until_owned("bc") < TAKE_OVER
-        assert cluster.monitor.scrapes()["a"].value(STATE_UP) == 0
-        cluster.until_jobs_counted(JOBS)
-        cluster.stop_jobs()
-        proxy.resume()
-        cluster.until_balanced()
-        cluster.check_totals()
+def test_a_replica_whose_connection_is_half_open_is_replaced(cluster: ReplicaCluster) -> None:
+    """It continues from memory and reports that, and withdraws when the network to the database works again.
+
+    The pages of the others show who owns what: at first the replica that is cut off, and then those that replace it.
+    """
+    cluster.links["a"].stall()
+    assert len(cluster.shown_by("b")) == len(NAMES)
+    assert cluster.until_owned("bc") < TAKE_OVER
+    eventually(lambda: cluster.shown_by("b") == [(False, 2), (True, 2)])
+    assert cluster.monitor.scrapes()["a"].value(STATE_UP) == 0
+    assert cluster.programs["a"].log_lines("database not reached, keeping changes in memory")
+    assert "writes are failing" in cluster.programs["a"].get("/")[1]
+    cluster.until_jobs_counted(JOBS)
+    cluster.links["a"].resume()
+    cluster.until_balanced()
+    eventually(lambda: len(cluster.shown_by("b")) == len(NAMES))
+    cluster.until_jobs_counted(JOBS)
+    cluster.check_totals()
 
 
 def test_a_stopped_replica_hands_over_at_once(cluster: ReplicaCluster) -> None:
