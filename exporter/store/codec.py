@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporter.domain.clock_check import ClockReading
-from exporter.domain.counting.source_history import Exemplar, Histogram, SourceHistory
+from exporter.domain.counting.source_history import Histogram, SourceHistory
 from exporter.domain.counting.tracked_job import CountState, TrackedJob
 from exporter.domain.counting.unparsed_range import UnparsedRange
 from exporter.domain.counting.unread_range import UnreadRange
@@ -43,7 +43,7 @@ _YOUNGER_COUNTS = {"skipped", "metadata_scanned", "metadata_modified"}
 
 
 class _JobRow(msgspec.Struct):
-    """A job as JSON. A state file mostly consists of jobs, and msgspec decodes them fast."""
+    """A job as JSON. msgspec decodes and checks rows faster than the standard library parses them."""
 
     job: SyncJob
     highest: DocumentCounts
@@ -52,7 +52,58 @@ class _JobRow(msgspec.Struct):
     gone_since: float | None = None
 
 
+class _TotalsRow(msgspec.Struct):
+    """A history without its jobs as JSON."""
+
+    watched_since: float
+    as_of: float
+    last_succeeded: float | None
+    last_indexed: float | None
+    horizon: float | None
+    forgotten_streak: int
+    completed: dict[str, int]
+    documents: dict[str, int]
+    failures: list[tuple[str, str, int]]
+    durations: dict[str, Histogram]
+    evicted_streak_without_content: int | None = None  # None in a row of an earlier commit
+    clock_ahead: float | None = None
+    unread: UnreadRange | None = None
+    unparsed: UnparsedRange | None = None
+    window: float | None = None
+
+
+class _DataSourceRow(msgspec.Struct):
+    """A data source as JSON; `id` has the ids of its levels by their keys, and the service."""
+
+    target: str
+    id: dict[str, str]
+    labels: tuple[tuple[str, str], ...]
+    application: str | None
+    name: str | None
+
+
+class _ObjectivesRow(msgspec.Struct):
+    """Recorded objectives as JSON."""
+
+    values: dict[str, float]
+    starts: dict[str, float] = msgspec.field(default_factory=dict)
+
+
+class _SavedSourceRow(msgspec.Struct):
+    """A saved source as JSON."""
+
+    source: _DataSourceRow
+    index: str
+    about: Description
+    described: bool | None = None
+    location: Location | None = None
+    watched_since: ClockReading | None = None
+    objectives: _ObjectivesRow | None = None
+
+
 _JOB_DECODER = msgspec.json.Decoder(_JobRow)
+_TOTALS_DECODER = msgspec.json.Decoder(_TotalsRow)
+_SOURCE_DECODER = msgspec.json.Decoder(_SavedSourceRow)
 
 
 def dump_totals(history: SourceHistory) -> str:
@@ -76,34 +127,34 @@ def dump_totals(history: SourceHistory) -> str:
 
 def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
     """Return the history of a text by `dump_totals`. Raise one of UNREADABLE for any other text."""
-    raw = json.loads(totals)
-    if "evicted_streak_without_content" not in raw:
-        _upgrade(raw, jobs)
+    row = _TOTALS_DECODER.decode(totals)
+    if row.evicted_streak_without_content is None:
+        _upgrade(row, jobs)
     return SourceHistory(
-        **{name: raw[key] for key, name in _SCALARS.items()},
-        evicted_streak_without_content=raw["evicted_streak_without_content"],
-        clock_ahead=raw.get("clock_ahead"),
-        jobs=dict(jobs),
-        completed=_load_counts(raw["completed"]),
-        documents=_load_counts(raw["documents"]),
-        failures={(str(code), str(connector)): int(count) for code, connector, count in raw["failures"]},
-        durations={status: _load_histogram(histogram) for status, histogram in raw["durations"].items()},
-        unread=UnreadRange(**raw["unread"]) if "unread" in raw else None,
-        unparsed=UnparsedRange(**raw["unparsed"]) if "unparsed" in raw else None,
-        window=raw.get("window"),
+        **{name: getattr(row, key) for key, name in _SCALARS.items()},
+        evicted_streak_without_content=row.evicted_streak_without_content or 0,
+        clock_ahead=row.clock_ahead,
+        jobs=jobs,
+        completed=row.completed,
+        documents=row.documents,
+        failures={(code, connector): count for code, connector, count in row.failures},
+        durations=row.durations,
+        unread=row.unread,
+        unparsed=row.unparsed,
+        window=row.window,
     )
 
 
-def _upgrade(raw: dict[str, Any], jobs: Mapping[str, TrackedJob]) -> None:
+def _upgrade(row: _TotalsRow, jobs: Mapping[str, TrackedJob]) -> None:
     """Replace what earlier commits derived from the status alone by what reached the index.
 
     Their `last_indexed` is too late if it is the end of an INCOMPLETE job whose documents all failed.
     """
     ends = {tracked.job.end_or_start: tracked.has_content for tracked in jobs.values() if tracked.job.is_terminal}
-    if ends.get(raw["last_indexed"]) is False:
+    if row.last_indexed is not None and ends.get(row.last_indexed) is False:
         times = [end for end, has_content in ends.items() if has_content]
-        raw["last_indexed"] = max([*times, *filter(None, [raw["last_succeeded"]])], default=None)
-    raw["evicted_streak_without_content"] = raw["forgotten_streak"]  # at least: FAILED jobs brought no content
+        row.last_indexed = max([*times, *filter(None, [row.last_succeeded])], default=None)
+    row.evicted_streak_without_content = row.forgotten_streak  # at least: FAILED jobs brought no content
 
 
 def dump_job(tracked: TrackedJob) -> str:
@@ -144,20 +195,17 @@ def dump_saved_source(saved: SavedSource) -> str:
 
 def load_saved_source(text: str) -> SavedSource:
     """Return the source of a text by `dump_saved_source`. Raise one of UNREADABLE for any other text."""
-    raw = json.loads(text)
-    source, description = raw["source"], raw["about"]
-    identifier = _load_id(source.pop("id"))
-    labels = tuple((str(name), str(value)) for name, value in source.pop("labels"))
-    root = source.pop("application")
-    tags = tuple((str(key), str(value)) for key, value in description.pop("tags"))
+    row = _SOURCE_DECODER.decode(text)
+    source = row.source
+    is_described = row.about.schedule is not None if row.described is None else row.described
     return SavedSource(
-        source=DataSource(id=identifier, root=root, labels=labels, **source),
-        container=str(raw["index"]),
-        description=Description(tags=tags, **description),
-        location=Location(**raw["location"]) if "location" in raw else None,
-        watched_since=ClockReading(**raw["watched_since"]) if "watched_since" in raw else None,
-        is_described=raw.get("described", description.get("schedule") is not None),
-        objectives=ObjectiveRecord(**raw["objectives"]) if "objectives" in raw else None,
+        source=DataSource(source.target, _load_id(source.id), source.application, source.name, source.labels),
+        container=row.index,
+        description=row.about,
+        location=row.location,
+        watched_since=row.watched_since,
+        is_described=is_described,
+        objectives=ObjectiveRecord(row.objectives.values, row.objectives.starts) if row.objectives else None,
     )
 
 
@@ -178,7 +226,7 @@ def _dump_id(source: SourceId) -> dict[str, str]:
 
 def _load_id(raw: dict[str, str]) -> SourceId:
     service = SERVICES[raw.pop("service", DEFAULT_SERVICE.name)]
-    return SourceId(service, tuple(str(raw[level.key]) for level in service.levels))
+    return SourceId(service, tuple([raw[level.key] for level in service.levels]))
 
 
 def dump_documents(documents: DocumentsByStatus) -> str:
@@ -191,7 +239,7 @@ def load_documents(text: str) -> DocumentsByStatus:
     raw = json.loads(text)
     return DocumentsByStatus(
         counted_at=float(raw["counted_at"]),
-        counts=tuple(_load_counts(raw["counts"]).items()),
+        counts=tuple((status, int(count)) for status, count in raw["counts"].items()),
         failed=tuple(Document(**document) for document in raw["failed"]),
     )
 
@@ -207,16 +255,3 @@ def _members(instance: DataclassInstance, optional: AbstractSet[str] = frozenset
 
 def _dump_histogram(histogram: Histogram) -> dict[str, Any]:
     return {**_members(histogram), "exemplars": [exemplar and _members(exemplar) for exemplar in histogram.exemplars]}
-
-
-def _load_counts(raw: Mapping[str, Any]) -> dict[str, int]:
-    return {name: int(count) for name, count in raw.items()}
-
-
-def _load_histogram(raw: Mapping[str, Any]) -> Histogram:
-    return Histogram(
-        bounds=tuple(raw["bounds"]),
-        counts=tuple(raw["counts"]),
-        sum=float(raw["sum"]),
-        exemplars=tuple(Exemplar(**exemplar) if exemplar else None for exemplar in raw["exemplars"]),
-    )
