@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Mapping, Sequence
 
 FormatLines = tuple[bytes, ...]
 """The lines of one family of one source, in each of `FORMATS`."""
@@ -30,35 +30,58 @@ class Identity(NamedTuple):
     text: str
     """The labels in the format of a line."""
     values: tuple[str, ...]
-    """The escaped values, with each brace doubled for `str.format`."""
+    """The escaped values."""
 
     @classmethod
     def of(cls, names: tuple[str, ...], values: tuple[str, ...]) -> Identity:
         """Sort the labels and escape the values."""
         labels = sorted(zip(names, map(escaped, values), strict=True))
-        text = ",".join(f'{name}="{value}"' for name, value in labels)
-        in_templates = (value.replace("{", "{{").replace("}", "}}") for _, value in labels)
-        return cls(tuple(name for name, _ in labels), text, tuple(in_templates))
+        text = ",".join([f'{name}="{value}"' for name, value in labels])
+        return cls(tuple([name for name, _ in labels]), text, tuple([value for _, value in labels]))
 
 
-def line_format(name: str, identity: Identity, labels: tuple[str, ...]) -> Callable[..., str]:
-    """Return a function that renders a line of one source.
+def lines_text(
+    name: str, identity: Identity, labels: tuple[str, ...], samples: Sequence[tuple[tuple[str, ...], float]]
+) -> str:
+    """Return the lines of samples, each of which has the values of the family's own labels and its value."""
+    template = _template(name, identity.names, labels, tuple([values for values, _ in samples]))
+    arguments: list[str] = []
+    for _, value in samples:
+        arguments += identity.values
+        arguments.append(rendered_value(value))
+    return template % tuple(arguments)
 
-    Its arguments are the escaped values of the family's own labels, and the rendered value of the sample.
-    """
-    return (_template(name, identity.names, labels) % identity.values).format
 
-
-@lru_cache(maxsize=4096)  # labels of tags depend on the account, all others on the declarations alone
-def _template(name: str, identity: tuple[str, ...], labels: tuple[str, ...]) -> str:
-    """Return the template of the lines of a family, in which `%s` stands for the values of the identity.
+@lru_cache(maxsize=1024)  # error codes and undocumented statuses depend on the source, all others on the declarations
+def _template(name: str, identity: tuple[str, ...], labels: tuple[str, ...], lines: tuple[tuple[str, ...], ...]) -> str:
+    """Return the template of lines with these values of own labels, in which `%s` stands for what sources differ in.
 
     prometheus_client sorts the labels by name. Example: for the identity `job` and the own label `status`, the template
-    is `name{{job="%s",status="{0}"}} {1}`.
+    of the lines for `on` and `off` has a line `name{job="%s",status="on"} %s` and another one for `off`.
     """
-    values = dict.fromkeys(identity, "%s") | {label: f"{{{number}}}" for number, label in enumerate(labels)}
-    pairs = ",".join(f'{label}="{value}"' for label, value in sorted(values.items()))
-    return f"{name}{{{{{pairs}}}}} {{{len(labels)}}}\n"
+    shared = dict.fromkeys(identity, "%s")
+    return "".join([_line_template(name, shared, zip(labels, values, strict=True)) for values in lines])
+
+
+def _line_template(name: str, identity: Mapping[str, str], own: Iterable[tuple[str, str]]) -> str:
+    values = {label: escaped(value).replace("%", "%%") for label, value in own}
+    pairs = ",".join(f'{label}="{value}"' for label, value in sorted({**identity, **values}.items()))
+    return f"{name}{{{pairs}}} %s\n"
+
+
+def facts_line(name: str, identity: Identity, facts: Mapping[str, str]) -> str:
+    """Return the line of a sample of 1 whose own labels are facts, which differ between sources."""
+    values = {
+        **dict(zip(identity.names, identity.values, strict=True)),
+        **dict(zip(facts, map(escaped, facts.values()), strict=True)),
+    }
+    return _facts_template(name, identity.names, tuple(facts)) % values
+
+
+@lru_cache(maxsize=4096)  # labels of tags depend on the account
+def _facts_template(name: str, identity: tuple[str, ...], facts: tuple[str, ...]) -> str:
+    pairs = ",".join(f'{label}="%({label})s"' for label in sorted({*identity, *facts}))
+    return f"{name}{{{pairs}}} {rendered_value(1.0)}\n"
 
 
 def escaped(value: str) -> str:
@@ -76,6 +99,6 @@ def rendered_value(value: float) -> str:
 
 
 def with_exemplar(line: str, execution_id: str, value: float, timestamp: float) -> str:
-    """Return a line of OpenMetrics with an exemplar."""
+    """Return a line of OpenMetrics with an exemplar; both lines without the line feed."""
     labels = f'{{execution_id="{escaped(execution_id)}"}}'
-    return f"{line[:-1]} # {labels} {rendered_value(value)} {timestamp}\n"
+    return f"{line} # {labels} {rendered_value(value)} {timestamp}"

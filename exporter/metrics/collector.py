@@ -6,7 +6,7 @@ new renders only the part with the time of the poll. A part whose samples depend
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -117,6 +117,11 @@ class SourceFamilies:
     window: float
     rules: tuple[ObjectiveRule, ...] = ()
     filter: FamilyFilter = ALL_FAMILIES
+    _parts: tuple[tuple[Family, ...], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Bind the families to the service."""
+        object.__setattr__(self, "_parts", _bound_parts(self.service, self.filter))
 
     def part_inputs(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
         """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
@@ -126,7 +131,7 @@ class SourceFamilies:
         """Return the families of a part with the samples of one source; families without samples are included."""
         view = self.view(snapshot, now).view
         identity = dict(zip(source_labels(self.service), source_label_values(snapshot), strict=True))
-        return [family.collect(view, identity) for family in self._families(part)]
+        return [family.collect(view, identity) for family in self._parts[part]]
 
     def declared(self) -> dict[str, Metric]:
         """Return all families without samples by their names, in the order of the response."""
@@ -139,11 +144,8 @@ class SourceFamilies:
 
     def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
         """Return the lines of all families of a part, by the names of `declared`."""
-        return {family.name: family.lines(*view) for family in self._families(part)}
+        return {family.name: family.lines(*view) for family in self._parts[part]}
 
     def next_change(self, view: LabelledView[SourceView], part: int) -> float | None:
         """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
-        return _PARTS[part].next_change(view.view) if self._families(part) else None
-
-    def _families(self, part: int) -> tuple[Family, ...]:
-        return _bound_parts(self.service, self.filter)[part]
+        return _PARTS[part].next_change(view.view) if self._parts[part] else None

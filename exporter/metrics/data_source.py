@@ -11,7 +11,7 @@ from exporter.metrics.labels import added_labels
 from exporter.metrics.phrases import AS_OF_DISCOVERY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from exporter.domain.source_view import SourceView
     from exporter.metrics.families import AnyFamily, Sample
@@ -34,12 +34,12 @@ def _facts(view: SourceView) -> dict[str, str] | None:
     }
 
 
-def _status(view: SourceView) -> Iterator[Sample]:
+def _status(view: SourceView) -> Iterable[Sample]:
     statuses = view.snapshot.source.id.service.source_statuses
     return state_set(view.description.status if view.description else None, statuses)
 
 
-def _schedule_valid(view: SourceView) -> Iterator[Sample]:
+def _schedule_valid(view: SourceView) -> Iterable[Sample]:
     return optional_sample(float(view.schedule is not None) if view.has_schedule else None)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics.families import Gauge, optional_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from exporter.domain.source_view import SourceView
     from exporter.metrics.families import AnyFamily, Sample
@@ -19,7 +19,7 @@ def _by_status(view: SourceView) -> Iterator[Sample]:
         yield (status,), float(count)
 
 
-def _counted_at(view: SourceView) -> Iterator[Sample]:
+def _counted_at(view: SourceView) -> Iterable[Sample]:
     documents = view.snapshot.documents
     return optional_sample(documents.counted_at if documents else None)
 

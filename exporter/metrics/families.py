@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.samples import Exemplar as ExemplarSample
 
-from exporter.exposition.lines import Identity, escaped, line_format, rendered_value, with_exemplar
+from exporter.exposition.lines import Identity, facts_line, lines_text, rendered_value, with_exemplar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exporter.domain.counting.source_history import Exemplar, Histogram
     from exporter.exposition.lines import FormatLines
@@ -80,10 +80,12 @@ class ScalarFamily:
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the samples for one view as lines."""
         samples = self.samples(view)
-        if not self.labels:  # as most families: the fastest way counts
-            return _same_lines([f"{self.name}{{{identity.text}}} {rendered_value(value)}\n" for _, value in samples])
-        line = line_format(self.name, identity, self.labels)
-        return _same_lines([line(*map(escaped, values), rendered_value(value)) for values, value in samples])
+        if self.labels:
+            return _same_lines(lines_text(self.name, identity, self.labels, tuple(samples)))
+        # As most families: the fastest way counts.
+        return _same_lines(
+            "".join([f"{self.name}{{{identity.text}}} {rendered_value(value)}\n" for _, value in samples])
+        )
 
 
 Gauge = partial(ScalarFamily, "gauge")
@@ -114,10 +116,7 @@ class InfoFamily:
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the line of the only sample."""
         facts = self.facts(view)
-        if facts is None:
-            return _same_lines(())
-        line = line_format(self.name, identity, tuple(facts))
-        return _same_lines([line(*map(escaped, facts.values()), rendered_value(1.0))])
+        return _same_lines("" if facts is None else facts_line(self.name, identity, facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +148,16 @@ class HistogramFamily:
 
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the samples for one view as lines, with exemplars in OpenMetrics only."""
-        bucket_line = line_format(f"{self.name}_bucket", identity, (*self.labels, "le"))
-        count_line, sum_line = (line_format(f"{self.name}_{part}", identity, self.labels) for part in ("count", "sum"))
         text, openmetrics = [], []
         for value, histogram in sorted(self.histograms(view).items()):
-            label = escaped(value)
-            for bound, count, exemplar in _buckets(histogram):
-                text.append(bucket_line(label, bound, rendered_value(count)))
-                openmetrics.append(_with_exemplar(text[-1], exemplar) if exemplar else text[-1])
-            text += (
-                totals := [
-                    count_line(label, rendered_value(sum(histogram.counts))),
-                    sum_line(label, rendered_value(histogram.sum)),
-                ]
-            )
-            openmetrics += totals
+            buckets = list(_buckets(histogram))
+            samples = [((value, bound), count) for bound, count, _ in buckets]
+            lines = lines_text(f"{self.name}_bucket", identity, (*self.labels, "le"), samples)
+            total, seconds = [((value,), float(sum(histogram.counts)))], [((value,), histogram.sum)]
+            totals = lines_text(f"{self.name}_count", identity, self.labels, total)
+            totals += lines_text(f"{self.name}_sum", identity, self.labels, seconds)
+            text += [lines, totals]
+            openmetrics += [_with_exemplars(lines, [exemplar for _, _, exemplar in buckets]), totals]
         return "".join(text).encode(), "".join(openmetrics).encode()
 
 
@@ -176,14 +170,20 @@ def _buckets(histogram: Histogram) -> Iterator[tuple[str, int, Exemplar | None]]
     return zip(bounds, accumulate(histogram.counts), histogram.exemplars, strict=True)
 
 
+def _with_exemplars(text: str, exemplars: Iterable[Exemplar | None]) -> str:
+    """Return the lines of buckets with their exemplars."""
+    lines = zip(text.split("\n"), (*exemplars, None), strict=True)
+    return "\n".join([_with_exemplar(line, exemplar) if exemplar else line for line, exemplar in lines])
+
+
 def _with_exemplar(line: str, exemplar: Exemplar) -> str:
     return with_exemplar(line, exemplar.execution_id, exemplar.seconds, exemplar.timestamp)
 
 
-def _same_lines(lines: Iterable[str]) -> FormatLines:
+def _same_lines(text: str) -> FormatLines:
     """Return lines that are the same in both formats."""
-    joined = "".join(lines).encode()
-    return joined, joined
+    encoded = text.encode()
+    return encoded, encoded
 
 
 def declarations(families: Iterable[Family]) -> dict[str, Metric]:
@@ -191,14 +191,13 @@ def declarations(families: Iterable[Family]) -> dict[str, Metric]:
     return {family.name: Metric(family.name.removesuffix("_total"), family.help, family.kind) for family in families}
 
 
-def optional_sample(value: float | None) -> Iterator[Sample]:
-    """Yield one sample without own labels; yield nothing if the value is None."""
-    if value is not None:
-        yield (), value
+def optional_sample(value: float | None) -> Sequence[Sample]:
+    """Return one sample without own labels; none if the value is None."""
+    return () if value is None else (((), value),)
 
 
-def state_set(current: str | None, states: Iterable[str]) -> Iterator[Sample]:
-    """Yield 1 for the current state and 0 for the others, including a current state that is undocumented."""
-    if current:
-        for state in dict.fromkeys((*states, current)):
-            yield (state,), float(state == current)
+@lru_cache(maxsize=1024)
+def state_set(current: str | None, states: tuple[str, ...]) -> Sequence[Sample]:
+    """Return 1 for the current state and 0 for the others, including a current state that is undocumented."""
+    all_states = dict.fromkeys((*states, current)) if current else ()
+    return tuple([((state,), float(state == current)) for state in all_states])

@@ -14,7 +14,7 @@ from exporter.metrics.labels import container_label_values, container_labels, pa
 from exporter.metrics.phrases import AS_OF_DISCOVERY, IF_REPORTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from prometheus_client.core import Metric
 
@@ -34,7 +34,7 @@ def _facts(snapshot: ContainerSnapshot) -> dict[str, str]:
     }
 
 
-def _count(choose: Callable[[ContainerFacts], int | None]) -> Callable[[ContainerSnapshot], Iterator[Sample]]:
+def _count(choose: Callable[[ContainerFacts], int | None]) -> Callable[[ContainerSnapshot], Iterable[Sample]]:
     return lambda snapshot: optional_sample(choose(snapshot.facts))
 
 

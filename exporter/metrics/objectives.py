@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics.families import Gauge, optional_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from exporter.domain.source_view import SourceView
     from exporter.metrics.families import AnyFamily, Sample
@@ -16,7 +16,7 @@ _NAME = "data_source_objective"
 _FROM = "From the first configured objective that matches, else"
 
 
-def _value(name: str) -> Callable[[SourceView], Iterator[Sample]]:
+def _value(name: str) -> Callable[[SourceView], Iterable[Sample]]:
     return lambda view: optional_sample(getattr(view.objectives, name))
 
 

@@ -44,7 +44,7 @@ def _failures(view: SourceView) -> Iterator[Sample]:
 
 
 def _documents_total(kind: str) -> Callable[[SourceView], Iterable[Sample]]:
-    def samples(view: SourceView) -> Iterator[Sample]:
+    def samples(view: SourceView) -> Iterable[Sample]:
         return optional_sample(None if view.history is None else view.history.documents.get(kind, 0))
 
     return samples
@@ -53,7 +53,7 @@ def _documents_total(kind: str) -> Callable[[SourceView], Iterable[Sample]]:
 def _documents_of(
     kind: str, choose: Callable[[SourceView], SyncJob | None]
 ) -> Callable[[SourceView], Iterable[Sample]]:
-    def samples(view: SourceView) -> Iterator[Sample]:
+    def samples(view: SourceView) -> Iterable[Sample]:
         job = choose(view)
         documents: DocumentCounts | None = job.documents if job else None
         return optional_sample(getattr(documents, kind) if documents else None)
@@ -61,7 +61,7 @@ def _documents_of(
     return samples
 
 
-def _running(view: SourceView) -> Iterator[Sample]:
+def _running(view: SourceView) -> Iterable[Sample]:
     return optional_sample(None if view.history is None else len(view.running))
 
 

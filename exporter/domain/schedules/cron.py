@@ -49,10 +49,12 @@ class Cron:
     expression: str
     _cron: AwsCroniter = field(compare=False, repr=False)
 
-    @property
-    def recurs(self) -> bool:
-        """Whether it has firings in every year, or never fires. In both cases, no firing is the last one."""
-        return bool(self._cron.years == _ALL_YEARS)
+    recurs: bool = field(init=False, compare=False, repr=False)
+    """Whether it has firings in every year, or never fires. In both cases, no firing is the last one."""
+
+    def __post_init__(self) -> None:
+        """Compare the years once: there are 230."""
+        object.__setattr__(self, "recurs", bool(self._cron.years == _ALL_YEARS))
 
     def next(self, now: float) -> float | None:
         """Return the first firing after `now`; None if there is none."""
@@ -62,6 +64,7 @@ class Cron:
         """Return the last firing that is not later than `now`; None if there is none."""
         return self._search(math.floor(now / 60), -1)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 (as for `_search`)
     def longest_gap(self) -> float | None:
         """Return the longest time between two consecutive firings, in seconds; None if there are not two firings.
 
