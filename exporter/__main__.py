@@ -1,5 +1,6 @@
 """The start of the program, as `qbusiness-exporter` and as `python -m exporter`."""
 
+import gc
 import signal
 
 
@@ -8,6 +9,8 @@ def run() -> None:
     # First, because the imports take longer than anything else at the start, and SIGHUP ends a process that does not
     # handle it. The kernel keeps the signal until `serve` handles it, or another command lets it end the process.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    # Modules stay. Garbage collections during the imports would find nothing, and take a fifth of the time.
+    gc.disable()
     from exporter.cli import run as run_command  # noqa: PLC0415 (see above)
 
     run_command()

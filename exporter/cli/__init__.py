@@ -52,7 +52,10 @@ def _run(argv: Sequence[str], sink: LogSink) -> int:
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
     arguments.log_sink = sink
     # The modules of the other commands are not imported: they would delay the start.
-    return int(import_module(f"{__name__}.{arguments.command}").run(arguments))
+    command = import_module(f"{__name__}.{arguments.command}")
+    gc.freeze()
+    gc.enable()  # disabled by `exporter.__main__`
+    return int(command.run(arguments))
 
 
 def _log_error(error: ExporterError) -> None:
