@@ -1,4 +1,4 @@
-"""Renders samples in advance that change with time alone, so that no scrape renders all of them."""
+"""Renders samples and assesses data sources ahead, so that no scrape and no page has to do all of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter.web.page import compile_templates
+
 if TYPE_CHECKING:
     from exporter.exposition import Exposition
     from exporter.runtime import Event, Host
     from exporter.status.document import StatusDocument
 
 RENDER_INTERVAL, RENDER_AHEAD = 15.0, 180.0  # seconds
+FIRST_PAGE_DELAY = 1.0  # seconds after the start, which scrapes have for themselves
 RENDER_PAUSE = 0.005  # seconds between two renderings, each of which takes less than one millisecond
 
 logger = structlog.get_logger()
@@ -21,7 +24,8 @@ class RenderAhead:
     """Renders in its own thread until the program stops.
 
     Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without this,
-    the next scrape would have to render all of them.
+    the next scrape would have to render all of them. The totals of the status page include every data source, so the
+    first page would have to assess all of them.
     """
 
     def __init__(self, page: Exposition, status: StatusDocument, host: Host, stopping: Event) -> None:
@@ -35,12 +39,15 @@ class RenderAhead:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopping.wait(RENDER_INTERVAL):
-            self._status.expire_cache()
-            try:
+        if self._stopping.wait(FIRST_PAGE_DELAY):
+            return
+        try:
+            compile_templates()
+            self._status.refresh_cache()
+            while not self._stopping.wait(RENDER_INTERVAL):
+                self._status.refresh_cache()
                 for _ in self._page.prepare(RENDER_AHEAD):
                     if self._stopping.wait(RENDER_PAUSE):
                         return
-            except Exception:
-                logger.exception("rendering ahead failed, scrapes render instead")
-                return
+        except Exception:
+            logger.exception("rendering ahead failed, scrapes and pages render instead")

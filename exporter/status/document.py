@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from exporter.status.health import ExporterHealth
     from exporter.status.query import Query
 
-MAX_IDLE_CALLS = 20  # of `expire_cache`, which the exporter calls every 15 seconds: five minutes
-
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -58,24 +56,17 @@ class StatusDocument:
         self._settings = settings
         self.priority = priority or ScrapePriority()
         self._cache: dict[SourceId, AssessedSource] = {}
-        self._idle_calls = 0
 
     def use_settings(self, settings: AssessmentSettings) -> None:
         """Assess all sources by other settings."""
         self._settings, self._cache = settings, {}
 
-    def expire_cache(self) -> None:
-        """Clear the cache if no document was requested during the last calls of this method.
-
-        The cache keeps snapshots in memory that have been replaced since.
-        """
-        self._idle_calls += 1
-        if self._idle_calls > MAX_IDLE_CALLS:
-            self._cache = {}
+    def refresh_cache(self) -> None:
+        """Assess what has changed, so that the next document does not have to, and release replaced snapshots."""
+        self._assess_all(self._settings)
 
     def document(self, query: Query) -> dict[str, Any]:
         """Return the document for a query, as docs/api.schema.json describes it."""
-        self._idle_calls = 0
         settings, health = self._settings, self._health()
         everything = self._assess_all(settings)
         matching = [pair for pair in self.priority.yielding(everything) if query.matches(pair[0])]

@@ -14,7 +14,6 @@ from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
 from exporter.errors import Reason
 from exporter.providers.qbusiness.service import QBUSINESS
-from exporter.status.document import MAX_IDLE_CALLS
 from exporter.status.formatting import format_duration, percentage
 from exporter.status.problems import RULES
 from exporter.status.query import Query, QueryError
@@ -306,17 +305,17 @@ def test_a_source_is_assessed_again_when_its_snapshot_is_replaced() -> None:
     assert fixture.status.choices() == {"service": [], "type": []}
 
 
-def test_the_cache_expires_without_requests() -> None:
-    """It releases snapshots that have been replaced, and the next document is the same."""
+def test_a_refresh_of_the_cache_releases_replaced_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next document has the same content, and assesses nothing again."""
     fixture = StatusFixture.of([make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=9))])
     before = fixture.status.document(Query())
-    (history,) = (snapshot.history for snapshot, _ in fixture.sources.snapshots())
+    ((replaced, _),) = fixture.sources.snapshots()
     fixture.publish(make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=9)))
     gc.collect()
-    holders = len(gc.get_referrers(history))
-    for _ in range(MAX_IDLE_CALLS + 1):
-        fixture.status.expire_cache()
-    assert len(gc.get_referrers(history)) < holders
+    holders = len(gc.get_referrers(replaced))
+    fixture.status.refresh_cache()
+    assert len(gc.get_referrers(replaced)) < holders
+    monkeypatch.delattr("exporter.status.document.assess")
     assert fixture.status.document(Query()) == before
 
 

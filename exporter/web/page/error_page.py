@@ -14,7 +14,7 @@ class ErrorPage:
     """Renders errors as pages. Thread-safe."""
 
     def __init__(self, links: Mapping[str, str], root: str) -> None:
-        """Compile the template; `links` and `root` are those of the status page."""
+        """Use the template of errors; `links` and `root` are those of the status page."""
         self._template = PageTemplate("error.html", links, root)
         self.content_security_policy = self._template.content_security_policy
 

@@ -20,7 +20,7 @@ class StatusPage:
     """Renders status documents. Thread-safe."""
 
     def __init__(self, links: Mapping[str, str], root: str = "./", grafana_url: str = "") -> None:
-        """Compile the template.
+        """Use the template of the page.
 
         `links` are the paths of other pages of this server by their names, and `root` is the address of this one. With
         an address of Grafana, each data source links to its dashboard.

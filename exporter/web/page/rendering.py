@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from exporter.status.formatting import format_duration, format_time, percentage
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
+    from jinja2 import Environment, Template
+
 # Invisible characters: control and formatting characters, which can change the text around them, and lone surrogates.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -34,12 +35,12 @@ class PageTemplate:
     """A template with the style of all pages, its script, and the policy that allows these alone. Thread-safe."""
 
     def __init__(self, name: str, links: Mapping[str, str], root: str, script: str = "") -> None:
-        """Compile a template.
+        """Use a template, which is compiled for the first page.
 
         `links` are the paths of other pages of this server by their names. `root` is the address of the status page,
         which ends with a slash. It is relative where proxies may have any prefix.
         """
-        self._template = _environment().get_template(name)
+        self._name = name
         style, script = _template_text("style.css"), _template_text(script) if script else ""
         self._common = {
             "style": trusted(style),
@@ -59,6 +60,10 @@ class PageTemplate:
             ]
         )
 
+    @cached_property
+    def _template(self) -> Template:
+        return _environment().get_template(self._name)
+
     def render(self, **values: object) -> bytes:
         """Return the page for these values."""
         return "".join(self.parts(**values)).encode()
@@ -66,6 +71,13 @@ class PageTemplate:
     def parts(self, **values: object) -> Iterator[str]:
         """Yield the page for these values in parts, for a page that takes long."""
         return self._template.generate(**self._common, **values)
+
+
+def compile_templates() -> None:
+    """Compile all templates, so that the first page need not. That takes a tenth of a second."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=("html",)):
+        environment.get_template(name)
 
 
 def package_files(folder: str) -> Traversable:
@@ -80,10 +92,9 @@ def trusted(text: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    """Return the environment of the templates, which compiles each once.
+    """Return the environment of the templates, which compiles each once."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (a start does not wait for it)
 
-    Compilation takes as long as the rest of the exporter's start.
-    """
     environment = Environment(
         loader=PackageLoader("exporter.web.page"),
         autoescape=True,
