@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 Json = dict[str, Any]
@@ -32,6 +33,7 @@ _NAMES = {"executionId": "ingestionJobId", "startTime": "startedAt", "endTime": 
 _OF_Q_BUSINESS = {"error", "dataSourceErrorCode"}
 
 
+@lru_cache(maxsize=50_000)  # an account has at most 10,000 knowledge bases, and each request looks for its own
 def wire_id(identifier: str) -> str:
     """Return an id in the form of the service, always the same for an id of the fleet."""
     if ID.fullmatch(identifier):
