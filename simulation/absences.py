@@ -71,6 +71,6 @@ class Absences:
         account: SimulatedAccount = self._rng.choice(self._state.accounts)
         sources = [self._state.sources[source.id][1] for _, _, source in account.fleet.data_sources()]
         if sources:
-            source, period = self._rng.choice(sources), self._rng.uniform(*self._state.traits.busy_periods)
+            source, period = self._rng.choice(sources), self._rng.uniform(*self._state.traits.simulated.busy_periods)
             plan_syncs(self._rng, self._state.traits, source, (self._state.clock.now, until), period)
             self._state.trace.note("synced often", account.name, source.id, period)

@@ -240,6 +240,6 @@ class FaultSchedule:
         index.documents += self._rng.randint(0, 500)
         index.text_bytes += self._rng.randint(0, 10_000_000)
         index.units = self._rng.choice((index.units, self._rng.randint(1, 5)))
-        statuses = self._state.traits.container_statuses
+        statuses = self._state.traits.simulated.container_statuses
         if len(statuses) > 1:
             index.status, index.updated = self._rng.choice(statuses), self._state.clock.now

@@ -68,24 +68,26 @@ def make_fleet(  # noqa: PLR0913, PLR0917 (all that it is made of)
 
 
 def _make_index(rng: Random, traits: ServiceTraits, name: str) -> SimulatedIndex:
-    return SimulatedIndex(name, kind=traits.index_kind, units=rng.randint(1, 5), id=traits.make_id("index", name))
+    return SimulatedIndex(
+        name, kind=traits.simulated.index_kind, units=rng.randint(1, 5), id=traits.make_id("index", name)
+    )
 
 
 def make_source(rng: Random, traits: ServiceTraits, name: str, start: float, end: float) -> PlannedSource:
     """Return a data source with all its jobs."""
-    kind = rng.choice(traits.source_kinds)
+    kind = rng.choice(traits.simulated.source_kinds)
     tags = {"team": rng.choice(("hr", "legal", ""))} if rng.random() < 1 / 2 else {}
     source = PlannedSource(
         name,
         kind,
         rng.choice(("ACTIVE",) * 4 + ("FAILED",)),
-        rng.choice(traits.schedules),
+        rng.choice(traits.simulated.schedules),
         created=start - 90 * DAY,
         updated=start - DAY,
         tags=tags,
         id=traits.make_id("data source", name),
     )
-    if kind in traits.kinds_without_jobs or rng.random() < 1 / 12:
+    if kind in traits.simulated.kinds_without_jobs or rng.random() < 1 / 12:
         return source  # never synced
     jobs = _make_jobs(rng, traits, source, start, end)
     if rng.random() < 1 / 10:
@@ -118,7 +120,9 @@ def _make_jobs(rng: Random, traits: ServiceTraits, source: PlannedSource, start:
     jobs: list[PlannedJob] = []
     moment = start - rng.uniform(0, HISTORY)
     while moment < end:
-        duration = period * (rng.uniform(0.02, 0.3) if rng.random() < 1 - traits.long_share else rng.uniform(0.5, 2.0))
+        duration = period * (
+            rng.uniform(0.02, 0.3) if rng.random() < 1 - traits.simulated.long_share else rng.uniform(0.5, 2.0)
+        )
         jobs.append(make_job(rng, traits, source, len(jobs), moment, duration, rng.choice(outcomes), size))
         moment += period * rng.uniform(0.7, 1.3)
     return jobs
@@ -150,7 +154,7 @@ def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
         message,
         stopping_seconds=stopping if source.kind == "CUSTOM" else 0.0,
     )
-    return traits.reported(job)
+    return traits.simulated.reported(job)
 
 
 def document_counts(rng: Random, size: int, kind: str) -> dict[str, int]:

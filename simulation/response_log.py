@@ -54,7 +54,7 @@ class ResponseLog:
     """The responses of a service, by data source and by index."""
 
     def __init__(self, traits: ServiceTraits, fleet: Fleet, clock: VirtualClock) -> None:
-        self._capacity = traits.capacity
+        self._capacity = traits.simulated.capacity
         self._fleet = fleet
         self._clock = clock
         self.sources: dict[str, SourceRecord] = defaultdict(SourceRecord)

@@ -15,7 +15,7 @@ from exporter.domain.model import SourceId
 from exporter.domain.units import DAY, HOUR
 from exporter.providers.registry import SERVICES
 from exporter.simulator import fleet as simulated
-from exporter.simulator.apis import APIS
+from exporter.simulator.apis import api_of
 from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
@@ -96,6 +96,6 @@ def _serve(name: str, pipe: Pipe) -> None:
     source = simulated.SimulatedDataSource("hr", jobs=jobs)
     index = simulated.SimulatedIndex("main", [source])
     application = simulated.SimulatedApplication("intranet", [index])
-    with SimulatedEndpoint(simulated.Fleet([application]), make_api=APIS[name]) as service:
+    with SimulatedEndpoint(simulated.Fleet([application]), make_api=api_of(name)) as service:
         pipe.send((service.url, *map(form, (application.id, index.id, source.id))))
         pipe.recv()

@@ -13,7 +13,7 @@ from exporter.cli.output import print_output
 from exporter.cli.serve import serve
 from exporter.config import Config, DocumentsConfig, PollingConfig, StateConfig, parse_target
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
-from exporter.simulator.apis import APIS
+from exporter.simulator.apis import api_of
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.demo import demo_fleets
 from exporter.simulator.server import SimulatedEndpoint
@@ -72,7 +72,7 @@ def run(arguments: Namespace) -> int:
     fleets = demo_fleets(time.time())
     with ExitStack() as stack:
         endpoints = {
-            name: stack.enter_context(SimulatedEndpoint(fleet, ScaledClock(), APIS[name]))
+            name: stack.enter_context(SimulatedEndpoint(fleet, ScaledClock(), api_of(name)))
             for name, fleet in fleets.items()
         }
         os.environ["AWS_ENDPOINT_URL_STS"] = endpoints[DEFAULT_SERVICE.name].url

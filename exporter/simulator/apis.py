@@ -1,16 +1,25 @@
-"""The simulated API of each service, by the name of the service in the configuration."""
+"""The simulated services. The module of each has the name that the service has in the configuration."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from exporter.simulator.bedrock import BedrockApi
-from exporter.simulator.kendra import KendraApi
-from exporter.simulator.qbusiness import QBusinessApi
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from exporter.simulator.service import ServiceApi
+    from exporter.simulator.traits import SimulatorTraits
 
-APIS: Mapping[str, Callable[..., ServiceApi]] = {"qbusiness": QBusinessApi, "kendra": KendraApi, "bedrock": BedrockApi}
+
+@cache
+def traits_of(service: str) -> SimulatorTraits:
+    """Return the simulated service with a name."""
+    traits: SimulatorTraits = import_module(f"exporter.simulator.{service}").TRAITS
+    return traits
+
+
+def api_of(service: str) -> Callable[..., ServiceApi]:
+    """Return what makes the simulated API of the service with a name."""
+    return traits_of(service).make_api

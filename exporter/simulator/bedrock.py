@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.bedrock_jobs import failure_reasons, to_bedrock, to_text, wire_id
+from exporter.simulator.bedrock_jobs import as_ingested, failure_reasons, to_bedrock, to_text, wire_id
 from exporter.simulator.bedrock_request import ARN_PATH, BedrockRequest
 from exporter.simulator.listing import ordered
+from exporter.simulator.traits import SimulatorTraits
+from exporter.simulator.units import HOUR, MINUTE
 from exporter.simulator.wire import IamPermission, error_response, json_response, not_found_error, validation_error
 
 if TYPE_CHECKING:
@@ -196,3 +198,21 @@ _OPERATIONS: dict[str, Callable[[BedrockApi, BedrockRequest], dict[str, Any]]] =
     "ListTagsForResource": _list_tags,
     "ListKnowledgeBaseDocuments": _list_documents,
 }
+
+TRAITS = SimulatorTraits(
+    BedrockApi,
+    "MANAGED",
+    ("S3", "WEB", "MANAGED:SHAREPOINT", "MANAGED:CONFLUENCE", "CUSTOM"),
+    schedules=(
+        "",
+        '{"daily": {}}',
+        '{"weekly": {"dayOfWeek": "MONDAY"}}',
+        '{"monthly": {"dayOfMonth": {"dayNumber": 1}}}',
+    ),
+    container_statuses=("ACTIVE", "UPDATING", "UPDATE_UNSUCCESSFUL"),
+    kinds_without_jobs=frozenset({"CUSTOM"}),
+    busy_periods=(30 * MINUTE, 2 * HOUR),  # each of the jobs takes a request
+    long_share=0.2,
+    wire_id=wire_id,
+    reported=as_ingested,
+)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exporter.simulator.job import PlannedJob
 
 Json = dict[str, Any]
+IGNORED = "Ignored 3 files as the associated metadata was larger than the limit"
 STATUSES = ("STARTING", "IN_PROGRESS", "COMPLETE", "FAILED", "STOPPING", "STOPPED")
 ID = re.compile(r"[0-9a-zA-Z]{10}")
 _STATUSES = {
@@ -103,3 +108,20 @@ def _statistics(metrics: object) -> object:
 
 def _number(count: object) -> object:
     return int(count) if isinstance(count, str) and re.fullmatch(r"-?\d+", count) else count
+
+
+def as_ingested(job: PlannedJob) -> PlannedJob:
+    """Return a job as Amazon Bedrock reports it.
+
+    A COMPLETE job succeeded only if no document failed and it has no reasons. All others are incomplete. Jobs have no
+    phases, and their counts grow until the end.
+    """
+    message, documents = job.error_message, job.documents
+    if job.outcome == "SUCCEEDED":
+        documents = {**documents, "failed": 0}
+    elif job.outcome == "INCOMPLETE":
+        message = IGNORED
+    if job.outcome not in {"ABORTED", None}:
+        seconds = job.crawl_seconds + job.stopping_seconds + job.index_seconds
+        job = replace(job, crawl_seconds=seconds, stopping_seconds=0.0, index_seconds=0.0)
+    return replace(job, documents=documents, error_message=message)

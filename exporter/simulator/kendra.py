@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.simulator.kendra_jobs import to_kendra
 from exporter.simulator.kendra_request import ARN_PATH, CONTENT_TYPE, KendraRequest, invalid
 from exporter.simulator.listing import is_within, ordered
+from exporter.simulator.traits import SimulatorTraits, UnitCapacity
 from exporter.simulator.wire import ApiCall, IamPermission, Response, ServiceError
 
 if TYPE_CHECKING:
@@ -164,3 +165,11 @@ _OPERATIONS: dict[str, Callable[[KendraApi, KendraRequest], dict[str, Any]]] = {
     "ListDataSourceSyncJobs": _list_sync_jobs,
     "ListTagsForResource": _list_tags,
 }
+
+TRAITS = SimulatorTraits(
+    KendraApi,
+    "ENTERPRISE_EDITION",
+    ("S3", "WEBCRAWLER", "TEMPLATE:SHAREPOINTV2", "TEMPLATE:CONFLUENCEV2", "CUSTOM"),
+    capacity=UnitCapacity(100_000, 30_000_000_000, base=1),
+    container_statuses=("ACTIVE", "SYSTEM_UPDATING", "UPDATING"),
+)

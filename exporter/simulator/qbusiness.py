@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.qbusiness_request import ARN_PATH, QBusinessRequest
+from exporter.simulator.traits import SimulatorTraits, UnitCapacity
 from exporter.simulator.wire import (
     ApiCall,
     IamPermission,
@@ -205,3 +206,10 @@ _OPERATIONS: dict[str, Callable[[QBusinessApi, QBusinessRequest], dict[str, Any]
     "ListTagsForResource": _list_tags,
     "ListDocuments": _list_documents,
 }
+
+TRAITS = SimulatorTraits(
+    QBusinessApi,
+    "ENTERPRISE",
+    ("S3", "WEBCRAWLERV2", "SHAREPOINTV2", "CONFLUENCEV2", "CUSTOM"),
+    capacity=UnitCapacity(20_000, 200_000_000),
+)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporter.simulator.apis import APIS
+from exporter.providers.registry import SERVICES
+from exporter.simulator.apis import api_of
 from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
@@ -55,14 +56,14 @@ def simulated(service: str, clock: ManualClock) -> SimulatedEndpoint:
     index_kind, source_kind = KINDS[service]
     source = SimulatedDataSource("hr", source_kind, jobs=jobs, created=began)
     fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", [source], kind=index_kind)])])
-    return SimulatedEndpoint(fleet, clock, APIS[service])
+    return SimulatedEndpoint(fleet, clock, api_of(service))
 
 
 @pytest.fixture
 def services(clock: ManualClock) -> Iterator[dict[str, SimulatedEndpoint]]:
     """Start an endpoint of each service."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(simulated(name, clock)) for name in APIS}
+        yield {name: stack.enter_context(simulated(name, clock)) for name in SERVICES}
 
 
 def run(services: dict[str, SimulatedEndpoint], folder: Path) -> Program:
@@ -75,7 +76,7 @@ def run(services: dict[str, SimulatedEndpoint], folder: Path) -> Program:
 def completed(program: Program) -> list[float | None]:
     """Return the number of succeeded jobs that each service has counted."""
     scrape = program.scrape()
-    return [scrape.value(f"{name}_sync_jobs_completed_total", status="SUCCEEDED") for name in APIS]
+    return [scrape.value(f"{name}_sync_jobs_completed_total", status="SUCCEEDED") for name in SERVICES]
 
 
 def discovered(program: Program) -> list[float | None]:

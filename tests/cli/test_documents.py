@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.simulator.apis import APIS
+from exporter.simulator.apis import api_of
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.server import SimulatedEndpoint
@@ -185,7 +185,7 @@ def test_what_the_service_of_the_source_does_not_have_is_an_error(
     fleet = Fleet(
         [SimulatedApplication("intranet", [SimulatedIndex("main", [SimulatedDataSource("hr", id="A" * 10)])])]
     )
-    with SimulatedEndpoint(fleet, make_api=APIS[name]) as endpoint:
+    with SimulatedEndpoint(fleet, make_api=api_of(name)) as endpoint:
         text = settings(endpoint, {"service": name})
         done = run(endpoint, tmp_path, "documents", "--data-source", "A" * 10, *arguments, text=text)
     assert (done.returncode, done.stdout) == (1, "")

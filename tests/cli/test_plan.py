@@ -11,7 +11,7 @@ import yaml
 
 from exporter.cli.plan import Size, plan
 from exporter.config import Config, parse_target
-from exporter.simulator.apis import APIS
+from exporter.simulator.apis import api_of
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
@@ -174,7 +174,7 @@ def test_types_that_a_listing_lacks_are_requested_for_filters(tmp_path: Path) ->
     """The plan counts the data sources that the exporter would watch."""
     index = SimulatedIndex("main", [SimulatedDataSource("wiki", "MANAGED:CONFLUENCE"), SimulatedDataSource("files")])
     fleet = Fleet([SimulatedApplication("intranet", [index])])
-    with SimulatedEndpoint(fleet, make_api=APIS["bedrock"]) as endpoint:
+    with SimulatedEndpoint(fleet, make_api=api_of("bedrock")) as endpoint:
         target = {"service": "bedrock", "discovery": {"include": [{"type": "CONF*"}]}}
         done = run(endpoint, tmp_path, "plan", text=settings(endpoint, target))
         endpoint.faults.add("denied", operation="GetDataSource")

@@ -17,10 +17,12 @@ from tests.support.harness import eventually, serve
 from tests.support.iam import Policy
 from tests.support.oneshot import ROLE, named, run, settings
 from tests.support.program_process import run_command
-from tests.support.provider_rig import CASES, ServiceCase
+from tests.support.provider_rig import CASES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.service_case import ServiceCase
 
 
 TARGETS: dict[str, Any] = {

@@ -19,7 +19,7 @@ from exporter.simulator.server import SimulatedEndpoint
 from tests.support.alert_rules import RULE_FILES
 from tests.support.harness import eventually, serve
 from tests.support.prometheus_server import prometheus, scrape_config
-from tests.support.provider_rig import CASES, ServiceCase
+from tests.support.provider_rig import CASES
 from tests.support.time_scaling import scale_duration, write_scaled
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.prometheus_server import Prometheus
+    from tests.support.service_case import ServiceCase
 
 INTERVAL = "500ms"
 TIMEOUT = 180.0  # seconds; the alerts wait for an hour, which is shortened to 40 seconds

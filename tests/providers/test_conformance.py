@@ -17,7 +17,7 @@ from exporter.errors import ProviderError, Reason
 from tests.support.builders import NOON
 from tests.support.faults import cases
 from tests.support.iam import Policy
-from tests.support.provider_rig import CASES, JOBS, SCOPE, ProviderRig, ServiceCase
+from tests.support.provider_rig import CASES, JOBS, SCOPE, ProviderRig
 from tests.support.simulated_target import aws_environment
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from exporter.domain.service import Service
+    from tests.support.service_case import ServiceCase
 
 __all__ = ["aws_environment"]
 

@@ -2,120 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, parse_target
 from exporter.domain.model import SourceId
-from exporter.domain.service import ArnScope, Service, Use
-from exporter.providers.bedrock.provider import Bedrock
-from exporter.providers.bedrock.service import BEDROCK
-from exporter.providers.kendra.provider import Kendra
-from exporter.providers.kendra.service import KENDRA
-from exporter.providers.qbusiness.provider import QBusiness
-from exporter.providers.qbusiness.service import QBUSINESS
+from exporter.domain.service import ArnScope, Use
+from exporter.providers.registry import SERVICES
 from exporter.runtime import System
-from exporter.simulator import bedrock, kendra
-from exporter.simulator.bedrock_jobs import wire_id
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
 from exporter.simulator.job import PlannedJob
-from exporter.simulator.qbusiness import SECRET_MARKER, QBusinessApi
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
 from tests.support.simulated_target import RecordingObserver, timeout_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from exporter.domain.model import SyncJob
-    from exporter.providers import Provider
+    from tests.support.service_case import ServiceCase
 
 JOBS = 25
 SCOPE = ArnScope("aws", "us-east-1", "111122223333")
 
 
-@dataclass(frozen=True)
-class ApiShapes:
-    """The names of shapes in botocore's description of a service; empty for one that the service does not have."""
-
-    container_status: str = "IndexStatus"
-    container_type: str = "IndexType"
-    container_sizes: str = "TextDocumentStatistics"
-    error_code: str = "ErrorCode"
-    job: str = "DataSourceSyncJob"
-    job_counts: str = "DataSourceSyncJobMetrics"
-    schedule: tuple[str, ...] = ()
-    """The path to the structure with the schedule, from the response about a data source."""
-
-
-@dataclass(frozen=True)
-class ServiceCase:
-    """A service, its provider and its simulated API, with the type of an index and of a data source."""
-
-    service: Service
-    make_provider: Callable[[Any], Provider]
-    make_api: Callable[..., Any]
-    index_type: str
-    source_types: tuple[str, str]
-    """The type in the simulator, and the type that the provider returns."""
-    secret: str
-    statuses: tuple[str, str] = ("ACTIVE", "ACTIVE")
-    """The statuses of a healthy container and of a healthy data source."""
-    documents: int | None = 992
-    """The number of documents of a container; None if the service does not report it."""
-    extreme_id: str = "Z" * 36
-    page_sizes: Mapping[str, int] = field(default_factory=dict)
-    """The largest pages of operations in the simulator, so that the jobs of the rig take several pages."""
-    refused_by_sdk: tuple[str, ...] = ()
-    """Faults of single members for which the whole response is refused: the service has integers, and no texts."""
-    shapes: ApiShapes = field(default_factory=ApiShapes)
-    wire_id: Callable[[str], str] = str
-    """Returns an id in the form of the service."""
-
-    def __str__(self) -> str:
-        """Return the name of the service, which selects it on pytest's command line."""
-        return self.service.name
-
-
-CASES = (
-    ServiceCase(QBUSINESS, QBusiness, QBusinessApi, "ENTERPRISE", ("SHAREPOINTV2", "SHAREPOINTV2"), SECRET_MARKER),
-    ServiceCase(
-        KENDRA,
-        Kendra,
-        kendra.KendraApi,
-        "ENTERPRISE_EDITION",
-        ("TEMPLATE:CONFLUENCEV2", "CONFLUENCEV2"),
-        kendra.SECRET_MARKER,
-        extreme_id="a_b-" * 25,
-        shapes=ApiShapes(container_type="IndexEdition"),
-    ),
-    ServiceCase(
-        BEDROCK,
-        Bedrock,
-        bedrock.BedrockApi,
-        "MANAGED",
-        ("MANAGED:SHAREPOINT", "SHAREPOINT"),
-        bedrock.SECRET_MARKER,
-        statuses=("ACTIVE", "AVAILABLE"),
-        documents=None,
-        extreme_id="zZ09zZ09zZ",
-        page_sizes={"ListIngestionJobs": 10},
-        refused_by_sdk=("figures_in_words", "fractional_figures"),
-        shapes=ApiShapes(
-            container_status="KnowledgeBaseStatus",
-            container_type="KnowledgeBaseType",
-            container_sizes="",
-            error_code="",
-            job="IngestionJobSummary",
-            job_counts="IngestionJobStatistics",
-            schedule=("dataSource", "dataSourceConfiguration", "managedKnowledgeBaseConnectorConfiguration"),
-        ),
-        wire_id=wire_id,
-    ),
-)
+CASES: tuple[ServiceCase, ...] = tuple(import_module(f"tests.providers.{name}.case").CASE for name in SERVICES)
 
 
 class ProviderRig:

@@ -16,7 +16,7 @@ from exporter.discovery.tag_keys import TagKeys
 from exporter.providers.qbusiness.service import QBUSINESS
 from exporter.providers.registry import make_provider
 from exporter.runtime import System
-from exporter.simulator.apis import APIS
+from exporter.simulator.apis import api_of
 from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON, FakeClock
@@ -95,7 +95,7 @@ class SimulatedDiscovery:
         service: Service = QBUSINESS,
     ) -> None:
         self.fleet = fleet or two_applications()
-        self.service = SimulatedEndpoint(self.fleet, ManualClock(now), APIS[service.name])
+        self.service = SimulatedEndpoint(self.fleet, ManualClock(now), api_of(service.name))
         self.clock = FakeClock()
         self.store = store
         self.observer = RecordingDiscoveryObserver()

@@ -103,7 +103,7 @@ class Environment:
         self._was_ready = False
 
     def _make_index(self, name: str, *sources: str) -> SimulatedIndex:
-        kind, identifier = self.traits.index_kind, self.traits.make_id("index", name)
+        kind, identifier = self.traits.simulated.index_kind, self.traits.make_id("index", name)
         return SimulatedIndex(name, [self.sources[each] for each in sources], kind=kind, id=identifier)
 
     def _make_source(self, name: str) -> SimulatedDataSource:
@@ -115,7 +115,7 @@ class Environment:
         return SimulatedDataSource(name, jobs=[stuck], tags={"team": name}, documents=documents, id=identifier)
 
     def _plan_job(self, rng: random.Random) -> PlannedJob:
-        return self.traits.reported(_plan_job(rng))
+        return self.traits.simulated.reported(_plan_job(rng))
 
     def __enter__(self) -> Self:
         """Start the service."""
@@ -151,7 +151,7 @@ class Environment:
         self.counted_since = now if self.counted_since is None else self.counted_since
         for source in self.sources.values():
             source.routine = Routine(
-                f"{source.name} {now}", now + 30, 700, lambda rng: self.traits.reported(_plan_job(rng))
+                f"{source.name} {now}", now + 30, 700, lambda rng: self.traits.simulated.reported(_plan_job(rng))
             )
             if not any(job.outcome is None for job in source.jobs):
                 source.jobs.append(PlannedJob(make_id("stuck", source.name, now), now, HOUR, 0, None))
