@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator import pagination
 from exporter.simulator.bedrock_jobs import ID, STATUSES
-from exporter.simulator.wire import ApiCall, ServiceError, validation_error
+from exporter.simulator.wire import ApiCall, ServiceError, parse_json_object, path_pattern, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from exporter.simulator.wire import Request
 
 ARN_PATH = re.compile(r"knowledge-base/(?P<knowledge_base>[0-9a-zA-Z]{10})")
-_SIGNATURE = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[a-z0-9-]+/bedrock/aws4_request, ?"
-    r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}",
-)
 _PAGED = frozenset({"maxResults", "nextToken"})
 _MAX_PAGE = 1000
 _MAX_FILTER_VALUES = 10
@@ -37,9 +33,8 @@ class BedrockRoute:
 
 
 def _route(operation: str, method: str, path: str, *members: str) -> BedrockRoute:
-    groups = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'arn' else '[^/]+'})", path)
     return BedrockRoute(
-        operation, method, re.compile(groups), frozenset(members) | _PAGED if method == "POST" else frozenset()
+        operation, method, path_pattern(path), frozenset(members) | _PAGED if method == "POST" else frozenset()
     )
 
 
@@ -68,7 +63,7 @@ class BedrockRequest:
         self.now = now
         self._page_sizes = page_sizes or {}
         self.route, self.ids = _find_route(request.method, request.path)
-        self.body = _parse_body(request.body)
+        self.body = parse_json_object(request.body or "{}")
 
     @property
     def call(self) -> ApiCall:
@@ -87,7 +82,7 @@ class BedrockRequest:
 
     def check(self) -> None:
         """Raise ServiceError for an unsigned request, an unknown member, or an invalid id, filter or order."""
-        if not _SIGNATURE.fullmatch(self.request.headers.get("authorization", "")):
+        if not self.request.is_signed_for("bedrock"):
             raise ServiceError("MissingAuthenticationTokenException", 403, "Missing Authentication Token")
         for name in sorted(self.request.query):
             raise validation_error(name, f"Unknown parameter {name}")
@@ -128,10 +123,8 @@ class BedrockRequest:
 
     def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
         """Return the requested page of a list, under a key, with the token of the next page."""
-        size, (page, offset, as_of) = self._page_size(), self.cursor
-        following = pagination.PageCursor(page + 1, offset + size, as_of)
-        more = {"nextToken": pagination.encode_token(following, self._listing)} if offset + size < len(items) else {}
-        return {key: [render(item) for item in items[offset : offset + size]], **more}
+        page, token = pagination.page_of(items, self.cursor, self._page_size(), self._listing)
+        return {key: [render(item) for item in page], **({"nextToken": token} if token else {})}
 
     @property
     def _listing(self) -> str:
@@ -160,13 +153,3 @@ def _find_route(method: str, path: str) -> tuple[BedrockRoute, dict[str, str]]:
         if match and method == route.method:
             return route, match.groupdict()
     raise ServiceError("UnknownOperationException", 404, f"no operation at {method} {path}")
-
-
-def _parse_body(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text or "{}")
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ServiceError("SerializationException", 400, "the body is not a JSON object")
-    return body

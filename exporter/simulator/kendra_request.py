@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator import pagination
 from exporter.simulator.job import STATUSES
-from exporter.simulator.wire import ApiCall, ServiceError
+from exporter.simulator.wire import ApiCall, ServiceError, parse_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,6 @@ ARN_PATH = re.compile(r"index/([^/]+)(?:/data-source/([^/]+))?$")
 _TARGET = "AWSKendraFrontendService."
 _INDEX_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{35}")
 _SOURCE_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}")
-_SIGNATURE = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[a-z0-9-]+/kendra/aws4_request, ?"
-    r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}",
-)
 _PAGED = {"NextToken", "MaxResults"}
 
 
@@ -66,7 +62,7 @@ class KendraRequest:
         if request.method != "POST" or request.path != "/" or self.name not in OPERATIONS:
             raise ServiceError("UnknownOperationException", 400, f"no operation {self.name!r}")
         self.operation = OPERATIONS[self.name]
-        self.body = _parse_body(request.body)
+        self.body = parse_json_object(request.body)
 
     @property
     def call(self) -> ApiCall:
@@ -91,7 +87,7 @@ class KendraRequest:
 
     def check(self) -> None:
         """Raise ServiceError for an unsigned request, another content type, or an invalid parameter."""
-        if not _SIGNATURE.fullmatch(self.request.headers.get("authorization", "")):
+        if not self.request.is_signed_for("kendra"):
             raise ServiceError("MissingAuthenticationTokenException", 400, "Missing Authentication Token")
         if self.request.headers.get("content-type") != CONTENT_TYPE:
             raise ServiceError("SerializationException", 400, f"expected {CONTENT_TYPE}")
@@ -125,24 +121,12 @@ class KendraRequest:
         if not isinstance(size, int) or not 1 <= size <= most:
             raise invalid("MaxResults", f"value must be between 1 and {most}")
         size = min(size, self._page_sizes.get(self.name, size))
-        page, offset, as_of = self.cursor
-        following = pagination.PageCursor(page + 1, offset + size, as_of)
-        more = {"NextToken": pagination.encode_token(following, self._listing)} if offset + size < len(items) else {}
-        return {key: [render(item) for item in items[offset : offset + size]], **more}
+        page, token = pagination.page_of(items, self.cursor, size, self._listing)
+        return {key: [render(item) for item in page], **({"NextToken": token} if token else {})}
 
     @property
     def _listing(self) -> str:
         return json.dumps([self.name, {name: self.body[name] for name in sorted(self.body.keys() - _PAGED)}])
-
-
-def _parse_body(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ServiceError("SerializationException", 400, "the body is not a JSON object")
-    return body
 
 
 def invalid(name: str, problem: str) -> ServiceError:

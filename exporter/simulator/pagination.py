@@ -6,9 +6,14 @@ import base64
 import hashlib
 import json
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.simulator.wire import validation_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Item = TypeVar("Item")
 
 # Faults issue tokens of their own. A first-page token leads back to the first page, and counts as the page that issued
 # it, so that a fault of that page still applies. A prefix on a real token leads to the same page, or to one that
@@ -51,6 +56,13 @@ def decode_token(token: str | None, listing: str, now: float) -> PageCursor:
     if signature != _signature(text, listing):
         raise validation_error("nextToken", "The token is not valid for this request")
     return cursor._replace(offset=cursor.offset + _OFFSETS.get(prefix, 0))
+
+
+def page_of(items: Sequence[Item], cursor: PageCursor, size: int, listing: str) -> tuple[Sequence[Item], str | None]:
+    """Return the items of a page, and the token of the next page; None after the last page."""
+    end = cursor.offset + size
+    following = PageCursor(cursor.page + 1, end, cursor.as_of)
+    return items[cursor.offset : end], encode_token(following, listing) if end < len(items) else None
 
 
 def page_number(token: str | None) -> int:

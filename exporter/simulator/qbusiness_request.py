@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator import pagination
 from exporter.simulator.job import STATUSES
-from exporter.simulator.wire import ApiCall, Request, ServiceError, validation_error
+from exporter.simulator.wire import ApiCall, Request, ServiceError, path_pattern, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,6 @@ ARN_PATH = re.compile(
 )
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{35}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
-_SIGNATURE = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[a-z0-9-]+/qbusiness/aws4_request, ?"
-    r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +39,7 @@ class Route:
 
 
 def _route(operation: str, path: str, max_page_size: int = 0, *filters: str) -> Route:
-    groups = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'arn' else '[^/]+'})", path)
-    return Route(operation, re.compile(groups), max_page_size, frozenset(filters))
+    return Route(operation, path_pattern(path), max_page_size, frozenset(filters))
 
 
 _INDICES = "/applications/{application_id}/indices"
@@ -92,7 +87,7 @@ class QBusinessRequest:
 
     def check(self) -> None:
         """Raise ServiceError for an unsigned request, an unknown or repeated parameter, or an invalid id."""
-        if not _SIGNATURE.fullmatch(self.request.headers.get("authorization", "")):
+        if not self.request.is_signed_for("qbusiness"):
             raise ServiceError("MissingAuthenticationTokenException", 403, "Missing Authentication Token")
         for name in sorted(self.request.query.keys() - self.route.parameters):
             raise validation_error(name, f"Unknown parameter {name}")
@@ -133,10 +128,8 @@ class QBusinessRequest:
 
     def page_of(self, key: str, items: Sequence[Any], render: Callable[[Any], Any]) -> dict[str, Any]:
         """Return the requested page of a list, under a key, with the token of the next page."""
-        size, (page, offset, as_of) = self._page_size(), self.cursor
-        following = pagination.PageCursor(page + 1, offset + size, as_of)
-        more = {"nextToken": pagination.encode_token(following, self._listing)} if offset + size < len(items) else {}
-        return {key: [render(item) for item in items[offset : offset + size]], **more}
+        page, token = pagination.page_of(items, self.cursor, self._page_size(), self._listing)
+        return {key: [render(item) for item in page], **({"nextToken": token} if token else {})}
 
     @property
     def _listing(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -28,6 +30,10 @@ class Request:
         times = Counter(name for name, _ in pairs)
         repeated = frozenset(name for name, count in times.items() if count > 1)
         return cls(method, unquote(url.path), dict(pairs), headers, body.decode(errors="replace"), repeated)
+
+    def is_signed_for(self, service: str) -> bool:
+        """Return whether the request has a SigV4 signature for a service. The signature itself is not verified."""
+        return bool(_signature_pattern(service).fullmatch(self.headers.get("authorization", "")))
 
     @property
     def access_key(self) -> str:
@@ -92,6 +98,30 @@ class ServiceError(Exception):
         self.name = name
         self.status = status
         self.members = members
+
+
+@cache
+def _signature_pattern(service: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{{8}}/[a-z0-9-]+/{service}/aws4_request, ?"
+        r"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}"
+    )
+
+
+def path_pattern(path: str) -> re.Pattern[str]:
+    """Return the pattern of a path with parameters in braces; an ARN may contain slashes."""
+    return re.compile(re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'arn' else '[^/]+'})", path))
+
+
+def parse_json_object(text: str) -> dict[str, Any]:
+    """Return the object in the body of a request; raise ServiceError if it has none."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise ServiceError("SerializationException", 400, "the body is not a JSON object")
+    return body
 
 
 def json_response(data: object) -> Response:
