@@ -87,9 +87,10 @@ class _Commands:
 
     def first_responses(self, sources: list[str]) -> dict[str, float]:
         times: dict[str, float] = {}
-        for logged in self._service.logged("ListDataSourceSyncJobs"):
-            if logged.monotonic >= self._added_at and logged.call.data_source_id in sources:
-                times.setdefault(logged.call.data_source_id, logged.monotonic)
+        for request in list(self._service.requests):
+            is_poll = request.call.operation == "ListDataSourceSyncJobs" and request.call.data_source_id in sources
+            if is_poll and request.monotonic >= self._added_at:
+                times.setdefault(request.call.data_source_id, request.monotonic)
         return times
 
 

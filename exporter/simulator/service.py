@@ -134,14 +134,6 @@ class SimulatedService:
         except ServiceError as error:
             return self._api.error_response(error)
 
-    def logged(self, operation: str | None = None, data_source_id: str | None = None) -> list[LoggedRequest]:
-        """Return the logged requests, or those of an operation or a data source."""
-        return [
-            request
-            for request in list(self.requests)
-            if operation in {None, request.call.operation} and data_source_id in {None, request.call.source}
-        ]
-
     def _log(self, request: LoggedRequest) -> None:
         with self._log_mutex:
             self.requests.append(request)

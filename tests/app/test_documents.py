@@ -11,6 +11,7 @@ from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of
+from tests.support.request_log import logged_requests
 from tests.support.running_exporter import RunningExporter
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_the_last_count_survives_a_restart_and_failures(service: SimulatedEndpoi
     with RunningExporter(configuration) as exporter:
         first = exporter.scrape()
         assert first.value(DOCUMENTS, data_source="hr", status="FAILED") == 13
-        eventually(lambda: service.requests[-1].call.operation and service.logged("ListDocuments")[-1].fault)
+        eventually(lambda: service.requests[-1].call.operation and logged_requests(service, "ListDocuments")[-1].fault)
         exporter.until_ready()
         scrape = exporter.scrape()
         assert scrape.value(COUNTED_AT, data_source="hr") == first.value(COUNTED_AT, data_source="hr")
@@ -134,6 +135,6 @@ def test_documents_are_not_listed_by_default(service: SimulatedEndpoint, tmp_pat
     """Each count takes a request for each hundred documents."""
     with RunningExporter(config_for(service, tmp_path / "state.db")) as exporter:
         exporter.until_ready()
-        eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) > 20)
-        assert service.logged("ListDocuments") == []
+        eventually(lambda: len(logged_requests(service, "ListDataSourceSyncJobs")) > 20)
+        assert logged_requests(service, "ListDocuments") == []
         assert exporter.scrape().value(DOCUMENTS) is None

@@ -11,6 +11,7 @@ from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataS
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Scrape, config_for, eventually
+from tests.support.request_log import logged_requests
 from tests.support.running_exporter import RunningExporter
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def test_a_renamed_data_source_stays_with_a_filter_on_its_new_name(service: Simu
         for renamed in (hr, *(source for _, _, source in others)):
             renamed.name = f"new-{renamed.name}"
         program.reload(config_of(service, {"name": "all", "discovery": {"interval": "15m"}}))
-        requests = len(service.logged("ListDataSources"))
-        eventually(lambda: len(service.logged("ListDataSources")) >= requests + 2)
+        requests = len(logged_requests(service, "ListDataSources"))
+        eventually(lambda: len(logged_requests(service, "ListDataSources")) >= requests + 2)
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 1)
         service.faults.add("denied")
         program.reload(config_of(service, discovers("all", data_source="new-*")))

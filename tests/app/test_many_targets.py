@@ -14,6 +14,7 @@ from exporter.simulator.qbusiness import SECRET_MARKER
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually, serve
 from tests.support.manual_clock import ManualClock
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,11 +105,11 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
         assert scrape.value("qbusiness_exporter_target_up", target="account-3") == 0
         assert scrape.value("qbusiness_exporter_target_info", target="account-3", aws_account_id=ACCOUNTS[2]) == 1
         # Further runs and polls request no description again, and log nothing again.
-        runs = len(services[1].logged("ListApplications"))
-        descriptions = [len(service.logged("GetDataSource")) for service in services]
-        eventually(lambda: len(services[1].logged("ListApplications")) >= runs + 3)
+        runs = len(logged_requests(services[1], "ListApplications"))
+        descriptions = [len(logged_requests(service, "GetDataSource")) for service in services]
+        eventually(lambda: len(logged_requests(services[1], "ListApplications")) >= runs + 3)
         assert (
-            [len(service.logged("GetDataSource")) for service in services]
+            [len(logged_requests(service, "GetDataSource")) for service in services]
             == descriptions
             == [200 - denied_sources, 200, 0]
         )
@@ -165,7 +166,7 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
         with serve(tmp_path, config(tmp_path / "state.db", target(service, **more))) as program:
             eventually(lambda: program.scrape().value(INFO) == 2)
             program.stop()
-        described = len(service.logged("GetDataSource"))
+        described = len(logged_requests(service, "GetDataSource"))
         service.faults.add("server_error")
         with serve(tmp_path, config(tmp_path / "state.db", target(service, **more))) as program:
             eventually(lambda: program.scrape().value(INFO, tag_team="it", aws_account_id="111122223333") == 1)
@@ -176,7 +177,7 @@ def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
             service.faults.clear()
             eventually(lambda: polled(program) == 2)
             program.until_ready()
-        assert len(service.logged("GetDataSource")) == described
+        assert len(logged_requests(service, "GetDataSource")) == described
 
 
 def test_the_first_scrape_after_a_restart_is_complete(tmp_path: Path) -> None:

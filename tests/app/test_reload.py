@@ -17,6 +17,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import busy_source, expected_totals, finish_jobs, totals_match
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,14 +74,14 @@ def test_a_reload_adds_and_removes_named_sources(service: SimulatedEndpoint, tmp
     ids = [source.id for _, _, source in service.fleet.data_sources()]
     with serve(tmp_path, with_sources(config, 0, 1)) as program:
         program.until_ready()
-        requests_before = len(service.logged("ListDataSourceSyncJobs", ids[0]))
+        requests_before = len(logged_requests(service, "ListDataSourceSyncJobs", ids[0]))
         reload(program, with_sources(config, 0, 2))
         scrape = program.scrape()
         assert scrape.value(POLLED, data_source_id=ids[0]) is not None
         assert scrape.value("qbusiness_poll_success", data_source_id=ids[0]) == 1
         assert scrape.value(POLLED, data_source_id=ids[1]) is None
         eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=ids[2]) == 1)
-        assert len(service.logged("ListDataSourceSyncJobs", ids[0])) == requests_before
+        assert len(logged_requests(service, "ListDataSourceSyncJobs", ids[0])) == requests_before
         assert program.scrape().value("qbusiness_exporter_data_sources") == 2
         assert program.get("/-/ready")[0] == 200
         eventually(lambda: program.log_lines("data source added", f"data_source_id={ids[2]}"))
@@ -172,7 +173,7 @@ def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedEnd
     both = {**config, "targets": [{**one, "name": "one"}, {**one, "name": "two"}]}
     with serve(tmp_path, both) as program:
         program.until_ready()
-        eventually(lambda: len(service.logged("ListDataSources")) == 2)
+        eventually(lambda: len(logged_requests(service, "ListDataSources")) == 2)
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 2)
         reload(program, {**config, "targets": both["targets"][1:]})
         assert program.scrape().value("qbusiness_index_documents") is not None
@@ -192,7 +193,7 @@ def test_a_reload_applies_changed_filters(service: SimulatedEndpoint, tmp_path: 
         (_, _, source), *_ = service.fleet.data_sources()
         source.jobs.append(PlannedJob(make_id("new"), time.time() + 2, 0.5, 0.1))
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
-        described = len(service.logged("GetDataSource"))
+        described = len(logged_requests(service, "GetDataSource"))
         reload(program, filtered("h*"))
         scrape = program.scrape()
         assert scrape.value(COMPLETED, data_source="hr") is None
@@ -202,7 +203,7 @@ def test_a_reload_applies_changed_filters(service: SimulatedEndpoint, tmp_path: 
         reload(program, filtered())
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
         eventually(lambda: program.log_lines("data source found", "data_source=hr"))
-        eventually(lambda: len(service.logged("GetDataSource")) == described + 1)
+        eventually(lambda: len(logged_requests(service, "GetDataSource")) == described + 1)
 
 
 def test_a_changed_state_path_is_reported_and_not_applied(service: SimulatedEndpoint, tmp_path: Path) -> None:

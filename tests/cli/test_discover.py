@@ -14,6 +14,7 @@ import pytest
 from exporter import config
 from exporter.simulator.qbusiness import SECRET_MARKER
 from tests.support.oneshot import ROLE, environment, run, settings
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ def test_the_exporter_accepts_what_discover_prints(service: SimulatedEndpoint, t
     assert "        # S3, FAILED\n" in done.stdout
     assert "      # application intranet, index archive\n" in done.stdout
     assert SECRET_MARKER not in done.stdout
-    assert service.logged("GetDataSource") == []
+    assert logged_requests(service, "GetDataSource") == []
 
 
 def test_a_source_of_two_targets_is_printed_once(service: SimulatedEndpoint, tmp_path: Path) -> None:
@@ -102,4 +103,4 @@ def test_discover_does_not_write_to_the_file_that_it_reads(
     assert done.returncode == 1
     assert "must not write to it; write to another file" in done.stderr
     assert (tmp_path / "config.yaml").read_text() == before
-    assert service.logged() == []
+    assert logged_requests(service) == []

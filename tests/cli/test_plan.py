@@ -17,6 +17,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import eventually, serve
 from tests.support.oneshot import named, run, settings
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +52,9 @@ def test_the_numbers_match_the_running_exporter(service: SimulatedEndpoint, tmp_
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     with serve(tmp_path, config) as program:
         program.until_ready()
-        eventually(lambda: len(service.logged("ListApplications")) >= 4)
+        eventually(lambda: len(logged_requests(service, "ListApplications")) >= 4)
         exposed = len(program.scrape().samples)
-    starts = [logged.monotonic for logged in service.logged("ListApplications")]
+    starts = [logged.monotonic for logged in logged_requests(service, "ListApplications")]
     listings = ("ListApplications", "ListIndices", "GetIndex", "ListDataSources")
     second_run = [
         logged
@@ -104,7 +105,7 @@ def test_the_requests_of_document_counts_are_planned(service: SimulatedEndpoint,
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     # Two indexes of 992 documents each are 19 pages, and the last page of each data source may be almost empty.
     assert "documents at most 21 pages x 0.167 (every 6h) 4" in lines
-    assert service.logged("ListDocuments") == []
+    assert logged_requests(service, "ListDocuments") == []
 
 
 def test_document_counts_are_planned_within_what_other_requests_leave() -> None:

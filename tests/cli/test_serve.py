@@ -23,6 +23,7 @@ from tests.support.harness import Program, config_for, eventually, fleet_of, ser
 from tests.support.manual_clock import ManualClock
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 from tests.support.program_process import run_command
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     import subprocess
@@ -97,9 +98,9 @@ def test_a_stop_sends_no_more_requests_and_reports_no_failures(tmp_path: Path, s
     with SimulatedEndpoint(fleet_of(*sources)) as service:
         config = config_for(service, state, requests_per_second=0.05)
         with serve(tmp_path, config) as program:
-            eventually(service.logged)
+            eventually(lambda: service.requests)
             assert program.stop() == 0
-        assert len(service.logged()) == 1
+        assert len(logged_requests(service)) == 1
         assert not [line for line in program.log if "level=warn" in line or "level=error" in line]
 
 
@@ -183,7 +184,7 @@ def hanging(tmp_path: Path) -> Iterator[tuple[SimulatedEndpoint, Program]]:
     with SimulatedEndpoint(fleet_of(*sources)) as service:
         service.faults.add("hang", operation="ListDataSourceSyncJobs")
         with serve(tmp_path, config_for(service, tmp_path / "state.db", timeout=f"{HANG:g}s")) as program:
-            eventually(lambda: len(service.logged("ListDataSourceSyncJobs")) >= 8)
+            eventually(lambda: len(logged_requests(service, "ListDataSourceSyncJobs")) >= 8)
             yield service, program
 
 
@@ -230,10 +231,10 @@ def test_a_hanging_source_does_not_delay_others(tmp_path: Path, state: Path) -> 
         program.until_ready()
         service.faults.add("hang", data_source_id=sources[0].id)
         eventually(lambda: program.scrape().value("qbusiness_poll_success", data_source_id=sources[0].id) == 0)
-        assert len(service.logged("GetApplication")) == 1
-        assert len(service.logged("GetDataSource")) == len(sources)
-        before = len(service.logged(data_source_id=sources[1].id))
-        eventually(lambda: len(service.logged(data_source_id=sources[1].id)) - before >= 10)
+        assert len(logged_requests(service, "GetApplication")) == 1
+        assert len(logged_requests(service, "GetDataSource")) == len(sources)
+        before = len(logged_requests(service, data_source_id=sources[1].id))
+        eventually(lambda: len(logged_requests(service, data_source_id=sources[1].id)) - before >= 10)
         scrape = program.scrape()
         assert all(scrape.value("qbusiness_poll_success", data_source_id=source.id) == 1 for source in sources[1:])
         assert scrape.value("qbusiness_exporter_poll_failures_total", reason="timeout") == 1

@@ -17,6 +17,7 @@ from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import source_id
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oneshot import run, settings
+from tests.support.request_log import logged_requests
 from tests.support.sync_events import sync_event
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def ids_of(service: SimulatedEndpoint) -> list[SourceId]:
 
 def polls_of(service: SimulatedEndpoint, source: SourceId) -> int:
     """Return the number of requests for the jobs of a data source."""
-    return len(service.logged("ListDataSourceSyncJobs", source.data_source_id))
+    return len(logged_requests(service, "ListDataSourceSyncJobs", source.data_source_id))
 
 
 def reload(program: Program, config: dict[str, Any]) -> None:

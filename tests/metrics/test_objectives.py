@@ -20,6 +20,7 @@ from exporter.simulator.server import SimulatedEndpoint
 from tests.app.test_reload import reload
 from tests.support.builders import FakeClock, make_source, scrape
 from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,11 +64,11 @@ def test_changed_objectives_apply_after_a_reload(tmp_path: Path) -> None:
 
             eventually(lambda: objective("max_success_age_seconds", "hr") == 2 * DAY + HOUR)
             assert objective("max_success_age_seconds", "it") is None
-            requests = len(service.logged("ListDataSourceSyncJobs"))
+            requests = len(logged_requests(service, "ListDataSourceSyncJobs"))
             objectives = [{"match": {"labels": {"team": "hr"}}, "max_success_age": "3h"}, {"min_documents_scanned": 7}]
             reload(program, {**config, "objectives": objectives})
             assert objective("max_success_age_seconds", "hr") == 3 * HOUR
             assert (objective("min_documents_scanned", "hr"), objective("min_documents_scanned", "it")) == (1, 7)
             reload(program, config)
             assert objective("max_success_age_seconds", "hr") == 2 * DAY + HOUR
-            assert len(service.logged("ListDataSourceSyncJobs")) == requests
+            assert len(logged_requests(service, "ListDataSourceSyncJobs")) == requests

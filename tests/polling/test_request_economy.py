@@ -16,6 +16,7 @@ from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ MONDAY = 1_795_478_400.0
 
 def polls_of(service: SimulatedEndpoint) -> Counter[str]:
     """Return how often each data source was polled since the log of requests was cleared."""
-    return Counter(logged.call.data_source_id for logged in service.logged("ListDataSourceSyncJobs"))
+    return Counter(logged.call.data_source_id for logged in logged_requests(service, "ListDataSourceSyncJobs"))
 
 
 @pytest.mark.trial

@@ -13,6 +13,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
+from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,11 +38,11 @@ def polled_in_short_lives(
     """
     polled: set[str | None] = set()
     for _ in range(lives):
-        expected = len(service.logged(OPERATION)) + 30
+        expected = len(logged_requests(service, OPERATION)) + 30
         with serve(tmp_path, config) as program:
-            eventually(lambda: len(service.logged(OPERATION)) >= expected)  # noqa: B023
+            eventually(lambda: len(logged_requests(service, OPERATION)) >= expected)  # noqa: B023
             program.process.kill()
-        polled = {logged.call.data_source_id for logged in service.logged(OPERATION)}
+        polled = {logged.call.data_source_id for logged in logged_requests(service, OPERATION)}
         if len(polled) == len(list(service.fleet.data_sources())):
             break
     return polled

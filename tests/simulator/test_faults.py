@@ -16,6 +16,7 @@ from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON
 from tests.support.harness import TIMEOUT, eventually
 from tests.support.manual_clock import ManualClock
+from tests.support.request_log import logged_requests
 from tests.support.simulated_service import client_of, ids_of, one_index
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_an_error_arrives_with_its_code(rig: OneSource, kind: str) -> None:
     error = caught.value.response
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ERRORS[kind]
     assert len(rig.jobs()["history"]) == 10
-    assert [(logged.fault, logged.status) for logged in rig.service.logged(JOBS)] == [
+    assert [(logged.fault, logged.status) for logged in logged_requests(rig.service, JOBS)] == [
         (kind, ERRORS[kind][1]),
         (None, 200),
     ]
@@ -129,7 +130,7 @@ def test_a_failed_connection_raises_an_error(
     with pytest.raises(error):
         client_of(rig.service.url, read_timeout=timeout).list_data_source_sync_jobs(**rig.ids)
     assert len(rig.jobs()["history"]) == 10
-    assert rig.service.logged(JOBS)[0].fault == kind
+    assert logged_requests(rig.service, JOBS)[0].fault == kind
 
 
 def test_a_slow_response_is_correct(rig: OneSource) -> None:

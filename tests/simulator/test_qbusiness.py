@@ -26,6 +26,7 @@ from tests.support.builders import NOON
 from tests.support.harness import TIMEOUT, eventually
 from tests.support.manual_clock import ManualClock
 from tests.support.random_fleet import random_fleet
+from tests.support.request_log import logged_requests
 from tests.support.simulated_service import SIGNATURE, body_of, client_of, get, ids_of, jobs_path, one_index, session
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def test_all_pages_together_have_each_job_once(order: str, size: int) -> None:
             assert found not in (newest_first, newest_first[::-1])
         else:
             assert found == (newest_first if order == "newest" else newest_first[::-1])
-        assert [logged.call.page for logged in service.logged()] == list(range(1, 1 + -(-HOURLY // size)))
+        assert [logged.call.page for logged in logged_requests(service)] == list(range(1, 1 + -(-HOURLY // size)))
 
 
 def test_a_page_has_ten_jobs_unless_fewer_are_requested() -> None:

@@ -18,6 +18,7 @@ from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.qbusiness import SECRET_MARKER
 from tests.support.builders import NOON
 from tests.support.faults import cases, matrix, operations
+from tests.support.request_log import logged_requests
 from tests.support.simulated_target import HANGING, SCOPE, SimulatedTarget
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def test_documents_of_the_data_source_are_listed_a_hundred_at_a_time(target: Sim
     documents = read_documents(target)
     assert documents[0] == Document("s3://b/x", "FAILED", "InvalidRequest", "too large", NOON - 60, NOON - 30)
     assert [document.id for document in documents[1:]] == [f"d{n}" for n in range(249)]
-    requests = target.service.logged("ListDocuments", target.id.data_source_id)
+    requests = logged_requests(target.service, "ListDocuments", target.id.data_source_id)
     assert [request.call.page for request in requests] == [1, 2, 3]
 
 
