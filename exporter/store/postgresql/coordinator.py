@@ -24,6 +24,7 @@ from exporter.domain.replicas import (
     without_replica,
 )
 from exporter.store.postgresql import leases
+from exporter.store.postgresql.acquiring import TargetAcquirer
 from exporter.store.postgresql.leaving import leave
 from exporter.store.postgresql.loading import PartitionLoader
 from exporter.store.postgresql.target_keys import TargetKeys
@@ -50,6 +51,7 @@ class Coordinator:
         self._boot_time = boot_time
         self._deadline = float("-inf")
         self._epochs, self._free = EpochMemory(), FreeTargets()
+        self._acquirer = TargetAcquirer(session, replica.id, self._epochs)
         self._loader = PartitionLoader(session, boot_time, writer)
         self._is_behind = False
         self._stable_beats = 0
@@ -178,23 +180,12 @@ class Coordinator:
         now, rows = self._boot_time(), self.members.targets
         free = {key for key in without_owner(self.members) if not self._epochs.is_left_alone(key, rows.get(key), now)}
         mine = self._free.choose(self.members, free, self.replica, now)
-        for row in self._session.run(lambda transaction: self._take(transaction, mine[:MAX_TAKEN])) if mine else ():
+        for row in self._acquirer.acquire(mine[:MAX_TAKEN], rows):
             self._epochs.record(row)
             self._load(row)
         if not free and not self.leaving and self._stable_beats >= MIN_STABLE_BEATS:
             self._choose_surplus()
         self._is_behind |= len(mine) > MAX_TAKEN
-
-    def _take(self, transaction: Transaction, keys: Sequence[str]) -> list[TargetRow]:
-        seen = [self.members.targets.get(key) or TargetRow(key, None, 0, 0) for key in keys]
-        alive = leases.find_alive(transaction, {row.owner for row in seen if row.owner})
-        locked = leases.lock_targets(transaction, keys)
-        taken = []
-        for row in seen:
-            if row.owner not in alive and (row.key in locked or not row.epoch):
-                mine = replace(row, owner=self.replica.id, epoch=self._epochs.next_epoch(row))
-                taken.append(leases.own(transaction, mine, row.epoch))
-        return [row for row in taken if row]
 
     def _choose_surplus(self) -> None:
         """Choose a target to hand over, among those that run."""

@@ -25,7 +25,6 @@ from exporter.domain.replicas import (
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.errors import StoppedError
 from exporter.store.postgresql import leases
-from exporter.store.postgresql.errors import UnavailableError
 from exporter.store.postgresql.loading import REREAD_INTERVAL
 from exporter.store.postgresql.partition import Partition
 from tests.support.state_files import KEY, make_history
@@ -135,11 +134,26 @@ def test_a_beat_that_comes_first_prevents_a_take_over(database: str) -> None:
         let_lapse(database)
         with psycopg.connect(database) as slow:
             slow.execute("UPDATE replica SET until = clock_timestamp() + interval '10 s' WHERE id = %s", [a.id])
-            with pytest.raises(UnavailableError, match="lock timeout"):
-                b.beat()
+            assert b.beat() == set()
             slow.commit()
         assert b.beat() == set()
         assert a.beat() == {key(1)}
+
+
+def test_a_locked_row_of_a_dead_replica_delays_its_targets_only(database: str) -> None:
+    """An operator has a transaction open in psql. What the other replica owns is written, and the lock is logged."""
+    with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", *BOTH) as b:
+        a.beat()
+        b.beat()
+        run(database, "UPDATE replica SET until = clock_timestamp() - interval '1 ms' WHERE id = 'a'")
+        b.session.lock_timeout = "100ms"
+        with psycopg.connect(database) as operator, capture_logs() as logs:
+            operator.execute("DELETE FROM replica WHERE id = 'a'")
+            assert b.beat() == {key(2)}
+            b.partition(2).commit({KEY: make_history(2)})
+            operator.rollback()
+        assert [(line["log_level"], line["targets"]) for line in logs] == [("warning", [key(1)])]
+        assert b.beat() == {key(1), key(2)}
 
 
 def test_of_two_replicas_that_see_a_free_target_one_owns_it(database: str) -> None:
