@@ -32,7 +32,7 @@ def account(knowledge_bases: int) -> Fleet:
     return Fleet([SimulatedApplication("intranet", indexes)])
 
 
-@pytest.mark.parametrize("knowledge_bases", [30, pytest.param(MOST, marks=pytest.mark.trial)])
+@pytest.mark.parametrize("knowledge_bases", [30, pytest.param(2500, marks=pytest.mark.trial)])
 def test_a_run_that_outlasts_its_interval_continues_to_its_end(store: Store, knowledge_bases: int) -> None:
     """Each run lists every knowledge base once, and the next one follows. Only what changed is requested again."""
     discovery, host = SimulatedDiscovery(store, account(knowledge_bases), {}, service=BEDROCK), System()

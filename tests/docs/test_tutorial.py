@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.cli.arguments import parse
-from exporter.providers.registry import SERVICES
+from exporter.simulator.demo import demo_fleets
 from tests.support.harness import Program, eventually
 from tests.support.prometheus_server import prometheus
 
@@ -71,4 +71,4 @@ def test_the_commands_of_the_tutorial_exist() -> None:
     parsed = [parse([word for word in words if word not in {">", "rules.yaml"}]) for words in own]
     assert len(parsed) == 6
     (rules,) = (arguments for arguments in parsed if arguments.command == "rules")
-    assert set(rules.service) == SERVICES.keys()  # the demo has data sources of all
+    assert set(rules.service) == demo_fleets(0.0).keys()

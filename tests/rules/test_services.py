@@ -46,6 +46,15 @@ def test_alerts_fire_at_the_same_time_as_those_of_the_default_service(service: S
     assert sum(run_promtool(rules, tmp_path, file, limit=1) for file in files) == len(SAMPLE)
 
 
+@each_service
+def test_every_alert_of_a_service_fires_in_a_case(service: Service, tmp_path: Path) -> None:
+    """Those of the exporter have their cases in the words of the default service."""
+    rules = RulesOfService(service, tmp_path)
+    cases = [case for file in UNIT_TESTS for case in rules.unit_tests(yaml.safe_load(file.read_text()))["tests"]]
+    fired = {check["expr"] for case in cases for check in case["promql_expr_test"] if check["exp_samples"]}
+    assert set(re.findall(r'alertname="(\w+)"', " ".join(fired))) == rules.own_alerts
+
+
 @pytest.mark.trial
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: str(file.stem))
 @each_service

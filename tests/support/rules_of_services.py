@@ -39,6 +39,11 @@ class RulesOfService:
         families = (*source_families(service), *container_families(service))
         self._families = {family.name for family in families}
 
+    @property
+    def own_alerts(self) -> set[str]:
+        """The alerts about the data sources and containers of the service."""
+        return {alert for alert in self._alerts if alert.startswith(self._service.alert_prefix)}
+
     def unit_tests(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Return a file of unit tests for promtool, with its rules; `tests` may be empty."""
         names = (file.rpartition("/")[2] for file in content["rule_files"])

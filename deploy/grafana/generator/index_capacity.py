@@ -1,4 +1,7 @@
-"""The dashboard of index capacity: usage of the document and text limits, growth, and time until full."""
+"""The dashboard of index capacity: usage of the document and text limits, growth, and time until full.
+
+An index here is a container of any service that reports sizes. Queries have the word of the service, texts say index.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _AT_END = " @ end()"
 
 
 def _of_index(q: ServiceQueries, metric: str, *matchers: str, by: Sequence[str] = (), at: str = "") -> str:
-    known = q.last_known(f"index_{metric}", *matchers, selected=q.selected_containers, at=at)
+    known = q.last_known(f"{q.service.container.word}_{metric}", *matchers, selected=q.selected_containers, at=at)
     return f"max by ({', '.join((q.container_labels, *by))}) ({known})"
 
 
@@ -42,13 +45,14 @@ def _legend(q: ServiceQueries) -> str:
 
 
 def _ratio(q: ServiceQueries, kind: str, at: str = "") -> str:
-    ratio = f"index:{q.prefix}_index_{kind}:ratio{{{q.selected_containers}}}"
+    word = q.service.container.word
+    ratio = f"{word}:{q.prefix}_{word}_{kind}:ratio{{{q.selected_containers}}}"
     return f"max by ({q.container_labels}) ({ratio}{at})"
 
 
 def _growth(q: ServiceQueries, kind: str) -> str:
     """Return the growth per second; all replicas see the same one."""
-    held = q.select(f"index_{kind}", selected=q.selected_containers)
+    held = q.select(f"{q.service.container.word}_{kind}", selected=q.selected_containers)
     return f"max by ({q.container_labels}) (deriv({held}[{_GROWTH_WINDOW}]))"
 
 
@@ -75,20 +79,20 @@ def dashboard(q: ServiceQueries) -> Dashboard:
 
 def _variables(q: ServiceQueries) -> Iterator[QueryVariable]:
     """Yield the variables: the outermost containers by name, and the indexes by id where they are not outermost."""
-    yield base.root_variable(q, "index_info")
+    yield base.root_variable(q, f"{q.service.container.word}_info")
     if q.service.container is not q.service.root:
-        root = q.service.root.word
-        names = r'/index="(?<text>[^"]+)",\s*index_id="(?<value>[^"]+)"/'
-        series = f'{q.prefix}_index_info{{{root}=~"${root}"}}'
-        query = f"query_result(max by (index, index_id) ({series}))"
-        yield base.query_variable("index", "Index", query, regex=names)
+        root, container = q.service.root.word, q.service.container
+        names = rf'/{container.word}="(?<text>[^"]+)",\s*{container.key}="(?<value>[^"]+)"/'
+        series = f'{q.container_family}_info{{{root}=~"${root}"}}'
+        query = f"query_result(max by ({container.word}, {container.key}) ({series}))"
+        yield base.query_variable(container.word, container.text.capitalize(), query, regex=names)
 
 
 def _stats(q: ServiceQueries) -> Iterator[Stat]:
     near_limit = styles.thresholds(styles.GOOD, *_NEAR_LIMIT)
     yield panels.stat_panel(
         "Indexes",
-        f"Indexes that discovery has read, from {q.prefix}_index_info. No data: Prometheus does not scrape the "
+        f"Indexes that discovery has read, from {q.container_family}_info. No data: Prometheus does not scrape the "
         "exporter, or discovery is disabled or failing.",
         panels.instant_query(f"count({_of_index(q, 'info')})"),
         "none seen",
@@ -98,8 +102,8 @@ def _stats(q: ServiceQueries) -> Iterator[Stat]:
     for kind, limit in _LIMITS.items():
         yield panels.stat_panel(
             f"Highest {limit} usage",
-            f"Usage of the {limit} limit of the fullest index, from {q.prefix}_index_{kind} and "
-            f"{q.prefix}_index_{kind}_limit (a recording rule), {_AS_OF}.",
+            f"Usage of the {limit} limit of the fullest index, from {q.container_family}_{kind} and "
+            f"{q.container_family}_{kind}_limit (a recording rule), {_AS_OF}.",
             panels.instant_query(f"max({_ratio(q, kind)})"),
             width=4,
             unit="percentunit",
@@ -120,7 +124,7 @@ def _stats(q: ServiceQueries) -> Iterator[Stat]:
     active = _of_index(q, "status", _one_of(healthy))
     yield panels.stat_panel(
         f"Not {healthy[0]}",
-        f"Indexes with any status other than {' or '.join(healthy)}, from {q.prefix}_index_status.",
+        f"Indexes with any status other than {' or '.join(healthy)}, from {q.container_family}_status.",
         panels.instant_query(count_zeros(active)),
         width=4,
         thresholds=styles.thresholds(styles.GOOD, (1, styles.BAD)),
@@ -143,27 +147,28 @@ def _one_of(statuses: Sequence[str]) -> str:
 
 
 def _indexes(q: ServiceQueries) -> Table:
+    container = q.service.container
     near_limit = styles.thresholds(styles.GOOD, *_NEAR_LIMIT).build()
     full_soon = styles.thresholds(styles.BAD, (7 * 86400, "orange"), (30 * 86400, styles.GOOD)).build()
-    status = q.last_known("index_status", selected=q.selected_containers)
+    status = q.last_known(f"{container.word}_status", selected=q.selected_containers)
     outer = [level for level in q.service.containers if level is not q.service.container]
     current = f'label_replace({status} == 1, "state", "$1", "status", "(.+)")'
     members = q.service.members
     queries = {
-        "info": _of_index(q, "info", by=("index_type", "aws_account_id", "aws_region")),
-        "state": f"topk by (index_id) (1, max by ({q.container_labels}, state) ({current}))",
+        "info": _of_index(q, "info", by=(f"{container.word}_type", "aws_account_id", "aws_region")),
+        "state": f"topk by ({container.key}) (1, max by ({q.container_labels}, state) ({current}))",
         "units": _of_index(q, "capacity_units"),
     }
     columns = [
         *(Column(level.text.capitalize(), label=level.word) for level in outer),
-        Column("Index", label="index"),
+        Column(container.text.capitalize(), label=container.word),
         Column(
             "Status",
             label="state",
             mappings=styles.text_mappings(styles.RESOURCE_COLOURS),
             width=width_of(q.service.container_statuses, least=70),
         ),
-        Column("Type", label="index_type", width=width_of(q.service.container_types, least=70)),
+        Column("Type", label=f"{container.word}_type", width=width_of(q.service.container_types, least=70)),
         Column("Units", query="units", width=60),
     ]
     for kind, title in _COLUMN_TITLES.items():
@@ -198,7 +203,7 @@ def _indexes(q: ServiceQueries) -> Table:
             columns,
             sort="Value #documents_ratio",
             descending=True,
-            hidden=["Value #info", "Value #state", "index_id"],
+            hidden=["Value #info", "Value #state", container.key],
         ),
         height=6,
     )
@@ -225,7 +230,7 @@ def _history(q: ServiceQueries) -> Iterator[TimeSeries]:
             f"{limit.capitalize()} usage",
             f"Usage of the {limit} limit over time, for the ten indexes that are fullest now. A decrease means more "
             "capacity or less content.",
-            panels.range_query(f"{_ratio(q, kind)} and on (index_id) {fullest}", _legend(q)),
+            panels.range_query(f"{_ratio(q, kind)} and on ({q.service.container.key}) {fullest}", _legend(q)),
             unit="percentunit",
             minimum=0,
         ).axis_soft_max(1)
@@ -234,15 +239,17 @@ def _history(q: ServiceQueries) -> Iterator[TimeSeries]:
         yield panels.line_chart(
             f"{limit.capitalize()} growth",
             "Growth per day, measured over the past day, for the ten indexes that are fullest now.",
-            panels.range_query(f"{growth} and on (index_id) topk(10, {_ratio(q, kind, _AT_END)})", _legend(q)),
+            panels.range_query(
+                f"{growth} and on ({q.service.container.key}) topk(10, {_ratio(q, kind, _AT_END)})", _legend(q)
+            ),
             unit="short" if kind == "documents" else "decbytes",
         )
     yield panels.line_chart(
         "Capacity units",
-        f"Capacity units of each index, {_AS_OF}, from {q.prefix}_index_capacity_units. Limited to the ten indexes "
+        f"Capacity units of each index, {_AS_OF}, from {q.container_family}_capacity_units. Limited to the ten indexes "
         "with the most units.",
         panels.range_query(
-            f"{_of_index(q, 'capacity_units')} and on (index_id) "
+            f"{_of_index(q, 'capacity_units')} and on ({q.service.container.key}) "
             f"topk(10, {_of_index(q, 'capacity_units', at=_AT_END)})",
             _legend(q),
         ),

@@ -26,6 +26,8 @@ class ServiceQueries:
         root, container = service.root, service.container
         self.service = service
         self.prefix = service.name
+        self.container_family = f"{service.name}_{container.word}"
+        """The beginning of the names of metrics about containers."""
         self.source_labels = ", ".join(source_labels(service))
         self.container_labels = ", ".join(container_labels(service))
         self.selected = f'{root.word}=~"${root.word}", data_source_id=~"$data_source"'
