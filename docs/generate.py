@@ -13,6 +13,8 @@ from docs.alerts_table import alerts_page
 from docs.api_schema import api_schema
 from docs.command_reference import commands_page
 from docs.configuration_reference import configuration_page
+from docs.dashboards_table import PAGE as DASHBOARDS_PAGE
+from docs.dashboards_table import dashboards_page
 from docs.faults_table import faults_page
 from docs.policies_table import PAGE as PERMISSIONS_PAGE
 from docs.policies_table import permissions_page
@@ -126,6 +128,7 @@ def pages() -> dict[Path, str]:
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),
         PERMISSIONS_PAGE: permissions_page(),
+        DASHBOARDS_PAGE: dashboards_page(),
         API_SCHEMA: api_schema(API_SCHEMA),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
         **runbooks,

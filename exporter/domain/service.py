@@ -54,11 +54,15 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """An IAM action, and the depth of its resources: 0 for all of them, 1 for an outermost container."""
+    """An IAM action, and the depth of its resources: 0 for all of them, 1 for an outermost container.
+
+    `reads` is what the exporter reads from its response, where services differ, in the words of their documentation.
+    """
 
     action: str
     use: Use
     depth: int
+    reads: str = ""
 
 
 @dataclass(frozen=True, slots=True)

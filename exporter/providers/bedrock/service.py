@@ -28,11 +28,22 @@ BEDROCK = Service(
     ),
     permissions=(
         Permission("ListKnowledgeBases", Use.LIST_CONTAINERS, 0),
-        Permission("GetKnowledgeBase", Use.CONTAINER, 1),
-        Permission("ListDataSources", Use.LIST_SOURCES, 1),
-        Permission("GetDataSource", Use.SOURCE, 1),
+        Permission(
+            "GetKnowledgeBase",
+            Use.CONTAINER,
+            1,
+            "name and type of a knowledge base. The response also contains its storage configuration, which the "
+            "exporter ignores",
+        ),
+        Permission("ListDataSources", Use.LIST_SOURCES, 1, "name and status of data sources"),
+        Permission("GetDataSource", Use.SOURCE, 1, "the type, and the schedule of a managed connector"),
         Permission("ListIngestionJobs", Use.SYNC_JOBS, 1),
-        Permission("GetIngestionJob", Use.SYNC_JOB, 1),
+        Permission(
+            "GetIngestionJob",
+            Use.SYNC_JOB,
+            1,
+            "whether a job that ended succeeded, and why not; without it, every COMPLETE job is INCOMPLETE",
+        ),
         Permission("ListTagsForResource", Use.TAGS, 1),
         Permission("ListKnowledgeBaseDocuments", Use.DOCUMENTS, 1),
     ),

@@ -34,9 +34,9 @@ KENDRA = Service(
     ),
     permissions=(
         Permission("ListIndices", Use.LIST_CONTAINERS, 0),
-        Permission("DescribeIndex", Use.CONTAINER, 1),
-        Permission("ListDataSources", Use.LIST_SOURCES, 1),
-        Permission("DescribeDataSource", Use.SOURCE, 2),
+        Permission("DescribeIndex", Use.CONTAINER, 1, "name, edition, capacity and usage of an index"),
+        Permission("ListDataSources", Use.LIST_SOURCES, 1, "name, type and status of data sources"),
+        Permission("DescribeDataSource", Use.SOURCE, 2, "the schedule, and the connector of a TEMPLATE"),
         Permission("ListDataSourceSyncJobs", Use.SYNC_JOBS, 2),
         Permission("ListTagsForResource", Use.TAGS, 2),
     ),
