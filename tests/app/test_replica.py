@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OWNED, READABLE = "qbusiness_exporter_target_owned", "qbusiness_exporter_target_state_readable"
 NAMES = ("first", "second")
 POLLS = 10
-UNREADABLE = "target first is not polled: its state cannot be read (JSONDecodeError"
+UNREADABLE = "target first is not polled: its state cannot be read (DecodeError"
 OTHER = "http://other.example:10142/base"
 TAKE_FIRST = f"""
 INSERT INTO replica VALUES ('other id', 'other', '{OTHER}', clock_timestamp() + interval '15 s', '{{}}');
