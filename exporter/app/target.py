@@ -76,7 +76,8 @@ class Target:
         """Publish all sources from the states of replaced targets, or else from the saved state."""
         self.admission.handovers = inherited.handovers
         self.rate_limiter.set_ceiling(self.settings.polling.requests_per_second)
-        self._restore_sources(inherited)
+        with self.store.batch():  # otherwise a start from the state of an earlier release would commit for each source
+            self._restore_sources(inherited)
         self._start_reporting(inherited)
 
     def _restore_sources(self, inherited: Inheritance) -> None:

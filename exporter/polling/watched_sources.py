@@ -225,9 +225,10 @@ class WatchedSources:
 
     def republish_all(self) -> None:
         """Publish every source again, after a change of something that all have in common."""
-        for state in list(self._states.values()):
-            with state.mutex:
-                self.publish_safely(state)
+        with self._context.store.batch():
+            for state in list(self._states.values()):
+                with state.mutex:
+                    self.publish_safely(state)
 
     def save_poll_times(self) -> None:
         """Save the time of each source's last successful poll, which polls without news do not save."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from dataclasses import replace
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,12 +29,20 @@ UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this long is
 logger = structlog.get_logger()
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Changes that are written together; `wait` is as in `TableStore._write`."""
+
+    wait: bool = False
+
+
 class TableStore(ABC):
     """The state in tables in memory. Each change is written to a database. Thread-safe."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._tables = StateTables()
+        self._batch: ContextVar[_Batch | None] = ContextVar("batch", default=None)  # each thread has its own
 
     @abstractmethod
     def _write(self, *, wait: bool) -> None:
@@ -49,6 +58,21 @@ class TableStore(ABC):
 
     def mark_restored(self) -> None:  # noqa: B027 (only replicas have previous owners)
         """Report to the previous owner of the target that its sources are exposed here."""
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Write the changes of this thread at the end of the block, in one transaction. Others write theirs as usual.
+
+        What is published in the block is not written yet. So it is only for changes that a restart would make again,
+        such as those that follow from another configuration or from a state file of an earlier release.
+        """
+        batch = _Batch()
+        token = self._batch.set(batch)
+        try:
+            yield
+        finally:
+            self._batch.reset(token)
+            self._write(wait=batch.wait)
 
     def has_unwritten(self) -> bool:
         """Return whether there is state in memory that is not written to the database."""
@@ -171,7 +195,11 @@ class TableStore(ABC):
 
     @contextmanager
     def _changes(self, *, wait: bool = False) -> Iterator[None]:
-        """Hold the mutex during changes, then write them."""
+        """Hold the mutex during changes, then write them, or leave that to the end of a batch."""
         with self._mutex:
             yield
-        self._write(wait=wait)
+        batch = self._batch.get()
+        if batch is None:
+            self._write(wait=wait)
+        else:
+            batch.wait |= wait

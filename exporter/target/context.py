@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.documents import DocumentsByStatus
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 class StateStore(Protocol):
     """Keeps the state of data sources across restarts, as `Store` does."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Write the changes of this thread at the end of the block."""
 
     def history(self, key: str) -> SourceHistory | None:
         """Return a source's history."""

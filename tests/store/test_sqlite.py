@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +43,29 @@ def test_the_last_of_several_commits_is_in_the_file(
     store = open_store(path)
     assert store.history(KEY) == make_history(counts[-1])
     store.close()
+
+
+def test_a_batch_is_one_transaction_that_other_threads_do_not_wait_for(path: str) -> None:
+    """Nothing is in the file before the end of a batch, unless another thread commits, which writes everything."""
+    store = open_store(path)
+    with closing(sqlite3.connect(path)) as reader:
+        with store.batch():
+            store.commit({"a": make_history()})
+            store.commit({"b": make_history()})
+            assert saved_keys(reader) == []
+        assert saved_keys(reader) == ["a", "b"]
+        with store.batch():
+            store.commit({"c": make_history()})
+            other = threading.Thread(target=store.commit, args=[{"d": make_history()}])
+            other.start()
+            other.join()
+            assert saved_keys(reader) == ["a", "b", "c", "d"]
+    store.close()
+
+
+def saved_keys(reader: sqlite3.Connection) -> list[str]:
+    """Return the data sources in a state file."""
+    return [key for (key,) in reader.execute("SELECT key FROM source ORDER BY key")]
 
 
 def test_a_commit_survives_sigkill(path: str) -> None:
