@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from exporter.web.server.server import WebServer
     from exporter.web.web_config import WebConfigReloader
 
+# The time after which a thread that computes passes the interpreter lock on, if another one waits for it. A response to
+# a scrape needs the lock again after each chunk. With the default of 5 ms, it would wait long during polls and pages.
+SWITCH_SECONDS = 0.001
+
 logger = structlog.get_logger()
 
 
@@ -49,6 +54,7 @@ def serve(
 
     `started` is called as soon as the web server listens.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     signals = SignalReceiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that arrived before is delivered now
     loaded.log_warnings()

@@ -20,9 +20,9 @@ class ScrapePriority:
     """Lets scrapes run before status pages, which need the same interpreter lock. Thread-safe.
 
     A page pauses briefly after every two milliseconds of work, so that the event loop can receive requests. Its thread
-    would otherwise keep the lock for five milliseconds (the switch interval of CPython) each time that another thread
-    requests it. While a scrape is in progress, the page waits for its end. It does not wait long each time, because
-    a client may take minutes to read its scrape.
+    would otherwise keep the lock for the switch interval of CPython each time that another thread requests it. While a
+    scrape is in progress, the page waits for its end. It does not wait long each time, because a client may take
+    minutes to read its scrape.
     """
 
     def __init__(self) -> None:
