@@ -147,7 +147,7 @@ class SimulatedAccount:
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes."""
-        return self.api.parse_call(request)
+        return self.service.parse_call(request)
 
     def respond(self, target: str, request: Request) -> Response:
         """Return the response to a request. Invalid credentials are refused before any other fault can occur."""

@@ -31,7 +31,8 @@ class RequestRecorder:
 
     Background operations are counted, and have no other effect. They use what other requests leave of the rate limit.
     If AWS throttles or denies one of them, polls do not slow down, and the target is not reported as down. An optional
-    operation that AWS denies does not report the target as down either: polls succeed without its permission.
+    operation that AWS denies does not report the target as down either: sources are found and polled without its
+    permission.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -45,6 +46,7 @@ class RequestRecorder:
         gate: ReportingGate,
         background_operations: Container[str],
         optional_operations: Container[str] = (),
+        poll_operation: str = "",
     ) -> None:
         self._target = target
         self._rate_limiter = rate_limiter
@@ -55,6 +57,7 @@ class RequestRecorder:
         self._gate = gate
         self._background_operations = background_operations
         self._optional_operations = optional_operations
+        self._poll_operation = poll_operation
 
     def acquire(self, operation: str) -> None:
         """Wait until the rate limiter allows one more attempt, which is activity of the target.
@@ -86,11 +89,20 @@ class RequestRecorder:
         if is_throttled(code):
             self._passes.count("throttled")
             self._rate_limiter.report_throttled()
-        authorized = was_authorized(operation, code)
+        self._report(operation, code)
+
+    def _report(self, operation: str, code: str) -> None:
+        authorized, denied = was_authorized(operation, code), is_denied(code)
+        if operation == self._poll_operation and (authorized or denied):
+            self._reachability.report_poll(is_authorized=bool(authorized))
         if authorized:
             self._reachability.report_up()
-        elif authorized is not None and not (operation in self._optional_operations and is_denied(code)):
+        elif authorized is None:
+            return  # it obtains credentials, which have an observer of their own
+        elif not denied:
             self._reachability.report_down(f"{operation}: {code}")
+        elif operation not in self._optional_operations:
+            self._reachability.report_denied(f"{operation}: {code}")
 
 
 class CredentialRecorder(CredentialObserver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.app.admission import SourceAdmission
@@ -21,6 +22,7 @@ from exporter.discovery.tag_keys import TagKeys
 from exporter.documents.loop import DocumentLoop
 from exporter.documents.queue import CountQueue
 from exporter.domain.model import DataSource
+from exporter.domain.service import Use
 from exporter.polling.pass_log import PassLog
 from exporter.polling.poller import Poller
 from exporter.polling.queue import PollQueue
@@ -56,15 +58,28 @@ def build_target(
     service, published, metrics = config.service, services.published, services.telemetry.targets
     name, region = target_name(config), target_region(config)
     location = TargetLocation(name, service.name, region, store, lambda: aws_client.partition)
-    gate, reachability = ReportingGate(), Reachability(name, metrics)
+    gate, reachability = ReportingGate(), Reachability(name, metrics, host)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
 
-    def observe_requests(limiter: RateLimiter, *operations: frozenset[str]) -> RequestRecorder:
-        return RequestRecorder(name, limiter, metrics, passes, reachability, heartbeat, gate, *operations)
-
-    requests = observe_requests(limiter, service.background_operations, service.optional_operations)
-    queue_requests = observe_requests(RateLimiter(MAX_QUEUE_REQUESTS, host, services.stopping), QUEUE_OPERATIONS)
+    observe_requests = partial(
+        RequestRecorder,
+        name,
+        metrics=metrics,
+        passes=passes,
+        reachability=reachability,
+        heartbeat=heartbeat,
+        gate=gate,
+    )
+    requests = observe_requests(
+        limiter,
+        background_operations=service.background_operations,
+        optional_operations=service.optional_operations,
+        poll_operation=service.action(Use.SYNC_JOBS),
+    )
+    queue_requests = observe_requests(
+        RateLimiter(MAX_QUEUE_REQUESTS, host, services.stopping), background_operations=QUEUE_OPERATIONS
+    )
     spacing = 1 / polling.requests_per_second
     credentials = CredentialRecorder(
         name,

@@ -25,7 +25,7 @@ class TargetMetrics:
         self._up = Gauge(
             "qbusiness_exporter_target_up",
             "1 if AWS responded to the last request to the target and authorized it, else 0. It is 0 before the first "
-            "request. Requests without which polls succeed do not count while AWS denies them.",
+            "request. Whether AWS authorizes polls decides over other operations, for an hour after a poll.",
             ("target",),
             registry=registry,
         )

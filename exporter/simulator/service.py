@@ -91,12 +91,16 @@ class SimulatedService:
         """The API that responds."""
         return self._api
 
+    def parse_call(self, request: Request) -> ApiCall:
+        """Return the call that a request makes, also one to STS; raise ServiceError for an unknown operation."""
+        return ApiCall(action_of(request), is_sts=True) if is_for_sts(request) else self._api.parse_call(request)
+
     def respond(self, request: Request) -> Response:
         """Return the response to a request at this time, faults included. The caller does the waiting."""
         now = self.clock.now()
         call, fault = ApiCall("Unknown"), None
         try:
-            call = self._parse_call(request)
+            call = self.parse_call(request)
             fault = self.faults.take(call, now)
             response = self._handle(call, request, now)
         except ServiceError as error:
@@ -109,9 +113,6 @@ class SimulatedService:
         name = fault.kind if fault else None
         self._log(LoggedRequest(call, request.access_key, now, time.monotonic(), response.status, name, agent))
         return response
-
-    def _parse_call(self, request: Request) -> ApiCall:
-        return ApiCall(action_of(request), is_sts=True) if is_for_sts(request) else self._api.parse_call(request)
 
     def _handle(self, call: ApiCall, request: Request, now: float) -> Response:
         if call.is_sts:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from exporter.app.observers import RequestRecorder
-from exporter.app.reachability import Reachability
+from exporter.app.reachability import POLL_VALIDITY, Reachability
 from exporter.aws.rate_limiter import RateLimiter
 from exporter.errors import StoppedError
 from exporter.metrics.telemetry import Telemetry
@@ -19,6 +19,7 @@ from exporter.target.reporting_gate import ReportingGate
 from tests.support.builders import FakeClock
 
 JOBS, JOB, DOCUMENTS = "ListIngestionJobs", "GetIngestionJob", "ListKnowledgeBaseDocuments"
+LISTING = "ListKnowledgeBases"
 
 
 class TickingStop(threading.Event):
@@ -41,7 +42,7 @@ class RecorderRig:
         self.clock = FakeClock()
         self.limiter = RateLimiter(1.0, self.clock, TickingStop(self.clock))
         metrics = Telemetry(process_metrics=False).targets
-        self.reachability = Reachability("test", metrics)
+        self.reachability = Reachability("test", metrics, self.clock)
         self.heartbeat, self.gate = Heartbeat(self.clock), ReportingGate()
         self.recorder = RequestRecorder(
             "test",
@@ -53,6 +54,7 @@ class RecorderRig:
             self.gate,
             BEDROCK.background_operations,
             BEDROCK.optional_operations,
+            JOBS,
         )
 
     def sent_at(self, operation: str) -> float:
@@ -99,6 +101,37 @@ def test_a_target_is_up_while_only_a_permission_that_may_be_missing_is_denied(
     rig.recorder.finished(JOBS, "200", 0.1)
     rig.recorder.finished(operation, code, 0.1)
     assert rig.reachability.is_up is is_up
+
+
+@pytest.mark.parametrize(
+    ("attempts", "is_up"),
+    [
+        ([(LISTING, "200"), (LISTING, "AccessDeniedException")], False),
+        ([(JOBS, "200"), (LISTING, "AccessDeniedException")], True),
+        ([(JOBS, "200"), (LISTING, "ExpiredTokenException")], False),
+        ([(JOBS, "200"), (LISTING, "connection")], False),
+        ([(JOBS, "200"), (LISTING, "connection"), (LISTING, "200")], True),
+        ([(JOBS, "AccessDeniedException"), (LISTING, "200")], False),
+        ([(JOBS, "AccessDeniedException"), (JOBS, "200"), (LISTING, "AccessDeniedException")], True),
+    ],
+)
+def test_the_permission_to_poll_decides(attempts: list[tuple[str, str]], *, is_up: bool) -> None:
+    """The critical alert on targets neither fires while polls succeed, nor resolves while they are denied."""
+    rig = RecorderRig()
+    for operation, code in attempts:
+        rig.clock.advance(60.0)
+        rig.recorder.finished(operation, code, 0.1)
+    assert rig.reachability.is_up is is_up
+
+
+@pytest.mark.parametrize(("poll", "other"), [("200", "AccessDeniedException"), ("AccessDeniedException", "200")])
+def test_an_old_poll_does_not_decide(poll: str, other: str) -> None:
+    """The target has no data sources any more, and discovery is all that it does."""
+    rig = RecorderRig()
+    rig.recorder.finished(JOBS, poll, 0.1)
+    rig.clock.advance(POLL_VALIDITY)
+    rig.recorder.finished(LISTING, other, 0.1)
+    assert rig.reachability.is_up is (other == "200")
 
 
 @pytest.mark.parametrize("operation", [JOBS, DOCUMENTS])

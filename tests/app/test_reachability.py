@@ -9,6 +9,7 @@ from exporter.app.observers import CredentialRecorder
 from exporter.app.reachability import Reachability
 from exporter.errors import ProviderError, Reason
 from exporter.metrics.telemetry import Telemetry
+from tests.support.builders import FakeClock
 
 LOST = ProviderError(Reason.CREDENTIALS, "the credential helper failed")
 
@@ -49,7 +50,7 @@ def recorder_for(telemetry: Telemetry, reachability: Reachability) -> tuple[Cred
 
 def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Telemetry) -> None:
     """Its request was sent before. The target is up again with the first response after the recovery."""
-    reachability = Reachability("production", telemetry.targets)
+    reachability = Reachability("production", telemetry.targets, FakeClock())
     recorder, _ = recorder_for(telemetry, reachability)
     reachability.report_up()
     recorder.credentials_failed(LOST)
@@ -66,7 +67,7 @@ def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Tel
 
 def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telemetry) -> None:
     """Only an attempt that succeeds ends the failure. Nothing is counted or logged again."""
-    reachability = Reachability("production", telemetry.targets)
+    reachability = Reachability("production", telemetry.targets, FakeClock())
     recorder, retries = recorder_for(telemetry, reachability)
     with capture_logs() as log:
         recorder.failure_inherited(LOST, is_lost=True)
@@ -83,7 +84,7 @@ def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telem
 
 def test_new_credentials_are_tried_once(telemetry: Telemetry) -> None:
     """When they replace refused ones, before it is known whether AWS accepts them. Acceptance adds no second retry."""
-    recorder, retries = recorder_for(telemetry, Reachability("production", telemetry.targets))
+    recorder, retries = recorder_for(telemetry, Reachability("production", telemetry.targets, FakeClock()))
     recorder.credentials_refused(LOST)
     before = retries.polls
     recorder.credentials_replaced()

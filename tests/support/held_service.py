@@ -55,7 +55,7 @@ class HeldService(SimulatedEndpoint):
         return error_response(DENIED)
 
     def _take(self, request: Request) -> _Hold | None:
-        operation = self.api.parse_call(request).operation
+        operation = self.parse_call(request).operation
         with self._hold_mutex:
             for hold in self._holds:
                 if hold.remaining and hold.operation == operation:

@@ -82,8 +82,7 @@ class InProcessAccount:
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes."""
-        call: ApiCall = self.service.api.parse_call(request)
-        return call
+        return self.service.parse_call(request)
 
     def respond(self, _target: str, request: Request) -> Response:
         """Return the service's response to a request."""
