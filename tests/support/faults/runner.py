@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exporter.domain.service import Use
 from exporter.domain.units import HOUR, MINUTE
 from exporter.errors import Reason
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
@@ -99,8 +100,10 @@ class CellRun:
         assert self.attempts() >= attempts + 1
         failed = self.failures() - before if self.cell.reason else self.all_failures() - polls
         assert failed == (1 if effect in {"poll", "outcomes"} and self._fails_once else 0)
-        # Once credentials work again, discovery retries immediately, often before this page.
-        if effect == "discovery" and self.cell.reason is not Reason.CREDENTIALS:
+        # What fails once may be repeated before this page: by discovery as soon as credentials work again, and the
+        # description of a data source by its next poll.
+        is_repeated = self.cell.reason is Reason.CREDENTIALS or self.cell.operation.use is Use.SOURCE
+        if effect == "discovery" and not is_repeated:
             assert self.total("exporter_discovery_success") == (not self._fails_once)
         self._run_until_healthy()
 
