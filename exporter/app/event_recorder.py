@@ -30,7 +30,7 @@ class IdleIntervals:
 class EventRecorder(EventObserver):
     """Counts messages, and logs once that the queue cannot be read and that it can be read again.
 
-    Quiet sources have the longer interval only while the queue can be read. Otherwise, polls are as without a queue.
+    Quiet sources have the longer interval only while the queue can be read. Otherwise, they have the usual one.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -54,7 +54,7 @@ class EventRecorder(EventObserver):
 
     @property
     def idle_interval(self) -> float:
-        """The present interval between two polls of a quiet source."""
+        """The current interval between two polls of a quiet source."""
         return self._intervals.with_events if self.is_up else self._intervals.without_events
 
     def publish(self) -> None:

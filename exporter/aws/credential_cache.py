@@ -96,7 +96,7 @@ class CredentialCache:
         self._is_stopping = False
 
     def snapshot(self) -> CacheState:
-        """Return the present state."""
+        """Return the current state."""
         with self._changed:
             return CacheState(
                 self._valid, self._expires, self._renews, self._refused, self._failure, is_lost=self._is_lost

@@ -41,7 +41,7 @@ class CredentialObserver:
         """Record that AWS refused the present credentials."""
 
     def credentials_replaced(self) -> None:
-        """Record that there are other credentials than those that AWS refused. It may accept them."""
+        """Record that the refused credentials were replaced by others, which AWS may accept."""
 
     def credentials_lost(self, error: ProviderError) -> None:
         """Record that there are no valid credentials, so that every request will fail."""

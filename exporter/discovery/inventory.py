@@ -69,7 +69,7 @@ class Inventory:
         self._unlisted.pop(source, None)
 
     def remove_unlisted_elsewhere(self) -> None:
-        """Remove the saved sources that were added for another location than the present one."""
+        """Remove the saved sources that were added for another location than the current one."""
         location = self._context.location.known
         for source in [source for source, added_for in self._unlisted.items() if added_for not in {None, location}]:
             self.remove(source)

@@ -8,7 +8,7 @@ it is wrong, the time since when a source is watched is noted wrongly too:
 
 The clock of the host may be wrong as well, so a difference between the two proves nothing. These facts do:
 
-- Time does not go back. If the present time is before a noted one, one of the two was read from a wrong clock. It is
+- Time does not go back. If the current time is before a recorded one, one of the two was read from a wrong clock. It is
   the one that differs more from the host.
 - The clock of the host is read without its steps. If a Date comes closer to it, the earlier Date was wrong.
 - No job is in the future. If a Date is before the start or end of a job, and the host's time is not, the Date is wrong.
@@ -57,7 +57,7 @@ class ClockReading:
 
 
 def corrected(noted: ClockReading, now: ClockReading) -> float | None:
-    """Return the correct time of an earlier reading; None unless the present one proves it wrong."""
+    """Return the correct time of an earlier reading; None unless the current one proves it wrong."""
     if now.ahead is None:
         return None
     went_back = noted.time > now.time + TOLERANCE
@@ -70,7 +70,7 @@ def corrected(noted: ClockReading, now: ClockReading) -> float | None:
 
 
 def corrected_before_use(noted: ClockReading, now: ClockReading) -> float | None:
-    """Return the correct time of an unused reading; None unless the present one proves it wrong.
+    """Return the correct time of an unused reading; None unless the current one proves it wrong.
 
     Such a time may also become later. Once jobs have been counted, it may not.
     """

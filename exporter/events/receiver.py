@@ -28,7 +28,7 @@ logger = structlog.get_logger()
 
 
 class EventResult(StrEnum):
-    """The results of messages; `used` is that of one that made a data source due."""
+    """The results of messages; `used` means that the message made a data source due."""
 
     USED = "used"
     IGNORED = "ignored"

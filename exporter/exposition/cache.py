@@ -128,7 +128,7 @@ class ExpositionCache(Generic[T]):
                 self._chunks.remove(key)
 
     def use_families(self, families: Families[T]) -> None:
-        """Render all snapshots by other declarations, unless they are equal to the present ones.
+        """Render all snapshots by other declarations, unless they are equal to the current ones.
 
         Scrapes meanwhile have the families of before. Those that are new appear when all sources have them.
         """

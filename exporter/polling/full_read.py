@@ -145,7 +145,7 @@ class _FullRead:
             self.jobs.read_pages(self._list_jobs(since=as_of - seconds if seconds < _MAX_RANGE else None), MAX_PAGES)
 
     def _find_last_success(self) -> None:
-        """Search the last job that succeeded, and the last one that indexed content, if none was read."""
+        """Search for the last job that succeeded, and the last one that indexed content, if none was read."""
         statuses = [] if self.jobs.has_content else [SyncJobStatus.INCOMPLETE]
         if SyncJobStatus.SUCCEEDED not in self.jobs.statuses:
             statuses.append(SyncJobStatus.SUCCEEDED)

@@ -21,7 +21,7 @@ class ObjectiveRecorder:
         self._rules = rules
 
     def use(self, rules: tuple[ObjectiveRule, ...]) -> bool:
-        """Record by these rules from now on; return whether they are other ones than before."""
+        """Record by these rules from now on; return whether they differ from the previous ones."""
         before, self._rules = self._rules, rules
         return rules != before
 

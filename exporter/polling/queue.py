@@ -172,7 +172,7 @@ class PollQueue:
             self._late_since[key] = min(self._late_since[key], due)
 
     def use_idle_interval(self, seconds: float, now: float) -> None:
-        """Poll quiet sources at another interval; if it is shorter, the rest of the present one shrinks in proportion.
+        """Poll quiet sources at another interval; if it is shorter, the rest of the current one shrinks in proportion.
 
         So the polls of sources that wait stay spread out. No two polls of a source are closer than the shorter
         interval, even if it changes every minute.

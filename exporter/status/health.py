@@ -90,7 +90,8 @@ class TargetHealth:
         if self.events_error:
             text = (
                 f"The events queue of target {self.name} cannot be read ({self.events_error}): "
-                "quiet data sources are polled as without a queue, and syncs started by hand are noticed later."
+                "quiet data sources are polled as often as they would be without a queue, "
+                "and syncs started by hand are noticed later."
             )
             yield Problem("QBusinessEventsDown", Severity.WARNING, text)
 

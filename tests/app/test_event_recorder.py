@@ -31,7 +31,7 @@ class Rig:
 
 
 def test_a_queue_is_down_until_it_was_read() -> None:
-    """Until then, quiet sources are polled as without a queue."""
+    """Until then, quiet sources are polled as often as they would be without a queue."""
     rig = Rig()
     assert (rig.value("up"), rig.recorder.idle_interval, rig.recorder.last_error) == (0, 300.0, "")
     assert [rig.value("received_total", result=result) for result in EventResult] == [0, 0, 0]

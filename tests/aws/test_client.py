@@ -92,7 +92,7 @@ def test_a_request_is_signed_after_its_wait_for_the_rate_limiter(
 
 
 def test_accepted_credentials_are_not_obtained_again(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changed credentials are not read while AWS accepts the present ones."""
+    """Changed credentials are not read while AWS accepts the current ones."""
     target.read_jobs()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "rotated")
     target.read_jobs()

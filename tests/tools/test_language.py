@@ -36,6 +36,12 @@ FAILING = (
     ),
     Example("comment.py", "x = 1  # one, lest\n# it end\n", ("1:15: 'lest': write so that … not",)),
     Example("allow.md", "A role that allows to read.\n", ("1:13: 'allows to': write allows …ing",)),
+    Example("present.md", "The present state.\n", ("1:5: 'present state': write current",)),
+    Example(
+        "without.md",
+        "It polls as without a queue.\n",
+        ("1:4: 'polls as without': write as if there were no …, or as often as without",),
+    ),
     Example("is_no.md", "A retry is no error; there is no limit.\n", ("1:9: 'is no': write is not a …",)),
     Example(
         "by.md",

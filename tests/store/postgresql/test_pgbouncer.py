@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_ownership_holds_behind_a_pooler(postgresql: PostgreSqlServer, database: str, mode: str) -> None:
-    """Take-over, fencing and hand-over are as without one."""
+    """Take-over, fencing and hand-over are the same as without one."""
     with PgBouncerServer(postgresql, mode) as pooler, ExitStack() as running:
         a, b = (running.enter_context(SteppedReplica(pooler.url(database), name, target(1))) for name in "ab")
         a.beat()
