@@ -137,19 +137,19 @@ def _replicas() -> Table:
                 "reloaded": f"1000 * max by (instance) ({reloaded})",
             },
             [
-                Column("Instance", label="instance", width=150),
+                Column("Instance", label="instance", width=300),
                 Column("Scrape", query="up", mappings=styles.boolean_mappings("up", "down"), width=70),
                 Column("Version", label="version", width=70),
                 Column("Revision", label="revision", width=90),
                 Column("Python", label="pythonversion", width=70),
-                Column("Started", query="started", unit="dateTimeFromNow", width=130),
+                Column("Started", query="started", unit="dateTimeFromNow", width=160),
                 Column("Configuration loaded", query="reloaded", unit="dateTimeFromNow"),
             ],
             sort="instance",
             hidden=["Value #info"],
         ),
-        height=6,
-        width=12,
+        height=5,
+        width=24,
     )
 
 
@@ -158,9 +158,9 @@ def _targets() -> Table:
     up = f"{_last('qbusiness_exporter_target_up')} * on (job, instance, target) {_located()}"
     return table_panel(
         "Targets",
-        "Each target (an account, region and service): whether AWS accepted the last request, the number of watched "
-        "data sources, and the last fully successful discovery run. The last column is the request rate limit. Cells "
-        "are empty if discovery is disabled.",
+        "Each target (an account, region and service): whether AWS responds and authorizes polls, the number of "
+        "watched data sources, and the last fully successful discovery run. The last column is the request rate limit. "
+        "Cells are empty if discovery is disabled.",
         TableContent(
             {
                 "up": f"max by (target, service, aws_account_id, aws_region) ({up})",
@@ -169,7 +169,7 @@ def _targets() -> Table:
                 "limit": f"min by (target) ({_last('qbusiness_exporter_api_request_rate_limit')})",
             },
             [
-                Column("Target", label="target", width=100),
+                Column("Target", label="target", width=300),
                 Column("Status", query="up", mappings=styles.boolean_mappings("up", "down"), width=60),
                 Column("Service", label="service", width=80),
                 Column("Account", label="aws_account_id", width=120),
@@ -181,7 +181,7 @@ def _targets() -> Table:
             sort="target",
         ),
         height=6,
-        width=12,
+        width=24,
     )
 
 
