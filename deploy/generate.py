@@ -17,9 +17,9 @@ import yaml
 from deploy.chart import CHART, chart_files
 from deploy.jsonnet_mixin import mixin_files
 from deploy.policies import documents
-from docs.generate import bring_up_to_date
 from exporter.rules.options import RuleOptions
 from exporter.rules.renderer import RuleRenderer
+from tools.generated_files import bring_up_to_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
     outdated = outdated_manifests()
     if "--check-manifests" in arguments:
         return int(bool(outdated))
-    code = bring_up_to_date(generated_files(), arguments, "make generate")
+    code = bring_up_to_date(generated_files(), arguments)
     if "--check" not in arguments:
         return code
     for path in outdated:

@@ -25,9 +25,10 @@ from exporter.domain.model import Location
 from exporter.metrics import container_families, container_labels, source_families, source_labels
 from exporter.metrics.telemetry import Telemetry
 from exporter.providers.registry import SERVICES
+from tools.generated_files import bring_up_to_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from prometheus_client.core import Metric
 
@@ -136,23 +137,5 @@ def pages() -> dict[Path, str]:
     }
 
 
-def bring_up_to_date(pages: Mapping[Path, str], arguments: Sequence[str], command: str) -> int:
-    """Write the stale files, or with --check only report them, and return the exit code.
-
-    `command` is the command in the message about a stale file.
-    """
-    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
-    check = "--check" in arguments
-    for path in stale:
-        name = path.relative_to(HERE.parent)
-        if check:
-            print(f"{name} is out of date: run {command}")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(pages[path])
-            print(f"wrote {name}")
-    return 1 if stale and check else 0
-
-
 if __name__ == "__main__":
-    sys.exit(bring_up_to_date(pages(), sys.argv[1:], "make generate"))
+    sys.exit(bring_up_to_date(pages(), sys.argv[1:]))
