@@ -28,8 +28,9 @@ from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import translated_errors
 from exporter.aws.hooks import RequestHooks
 from exporter.aws.response_limits import limit_responses
+from exporter.aws.sdk_settings import client_settings
 from exporter.aws.sqs_queue import SqsQueue
-from exporter.aws.target_name import role_account, target_name, target_region
+from exporter.aws.target_name import require_sdk_settings, role_account, target_name, target_region
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class AwsClient:
         previous: AwsClient | None = None,
         credential_observer: CredentialObserver | None = None,
     ) -> None:
-        """Create the client of a target.
+        """Create the client of a target; raise StartupError if the settings of the SDK cannot be used.
 
         `previous` is the client that it replaces. Its AWS clock is kept, and so are its credentials if they are those
         of the same identity.
@@ -74,6 +75,7 @@ class AwsClient:
         self._lock = threading.Lock()
         self.region = target_region(target)
         self.name = target_name(target)
+        require_sdk_settings(target)
         self.credentials: CredentialCache = CredentialCache(
             self._obtain_credentials,
             polling.timeout,
@@ -122,7 +124,9 @@ class AwsClient:
                 retries={"total_max_attempts": 1, "mode": "standard"},
                 user_agent=_USER_AGENT,
             )
-            client: Any = self._session().create_client("sts", region_name=self.region, config=sts_config)
+            session = self._session()
+            with client_settings(self._target):
+                client: Any = session.create_client("sts", region_name=self.region, config=sts_config)
             limit_responses(client)
             self._hooks.attach_sts(client)
             return str(client.get_caller_identity()["Account"])
@@ -164,12 +168,13 @@ class AwsClient:
         # The parser keeps times as text: a time that botocore cannot parse would fail the page with all its other jobs.
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
         boto_session: Any = boto3.Session(botocore_session=session)
-        client = boto_session.client(
-            self._target.service.client,
-            region_name=self.region,
-            endpoint_url=self._target.endpoint_url,
-            config=self._boto_config(),
-        )
+        with client_settings(self._target):
+            client = boto_session.client(
+                self._target.service.client,
+                region_name=self.region,
+                endpoint_url=self._target.endpoint_url,
+                config=self._boto_config(),
+            )
         limit_responses(client)
         self._hooks.attach(client)
         return client

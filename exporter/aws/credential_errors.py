@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import botocore.exceptions as boto_errors
 
 from exporter.aws.credentials import EXPIRED
 from exporter.aws.errors import translate
+from exporter.aws.sdk_settings import profile_name, sdk_settings_error, setting_problems
 from exporter.errors import ProviderError, Reason
 from exporter.redaction import redact
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from exporter.config import TargetConfig
 
 MAX_LENGTH = 500  # characters of a message; a helper may write more to stderr
-PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-_PROFILE_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-_INI_FORMAT = "write each section, such as [default], once, with lines of the form key = value"
+CONTAINER_VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _FILE_VARIABLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 
 
@@ -31,49 +29,6 @@ def credentials_error(error: Exception, target: TargetConfig, attempt: Attempt) 
     message = f"{attempt.activity}: {text}" if attempt.activity else text
     line = " ".join(redact(message).split())
     return ProviderError(Reason.CREDENTIALS, line[:MAX_LENGTH], code=known.code if known else type(error).__name__)
-
-
-def sdk_settings_error(target: TargetConfig, error: boto_errors.BotoCoreError) -> str:
-    """Return a sentence about a profile that does not exist, or a file of the SDK that cannot be parsed.
-
-    The sentence has the number of the line, and not the line, which may contain a secret key.
-    """
-    match error:
-        case boto_errors.ProfileNotFound():
-            return _missing_profile(target, str(error.kwargs["profile"]))
-        case boto_errors.ConfigParseError():
-            place = ":".join((str(error.kwargs["path"]), *_line_number(error.kwargs.get("error"))))
-            return f"{place}: cannot be parsed: {_INI_FORMAT}"
-        case _:
-            return str(error)
-
-
-def profile_name(target: TargetConfig) -> str:
-    """Return the profile that a target uses."""
-    named = (os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name))
-    return target.profile or next(named, "default")
-
-
-def _missing_profile(target: TargetConfig, profile: str) -> str:
-    variable = next((name for name in PROFILE_VARIABLES if os.environ.get(name) == profile), None)
-    origin = f"the profile {profile} of {variable}" if variable and not target.profile else f"the profile {profile}"
-    files = " and ".join(os.environ.get(name, default) for name, default in _PROFILE_FILES)
-    return f"{origin} could not be found in {files}"
-
-
-def _line_number(error: object) -> tuple[str, ...]:
-    """Return the number of the first line that configparser rejected; nothing if the error has none."""
-    match error:
-        case configparser.ParsingError(errors=[(int(line), _), *_]):
-            return (str(line),)
-        case (
-            configparser.MissingSectionHeaderError(lineno=int(line))
-            | configparser.DuplicateSectionError(lineno=int(line))
-            | configparser.DuplicateOptionError(lineno=int(line))
-        ):
-            return (str(line),)
-        case _:
-            return ()
 
 
 def _text(error: Exception, target: TargetConfig, known: ProviderError | None) -> str:
@@ -89,6 +44,10 @@ def _text(error: Exception, target: TargetConfig, known: ProviderError | None) -
             text = str(known)
         case RuntimeError():  # botocore compares the expiry of new credentials with the clock
             text = EXPIRED
+        case ValueError() if "Unsupported host" in str(error):  # raised by botocore before the request
+            text = f"{CONTAINER_VARIABLE}: {error}"
+        case ValueError() if problems := setting_problems(target):
+            text = "; ".join(problems)
         case _:
             text = f"unusable response ({type(error).__name__}: {error})"
     return text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 import botocore.exceptions as boto_errors
 
-from exporter.aws.credential_errors import sdk_settings_error
+from exporter.aws.sdk_settings import sdk_settings_error, setting_problems
 from exporter.config import REGION
 from exporter.errors import StartupError
 from exporter.providers.registry import DEFAULT_SERVICE
@@ -54,6 +54,12 @@ def require_profile(target: TargetConfig) -> None:
     It may not exist, or a file with the profiles cannot be parsed.
     """
     _sdk_region(target)
+
+
+def require_sdk_settings(target: TargetConfig) -> None:
+    """Raise StartupError if a number, an endpoint or a proxy in the settings of the SDK cannot be used."""
+    if problems := setting_problems(target):
+        raise StartupError(f"{_subject(target)}: {'; '.join(problems)}")
 
 
 def _sdk_region(target: TargetConfig) -> str | None:

@@ -341,6 +341,15 @@ def test_a_container_endpoint_with_a_token_file(sources: Sources, metadata: Meta
     assert sources.error() == "unusable response (KeyError: 'AccessKeyId')"
     metadata.body = b"[]"
     assert sources.error().startswith("unusable response (TypeError: ")
+    sources.set(AWS_CONTAINER_CREDENTIALS_FULL_URI="nonsense")
+    assert sources.error().startswith("AWS_CONTAINER_CREDENTIALS_FULL_URI: Unsupported host")
+
+
+def test_a_number_that_changes_after_the_start(sources: Sources) -> None:
+    """The setting is named; botocore's error would only quote it."""
+    sources.profiles("[default]\nmetadata_service_timeout = x\n")
+    place = f"metadata_service_timeout of the profile default in {sources.config}"
+    assert sources.error() == f"{place}: 'x' is not valid: write a whole number from 1"
 
 
 def test_an_instance_role(sources: Sources, metadata: MetadataService) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.cli import main
+from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,3 +114,20 @@ def test_a_file_of_the_sdk_that_cannot_be_parsed_is_reported(capsys: pytest.Capt
     (folder / "none").write_text("[profile p]\nregion\n")
     (problem,) = problems(capsys)
     assert problem.startswith(f"target a: {folder}/none:2: cannot be parsed: write each section, such as [default], ")
+
+
+def test_settings_of_the_sdk_are_checked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise, each poll would fail."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    expected = "AWS_ENDPOINT_URL: 'nonsense' is not a URL with a valid host: write https://host or http://host:port"
+    assert problems(capsys) == [f"the target: {expected}"]
+
+
+@pytest.mark.parametrize("command", ["serve", "export", "discover", "backfill", "plan", "policy", "documents"])
+def test_every_command_that_uses_aws_refuses_them(command: str, folder: Path) -> None:
+    """It ends with exit code 1 and an error that names the variable."""
+    flags = ["--data-source=none"] if command == "documents" else []
+    environment = {**os.environ, "AWS_ENDPOINT_URL_STS": "nonsense"}
+    done = run_command(command, *flags, folder=folder, environment=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "AWS_ENDPOINT_URL_STS: 'nonsense' is not a URL" in done.stderr

@@ -1,0 +1,172 @@
+"""Settings of the SDK that cannot be used, as sentences for the operator: variables, profiles and their files.
+
+botocore reads most settings only when it creates a client. Then it raises a ValueError that names neither the variable
+nor the file, for example for `AWS_ENDPOINT_URL=localhost:4566`. So the exporter checks them when it starts.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import botocore.exceptions as boto_errors
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.session import Session as BotoSession
+from botocore.utils import get_environ_proxies, is_valid_uri
+
+from exporter.domain.quoting import quoted
+from exporter.errors import ProviderError, Reason
+from exporter.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.config import TargetConfig
+
+PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_PROFILE_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+_INI_FORMAT = "write each section, such as [default], once, with lines of the form key = value"
+_SERVICES_FORMAT = "write sts =, and below it the indented line endpoint_url = https://host"
+_TOKEN_CLIENTS = ("sts", "sso", "sso-oidc")
+_OVERRIDDEN = {"max_attempts"}  # the exporter sets it, so botocore does not read it
+
+
+def setting_problems(target: TargetConfig) -> list[str]:
+    """Return a sentence for each number, endpoint and proxy in the settings of the SDK that botocore cannot use.
+
+    A profile or a file that cannot be read is not among them: the credential chain reports it, and it may be repaired
+    while the exporter runs.
+    """
+    session = BotoSession(profile=target.profile)
+    try:
+        profile: dict[str, Any] = session.get_scoped_config()
+    except boto_errors.BotoCoreError:
+        return []
+    origin = f"the profile {profile_name(target)} in {_file(*_PROFILE_FILES[0])}"
+    problems = (*_number_problems(session, profile, origin), *_url_problems(target, session, profile, origin))
+    return list(dict.fromkeys(problems))
+
+
+@contextmanager
+def client_settings(target: TargetConfig) -> Iterator[None]:
+    """Raise ProviderError with the settings at fault where botocore cannot create a client with them.
+
+    They were valid at the start. So a file has changed since then, or they are not among those that are checked.
+    """
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        text = "; ".join(setting_problems(target)) or redact(f"{type(error).__name__}: {error}")
+        raise ProviderError(Reason.CONNECTION, text, code="InvalidSetting") from error
+
+
+def sdk_settings_error(target: TargetConfig, error: boto_errors.BotoCoreError) -> str:
+    """Return a sentence about a profile that does not exist, or a file of the SDK that cannot be parsed.
+
+    The sentence has the number of the line, and not the line, which may contain a secret key.
+    """
+    match error:
+        case boto_errors.ProfileNotFound():
+            return _missing_profile(target, str(error.kwargs["profile"]))
+        case boto_errors.ConfigParseError():
+            place = ":".join((str(error.kwargs["path"]), *_line_number(error.kwargs.get("error"))))
+            return f"{place}: cannot be parsed: {_INI_FORMAT}"
+        case _:
+            return str(error)
+
+
+def profile_name(target: TargetConfig) -> str:
+    """Return the profile that a target uses."""
+    named = (os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name))
+    return target.profile or next(named, "default")
+
+
+def _missing_profile(target: TargetConfig, profile: str) -> str:
+    variable = next((name for name in PROFILE_VARIABLES if os.environ.get(name) == profile), None)
+    origin = f"the profile {profile} of {variable}" if variable and not target.profile else f"the profile {profile}"
+    return f"{origin} could not be found in {' and '.join(_file(*each) for each in _PROFILE_FILES)}"
+
+
+def _file(variable: str, default: str) -> str:
+    return os.environ.get(variable, default)
+
+
+def _line_number(error: object) -> tuple[str, ...]:
+    """Return the number of the first line that configparser rejected; nothing if the error has none."""
+    match error:
+        case configparser.ParsingError(errors=[(int(line), _), *_]):
+            return (str(line),)
+        case (
+            configparser.MissingSectionHeaderError(lineno=int(line))
+            | configparser.DuplicateSectionError(lineno=int(line))
+            | configparser.DuplicateOptionError(lineno=int(line))
+        ):
+            return (str(line),)
+        case _:
+            return ()
+
+
+def _number_problems(session: BotoSession, profile: dict[str, Any], origin: str) -> Iterator[str]:
+    for name, (key, variable, _, convert) in session.session_var_map.items():
+        if convert is not int or name in _OVERRIDDEN:
+            continue
+        value = os.environ.get(variable, profile.get(key))
+        if value is not None and not (str(value).strip().isdecimal() and int(value) > 0):
+            where = variable if variable in os.environ else f"{key} of {origin}"
+            yield f"{where}: {quoted(value)} is not valid: write a whole number from 1"
+
+
+def _url_problems(target: TargetConfig, session: BotoSession, profile: dict[str, Any], origin: str) -> Iterator[str]:
+    for client in (target.service.client, *_TOKEN_CLIENTS):
+        endpoint, where = target.endpoint_url, "endpoint_url"
+        if client != target.service.client or not endpoint:
+            try:
+                endpoint = _configured_endpoint(session, profile, client)
+            except (boto_errors.InvalidConfigError, AttributeError):
+                yield f"services of {origin}: [services {profile['services']}] cannot be used: {_SERVICES_FORMAT}"
+                return
+            where = _variable_with(endpoint, "AWS_ENDPOINT_URL") or _place_in_profile(endpoint, client, profile, origin)
+        if endpoint and not (_is_url(endpoint) and is_valid_uri(endpoint)):
+            yield f"{where}: {quoted(endpoint)} is not a URL with a valid host: write https://host or http://host:port"
+        else:
+            yield from _proxy_problems(endpoint or f"https://{client}.amazonaws.com")
+
+
+def _configured_endpoint(session: BotoSession, profile: dict[str, Any], client: str) -> str | None:
+    """Return the endpoint that botocore takes from the environment or the profile; None without one."""
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    found: str | None = ConfiguredEndpointProvider(session.full_config, profile, client).provide()
+    return found
+
+
+def _place_in_profile(endpoint: str | None, client: str, profile: dict[str, Any], origin: str) -> str:
+    if endpoint == profile.get("endpoint_url"):
+        return f"endpoint_url of {origin}"
+    return f"endpoint_url of {client} in the services of {origin}"
+
+
+def _proxy_problems(url: str) -> Iterator[str]:
+    """Yield why the proxy of the environment for a URL cannot be used; nothing if NO_PROXY excludes the URL."""
+    proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
+    if proxy and not _is_url(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"):
+        where = _variable_with(proxy, "HTTP") or "the proxy of the system"
+        yield f"{where}: {quoted(proxy)} is not the URL of a proxy: write http://host:port or https://host:port"
+
+
+def _variable_with(value: str | None, prefix: str) -> str | None:
+    """Return the first variable with a value whose name has a prefix, in letters of any case; None without one."""
+    return next(
+        (name for name in sorted(os.environ) if name.upper().startswith(prefix) and os.environ[name] == value), None
+    )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
