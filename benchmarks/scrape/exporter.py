@@ -53,6 +53,7 @@ def exporter(folder: Path, url: str, polling: Mapping[str, object]) -> Iterator[
     command = [sys.executable, "-m", "exporter", f"--config.file={folder / 'config.yaml'}"]
     command += ["--web.listen-address=127.0.0.1:0", "--log.format=json"]
     env = {**os.environ, "AWS_ENDPOINT_URL_STS": url}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled, and does not compile at each start
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:  # noqa: S603 (our own program)
         assert process.stderr is not None  # noqa: S101 (it is a pipe)
         port = _logged_port(process.stderr)
