@@ -102,6 +102,8 @@ class SourceSelector:
         source, description = saved.source, saved.description
         if self._filters is None or source.id in self._named:
             return False
+        if not self._filters.names:
+            return True
         names = self._names(source.id.container, source.root or "", saved.container)
         tags = self._tags.last_known(source.id) or dict(description.tags) or None
         candidate = Candidate(names, description.name or source.name or "", description.type or None, tags)

@@ -162,7 +162,7 @@ def _changed_formats(
     before: Sequence[_FamilyLines], keys_before: Sequence[str], keys: Sequence[str], new: Mapping[str, FormatLines]
 ) -> tuple[_FamilyLines, ...]:
     """Return the lines of one family for these keys; formats that had, and get, the same lines share the result."""
-    are_shared = len(set(before)) == 1 and all(len(set(formats)) == 1 for formats in new.values())
+    are_shared = len(set(before)) == 1 and all(formats.count(formats[0]) == len(formats) for formats in new.values())
     changed = []
     for number, formats in enumerate(before[:1] if are_shared else before):
         lines = dict(zip(keys_before, formats.by_source(), strict=True))

@@ -144,7 +144,8 @@ class SourceFamilies:
 
     def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
         """Return the lines of all families of a part, by the names of `declared`."""
-        return {family.name: family.lines(*view) for family in self._parts[part]}
+        source, identity = view
+        return {family.name: family.lines(source, identity) for family in self._parts[part]}
 
     def next_change(self, view: LabelledView[SourceView], part: int) -> float | None:
         """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""

@@ -79,13 +79,11 @@ class ScalarFamily:
 
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the samples for one view as lines."""
-        samples = self.samples(view)
         if self.labels:
-            return _same_lines(lines_text(self.name, identity, self.labels, tuple(samples)))
-        # As most families: the fastest way counts.
-        return _same_lines(
-            "".join([f"{self.name}{{{identity.text}}} {rendered_value(value)}\n" for _, value in samples])
-        )
+            return _same_lines(lines_text(self.name, identity, self.labels, tuple(self.samples(view))))
+        for _, value in self.samples(view):  # at most one, because two without own labels would be the same series
+            return _same_lines(f"{self.name}{{{identity.text}}} {rendered_value(value)}\n")
+        return NO_LINES
 
 
 Gauge = partial(ScalarFamily, "gauge")
@@ -160,6 +158,8 @@ class HistogramFamily:
             openmetrics += [_with_exemplars(lines, [exemplar for _, _, exemplar in buckets]), totals]
         return "".join(text).encode(), "".join(openmetrics).encode()
 
+
+NO_LINES: FormatLines = (b"", b"")
 
 AnyFamily = ScalarFamily | InfoFamily | HistogramFamily
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ class ExpectedGap:
     origin: GapOrigin
 
 
+@lru_cache(maxsize=4096)  # most data sources have the same few gaps
 def configured_gap(of_schedule: float | None, expected_every: float | None) -> ExpectedGap | None:
     """Return the shorter gap of the schedule and the configuration, because both are expected to hold."""
     gaps = ((of_schedule, GapOrigin.SCHEDULE), (expected_every, GapOrigin.EXPECTED_EVERY))
