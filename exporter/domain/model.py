@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ class DocumentCounts:
     metadata_modified: int | None = None
 
     def items(self) -> Iterator[tuple[str, int | None]]:
-        """Yield each kind of document with its count, in a fixed order."""
-        for name in DOCUMENT_KINDS:
-            yield name, getattr(self, name)
+        """Return each kind of document with its count, in a fixed order."""
+        return zip(DOCUMENT_KINDS, _COUNTS(self), strict=True)
 
 
 DOCUMENT_KINDS = tuple(item.name for item in fields(DocumentCounts))
+_COUNTS = attrgetter(*DOCUMENT_KINDS)
 
 
 @dataclass(frozen=True, slots=True)

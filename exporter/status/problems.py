@@ -7,7 +7,7 @@ here, because a snapshot does not have them.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,12 @@ class ProblemRule:
 
 def problem_to_json(problem: Problem) -> dict[str, Any]:
     """Return a problem as an object of the JSON API; `runbook` is relative to the address of the status page."""
-    return {**asdict(problem), "runbook": f"runbooks/{problem.alert}" if problem.alert else None}
+    return {
+        "alert": problem.alert,
+        "severity": problem.severity,
+        "text": problem.text,
+        "runbook": f"runbooks/{problem.alert}" if problem.alert else None,
+    }
 
 
 def find_problems(view: SourceView) -> tuple[Problem, ...]:

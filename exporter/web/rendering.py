@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 
+from exporter.exposition.gzip import CompressedBlock, gzip_member
 from exporter.exposition.negotiation import accepts_gzip
 from exporter.web.responses import ChunkedResponse
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-GZIP_LEVEL = 1
 # One at a time for each endpoint. A page takes a fraction of a second, and a client that requests a hundred of them
 # must not delay scrapes.
 CONCURRENT_RENDERINGS = 1
@@ -37,13 +36,13 @@ class ThreadRenderer:
         """Return the response to a request with the body that `render` returns."""
         compress = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
 
-        def render_body() -> bytes:
+        def render_body() -> list[bytes]:
             body = render()
-            return gzip.compress(body, GZIP_LEVEL, mtime=0) if compress else body
+            return gzip_member([CompressedBlock(body)]) if compress else [body]
 
         body = await to_thread.run_sync(render_body, abandon_on_cancel=True, limiter=self._limiter)
         encoding = {"Content-Encoding": "gzip"} if compress else {}
-        return ChunkedResponse([body], {**self._headers, **encoding}, status)
+        return ChunkedResponse(body, {**self._headers, **encoding}, status)
 
 
 def page_headers(content_security_policy: str) -> dict[str, str]:
