@@ -62,7 +62,7 @@ generate: $(VENV)/.dev  ## rewrite everything that is generated: pages, schemas,
 	$(GRAFANA)
 	$(BIN)/python -m deploy.generate
 	$(BIN)/python -m tools.api_drift --rewrite
-	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py --rewrite-golden
+	$(BIN)/python -m pytest --quiet tests/metrics/test_golden.py -k golden_file --rewrite-golden
 	$(BIN)/python -m deploy.generate --check-manifests || tests/suites/kubernetes/run --rewrite-golden -k what_the_chart_renders
 
 fmt: $(VENV)/.dev  ## format the code and fix lint errors where possible
