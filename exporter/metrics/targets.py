@@ -25,7 +25,7 @@ class TargetMetrics:
         self._up = Gauge(
             "qbusiness_exporter_target_up",
             "1 if AWS responded to the last request to the target and authorized it, else 0. It is 0 before the first "
-            "request. Whether AWS authorizes polls decides over other operations, for an hour after a poll.",
+            "request. For an hour after a poll, the permission to poll decides, and those for other operations do not.",
             ("target",),
             registry=registry,
         )
