@@ -167,10 +167,13 @@ class CredentialRecorder(CredentialObserver):
         self._is_failing = self._is_retrying = False
 
     def failure_inherited(self, error: ProviderError, *, is_lost: bool) -> None:
-        """Continue as after a failure that the replaced target has counted and logged."""
+        """Continue as after a failure that the replaced target has counted and logged.
+
+        The target may also have taken over data sources of a target whose credentials work.
+        """
         self._is_failing = True
         if is_lost:
-            self._reachability.credentials_lost(str(error))
+            self.credentials_lost(error)
 
     def _retry(self) -> None:
         """Retry discovery, and poll all data sources, without their back-off."""
