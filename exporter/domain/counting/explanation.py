@@ -81,6 +81,11 @@ def without_outcome(job: SyncJob, reason: str) -> SyncJob:
     return replace(job, needs_explanation=False, error_message=f"outcome unknown: {reason}")
 
 
+def waiting_for_outcome(job: SyncJob) -> SyncJob:
+    """Return a job that is going to be counted as it is until it is explained: in progress."""
+    return replace(job, status=SyncJobStatus.SYNCING, ended=None, needs_explanation=False)
+
+
 def _is_due(history: SourceHistory | None, poll: PollData, merged: MergedJob) -> bool:
     tracked = history.jobs.get(merged.job.execution_id) if history else None
     if tracked is not None:
@@ -112,5 +117,5 @@ def _known(
     if known is not None:
         return replace(known, documents=listed.documents)
     if listed.execution_id in waiting:
-        return replace(listed, status=SyncJobStatus.SYNCING, ended=None, needs_explanation=False)
+        return waiting_for_outcome(listed)
     return listed

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.clock_check import ClockReading, corrected, corrected_before_use
 from exporter.domain.counting.eviction import evict
+from exporter.domain.counting.explanation import waiting_for_outcome
 from exporter.domain.counting.history_builder import HistoryBuilder
 from exporter.domain.counting.merged_job import MergedJob
 from exporter.domain.counting.source_history import PollData, SourceHistory
@@ -60,7 +61,8 @@ def move_start(
     """Return the history with a corrected `watched_since` if the clock that it was read from was wrong.
 
     `is_restored` is as in `ClockReading`. If `watched_since` becomes earlier, jobs that ended after it were taken for
-    history, and are counted now. Documents of a job that was in progress at that time stay counted as they are.
+    history, and are counted now, or once their outcome is known. Documents of a job that was in progress at that time
+    stay counted as they are.
     """
     correct = corrected if was_polled else corrected_before_use
     since = correct(ClockReading(history.watched_since, history.clock_ahead, is_restored), now)
@@ -75,7 +77,8 @@ def move_start(
     before = replace(history, watched_since=since, clock_ahead=now.ahead, jobs=jobs)
     builder = HistoryBuilder(before, policy)
     for tracked in moved.values():
-        builder.add(MergedJob.from_entries([tracked.job]), None)
+        job = waiting_for_outcome(tracked.job) if tracked.job.needs_explanation else tracked.job
+        builder.add(MergedJob.from_entries([job]), None)
     as_of = min(history.as_of, now.time) if was_polled else since
     return builder.build(PollData((), as_of, as_of, unread=history.unread, unparsed=history.unparsed))
 
