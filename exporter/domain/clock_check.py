@@ -11,6 +11,8 @@ The clock of the host may be wrong as well, so a difference between the two prov
 - Time does not go back. If the current time is before a recorded one, one of the two was read from a wrong clock. It is
   the one that differs more from the host.
 - The clock of the host is read without its steps. If a Date comes closer to it, the earlier Date was wrong.
+- Time passes at one rate. If the Dates of one poll differ by more than the poll took, one of them is wrong. It is again
+  the one that differs more from the host.
 - No job is in the future. If a Date is before the start or end of a job, and the host's time is not, the Date is wrong.
 
 Example: the host says 12:00, and the first Date is 14:00. It may be correct, so the source counts from 14:00, noted as
@@ -77,6 +79,21 @@ def corrected_before_use(noted: ClockReading, now: ClockReading) -> float | None
     if noted.ahead is not None and now.ahead is not None and noted.ahead < -abs(now.ahead) - TOLERANCE:
         return min(now.time, noted.time - noted.ahead + now.ahead + DATE_RESOLUTION)
     return corrected(noted, now)
+
+
+def without_jump(first: float, last: ClockReading, seconds: float) -> tuple[float, ClockReading]:
+    """Return the times of a poll's first and last response, without a jump of the Date between them.
+
+    `seconds` is how long the poll took. Example: the host says 12:00. The first response is dated 10:00, and the last
+    one, a few seconds later, 12:00. So 10:00 was wrong. If jobs counted from 10:00, two hours of history would.
+    """
+    jump = last.time - first - seconds
+    if last.ahead is None or abs(jump) <= TOLERANCE:
+        return first, last
+    first_ahead = last.ahead - jump
+    if abs(first_ahead) > abs(last.ahead):
+        return last.time - seconds, last
+    return first, ClockReading(first + seconds, first_ahead)
 
 
 def is_behind_jobs(date: ClockReading, jobs: Iterable[SyncJob]) -> bool:

@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.domain.clock_check import ClockReading, is_behind_jobs
-from exporter.domain.counting.history import fold, move_start, newly_ended
+from exporter.domain.counting.history import fold, newly_ended
 from exporter.domain.schedules.due import expectation
 from exporter.domain.schedules.schedule_start import with_schedule_start
 from exporter.domain.snapshots import PollFailure
@@ -27,15 +26,16 @@ from exporter.domain.units import DAY
 from exporter.errors import ProviderError, Reason
 from exporter.polling.explainer import Explainer
 from exporter.polling.full_read import read_full
-from exporter.polling.job_log import format_time, job_fields
+from exporter.polling.job_log import job_fields
 from exporter.polling.lookback import read_incremental, read_unread
 from exporter.polling.missing_jobs import MAX_PAGES
+from exporter.polling.poll_times import PollTimes, log_correction
 from exporter.polling.source_state import reread_period
 from exporter.polling.watermark import FULL_REREAD_INTERVAL
 
 if TYPE_CHECKING:
     from exporter.domain.counting.counting_policy import CountingPolicy
-    from exporter.domain.counting.source_history import PollData, SourceHistory
+    from exporter.domain.counting.source_history import PollData
     from exporter.domain.model import DataSource, SyncJob
     from exporter.polling.missing_jobs import ListSyncJobs
     from exporter.polling.source_state import SourceState
@@ -87,6 +87,7 @@ class Poller:
         self._observer = observer
         self._policy = policy
         self._explainer = Explainer(context.provider)
+        self._times = PollTimes(context.provider.clock, policy)
 
     def poll(self, source: DataSource, *, catch_up: bool = False) -> PollOutcome:
         """Poll a source once. Any exception is counted and logged, and publishes the source as failed.
@@ -114,20 +115,27 @@ class Poller:
             # Before the first request, because the process may die while that hangs.
             self._store.save_attempt(str(state.source.id), self._clock.time())
         self._describe(state)
-        self._apply(state, self._read(state, catch_up=catch_up))
+        began = self._clock.monotonic()
+        data = self._read(state, catch_up=catch_up)
+        self._apply(state, data, self._clock.monotonic() - began)
         if catch_up and state.history and state.history.unread:
             step = read_unread(self._list_jobs(state), state.history.unread, state.history.unparsed)
             # A step reads old jobs only, so the latest ones are those of the read before, which may have taken minutes.
-            self._apply(state, replace(step, as_of=state.polled_at or step.as_of))
+            self._apply(state, replace(step, as_of=state.polled_at or step.as_of), None)
 
-    def _apply(self, state: SourceState, data: PollData) -> None:
-        """Explain and fold what was read, commit it, publish it, and log it."""
+    def _apply(self, state: SourceState, data: PollData, seconds: float | None) -> None:
+        """Explain and fold what was read in some seconds, commit it, publish it, and log it.
+
+        The start is corrected first, with the times of the read: jobs that count since an earlier start are explained.
+        """
         before = state.history
-        data = self._explainer.explain(state.source.id, before, self._with_clock(data))
+        data = self._times.corrected(data, seconds)
+        known = self._times.with_start(state, before, data)
+        data = self._explainer.explain(state.source.id, known, data)
         with state.mutex:
             if not self._sources.has(state):
                 return
-            known = self._with_start(state, before, ClockReading(data.end, data.clock_ahead))
+            log_correction(state, before, known)
             after = fold(known, data, self._policy)
             if after is known and not state.was_polled:
                 # A process that dies soon after each start must know which sources the one before it has polled.
@@ -141,33 +149,6 @@ class Poller:
                 self._observer.ended(job)
                 state.logger.info("sync job ended", **job_fields(job))
         self._log_warnings(state, data)
-
-    def _with_clock(self, data: PollData) -> PollData:
-        """Return the data with the host's time instead of a Date that host and jobs prove wrong."""
-        clock = self._provider.clock
-        ahead = data.end - clock.host_time()  # of the last response: the first one may be minutes old
-        if not is_behind_jobs(ClockReading(data.end, ahead), data.jobs):
-            return replace(data, clock_ahead=ahead)
-        clock.use_host()
-        warnings = (*data.warnings, "the Date header is behind the host and the sync jobs, using the host's clock")
-        return replace(data, as_of=data.as_of - ahead, end=data.end - ahead, clock_ahead=0.0, warnings=warnings)
-
-    def _with_start(self, state: SourceState, history: SourceHistory | None, now: ClockReading) -> SourceHistory | None:
-        """Return the history with a corrected start if the clock that it was read from proves wrong.
-
-        `now` is the reading that was checked against the jobs. The requests that explained them have read others.
-        """
-        if history is None:
-            return None
-        was_polled, is_restored = state.polled_at is not None, state.first_clock is not self._provider.clock
-        moved = move_start(history, now, self._policy, was_polled=was_polled, is_restored=is_restored)
-        if moved is not history:
-            state.logger.warning(
-                "AWS's clock was wrong at first contact, start of counting corrected",
-                noted=format_time(history.watched_since),
-                corrected=format_time(moved.watched_since),
-            )
-        return moved
 
     def _outcome(self, state: SourceState) -> PollOutcome:
         expected = expectation(state.description.latest, state.history, self._provider.clock.now())

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.domain.clock_check import TOLERANCE, ClockReading, corrected, corrected_before_use, is_behind_jobs
+from exporter.domain.clock_check import (
+    TOLERANCE,
+    ClockReading,
+    corrected,
+    corrected_before_use,
+    is_behind_jobs,
+    without_jump,
+)
 from exporter.domain.counting.history import fold, move_start
 from exporter.domain.counting.source_history import PollData
 from exporter.domain.counting.tracked_job import CountState
@@ -72,6 +79,41 @@ def test_only_a_job_that_the_host_confirms_contradicts_a_date(
 ) -> None:
     """Either the host's clock or the times of jobs may be wrong, and one alone is not proof."""
     assert is_behind_jobs(date, [make_job(started=ended - 60, lasted=60)]) is expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (NOON, ClockReading(NOON + 60, 0.0), (NOON, NOON + 60)),
+        (NOON - 2 * HOUR, ClockReading(NOON + 60, 0.0), (NOON, NOON + 60)),
+        (NOON + 2 * HOUR, ClockReading(NOON + 60, 0.0), (NOON, NOON + 60)),
+        (NOON, ClockReading(NOON + 2 * HOUR, 2 * HOUR), (NOON, NOON + 60)),
+        (NOON, ClockReading(NOON - 2 * HOUR, -2 * HOUR), (NOON, NOON + 60)),
+        # The host's clock is wrong, and AWS's is not.
+        (NOON, ClockReading(NOON + 60, -5 * HOUR), (NOON, NOON + 60)),
+        (NOON, ClockReading(NOON + 60 + TOLERANCE, TOLERANCE), (NOON, NOON + 60 + TOLERANCE)),
+        (NOON - 2 * HOUR, ClockReading(NOON + 60), (NOON - 2 * HOUR, NOON + 60)),
+    ],
+)
+def test_a_date_that_jumps_during_a_poll_is_that_closer_to_the_host(
+    first: float, last: ClockReading, expected: tuple[float, float]
+) -> None:
+    """A poll of a minute has its times a minute apart, up to the tolerance."""
+    corrected_first, corrected_last = without_jump(first, last, 60)
+    assert (corrected_first, corrected_last.time) == expected
+
+
+def test_a_job_that_an_earlier_start_makes_count_waits_for_its_outcome() -> None:
+    """A service may list it as complete before its outcome is known, and a counter cannot be corrected."""
+    wrong = NOON + 2 * HOUR
+    job = replace(make_job("unexplained", started=NOON, lasted=HOUR), needs_explanation=True)
+    before = fold(None, PollData((job,), wrong, wrong, clock_ahead=2 * HOUR), POLICY)
+    moved = move_start(before, ClockReading(wrong + 60, 0.0), POLICY, was_polled=True, is_restored=False)
+    assert moved.watched_since < NOON + HOUR
+    assert moved.completed == {}
+    assert [waiting.execution_id for waiting in moved.jobs_in_progress()] == [job.execution_id]
+    after = fold(moved, PollData((replace(job, needs_explanation=False),), wrong + 60, wrong + 60), POLICY)
+    assert after.completed == {"SUCCEEDED": 1}
 
 
 def test_an_earlier_start_counts_the_jobs_that_were_taken_for_history() -> None:

@@ -353,3 +353,30 @@ def test_a_date_that_is_wrong_again_makes_no_history_count(rig: PollerRig, clock
     rig.provider.jobs = [replace(make_job(started=NOON - HOUR, lasted=60), needs_explanation=True)]
     rig.poller.poll(source)
     assert rig.observer.ended_jobs == []
+
+
+@pytest.mark.parametrize("wrong_by", [-2 * HOUR, 2 * HOUR])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_date_that_is_wrong_in_part_of_the_first_poll_makes_no_history_count(
+    rig: PollerRig,
+    wrong_by: float,
+    is_first: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    """Jobs that ended before the poll are history, and jobs that end after it count."""
+    jobs = [
+        make_job(f"old-{number}", started=NOON - HOUR - number, lasted=60) for number in range(QBUSINESS.page_size + 1)
+    ]
+    rig.provider.jobs, rig.provider.now = jobs, NOON + (wrong_by if is_first else 0.0)
+
+    def jump() -> None:
+        rig.provider.now = NOON + (0.0 if is_first else wrong_by)
+
+    rig.provider.after_page = jump
+    rig.poll()
+    rig.provider.after_page, rig.provider.now = (lambda: None), NOON
+    rig.advance(60)
+    rig.provider.jobs = [make_job("new", started=NOON + 10, lasted=20), *jobs]
+    rig.poll()
+    rig.advance(60)
+    rig.poll()
+    assert rig.observer.ended_jobs == [make_job("new").execution_id]
