@@ -28,8 +28,8 @@ class AbsentProgram(ScrapeScheduler, Protocol):
     def stop(self, pause: float, *, during_request: bool = False) -> None:
         """Stop the process cleanly, now or soon after the next request, and start it again after a pause."""
 
-    def known_running(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has as in progress."""
+    def known_unfinished(self, key: str) -> list[str]:
+        """Return the jobs of a data source that the state file has without an end, listed or not."""
 
 
 class Absences:
@@ -64,8 +64,8 @@ class Absences:
             for application, index, listed in account.fleet.data_sources():
                 source = self._state.sources[listed.id][1]
                 yield next(reversed(account.responses.sources[source.id].usable), self._state.clock.started)
-                running = self._program.known_running(self._state.traits.key(application, index, source))
-                yield from (job.started for job in source.jobs if job.execution_id in running and job.outcome)
+                unfinished = self._program.known_unfinished(self._state.traits.key(application, index, source))
+                yield from (job.started for job in source.jobs if job.execution_id in unfinished and job.outcome)
 
     def _sync_often(self, until: float) -> None:
         account: SimulatedAccount = self._rng.choice(self._state.accounts)

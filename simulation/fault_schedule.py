@@ -42,8 +42,8 @@ class Operator(ScrapeScheduler, Protocol):
     def reload(self, settings: dict[str, Any]) -> None:
         """Change the configuration."""
 
-    def known_running(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has as in progress."""
+    def known_unfinished(self, key: str) -> list[str]:
+        """Return the jobs of a data source that the state file has without an end, listed or not."""
 
 
 class FaultSchedule:
@@ -155,7 +155,7 @@ class FaultSchedule:
         running = [
             (self._state.sources[source.id][1], known)
             for application, index, source in account.fleet.data_sources()
-            for known in self._operator.known_running(self._state.traits.key(application, index, source))
+            for known in self._operator.known_unfinished(self._state.traits.key(application, index, source))
         ]
         if not running:
             return

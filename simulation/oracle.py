@@ -38,6 +38,11 @@ class WatchPeriod:
     counts_from_zero: bool
     stale: float = 0.0
 
+    @property
+    def earliest(self) -> float:
+        """The end after which a job may count: one that was found in progress does, even before `since`."""
+        return min(self.since, self.first_poll) - SLACK - self.stale
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -85,7 +90,7 @@ def _add_end(
     low: dict[tuple[str, str], float],
     high: dict[tuple[str, str], float],
 ) -> None:
-    if not job.outcome or not period.since - SLACK - period.stale < job.ends <= until[1]:
+    if not job.outcome or not period.earliest < job.ends <= until[1]:
         return
     seconds = round(round(job.ends, 3) - round(job.started, 3), 3)
     for bounds, is_counted in ((high, True), (low, period.since + SLACK < job.ends <= until[0])):
@@ -101,12 +106,12 @@ def _add_documents(
     low: dict[tuple[str, str], float],
     high: dict[tuple[str, str], float],
 ) -> None:
-    if job.ends <= period.since - SLACK - period.stale:
+    if job.ends <= period.earliest:
         return
     counts, seen = job.document_counts(until[1]), job.document_counts(until[0]) if job.started <= until[0] else {}
     may_count_from_zero = job.started >= period.since - SLACK
     must_count_from_zero = job.started > (period.since + SLACK if period.counts_from_zero else period.first_poll)
-    before = {} if may_count_from_zero else job.document_counts(period.since - SLACK - period.stale)
+    before = {} if may_count_from_zero else job.document_counts(period.earliest)
     first = {} if must_count_from_zero else job.document_counts(period.first_poll)
     if job.ends <= period.since + SLACK:
         seen = {}  # the job may or may not be history

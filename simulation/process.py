@@ -98,10 +98,10 @@ class Process:
         """Return whether the page has state that a crash would lose."""
         return self._store is not None and self._store.has_unwritten()
 
-    def known_running(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has as in progress."""
+    def known_unfinished(self, key: str) -> list[str]:
+        """Return the jobs of a data source that the state file has without an end, listed or not."""
         history = self._store.history(key) if self._store and not self._store.has_unwritten() else None
-        return [job.execution_id for job in history.jobs_in_progress()] if history else []
+        return [job.execution_id for job in history.unfinished_jobs()] if history else []
 
     def catching_up(self) -> set[str]:
         """Return the ids of the data sources with jobs that a catch-up has not read yet."""

@@ -143,9 +143,9 @@ class SimulatedWorld:
         """Schedule a scrape."""
         self.state.clock.at(moment, self.scrape)
 
-    def known_running(self, key: str) -> list[str]:
-        """Return the jobs in progress of a data source that a crash cannot lose."""
-        return self.process.known_running(key) if self.process and not self.is_full() else []
+    def known_unfinished(self, key: str) -> list[str]:
+        """Return the jobs of a data source without an end that a crash cannot lose."""
+        return self.process.known_unfinished(key) if self.process and not self.is_full() else []
 
     # What the disk calls.
 
