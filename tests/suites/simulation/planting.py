@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from simulation.world import Result
 
-MAX_SEEDS = 100  # seeds that may run until one finds a defect
+MAX_SEEDS = 300  # seeds that may run until one finds a defect
 
 
 def find_all(
