@@ -22,10 +22,10 @@ _SEVERITIES = ("critical", "warning", "info")
 _ALERT_LABELS = "alertname, severity, alertstate"
 _SINCE = "ALERTS_FOR_STATE"
 
-_SEVERITY = Column("Severity", label="severity", mappings=styles.text_mappings(styles.SEVERITY_COLOURS), width=90)
-_STATE = Column("State", label="alertstate", mappings=styles.text_mappings(styles.ALERT_STATE_COLOURS), width=80)
+_SEVERITY = Column("Severity", label="severity", mappings=styles.text_mappings(styles.SEVERITY_COLOURS), width=80)
+_STATE = Column("State", label="alertstate", mappings=styles.text_mappings(styles.ALERT_STATE_COLOURS), width=75)
 _ALERT = Column("Alert", label="alertname", mappings=styles.remove_prefixes(_PREFIXES), links=[TO_RUNBOOK])
-_ACTIVE_SINCE = Column("Since", query="since", unit="dateTimeFromNow", width=130)
+_ACTIVE_SINCE = Column("Since", query="since", unit="dateTimeFromNow", width=115)
 
 
 def data_sources_with_alerts(q: ServiceQueries) -> Panel:
@@ -59,20 +59,20 @@ def data_sources_with_alerts(q: ServiceQueries) -> Panel:
                 _ALERT,
                 _ACTIVE_SINCE,
                 Column(
-                    "Last completed sync",
+                    "Last completed",
                     label="last_sync",
                     mappings=styles.text_mappings(styles.STATUS_COLOURS),
                     filled=True,
-                    width=145,
+                    width=130,
                 ),
                 Column(
                     "Consecutive failures",
                     query="streak",
                     decimals=0,
                     thresholds=styles.thresholds("text", (1, "orange"), (3, styles.BAD)).build(),
-                    width=145,
+                    width=160,
                 ),
-                Column("Reason", label="reason", width=130),
+                Column("Reason", label="reason", width=115),
                 Column("Content age", query="age", unit="s", decimals=1, width=100),
                 Column(
                     "Age vs. objective",
@@ -80,9 +80,9 @@ def data_sources_with_alerts(q: ServiceQueries) -> Panel:
                     unit="percentunit",
                     decimals=0,
                     thresholds=styles.thresholds(styles.GOOD, (0.8, "orange"), (1, styles.BAD)).build(),
-                    width=125,
+                    width=140,
                 ),
-                Column("Status page", label="data_source_id", links=[TO_STATUS_PAGE], width=110),
+                Column("Status page", label="data_source_id", links=[TO_STATUS_PAGE], width=95),
             ],
             sort="Value #rank",
             descending=True,
