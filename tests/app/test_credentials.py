@@ -83,9 +83,11 @@ def test_the_first_start_without_credentials_says_why(
     """The metrics, the page, the JSON, the readiness and one log line report it, without the token."""
     config = with_target(config_for(service, ":memory:"), data_sources=[], discovery={"interval": "1m"})
     with serve(tmp_path, config, **variables) as program:
-        eventually(lambda: program.scrape().value("qbusiness_exporter_target_up") == 0)
-        assert program.scrape().value("qbusiness_exporter_poll_failures_total", reason="internal") == 0
-        assert expected in program.get("/-/ready")[1]
+        eventually(lambda: expected in program.get("/-/ready")[1])
+        eventually(lambda: any(expected in line for line in program.log))
+        scrape = program.scrape()
+        assert scrape.value("qbusiness_exporter_target_up") == 0
+        assert scrape.value("qbusiness_exporter_poll_failures_total", reason="internal") == 0
         texts = [program.get("/")[1], program.get("/api/v1/data-sources")[1], *program.log]
         assert sum(expected in text for text in texts) == 3
         assert "planted" not in "".join(texts)
