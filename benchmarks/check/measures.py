@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from benchmarks.configuration.__main__ import load_seconds
 from benchmarks.cpu import cpu_seconds, reference_seconds
-from benchmarks.poller.__main__ import kinds_of
+from benchmarks.poller.__main__ import kinds_of, measure_discovery
 from benchmarks.poller.__main__ import measure as measure_polls
 from benchmarks.poller.services import simulated_service
 from benchmarks.saved_state import make_snapshot
@@ -47,6 +47,9 @@ def measure() -> dict[str, float]:
                 pairs = measure_polls(url, ids, added, PAIRS)
                 ratio = statistics.median(poll / bare for poll, bare in pairs)
                 ratios[f"{kind} poll of {name} / bare call of boto3"] = ratio
+    ratios["discovery run / bare calls of boto3"] = statistics.median(
+        run / bare for run, bare in measure_discovery(PAIRS)
+    )
     return ratios
 
 

@@ -1,7 +1,7 @@
-"""Compares the CPU time of polls with that of a bare call of boto3, for each service.
+"""Compares the CPU time of polls and of a discovery run with that of bare calls of boto3.
 
 `python -m benchmarks.poller [--profile]`; without `--profile`, the results are written into benchmarks/README.md. The
-two alternate, and request the same page over HTTP from a simulated service in a separate process.
+two alternate, and send the same requests over HTTP to a simulated service in a separate process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from benchmarks.poller.discovery import SOURCES, discovery_runs
 from benchmarks.poller.rig import KINDS, QUIET, make_rig
 from benchmarks.poller.services import bare_call, simulated_service
 from benchmarks.report import environment, table, write_section
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
     from exporter.domain.model import SourceId
 
 REPETITIONS, POLLS = 15, 20
-COLUMNS = ("service", "poll", "poll, CPU", "bare call, CPU", "ratio")
+RUNS = 3  # of discovery, in each repetition
+COLUMNS = ("service", "work", "exporter, CPU", "bare calls, CPU", "ratio")
 
 
-def cpu_of(call: Callable[[], object]) -> float:
+def cpu_of(call: Callable[[], object], calls: int = POLLS) -> float:
     """Return the CPU time of a call in milliseconds."""
     started = time.process_time()
-    for _ in range(POLLS):
+    for _ in range(calls):
         call()
-    return (time.process_time() - started) / POLLS * 1000
+    return (time.process_time() - started) / calls * 1000
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +50,9 @@ def main(arguments: list[str]) -> int:
         with simulated_service(DEFAULT_SERVICE.name) as (url, ids):
             print_profile(make_rig(url, ids, KINDS[QUIET]).poll)
         return 0
-    results = f"{environment()}\n\n{table(COLUMNS, [row for name in SERVICES for row in rows_of(name)])}"
+    discovery = [DEFAULT_SERVICE.title, f"discovery run over {SOURCES} data sources", *_cells(measure_discovery())]
+    rows = [*(row for name in SERVICES for row in rows_of(name)), discovery]
+    results = f"{environment()}\n\n{table(COLUMNS, rows)}"
     print(results)
     write_section("poller", results)
     return 0
@@ -66,7 +70,7 @@ def rows_of(name: str) -> list[list[str]]:
     """Return the rows of a service."""
     with simulated_service(name) as (url, ids):
         title = ids.service.title
-        return [[title, kind, *_cells(measure(url, ids, added))] for kind, added in kinds_of(name).items()]
+        return [[title, f"{kind} poll", *_cells(measure(url, ids, added))] for kind, added in kinds_of(name).items()]
 
 
 def measure(url: str, ids: SourceId, added: AddedJobs, repetitions: int = REPETITIONS) -> list[tuple[float, float]]:
@@ -81,6 +85,13 @@ def measure(url: str, ids: SourceId, added: AddedJobs, repetitions: int = REPETI
         bare()  # loads the models of the SDK
         pairs.append((cpu_of(rig.poll), cpu_of(bare)))
     return pairs
+
+
+def measure_discovery(repetitions: int = REPETITIONS) -> list[tuple[float, float]]:
+    """Return pairs of the CPU times of a discovery run and of the bare calls, in milliseconds."""
+    with discovery_runs() as (run, bare):
+        bare()  # loads the models of the SDK
+        return [(cpu_of(run, RUNS), cpu_of(bare, RUNS)) for _ in range(repetitions)]
 
 
 def print_profile(poll: Callable[[], object]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection as Pipe
 
+    from exporter.domain.service import Service
 
 BotoClient = Any  # boto3 creates the classes of its clients
 JOBS = 30  # of a data source that syncs daily, in a month
@@ -33,27 +34,40 @@ PAGE = 10  # jobs
 @contextmanager
 def simulated_service(name: str) -> Iterator[tuple[str, SourceId]]:
     """Run a simulated service in another process; yield its address and the id of its data source."""
-    pipe, remote_end = multiprocessing.Pipe()
-    server = multiprocessing.get_context("fork").Process(target=_serve, args=(name, remote_end))
-    server.start()
-    url, *ids = pipe.recv()
-    service = SERVICES[name]
-    try:
+    fleet, form, service = _fleet(), wire_id if name == "bedrock" else str, SERVICES[name]
+    ((application, index, source),) = fleet.data_sources()
+    ids = [form(each) for each in (application.id, index.id, source.id)]
+    with served(name, fleet) as url:
         yield url, SourceId(service, tuple(ids[-len(service.levels) :]))
+
+
+@contextmanager
+def served(name: str, fleet: simulated.Fleet) -> Iterator[str]:
+    """Run a simulated service with a fleet in another process; yield its address."""
+    pipe, remote_end = multiprocessing.Pipe()
+    server = multiprocessing.get_context("fork").Process(target=_serve, args=(name, fleet, remote_end))
+    server.start()
+    try:
+        yield pipe.recv()
     finally:
         pipe.send(None)
         server.join()
 
 
-def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
-    """Return a bare call of boto3 for the page of a quiet poll."""
+def bare_client(service: Service, url: str) -> BotoClient:
+    """Return a client of boto3 for a service at an address."""
     session: Any = boto3.Session()  # the stub accepts names of services only as literals
-    client = session.client(
-        ids.service.client,
+    return session.client(
+        service.client,
         region_name="us-east-1",
         endpoint_url=url,
         config=BotoConfig(retries={"mode": "standard", "total_max_attempts": 3}),
     )
+
+
+def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
+    """Return a bare call of boto3 for the page of a quiet poll."""
+    client = bare_client(ids.service, url)
     return _BARE_CALLS[ids.service.name](client, ids.path, datetime.fromtimestamp(since, UTC))
 
 
@@ -86,16 +100,18 @@ _BARE_CALLS: dict[str, Callable[[BotoClient, tuple[str, ...], datetime], Callabl
 }
 
 
-def _serve(name: str, pipe: Pipe) -> None:
-    """Run a simulated service until a message arrives."""
-    now, form = time.time(), wire_id if name == "bedrock" else str
+def _fleet() -> simulated.Fleet:
+    now = time.time()
     jobs = [
         PlannedJob(simulated.make_id(day), now - day * DAY - HOUR, 900, 60, documents={"scanned": 999, "added": 3})
         for day in range(JOBS)
     ]
-    source = simulated.SimulatedDataSource("hr", jobs=jobs)
-    index = simulated.SimulatedIndex("main", [source])
-    application = simulated.SimulatedApplication("intranet", [index])
-    with SimulatedEndpoint(simulated.Fleet([application]), make_api=api_of(name)) as service:
-        pipe.send((service.url, *map(form, (application.id, index.id, source.id))))
+    index = simulated.SimulatedIndex("main", [simulated.SimulatedDataSource("hr", jobs=jobs)])
+    return simulated.Fleet([simulated.SimulatedApplication("intranet", [index])])
+
+
+def _serve(name: str, fleet: simulated.Fleet, pipe: Pipe) -> None:
+    """Run a simulated service until a message arrives."""
+    with SimulatedEndpoint(fleet, make_api=api_of(name)) as endpoint:
+        pipe.send(endpoint.url)
         pipe.recv()
