@@ -130,7 +130,7 @@ def _url_problems(target: TargetConfig, session: BotoSession, profile: dict[str,
                 return
             where = _variable_with(endpoint, "AWS_ENDPOINT_URL") or _place_in_profile(endpoint, client, profile, origin)
         if endpoint and not (_is_url(endpoint) and is_valid_uri(endpoint)):
-            yield f"{where}: {quoted(endpoint)} is not a URL with a valid host: write https://host or http://host:port"
+            yield f"{where}: {_shown(endpoint)} is not a URL with a valid host: write https://host or http://host:port"
         else:
             yield from _proxy_problems(endpoint or f"https://{client}.amazonaws.com")
 
@@ -154,7 +154,7 @@ def _proxy_problems(url: str) -> Iterator[str]:
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
     if proxy and not _is_url(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"):
         where = _variable_with(proxy, "HTTP") or "the proxy of the system"
-        yield f"{where}: {quoted(proxy)} is not the URL of a proxy: write http://host:port or https://host:port"
+        yield f"{where}: {_shown(proxy)} is not the URL of a proxy: write http://host:port or https://host:port"
 
 
 def _variable_with(value: str | None, prefix: str) -> str | None:
@@ -162,6 +162,11 @@ def _variable_with(value: str | None, prefix: str) -> str | None:
     return next(
         (name for name in sorted(os.environ) if name.upper().startswith(prefix) and os.environ[name] == value), None
     )
+
+
+def _shown(url: str) -> str:
+    """Return a URL in quotes without its password, which only a URL with a scheme is known to have."""
+    return quoted(url if "://" in url else redact(f"http://{url}").removeprefix("http://"))
 
 
 def _is_url(text: str) -> bool:

@@ -49,6 +49,8 @@ def start(**settings: str) -> AwsClient:
         ("HTTPS_PROXY", "socks5://proxy:1080", f"'socks5://proxy:1080' {PROXY}"),
         ("https_proxy", "http://", f"'http://' {PROXY}"),
         ("HTTPS_PROXY", "http://me:planted@proxy:port", f"'http://<redacted>proxy:port' {PROXY}"),
+        ("HTTPS_PROXY", "me:planted@proxy:port", f"'<redacted>proxy:port' {PROXY}"),
+        ("AWS_ENDPOINT_URL", "me:planted@proxy:4566", f"'<redacted>proxy:4566' {URL}"),
     ],
 )
 def test_a_variable_that_cannot_be_used_prevents_the_start(
