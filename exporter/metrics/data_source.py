@@ -86,13 +86,13 @@ DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
 SCHEDULE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "data_source_previous_scheduled_sync_timestamp_seconds",
-        "Last time that the {cron_schedule} of the data source fired, absent if it has not fired since {updated}, "
+        "Last time at which the {cron_schedule} of the data source fired, absent if it has not fired since {updated}, "
         f"{_COMPUTED}",
         lambda view: optional_sample(view.previous_firing),
     ),
     Gauge(
         "data_source_next_scheduled_sync_timestamp_seconds",
-        f"Next time that the {{cron_schedule}} of the data source fires, {_COMPUTED}",
+        f"Next time at which the {{cron_schedule}} of the data source fires, {_COMPUTED}",
         lambda view: optional_sample(view.next_firing),
     ),
 )

@@ -27,7 +27,7 @@ class HttpMetrics:
         )
         self._seconds = Histogram(
             "qbusiness_exporter_http_request_duration_seconds",
-            "Time from the head of an HTTP request to the end of its response.",
+            "Time from the headers of an HTTP request to the end of its response.",
             ("handler",),
             buckets=_BUCKETS,
             registry=registry,

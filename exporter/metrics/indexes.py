@@ -79,7 +79,7 @@ _FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "{container}_objective_min_documents",
         "Minimum number of documents in the {container}: the highest min_index_documents of its data sources. Absent "
-        "without one, and after a reload has set it until the {container} is read again.",
+        "if none is set, and after a reload that sets it, until discovery reads the {container} again.",
         lambda snapshot: optional_sample(snapshot.min_documents),
     ),
 )

@@ -174,13 +174,13 @@ JOB_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "consecutive_failed_syncs",
         f"FAILED sync jobs since the last SUCCEEDED or INCOMPLETE one, {AS_OF_POLL}. The first poll looks back over "
-        "100 jobs.",
+        "up to 100 jobs.",
         lambda view: optional_sample(view.consecutive_failures),
     ),
     Gauge(
         "consecutive_syncs_without_content",
         f"Sync jobs that have ended, ABORTED ones included, since content last reached the {{container}}, "
-        f"{AS_OF_POLL}. The first poll looks back over 100 jobs.",
+        f"{AS_OF_POLL}. The first poll looks back over up to 100 jobs.",
         lambda view: optional_sample(view.consecutive_without_content),
     ),
 )

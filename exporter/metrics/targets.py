@@ -37,7 +37,7 @@ class TargetMetrics:
         )
         self._requests = Counter(
             "qbusiness_exporter_api_requests",
-            "HTTP requests to AWS including SDK retries, by HTTP status, AWS error code, timeout or connection.",
+            "HTTP requests to AWS, including SDK retries. code: HTTP status, AWS error code, timeout or connection.",
             ("target", "operation", "code"),
             registry=registry,
         )

@@ -84,14 +84,14 @@ class TargetHealth:
         if self.uncounted and self.is_up:
             text = (
                 f"Target {self.name} could not read {_first_and_count(self.uncounted)}: "
-                "their last complete counts stay, or they have none."
+                "they keep their last complete counts, if any."
             )
             yield Problem(None, Severity.WARNING, text)
         if self.events_error:
             text = (
                 f"The events queue of target {self.name} cannot be read ({self.events_error}): "
-                "quiet data sources are polled as often as they would be without a queue, "
-                "and syncs started by hand are noticed later."
+                "the exporter polls idle data sources as often as it would without a queue, "
+                "and notices manually started syncs later."
             )
             yield Problem("QBusinessEventsDown", Severity.WARNING, text)
 
@@ -143,7 +143,7 @@ class ExporterHealth:
             found.append(Problem("QBusinessTargetNotPolled", Severity.CRITICAL, text))
         if not self.state_is_written:
             text = (
-                f"Writes of the state to {self.state_path} are failing: "
+                f"State writes to {self.state_path} are failing: "
                 "a restart loses what was counted since the last successful write."
             )
             found.append(Problem("QBusinessStateNotWritten", Severity.WARNING, text))

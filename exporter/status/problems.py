@@ -90,8 +90,8 @@ def _without_content(view: SourceView) -> str | None:
     if syncs < MIN_SYNCS_WITHOUT_CONTENT or _failing_repeatedly(view):
         return None
     return (
-        f"The last {syncs} syncs brought no content into the {_container(view)}: "
-        "they were stopped, failed, or all documents failed."
+        f"The last {syncs} syncs indexed no content in the {_container(view)}: "
+        "they were stopped, they failed, or all their documents failed."
     )
 
 
@@ -134,7 +134,7 @@ def _only_incomplete(view: SourceView) -> str | None:
     judged = judged_age(view, history.last_succeeded, "max_success_age")
     if age is None or indexed_age is None or judged is None or judged <= allowed or indexed_age > allowed:
         return None
-    content = f"syncs bring content into the {_container(view)}"
+    content = f"syncs reach the {_container(view)}"
     return f"No complete sync for {format_duration(age)}: {content}, but end INCOMPLETE."
 
 

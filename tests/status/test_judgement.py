@@ -55,7 +55,7 @@ CASES = {
     ),
     "only aborted": Case(
         repeated(40, 6, "ABORTED", 1, 0.8, documents=NO_CHANGES),
-        {"QBusinessSyncsWithoutContent": "The last 40 syncs brought no content"},
+        {"QBusinessSyncsWithoutContent": "The last 40 syncs indexed no content"},
         {"kind": "CUSTOM"},
     ),
     "deletions among few changes": Case(
@@ -70,7 +70,7 @@ CASES = {
         repeated(6, 24, "INCOMPLETE", 1, 0.8, documents={**NO_CHANGES, "failed": 400, "scanned": 400}),
         {
             "QBusinessNoSuccessfulSync": "No content indexed for",
-            "QBusinessSyncsWithoutContent": "The last 6 syncs brought no content",
+            "QBusinessSyncsWithoutContent": "The last 6 syncs indexed no content",
             "QBusinessSyncIncomplete": "400 of 400 scanned documents failed (100 %)",
         },
         {"schedule": DAILY, "created": NOON - 30 * DAY},

@@ -75,7 +75,7 @@ QBUSINESS = Service(
         custom_syncs=True,
         delete_container="DeleteIndex",
         maintenance="index maintenance can delay a sync for a day",
-        deletion_safeguard="Consider the deletion safeguard of the connector. It refuses to delete more than a given "
+        deletion_safeguard="Consider the connector's deletion safeguard, which refuses to delete more than a given "
         "share of the documents.",
         capacity_options="--capacity-configuration units=UNITS",
         capacity_limits="A Starter index has at most five units, and an Enterprise index at most 50.",
