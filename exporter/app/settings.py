@@ -60,6 +60,7 @@ class Settings:
 
     targets: tuple[TargetSettings, ...]
     families: Mapping[Service, SourceFamilies]
+    policies: Mapping[Service, CountingPolicy]
     exposed: FamilyFilter
     assessment: AssessmentSettings
     state: StateConfig
@@ -71,35 +72,30 @@ class Settings:
         has_events = any(target.events for target in config.targets)
         idle_interval = polling.idle_interval_with_events if has_events else polling.idle_interval
         stale_after = max(STALE_AFTER, 2 * idle_interval)
+        exposed = FamilyFilter(config.metrics.exclude)
+        policies = {service: _counting_policy(config, service) for service in SERVICES.values()}
         return cls(
             targets=tuple(
                 TargetSettings(
                     target,
                     polling,
-                    counting_policy(config, target.service),
+                    policies[target.service],
                     config.documents.interval if target.service.has(Use.DOCUMENTS) else 0.0,
                     config.objective_tags,
                     polling.idle_interval_with_events,
                 )
                 for target in config.targets
             ),
-            families={service: source_families(config, service) for service in SERVICES.values()},
-            exposed=exposed_families(config),
+            families={
+                service: SourceFamilies(service, window, config.objectives, exposed) for service in SERVICES.values()
+            },
+            policies=policies,
+            exposed=exposed,
             assessment=AssessmentSettings(window, config.objectives, stale_after),
             state=config.state,
         )
 
 
-def source_families(config: Config, service: Service) -> SourceFamilies:
-    """Return the metric families of a service's data sources."""
-    return SourceFamilies(service, config.polling.window, config.objectives, exposed_families(config))
-
-
-def exposed_families(config: Config) -> FamilyFilter:
-    """Return the filter of all families, those of the exporter included."""
-    return FamilyFilter(config.metrics.exclude)
-
-
-def counting_policy(config: Config, service: Service) -> CountingPolicy:
+def _counting_policy(config: Config, service: Service) -> CountingPolicy:
     """Return the settings that affect the counting of a service's jobs."""
     return CountingPolicy(config.polling.window, config.metrics.duration_buckets, service.error_codes)

@@ -19,7 +19,7 @@ from exporter.domain.counting.source_history import PollData, SourceHistory
 from exporter.domain.model import SyncJob, SyncJobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.backfill.rendering import Prefixes
     from exporter.domain.counting.counting_policy import CountingPolicy
@@ -33,14 +33,14 @@ class Replay:
 
     def __init__(
         self,
-        families_of: Callable[[Service], SourceFamilies],
-        policy_of: Callable[[Service], CountingPolicy],
+        families: Mapping[Service, SourceFamilies],
+        policies: Mapping[Service, CountingPolicy],
         step: float,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         """Use the families and the policy of each service. Add `labels` to each series, as Prometheus does."""
-        self._families_of = families_of
-        self._policy_of = policy_of
+        self._families = families
+        self._policies = policies
         self._step = step
         self._labels = labels or {}
 
@@ -65,7 +65,7 @@ class Replay:
         headers: dict[str, bytes] = {}
         recorders: dict[str, FamilyRecorder] = defaultdict(FamilyRecorder)
         collector, renderer = (
-            ChangeCollector(self._families_of(snapshot.source.id.service), times),
+            ChangeCollector(self._families[snapshot.source.id.service], times),
             SeriesRenderer(self._labels),
         )
         for past in self._past_snapshots(snapshot, jobs, times):
@@ -88,7 +88,7 @@ class Replay:
         """Yield the snapshots that live polls would have published, and at last the one of the counter reset."""
         news = _news(snapshot, jobs, times)
         history = SourceHistory(watched_since=times[0], as_of=times[0])
-        reset, policy = len(times) - 1, self._policy_of(snapshot.source.id.service)
+        reset, policy = len(times) - 1, self._policies[snapshot.source.id.service]
         for start, stop in pairwise((*sorted({0, *news}), reset)):
             history = fold(history, PollData(tuple(news.get(start, ())), times[start], times[start]), policy)
             yield _PastSnapshot(_as_polled(snapshot, history, times[0]), start, stop)

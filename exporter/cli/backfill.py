@@ -6,7 +6,6 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from itertools import chain, islice, takewhile, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
-from exporter.app.settings import counting_policy, source_families
+from exporter.app.settings import Settings
 from exporter.app.state import open_copy
 from exporter.backfill import Replay, Spool
 from exporter.cli.config_files import read
@@ -59,12 +58,8 @@ def run(arguments: Namespace) -> int:
     loaded.log_warnings()
     if arguments.step > PROMETHEUS_LOOKBACK:
         logger.warning("--step is longer than 5m, graphs will have gaps: Prometheus looks back 5m for a sample")
-    replay = Replay(
-        partial(source_families, config),
-        partial(counting_policy, config),
-        arguments.step,
-        dict(arguments.label),
-    )
+    settings = Settings.from_config(config)
+    replay = Replay(settings.families, settings.policies, arguments.step, dict(arguments.label))
     # An exporter may be running with the same state file, so this process works on a copy.
     overrides = Overrides(open_state=open_copy)
     exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
@@ -74,7 +69,7 @@ def run(arguments: Namespace) -> int:
                 exporter.start_polling()
                 wait_for_first_pass(exporter, signals.pause)
                 exporter.stop_polling()
-                backfill = _BackfillRun(replay, spool, arguments, config.polling.window)
+                backfill = _BackfillRun(replay, spool, arguments)
                 backfill.read(exporter, config.polling.concurrency, signals.pause)
             finally:
                 exporter.stop()
@@ -87,12 +82,11 @@ def run(arguments: Namespace) -> int:
 class _BackfillRun:
     """Reads the jobs of all data sources, replays them, and stores the samples in the spool."""
 
-    def __init__(self, replay: Replay, spool: Spool, arguments: Namespace, window: float) -> None:
+    def __init__(self, replay: Replay, spool: Spool, arguments: Namespace) -> None:
         self._replay = replay
         self._spool = spool
         self._since: float | None = arguments.since
         self._max_size: int = arguments.max_size
-        self._window = window
         self._replayed: list[SourceSnapshot] = []
         self._without_samples = 0
         self._stopped = False
@@ -155,7 +149,7 @@ class _BackfillRun:
             # After Ctrl-C, this ends with the request in flight instead of the whole listing.
             return takewhile(lambda _: not self._stopped, pages)
 
-        data = read_for_backfill(list_jobs, self._start_time(target), self._window)
+        data = read_for_backfill(list_jobs, self._start_time(target), target.settings.policy.window)
         explainer = Explainer(provider, max_due=None, max_shown=None, is_stopped=lambda: self._stopped)
         return explainer.explain(snapshot.source.id, snapshot.history, data)
 

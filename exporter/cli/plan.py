@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from exporter.app.settings import exposed_families
+from exporter.app.settings import Settings
 from exporter.cli.config_files import read
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.output import print_output
@@ -80,7 +80,7 @@ def run(arguments: Namespace) -> int:
 
 def plan(name: str, target: TargetConfig, config: Config, size: Size) -> Iterator[str]:
     """Yield the plan of one target, line by line, with its calculation."""
-    polling, exposed = config.polling, exposed_families(config)
+    polling, exposed = config.polling, Settings.from_config(config).exposed
     service, containers = target.service, size.containers[-1]
     documents_interval = config.documents.interval if service.has(Use.DOCUMENTS) else 0.0
     levels = zip(size.containers, service.containers, strict=True)

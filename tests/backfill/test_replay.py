@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from exporter.backfill import Timeline
 
 STEP = 300.0
+FAMILIES = {service: SourceFamilies(service, POLICY.window) for service in SERVICES.values()}
+POLICIES = dict.fromkeys(SERVICES.values(), POLICY)
 COMPLETED = "qbusiness_sync_jobs_completed_total"
 CURRENT_VALUE = frozenset(
     {
@@ -57,16 +59,14 @@ def snapshot(history: SourceHistory, description: Description = HOURLY) -> Sourc
 
 def make_replay(**labels: str) -> Replay:
     """Build a replay that adds labels to each series."""
-    return Replay(lambda service: SourceFamilies(service, POLICY.window), lambda _: POLICY, STEP, labels)
+    return Replay(FAMILIES, POLICIES, STEP, labels)
 
 
 def backfill(
     jobs: Sequence[SyncJob], live: SourceHistory, since: float | None = None, **labels: str
 ) -> Timeline | None:
     """Compute the samples from before the live history."""
-    return Replay(lambda service: SourceFamilies(service, POLICY.window), lambda _: POLICY, STEP, labels).timeline(
-        snapshot(live), jobs, since
-    )
+    return Replay(FAMILIES, POLICIES, STEP, labels).timeline(snapshot(live), jobs, since)
 
 
 def watched_since(time: float) -> SourceHistory:
@@ -165,7 +165,7 @@ def test_excluded_families_are_not_backfilled() -> None:
     excluded = FamilyFilter(("qbusiness_last_successful_poll_*", "qbusiness_sync_jobs_completed_total"))
     families = SourceFamilies(QBUSINESS, POLICY.window, filter=excluded)
     jobs = [make_job("a", started=NOON - 3 * HOUR)]
-    timeline = Replay(lambda _: families, lambda _: POLICY, STEP).timeline(snapshot(watched_since(NOON)), jobs, None)
+    timeline = Replay({QBUSINESS: families}, POLICIES, STEP).timeline(snapshot(watched_since(NOON)), jobs, None)
     assert timeline
     assert "qbusiness_sync_running" in timeline.headers
     assert not timeline.headers.keys() & {"qbusiness_sync_jobs_completed", f"qbusiness_{TIME_OF_DATA}"}
