@@ -79,6 +79,16 @@ def test_the_json_is_valid_by_its_schema(server: StatusSite) -> None:
     assert server.json("?q=failed&page_size=2&page=2")["page"] == 2
 
 
+def test_the_json_is_ascii() -> None:
+    """It has texts of AWS unchanged, but no terminal interprets their control characters, and UTF-8 can encode it."""
+    texts = ("plain", "B\u00fcro", "\u202eforged", "\x9b31m", "\ud800")
+    fixture = StatusFixture.of([make_snapshot(number, text) for number, text in enumerate(texts)])
+    with serve_status(fixture) as served:
+        body = served.get(API).body
+    assert body.isascii()
+    assert {each["data_source"] for each in json.loads(body)["data_sources"]} == set(texts)
+
+
 def test_the_schema_describes_every_field() -> None:
     """Each object of the schema requires all its fields, but the words of other services, and allows no others."""
     levels = [level for service in SERVICES.values() for level in service.containers]
