@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.polling.fleet import FleetSource
     from exporter.aws.rate_limiter import AdaptiveRate
     from exporter.domain.counting.source_history import SourceHistory
-    from exporter.domain.model import ContainerId, SourceId, SyncJob
+    from exporter.domain.model import ContainerId, DataSource, SourceId, SyncJob
     from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.errors import Reason
 
@@ -134,6 +134,9 @@ class UnwrittenStore(TableStore):
 
 class SilentObserver:
     """Observes polls and receives snapshots, and keeps nothing."""
+
+    def began(self, source: DataSource) -> None:
+        """Ignore it."""
 
     def polled(self) -> None:
         """Ignore a successful poll."""

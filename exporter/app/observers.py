@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.aws import CredentialObserver, is_denied, is_throttled, was_authorized
+from exporter.aws import CredentialObserver, has_no_response, is_denied, is_throttled, was_authorized
 from exporter.errors import Reason, StoppedError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.app.reachability import Reachability
     from exporter.aws.rate_limiter import RateLimiter
-    from exporter.domain.model import SyncJob
+    from exporter.domain.model import DataSource, SyncJob
     from exporter.errors import ProviderError
     from exporter.metrics.targets import TargetMetrics
     from exporter.polling.pass_log import PassLog
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from exporter.target.reporting_gate import ReportingGate
 
 logger = structlog.get_logger()
+
+# The data source that the current thread polls, so that a failed request is attributed to it.
+_polled_source: ContextVar[str] = ContextVar("polled_source", default="")
 
 
 class RequestRecorder:
@@ -92,17 +96,19 @@ class RequestRecorder:
         self._report(operation, code)
 
     def _report(self, operation: str, code: str) -> None:
-        authorized, denied = was_authorized(operation, code), is_denied(code)
-        if operation == self._poll_operation and (authorized or denied):
-            self._reachability.report_poll(is_authorized=bool(authorized))
+        authorized = was_authorized(operation, code)
+        subject, is_poll = _polled_source.get() or operation, operation == self._poll_operation
+        error = f"{operation}: {code}"
         if authorized:
-            self._reachability.report_up()
+            self._reachability.report_up(subject, is_poll=is_poll)
         elif authorized is None:
             return  # it obtains credentials, which have an observer of their own
-        elif not denied:
-            self._reachability.report_down(f"{operation}: {code}")
+        elif has_no_response(code):
+            self._reachability.report_no_response(subject, error)
+        elif not is_denied(code):
+            self._reachability.report_down(error)
         elif operation not in self._optional_operations:
-            self._reachability.report_denied(f"{operation}: {code}")
+            self._reachability.report_denied(subject, error, is_poll=is_poll)
 
 
 class CredentialRecorder(CredentialObserver):
@@ -193,6 +199,10 @@ class PollRecorder:
         self._reachability = reachability
         self._gate = gate
 
+    def began(self, source: DataSource) -> None:
+        """Attribute the requests of this thread to a data source."""
+        _polled_source.set(str(source.id))
+
     def polled(self) -> None:
         """Count a poll."""
         self._gate.report(self._metrics.count_poll, self._target)
@@ -213,5 +223,5 @@ class PollRecorder:
     def _record_failure(self, reason: Reason) -> None:
         self._metrics.count_poll_failure(self._target, reason)
         self._passes.count("failed", f"failed_{reason}")
-        if reason in {Reason.CREDENTIALS, Reason.ACCESS_DENIED}:
+        if reason is Reason.CREDENTIALS:
             self._reachability.report_down(self._reachability.last_error or str(reason))

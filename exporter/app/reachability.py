@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.metrics.targets import TargetMetrics
     from exporter.runtime import Clock
 
@@ -14,21 +17,35 @@ POLL_VALIDITY = 3600.0  # seconds; twice the longest default of polling.idle_int
 class Reachability:
     """Whether AWS responds to the requests of a target and authorizes them; None before the first request.
 
-    The last request decides, with one exception. Permissions are per operation, and polls are what the target is for.
-    So for an hour after a poll, AWS's authorization of that poll decides, and that of other operations does not.
-    Without this rule, a target whose discovery is denied would be down between any two polls, although each poll
-    succeeds. And a target whose polls are denied would be up after each run of discovery.
+    The last request decides, with two exceptions.
 
-    Lost credentials and requests without a response are about the whole target, whatever the operation is.
+    Permissions are per operation, and polls are what the target is for. So for an hour after a poll, AWS's
+    authorization of that poll decides, and that of other operations does not. Without this rule, a target whose
+    discovery is denied would be down between any two polls, although each poll succeeds. And a target whose polls are
+    denied would be up after each run of discovery.
+
+    A single data source may fail although the target works: its requests hang, or a policy denies them. So the first
+    failure after a response changes nothing, but another source is polled soon. If that fails too, the target is down.
+    Further failures of the same source change nothing for an hour. Example: quiet sources are polled every 30 minutes,
+    and one that hangs is retried every few minutes. Without this rule, the target would be down nearly always. With it,
+    the target is down when a second source fails, which takes one more poll.
+
+    Credentials that AWS refuses are about the whole target, whatever the request is.
     """
 
-    def __init__(self, target: str, metrics: TargetMetrics, clock: Clock) -> None:
+    def __init__(
+        self, target: str, metrics: TargetMetrics, clock: Clock, poll_another: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Create it; `poll_another` polls a source that is not failing soon, and returns False if there is none."""
         self._target = target
         self._metrics = metrics
         self._clock = clock
+        self._poll_another = poll_another
         self._has_lost_credentials = False
         self._polls_authorized: bool | None = None
         self._polled_at = 0.0
+        self._doubted: dict[str, float] = {}  # what has failed while the target was up, and when another was polled
+        self._failed: set[str] = set()  # what has failed since the last response
         self.is_up: bool | None = None
         self.last_error = ""
 
@@ -36,24 +53,37 @@ class Reachability:
         """Continue with the outcome of the last request of the target that this one replaces."""
         self.is_up, self.last_error = before.is_up, before.last_error
         self._polls_authorized, self._polled_at = before._polls_authorized, before._polled_at
+        self._doubted, self._failed = dict(before._doubted), set(before._failed)
 
-    def report_up(self) -> None:
-        """Record that AWS responded to a request and authorized it, unless polls are denied."""
+    def report_up(self, subject: str, *, is_poll: bool) -> None:
+        """Record that AWS responded to a request and authorized it, unless polls are denied.
+
+        `subject` is the data source that the request is for, or the operation.
+        """
+        if is_poll:
+            self._polls_authorized, self._polled_at = True, self._clock.monotonic()
         if self._recent_polls() is not False:
+            self._doubted.pop(subject, None)
+            self._failed.clear()
             self._report(is_up=True, error="")
 
     def report_down(self, error: str) -> None:
-        """Record why a request failed without a response, or why AWS rejects the credentials."""
+        """Record why AWS rejects the credentials, or that there are none."""
         self._report(is_up=False, error=error)
 
-    def report_denied(self, error: str) -> None:
-        """Record which operation AWS denied, unless polls are authorized."""
-        if self._recent_polls() is not True:
+    def report_no_response(self, subject: str, error: str) -> None:
+        """Record why a request had no response, unless that may concern its subject only."""
+        if not self._is_doubtful(subject):
             self._report(is_up=False, error=error)
 
-    def report_poll(self, *, is_authorized: bool) -> None:
-        """Record whether AWS authorized a poll, before the result of its request is reported."""
-        self._polls_authorized, self._polled_at = is_authorized, self._clock.monotonic()
+    def report_denied(self, subject: str, error: str, *, is_poll: bool) -> None:
+        """Record which operation AWS denied, unless polls are authorized or that may concern its subject only."""
+        if self._recent_polls() is True and not is_poll:
+            return
+        if not self._is_doubtful(subject):
+            if is_poll:
+                self._polls_authorized, self._polled_at = False, self._clock.monotonic()
+            self._report(is_up=False, error=error)
 
     def credentials_lost(self, error: str) -> None:
         """Record that there are no valid credentials, so that no request can be sent until they are recovered."""
@@ -72,6 +102,18 @@ class Reachability:
     def publish(self) -> None:
         """Set the gauge of the target; it is 0 until the outcome of a request is known."""
         self._metrics.set_up(self._target, up=bool(self.is_up))
+
+    def _is_doubtful(self, subject: str) -> bool:
+        """Return whether a failure may concern its subject only; poll another source to find out."""
+        now = self._clock.monotonic()
+        if not self.is_up:
+            return False
+        if now - self._doubted.get(subject, -math.inf) < POLL_VALIDITY:
+            return True
+        recent = {other: since for other, since in self._doubted.items() if now - since < POLL_VALIDITY}
+        self._doubted = {**recent, subject: now}
+        self._failed.add(subject)
+        return len(self._failed) == 1 and self._poll_another()
 
     def _recent_polls(self) -> bool | None:
         """Return whether AWS authorized the last poll; None if that was too long ago, or never."""

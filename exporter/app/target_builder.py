@@ -58,7 +58,8 @@ def build_target(
     service, published, metrics = config.service, services.published, services.telemetry.targets
     name, region = target_name(config), target_region(config)
     location = TargetLocation(name, service.name, region, store, lambda: aws_client.partition)
-    gate, reachability = ReportingGate(), Reachability(name, metrics, host)
+    gate = ReportingGate()
+    reachability = Reachability(name, metrics, host, lambda: workers.poll_another())  # noqa: PLW0108 (built below)
     passes, heartbeat = PassLog(name, host), Heartbeat(host)
     limiter = replaces.rate_limiter if replaces else RateLimiter(polling.requests_per_second, host, services.stopping)
 

@@ -2,7 +2,7 @@
 
 from exporter.aws.client import AwsClient
 from exporter.aws.credentials import CredentialObserver
-from exporter.aws.errors import is_denied, is_throttled, was_authorized
+from exporter.aws.errors import has_no_response, is_denied, is_throttled, was_authorized
 from exporter.aws.hooks import RequestObserver
 from exporter.aws.target_name import require_profile, role_account, target_name, target_region
 
@@ -10,6 +10,7 @@ __all__ = [
     "AwsClient",
     "CredentialObserver",
     "RequestObserver",
+    "has_no_response",
     "is_denied",
     "is_throttled",
     "require_profile",

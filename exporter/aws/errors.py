@@ -95,7 +95,12 @@ def was_authorized(operation: str, code: str) -> bool | None:
     """Return whether AWS responded to an attempt and authorized it; None for one that obtains credentials."""
     if operation in TOKEN_OPERATIONS:
         return None
-    return code not in {"timeout", "connection"} and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
+    return not has_no_response(code) and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
+
+
+def has_no_response(code: str) -> bool:
+    """Return whether an attempt ended without a response."""
+    return code in {"timeout", "connection"}
 
 
 @contextmanager

@@ -25,7 +25,8 @@ class TargetMetrics:
         self._up = Gauge(
             "qbusiness_exporter_target_up",
             "1 if AWS responded to the last request to the target and authorized it, else 0. It is 0 before the first "
-            "request. For an hour after a poll, the permission to poll decides, and those for other operations do not.",
+            "request. For an hour after a poll, the permission to poll decides, and those for other operations do not. "
+            "A failure of one data source does not count if a request for another one succeeds after it.",
             ("target",),
             registry=registry,
         )

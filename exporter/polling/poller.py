@@ -51,6 +51,9 @@ MAX_LATEST_PAGES = 10  # of the first poll after a long absence, so that those o
 class PollObserver(Protocol):
     """Counts what polls result in."""
 
+    def began(self, source: DataSource) -> None:
+        """Record which data source this thread polls."""
+
     def polled(self) -> None:
         """Count a poll that has ended; called before `failed`."""
 
@@ -97,6 +100,7 @@ class Poller:
         state = self._sources.get(source.id)
         if state is None:
             return PollOutcome(succeeded=True, active=False)
+        self._observer.began(source)
         try:
             self._poll(state, catch_up=catch_up)
         except ProviderError as error:

@@ -7,10 +7,6 @@ time, the order hardly matters. If it does not, sources with a hint that a sync 
 the other active ones, then quiet ones (`Priorities`). The metrics of active sources are about to change, and a sync
 with a hint is one that an operator waits for. Of the same kind, the source that is overdue for longest is first.
 
-Example: one poll per second, 240 active sources and 600 quiet ones, which is too much for intervals of 60 and 300
-seconds. Of five polls, four are of active sources and one is of a quiet source. So each active source is polled every
-5 minutes, and each quiet one every 50 minutes.
-
 A quiet source with a schedule waits in both queues. As a quiet source it is due after the idle interval, as an active
 one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever quiet
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
@@ -161,6 +157,11 @@ class PollQueue:
         for queue in (self._hinted, self._active, self._quiet):
             start = queue.make_due(start, spacing)
 
+    def make_one_due(self, now: float) -> bool:
+        """Make a waiting source due whose last poll did not fail; return False if there is none."""
+        queues = (self._hinted, self._active, self._initial, self._quiet)
+        return any(queue.make_first_due(now, self._backoff.failing) for queue in queues)
+
     def hint(self, source: DataSource, now: float) -> None:
         """Make a source due as a hinted one, unless it waits for the end of a back-off."""
         key = str(source.id)
@@ -235,8 +236,7 @@ class PollQueue:
             due = max(now, started + (self._intervals.idle if queue is self._quiet else self._intervals.active))
         else:
             due = now + self._backoff.next_delay(key)
-        if is_due_again:
-            due = now
+        due = now if is_due_again else due
         queue.put(due, source)
         self._late_since[key] = due
         if outcome.succeeded and not outcome.active and outcome.fires_in is not None:

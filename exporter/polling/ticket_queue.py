@@ -57,6 +57,16 @@ class TicketQueue:
         ]
         return now + len(valid) * spacing
 
+    def make_first_due(self, now: float, excluded: Container[str]) -> bool:
+        """Make the first source that is not excluded due, unless it is due already; return False if there is none."""
+        others = [each for each in self._entries if self._is_valid(each) and str(each[2].id) not in excluded]
+        if not others:
+            return False
+        due, _, source = min(others, key=itemgetter(0, 1))
+        if due > now:
+            self.put(now, source)
+        return True
+
     def bring_forward(
         self, now: float, share: float, earliest: Callable[[str], float], excluded: Container[str]
     ) -> dict[str, float]:

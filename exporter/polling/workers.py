@@ -92,6 +92,13 @@ class PollWorkers:
             self._queue.make_due(self._host.monotonic(), spacing)
             self._changed.notify_all()
 
+    def poll_another(self) -> bool:
+        """Poll a source that is not failing soon; return False if none waits."""
+        with self._changed:
+            found = self._queue.make_one_due(self._host.monotonic())
+            self._changed.notify()
+        return found
+
     def hint(self, source: DataSource) -> None:
         """Poll a source soon, because a sync of it may have been started or stopped."""
         with self._changed:

@@ -187,7 +187,7 @@ def test_no_command_waits_for_a_credential_process_that_hangs(
     ("variable", "value", "expected"),
     [
         ("AWS_SESSION_TOKEN", "planted\n", "AWS_SESSION_TOKEN contains a line break"),
-        ("HTTP_PROXY", "socks5://user:planted@127.0.0.1:9", "Failed to connect to proxy URL"),
+        ("HTTP_PROXY", "http://user:planted@127.0.0.1:9", "Failed to connect to proxy URL"),
     ],
 )
 def test_no_secret_of_the_environment_is_in_the_output_of_the_probe(

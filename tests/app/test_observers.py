@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 from itertools import pairwise
 
 import pytest
 
-from exporter.app.observers import RequestRecorder
+from exporter.app.observers import PollRecorder, RequestRecorder
 from exporter.app.reachability import POLL_VALIDITY, Reachability
 from exporter.aws.rate_limiter import RateLimiter
+from exporter.domain.model import DataSource
 from exporter.errors import StoppedError
 from exporter.metrics.telemetry import Telemetry
 from exporter.polling.pass_log import PassLog
 from exporter.polling.workers import Heartbeat
 from exporter.providers.bedrock.service import BEDROCK
 from exporter.target.reporting_gate import ReportingGate
-from tests.support.builders import FakeClock
+from tests.support.builders import FakeClock, source_id
 
 JOBS, JOB, DOCUMENTS = "ListIngestionJobs", "GetIngestionJob", "ListKnowledgeBaseDocuments"
 LISTING = "ListKnowledgeBases"
@@ -42,7 +44,8 @@ class RecorderRig:
         self.clock = FakeClock()
         self.limiter = RateLimiter(1.0, self.clock, TickingStop(self.clock))
         metrics = Telemetry(process_metrics=False).targets
-        self.reachability = Reachability("test", metrics, self.clock)
+        self.others_polled, self.has_others = 0, False
+        self.reachability = Reachability("test", metrics, self.clock, self.poll_another)
         self.heartbeat, self.gate = Heartbeat(self.clock), ReportingGate()
         self.recorder = RequestRecorder(
             "test",
@@ -56,6 +59,19 @@ class RecorderRig:
             BEDROCK.optional_operations,
             JOBS,
         )
+        self.polls = PollRecorder("test", metrics, PassLog("test", self.clock), self.reachability, self.gate)
+
+    def poll_another(self) -> bool:
+        """Count the polls of other data sources, if there are any."""
+        self.others_polled += self.has_others
+        return self.has_others
+
+    def polled(self, source: str, code: str) -> bool | None:
+        """Poll a data source, and return whether the target is up."""
+        recorder = copy_context()
+        recorder.run(self.polls.began, DataSource("test", source_id(source)))
+        recorder.run(self.recorder.finished, JOBS, code, 0.1)
+        return self.reachability.is_up
 
     def sent_at(self, operation: str) -> float:
         """Send a request, and return the seconds since the first one."""
@@ -122,6 +138,48 @@ def test_the_permission_to_poll_decides(attempts: list[tuple[str, str]], *, is_u
         rig.clock.advance(60.0)
         rig.recorder.finished(operation, code, 0.1)
     assert rig.reachability.is_up is is_up
+
+
+@pytest.mark.parametrize("code", ["timeout", "connection", "AccessDeniedException", "403"])
+def test_one_data_source_that_fails_leaves_the_target_up(code: str) -> None:
+    """Another one is polled once an hour to find out; if there is none, the target is down."""
+    rig = RecorderRig()
+    rig.has_others = True
+    assert rig.polled("fine", "200")
+    for _ in range(3):
+        assert rig.polled("failing", code)
+        assert rig.polled("failing", code)
+        assert rig.others_polled == 1
+        assert rig.polled("fine", "200")
+    rig.clock.advance(POLL_VALIDITY)
+    assert rig.polled("failing", code)
+    assert rig.others_polled == 2
+    rig.clock.advance(POLL_VALIDITY)
+    rig.has_others = False
+    assert not rig.polled("failing", code)
+
+
+@pytest.mark.parametrize("code", ["timeout", "connection", "AccessDeniedException", "403"])
+def test_a_target_is_down_when_a_second_data_source_fails(code: str) -> None:
+    """A response brings it up again. A source that was failing before does not count as the second one."""
+    rig = RecorderRig()
+    rig.has_others = True
+    assert rig.polled("fine", "200")
+    assert rig.polled("first", code)
+    assert not rig.polled("second", code)
+    assert rig.polled("first", "200")
+    assert rig.polled("second", code)
+    assert rig.polled("first", code)
+    assert not rig.polled("third", code)
+
+
+def test_refused_credentials_concern_every_data_source() -> None:
+    """No other one is polled."""
+    rig = RecorderRig()
+    rig.has_others = True
+    assert rig.polled("fine", "200")
+    assert not rig.polled("fine", "ExpiredTokenException")
+    assert rig.others_polled == 0
 
 
 @pytest.mark.parametrize(("poll", "other"), [("200", "AccessDeniedException"), ("AccessDeniedException", "200")])

@@ -52,16 +52,16 @@ def test_a_response_after_the_loss_of_credentials_changes_nothing(telemetry: Tel
     """Its request was sent before. The target is up again with the first response after the recovery."""
     reachability = Reachability("production", telemetry.targets, FakeClock())
     recorder, _ = recorder_for(telemetry, reachability)
-    reachability.report_up()
+    reachability.report_up("ListIndices", is_poll=False)
     recorder.credentials_failed(LOST)
     recorder.credentials_lost(LOST)
-    reachability.report_up()
+    reachability.report_up("ListIndices", is_poll=False)
     assert is_up(telemetry) == 0
     reachability.report_down("ListIndices: ExpiredTokenException")
     assert "the credential helper failed" in reachability.last_error
     recorder.credentials_recovered()
     assert is_up(telemetry) == 0
-    reachability.report_up()
+    reachability.report_up("ListIndices", is_poll=False)
     assert is_up(telemetry) == 1
 
 
@@ -71,13 +71,13 @@ def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telem
     recorder, retries = recorder_for(telemetry, reachability)
     with capture_logs() as log:
         recorder.failure_inherited(LOST, is_lost=True)
-        reachability.report_up()
+        reachability.report_up("ListIndices", is_poll=False)
         assert is_up(telemetry) == 0
         assert retries.polls == 1  # of the data sources, which may be those of another target
         assert log == []
         recorder.credentials_failed(LOST)
         recorder.credentials_recovered()
-        reachability.report_up()
+        reachability.report_up("ListIndices", is_poll=False)
     assert is_up(telemetry) == 1
     assert [line["event"] for line in log] == ["credentials work again"]
     assert (retries.polls, retries.discovery) == (2, 1)

@@ -64,6 +64,9 @@ class LivePoller:
         latest = {snapshot.source.id.data_source_id: snapshot for snapshot in self._publisher.sources}
         return {source: _samples(snapshot, now) for source, snapshot in latest.items()}
 
+    def began(self, source: DataSource) -> None:
+        """Ignore it."""
+
     def polled(self) -> None:
         """Ignore a poll."""
 

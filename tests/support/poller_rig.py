@@ -18,7 +18,7 @@ from tests.support.contexts import RecordingPublisher, make_context
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.domain.model import ContainerFacts, ContainerId, SourceId, SyncJob
+    from exporter.domain.model import ContainerFacts, ContainerId, DataSource, SourceId, SyncJob
     from exporter.domain.service import ArnScope
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.errors import ProviderError, Reason
@@ -96,6 +96,9 @@ class RecordingPollObserver:
         self.polls = 0
         self.failures: list[Reason] = []
         self.ended_jobs: list[str] = []
+
+    def began(self, source: DataSource) -> None:
+        """Ignore it."""
 
     def polled(self) -> None:
         """Count the poll."""
