@@ -19,19 +19,23 @@ import pytest
 from exporter.cli import main
 from exporter.cli.sizes import parse_size
 from exporter.domain.counting.source_history import SourceHistory
+from exporter.domain.service import Use
 from exporter.domain.units import HOUR
-from exporter.simulator.fleet import SimulatedDataSource, make_id
+from exporter.simulator.fleet import make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
 from tests.support.builders import source_id
-from tests.support.harness import fleet_of
 from tests.support.manual_clock import ManualClock
+from tests.support.provider_rig import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from exporter.simulator.fleet import SimulatedDataSource
+    from tests.support.service_case import ServiceCase
 
 NOW = 1_800_000_000.0
 COMPLETED = "qbusiness_sync_jobs_completed_total"
@@ -44,20 +48,19 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def service() -> Iterator[SimulatedEndpoint]:
+def service(case: ServiceCase) -> Iterator[SimulatedEndpoint]:
     """Serve two data sources with an earlier sync, `hr` and `it`, and one that was never synced."""
     synced = [
-        SimulatedDataSource(name, "CUSTOM", jobs=[PlannedJob(make_id(name), NOW - 2 * HOUR, 600, 300)])
-        for name in ("hr", "it")
+        case.source(name, PlannedJob(case.wire_id(make_id(name)), NOW - 2 * HOUR, 600, 300)) for name in ("hr", "it")
     ]
-    with SimulatedEndpoint(fleet_of(*synced, SimulatedDataSource("new")), ManualClock(NOW)) as service:
+    with SimulatedEndpoint(case.fleet(*synced, case.source("new")), ManualClock(NOW), case.make_api) as service:
         yield service
 
 
 @pytest.fixture
-def command(service: SimulatedEndpoint, tmp_path: Path) -> BackfillCommand:
+def command(case: ServiceCase, service: SimulatedEndpoint, tmp_path: Path) -> BackfillCommand:
     """Return the command in its own folder."""
-    return BackfillCommand(service, tmp_path)
+    return BackfillCommand(service, tmp_path, str(case))
 
 
 @pytest.fixture
@@ -73,8 +76,7 @@ def run(command: BackfillCommand, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 @pytest.fixture
 def hr(service: SimulatedEndpoint) -> SimulatedDataSource:
     """Return the data source `hr` of the simulated service."""
-    (_, _, source), *_ = service.fleet.data_sources()
-    return source
+    return next(source for _, _, source in service.fleet.data_sources() if source.name == "hr")
 
 
 def names_in(text: str) -> set[str]:
@@ -82,6 +84,18 @@ def names_in(text: str) -> set[str]:
     return set(re.findall(r'data_source="([^"]+)"', text))
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_job_is_counted_at_the_time_at_which_it_ended(case: ServiceCase, run: Callable[..., str]) -> None:
+    """The samples have the prefix and the words of the service. The last one resets the counters."""
+    samples = samples_by_time(run())
+    completed, ended = f"{case}_sync_jobs_completed_total", NOW - 2 * HOUR + 900
+    *counts, (_, reset) = [(at, total(found, completed)) for at, found in samples.items()]
+    assert {(at >= ended, count, reset) for at, count in counts} == {(False, 0, 0), (True, 2, 0)}
+    (labels,) = {frozenset(dict(labels)) for name, labels in samples[ended] if name == completed}
+    assert labels == {case.service.root.word, "data_source", "data_source_id", "status"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_source_that_was_never_synced_has_no_samples(
     command: BackfillCommand, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,24 +124,28 @@ def test_the_backfill_ends_where_the_state_file_says(
     assert "not watched yet" not in log
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_source_whose_poll_fails_is_logged_and_fails_the_command(
+    case: ServiceCase,
     service: SimulatedEndpoint,
     run: Callable[..., str],
     hr: SimulatedDataSource,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The other data sources are written. Scripts can detect the incomplete backfill by the exit code."""
-    service.faults.add("denied", data_source_id=hr.id)
+    wire_id = case.wire_id(hr.id)
+    service.faults.add("denied", data_source_id=wire_id)
     assert names_in(run(code=1)) == {"it"}
     error = capsys.readouterr().err
-    assert f'level=error msg="poll failed, data source left out" target=test data_source_id={hr.id}' in error
+    assert f'level=error msg="poll failed, data source left out" target=test data_source_id={wire_id}' in error
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_incomplete_discovery_fails_the_command(
-    service: SimulatedEndpoint, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    case: ServiceCase, service: SimulatedEndpoint, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Data sources that it did not find would be missing without a trace."""
-    service.faults.add("denied", operation="ListDataSources")
+    service.faults.add("denied", operation=case.service.action(Use.LIST_SOURCES))
     assert run(code=1) == "# EOF\n"
     assert "data sources may be missing" in capsys.readouterr().err
 
@@ -210,8 +228,8 @@ def test_wrong_usage_exits_with_2(words: list[str], message: str, capsys: pytest
 
 def start(command: BackfillCommand, *flags: str, **streams: int) -> subprocess.Popen[str]:
     """Start the command as a process, without a state file."""
-    config = command.write_config(state={"path": MEMORY})
-    words = [sys.executable, "-m", "exporter", "backfill", f"--config.file={config}", *flags]
+    config = f"--config.file={command.write_config(state={'path': MEMORY})}"
+    words = [sys.executable, "-m", "exporter", "backfill", config, *flags]
     env = {**os.environ, "AWS_ENDPOINT_URL_STS": command.service.url}
     return subprocess.Popen(words, text=True, env=env, stdout=streams.get("stdout"), stderr=streams.get("stderr"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -12,34 +13,45 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter import config
-from exporter.simulator.qbusiness import SECRET_MARKER
 from tests.support.oneshot import ROLE, environment, run, settings
+from tests.support.provider_rig import CASES
 from tests.support.request_log import logged_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.simulator.server import SimulatedEndpoint
+    from tests.support.service_case import ServiceCase
 
 HOSTILE = 'x": {}\n# &a *b !!python/object:os.system\t"yes'
 
 
-def test_the_exporter_accepts_what_discover_prints(service: SimulatedEndpoint, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_exporter_accepts_what_discover_prints(
+    case: ServiceCase, service: SimulatedEndpoint, tmp_path: Path
+) -> None:
     """The output has every data source with names and comments, and no secrets. Nothing is printed on stderr."""
     service.fleet.applications[0].indexes[0].data_sources[0].name = HOSTILE
-    done = run(service, tmp_path, "discover")
+    done = run(service, tmp_path, "discover", text=f"targets: [{{service: {case}}}]")
     assert (done.returncode, done.stderr) == (0, "")
     found = config.parse(done.stdout, "found")
     assert found.warnings == ()
     (target,) = found.config.targets
-    sources = {source.path[-1]: source for source in target.data_sources}
-    assert sources.keys() == {source.id for _, _, source in service.fleet.data_sources()}
-    assert target.region == "us-east-1"
-    names = {source.name for source in target.data_sources}
-    assert names >= {"on", "old-wiki"}
-    assert "        # S3, FAILED\n" in done.stdout
-    assert "      # application intranet, index archive\n" in done.stdout
-    assert SECRET_MARKER not in done.stdout
+    sources = {source.path[-1] for source in target.data_sources}
+    assert sources == {case.wire_id(source.id) for _, _, source in service.fleet.data_sources()}
+    assert (target.service, target.region) == (case.service, "us-east-1")
+    assert {source.name for source in target.data_sources} >= {"on", "old-wiki"}
+    # Listings of Amazon Bedrock have no type, and those of Amazon Kendra not the one of the connector in a template.
+    assert re.search(f"^        # ({case.source_types[1]}|type unknown), FAILED$", done.stdout, re.MULTILINE)
+    containers = zip(reversed(case.service.containers), ("archive", "intranet"), strict=False)
+    place = ", ".join(reversed([f"{level.text} {name}" for level, name in containers]))
+    assert f"      # {place}\n" in done.stdout
+    assert case.secret not in done.stdout
+
+
+def test_discover_sends_no_request_about_a_single_data_source(service: SimulatedEndpoint, tmp_path: Path) -> None:
+    """The listings of Amazon Q Business say everything that is printed."""
+    assert run(service, tmp_path, "discover").returncode == 0
     assert logged_requests(service, "GetDataSource") == []
 
 

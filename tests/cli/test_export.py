@@ -15,19 +15,20 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.fleet import SimulatedDataSource, make_id
+from exporter.simulator.fleet import make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.alert_rules import ROOT
-from tests.support.harness import TIMEOUT, config_for, eventually, fleet_of, serve
+from tests.support.harness import TIMEOUT, config_for, eventually, serve
 from tests.support.manual_clock import ManualClock
 from tests.support.oneshot import environment, run
 from tests.support.program_process import ProgramProcess
+from tests.support.provider_rig import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMPLETED = "qbusiness_sync_jobs_completed_total"
+    from tests.support.service_case import ServiceCase
 
 
 @pytest.fixture
@@ -37,13 +38,23 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def service(clock: ManualClock) -> Iterator[SimulatedEndpoint]:
+def service(case: ServiceCase, clock: ManualClock) -> Iterator[SimulatedEndpoint]:
     """Serve two data sources, each with a job that has ended."""
-    sources = [
-        SimulatedDataSource(name, jobs=[PlannedJob(make_id(name), clock.now() - 900, 60, 30)]) for name in ("hr", "it")
-    ]
-    with SimulatedEndpoint(fleet_of(*sources), clock) as service:
+    sources = [case.source(name, planned(case, name, clock.now() - 900)) for name in ("hr", "it")]
+    with SimulatedEndpoint(case.fleet(*sources), clock, case.make_api) as service:
         yield service
+
+
+def planned(case: ServiceCase, name: str, started: float) -> PlannedJob:
+    """Return a job of 90 seconds that succeeds."""
+    return PlannedJob(case.wire_id(make_id(name)), started, 60, 30)
+
+
+def discovering(service: SimulatedEndpoint, case: ServiceCase, state: Path | str) -> dict[str, Any]:
+    """Return a configuration whose target discovers the data sources of a service."""
+    config = config_for(service, state)
+    target = {"name": "test", "service": str(case), "region": "us-east-1", "endpoint_url": service.url}
+    return {**config, "targets": [target]}
 
 
 def export(
@@ -63,15 +74,16 @@ def samples(text: str, name: str, **labels: str) -> list[float]:
     ]
 
 
-def test_the_metrics_of_one_pass_are_printed(service: SimulatedEndpoint, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_metrics_of_one_pass_are_printed(case: ServiceCase, service: SimulatedEndpoint, tmp_path: Path) -> None:
     """They include all data sources, indexes and exporter metrics, but no process metrics."""
-    config = config_for(service, tmp_path / "state.db")
-    del config["targets"][0]["data_sources"]
-    done = export(service, tmp_path, config)
+    done = export(service, tmp_path, discovering(service, case, tmp_path / "state.db"))
     assert done.returncode == 0, done.stderr
-    assert samples(done.stdout, "qbusiness_poll_success") == [1.0, 1.0]
-    assert samples(done.stdout, "qbusiness_last_completed_sync_status", status="SUCCEEDED") == [1.0, 1.0]
-    assert samples(done.stdout, "qbusiness_index_documents") == [992.0]
+    assert samples(done.stdout, f"{case}_poll_success") == [1.0, 1.0]
+    assert samples(done.stdout, f"{case}_last_completed_sync_status", status="SUCCEEDED") == [1.0, 1.0]
+    container = f"{case}_{case.service.container.word}"
+    assert len(samples(done.stdout, f"{container}_info")) == 1
+    assert samples(done.stdout, f"{container}_documents") == ([case.documents] if case.documents else [])
     assert samples(done.stdout, "qbusiness_exporter_target_up") == [1.0]
     assert samples(done.stdout, "qbusiness_exporter_data_sources") == [2.0]
     assert not any(line.startswith(("process_", "python_")) for line in done.stdout.splitlines())
@@ -81,19 +93,20 @@ def test_the_metrics_of_one_pass_are_printed(service: SimulatedEndpoint, tmp_pat
 
 
 @pytest.mark.trial
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_counters_continue_from_one_run_to_the_next(
-    service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path
+    case: ServiceCase, service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path
 ) -> None:
     """A job that ends between two runs is counted once."""
-    config = config_for(service, tmp_path / "state.db")
+    config = discovering(service, case, tmp_path / "state.db")
     counts = []
     for number in range(3):
         done = export(service, tmp_path, config)
-        counts.append(sum(samples(done.stdout, COMPLETED, status="SUCCEEDED")))
+        counts.append(sum(samples(done.stdout, f"{case}_sync_jobs_completed_total", status="SUCCEEDED")))
         (_, _, source), *_ = service.fleet.data_sources()
         if number == 0:
-            source.jobs.append(PlannedJob(make_id("new"), clock.advance(10), 10, 10))
-            clock.advance(60)
+            source.jobs.append(planned(case, "new", clock.advance(10)))
+            clock.advance(120)
     assert counts == [0.0, 1.0, 1.0]
 
 

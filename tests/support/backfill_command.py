@@ -10,6 +10,7 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli import main
+from exporter.providers.registry import DEFAULT_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +26,14 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @dataclass(frozen=True)
 class BackfillCommand:
-    """The command in its own folder: `config.yaml`, `state.db` and the output `backfill.om`."""
+    """The command in its own folder: `config.yaml`, `state.db` and the output `backfill.om`.
+
+    `name` is that of the service in the configuration.
+    """
 
     service: SimulatedEndpoint
     folder: Path
+    name: str = DEFAULT_SERVICE.name
 
     @property
     def state(self) -> Path:
@@ -37,8 +42,9 @@ class BackfillCommand:
 
     def write_config(self, **more: Any) -> Path:
         """Write a configuration that discovers everything; return its path."""
+        target = {"name": "test", "service": self.name, "region": "us-east-1", "endpoint_url": self.service.url}
         config = {
-            "targets": [{"name": "test", "region": "us-east-1", "endpoint_url": self.service.url}],
+            "targets": [target],
             "polling": {"requests_per_second": 1000, "concurrency": 4},
             "metrics": {"duration_buckets": ["1m", "5m", "15m", "1h"]},
             "state": {"path": str(self.state)},

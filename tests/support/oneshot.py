@@ -15,20 +15,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.simulator.server import SimulatedEndpoint
+    from tests.support.service_case import ServiceCase
 
 ROLE = "arn:aws:iam::444455556666:role/reader"
 
 
-def organization() -> Fleet:
-    """Return two applications with three indexes and 14 data sources."""
-    main = SimulatedIndex("main", [SimulatedDataSource(f"doc-{number}", tags={"team": "hr"}) for number in range(12)])
-    archive = SimulatedIndex(
-        "archive", [SimulatedDataSource("on", "S3", "FAILED"), SimulatedDataSource("old-wiki", "CONFLUENCEV2")]
-    )
+def organization(case: ServiceCase) -> Fleet:
+    """Return two applications with three indexes and 14 data sources; a service may know the indexes only."""
+    kind, _ = case.source_types
+
+    def index(name: str, *sources: SimulatedDataSource) -> SimulatedIndex:
+        return SimulatedIndex(name, list(sources), kind=case.index_type)
+
+    documents = [SimulatedDataSource(f"doc-{number}", kind, tags={"team": "hr"}) for number in range(12)]
+    archived = [SimulatedDataSource("on", kind, "FAILED"), SimulatedDataSource("old-wiki", kind)]
     return Fleet(
         [
-            SimulatedApplication("intranet", [main, archive]),
-            SimulatedApplication("support", [SimulatedIndex("knowledge")]),
+            SimulatedApplication("intranet", [index("main", *documents), index("archive", *archived)]),
+            SimulatedApplication("support", [index("knowledge")]),
         ]
     )
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.providers.registry import make_provider
 from exporter.simulator.apis import traits_of
+from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exporter.domain.service import Service
     from exporter.providers import Provider
+    from exporter.simulator.job import PlannedJob
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ class ServiceCase:
     def make_provider(self, client: Any) -> Provider:
         """Return the provider in front of a client."""
         return make_provider(self.service, client)
+
+    def fleet(self, *sources: SimulatedDataSource) -> Fleet:
+        """Return a fleet with data sources in one container."""
+        index = SimulatedIndex("main", list(sources), kind=self.index_type)
+        return Fleet([SimulatedApplication("intranet", [index])])
+
+    def source(self, name: str, *jobs: PlannedJob) -> SimulatedDataSource:
+        """Return a data source of the usual type."""
+        return SimulatedDataSource(name, self.source_types[0], jobs=list(jobs))
 
     def wire_id(self, identifier: str) -> str:
         """Return an id in the form of the service."""
