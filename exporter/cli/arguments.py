@@ -46,12 +46,12 @@ COMMANDS = {
         reloads=True,
     ),
     "demo": Command(
-        "serve metrics of simulated services, without AWS account and configuration",
+        "serve metrics of simulated services, without an AWS account or a configuration",
         "demo --web.listen-address=127.0.0.1:10142",
         reloads=True,
     ),
     "check": Command(
-        "report every problem of the configuration with file:line:column, and what serve lacks on this host",
+        "report every problem in the configuration with file:line:column, and what would stop serve on this host",
         "check --probe --config.file=config.yaml",
     ),
     "discover": Command(
@@ -75,11 +75,11 @@ COMMANDS = {
         "plan --config.file=config.yaml",
     ),
     "rules": Command(
-        "print alerting and recording rules (YAML), for rule_files of Prometheus",
+        "print alerting and recording rules (YAML), for rule_files in Prometheus",
         "rules --label=team --disable=QBusinessSyncSlowerThanUsual > qbusiness-exporter.yaml",
     ),
     "documents": Command(
-        "list the documents of one data source by status, with the errors of those that failed",
+        "list the documents of one data source by status, with the errors of failed ones",
         "documents --data-source=11111111-2222-3333-4444-555555555555 --status=FAILED --format=csv",
     ),
     "state": Command(
@@ -173,6 +173,5 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
 def _commands_help() -> str:
     commands = "\n".join(f"  {name:<10}{each.help}" for name, each in COMMANDS.items())
-    return (
-        f"commands:\n{commands}\n\nThe flags above are those of {DEFAULT_COMMAND}. For those of a command: COMMAND -h"
-    )
+    flags = f"The flags above belong to {DEFAULT_COMMAND}. For the flags of a command, run COMMAND -h"
+    return f"commands:\n{commands}\n\n{flags}"

@@ -184,7 +184,7 @@ def find_warnings(config: Config) -> Iterator[Finding]:
             message = "requests_per_second: AWS throttles at a rate that it does not publish; 5 is safe"
             yield ("polling", "requests_per_second"), message
         if 0 < config.documents.interval < HOUR:
-            message = "interval: each count lists all documents; 6h is enough to notice documents that stay failed"
+            message = "interval: each count lists all documents; 6h is enough to notice documents that remain failed"
             yield ("documents", "interval"), message
     if polling.idle_interval < polling.interval:
         idle, busy = format_duration(polling.idle_interval), format_duration(polling.interval)
@@ -203,7 +203,7 @@ def find_warnings(config: Config) -> Iterator[Finding]:
 
 def _target_warnings(target: TargetConfig, number: int) -> Iterator[Finding]:
     if target.discovery and target.discovery.interval < MINUTE and not _is_loopback(target.endpoint_url):
-        yield ("targets", number, "discovery", "interval"), "interval: below 1m, most requests are those of discovery"
+        yield ("targets", number, "discovery", "interval"), "interval: below 1m, discovery sends most of the requests"
     queue_url = target.events.queue_url if target.events else None
     for path, url in ((("endpoint_url",), target.endpoint_url), (("events", "queue_url"), queue_url)):
         if (url or "").lower().startswith("http://") and not _is_loopback(url):

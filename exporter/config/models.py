@@ -31,20 +31,20 @@ class PollingConfig(Section):
         MINUTE,
         ge=0.1,
         le=DAY,
-        description="Poll interval of a data source with a sync in progress, or with a sync due by its schedule.",
+        description="Poll interval of a data source with a sync in progress, or with a scheduled sync that is due.",
     )
     idle_interval: Duration = Field(
         default_factory=lambda polling: max(5 * MINUTE, polling.get("interval", 0.0)),
         ge=0.1,
         le=DAY,
         description="Poll interval of a data source without a sync in progress; default: 5m, or 30m while the events "
-        "of its target can be read, or interval if longer.",
+        "of its target can be read, or `interval` if that is longer.",
     )
     window: Duration = Field(
         DAY,
         ge=MINUTE,
         le=90 * DAY,
-        description="…_sync_jobs counts the jobs that started within this time.",
+        description="Time range of …_sync_jobs, which counts the jobs that started within it.",
     )
     concurrency: WholeNumber = Field(8, ge=1, le=256, description="Concurrent requests, per target.")
     requests_per_second: Number = Field(
@@ -80,7 +80,7 @@ class ObjectiveConfig(Section):
     )
     expected_every: Annotated[Duration, Field(ge=MINUTE, le=365 * DAY)] | None = Field(
         None,
-        description="A sync is expected to start at least this often, however it is started; default: none.",
+        description="Maximum time between the starts of two syncs, however they are started; default: none.",
     )
     max_success_age: Annotated[Duration, Field(ge=MINUTE, le=365 * DAY)] | None = Field(
         None,
@@ -119,7 +119,7 @@ class StateConfig(Section):
     )
     password_file: Name | None = Field(
         None,
-        description="File with the password for url, read for each connection; PGPASSWORD and .pgpass work too.",
+        description="File with the password for url, reread for each connection; PGPASSWORD and .pgpass work too.",
     )
     iam_auth: Flag = Field(
         default=False, description="Use an IAM token as the password for url, a new one for each connection (RDS)."
@@ -134,7 +134,7 @@ class MetricsConfig(Section):
         description="Buckets of …_sync_job_duration_seconds.",
     )
     exclude: tuple[Glob, ...] = Field(
-        (), description="Metric families that are not exposed: globs for their names. `plan` lists what that saves."
+        (), description="Globs for the names of metric families to omit. `plan` lists the series that this saves."
     )
 
 
@@ -146,13 +146,13 @@ class Config(Section):
         description="Services in AWS accounts and regions to watch; default: Amazon Q Business in the region and with "
         "the credentials of the SDK.",
     )
-    documents: DocumentsConfig = Field(DocumentsConfig(), description="The counts of documents by status.")
+    documents: DocumentsConfig = Field(DocumentsConfig(), description="Document counts by status.")
     polling: PollingConfig = Field(PollingConfig(), description="Poll intervals, and limits for requests to AWS.")
     objectives: tuple[ObjectiveConfig, ...] = Field(
         (), description="Alert thresholds for data sources; the first entry that matches applies."
     )
     state: StateConfig = Field(StateConfig(), description="Storage of the state, which keeps counters across restarts.")
-    metrics: MetricsConfig = Field(MetricsConfig(), description="Settings of metrics.")
+    metrics: MetricsConfig = Field(MetricsConfig(), description="Settings for metrics.")
 
     @property
     def objective_tags(self) -> frozenset[str]:

@@ -387,7 +387,7 @@ def test_the_default_idle_interval_is_longer_with_events(text: str, with_events:
         ),
         (
             "documents: {interval: 10m}",
-            "1:23: interval: each count lists all documents; 6h is enough to notice documents that stay failed",
+            "1:23: interval: each count lists all documents; 6h is enough to notice documents that remain failed",
         ),
         (
             "polling: {interval: 5m, idle_interval: 1m}",
@@ -403,7 +403,7 @@ def test_the_default_idle_interval_is_longer_with_events(text: str, with_events:
         ),
         (
             "targets: [{discovery: {interval: 5s}}]",
-            "1:34: interval: below 1m, most requests are those of discovery",
+            "1:34: interval: below 1m, discovery sends most of the requests",
         ),
         (
             "targets:\n  - {name: a, region: us-east-1}\n  - {name: b, region: us-east-1}",
