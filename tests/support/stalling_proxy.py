@@ -1,6 +1,6 @@
 """A TCP proxy that can stop forwarding and keep its connections open, as a network that loses all packets.
 
-It can also close all connections and refuse new ones, as a firewall that resets them.
+It can also close all connections and refuse new ones, as a firewall that resets them, at once or after some messages.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ class StallingProxy:
         self._forwards = threading.Event()
         self._forwards.set()
         self._accepts = True
+        self._left: int | None = None
+        self._counting = threading.Lock()
         self._ends: list[socket.socket] = []
         self._open = ExitStack()
 
@@ -48,14 +50,23 @@ class StallingProxy:
     def cut(self) -> None:
         """Close all connections, and close new ones immediately from now on."""
         self._accepts = False
-        for end in self._ends:
+        ends, self._ends = self._ends, []  # those of new connections are not among them
+        for end in ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        self._ends.clear()
+
+    def cut_after(self, messages: int) -> None:
+        """Forward some messages, in both directions together, and cut the connections instead of the next one."""
+        self._left = messages
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the connections were cut, and new ones still are."""
+        return not self._accepts
 
     def resume(self) -> None:
         """Forward again, including what was received meanwhile."""
-        self._accepts = True
+        self._accepts, self._left = True, None
         self._forwards.set()
 
     def _accept(self) -> None:
@@ -77,11 +88,21 @@ class StallingProxy:
             for source, destination in ((client, server), (server, client)):
                 threading.Thread(target=self._forward, args=(source, destination), daemon=True).start()
 
+    def _may_forward(self) -> bool:
+        with self._counting:
+            if self._left is None:
+                return True
+            self._left -= 1
+            return self._left >= 0
+
     def _forward(self, source: socket.socket, destination: socket.socket) -> None:
         """Forward in one direction until the source closes; that too is not forwarded while the proxy stalls."""
         with suppress(OSError):
             while data := source.recv(CHUNK):
                 self._forwards.wait()
+                if not self._may_forward():
+                    self.cut()
+                    return
                 destination.sendall(data)
             self._forwards.wait()
             destination.shutdown(socket.SHUT_WR)
