@@ -17,6 +17,7 @@ import yaml
 from deploy.chart import CHART, chart_files
 from deploy.jsonnet_mixin import mixin_files
 from deploy.policies import documents
+from deploy.terraform_services import terraform_files
 from exporter.rules.options import RuleOptions
 from exporter.rules.renderer import RuleRenderer
 from tools.generated_files import bring_up_to_date
@@ -46,6 +47,7 @@ def generated_files() -> dict[Path, str]:
     return {
         **chart_files(_HEADER, dashboards),
         **mixin_files(dashboards),
+        **terraform_files(_HEADER),
         **{RULES / name: text for name, text in rules.items()},
         **{MANIFESTS / "operator" / f"rules-{name}": prometheus_rule(name, text) for name, text in rules.items()},
         MANIFESTS / "operator" / "kustomization.yaml": operator_kustomization(rules),

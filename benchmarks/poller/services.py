@@ -15,8 +15,7 @@ from exporter.domain.model import SourceId
 from exporter.domain.units import DAY, HOUR
 from exporter.providers.registry import SERVICES
 from exporter.simulator import fleet as simulated
-from exporter.simulator.apis import api_of
-from exporter.simulator.bedrock_jobs import wire_id
+from exporter.simulator.apis import api_of, traits_of
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 
@@ -34,7 +33,7 @@ PAGE = 10  # jobs
 @contextmanager
 def simulated_service(name: str) -> Iterator[tuple[str, SourceId]]:
     """Run a simulated service in another process; yield its address and the id of its data source."""
-    fleet, form, service = _fleet(), wire_id if name == "bedrock" else str, SERVICES[name]
+    fleet, form, service = _fleet(), traits_of(name).wire_id, SERVICES[name]
     ((application, index, source),) = fleet.data_sources()
     ids = [form(each) for each in (application.id, index.id, source.id)]
     with served(name, fleet) as url:

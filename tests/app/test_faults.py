@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 
 import pytest
 
 from exporter.simulator.faults import FAULT_KINDS
-from tests.support.faults.cases import CONNECTION_FAULTS, FAULTS
+from tests.support.faults.cases import FAULTS
 from tests.support.faults.matrix import Cell, cells
-from tests.support.faults.operations import OPERATIONS
 from tests.support.faults.pool import EnvironmentPool, run_cell
 
 POOL = EnvironmentPool()
@@ -47,10 +45,3 @@ def test_every_fault_of_the_simulator_is_in_the_matrix() -> None:
     names = sorted(map(str, cells()))
     assert len([name for name, _ in groupby(names)]) == len(names)
     assert set(SAMPLE) <= set(names)
-
-
-def test_the_page_on_reliability_has_the_size_of_the_matrix() -> None:
-    """The numbers in docs/reliability.md match the declarations."""
-    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
-    assert f"{len(FAULTS)} faults of {len(OPERATIONS)} operations in {len(list(cells()))} cells" in page
-    assert f"{len(CONNECTION_FAULTS)} faults of the connection and the credentials" in page

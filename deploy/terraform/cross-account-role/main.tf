@@ -29,46 +29,6 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-locals {
-  permissions = {
-    qbusiness = {
-      list = ["qbusiness:ListApplications"]
-      read = [
-        "qbusiness:ListIndices",
-        "qbusiness:GetIndex",
-        "qbusiness:ListDataSources",
-        "qbusiness:GetDataSource",
-        "qbusiness:ListDataSourceSyncJobs",
-        "qbusiness:ListTagsForResource",
-      ]
-      resource = "application/*"
-    }
-    kendra = {
-      list = ["kendra:ListIndices"]
-      read = [
-        "kendra:DescribeIndex",
-        "kendra:ListDataSources",
-        "kendra:DescribeDataSource",
-        "kendra:ListDataSourceSyncJobs",
-        "kendra:ListTagsForResource",
-      ]
-      resource = "index/*"
-    }
-    bedrock = {
-      list = ["bedrock:ListKnowledgeBases"]
-      read = [
-        "bedrock:GetKnowledgeBase",
-        "bedrock:ListDataSources",
-        "bedrock:GetDataSource",
-        "bedrock:ListIngestionJobs",
-        "bedrock:GetIngestionJob",
-        "bedrock:ListTagsForResource",
-      ]
-      resource = "knowledge-base/*"
-    }
-  }
-}
-
 data "aws_iam_policy_document" "read" {
   dynamic "statement" {
     for_each = var.services
@@ -85,7 +45,7 @@ data "aws_iam_policy_document" "read" {
       actions = local.permissions[statement.value].read
       resources = [
         for region in var.regions :
-        "arn:${data.aws_partition.this.partition}:${statement.value}:${region}:${data.aws_caller_identity.this.account_id}:${local.permissions[statement.value].resource}"
+        "arn:${data.aws_partition.this.partition}:${local.permissions[statement.value].iam}:${region}:${data.aws_caller_identity.this.account_id}:${local.permissions[statement.value].resource}"
       ]
     }
   }

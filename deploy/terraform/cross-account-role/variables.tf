@@ -16,16 +16,6 @@ variable "external_id" {
   }
 }
 
-variable "services" {
-  description = "Services that the role may read: qbusiness, kendra and bedrock."
-  type        = set(string)
-  default     = ["qbusiness"]
-  validation {
-    condition     = length(var.services) > 0 && length(setsubtract(var.services, ["qbusiness", "kendra", "bedrock"])) == 0
-    error_message = "services must be one or more of qbusiness, kendra and bedrock."
-  }
-}
-
 variable "regions" {
   description = "Regions in which the services are used."
   type        = list(string)

@@ -11,14 +11,6 @@ terraform {
   }
 }
 
-locals {
-  operations = {
-    qbusiness = ["StartDataSourceSyncJob", "StopDataSourceSyncJob"]
-    kendra    = ["StartDataSourceSyncJob", "StopDataSourceSyncJob"]
-    bedrock   = ["StartIngestionJob", "StopIngestionJob"]
-  }
-}
-
 resource "aws_sqs_queue" "events" {
   name                      = var.name
   message_retention_seconds = 3600 # a hint that is older than this is of no use
@@ -67,11 +59,11 @@ resource "aws_cloudwatch_event_rule" "syncs" {
   name        = var.name
   description = "Syncs that were started or stopped, for qbusiness-exporter"
   event_pattern = jsonencode({
-    source      = ["aws.${var.service}"]
+    source      = [local.events[var.service].source]
     detail-type = ["AWS API Call via CloudTrail"]
     detail = {
-      eventSource = ["${var.service}.amazonaws.com"]
-      eventName   = local.operations[var.service]
+      eventSource = [local.events[var.service].event_source]
+      eventName   = local.events[var.service].operations
     }
   })
   tags = var.tags

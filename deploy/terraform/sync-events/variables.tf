@@ -1,13 +1,3 @@
-variable "service" {
-  description = "Service of the target: qbusiness, kendra or bedrock."
-  type        = string
-  default     = "qbusiness"
-  validation {
-    condition     = contains(["qbusiness", "kendra", "bedrock"], var.service)
-    error_message = "service must be qbusiness, kendra or bedrock."
-  }
-}
-
 variable "name" {
   description = "Name of the queue and of the rule."
   type        = string

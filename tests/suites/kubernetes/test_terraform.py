@@ -92,7 +92,7 @@ def test_the_cross_account_role_has_the_documented_permissions(service: Service)
     listing, reading = policies(service)["discovery with tags"]["Statement"]
     assert (permissions["list"], listing["Resource"]) == (listing["Action"], ["*"])
     assert permissions["read"] == reading["Action"]
-    assert [f"arn:aws:{service.name}:us-east-1:111122223333:{permissions['resource']}"] == reading["Resource"]
+    assert [f"arn:aws:{permissions['iam']}:us-east-1:111122223333:{permissions['resource']}"] == reading["Resource"]
 
 
 @pytest.mark.parametrize(("module", "variable"), [("cross-account-role", "services"), ("sync-events", "service")])
@@ -140,13 +140,12 @@ def test_the_queue_of_events_may_be_read_as_documented() -> None:
     assert tls["effect"] == "Deny"
 
 
-def test_the_rule_matches_the_events_that_the_exporter_uses() -> None:
-    """Each service has its operations."""
-    module = read(ROOT / "deploy" / "terraform" / "sync-events")
-    operations = module["locals"][0]["operations"]
-    assert {name: set(operations[name]) for name in SERVICES} == {
-        name: service.sync_operations for name, service in SERVICES.items()
-    }
+@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+def test_the_rule_matches_the_events_that_the_exporter_uses(service: Service) -> None:
+    """Each service has its sources and operations."""
+    events = read(ROOT / "deploy" / "terraform" / "sync-events")["locals"][0]["events"][service.name]
+    assert (events["source"], events["event_source"]) == (service.sync_events.source, service.sync_events.event_source)
+    assert set(events["operations"]) == service.sync_operations
 
 
 def test_checkov_finds_nothing() -> None:
