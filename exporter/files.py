@@ -1,4 +1,4 @@
-"""Read a file that the operator has named, where the path may not be that of a file."""
+"""Read a file that the operator has named; the path may also lead to a pipe or a device."""
 
 from __future__ import annotations
 

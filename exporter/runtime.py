@@ -170,7 +170,7 @@ def _parse_date(date: str) -> float:
 
 
 def boot_time() -> float:
-    """Return seconds since the boot of the machine, those of a suspension included.
+    """Return seconds since the boot of the machine, including time in suspension.
 
     The monotonic clock of Linux stops while a virtual machine is suspended, and a lease in a database does not.
     """

@@ -1,4 +1,4 @@
-"""The data sources that a target polls: named ones, those that discovery finds, and those of replaced targets."""
+"""The data sources that a target polls: from the configuration, from discovery, and from replaced targets."""
 
 from __future__ import annotations
 

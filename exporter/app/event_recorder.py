@@ -21,7 +21,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class IdleIntervals:
-    """Seconds between two polls of a quiet source, while events can be read and otherwise."""
+    """Seconds between two polls of an idle source, while events can be read and otherwise."""
 
     with_events: float
     without_events: float
@@ -42,7 +42,7 @@ class EventRecorder(EventObserver):
         use_idle_interval: Callable[[float], None],
         before: EventRecorder | None,
     ) -> None:
-        """Create the recorder; `before` is that of a replaced target with the same queue."""
+        """Create the recorder; `before` is the recorder of a replaced target with the same queue."""
         self._target = target
         self._metrics = metrics
         self._gate = gate
@@ -54,7 +54,7 @@ class EventRecorder(EventObserver):
 
     @property
     def idle_interval(self) -> float:
-        """The current interval between two polls of a quiet source."""
+        """The current interval between two polls of an idle source."""
         return self._intervals.with_events if self.is_up else self._intervals.without_events
 
     def publish(self) -> None:

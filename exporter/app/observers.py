@@ -160,7 +160,7 @@ class CredentialRecorder(CredentialObserver):
         self._poll_all(0.0)
 
     def credentials_replaced(self) -> None:
-        """Retry what has failed. Otherwise, whether AWS accepts the new credentials is known hours later."""
+        """Retry what has failed. Otherwise, it may take hours to find out whether AWS accepts the new credentials."""
         self._is_retrying = True
         self._retry()
 

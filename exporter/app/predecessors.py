@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Predecessors:
     """The targets before a reload.
 
-    A new target continues those of its service, account and region, whatever their names are. Example: two targets with
-    the same role are merged into one with another name. The new target adopts the data sources and the indexes of both.
+    A new target continues the replaced targets of its service, account and region, whatever their names.
+    Example: two targets with the same role are merged into one with another name. The new target adopts the data
+    sources and the indexes of both.
     """
 
     current: Sequence[Target]

@@ -20,7 +20,7 @@ class Reachability:
     The last request decides, with two exceptions.
 
     Permissions are per operation, and polls are what the target is for. So for an hour after a poll, AWS's
-    authorization of that poll decides, and that of other operations does not. Without this rule, a target whose
+    authorization of that poll decides, not the authorization of other operations. Without this rule, a target whose
     discovery is denied would be down between any two polls, although each poll succeeds. And a target whose polls are
     denied would be up after each run of discovery.
 

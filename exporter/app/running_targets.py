@@ -1,4 +1,4 @@
-"""The targets that this process runs: those of the configuration that it owns."""
+"""The targets that this process runs: the configured targets that it owns."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class TargetSettings:
     objective_tags: frozenset[str] = frozenset()
     """The keys of the tags that objectives match on."""
     idle_interval_with_events: float = 0.0
-    """Seconds between two polls of a quiet data source while events can be read. Not used by a target without events.
+    """Seconds between two polls of an idle data source while events can be read. Not used by a target without events.
 
     It depends on whether polling.idle_interval is set, and two equal sections may differ in that.
     """

@@ -69,7 +69,7 @@ class Target:
             self.services.ownership.claim(source.id, self.name)
 
     def restore_location(self, known: TargetLocation | None) -> None:
-        """Restore the account: that of the role, of a target with the same access, or the saved one."""
+        """Restore the account from the role, from a target with the same access, or from the state."""
         self.location.restore(self.aws_client.role_account(), known)
 
     def restore(self, inherited: Inheritance) -> None:

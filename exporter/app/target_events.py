@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.target.context import TargetContext
     from exporter.target.reporting_gate import ReportingGate
 
-MAX_QUEUE_REQUESTS = 10.0  # a second; SQS allows far more, and its quota is not that of the target's service
+MAX_QUEUE_REQUESTS = 10.0  # per second; SQS allows far more, and the quota of the target's service does not apply
 
 
 def build_event_recorder(
@@ -31,9 +31,9 @@ def build_event_recorder(
     use_idle_interval: Callable[[float], None],
     replaces: Target | None,
 ) -> EventRecorder:
-    """Return the recorder of a target, which continues that of a replaced target with the same queue.
+    """Return the recorder of a target, which continues the recorder of a replaced target with the same queue.
 
-    Otherwise, a reload would poll all quiet sources early, until the queue is known to be readable.
+    Otherwise, a reload would poll all idle sources early, until the queue is known to be readable.
     """
     is_same_queue = replaces is not None and replaces.settings.target.events == settings.target.events
     return EventRecorder(

@@ -125,7 +125,7 @@ def translated_errors(
 
 
 def is_denied(code: str) -> bool:
-    """Return whether the code of an attempt is that of a missing permission."""
+    """Return whether the code of an attempt means that a permission is missing."""
     return _REASON_BY_CODE.get(code) is Reason.ACCESS_DENIED
 
 

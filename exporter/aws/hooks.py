@@ -55,7 +55,7 @@ class RequestHooks:
         """Observe the attempts of a client, and check its responses.
 
         The names of botocore's events contain the service id of the client, as in `before-send.bedrock-agent`. Handlers
-        that are registered under another name, such as that of the endpoint, are never called, and nothing fails. So
+        that are registered under another name, such as the endpoint's, are never called, and nothing fails. So
         the first response of the client raises unless it has passed these handlers.
         """
         self._attach(client, self._before_sign, self._before_parse)

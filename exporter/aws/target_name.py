@@ -30,7 +30,7 @@ def target_name(target: TargetConfig) -> str:
 
 
 def target_region(target: TargetConfig) -> str:
-    """Return the region of a target, or that of the SDK. Raise StartupError if there is none."""
+    """Return the region of a target, or else of the SDK. Raise StartupError if there is none."""
     # Containers and functions of AWS have AWS_REGION. boto3 is the only SDK that does not read it.
     region = target.region or os.environ.get("AWS_REGION")
     if target.profile or not region:  # a missing profile is reported now, even if the region is known
@@ -49,7 +49,7 @@ def role_account(target: TargetConfig) -> str | None:
 
 
 def require_profile(target: TargetConfig) -> None:
-    """Raise StartupError if the profile of a target, or that of the environment, cannot be used.
+    """Raise StartupError if the profile of a target or of the environment cannot be used.
 
     It may not exist, or a file with the profiles cannot be parsed.
     """

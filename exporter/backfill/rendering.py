@@ -107,7 +107,7 @@ def time_lines(prefixes: Prefixes, times: Iterable[RenderedTime]) -> bytes:
 
 
 def _by_series(metric: Metric) -> Iterator[list[Sample]]:
-    """Yield the samples of each series: those of a histogram with the same labels together, all others alone."""
+    """Yield the samples of each series: samples of a histogram with the same labels together, all others alone."""
     if metric.type == "histogram":
         yield from (list(samples) for _, samples in groupby(metric.samples, key=_labels_without_bucket))
     else:

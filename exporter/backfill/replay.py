@@ -111,7 +111,7 @@ def _as_polled(snapshot: SourceSnapshot, history: SourceHistory, polled_at: floa
 def _news(snapshot: SourceSnapshot, jobs: Iterable[SyncJob], times: Sequence[float]) -> Mapping[int, list[SyncJob]]:
     """Return the jobs that a poll would have seen first, or seen to end, by the index of its time."""
     news: dict[int, list[SyncJob]] = defaultdict(list)
-    polls = times[:-1]  # the last time is that of the counter reset
+    polls = times[:-1]  # the last time is the counter reset
     for job in jobs:
         end = backfilled_end(job, snapshot.history) if snapshot.history else math.inf
         begun, ended = bisect_left(polls, min(job.started, end)), bisect_left(polls, end)

@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Run a command and return the exit code.
 
     0 is success or a graceful stop, 1 is an error, and wrong usage exits with 2. If the reader of stdout closes it, the
-    code is that of a program that SIGPIPE ends.
+    code is the same as for a program that SIGPIPE ends.
     """
     # Everything that the process writes to stderr goes through the sink, even progress bars and messages of libraries.
     with LogSink(unbuffered(sys.stderr)) as sink, redirect_stderr(cast("TextIO", sink)):

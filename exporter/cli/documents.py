@@ -27,7 +27,7 @@ logger = structlog.get_logger()
 
 
 def run(arguments: Namespace) -> int:
-    """Print the documents, or those of one status; nothing is printed unless all could be listed."""
+    """Print the documents, all or with one status; print nothing unless all could be listed."""
     source, target = find_source(read(arguments).config, arguments.data_source)
     _check(source.service, arguments)
     documents = _read(DocumentListing(target.provider, source))

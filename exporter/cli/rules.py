@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _services(arguments: Namespace) -> Iterable[Service]:
-    """Return the named services, or without names those of the targets. A service may occur several times."""
+    """Return the named services, or else the services of the targets. A service may occur several times."""
     if arguments.service:
         return (SERVICES[name] for name in arguments.service)
     return (target.service for target in read(arguments).config.targets)

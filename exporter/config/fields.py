@@ -50,7 +50,7 @@ def _field_below(annotation: Any, part: str | int, *, is_key: bool) -> FieldInfo
 
 
 def _without_none(field: FieldInfo) -> tuple[Any, list[Any]]:
-    """Return the type and the metadata of a field; for `X | None`, those of X."""
+    """Return the type and the metadata of a field; for `X | None`, return those of X."""
     arguments = get_args(field.annotation)
     if NoneType not in arguments:
         return field.annotation, field.metadata

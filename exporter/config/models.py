@@ -57,7 +57,7 @@ class PollingConfig(Section):
 
     @property
     def idle_interval_with_events(self) -> float:
-        """The poll interval of a quiet data source while the events of its target can be read."""
+        """The poll interval of an idle data source while the events of its target can be read."""
         is_set = "idle_interval" in self.model_fields_set
         return self.idle_interval if is_set else max(30 * MINUTE, self.interval)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _with_fields(name: str, base: type[Section], **fields: Any) -> Any:  # noqa: ANN401 (mypy cannot know the model)
-    """Return a model that has further fields before those of its base."""
+    """Return a model that has further fields before the fields of its base."""
     keys = create_model(f"{name}Keys", __base__=Section, **fields)
     return create_model(name, __base__=(base, keys), __doc__=base.__doc__)
 

@@ -169,7 +169,7 @@ class _Reader:
 
 
 def _is_missing(node: yaml.Node) -> bool:
-    """Return whether a value is missing. Its position is then that of its key, because the parsers differ."""
+    """Return whether a value is missing. Its position is then the position of its key, because the parsers differ."""
     return bool(node.start_mark.index == node.end_mark.index)
 
 

@@ -130,7 +130,7 @@ class Crawler:
     def _matching(
         self, filters: SourceFilters, listed: Mapping[ContainerId, str], names: tuple[str, ...]
     ) -> Iterator[tuple[ContainerId, str]]:
-        """Yield the listed containers that the filters may match; `names` are those of the containers around them."""
+        """Yield the listed containers that the filters may match; `names` are the names of their containers."""
         for container, name in listed.items():
             candidate = Candidate(self._service.by_word((*names, name)))
             self.matched |= filters.matching(candidate, include_unknown=False)

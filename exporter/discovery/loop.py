@@ -86,7 +86,7 @@ class DiscoveryLoop:
         return self._has_reached_aws
 
     def delay(self, started: float, now: float, result: RunResult) -> float:
-        """Return the seconds until the next run; `started` and `result` are those of the last one.
+        """Return the seconds until the next run, from the start and the result of the last one.
 
         Retries back off exponentially up to the interval. A run that succeeded in part counts from its start, as a
         successful one does. After a run that did not reach AWS, jitter prevents many targets from retrying together.

@@ -100,7 +100,7 @@ class Reconciler:
             logger.info("continuing with saved data sources", target=self._context.target, count=count)
 
     def add_saved(self, excluded: Container[SourceId] = ()) -> None:
-        """Add the saved sources of the target's service and location, and remove those of another location.
+        """Add the saved sources of the target's service and location, and remove sources of another location.
 
         Before the account is known, the sources are those that the target of this name had last. If the account proves
         to be another one, they are not sources of this target.

@@ -27,7 +27,7 @@ class RunLog:
         """Whether the last complete run has left the target without data sources."""
 
     def added(self, sources: Sequence[DataSource], *, is_first: bool) -> None:
-        """Log the sources that a run has added; those of the first run are only counted."""
+        """Log the sources that a run has added; for the first run, log only their number."""
         if not is_first:
             for source in sources:
                 self._log.info("data source found", **source_fields(source))

@@ -148,7 +148,7 @@ class SourceSelector:
     def _request_tags(
         self, contents: ContainerContents, source: SourceId, listed: Description
     ) -> Mapping[str, str] | None:
-        """Return the tags of a source; those of the last request if the container is unknown or this request fails."""
+        """Return the tags of a source, from the last request if the container is unknown or this request fails."""
         if contents.facts is not None:
             with self._failures.isolate(f"tags of data sources of {contents}"):
                 return self._tags.get(source, self._arn_scope(source, contents.facts), listed.updated)
@@ -157,7 +157,7 @@ class SourceSelector:
     def _arn_scope(self, source: SourceId, container: ContainerFacts) -> ArnScope:
         """Return the scope of the ARN of a source; raise ProviderError if its account is unknown.
 
-        It is that of the ARN of its container, which not every service reports, or else that of the target.
+        It comes from the ARN of its container, which not every service reports, or else from the target.
         """
         scope = ArnScope.of(container.arn) or self._location.arn_scope
         if scope is None:

@@ -1,6 +1,6 @@
 """The tags of data sources, cached because each tagged resource needs its own request.
 
-In some services, data sources have no tags: those of their container apply to all of them, and are requested once.
+In some services, data sources have no tags. The tags of their container apply to all of them, and are requested once.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SyncJobStatus(StrEnum):
-    """The statuses of a sync job, in the words of Amazon Q Business, which stand for those of all services."""
+    """The statuses of a sync job, in the terms of Amazon Q Business. Providers map other services to them."""
 
     FAILED = "FAILED"
     SUCCEEDED = "SUCCEEDED"
@@ -111,7 +111,7 @@ class ResourceId:
 
     @property
     def own(self) -> str:
-        """The last id: that of the resource itself."""
+        """The last id: the id of the resource itself."""
         return self.path[-1]
 
     def __str__(self) -> str:
@@ -205,7 +205,7 @@ class Description:
     schedule_since: float | None = None
 
     def with_missing_from(self, known: Description) -> Description:
-        """Return this description; each property that it lacks is that of another one. Tags are never missing."""
+        """Return this description; another one supplies the properties that it lacks. Tags are never missing."""
         schedule = known if self.schedule is None else self
         return replace(
             self,

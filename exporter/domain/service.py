@@ -84,8 +84,8 @@ class ArnScope:
 class SyncEvents:
     """The events of EventBridge about calls that start or stop a sync, which CloudTrail sends.
 
-    `source` is the source of the event, and `event_source` that of the CloudTrail record in it. `id_parameters` are the
-    members of `requestParameters` with the ids from the outermost container to the data source.
+    `source` is the source of the event, and `event_source` the source of the CloudTrail record in it. `id_parameters`
+    are the members of `requestParameters` with the ids, from the outermost container to the data source.
     """
 
     source: str
@@ -97,7 +97,7 @@ class SyncEvents:
 class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
 
-    `name` is its name in the configuration, `client` that of its boto3 client, and `iam` that in IAM actions and ARNs.
+    `name` is its name in the configuration, `client` in boto3, and `iam` in IAM actions and ARNs.
     Names of its alerts begin with `alert_prefix`.
     `levels` are its resources from the outermost container to the data source. Keys in the state and in the exposition
     begin with `key_prefix`, so that ids of two services never have the same key.

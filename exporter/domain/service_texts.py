@@ -58,7 +58,7 @@ class OperatorTerms:
     """Whether a connector of type CUSTOM starts and stops syncs."""
     delete_container: str
     own_id: str = ""
-    """The option of the AWS CLI for the id of the resource itself; default: that of its level."""
+    """The option of the AWS CLI for the id of the resource itself; default: the option of its level."""
     maintenance: str = ""
     """A clause on how maintenance by AWS delays syncs; empty if the documentation has none."""
     stop_limit: str = ""

@@ -55,7 +55,7 @@ class SourceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSnapshot:
-    """The state of one container, with its resolved display name and that of its outermost container.
+    """The state of one container, with its own resolved display name and its outermost container's.
 
     `facts` are as of `read_at`, on AWS's clock. `min_documents` is the objective that judges them, if there is one.
     """
@@ -77,9 +77,9 @@ class ContainerSnapshot:
 class SavedSource:
     """A data source as discovery last found it. A restart continues with it until discovery has run.
 
-    `location` is that of its target, if it was known. `watched_since` is when its jobs began to count. A restart needs
-    it for a source that was found but not polled yet. `is_described` is set once AWS has returned the description
-    itself or has refused to, so that a restart publishes the source immediately in both cases.
+    `location` is the location of its target, if it was known. `watched_since` is when its jobs began to count. A
+    restart needs it for a source that was found but not polled yet. `is_described` is set once AWS has returned the
+    description itself or has refused to, so that a restart publishes the source immediately in both cases.
     """
 
     source: DataSource

@@ -53,13 +53,13 @@ class RenderedChunks:
     """The rendered lines of all sources, in the order of their keys. Not thread-safe."""
 
     def __init__(self, headers: Mapping[str, FormatLines]) -> None:
-        """Start without sources. `headers` are those of all families, in the order of the response."""
+        """Start without sources. `headers` has the headers of all families, in the order of the response."""
         self._headers = _shared_blocks(headers)
         self._chunks: list[_Chunk] = []
         self._changes: Changes = {}
 
     def put(self, key: str, families: Mapping[str, FormatLines]) -> None:
-        """Replace lines of a source by family name; a new source needs those of all families."""
+        """Replace lines of a source by family name; a new source needs the lines of all families."""
         if families:
             self._changes[key] = {**(self._changes.get(key) or {}), **families}
 
@@ -68,7 +68,7 @@ class RenderedChunks:
         self._changes[key] = None
 
     def use_headers(self, headers: Mapping[str, FormatLines]) -> None:
-        """Return the lines of other families from now on, and discard those of the families that are left out."""
+        """Return the lines of other families from now on, and discard the lines of omitted families."""
         self._store_changes()
         self._headers = _shared_blocks(headers)
         self._chunks = [chunk.selected(self._headers) for chunk in self._chunks]

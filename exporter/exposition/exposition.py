@@ -1,4 +1,4 @@
-"""The response to a scrape: the metrics of the caches, followed by those of the exporter itself."""
+"""The response to a scrape: the metrics of the caches, followed by the exporter's own metrics."""
 
 from __future__ import annotations
 

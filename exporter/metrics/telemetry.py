@@ -36,7 +36,7 @@ class Telemetry:
         process_metrics: bool = True,
         log_lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Register all metrics; `process_metrics` adds those of the process and the interpreter."""
+        """Register all metrics; `process_metrics` adds metrics of the process and the interpreter."""
         # A _created series is an ordinary extra series to Prometheus. A histogram would have one for each label set.
         disable_created_metrics()
         self.registry = CollectorRegistry()

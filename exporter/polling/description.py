@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
 
 
-NEVER_REQUESTED = float("-inf")  # a time of update before that of any listing, so that a request is due
+NEVER_REQUESTED = float("-inf")  # a time of update before the one in any listing, so that a request is due
 
 
 @dataclass(frozen=True, slots=True)

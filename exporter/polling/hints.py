@@ -5,8 +5,8 @@ no closer than the active interval. Example: a source was polled at 0:00, and th
 makes it due at 1:00, and further hints until then change nothing. A hint at 1:05, after that poll, makes it due at
 2:00.
 
-A source with a hint is followed: its polls come before those of others until one finds no sync in progress or due. So
-the end of a sync that was started by hand is seen in time too. Of a source whose sync is in progress anyway, a forged
+A source with a hint is followed: its polls precede all others until one finds no sync in progress or due. So
+the end of a manually started sync is seen in time too. Of a source whose sync is in progress anyway, a forged
 hint changes the order of the polls, and not how many there are.
 """
 

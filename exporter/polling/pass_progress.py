@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class PassProgress:
-    """The sources of a queue, and those of them that were not polled yet; it is not thread-safe."""
+    """The sources of a queue, and which of them were not polled yet; it is not thread-safe."""
 
     def __init__(self) -> None:
         """Start without sources."""

@@ -81,7 +81,7 @@ class PollQueue:
     ) -> None:
         """Add a source.
 
-        With the entry of another queue, it is due as there. Otherwise its initial poll is due after those of the
+        With the entry of another queue, it is due as there. Otherwise its initial poll is due after the polls of the
         sources whose `poll_age` is greater, or None because they were never polled. `poll_age` is in seconds, and
         counts LOWER_SHARE times if a sync was in progress at that poll. It is negative if the host's clock was set back
         since then, and then only its order is known.

@@ -148,7 +148,7 @@ class WatchedSources:
         dies soon after each start would poll such sources only.
 
         Before the first response, the host's clock stands for AWS's. If a poll is in the future, the host's clock is
-        behind: ages on the two clocks differ by hours, and cannot be compared. Then the age is that of the first poll.
+        behind: ages on the two clocks differ by hours, and cannot be compared. Then the age counts from the first poll.
         Ages of first polls can be compared even if they are negative, because the store has them in order.
         """
         state, attempted_at = self.get(source), self._context.store.attempted_at(str(source))

@@ -42,7 +42,7 @@ class JobMembers:
 
 
 def parse_job_page(page: Mapping[str, Any], key: str, token: str, names: JobMembers, clock: AwsClock) -> JobPage:
-    """Return a page of sync jobs: `key` is their member, and `token` that of the next page's token."""
+    """Return a page of sync jobs. `key` is the member with the jobs, `token` the one with the token."""
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     as_of = clock.update(headers.get("date", ""))
     warnings: list[str] = []

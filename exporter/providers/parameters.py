@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def ids(names: Sequence[str], resource: ResourceId) -> dict[str, Any]:
-    """Return the ids of a resource as parameters; `names` begin with that of the outermost container."""
+    """Return the ids of a resource as parameters; `names` begin with the outermost container."""
     return dict(zip(names, resource.path, strict=False))
 
 

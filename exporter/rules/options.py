@@ -43,7 +43,7 @@ class RuleOptions:
     def info_labels(self) -> tuple[str, ...]:
         """Labels of the info metric of a data source that its alerts carry.
 
-        A name may be that of a label or of a tag, or of both. An alert does not have a label that the metric lacks.
+        A name may belong to a label, to a tag, or to both. An alert does not have a label that the metric lacks.
         """
         further = (label for name in self.labels for label in _info_labels(name))
         return tuple(dict.fromkeys(("aws_account_id", "aws_region", *further)))

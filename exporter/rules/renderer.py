@@ -1,4 +1,4 @@
-"""Renders the rules about the exporter itself, once, and those of each service."""
+"""Renders the rules about the exporter itself once, and the rules of each service."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ class RuleRenderer:
 
 
 def alert_names(options: RuleOptions = RuleOptions()) -> tuple[str, ...]:  # noqa: B008 (it is immutable)
-    """Return the names of the exporter's own alerts, and of those of the services, by default all."""
+    """Return the names of the exporter's own alerts, and of the alerts of the services, by default all."""
     return tuple(sorted(alerts_in(RuleRenderer(options).document())))

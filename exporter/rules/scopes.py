@@ -32,10 +32,10 @@ class RuleScope(Protocol):
         """The values of placeholders."""
 
     def file_name(self, template: str) -> str:
-        """Return the name of the rule file from that of its template."""
+        """Return the name of the rule file from the name of its template."""
 
     def alert_name(self, template: str) -> str:
-        """Return the name of an alert from that of its template, without its ending."""
+        """Return the name of an alert from the name of its template, without its ending."""
 
     def has_series(self, alert: str, groups: str) -> bool:
         """Return whether every series in an alert exists, or is recorded by the rules in `groups`."""

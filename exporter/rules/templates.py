@@ -1,6 +1,6 @@
 """Loads and renders the templates of the rules.
 
-`templates/exporter/` has those about the exporter itself, and `templates/service/` those of each service.
+`templates/exporter/` has the rules about the exporter itself, and `templates/service/` the rules of each service.
 FOLDER/NAME.yaml is a list of rule groups, and FOLDER/NAME/ALERT.yaml is one alert of these groups. Both are in the
 format of Prometheus rule files. `{{ }}` is left to Prometheus, so the placeholders here are `[[ ]]`, and the statements
 `[% %]`. `macros.jinja` has what the alerts about data sources share.

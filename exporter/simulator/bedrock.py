@@ -32,7 +32,7 @@ class BedrockApi:
     """The API over a fleet.
 
     With the `order` newest, jobs are in the order that a request asks for. With oldest or shuffled, they are in that
-    order whatever the request asks for. `paging` is that of `QBusinessApi`. `time_filter` is ignored: the API has none.
+    order whatever the request asks for. `paging` is as in `QBusinessApi`. `time_filter` is ignored: the API has none.
     """
 
     def __init__(

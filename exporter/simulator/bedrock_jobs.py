@@ -1,4 +1,4 @@
-"""Ingestion jobs in the form of Amazon Bedrock: other words than those of Amazon Q Business, and times as text."""
+"""Ingestion jobs in the form of Amazon Bedrock: other names than in Amazon Q Business, and times as text."""
 
 from __future__ import annotations
 

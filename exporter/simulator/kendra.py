@@ -1,6 +1,6 @@
 """The API of Amazon Kendra over a fleet, without sockets: it validates as strictly as AWS does.
 
-Its indexes are those of all applications of the fleet. Each request is a POST to `/`: a header names the operation, and
+It lists the indexes of all applications of the fleet. Each request is a POST to `/`: a header names the operation, and
 the body has all parameters. All errors except faults of the service have the status 400, and their name in the body.
 """
 
@@ -25,7 +25,7 @@ SECRET_MARKER = "simulated-kendra-secret"  # noqa: S105 (tests assert that it ap
 
 
 class KendraApi:
-    """The API over a fleet. The options are those of `QBusinessApi`."""
+    """The API over a fleet, with the options of `QBusinessApi`."""
 
     def __init__(
         self, fleet: Fleet, order: str = "newest", time_filter: str = "start", paging: str = "shifting"

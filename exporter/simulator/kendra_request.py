@@ -33,7 +33,7 @@ class KendraOperation:
 
     @property
     def accepted(self) -> frozenset[str]:
-        """Return the names of the parameters, with those of pages."""
+        """Return the names of the parameters, including the parameters for pages."""
         return self.parameters | _PAGED if self.max_page_size else self.parameters
 
 

@@ -64,7 +64,7 @@ class ServiceApi(Protocol):
 class SimulatedService:
     """A service over a fleet, and STS; `respond` returns a response and how its transmission fails.
 
-    `make_api` makes its API: that of Amazon Q Business by default. `listing` are the options of the API: order,
+    `make_api` makes its API, by default the API of Amazon Q Business. `listing` are the options of the API: order,
     time_filter, paging.
     """
 

@@ -17,7 +17,7 @@ CRON_SCHEDULES = ("", "cron(0 2 * * ? *)", "cron(0 * * * ? *)", "cron(30 10 ? * 
 
 @dataclass(frozen=True, slots=True)
 class UnitCapacity:
-    """The limits of an index: those of each of its units, and of `base` more."""
+    """The limits of an index: the limits of its units, and of `base` further units."""
 
     documents: int
     text_bytes: int

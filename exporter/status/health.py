@@ -20,7 +20,7 @@ MAX_UNREADABLE = 50  # in the JSON, so that a denied operation does not name tho
 
 @dataclass(frozen=True, slots=True)
 class TargetHealth:
-    """The health of one target; its fields are those of the JSON API.
+    """The health of one target, with the fields of the JSON API.
 
     None means that the value is not known yet; for `stalled`, that polling works. `last_error` is the error of the last
     request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and

@@ -146,7 +146,7 @@ def _overdue(view: SourceView) -> str | None:
 
 
 def _no_recent_sync(view: SourceView) -> str | None:
-    """Check syncs that are expected without a schedule; those of a schedule are checked by its firings."""
+    """Check syncs that are expected without a schedule; scheduled syncs are checked by the firings of the schedule."""
     gap, last = view.expected_gap, view.last_completed
     if gap is None or gap.origin is GapOrigin.SCHEDULE or last is None or view.running:
         return None

@@ -34,7 +34,7 @@ class TargetLocation:
     """The account and region of a target; None until the configuration, the state or AWS has the account.
 
     The account in the state is that which the target of this name had last. It is shown until AWS has confirmed it, but
-    the credentials may be those of another account by now. So `identity`, the key for what is kept of a target, is
+    the credentials may belong to another account by now. So `identity`, the key for what is kept of a target, is
     None until the account is confirmed.
     """
 
@@ -46,7 +46,7 @@ class TargetLocation:
         store: AccountStore,
         partition: Callable[[], str] = lambda: "aws",
     ) -> None:
-        """Create the location of a target; `partition` returns that of the region."""
+        """Create the location of a target; `partition` returns the partition of the region."""
         self._target = target
         self._partition = partition
         self._service = service

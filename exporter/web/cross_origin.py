@@ -1,6 +1,6 @@
 """Protection of requests that change something against the pages of other sites, which any visitor's browser may open.
 
-Browsers mark such requests themselves; curl and scripts send neither header. The rules are those of Go's
+Browsers mark such requests themselves; curl and scripts send neither header. The rules are the same as in Go's
 `http.CrossOriginProtection`.
 """
 

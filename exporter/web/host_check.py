@@ -5,7 +5,7 @@ resolves to the address of the exporter, so for the browser page and exporter ha
 the exporter serves in a private network. The Host header of such requests is the attacker's public name.
 
 The check needs to know the exporter's own public name, so it works only with --web.external-url. It accepts this name,
-IP addresses, and names that cannot be registered: those without a dot and those of private domains. Example: with
+IP addresses, and names that cannot be registered: names without a dot and names in private domains. Example: with
 --web.external-url=https://ops.example.com/qb it accepts ops.example.com, 10.0.0.7:10142, qbusiness-exporter:10142 and
 qbusiness-exporter.monitoring.svc, and refuses rebind.attacker.example.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 PRIVATE_DOMAINS = ("svc", "local", "internal", "localhost")
-"""Top-level domains that are reserved for private networks, and that of services in Kubernetes."""
+"""Top-level domains that are reserved for private networks, and the one for services in Kubernetes."""
 
 
 class HostCheckMiddleware:

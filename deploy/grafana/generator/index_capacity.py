@@ -195,8 +195,8 @@ def _indexes(q: ServiceQueries) -> Table:
     columns += [Column("Account", label="aws_account_id", width=125), Column("Region", label="aws_region")]
     return table_panel(
         "Indexes",
-        f"Result of {q.service.action(Use.CONTAINER)} for each index, {_AS_OF}. The limit on documents is "
-        f"{members.documents_limit}, and that on extracted text {members.text_bytes_limit}. The one that is reached "
+        f"Result of {q.service.action(Use.CONTAINER)} for each index, {_AS_OF}. The document limit is "
+        f"{members.documents_limit}, and the text limit is {members.text_bytes_limit}. The one that is reached "
         'first applies. "Full in" extrapolates the growth of the past day, and is empty if the index does not grow.',
         TableContent(
             queries,

@@ -10,7 +10,7 @@ applies to their jobs.
   worst status that is possible. The latest are explained first, a few in each poll, so that first polls stay short.
 
 An explanation is part of the history. So a job that is listed again is not explained again, neither by a later poll
-nor after a restart. Its end and its outcome stay as they were, and only its documents are those of the listing.
+nor after a restart. Its end and its outcome do not change, and only its document counts come from the listing.
 
 Example: a poll lists job A, which was in progress, and job B of last week, both as COMPLETE. A is due. B is not, but
 takes its turn after A. If only A can be explained in this poll, A is counted, and B is shown as INCOMPLETE for now.

@@ -27,8 +27,9 @@ _BY_START = attrgetter("started", "execution_id")
 class PollData:
     """The sync jobs that one poll of a data source read.
 
-    `as_of` is the time of the first response and `end` that of the last, both on AWS's clock. `vanished` has the ids of
-    jobs that were in progress and that no listing contains any more. `unread` is what the poll leaves to a catch-up.
+    `as_of` is the time of the first response and `end` the time of the last one, both on AWS's clock. `vanished` has
+    the ids of jobs that were in progress and that no listing contains any more. `unread` is what the poll leaves to a
+    catch-up.
     `unparsed` is the range in which this poll or an earlier one has skipped entries that it could not parse.
     `window` is the number of seconds back to which it read every job, None if it did not read in full. `clock_ahead` is
     the number of seconds by which `as_of` is ahead of the host's clock.

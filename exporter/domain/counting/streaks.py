@@ -28,7 +28,7 @@ class Streak:
     ends: Callable[[TrackedJob], bool]
 
     def length(self, ended: Iterable[TrackedJob], evicted: int) -> int:
-        """Return the length of the streak up to the job that ended last; `evicted` is that of the evicted jobs."""
+        """Return the streak's length up to the job that ended last; `evicted` is the streak of evicted jobs."""
         length = 0
         for tracked in sorted(ended, key=lambda tracked: tracked.job.completion_key(), reverse=True):
             if self.ends(tracked):

@@ -27,12 +27,12 @@ class Expectation:
 def expectation(description: Description | None, history: SourceHistory | None, now: float) -> Expectation:
     """Return what is expected of a source by its schedule at a time on AWS's clock.
 
-    AWS ignores the schedule until the source was synced once by hand. So nothing is expected of a source without jobs.
+    AWS ignores the schedule until the first manual sync of the source. So nothing is expected of a source without jobs.
     Nor is a sync due because of a firing from before the schedule existed.
 
     Example: the schedule fires at 02:00. From 02:00 to 03:00 a sync is due, until a job is seen that started at 01:59
-    or later. A job that started at 01:58 was started by hand: it is earlier than the firing by more than the clocks and
-    the schedule are precise.
+    or later. A job that started at 01:58 was started manually: it precedes the firing by more than the
+    inaccuracy of the clocks and the schedule.
     """
     latest_start = max((tracked.job.started for tracked in history.jobs.values()), default=None) if history else None
     parsed = schedule_of(description)

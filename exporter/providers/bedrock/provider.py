@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
 
-# The page of a poll that looks for new jobs, and that of any other read. A large page of known jobs is slow to parse.
+# The page size of a poll that looks for new jobs, and of any other read. A large page of known jobs is slow to parse.
 NEW_JOBS, ALL_JOBS = 10, 100
 _NEWEST_FIRST = {"attribute": "STARTED_AT", "order": "DESCENDING"}
 _ids = partial(ids, ("knowledgeBaseId", "dataSourceId"))

@@ -109,5 +109,5 @@ class Kendra:
 
 
 def _source_ids(source: SourceId) -> dict[str, str]:
-    """Return the ids of a data source as parameters. `Id` is that of the data source here."""
+    """Return the ids of a data source as parameters. `Id` is the id of the data source here."""
     return {"Id": source.data_source_id, "IndexId": source.container.own}

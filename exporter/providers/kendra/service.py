@@ -72,8 +72,8 @@ KENDRA = Service(
         container_documents="IndexedTextDocumentsCount",
         container_text_bytes="IndexedTextBytes",
         capacity_units="Capacity units",
-        documents_limit="that of its edition, with its additional storage capacity units",
-        text_bytes_limit="that of its edition and additional capacity (10^6 bytes to a MB)",
+        documents_limit="the limit of its edition plus its additional storage capacity units",
+        text_bytes_limit="the limit of its edition plus its additional capacity (10^6 bytes to a MB)",
     ),
     terms=OperatorTerms(
         start_sync="StartDataSourceSyncJob",

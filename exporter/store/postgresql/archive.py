@@ -40,7 +40,7 @@ class Archive:
         self.address = settings.address
 
     def read(self, *, must_be_unused: bool = False) -> StateRows:
-        """Return the rows of all targets; raise StartupError if those of a target are not valid.
+        """Return the rows of all targets; raise StartupError if the rows of a target are not valid.
 
         With `must_be_unused`, raise StartupError if a replica is alive.
         """

@@ -38,7 +38,7 @@ class Commits:
     def commit_all(self) -> None:
         """Commit all changes. A refused commit looks at the epoch, by a beat, before its target is given up.
 
-        Raise RejectedError if the database rejects those of a target. Further calls then commit the others.
+        Raise RejectedError if the database rejects the changes of a target. Further calls then commit the others.
         """
         for _ in range(MAX_ROUNDS):
             waiting = {key: each for key, each in self._coordinator.partitions.items() if each.has_unwritten()}

@@ -141,6 +141,6 @@ def identify(transaction: Transaction, row: TargetRow, target_name: str, account
 
 
 def delete_replica(transaction: Transaction, replica: str) -> None:
-    """Delete the row of a replica that ends, and those of replicas that have been dead for a day."""
+    """Delete the rows of a replica that ends, and of replicas that have been dead for a day."""
     dead = "until < clock_timestamp() - interval '1 day'"
     transaction.execute(f"DELETE FROM replica WHERE id = %s OR {dead}", [replica])  # noqa: S608  # nosec B608

@@ -1,7 +1,7 @@
 """Deletes what no replica needs any more, so that the size of the database is bounded.
 
 A configuration that lacks a target for a while, by mistake or during a rollout, must not lose its counters. So the rows
-of a target stay for as long as those of a data source that is not watched any more.
+of a target stay for as long as the rows of a data source that is no longer watched.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ class ErrorPage:
     """Renders errors as pages. Thread-safe."""
 
     def __init__(self, links: Mapping[str, str], root: str) -> None:
-        """Use the template of errors; `links` and `root` are those of the status page."""
+        """Use the template for errors, with the links and the root of the status page."""
         self._template = PageTemplate("error.html", links, root)
         self.content_security_policy = self._template.content_security_policy
 
     def render(self, title: str, error: str, exporter: dict[str, Any]) -> bytes:
-        """Return the page; `exporter` is that of the status document."""
+        """Return the page; `exporter` comes from the status document."""
         return self._template.render(title=title, error=error, exporter=exporter)

@@ -44,7 +44,7 @@ class StatusPage:
         return "".join(priority.yielding(parts)).encode()
 
     def _dashboard_of(self, source: dict[str, Any]) -> str | None:
-        """Return the address of the dashboard of a data source; None if that of Grafana is not known."""
+        """Return the URL of a data source's dashboard; None if the URL of Grafana is unknown."""
         if not self._grafana_url:
             return None
         path = f"/d/{service_of(source).data_source_dashboard}"

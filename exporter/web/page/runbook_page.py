@@ -36,9 +36,9 @@ class RunbookPages:
         """The names of the alerts that have a runbook."""
 
     def render(self, name: str | None, exporter: dict[str, Any], placeholders: Mapping[str, str]) -> bytes:
-        """Return the page of a runbook, or without a name that of all runbooks.
+        """Return the page of a runbook, or without a name the list of all runbooks.
 
-        `exporter` is that of the status document. `placeholders` are the values of words in capitals, such as
+        `exporter` comes from the status document. `placeholders` are the values of words in capitals, such as
         DATA_SOURCE_ID, so that the reader can copy commands as they are.
         """
         return self._template.render(

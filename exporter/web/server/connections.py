@@ -66,7 +66,7 @@ class Connection:
         if self.transport is not None and self.transport.get_write_buffer_size() > 0:
             return True
         with suppress(OSError, ValueError):
-            # The buffer of the kernel may hold a complete response, and then that of the transport is empty.
+            # If the kernel's buffer holds the complete response, the transport's buffer is empty.
             return any(fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(4)))
         return False
 
