@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from exporter.metrics import container_families, exposed_name, source_families
 from exporter.metrics.telemetry import Telemetry
 from exporter.providers.registry import SERVICES
-from exporter.rules.families import rules_by_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +22,8 @@ def exclusion_warnings(config: Config) -> Iterator[tuple[tuple[str | int, ...], 
     """Yield a warning for each glob that matches nothing, or a family that a shipped rule needs."""
     if not config.metrics.exclude:
         return
+    from exporter.rules.families import rules_by_family  # noqa: PLC0415 (it imports a template engine)
+
     names = family_names()
     rules = rules_by_family(names)
     for position, glob in enumerate(config.metrics.exclude):

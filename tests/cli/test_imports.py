@@ -30,3 +30,9 @@ def test_help_and_version_import_no_large_library(arguments: list[str]) -> None:
     imported = set(re.findall(r"^import time:.*\|\s*(\S+)$", finished.stderr, re.MULTILINE))
     assert "exporter.cli.arguments" in imported
     assert not imported & LARGE
+
+
+def test_a_start_imports_no_template_engine() -> None:
+    """Only pages and rules need it, and the first scrape would have to wait for its import."""
+    program = "import sys, exporter.cli.serve; sys.exit('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
