@@ -111,9 +111,11 @@ class Reachability:
         if now - self._doubted.get(subject, -math.inf) < POLL_VALIDITY:
             return True
         recent = {other: since for other, since in self._doubted.items() if now - since < POLL_VALIDITY}
-        self._doubted = {**recent, subject: now}
         self._failed.add(subject)
-        return len(self._failed) == 1 and self._poll_another()
+        is_doubtful = len(self._failed) == 1 and self._poll_another()
+        # Once the target is down, its failures concerned all sources. The next failure of any of them must count.
+        self._doubted = {**recent, subject: now} if is_doubtful else {}
+        return is_doubtful
 
     def _recent_polls(self) -> bool | None:
         """Return whether AWS authorized the last poll; None if that was too long ago, or never."""

@@ -7,6 +7,10 @@ time, the order hardly matters. If it does not, sources with a hint that a sync 
 the other active ones, then quiet ones (`Priorities`). The metrics of active sources are about to change, and a sync
 with a hint is one that an operator waits for. Of the same kind, the source that is overdue for longest is first.
 
+Example: one poll per second, 240 active sources and 600 quiet ones, which is too much for intervals of 60 and 300
+seconds. Of five polls, four are of active sources and one is of a quiet source. So each active source is polled every
+5 minutes, and each quiet one every 50 minutes.
+
 A quiet source with a schedule waits in both queues. As a quiet source it is due after the idle interval, as an active
 one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever quiet
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.

@@ -161,16 +161,29 @@ def test_one_data_source_that_fails_leaves_the_target_up(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["timeout", "connection", "AccessDeniedException", "403"])
 def test_a_target_is_down_when_a_second_data_source_fails(code: str) -> None:
-    """A response brings it up again. A source that was failing before does not count as the second one."""
+    """A source that has failed alone does not count as the second one. A response brings the target up again."""
     rig = RecorderRig()
     rig.has_others = True
     assert rig.polled("fine", "200")
     assert rig.polled("first", code)
-    assert not rig.polled("second", code)
-    assert rig.polled("first", "200")
+    assert rig.polled("fine", "200")
     assert rig.polled("second", code)
     assert rig.polled("first", code)
     assert not rig.polled("third", code)
+    assert rig.polled("second", "200")
+
+
+def test_a_target_that_is_down_again_after_one_response_is_reported() -> None:
+    """The failures before that response concerned the target, so none of its data sources counts as failing alone."""
+    rig = RecorderRig()
+    rig.has_others = True
+    assert rig.polled("first", "200")
+    assert rig.polled("second", "timeout")
+    assert not rig.polled("third", "timeout")
+    assert rig.polled("first", "200")
+    assert rig.polled("second", "timeout")
+    assert rig.others_polled == 2
+    assert not rig.polled("third", "timeout")
 
 
 def test_refused_credentials_concern_every_data_source() -> None:
