@@ -15,12 +15,13 @@ import pytest
 import yaml
 from promql_parser import parse_duration
 
-from exporter.simulator.fleet import make_id
+from tests.support.alert_history import write_history
 from tests.support.alert_rules import PROMETHEUS, RULE_FILES, RUNBOOKS, hand_tested_alerts, queries
 from tests.support.alertmanager_server import Receiver, alertmanager
-from tests.support.broken_account import STUCK_AT, USUAL, BrokenAccount
+from tests.support.broken_account import BrokenAccount
 from tests.support.harness import eventually
-from tests.support.prometheus_server import create_blocks, prometheus, scrape_config
+from tests.support.prometheus_server import prometheus, scrape_config
+from tests.support.provider_rig import CASES
 from tests.support.replicas import Replicas
 from tests.support.time_scaling import SPEEDUP, scale, scale_duration, write_scaled
 
@@ -226,22 +227,6 @@ def monitoring(folder: Path, replicas: Replicas, receiver: Receiver) -> Iterator
     routes = yaml.safe_load(scale((PROMETHEUS / "alertmanager.example.yml").read_text()))
     with alertmanager(folder, routes, receiver) as address:
         config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [address]}]}]}
-        write_history(folder, time.time())
+        write_history(folder, time.time(), CASES[:1])
         with prometheus(folder, config, f"--query.lookback-delta={scale_duration('5m')}") as server:
             yield server
-
-
-def write_history(folder: Path, now: float) -> None:
-    """Write the history of two data sources to Prometheus, for alerts that look back further than the test lasts."""
-    history = {
-        "data_source:qbusiness_last_completed_sync_documents_scanned:indexed": ("dropped", USUAL, "26h"),
-        "data_source:qbusiness_running_sync_documents:sum": ("stuck", STUCK_AT, "7h"),
-    }
-    lines = []
-    for name, (source, value, age) in history.items():
-        labels = f'data_source_id="{make_id("data source", source)}"'
-        seconds = int(parse_duration(age).total_seconds() / SPEEDUP)
-        lines += [f"# TYPE {name} gauge", *(f"{name}{{{labels}}} {value} {now - ago}" for ago in range(seconds, 0, -1))]
-    text = folder / "history.txt"
-    text.write_text("\n".join([*lines, "# EOF", ""]))
-    create_blocks(text, folder / "data")

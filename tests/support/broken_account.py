@@ -25,6 +25,12 @@ YEARLY = "cron(0 0 1 1 ? *)"
 HOURLY = "cron(0 * * * ? *)"
 QUEUE = "sync-events"
 ROLE = "arn:aws:iam::111122223333:role/reader"
+OBJECTIVES = [
+    {"match": {"data_source": "old"}, "max_success_age": "1h"},
+    {"match": {"data_source": "partial"}, "max_success_age": "1h"},
+    {"match": {"data_source": "overdue"}, "max_success_age": "8d"},
+    {"match": {"data_source": "thin"}, "min_index_documents": 1000},
+]
 
 
 def job(
@@ -156,12 +162,7 @@ class BrokenAccount:
                 "concurrency": 2,
                 "timeout": "5s",
             },
-            "objectives": [
-                {"match": {"data_source": "old"}, "max_success_age": "1h"},
-                {"match": {"data_source": "partial"}, "max_success_age": "1h"},
-                {"match": {"data_source": "overdue"}, "max_success_age": "8d"},
-                {"match": {"data_source": "thin"}, "min_index_documents": 1000},
-            ],
+            "objectives": OBJECTIVES,
             "documents": {"interval": "2s"},
             "state": {"path": str(state)},
         }
