@@ -117,7 +117,7 @@ FLAGS = (
     ),
     Flag(
         "service",
-        f"service to print the rules of: {', '.join(SERVICES)}; repeat for several (default: those of the "
+        f"service to print the rules of: {', '.join(SERVICES)}; repeat for several (default: the services of the "
         "configuration's targets)",
         ("rules",),
         {"choices": tuple(SERVICES), "action": "append", "default": [], "metavar": "SERVICE"},

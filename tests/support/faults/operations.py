@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Operation:
     """An operation: when the program calls it, which faults apply to it, and how a failure is visible.
 
-    `name` is that of the API. `use` is None for the operations of AWS STS.
+    `name` is the name in the API. `use` is None for the operations of AWS STS.
     """
 
     service: Service
@@ -74,7 +74,7 @@ _OF_USES = (
         Use.CONTAINER,
         "discovery",
         _DISCOVERY_FAILS,
-        "all series, those of the container with their last values; all data sources are polled on time",
+        "all series, with the last values of the container; all data sources are polled on time",
         _NEXT_RUN,
     ),
     _operation(Use.LIST_SOURCES, "discovery", _DISCOVERY_FAILS, _ALL_SERIES, _NEXT_RUN, is_list=True, is_paged=True),
@@ -130,7 +130,7 @@ _CALLER_IDENTITY = Operation(
     scope="",
     is_called_at_start=True,
 )
-# Credentials are those of a target, whatever its service.
+# Each target has its own credentials, whatever its service.
 _ASSUME_ROLE = Operation(
     _SERVICE,
     "AssumeRole",
@@ -147,7 +147,7 @@ _LISTS_THAT_ARE_OBJECTS = {("bedrock", Use.TAGS)}
 
 
 def _operations_of(service: Service) -> Iterator[Operation]:
-    """Yield the operations of a service, one for each of its permissions, and those of AWS STS."""
+    """Yield the operations of a service, one for each of its permissions, and the operations of AWS STS."""
     for each in _OF_USES:
         for permission in service.permissions:
             if permission.use is each.use:
