@@ -62,7 +62,7 @@ def test_an_endless_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("name", "message"), [("", "Is a directory"), ("socket", "No such device or address")])
 def test_a_directory_or_a_socket_is_an_error(tmp_path: Path, name: str, message: str) -> None:
-    """The message is that of the system."""
+    """The message comes from the system."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
         with pytest.raises(OSError, match=message):

@@ -49,7 +49,7 @@ def discovers(name: str, **globs: str) -> dict[str, Any]:
 
 
 def series_of(scrape: Scrape) -> set[Series]:
-    """Return the series of data sources and indexes, without those of the exporter itself."""
+    """Return the series of data sources and indexes, without the exporter's own."""
     names = {series for series in scrape.samples if series[0].startswith("qbusiness_")}
     return {series for series in names if not series[0].startswith("qbusiness_exporter_")}
 

@@ -228,7 +228,7 @@ def test_an_unreachable_target_does_not_affect_others(tmp_path: Path) -> None:
 
 
 def test_a_named_source_has_its_configured_name_and_labels(tmp_path: Path) -> None:
-    """Its type and schedule are those of AWS. Discovery finds the other sources."""
+    """Its type and schedule come from AWS. Discovery finds the other sources."""
     source = SimulatedDataSource("hr", "SHAREPOINTV2", schedule="cron(0 3 * * ? *)")
     fleet = small_fleet(source, SimulatedDataSource("found"))
     with SimulatedEndpoint(fleet) as service:

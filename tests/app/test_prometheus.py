@@ -19,7 +19,7 @@ from tests.support.prometheus_server import prometheus, prometheus_with, scrape_
 
 @pytest.mark.trial
 def test_queries_return_the_totals_of_the_simulated_service(tmp_path: Path) -> None:
-    """Counters rise from zero, and gauges, histograms and exemplars are those of the planned jobs."""
+    """Counters rise from zero, and gauges, histograms and exemplars match the planned jobs."""
     clock = ScaledClock()
     sources = [SimulatedDataSource("hr"), SimulatedDataSource("faq")]
     with (

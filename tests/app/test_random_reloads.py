@@ -36,7 +36,7 @@ Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def ids_in(values: Values, label: str = "data_source_id", name: str = "") -> set[str]:
-    """Return the values of a label in all series, or in those of one family."""
+    """Return the values of a label in all series, or in the series of one family."""
     series = (dict(labels) for family, labels in values if name in {"", family})
     return {labels[label] for labels in series if label in labels}
 

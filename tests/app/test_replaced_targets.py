@@ -83,7 +83,7 @@ def named(config: dict[str, Any], **names: str) -> dict[str, Any]:
 
 
 def test_a_source_keeps_a_name_that_the_configuration_loses(service: HeldService) -> None:
-    """While AWS does not return the names, the source is polled and counted. Then it gets those of AWS."""
+    """While AWS does not return the names, the source is polled and counted. Then it gets the names from AWS."""
     config = config_for(service, ":memory:")
     (_, _, hr), *_ = service.fleet.data_sources()
     fault = service.faults.add("not_object", operation="GetApplication")

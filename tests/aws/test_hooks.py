@@ -45,7 +45,7 @@ def test_a_client_that_bypasses_the_hooks_raises(target: SimulatedTarget, monkey
 
 
 def test_the_clock_is_set_by_responses(target: SimulatedTarget) -> None:
-    """The clock of the service may differ from that of the host by any amount."""
+    """The clock of the service may differ from the host's by any amount."""
     target.read_jobs()
     assert target.aws_client.clock.now() == pytest.approx(NOON, abs=5)
     target.clock.advance(86400.0)

@@ -119,7 +119,7 @@ def test_the_statement_for_roles_is_sorted() -> None:
     ],
 )
 def test_a_queue_of_events_may_be_read_and_emptied(url: str, arn: str) -> None:
-    """Its region is that of its URL, else that of the target."""
+    """Its region comes from its URL, else from the target."""
     target = TargetConfig.model_validate({"region": "us-east-1", "events": {"queue_url": url}})
     assert list(queue_statements(target, SCOPE, "Production")) == [
         {

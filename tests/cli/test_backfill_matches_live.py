@@ -1,4 +1,4 @@
-"""Backfilled samples equal those of an exporter that polled and was scraped at every step."""
+"""Backfilled samples equal the samples of an exporter that polled and was scraped at every step."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def configuration(service: SimulatedEndpoint, tmp_path: Path) -> None:
 def test_a_reader_that_closes_stdout_ends_the_command_quietly(
     service: SimulatedEndpoint, tmp_path: Path, run: Run, command: list[str]
 ) -> None:
-    """As in `policy | true`. The exit code is that of a program that SIGPIPE ends."""
+    """As in `policy | true`. The exit code is the same as for a program that SIGPIPE ends."""
     reader, writer = os.pipe()
     os.close(reader)
     done = run(service, tmp_path, command, writer)

@@ -99,7 +99,7 @@ def test_what_cannot_be_listed_is_reported(service: SimulatedEndpoint, tmp_path:
 
 
 def test_the_requests_of_document_counts_are_planned(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """The number of documents is that of the indexes, even without discovery."""
+    """The number of documents comes from the indexes, even without discovery."""
     text = f"{settings(service, named(service, 'on', 'doc-1'))}documents: {{interval: 6h}}\n"
     done = run(service, tmp_path, "plan", text=text)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]

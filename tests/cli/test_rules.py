@@ -114,7 +114,7 @@ def test_alerts_link_to_the_given_addresses() -> None:
 
 
 def test_alerts_of_a_data_source_carry_its_labels_and_tags(tmp_path: Path) -> None:
-    """A name is that of a label or of a tag. An alert lacks labels that its source lacks."""
+    """A name belongs to a label or a tag. An alert lacks labels that its source lacks."""
     (tmp_path / "rules.yaml").write_text(run("--label=team", "--label=cost-center").stdout)
     names = {"hr": 'label_team="people",', "it": 'tag_team="ops",tag_cost_center="42",', "pr": ""}
     labels = {name: f'application="intranet",data_source="{name}",data_source_id="{name}-id"' for name in names}

@@ -222,7 +222,7 @@ def test_every_key_of_a_target_is_read() -> None:
 
 
 def test_the_queue_of_a_target_is_read() -> None:
-    """Its URL may be that of a FIFO queue, and its host an address."""
+    """The queue may be a FIFO queue, and its host an IP address."""
     events = config.load(GOOD).config.targets[0].events
     assert events == EventsConfig(queue_url="https://[2001:db8::2]/111122223333/Sync-events_1.fifo")
 

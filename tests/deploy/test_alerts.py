@@ -40,7 +40,7 @@ ALERTMANAGER = PROMETHEUS / "alertmanager.example.yml"
 PAGE = ROOT / "docs" / "alerts.md"
 ALERTS = alerts()
 HAND_TESTED = hand_tested_alerts()
-# The first is about one replica, the others compare the present number with that of the day before.
+# The first is about one replica, the others compare the current number with the day before.
 LOOKING_BACK = ("ExporterDown", "DataSourcesLost", "Shrank")
 RULES = rules()
 INSTRUCTIONS = (
@@ -126,7 +126,7 @@ def test_promtool_reports_no_problem() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=names(RULES))
 def test_expressions_are_valid_in_prometheus_3(rule: Rule) -> None:
-    """The installed promtool is that of Prometheus 2, but the parser implements the grammar and the types of 3."""
+    """The installed promtool is from Prometheus 2, but the parser implements the grammar and the types of 3."""
     assert parse(rule.expr)
 
 

@@ -55,7 +55,7 @@ def test_the_images_are_those_of_the_demo() -> None:
 
 
 def test_replicas_and_database_agree(state: StateConfig) -> None:
-    """User, database, host and password file are those of the PostgreSQL service, in a network that they share."""
+    """User, database, host and password file match the PostgreSQL service, in a network that they share."""
     url = urlsplit(state.url or "")
     host = url.hostname or ""
     database = SERVICES[host]

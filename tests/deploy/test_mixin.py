@@ -97,7 +97,7 @@ def test_alerts_can_be_left_out_and_get_labels_and_links() -> None:
 
 
 def test_services_can_be_selected() -> None:
-    """Rules and dashboards of the others are left out, and those of the exporter stay."""
+    """Rules and dashboards of other services are left out, and the exporter's own stay."""
     mixin = evaluated("{ services: ['bedrock'] }")
     names = {rule["alert"] for group in mixin["alerts"] for rule in group["rules"]}
     assert {"BedrockSyncFailed", "QBusinessTargetDown"} < names

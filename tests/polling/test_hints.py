@@ -131,7 +131,7 @@ def test_syncs_with_a_hint_leave_a_share_to_the_others(queue: PollQueue, saturat
 
 @pytest.mark.usefixtures("saturated")
 def test_a_forged_hint_gives_way_after_one_poll(queue: PollQueue) -> None:
-    """The source has no sync in progress, so its next polls are those of a quiet source."""
+    """The source has no sync in progress, so it is polled like an idle source from then on."""
     queue.hint(SOURCE, 1000.0)
     assert poll(queue, QUIET, at=1000.0) == SOURCE
     assert [poll(queue, SYNCING, at=2900.0) == SOURCE for _ in range(LOWER_SHARE)] == [False] * 4 + [True]

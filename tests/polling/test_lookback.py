@@ -328,7 +328,7 @@ def test_a_full_reread_finds_a_job_that_other_polls_missed() -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("since", [None, NOON - 30 * DAY])
 def test_a_backfill_reads_all_jobs_under_every_order(order: str, since: float | None) -> None:
-    """It reads each job since a time, those of the week before, and the last success before."""
+    """It reads each job since a time, the jobs of the week before, and the last success before."""
     success = make_job("good", started=NOON - 50 * DAY)
     jobs = [*hourly(24 * 45, "FAILED"), success, make_job("older", started=NOON - 51 * DAY)]
     read = {job.execution_id for job in read_for_backfill(FakeListing(jobs, order), since, POLICY.window).jobs}

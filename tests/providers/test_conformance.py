@@ -84,7 +84,7 @@ def test_the_service_filters_by_time_and_status(rigs: dict[str, ProviderRig], ca
 
 @of_every_service
 def test_everything_about_a_source_is_read(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
-    """Names, types, times, sizes and tags are those of the service. Secrets of the connector are left out."""
+    """Names, types, times, sizes and tags come from the service. Secrets of the connector are left out."""
     rig = rigs[str(case)]
     facts = rig.provider.container(rig.id.container)
     assert (facts.name, facts.type, facts.status) == ("main", case.index_type, case.statuses[0])

@@ -503,7 +503,7 @@ def test_a_long_history_is_fast_and_always_the_same() -> None:
 
 
 def test_documents_are_listed_by_data_source_and_in_pages() -> None:
-    """Without a filter, they are those of the whole index. An unknown data source does not exist."""
+    """Without a filter, the whole index is listed. An unknown data source does not exist."""
     a, b = (SimulatedDataSource(name, documents=[SimulatedDocument(f"{name}{n}") for n in range(3)]) for name in "ab")
     fleet, index = one_index(a, b)
     ids: dict[str, Any] = {"applicationId": fleet.applications[0].id, "indexId": index.id}

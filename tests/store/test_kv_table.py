@@ -44,6 +44,6 @@ def test_an_equal_text_is_not_written_again(table: KvTable) -> None:
 
 
 def test_an_invalid_text_fails_the_load() -> None:
-    """The error is that of the parser."""
+    """The error comes from the parser."""
     with pytest.raises(ValueError, match="invalid literal"):
         KvTable("name", int).load([("a", "old")])

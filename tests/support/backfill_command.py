@@ -28,7 +28,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 class BackfillCommand:
     """The command in its own folder: `config.yaml`, `state.db` and the output `backfill.om`.
 
-    `name` is that of the service in the configuration.
+    `name` is the name of the service in the configuration.
     """
 
     service: SimulatedEndpoint

@@ -98,11 +98,11 @@ class PostgreSqlServer:
         assert done.returncode == 0, f"{command[0]}: {done.stdout}"
 
     def copy_data(self, copy: Path) -> None:
-        """Copy the files of the stopped server: those of a standby that lags behind from now on."""
+        """Copy the files of the stopped server, as for a standby that lags behind from now on."""
         self._run_command("cp", "--archive", str(self.data), str(copy))
 
     def replace_data(self, copy: Path) -> None:
-        """Continue with copied files in place of those of the stopped server."""
+        """Continue with copied files in place of the stopped server's own."""
         shutil.rmtree(self.data)
         copy.rename(self.data)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def logged_requests(
     service: SimulatedService, operation: str | None = None, data_source_id: str | None = None
 ) -> list[LoggedRequest]:
-    """Return all requests to a service, or those of an operation or about a data source."""
+    """Return all requests to a service, or only for one operation or about one data source."""
     return [
         request
         for request in list(service.requests)

@@ -81,7 +81,7 @@ class RunningExporter:
 
 
 def poll_threads() -> set[threading.Thread]:
-    """Return the threads that poll or run discovery, those of replaced targets included."""
+    """Return the threads that poll or run discovery, including threads of replaced targets."""
     return {thread for thread in threading.enumerate() if thread.name.startswith(("poll-", "discovery"))}
 
 

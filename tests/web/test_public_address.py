@@ -146,7 +146,7 @@ def test_runbooks_have_the_external_url() -> None:
 
 
 def test_the_flags_of_the_program(tmp_path: Path) -> None:
-    """The prefix is that of --web.external-url, or of --web.route-prefix. An invalid value ends the program."""
+    """The prefix comes from --web.external-url or --web.route-prefix. An invalid value ends the program."""
     with Program(["demo", f"--web.external-url={EXTERNAL}"], {"HOME": str(tmp_path)}) as program:
         assert program.get("/tools/qb/-/healthy")[0] == 200
         assert program.get("/-/healthy")[0] == 404

@@ -220,7 +220,7 @@ def test_no_text_changes_the_elements_of_the_page(text: str) -> None:
 
 
 def test_the_page_links_the_console_where_the_json_does(server: StatusSite) -> None:
-    """The links are those of application, data source and the runs, and they reveal no address of the exporter."""
+    """There are links for the application, the data source and the runs, and they reveal no address of the exporter."""
     identity = example_sources()[3].source.id.data_source_id
     (source,) = server.json(f"?data_source_id={identity}")["data_sources"]
     page = server.get(f"/?data_source_id={identity}").text
@@ -234,7 +234,7 @@ def test_the_page_links_the_console_where_the_json_does(server: StatusSite) -> N
 
 
 def test_a_data_source_links_its_dashboard_if_grafana_is_known() -> None:
-    """The dashboard is that of its service, with the data source selected. Without the address, there is no link."""
+    """The dashboard belongs to its service, with the data source selected. Without the address, there is no link."""
     fixture = StatusFixture.of(example_sources()[:1])
     identity = example_sources()[0].source.id.data_source_id
     address = PublicAddress.of(None, None, "https://grafana.example.com")

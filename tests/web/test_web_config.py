@@ -311,7 +311,7 @@ def test_one_reload_runs_at_a_time(served: SecuredServer) -> None:
 
 
 def test_configured_headers_are_in_every_response(served: SecuredServer) -> None:
-    """Rejections and errors have them too. A content security policy is added to that of the page; changes apply."""
+    """Rejections and errors have them too. A content security policy is added to the page's own; changes apply."""
     policy = {"Content-Security-Policy": "frame-ancestors 'self'", "X-Frame-Options": "sameorigin"}
     served.start(basic_auth_users={"alice": hash_of("secret")}, http_server_config={"headers": policy})
     known = basic("alice", "secret")

@@ -72,7 +72,7 @@ def test_units_add_to_the_capacity_of_an_edition(
 
 
 def test_the_error_of_a_job_is_flat() -> None:
-    """Its code, its message and that of the connector are members of the job itself."""
+    """Its code, its message and the connector's code are members of the job itself."""
     raw = {
         "ExecutionId": "e",
         "Status": "FAILED",
@@ -137,7 +137,7 @@ def test_what_kendra_does_not_have_is_an_error(rig: ProviderRig) -> None:
 
 
 def test_the_families_have_the_words_of_kendra() -> None:
-    """Names and labels are those of the contract, and HELP names the members of Kendra's API."""
+    """Names and labels are as specified, and HELP names the members of Kendra's API."""
     assert source_labels(KENDRA) == ("index", "data_source", "data_source_id")
     assert container_labels(KENDRA) == ("index", "index_id")
     families = {family.name: family for family in (*source_families(KENDRA), *container_families(KENDRA))}

@@ -47,7 +47,7 @@ def read_documents(target: SimulatedTarget) -> list[Document]:
 
 
 def test_documents_of_the_data_source_are_listed_a_hundred_at_a_time(target: SimulatedTarget) -> None:
-    """Those of other data sources in the index are left out. Errors and times are those of AWS."""
+    """Documents of other data sources in the index are left out. Errors and times come from AWS."""
     failed = SimulatedDocument("s3://b/x", "FAILED", "InvalidRequest", "too large", NOON - 60, NOON - 30)
     target.source.documents = [failed, *(SimulatedDocument(f"d{n}") for n in range(249))]
     index = target.service.fleet.applications[0].indexes[0]
@@ -193,7 +193,7 @@ def test_a_fault_of_any_operation_is_an_error_of_that_operation(
 
 
 def test_everything_about_a_source_is_read(target: SimulatedTarget) -> None:
-    """Names, types, times, sizes and tags are those of the service."""
+    """Names, types, times, sizes and tags come from the service."""
     assert target.provider.containers(None) == Listing({target.id.root.own: "intranet"})
     assert target.provider.containers(target.id.root) == Listing({target.id.container.own: "main"})
     assert target.provider.container_name(target.id.root) == "intranet"

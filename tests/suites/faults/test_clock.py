@@ -59,7 +59,7 @@ def serve_with_library(folder: Path, config: dict[str, Any], env: dict[str, str]
 
 
 def check_progress(program: Program, monitor: CounterMonitor, clock: ScaledClock) -> None:
-    """Assert that the program counts jobs, and that the time of a poll is that of AWS's clock."""
+    """Assert that the program counts jobs, and that the time of a poll is on AWS's clock."""
     before, now = monitor.jobs(program), clock.now()
     eventually(lambda: monitor.jobs(program) > before + 2)
     eventually(lambda: _last_poll(program) >= now)

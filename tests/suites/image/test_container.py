@@ -84,7 +84,7 @@ def test_counting_continues_on_the_same_volume(run_container: RunContainer, tmp_
 
 
 def test_a_role_is_assumed_in_the_image(run_container: RunContainer, tmp_path: Path) -> None:
-    """The image omits botocore's data of other services, but has that of STS."""
+    """The image omits botocore's data of other services, but has the data of STS."""
     with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         config = config_for(service, ":memory:")
         config["targets"][0]["role_arn"] = "arn:aws:iam::111122223333:role/qbusiness-exporter"

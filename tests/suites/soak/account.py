@@ -1,4 +1,4 @@
-"""The simulated account of the soak, in its own process or in that of the exporter."""
+"""The simulated account of the soak, in its own process or in the exporter's."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Recording:
     """The samples of the series that rules use, one for each scrape, in the notation of promtool.
 
     promtool counts time from 0, so metrics whose names end with `_timestamp_seconds` are moved by the first time.
-    `labels` are those of the scrape. `gone` is the first value of a series that ends.
+    `labels` are the labels of the scrape. `gone` is the first value of a series that ends.
     """
 
     names: frozenset[str]

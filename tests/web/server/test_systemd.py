@@ -52,7 +52,7 @@ def test_the_exporter_serves_on_the_socket_of_systemd(tmp_path: Path) -> None:
     "environment", [{}, {"LISTEN_FDS": "1"}, {"LISTEN_PID": "1", "LISTEN_FDS": "1"}, {"LISTEN_PID": "7"}]
 )
 def test_without_a_socket_the_flag_is_an_error(environment: dict[str, str]) -> None:
-    """The variables may be those of a parent process, which are not for this one."""
+    """The variables may be meant for a parent process, not for this one."""
     with pytest.raises(StartupError, match=r"--web\.systemd-socket: systemd passed no socket"):
         inherited_sockets(environment, 7)
     assert environment == {}
