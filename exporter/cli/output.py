@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 from exporter.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     Writer = Callable[[Iterable[bytes]], None]
 
@@ -80,15 +80,17 @@ def _named_output(output: Path) -> Iterator[None]:
 
 @contextmanager
 def _replaced(output: Path) -> Iterator[BinaryIO]:
-    """Yield a temporary file that replaces another one at the end."""
-    file = tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False)  # noqa: SIM115 (closed below)
+    """Yield a temporary file that replaces another one at the end.
+
+    Its name is known before it exists: a signal may end the program as soon as it does.
+    """
+    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
     try:
-        with file:
-            yield cast("BinaryIO", file)
+        with temporary.open("xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(file.name).chmod(FILE_MODE)
-        Path(file.name).replace(output)
+        temporary.chmod(FILE_MODE)
+        temporary.replace(output)
     finally:
-        with suppress(FileNotFoundError):
-            Path(file.name).unlink()
+        temporary.unlink(missing_ok=True)
