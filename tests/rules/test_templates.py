@@ -43,6 +43,6 @@ def test_alerts_with_a_threshold_are_documented() -> None:
     """docs/alerts.md lists the alerts whose threshold the chart can set."""
     renderer = RuleRenderer(RuleOptions((QBUSINESS,)))
     renderer.document()
-    _, _, text = (ROOT / "docs" / "alerts.md").read_text().partition("`prometheusRule.overrides.ALERT.threshold`: ")
+    _, _, text = (ROOT / "docs" / "alerts.md").read_text().partition("`prometheusRule.overrides.ALERT.threshold` ")
     listed = set(re.findall(r"QBusiness\w+", text.partition("\n\n")[0]))
     assert listed == renderer.default_thresholds.keys()
