@@ -68,6 +68,14 @@ def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
     assert min(report.counts[kind] for kind in FREQUENT_EVENTS) > len(SEEDS) / 2
 
 
+@pytest.mark.parametrize("defect", [defect for defects in DEFECTS.values() for defect in defects])
+def test_a_defect_can_be_planted(defect: Callable[[pytest.MonkeyPatch], None]) -> None:
+    """What it replaces exists. Finding the defects takes longer, so CI leaves that out."""
+    with pytest.MonkeyPatch.context() as patch:
+        defect(patch)
+        assert patch._setattr
+
+
 @pytest.fixture(scope="module")
 def finders() -> dict[str, dict[str, int | str]]:
     """Return the first seed that finds each defect in weeks of a service, or what went wrong."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.app import predecessors, reload
 from exporter.domain.counting.unread_range import UnreadRange
-from exporter.polling import poller
+from exporter.polling import poll_times
 from exporter.polling.queue import PollQueue
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def ends_a_catch_up_after_one_step(patch: pytest.MonkeyPatch) -> None:
 
 def counts_from_a_first_contact_in_the_future(patch: pytest.MonkeyPatch) -> None:
     """Keep the time since when jobs count, although the clock that it was read from proves wrong."""
-    patch.setattr(poller, "move_start", lambda history, *_arguments, **_keywords: history)
+    patch.setattr(poll_times, "move_start", lambda history, *_arguments, **_keywords: history)
 
 
 DEFECTS = (
