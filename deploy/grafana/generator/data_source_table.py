@@ -42,8 +42,8 @@ def all_data_sources(q: ServiceQueries) -> Panel:
             },
             [
                 Column(root.text.capitalize(), label=root.word, width=width_of([root.text], least=85)),
-                Column("Data source", label="data_source", links=[DashboardSet(q.service).to_data_source], width=170),
-                Column("Type", label="data_source_type", width=115),
+                Column("Data source", label="data_source", links=[DashboardSet(q.service).to_data_source], width=180),
+                Column("Type", label="data_source_type", width=125),
                 Column(
                     "Status",
                     label="own_status",
@@ -57,7 +57,7 @@ def all_data_sources(q: ServiceQueries) -> Panel:
                 Column("Content age", query="indexed", unit="s", decimals=1, width=105),
                 Column("Scanned", query="scanned", unit="locale", width=75),
                 Column("Failed", query="failed", unit="locale", width=60),
-                Column("Schedule", label="schedule", width=115),
+                Column("Schedule", label="schedule", width=120),
                 Column("Next sync", query="next", unit="dateTimeFromNow", width=100)
                 if next_sync
                 else Column("Expected gap", query="gap", unit="s", decimals=1, width=115),
