@@ -39,7 +39,7 @@ DEFECTS: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], ...]] = {
     "bedrock": services.BEDROCK_DEFECTS,
 }
 PLANTED = [(service, defect.__name__) for service, defects in DEFECTS.items() for defect in defects]
-SEEDS = range(1, 301)
+SEEDS = range(1, 201)
 FREQUENT_EVENTS = (
     "crash",
     "stop",
