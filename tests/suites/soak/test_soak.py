@@ -8,6 +8,7 @@ import pytest
 
 from tests.suites.soak import leaks
 from tests.suites.soak.program import first_pass_hours
+from tests.suites.soak.resource_usage import HEADER
 from tests.suites.soak.thresholds import find_growth
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def test_resource_usage_levels_off(request: pytest.FixtureRequest, soak: Callabl
     """Memory, descriptors, threads and the state file stop growing, and the totals count every job."""
     sources, hours = request.config.getoption("--sources"), request.config.getoption("--hours")
     samples = soak(sources, hours)
-    assert not find_growth(samples, first_pass_hours(sources))
+    growth = find_growth(samples, first_pass_hours(sources))
+    assert not growth, "\n".join((str(growth), HEADER, *map(str, samples)))
 
 
 def test_real_connections_leak_nothing(soak: Callable[..., list[ResourceUsage]]) -> None:

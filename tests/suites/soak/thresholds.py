@@ -24,6 +24,7 @@ def find_growth(samples: Sequence[ResourceUsage], warm_up: float) -> dict[str, s
     Compares the two halves of the time after the first full reread. `warm_up` is the duration of the first pass in
     hours. Memory blocks may increase by less than one for three polls, resident memory by 1 % and the size of new
     series, and the state file by a tenth of the size of the ended jobs. File descriptors and threads may not increase.
+    A file that only one sample finds open does not count.
     """
     warm = [sample for sample in samples if sample.hours >= FULL_REREAD_HOURS + warm_up]
     half = len(warm) // 2
@@ -47,7 +48,8 @@ def find_growth(samples: Sequence[ResourceUsage], warm_up: float) -> dict[str, s
         if increase(name) >= limit
     }
     for name in ("descriptors", "threads"):
-        before, after = (max(getattr(sample, name) for sample in part) for part in (early, late))
+        before = max(getattr(sample, name) for sample in early)
+        after = min(getattr(sample, name) for sample in late[-2:])
         if after > before:
             growth[name] = f"{name} increased from {before} to {after}"
     return growth
