@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from benchmarks.poller.discovery import SOURCES, discovery_runs
-from benchmarks.poller.rig import KINDS, QUIET, make_rig
+from benchmarks.poller.rig import IDLE, KINDS, make_rig
 from benchmarks.poller.services import bare_call, simulated_service
 from benchmarks.report import environment, table, write_section
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if "--profile" in arguments:
         with simulated_service(DEFAULT_SERVICE.name) as (url, ids):
-            print_profile(make_rig(url, ids, KINDS[QUIET]).poll)
+            print_profile(make_rig(url, ids, KINDS[IDLE]).poll)
         return 0
     discovery = [DEFAULT_SERVICE.title, f"discovery run over {SOURCES} data sources", *_cells(measure_discovery())]
     rows = [*(row for name in SERVICES for row in rows_of(name)), discovery]
@@ -59,11 +59,11 @@ def main(arguments: list[str]) -> int:
 
 
 def kinds_of(name: str) -> dict[str, AddedJobs]:
-    """Return the kinds of polls of a service: all for the default one, and the quiet ones for the others.
+    """Return the kinds of polls of a service: all for the default one, and the idle ones for the others.
 
     What a poll does with the jobs that it has read does not depend on the service.
     """
-    return KINDS if SERVICES[name] is DEFAULT_SERVICE else {QUIET: KINDS[QUIET]}
+    return KINDS if SERVICES[name] is DEFAULT_SERVICE else {IDLE: KINDS[IDLE]}
 
 
 def rows_of(name: str) -> list[list[str]]:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def no_job(_number: int, _now: float) -> tuple[SyncJob, ...]:
-    """Return the jobs that a poll of a quiet data source finds in addition: none."""
+    """Return the jobs that a poll of an idle data source finds in addition: none."""
     return ()
 
 
@@ -56,8 +56,8 @@ def ended_job(number: int, now: float) -> tuple[SyncJob, ...]:
 
 FIRST_POLLS = 10
 """Polls before the measured ones: in some services, the first ones request the outcomes of past jobs."""
-QUIET = "quiet"
-KINDS: dict[str, AddedJobs] = {QUIET: no_job, "running": growing_job, "ended": ended_job}
+IDLE = "idle"
+KINDS: dict[str, AddedJobs] = {IDLE: no_job, "running": growing_job, "ended": ended_job}
 
 
 class ChangingJobs:

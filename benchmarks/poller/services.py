@@ -65,7 +65,7 @@ def bare_client(service: Service, url: str) -> BotoClient:
 
 
 def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
-    """Return a bare call of boto3 for the page of a quiet poll."""
+    """Return a bare call of boto3 for the page of an idle poll."""
     client = bare_client(ids.service, url)
     return _BARE_CALLS[ids.service.name](client, ids.path, datetime.fromtimestamp(since, UTC))
 

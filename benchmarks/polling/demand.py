@@ -21,8 +21,8 @@ ACTIVE, IDLE, IDLE_WITH_EVENTS = MINUTE, 5 * MINUTE, 30 * MINUTE  # the defaults
 COLUMNS = (
     "sources",
     "syncs in progress or due, polls/h",
-    "quiet, every 5m, polls/h",
-    "quiet, every 30m, polls/h",
+    "idle, every 5m, polls/h",
+    "idle, every 30m, polls/h",
 )
 
 
@@ -45,8 +45,8 @@ def main(sizes: list[int]) -> int:
 def _row(size: int) -> list[str]:
     fleet = [_active_periods(source) for source in make_fleet(size, START, START + DAY)]
     active = sum((period.end - period.start) / ACTIVE for periods in fleet for period in periods)
-    quiet = [sum(_quiet_polls(periods, interval) for periods in fleet) for interval in (IDLE, IDLE_WITH_EVENTS)]
-    return [f"{size:,}", *(f"{polls * HOUR / DAY:,.0f}" for polls in (active, *quiet))]
+    idle = [sum(_idle_polls(periods, interval) for periods in fleet) for interval in (IDLE, IDLE_WITH_EVENTS)]
+    return [f"{size:,}", *(f"{polls * HOUR / DAY:,.0f}" for polls in (active, *idle))]
 
 
 def _active_periods(source: FleetSource) -> list[ActivePeriod]:
@@ -59,7 +59,7 @@ def _active_periods(source: FleetSource) -> list[ActivePeriod]:
     ]
 
 
-def _quiet_polls(periods: list[ActivePeriod], interval: float) -> float:
+def _idle_polls(periods: list[ActivePeriod], interval: float) -> float:
     """Return the polls between the active times of a source: each of these restarts the interval."""
     ends, starts = [START, *(period.end for period in periods)], [*(period.start for period in periods), START + DAY]
     return sum(max(0.0, start - end) // interval for end, start in zip(ends, starts, strict=True))

@@ -62,14 +62,14 @@ def _measure_in(folder: Path, size: int, fleet: FleetProcess) -> list[str]:
             alone += _scrapes(port)
             with _page_requests(port):
                 with_pages += _scrapes(port)
-    quiet, busy = Latency.of(alone), Latency.of(with_pages)
+    scrape, busy_scrape = Latency.of(alone), Latency.of(with_pages)
     return [
         f"{size:,}",
         f"{first_page * 1000:,.0f} ms",
         *map(str, pages),
-        str(quiet),
-        str(busy),
-        f"{busy.median / quiet.median:.2f}",
+        str(scrape),
+        str(busy_scrape),
+        f"{busy_scrape.median / scrape.median:.2f}",
     ]
 
 

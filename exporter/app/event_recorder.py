@@ -30,7 +30,7 @@ class IdleIntervals:
 class EventRecorder(EventObserver):
     """Counts messages, and logs once that the queue cannot be read and that it can be read again.
 
-    Quiet sources have the longer interval only while the queue can be read. Otherwise, they have the usual one.
+    Idle sources have the longer interval only while the queue can be read. Otherwise, they have the usual one.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)

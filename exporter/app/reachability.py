@@ -26,7 +26,7 @@ class Reachability:
 
     A single data source may fail although the target works: its requests hang, or a policy denies them. So the first
     failure after a response changes nothing, but another source is polled soon. If that fails too, the target is down.
-    Further failures of the same source change nothing for an hour. Example: quiet sources are polled every 30 minutes,
+    Further failures of the same source change nothing for an hour. Example: idle sources are polled every 30 minutes,
     and one that hangs is retried every few minutes. Without this rule, the target would be down nearly always. With it,
     the target is down when a second source fails, which takes one more poll.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 Finding = tuple[KeyPath, str]
-"""The path of the value at fault, and the message."""
+"""The path of the invalid value, and the message."""
 
 _CONNECTION = ("service", "region", "role_arn", "profile", "endpoint_url")
 
@@ -77,7 +77,7 @@ def _has_password(url: object) -> bool:
 
 
 def _objective_errors(objectives: object) -> Iterator[Finding]:
-    """Yield the matches of objectives that no data source of any service can have."""
+    """Yield the matches of objectives that cannot match a data source of any service."""
     for number, objective in _mappings(objectives):
         match, path = objective.get("match"), ("objectives", number, "match")
         glob = match.get("service") if isinstance(match, dict) else None
@@ -135,7 +135,7 @@ def _duplicate_sources(source: Source, targets: list[object]) -> Iterator[Findin
 
 
 def _duplicate_queues(source: Source, targets: list[object]) -> Iterator[Finding]:
-    """Yield the queues that two targets read: SQS delivers a message to one of them only."""
+    """Yield the queues that two targets read, because SQS delivers a message to only one of them."""
     paths: dict[str, KeyPath] = {}
     for number, target in _mappings(targets):
         events = target.get("events")
@@ -187,8 +187,8 @@ def find_warnings(config: Config) -> Iterator[Finding]:
             message = "interval: each count lists all documents; 6h is enough to notice documents that remain failed"
             yield ("documents", "interval"), message
     if polling.idle_interval < polling.interval:
-        idle, busy = format_duration(polling.idle_interval), format_duration(polling.interval)
-        message = f"idle_interval: idle data sources are polled more often than busy ones, every {idle} against {busy}"
+        idle, active = format_duration(polling.idle_interval), format_duration(polling.interval)
+        message = f"idle_interval: idle data sources are polled more often than active ones, every {idle}, not {active}"
         yield ("polling", "idle_interval"), message
     has_events = any(target.events for target in config.targets)
     if polling.window < (polling.idle_interval_with_events if has_events else polling.idle_interval):

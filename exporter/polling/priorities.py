@@ -4,8 +4,8 @@ The kinds have an order. The first kind that is due is polled, but the kinds bel
 due too, every LOWER_SHARE-th poll is left to them. They divide it in the same way. So lower kinds are late but never
 starve, no matter how many sources of higher kinds there are.
 
-Example: one poll per second, and more hinted, active and quiet sources than can be polled. Of 25 polls, 20 are of
-hinted sources, 4 of active ones and 1 of a quiet one.
+Example: one poll per second, and more hinted, active and idle sources than can be polled. Of 25 polls, 20 are of
+hinted sources, 4 of active ones and 1 of an idle one.
 """
 
 from __future__ import annotations

@@ -2,17 +2,17 @@
 
 It is pure: the caller passes the time, and the queue never waits.
 
-A source is active if a sync is in progress or due, and quiet otherwise. As long as the rate limit allows all polls in
+A source is active if a sync is in progress or due, and idle otherwise. As long as the rate limit allows all polls in
 time, the order hardly matters. If it does not, sources with a hint that a sync was started or stopped come first, then
-the other active ones, then quiet ones (`Priorities`). The metrics of active sources are about to change, and a sync
+the other active ones, then idle ones (`Priorities`). The metrics of active sources are about to change, and a sync
 with a hint is one that an operator waits for. Of the same kind, the source that is overdue for longest is first.
 
-Example: one poll per second, 240 active sources and 600 quiet ones, which is too much for intervals of 60 and 300
-seconds. Of five polls, four are of active sources and one is of a quiet source. So each active source is polled every
-5 minutes, and each quiet one every 50 minutes.
+Example: one poll per second, 240 active sources and 600 idle ones, which is too much for intervals of 60 and 300
+seconds. Of five polls, four are of active sources and one is of an idle source. So each active source is polled every
+5 minutes, and each idle one every 50 minutes.
 
-A quiet source with a schedule waits in both queues. As a quiet source it is due after the idle interval, as an active
-one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever quiet
+An idle source with a schedule waits in both queues. As an idle source it is due after the idle interval, as an active
+one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever idle
 sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
 
 After a start, the sources that were not polled for the longest time are first, and those that were never polled come
@@ -22,7 +22,7 @@ poll. Example: a source with a sync was polled a minute ago and another one four
 If that was 10 seconds ago, as in the life before, the second one is first.
 
 A hint adds an entry in the queue of hinted sources (`Hints`). The poll finds out whether the hint is true: the source
-stays a hinted one while it is active, and is quiet afterwards.
+stays a hinted one while it is active, and is idle afterwards.
 
 A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
 intervals meanwhile.
@@ -59,7 +59,7 @@ class PollQueue:
         self._spacing = spacing
         self._ticket_numbers = count()
         self._tickets: dict[str, int] = {}
-        self._hinted, self._active, self._quiet = (TicketQueue(self._tickets) for _ in range(3))
+        self._hinted, self._active, self._idle = (TicketQueue(self._tickets) for _ in range(3))
         self._steps = StepQueue(self._tickets, workers)
         self._priorities = Priorities()
         self._backoff = Backoff(intervals.active / 4, random)
@@ -117,26 +117,26 @@ class PollQueue:
         if entry.is_hinted:
             self._hints.restore(key)
         # The other queue may have had longer intervals. The time at which a schedule fires does not depend on them.
-        quiet, active = entry.quiet, entry.active
-        if quiet is not None:
-            quiet = min(quiet, now + (BACKOFF_CAP if entry.failures else self._intervals.idle))
+        idle, active = entry.idle, entry.active
+        if idle is not None:
+            idle = min(idle, now + (BACKOFF_CAP if entry.failures else self._intervals.idle))
         elif active is not None:
             active = min(active, now + self._intervals.active)
-        self._late_since[key] = min((due for due in (active, quiet) if due is not None), default=now)
+        self._late_since[key] = min((due for due in (active, idle) if due is not None), default=now)
         if key in self.in_flight:
             return
-        if quiet is not None:
-            self._quiet.put(quiet, source)
+        if idle is not None:
+            self._idle.put(idle, source)
         if active is not None:
             (self._hinted if entry.is_hinted else self._active).put(active, source)
 
     def entries(self, now: float) -> dict[str, QueueEntry]:
         """Return the entries of all sources that were polled, for another queue; sources in flight are due now."""
-        active, quiet = self._active.due_times() | self._hinted.due_times(), self._quiet.due_times()
+        active, idle = self._active.due_times() | self._hinted.due_times(), self._idle.due_times()
         active |= dict.fromkeys(self.in_flight, now)
         return {
             key: QueueEntry(
-                active.get(key), quiet.get(key), self._backoff.failures(key), is_hinted=self._hints.is_followed(key)
+                active.get(key), idle.get(key), self._backoff.failures(key), is_hinted=self._hints.is_followed(key)
             )
             for key in self.progress.polled()
         }
@@ -158,12 +158,12 @@ class PollQueue:
         self._backoff.clear()
         self._due_again.update(self.in_flight)
         start = now
-        for queue in (self._hinted, self._active, self._quiet):
+        for queue in (self._hinted, self._active, self._idle):
             start = queue.make_due(start, spacing)
 
     def make_one_due(self, now: float) -> bool:
         """Make a waiting source due whose last poll did not fail; return False if there is none."""
-        queues = (self._hinted, self._active, self._initial, self._quiet)
+        queues = (self._hinted, self._active, self._initial, self._idle)
         return any(queue.make_first_due(now, self._backoff.failing) for queue in queues)
 
     def hint(self, source: DataSource, now: float) -> None:
@@ -177,7 +177,7 @@ class PollQueue:
             self._late_since[key] = min(self._late_since[key], due)
 
     def use_idle_interval(self, seconds: float, now: float) -> None:
-        """Poll quiet sources at another interval; if it is shorter, the rest of the current one shrinks in proportion.
+        """Poll idle sources at another interval; if it is shorter, the rest of the current one shrinks in proportion.
 
         So the polls of sources that wait stay spread out. No two polls of a source are closer than the shorter
         interval, even if it changes every minute.
@@ -185,7 +185,7 @@ class PollQueue:
         share = seconds / self._intervals.idle
         self._intervals = replace(self._intervals, idle=seconds)
         if share < 1.0:
-            due_times = self._quiet.bring_forward(
+            due_times = self._idle.bring_forward(
                 now, share, lambda key: self._hints.last_start(key) + seconds, self._backoff.failing
             )
             for key, due in due_times.items():
@@ -196,8 +196,8 @@ class PollQueue:
         due = [queue for queue in (self._hinted, self._active) if queue.due <= now]
         if self._initial_due <= now:
             due.append(self._initial)
-        elif self._quiet.due <= now:
-            due.append(self._quiet)
+        elif self._idle.due <= now:
+            due.append(self._idle)
         is_step = self._steps.is_next(now, other_polls=bool(due))
         if not due and not is_step:
             return None
@@ -234,10 +234,10 @@ class PollQueue:
         self._tickets[key] = next(self._ticket_numbers)
         self.progress.complete(key, succeeded=outcome.succeeded)
         is_hinted = self._hints.poll_ended(key, is_active=outcome.active)
-        queue = self._hinted if is_hinted else self._active if outcome.active else self._quiet
+        queue = self._hinted if is_hinted else self._active if outcome.active else self._idle
         if outcome.succeeded:
             self._backoff.reset(key)
-            due = max(now, started + (self._intervals.idle if queue is self._quiet else self._intervals.active))
+            due = max(now, started + (self._intervals.idle if queue is self._idle else self._intervals.active))
         else:
             due = now + self._backoff.next_delay(key)
         due = now if is_due_again else due
@@ -252,7 +252,7 @@ class PollQueue:
 
     def next_delay(self, now: float) -> float | None:
         """Return the seconds until a source is due; None if no source waits."""
-        due = min(self._hinted.due, self._active.due, self._quiet.due, self._initial_due, self._steps.due)
+        due = min(self._hinted.due, self._active.due, self._idle.due, self._initial_due, self._steps.due)
         return None if due == math.inf else max(0.0, due - now)
 
     def lag(self, now: float) -> float:

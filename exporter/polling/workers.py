@@ -106,7 +106,7 @@ class PollWorkers:
             self._changed.notify()
 
     def use_idle_interval(self, seconds: float) -> None:
-        """Poll quiet sources at another interval."""
+        """Poll idle sources at another interval."""
         with self._changed:
             self._queue.use_idle_interval(seconds, self._host.monotonic())
             self._changed.notify_all()

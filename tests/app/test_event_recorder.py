@@ -1,4 +1,4 @@
-"""The effects of events on series, on the log, and on the interval of quiet sources."""
+"""The effects of events on series, on the log, and on the interval of idle sources."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rig:
 
 
 def test_a_queue_is_down_until_it_was_read() -> None:
-    """Until then, quiet sources are polled as often as they would be without a queue."""
+    """Until then, idle sources are polled as often as they would be without a queue."""
     rig = Rig()
     assert (rig.value("up"), rig.recorder.idle_interval, rig.recorder.last_error) == (0, 300.0, "")
     assert [rig.value("received_total", result=result) for result in EventResult] == [0, 0, 0]
@@ -65,7 +65,7 @@ def test_a_queue_that_never_works_is_logged_once() -> None:
 
 
 def test_a_reload_continues_with_the_known_state() -> None:
-    """Otherwise, each reload would poll all quiet sources early."""
+    """Otherwise, each reload would poll all idle sources early."""
     before = Rig()
     before.recorder.queue_up()
     after = Rig(before.recorder)

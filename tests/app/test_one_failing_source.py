@@ -26,14 +26,14 @@ FAULTS = {"reset": "connection", "denied": "access_denied"}
 
 @pytest.fixture
 def service() -> Iterator[SimulatedEndpoint]:
-    """Yield a service with a data source that is syncing, which is polled often, and two quiet ones."""
+    """Yield a service with a data source that is syncing, which is polled often, and two idle ones."""
     busy = SimulatedDataSource("busy", jobs=[PlannedJob("e" * 36, time.time() - 900, outcome=None)])
-    with SimulatedEndpoint(fleet_of(busy, SimulatedDataSource("quiet"), SimulatedDataSource("calm"))) as running:
+    with SimulatedEndpoint(fleet_of(busy, SimulatedDataSource("idle"), SimulatedDataSource("other"))) as running:
         yield running
 
 
 def started(service: SimulatedEndpoint, tmp_path: Path) -> Program:
-    """Return a program that polls the quiet data sources once an hour."""
+    """Return a program that polls the idle data sources once an hour."""
     return serve(tmp_path, config_for(service, ":memory:", interval="100ms", idle_interval="1h", timeout="2s"))
 
 
@@ -51,14 +51,14 @@ def fails(program: Program, reason: str, times: int) -> bool:
 @pytest.mark.parametrize("kind", FAULTS)
 def test_one_failing_source_leaves_the_target_up(service: SimulatedEndpoint, tmp_path: Path, kind: str) -> None:
     """One other data source is polled to find out that AWS still responds, and not again at each failure."""
-    busy, *quiet = [source.id for _, _, source in service.fleet.data_sources()]
+    busy, *idle = [source.id for _, _, source in service.fleet.data_sources()]
     with started(service, tmp_path) as program:
         eventually(lambda: program.scrape().value("qbusiness_poll_success") == 3)
-        before = polls_of(service, quiet)
+        before = polls_of(service, idle)
         service.faults.add(kind, operation=JOBS, data_source_id=busy)
-        eventually(lambda: polls_of(service, quiet) > before)
+        eventually(lambda: polls_of(service, idle) > before)
         eventually(lambda: fails(program, FAULTS[kind], 2))
-        assert polls_of(service, quiet) == before + 1
+        assert polls_of(service, idle) == before + 1
         assert program.scrape().value(UP) == 1
         assert program.scrape().value("qbusiness_poll_success", data_source="busy") == 0
         service.faults.clear()

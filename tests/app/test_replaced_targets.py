@@ -32,7 +32,7 @@ def service() -> Iterator[HeldService]:
         yield service
 
 
-def quiet(config: dict[str, Any]) -> dict[str, Any]:
+def with_long_intervals(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration that sends no request of its own after the first ones."""
     return {**config, "polling": {**config["polling"], "interval": "1h", "idle_interval": "1h", "concurrency": 2}}
 
@@ -44,7 +44,7 @@ def test_requests_that_end_after_the_reload_leave_target_up_at_1(service: HeldSe
         program.until_ready()
         replaced = poll_threads()
         with service.holding("ListDataSourceSyncJobs", 3):
-            program.reload(quiet(config))
+            program.reload(with_long_intervals(config))
         eventually(lambda: not any(thread.is_alive() for thread in replaced))
         assert program.scrape().value(TARGET_UP) == 1
         assert program.scrape().value("qbusiness_poll_success") == 3

@@ -153,7 +153,7 @@ def test_a_service_that_lists_no_documents_is_planned_without_counts() -> None:
     assert not any(line.lstrip().startswith("documents ") for line in lines)
 
 
-def test_quiet_sources_are_planned_at_the_interval_with_events() -> None:
+def test_idle_sources_are_planned_at_the_interval_with_events() -> None:
     """The requests to the queue have no part in the rate limit."""
     url = "https://sqs.us-east-1.amazonaws.com/111122223333/sync-events"
     target = parse_target({"region": "us-east-1", "events": {"queue_url": url}})

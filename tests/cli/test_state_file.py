@@ -42,14 +42,14 @@ def counts_failed(program: Program, source: SimulatedDataSource, count: int) -> 
 def test_counters_continue_after_the_state_file_was_removed(tmp_path: Path) -> None:
     """A kill later, all counts are there, those of a source without news too."""
     clock, state = ManualClock(time.time()), tmp_path / "state.db"
-    busy, quiet = SimulatedDataSource("busy"), SimulatedDataSource("quiet")
-    with SimulatedEndpoint(fleet_of(busy, quiet), clock) as service:
+    busy, idle = SimulatedDataSource("busy"), SimulatedDataSource("idle")
+    with SimulatedEndpoint(fleet_of(busy, idle), clock) as service:
         config = config_for(service, state)
         with serve(tmp_path, config) as program:
             program.until_ready()
-            add_failed_job(quiet, clock, 1)
+            add_failed_job(idle, clock, 1)
             add_failed_job(busy, clock, 2)
-            eventually(lambda: counts_failed(program, quiet, 1) and counts_failed(program, busy, 1))
+            eventually(lambda: counts_failed(program, idle, 1) and counts_failed(program, busy, 1))
             for file in tmp_path.glob("state.db*"):
                 file.unlink()
             eventually(lambda: program.scrape().value(WRITE_FAILURES) == 1)
@@ -58,7 +58,7 @@ def test_counters_continue_after_the_state_file_was_removed(tmp_path: Path) -> N
             program.kill()
         with serve(tmp_path, config) as program:
             scrape = program.scrape()
-            assert scrape.value(COMPLETED, data_source_id=quiet.id, status="FAILED") == 1
+            assert scrape.value(COMPLETED, data_source_id=idle.id, status="FAILED") == 1
             assert scrape.value(COMPLETED, data_source_id=busy.id, status="FAILED") == 2
 
 

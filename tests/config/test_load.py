@@ -391,7 +391,7 @@ def test_the_default_idle_interval_is_longer_with_events(text: str, with_events:
         ),
         (
             "polling: {interval: 5m, idle_interval: 1m}",
-            "1:40: idle_interval: idle data sources are polled more often than busy ones, every 1m against 5m",
+            "1:40: idle_interval: idle data sources are polled more often than active ones, every 1m, not 5m",
         ),
         (
             "polling: {window: 2m}",

@@ -125,7 +125,7 @@ def test_the_next_sync_is_right_between_polls(page: ExpositionPage, clock: FakeC
 
 
 def test_unchanged_pieces_stay_the_same_objects(page: ExpositionPage) -> None:
-    """A quiet poll changes the piece of one family; the formats share all pieces in which they do not differ."""
+    """An idle poll changes the piece of one family; the formats share all pieces in which they do not differ."""
     job = make_job(started=NOON - HOUR)
     page.put(job)
     before = {id(piece): piece for piece in page.exposition.render("", "")[0]}
@@ -168,7 +168,7 @@ def _put_until(page: ExpositionPage, stop: threading.Event) -> None:
 
 
 def test_a_scrape_after_a_firing_renders_nothing(clock: FakeClock) -> None:
-    """`prepare` has rendered the successor, and a quiet poll in between keeps it."""
+    """`prepare` has rendered the successor, and an idle poll in between keeps it."""
     families = CountingFamilies(QBUSINESS, POLICY.window)
     page = ExpositionPage.empty(clock, families)
     snapshot = replace(scheduled("cron(0 * * * ? *)"), history=None)

@@ -138,7 +138,7 @@ def test_the_initial_poll_of_an_old_source_is_bounded() -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("time_filter", FILTERS)
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 500])
-def test_a_quiet_source_costs_one_request(order: str, time_filter: str, count: int) -> None:
+def test_an_idle_source_costs_one_request(order: str, time_filter: str, count: int) -> None:
     """The length of its history makes no difference."""
     listing = FakeListing(hourly(count), order, time_filter)
     history = initial_poll(listing)

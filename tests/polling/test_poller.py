@@ -64,7 +64,7 @@ def test_after_a_restart_staleness_is_visible_before_the_first_success(rig: Poll
 
 
 def test_a_stop_saves_the_time_of_the_last_success(rig: PollerRig, clock: FakeClock) -> None:
-    """Polls of a quiet source save nothing for an hour; the next process still knows the last success."""
+    """Polls of an idle source save nothing for an hour; the next process still knows the last success."""
     rig.provider.jobs = [make_job(started=NOON - HOUR)]
     rig.poll()
     rig.provider.now = NOON + 600

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource
 
 INTERVALS = Intervals(active=60.0, idle=300.0)
-QUIET = PollOutcome(succeeded=True, active=False)
+IDLE = PollOutcome(succeeded=True, active=False)
 SYNCING = PollOutcome(succeeded=True, active=True)
 FAILED = PollOutcome(succeeded=False, active=False)
 BEHIND = PollOutcome(succeeded=True, active=False, is_behind=True)
@@ -43,7 +43,7 @@ def run(queue: PollQueue, outcome: PollOutcome, at: float, took: float = 1.0) ->
     return source
 
 
-@pytest.mark.parametrize(("outcome", "interval"), [(QUIET, 300.0), (SYNCING, 60.0)])
+@pytest.mark.parametrize(("outcome", "interval"), [(IDLE, 300.0), (SYNCING, 60.0)])
 def test_the_interval_depends_on_whether_the_source_is_active(
     queue: PollQueue, outcome: PollOutcome, interval: float
 ) -> None:
@@ -75,7 +75,7 @@ def test_the_most_overdue_source_is_polled_first_and_none_starves(queue: PollQue
     sources = [make_source(n) for n in range(5)]
     for source in sources:
         queue.add(source, now=0.0)
-    served = [run(queue, QUIET, at=400.0 * n) for n in range(10)]
+    served = [run(queue, IDLE, at=400.0 * n) for n in range(10)]
     assert served == sources * 2
     assert queue.lag(4000.0) == pytest.approx(4000.0 - (5 * 400.0 + 300.0))
 
@@ -91,7 +91,7 @@ def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
     assert 7.5 <= delays[0] <= 15.0
     assert all(BACKOFF_CAP / 2 <= delay <= BACKOFF_CAP for delay in delays[6:])
     assert all(later <= 4 * earlier for earlier, later in pairwise(delays))
-    run(queue, QUIET, at=now, took=0.0)
+    run(queue, IDLE, at=now, took=0.0)
     assert queue.next_delay(now) == 300.0
 
 
@@ -127,7 +127,7 @@ def test_a_removed_source_is_not_polled_again(queue: PollQueue) -> None:
     queue.remove(waiting)
     queue.remove(in_flight)
     assert queue.progress.unready is None
-    queue.complete(in_flight, QUIET, 1.0)
+    queue.complete(in_flight, IDLE, 1.0)
     assert (queue.next_delay(1.0), len(queue.progress)) == (None, 0)
     queue.add(waiting, now=2.0)
     assert queue.pop(2.0) is waiting
@@ -141,27 +141,27 @@ def test_a_source_that_is_added_again_while_in_flight_is_not_polled_twice_at_onc
     queue.remove(source)
     queue.add(source, now=1.0)
     assert queue.pop(5.0) is None
-    queue.complete(source, QUIET, 5.0)
+    queue.complete(source, IDLE, 5.0)
     assert queue.next_delay(5.0) == 295.0
 
 
-def test_active_sources_are_polled_before_quiet_ones(queue: PollQueue) -> None:
-    """The quiet sources have been due for longer, but get only their share of the polls."""
+def test_active_sources_are_polled_before_idle_ones(queue: PollQueue) -> None:
+    """The idle sources have been due for longer, but get only their share of the polls."""
     busy = [make_source(n) for n in range(20)]
-    quiet = [make_source(n) for n in range(20, 40)]
-    for source in busy + quiet:
+    idle = [make_source(n) for n in range(20, 40)]
+    for source in busy + idle:
         queue.add(source, now=0.0)
-    for source in busy + quiet:
+    for source in busy + idle:
         assert queue.pop(0.0) is source
-        queue.complete(source, SYNCING if source in busy else QUIET, 0.0)
+        queue.complete(source, SYNCING if source in busy else IDLE, 0.0)
     turns = [queue.pop(1000.0) for _ in range(20)]
-    assert [source in quiet for source in turns].count(True) == 20 // LOWER_SHARE
+    assert [source in idle for source in turns].count(True) == 20 // LOWER_SHARE
     assert [source for source in turns if source in busy] == busy[:16]
     assert queue.lag(1000.0) == 940.0
 
 
 def test_no_source_starves_under_overload() -> None:
-    """With ten times as many polls due as are possible, quiet sources are still polled."""
+    """With ten times as many polls due as are possible, idle sources are still polled."""
     queue = PollQueue(INTERVALS, 0.0, random.Random(1))
     sources = [make_source(n) for n in range(600)]
     for source in sources:
@@ -171,7 +171,7 @@ def test_no_source_starves_under_overload() -> None:
         taken = queue.pop(float(second))
         if taken is not None:
             served[str(taken.id)] = served.get(str(taken.id), 0) + 1
-            queue.complete(taken, SYNCING if taken in sources[:500] else QUIET, float(second))
+            queue.complete(taken, SYNCING if taken in sources[:500] else IDLE, float(second))
     assert len(served) == 600
     assert min(served.values()) >= 5
 
@@ -221,10 +221,10 @@ def test_no_sequence_polls_a_source_twice_at_once_or_loses_one(steps: list[tuple
             assert taken in watched
             in_flight.add(taken)
         elif step == "complete" and source in in_flight:
-            queue.complete(source, QUIET, now)
+            queue.complete(source, IDLE, now)
             in_flight.discard(source)
     for source in in_flight:
-        queue.complete(source, QUIET, now)
+        queue.complete(source, IDLE, now)
     waiting = set()
     while taken := queue.pop(now + 10_000):
         waiting.add(taken)
@@ -244,15 +244,15 @@ def handed_over(queue: PollQueue, now: float, intervals: Intervals = INTERVALS) 
 def test_another_queue_continues_with_the_entries_of_a_queue(queue: PollQueue) -> None:
     """Polled sources keep their due times; unpolled ones are new there, and sources in flight are due immediately."""
     queue.add(make_source(1), now=0.0)
-    assert run(queue, QUIET, at=0.0) == make_source(1)
+    assert run(queue, IDLE, at=0.0) == make_source(1)
     queue.add(make_source(2), now=10.0)
     successor = handed_over(queue, 100.0)
     assert successor.progress.unready == "1 data sources not polled yet"
-    assert run(successor, QUIET, at=100.0) == make_source(2)
+    assert run(successor, IDLE, at=100.0) == make_source(2)
     assert successor.next_delay(100.0) == 200.0
-    assert run(successor, QUIET, at=300.0) == make_source(1)
+    assert run(successor, IDLE, at=300.0) == make_source(1)
     assert queue.pop(100.0) == make_source(2)
-    queue.complete(make_source(2), QUIET, 101.0)
+    queue.complete(make_source(2), IDLE, 101.0)
     assert queue.pop(300.0) == make_source(1)
     successor = handed_over(queue, 301.0)
     assert successor.progress.unready is None
@@ -265,13 +265,13 @@ def test_a_pass_ends_when_every_source_was_polled_since_the_last(queue: PollQueu
     for number in (1, 2, 3):
         queue.add(make_source(number), now=0.0)
     run(queue, SYNCING, at=0.0)
-    run(queue, QUIET, at=0.0)
+    run(queue, IDLE, at=0.0)
     assert not queue.progress.end()
     run(queue, FAILED, at=0.0)
     assert (queue.progress.end(), queue.progress.end()) == (True, False)
     run(queue, SYNCING, at=60.0)
     run(queue, SYNCING, at=120.0)
-    run(queue, QUIET, at=300.0)
+    run(queue, IDLE, at=300.0)
     assert not queue.progress.end()
     for number in (1, 2, 3):
         queue.remove(make_source(number))
@@ -288,14 +288,14 @@ def test_shorter_intervals_apply_to_waiting_sources(queue: PollQueue) -> None:
     failing = queue.entries(300.0)[str(make_source(2).id)]
     assert (failing.failures, failing.active) == (4, None)
     successor = handed_over(queue, 299.5, Intervals(active=1.0, idle=5.0))
-    (quiet, kept) = (successor.entries(299.5)[str(make_source(number).id)] for number in (1, 2))
-    assert (quiet.quiet, quiet.active) == (300.0, 5061.0)
+    (idle, kept) = (successor.entries(299.5)[str(make_source(number).id)] for number in (1, 2))
+    assert (idle.idle, idle.active) == (300.0, 5061.0)
     assert kept == failing
 
 
-@pytest.mark.parametrize(("outcome", "due"), [(SYNCING, 31.0), (QUIET, 35.0)])
+@pytest.mark.parametrize(("outcome", "due"), [(SYNCING, 31.0), (IDLE, 35.0)])
 def test_a_source_waits_no_longer_than_the_new_interval(queue: PollQueue, outcome: PollOutcome, due: float) -> None:
-    """An active source waits at most the active interval, a quiet one the idle interval."""
+    """An active source waits at most the active interval, an idle one the idle interval."""
     queue.add(make_source(1), now=0.0)
     run(queue, outcome, at=0.0)
     successor = handed_over(queue, 30.0, Intervals(active=1.0, idle=5.0))
@@ -332,7 +332,7 @@ def test_steps_of_a_catch_up_have_a_small_share_while_other_polls_are_due() -> N
         polled = queue.pop(float(second))
         assert polled is not None
         steps += queue.is_step(polled)
-        queue.complete(polled, BEHIND if polled is behind else QUIET, float(second))
+        queue.complete(polled, BEHIND if polled is behind else IDLE, float(second))
     assert 400 / STEP_INTERVAL - 2 <= steps <= 400 / STEP_INTERVAL
 
 
@@ -350,7 +350,7 @@ def test_after_a_restart_sources_with_a_sync_in_progress_are_polled_first() -> N
     spaced = PollQueue(INTERVALS, 10.0, random.Random(1))
     for number in range(1, 9):
         spaced.add(make_source(number), 1000.0, is_syncing=number in {7, 8}, poll_age=60.0)
-    polled = [run(spaced, QUIET, at=1000.0 + seconds).id for seconds in (0, 10, 20)]
+    polled = [run(spaced, IDLE, at=1000.0 + seconds).id for seconds in (0, 10, 20)]
     assert polled == [make_source(number).id for number in (7, 8, 1)]
     assert spaced.progress.unready == "5 data sources not polled yet"
 
@@ -408,7 +408,7 @@ def test_a_process_that_is_killed_again_and_again_polls_every_source() -> None:
             number = by_id[source.id]
             polls[number] += 1
             last_poll[number] = start + poll / 10
-            queue.complete(source, SYNCING if number % 3 == 0 else QUIET, start + poll / 10)
+            queue.complete(source, SYNCING if number % 3 == 0 else IDLE, start + poll / 10)
     assert min(polls.values()) >= 1
 
 
@@ -417,20 +417,20 @@ def test_the_lag_counts_from_the_last_poll_of_the_process_before(queue: PollQueu
     queue.add(make_source(1), now=1000.0, poll_age=500.0)
     queue.add(make_source(2), now=1000.0)
     assert queue.lag(1000.0) == 200.0
-    run(queue, QUIET, at=1000.0)
+    run(queue, IDLE, at=1000.0)
     assert queue.lag(1002.0) == 202.0
-    run(queue, QUIET, at=1002.0)
+    run(queue, IDLE, at=1002.0)
     assert queue.lag(1003.0) == 0.0
 
 
 def test_the_lag_includes_polls_in_flight(queue: PollQueue) -> None:
     """A poll that waits for the rate limiter is late until it completes."""
     queue.add(make_source(), now=0.0)
-    run(queue, QUIET, at=0.0)
+    run(queue, IDLE, at=0.0)
     source = queue.pop(300.0)
     assert source is not None
     assert queue.lag(386.0) == 86.0
-    queue.complete(source, QUIET, 386.0)
+    queue.complete(source, IDLE, 386.0)
     assert queue.lag(386.0) == 0.0
 
 
@@ -438,7 +438,7 @@ def test_the_lag_includes_polls_in_flight(queue: PollQueue) -> None:
 def test_all_sources_can_be_made_due(queue: PollQueue, spacing: float) -> None:
     """They do not wait for their interval or their back-off."""
     sources = [make_source(n) for n in range(3)]
-    for source, outcome in zip(sources, (QUIET, SYNCING, FAILED), strict=True):
+    for source, outcome in zip(sources, (IDLE, SYNCING, FAILED), strict=True):
         queue.add(source, now=0.0)
         run(queue, outcome, at=0.0)
     assert queue.next_delay(2.0) != 0.0
@@ -446,7 +446,7 @@ def test_all_sources_can_be_made_due(queue: PollQueue, spacing: float) -> None:
     polled = []
     for place in range(3):
         assert queue.next_delay(2.0 + place * spacing) == 0.0
-        polled.append(run(queue, QUIET, at=2.0 + place * spacing))
+        polled.append(run(queue, IDLE, at=2.0 + place * spacing))
         assert queue.next_delay(2.0 + place * spacing) == (spacing if place < 2 else 300.0 - 2 * spacing)
     assert {str(source.id) for source in polled} == {str(source.id) for source in sources}
 
@@ -461,7 +461,7 @@ def test_a_failure_after_all_sources_were_made_due_has_a_short_back_off(queue: P
     assert (queue.next_delay(2002.0) or 0.0) <= INTERVALS.active / 4
 
 
-@pytest.mark.parametrize("outcome", [QUIET, SYNCING, FAILED])
+@pytest.mark.parametrize("outcome", [IDLE, SYNCING, FAILED])
 def test_a_source_that_is_made_due_during_its_poll_is_polled_again(queue: PollQueue, outcome: PollOutcome) -> None:
     """The poll may have begun before the change; the one after it has the usual interval or back-off."""
     queue.add(make_source(), now=0.0)
@@ -470,5 +470,5 @@ def test_a_source_that_is_made_due_during_its_poll_is_polled_again(queue: PollQu
     queue.make_due(1.0, 2.0)
     queue.complete(source, outcome, 3.0)
     assert queue.next_delay(3.0) == 0.0
-    run(queue, QUIET, at=3.0)
+    run(queue, IDLE, at=3.0)
     assert queue.next_delay(3.0) == 300.0

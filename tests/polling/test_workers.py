@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import DataSource
 
 INTERVALS = Intervals(active=60.0, idle=300.0)
-QUIET = PollOutcome(succeeded=True, active=False)
+IDLE = PollOutcome(succeeded=True, active=False)
 SYNCING = PollOutcome(succeeded=True, active=True)
 FAILED = PollOutcome(succeeded=False, active=False)
 

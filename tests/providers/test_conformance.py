@@ -75,7 +75,7 @@ def test_every_job_is_read_once_in_any_order(case: ServiceCase, order: str) -> N
 
 @of_every_service
 def test_the_service_filters_by_time_and_status(rigs: dict[str, ProviderRig], case: ServiceCase) -> None:
-    """A quiet poll reads only what is new."""
+    """An idle poll reads only what is new."""
     rig = rigs[str(case)]
     assert len(rig.read_jobs(since=NOON - 5 * 600)) == 5
     assert len(rig.read_jobs(since=NOON - 5 * 600, until=NOON - 3 * 600)) == 2

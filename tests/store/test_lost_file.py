@@ -61,7 +61,7 @@ def replace_by_backup(path: str) -> None:
 def filled(path: str, failures: Failures) -> Store:
     """Open a store with two histories, a name and an account, all of it written."""
     store = Store(path, failures)
-    store.commit({KEY: make_history(5), "quiet": make_history(2)})
+    store.commit({KEY: make_history(5), "idle": make_history(2)})
     store.save_name("application/a", "intranet")
     store.save_watched_since("production", NOON)
     return store
@@ -70,7 +70,7 @@ def filled(path: str, failures: Failures) -> Store:
 def check_contents(path: str) -> None:
     """Assert that the file has all of the state of `filled`, and nothing else."""
     store = open_store(path)
-    assert (store.history(KEY), store.history("quiet")) == (make_history(6), make_history(2))
+    assert (store.history(KEY), store.history("idle")) == (make_history(6), make_history(2))
     assert (store.name("application/a"), store.watched_since("production")) == ("intranet", NOON)
     assert (store.history("other"), store.name("application/old")) == (None, None)
     store.close()

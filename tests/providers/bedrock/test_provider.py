@@ -45,7 +45,7 @@ def test_every_schedule_reaches_the_provider_through_botocore(rig: ProviderRig) 
     assert found == ["every day", "monthly on the last day", "hourly"]
 
 
-def test_a_quiet_poll_is_one_request(rig: ProviderRig) -> None:
+def test_an_idle_poll_is_one_request(rig: ProviderRig) -> None:
     """Jobs are sorted, so that reading stops at the first one that is too old."""
     assert len(rig.read_jobs(since=NOON - 700)) == 2
     assert rig.observer.operations == ["ListIngestionJobs"]

@@ -50,7 +50,7 @@ HEALTHY_SOURCES = {
 """A data source of each service that never fails, so that its empty panels are known, and its outermost container."""
 SCREENSHOT_SOURCE = ("support", "jira")  # fails sometimes
 # The demo has one or two data sources of the other services, without objectives.
-QUIET_PANELS = {"Data sources with alerts", "Content age vs. objective", "Running time vs. objective"}
+EMPTY_PANELS = {"Data sources with alerts", "Content age vs. objective", "Running time vs. objective"}
 FAILURE_PANELS = {"Alerts", "Top failure reasons", "Failed syncs by reason"}
 
 QUERIES_WITH_DATA = [
@@ -157,7 +157,7 @@ def render(
 def test_dashboards_render(render: Render, screenshot: Callable[[Page, str], None], file: str) -> None:
     """Only panels of failures are empty, no link has an unresolved variable, and the browser reports no error."""
     service = service_of(file)
-    others = {*QUIET_PANELS, f"Other alerts: {service.container.plural}, targets, exporter"}
+    others = {*EMPTY_PANELS, f"Other alerts: {service.container.plural}, targets, exporter"}
     may_be_empty = FAILURE_PANELS if service is DEFAULT_SERVICE else FAILURE_PANELS | others
     dashboard = render(file)
     assert dashboard.errors == []

@@ -97,7 +97,7 @@ def on_workdays(hours: Iterable[float]) -> list[float]:
 
 
 # Nothing here is worth an alert.
-QUIET = (
+WITHOUT_INCIDENTS = (
     SourcePlan("calendar", every(5), 3, 90, "GOOGLECALENDAR", "cron(0/5 * * * ? *)"),
     # Some syncs take several times as long as the interval, so that firings are left out.
     SourcePlan(
@@ -184,7 +184,7 @@ QUIET = (
 )
 
 # An engineer wants to be notified of each of these.
-TROUBLED = (
+WITH_INCIDENTS = (
     SourcePlan(
         "expired-token",
         every(30),

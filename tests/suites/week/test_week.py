@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.domain.units import MINUTE
-from tests.suites.week.fleet import QUIET, SATURDAY, TROUBLED, WEEK, make_fleet
+from tests.suites.week.fleet import SATURDAY, WEEK, WITH_INCIDENTS, WITHOUT_INCIDENTS, make_fleet
 from tests.suites.week.week import MONDAY, SCRAPE_INTERVAL, Week
 from tests.support.alert_rules import ROOT, RULE_FILES, rules, selected
 
@@ -37,8 +37,8 @@ Firing = tuple[str, str, float, float]
 
 EXPECTED: dict[str, tuple[Firing, ...]] = {
     # Information without a notification: some documents always fail.
-    "quiet": (("QBusinessOnlyIncompleteSyncs", "policies", 0, WEEK),),
-    "troubled": (
+    "without incidents": (("QBusinessOnlyIncompleteSyncs", "policies", 0, WEEK),),
+    "with incidents": (
         ("QBusinessDocumentsDeletedInBulk", "purged", 30.5, 54.5),
         ("QBusinessSyncOverdue", "schedule-ignored", 26, 37.5),
         ("QBusinessNoSuccessfulSync", "schedule-ignored", 27.5, 37.5),
@@ -56,7 +56,9 @@ EXPECTED: dict[str, tuple[Firing, ...]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "plans"), [("quiet", QUIET), ("troubled", TROUBLED)])
+@pytest.mark.parametrize(
+    ("name", "plans"), [("without incidents", WITHOUT_INCIDENTS), ("with incidents", WITH_INCIDENTS)]
+)
 def test_the_alerts_of_a_week(name: str, plans: Sequence[SourcePlan], tmp_path: Path) -> None:
     """Each alert fires once for each incident, in time, and resolves when it is over."""
     week = Week(make_fleet(plans, MONDAY), SETTINGS)
