@@ -4,25 +4,22 @@ It is pure: the caller passes the time, and the queue never waits.
 
 A source is active if a sync is in progress or due, and idle otherwise. As long as the rate limit allows all polls in
 time, the order hardly matters. If it does not, sources with a hint that a sync was started or stopped come first, then
-the other active ones, then idle ones (`Priorities`). The metrics of active sources are about to change, and a sync
-with a hint is one that an operator waits for. Of the same kind, the source that is overdue for longest is first.
+the other active ones, then idle ones (`Priorities`). The metrics of active sources are about to change, and an operator
+probably waits for a sync with a hint. Within a kind, the most overdue source comes first.
 
 Example: one poll per second, 240 active sources and 600 idle ones, which is too much for intervals of 60 and 300
 seconds. Of five polls, four are of active sources and one is of an idle source. So each active source is polled every
 5 minutes, and each idle one every 50 minutes.
 
-An idle source with a schedule waits in both queues. As an idle source it is due after the idle interval, as an active
-one when its schedule has fired. Without the second entry, its scheduled sync would be noticed late whenever idle
-sources are late. Both entries have the same ticket, which is valid once: to pop one of them invalidates the other.
+An idle source with a schedule waits in two queues. Its entry among the idle sources is due after the idle interval, and
+its entry among the active ones when its schedule has fired. Without the second entry, the poller would see a scheduled
+sync late whenever polls of idle sources are late. Both entries have the same ticket, which is valid once: popping one
+of them invalidates the other.
 
-After a start, the sources that were not polled for the longest time are first, and those that were never polled come
-before them. A failed poll counts too. If a sync was in progress, the time since the last poll counts LOWER_SHARE times.
-So a process that dies soon after each start polls all of its sources in the end, even if each life has time for one
-poll. Example: a source with a sync was polled a minute ago and another one four minutes ago, so the first one is first.
-If that was 10 seconds ago, as in the life before, the second one is first.
+A source that this process has not polled yet waits for its initial poll (`InitialQueue`).
 
 A hint adds an entry in the queue of hinted sources (`Hints`). The poll finds out whether the hint is true: the source
-stays a hinted one while it is active, and is idle afterwards.
+stays hinted while it is active, and is idle afterwards.
 
 A source that is behind has a further entry, for the next step of its catch-up (`StepQueue`). It is polled at its usual
 intervals meanwhile.
@@ -37,8 +34,9 @@ from typing import TYPE_CHECKING
 
 from exporter.polling.backoff import BACKOFF_CAP, Backoff
 from exporter.polling.hints import Hints
+from exporter.polling.initial_queue import InitialQueue
 from exporter.polling.pass_progress import PassProgress
-from exporter.polling.priorities import LOWER_SHARE, Priorities
+from exporter.polling.priorities import Priorities
 from exporter.polling.queue_entry import QueueEntry
 from exporter.polling.ticket_queue import StepQueue, TicketQueue
 
@@ -51,24 +49,21 @@ if TYPE_CHECKING:
 
 
 class PollQueue:
-    """The data sources of a target by due time; each either waits or is in flight, never both."""
+    """The data sources of a target by due time; each either waits or is in flight."""
 
     def __init__(self, intervals: Intervals, spacing: float, random: Random, workers: int = 1) -> None:
         """Start empty; `spacing` is the seconds between the initial polls of sources that are added together."""
         self._intervals = intervals
-        self._spacing = spacing
         self._ticket_numbers = count()
         self._tickets: dict[str, int] = {}
         self._hinted, self._active, self._idle = (TicketQueue(self._tickets) for _ in range(3))
         self._steps = StepQueue(self._tickets, workers)
         self._priorities = Priorities()
         self._backoff = Backoff(intervals.active / 4, random)
-        self._initial = TicketQueue(self._tickets)
-        self._next_initial_poll = 0.0
-        self._last_initial_due = 0.0
+        self._initial = InitialQueue(self._tickets, spacing)
         self._late_since: dict[str, float] = {}
         self._hints = Hints(intervals.active)
-        self._due_again: set[str] = set()  # sources that were made due during their poll
+        self._due_again: set[str] = set()  # sources that became due again during their poll
         self.progress = PassProgress()
         """The sources, and which of them were polled."""
         self.in_flight: dict[str, float] = {}
@@ -85,10 +80,9 @@ class PollQueue:
     ) -> None:
         """Add a source.
 
-        With the entry of another queue, it is due as there. Otherwise its initial poll is due after the polls of the
-        sources whose `poll_age` is greater, or None because they were never polled. `poll_age` is in seconds, and
-        counts LOWER_SHARE times if a sync was in progress at that poll. It is negative if the host's clock was set back
-        since then, and then only its order is known.
+        With the entry of another queue, it is due as it was there. Otherwise it gets an initial poll. `poll_age` is the
+        seconds since another process polled it; None if no process has. If it is negative, the host's clock was set
+        back since then, and only the order of the ages is meaningful.
         """
         key = str(source.id)
         self.progress.add(key, is_polled=entry is not None)
@@ -102,14 +96,12 @@ class PollQueue:
     def _add_initial(self, source: DataSource, now: float, poll_age: float | None, *, is_syncing: bool) -> None:
         key = str(source.id)
         if poll_age is None:
-            self._late_since[key] = self._last_initial_due = max(now, self._last_initial_due + self._spacing)
+            self._late_since[key] = self._initial.reserve_time(now)
         else:
             interval = self._intervals.active if is_syncing else self._intervals.idle
             self._late_since[key] = now - max(0.0, poll_age) + interval
-        if key in self.in_flight:
-            return
-        age = math.inf if poll_age is None else poll_age
-        self._initial.put(now - age * (LOWER_SHARE if is_syncing and age > 0 else 1), source)
+        if key not in self.in_flight:
+            self._initial.add(source, now, poll_age, is_syncing=is_syncing)
 
     def _add_entry(self, source: DataSource, now: float, entry: QueueEntry) -> None:
         key = str(source.id)
@@ -151,7 +143,7 @@ class PollQueue:
         self._hints.remove(key)
 
     def make_due(self, now: float, spacing: float) -> None:
-        """Make every source due, `spacing` seconds apart, unless it is due earlier; forget their failures.
+        """Make all sources due, `spacing` seconds apart, unless they are due earlier, and forget their failures.
 
         A source in flight is due when its poll completes, because that poll may not have seen what has changed.
         """
@@ -167,7 +159,7 @@ class PollQueue:
         return any(queue.make_first_due(now, self._backoff.failing) for queue in queues)
 
     def hint(self, source: DataSource, now: float) -> None:
-        """Make a source due as a hinted one, unless it waits for the end of a back-off."""
+        """Make a source due as a hinted one, unless it is in back-off."""
         key = str(source.id)
         if key not in self.progress or self._backoff.failures(key):
             return
@@ -179,8 +171,8 @@ class PollQueue:
     def use_idle_interval(self, seconds: float, now: float) -> None:
         """Poll idle sources at another interval; if it is shorter, the rest of the current one shrinks in proportion.
 
-        So the polls of sources that wait stay spread out. No two polls of a source are closer than the shorter
-        interval, even if it changes every minute.
+        So the polls stay spread out. No two polls of a source are closer together than the shorter interval, even if
+        the interval changes every minute.
         """
         share = seconds / self._intervals.idle
         self._intervals = replace(self._intervals, idle=seconds)
@@ -193,38 +185,29 @@ class PollQueue:
 
     def pop(self, now: float) -> DataSource | None:
         """Return the source to poll next, which is in flight from then on; None if no source is due."""
-        due = [queue for queue in (self._hinted, self._active) if queue.due <= now]
-        if self._initial_due <= now:
+        due: list[TicketQueue] = [queue for queue in (self._hinted, self._active) if queue.due <= now]
+        if self._initial.due <= now:
             due.append(self._initial)
         elif self._idle.due <= now:
             due.append(self._idle)
         is_step = self._steps.is_next(now, other_polls=bool(due))
         if not due and not is_step:
             return None
-        source = self._steps.pop() if is_step else self._pop(due, now)
+        queue = self._steps if is_step else self._priorities.select(due)
+        if queue is self._initial:
+            self._initial.delay_next(now)
+        source = queue.pop()
         del self._tickets[str(source.id)]
         self.in_flight[str(source.id)] = now
         self._hints.poll_started(str(source.id), now)
         return source
 
-    def _pop(self, due: list[TicketQueue], now: float) -> DataSource:
-        """Remove and return the next source of the queues that are due."""
-        queue = self._priorities.select(due)
-        if queue is self._initial:
-            self._next_initial_poll = max(now, self._next_initial_poll) + self._spacing
-        return queue.pop()
-
     def is_step(self, source: DataSource) -> bool:
         """Return whether the poll in flight of a source is a step of its catch-up."""
         return str(source.id) in self._steps.in_flight
 
-    @property
-    def _initial_due(self) -> float:
-        """The time of the next initial poll; infinity without one."""
-        return self._next_initial_poll if self._initial.due < math.inf else math.inf
-
     def complete(self, source: DataSource, outcome: PollOutcome, now: float) -> None:
-        """Queue a source after its poll. The interval counts from the start of the poll, a back-off from its end."""
+        """Queue a source after its poll. The interval runs from the start of the poll, a back-off from its end."""
         key = str(source.id)
         started, is_due_again = self.in_flight.pop(key), key in self._due_again
         self._due_again.discard(key)
@@ -252,13 +235,13 @@ class PollQueue:
 
     def next_delay(self, now: float) -> float | None:
         """Return the seconds until a source is due; None if no source waits."""
-        due = min(self._hinted.due, self._active.due, self._idle.due, self._initial_due, self._steps.due)
+        due = min(self._hinted.due, self._active.due, self._idle.due, self._initial.due, self._steps.due)
         return None if due == math.inf else max(0.0, due - now)
 
     def lag(self, now: float) -> float:
         """Return the seconds by which the most overdue source is late.
 
-        A source is late from the time at which its poll was due until that poll completes. After a restart, that is its
-        interval after the last poll of the process before.
+        A source is late from the time at which its poll was due until that poll completes. After a restart, its poll
+        was due one interval after the last poll by the previous process.
         """
         return max(0.0, now - min(self._late_since.values(), default=now))
