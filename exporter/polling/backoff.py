@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from random import Random
 
-BACKOFF_CAP = 900.0  # seconds until the next poll, at most
+BACKOFF_CAP = 900.0  # the longest delay of a poll, in seconds
 
 
 class Backoff:
-    """Counts the consecutive failures of each source, and delays its next poll the longer the more there are.
+    """Counts the consecutive failures of each source, and delays its next poll more with each of them.
 
-    The first retry comes before the next regular poll would. The later ones spare a service that is overloaded. Jitter
-    prevents sources that failed together from being retried together.
+    The first retry comes earlier than the next regular poll would. The later ones do not add to the load of an
+    overloaded service. Jitter spreads the retries of sources that failed together.
     """
 
     def __init__(self, first: float, random: Random) -> None:

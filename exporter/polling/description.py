@@ -1,4 +1,4 @@
-"""The description of a data source: from a listing, completed by a request for the source itself."""
+"""The description of a data source: from a listing in part, and from its own request in full."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
 
 
-NEVER_REQUESTED = float("-inf")  # a time of update before the one in any listing, so that a request is due
+NEVER_REQUESTED = float("-inf")  # earlier than the update time in any listing, so that a request is due
 
 
 @dataclass(frozen=True, slots=True)
 class DescriptionState:
-    """The description of a data source as far as it is known, and the resolved name of its container.
+    """The known part of a data source's description, and the resolved name of its container.
 
-    `has_response` is set once AWS has returned the description itself or has refused to. `version` is the time of the
-    update for which it was last requested, and `last_error` is why the last request failed. Before `retry_at`, on the
-    monotonic clock, it is not requested again.
+    `has_response` is true once AWS has returned the description or has refused to. `version` is the update time for
+    which the description was last requested, and `last_error` is the reason why the last request failed. It is not
+    requested again before `retry_at`, on the monotonic clock.
     """
 
     container: str = ""
@@ -33,7 +33,7 @@ class DescriptionState:
 
     @classmethod
     def from_saved(cls, saved: SavedSource) -> DescriptionState:
-        """Return the state of a source that was saved before a restart. A description that was refused is due again.
+        """Return the state of a source that was saved before a restart. A description that AWS refused is due again.
 
         A state file of an earlier release does not have the start of the schedule.
         """
@@ -45,7 +45,7 @@ class DescriptionState:
 
     @property
     def resolved(self) -> Description | None:
-        """The description to publish; None until it was requested by itself and the container has a name."""
+        """The description to publish; None until it has been requested and the container has a name."""
         return self.latest if self.container and self.has_response else None
 
     def is_due(self, now: float) -> bool:
@@ -58,7 +58,7 @@ class DescriptionState:
         return not is_current and now >= self.retry_at
 
     def with_listing(self, container: str, listed: Description | None) -> DescriptionState:
-        """Return the state after a listing. What it lacks is kept: always the schedule, in some services the type."""
+        """Return the state after a listing. It keeps what a listing lacks: the schedule, in some services the type."""
         if listed is None:
             return replace(self, container=container)
         if self.latest:
@@ -68,7 +68,7 @@ class DescriptionState:
     def with_response(
         self, at_request: DescriptionState, described: Description | None, error: ProviderError | None, retry_at: float
     ) -> DescriptionState:
-        """Return the state after a response with the description, or after its error.
+        """Return the state after a response with the description or with an error.
 
         `at_request` is the state when the request was sent. A listing may have arrived since then.
         """

@@ -1,4 +1,4 @@
-"""Requests the outcomes of ended jobs that a listing does not report, a limited number in each poll."""
+"""Requests the outcomes of ended jobs, if listings do not report them: a limited number in each poll."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from exporter.domain.model import SourceId, SyncJob
     from exporter.providers import Provider
 
-# Jobs that one poll explains: those that are counted afterwards, and those that are only shown. A poll with more would
-# delay the polls of other sources.
+# The number of jobs that one poll explains: jobs to be counted, and jobs that are only shown. A poll that explained
+# more would delay the polls of other sources.
 MAX_DUE, MAX_SHOWN = 20, 2
 
 
 class Explainer:
-    """Completes the jobs that a poll has read with their outcomes. Without such an action, it changes nothing."""
+    """Adds outcomes to the jobs of a poll, if the service has an action for this."""
 
     def __init__(
         self,
@@ -33,17 +33,17 @@ class Explainer:
         max_shown: int | None = MAX_SHOWN,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Explain a limited number of jobs at a time, or all if the limits are None, until `is_stopped`."""
+        """Explain a limited number of jobs in each call, or all jobs if the limits are None, until `is_stopped`."""
         self._provider = provider
         self._limits = max_due, max_shown
         self._is_stopped = is_stopped
         self._named: dict[Reason, str] = {}
 
     def explain(self, source: SourceId, history: SourceHistory | None, data: PollData) -> PollData:
-        """Return what a poll has read with the outcomes of its jobs; raise ProviderError if a request fails.
+        """Return the data of a poll with the outcomes of its jobs; raise ProviderError if a request fails.
 
-        A request that AWS refuses will be refused again. So the outcome of its job stays unknown, with a warning. A
-        missing permission is named once for all data sources.
+        AWS would refuse a refused request again. So the outcome of its job stays unknown, and a warning is logged. A
+        missing permission is logged once for all data sources.
         """
         if not source.service.has(Use.SYNC_JOB):
             return data
@@ -59,7 +59,7 @@ class Explainer:
             if not error.is_refusal:
                 raise
             warning = f"the outcome of ended sync jobs is unknown: {error}"
-            # Atomic: several threads may find out at the same time that the permission is missing.
+            # This is atomic, because several threads may see the missing permission at the same time.
             if error.reason is not Reason.ACCESS_DENIED or self._named.setdefault(error.reason, warning) is warning:
                 warnings.append(warning)
             return without_outcome(job, str(error))

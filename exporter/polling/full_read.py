@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from exporter.domain.counting.unparsed_range import UnparsedRange
     from exporter.polling.missing_jobs import ListSyncJobs
 
-_RECENT = HOUR  # what a poll with few pages reads of a listing whose newest jobs do not come first
+_RECENT = HOUR  # read instead by a poll with few pages if the newest jobs do not come first
 _RANGE_FACTOR = 4  # each time range is this many times as long as the one before
-_MAX_RANGE = 400 * DAY  # instead of a range of this length, the whole listing is read
+_MAX_RANGE = 400 * DAY  # a range of this length is replaced by the whole listing
 
 
 def read_full(
@@ -34,13 +34,13 @@ def read_full(
 ) -> PollData:
     """Read the jobs of the window, the latest jobs, and the jobs in progress.
 
-    With a history, the read goes back at least to where polling ended, which after an outage is before the window. If
-    that is more than MAX_PAGES ago, it returns the rest as unread. It also searches every tracked job that was never
-    seen to end, including jobs that had vanished from the listing. Older entries that could not be parsed are returned
-    as unread, so that a catch-up reads them again.
+    With a history, the read goes back at least to the last poll, which after an outage was before the window. If this
+    takes more than MAX_PAGES, the rest is returned as unread. The read also searches for every tracked job that was
+    never seen to end, including jobs that had vanished from the listing. Older entries that could not be parsed are
+    returned as unread, so that a catch-up reads them again.
 
-    Without tracked jobs, it also searches by status for jobs that lie deeper in the listing: those still in progress,
-    and the last success. Later reads need not do so, because every new job starts after what this read has seen.
+    Without tracked jobs, it also searches by status for jobs that are deeper in the listing: jobs still in progress,
+    and the last success. Later reads need not do so, because every new job starts after the jobs of this read.
 
     With `max_window_pages`, it may leave jobs of the window unread as well, and is then not a full read.
     """
@@ -54,7 +54,7 @@ def read_full(
 
 
 class _FullRead:
-    """How far a full read has come. `unread` is what it leaves to a catch-up."""
+    """The progress of a full read. `unread` is the range that it leaves to a catch-up."""
 
     def __init__(
         self, list_jobs: ListSyncJobs, window: float, history: SourceHistory | None, max_window_pages: float
@@ -64,15 +64,15 @@ class _FullRead:
         self._history = history
         self._max_window_pages = max_window_pages
         tracked = history.jobs_newest_first() if history else []
-        # A listing may be sorted within its pages only. Its first page then looks newest-first although it is from the
-        # middle. So a read stops only after it has seen a job at least as new as the newest tracked one.
+        # A listing may be sorted within its pages only. Then the first page looks newest-first although its jobs are
+        # from the middle. So a read stops only after it has seen a job at least as new as the newest tracked one.
         self._newest_tracked = tracked[0].started if tracked else -math.inf
         self.jobs = JobAccumulator()
         self.unread: UnreadRange | None = None
         self.has_window = True
 
     def read_listing(self) -> bool:
-        """Read as much of the listing as necessary; return whether that is all of it."""
+        """Read as much of the listing as necessary; return whether that was the whole listing."""
         for page in self.jobs.read(self._list_jobs()):
             if not page.has_more:
                 continue
@@ -86,7 +86,7 @@ class _FullRead:
         return True
 
     def search_by_status(self) -> None:
-        """Search for jobs that lie deeper in the listing than this read, and that no other read has found."""
+        """Search for jobs that are deeper in the listing than this read, and that no other read has found."""
         is_initial = self._history is None or not self._history.jobs
         if is_initial or self.unread:
             for status in sorted(IN_PROGRESS):
@@ -95,7 +95,7 @@ class _FullRead:
             self._find_last_success()
 
     def ranges_to_read(self) -> tuple[UnreadRange | None, UnparsedRange | None]:
-        """Return what this read leaves to a catch-up, and where entries could not be parsed."""
+        """Return the range that is left to a catch-up, and the range with entries that could not be parsed."""
         before = self._history.unparsed if self._history else None
         start = self.unread.end if self.unread else min(self._window_start, self._polled_to)
         if self.unread or before is None or start <= before.start:
@@ -111,7 +111,7 @@ class _FullRead:
         return polled_to(self._history, self.jobs.as_of) if self._history else math.inf
 
     def _is_far_enough(self) -> bool:
-        """Return whether a newest-first listing has been read as far as necessary, or as far as one poll may read."""
+        """Return whether a newest-first listing was read as far back as necessary, or as far as one poll may read."""
         self.has_window = self.jobs.reaches(self._window_start)
         if self.has_window and self.jobs.reaches(self._polled_to):
             return True
@@ -126,9 +126,9 @@ class _FullRead:
         return UnreadRange.between(min(self._polled_to, self._window_start), end)
 
     def _read_time_ranges(self) -> None:
-        """Read ranges that end now: one that is far enough, then longer ones, until there are enough jobs.
+        """Read time ranges that end now: one that goes back far enough, then longer ones until there are enough jobs.
 
-        The longer ones are read in part, and add to the jobs of the first one, which is complete.
+        The first one is read completely. The longer ones are read in part, and add to its jobs.
         """
         as_of, earliest = self.jobs.as_of, min(self._window_start, self._polled_to)
         self.has_window = True
@@ -145,7 +145,7 @@ class _FullRead:
             self.jobs.read_pages(self._list_jobs(since=as_of - seconds if seconds < _MAX_RANGE else None), MAX_PAGES)
 
     def _find_last_success(self) -> None:
-        """Search for the last job that succeeded, and the last one that indexed content, if none was read."""
+        """Search for the last job that succeeded and the last one that indexed content, if they were not read."""
         statuses = [] if self.jobs.has_content else [SyncJobStatus.INCOMPLETE]
         if SyncJobStatus.SUCCEEDED not in self.jobs.statuses:
             statuses.append(SyncJobStatus.SUCCEEDED)

@@ -1,4 +1,4 @@
-"""The jobs that one poll has read so far, and what they say about the order of the listing."""
+"""The jobs that one poll has read so far, and whether they show that the listing is sorted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.domain.model import SyncJob
     from exporter.providers import JobPage
 
-MAX_STREAK_LOOKBACK = 100  # jobs that a read goes back at most to find one that indexed content
+MAX_STREAK_LOOKBACK = 100  # the most jobs that a read goes back to find one that indexed content
 
 
 class JobAccumulator:
@@ -75,14 +75,14 @@ class JobAccumulator:
         return len(self.ids) >= (LATEST_JOBS if self.has_content else MAX_STREAK_LOOKBACK)
 
     def reaches(self, time: float) -> bool:
-        """Return whether a newest-first listing has been read back to a time, and has enough jobs."""
+        """Return whether a newest-first listing has been read back to a time and has yielded enough jobs."""
         return self.has_enough and self.last_start < time
 
     def covers(self, time: float, seconds: float) -> bool:
         """Return whether a newest-first listing has been read far enough to know the state of the source at a time.
 
-        That is, back to `seconds` before the time, and to a job that had succeeded by then. A job whose outcome is not
-        listed may have succeeded: to explain all jobs until one has would take a request for each.
+        This is true if it goes back to `seconds` before the time, and to a job that had succeeded by then. A job whose
+        outcome is not listed is assumed to have succeeded, because explaining each such job would take a request.
         """
         return self.last_start < time - seconds and any(
             (job.status == SyncJobStatus.SUCCEEDED or job.needs_explanation) and job.end_or_start <= time
@@ -90,7 +90,7 @@ class JobAccumulator:
         )
 
     def to_poll_data(self, unfinished: Iterable[SyncJob]) -> PollData:
-        """Return what was read. Unfinished jobs that were not read have vanished, unless an entry is unreadable."""
+        """Return the data of the poll. Unread jobs that had not ended have vanished, unless an entry was unreadable."""
         missing = frozenset(job.execution_id for job in unfinished) - self.ids
         vanished = missing if self.is_complete else frozenset()
         return PollData(tuple(self._jobs), self.as_of, self._end, vanished, tuple(dict.fromkeys(self._warnings)))

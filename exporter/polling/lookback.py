@@ -1,22 +1,23 @@
 """How far back one poll reads the sync jobs of a data source.
 
 AWS documents neither the order of sync jobs in a listing nor the meaning of its filter by time: the filter may select
-jobs that started in the range, or jobs that were active in it. The reads are correct for every combination:
+jobs that started in the range, or jobs that were active in it. The reads are correct in all cases:
 
 - A listing with a filter is read to its last page, so its order does not matter. Jobs that only one meaning selects do
   no harm, because folding a known job again changes nothing. Jobs in progress that it does not select are searched by
   their status (`find_missing`).
 - The listing without a filter may have thousands of pages, so it is read in part. To stop before its last page is
-  correct only if the newest jobs come first. A read relies on this order for as long as every page so far has it.
-  After the first page that does not, it reads time ranges instead, each to its last page.
+  correct only if the newest jobs come first. A read relies on this order as long as every page so far has it. After the
+  first page without it, it reads time ranges instead, each to its last page.
 
-`read_full` reads back to `polling.window` and to the latest jobs. It is the initial poll of a source, and is repeated
-every FULL_REREAD_INTERVAL to find anything that other polls missed. `read_incremental` is every other poll: it reads
-from the watermark, and costs one request if nothing has changed. `read_for_backfill` is for the `backfill` command.
+`read_full` reads the jobs of `polling.window`, and at least the latest ones. The initial poll of a source calls it, and
+it is repeated every FULL_REREAD_INTERVAL to find anything that other polls missed. All other polls call
+`read_incremental`, which reads from the watermark, and costs one request if nothing has changed. `read_for_backfill` is
+for the `backfill` command.
 
-The length of a poll follows from the window and from what is new since FULL_REREAD_INTERVAL, and not from how long the
-source was not polled. After a long absence, `read_full` leaves an unread range, and each `read_unread` reads a part of
-it. The same steps read a range again in which entries could not be parsed.
+The length of a poll depends on the window and on the jobs of the last FULL_REREAD_INTERVAL, and not on how long ago the
+last poll was. After a long absence, `read_full` leaves an unread range, and each `read_unread` reads a part of this
+range. The same steps reread a range in which entries could not be parsed.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from exporter.domain.counting.unread_range import UnreadRange
     from exporter.polling.missing_jobs import ListSyncJobs
 
-MAX_STEP_PAGES = 10  # of one step of a catch-up
+MAX_STEP_PAGES = 10  # in one step of a catch-up
 
 
 def read_incremental(list_jobs: ListSyncJobs, window: float, history: SourceHistory) -> PollData:
-    """Read the jobs from the watermark on, and those that were in progress; without a watermark, read in full."""
+    """Read the jobs since the watermark, and the jobs that were in progress; without a watermark, read in full."""
     since = watermark(history)
     if since is None:
         return read_full(list_jobs, window, history)
@@ -54,9 +55,9 @@ def read_incremental(list_jobs: ListSyncJobs, window: float, history: SourceHist
 
 
 def read_unread(list_jobs: ListSyncJobs, unread: UnreadRange, unparsed: UnparsedRange | None = None) -> PollData:
-    """Read the next part of an unread range. If it has more than MAX_STEP_PAGES, the next step is shorter.
+    """Read the next part of an unread range. If that has more than MAX_STEP_PAGES, the next step is shorter.
 
-    If it has entries that cannot be parsed, it is added to the range that a later catch-up reads again.
+    If entries cannot be parsed, the part is added to the range that a later catch-up rereads.
     """
     jobs = JobAccumulator()
     pages = list_jobs(since=unread.start - WATERMARK_MARGIN, until=unread.next_end + WATERMARK_MARGIN)
@@ -70,7 +71,7 @@ def read_unread(list_jobs: ListSyncJobs, unread: UnreadRange, unparsed: Unparsed
 
 
 def read_for_backfill(list_jobs: ListSyncJobs, since: float | None, window: float) -> PollData:
-    """Read the jobs since a time, and enough earlier ones to know the state of the source then.
+    """Read the jobs since a time, and enough earlier ones to know the state of the source at that time.
 
     If `since` is None, all jobs that AWS lists are read. A job that was in progress at `since` is found if it had
     started at most MAX_JOB_AGE before.

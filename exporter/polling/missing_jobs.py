@@ -1,4 +1,4 @@
-"""The search for jobs that had not ended, and that the listings of a poll do not reach."""
+"""The search for jobs that had not ended, and that are missing in the listings of a poll."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from exporter.polling.job_accumulator import JobAccumulator
     from exporter.providers import JobPage
 
-MAX_PAGES = 30  # of one listing: 300 jobs, which is a day with a job every five minutes
-MAX_SEARCHED_JOBS = 10  # jobs that one poll searches one by one
+MAX_PAGES = 30  # of one listing: 300 jobs, one every five minutes for a day
+MAX_SEARCHED_JOBS = 10  # the number of jobs that one poll searches one by one
 
 
 class ListSyncJobs(Protocol):
-    """Lists the sync jobs of one data source, as `Provider.sync_jobs` does."""
+    """The type of a function that lists the sync jobs of one data source, like `Provider.sync_jobs`."""
 
     def __call__(
         self, *, since: float | None = None, until: float | None = None, status: str | None = None
     ) -> Iterator[JobPage]:
-        """Yield the pages of the listing; each is requested when it is needed."""
+        """Yield the pages of the listing, and request each only when it is needed."""
 
 
 def find_missing(list_jobs: ListSyncJobs, jobs: JobAccumulator, unfinished: list[SyncJob]) -> PollData:
-    """Search the unfinished jobs that have not been read; what is not found has vanished.
+    """Search for the unfinished jobs that have not been read. Jobs that are not found have vanished.
 
-    A job that has not ended can be anywhere in the listing, and the listings read so far may not reach it. It is
-    searched by status, the statuses of the missing jobs first, because it probably has not changed. If it is not in
-    progress any more, it has ended, and is searched by its start. Only a job that neither listing has is reported as
-    vanished: to AWS it does not exist any more, so it would otherwise be in progress forever.
+    A job that has not ended can be anywhere in the listing, and the poll may not have read that far. It is searched for
+    by status, and first by its last known one, which has probably not changed. If it is not listed as in progress, it
+    has ended, and is searched for by its start. A job that neither listing has is reported as vanished. AWS has deleted
+    it, and otherwise it would be in progress forever.
     """
     statuses = sorted(IN_PROGRESS, key=lambda status: (all(job.status != status for job in unfinished), status))
     for status in statuses:
@@ -50,10 +50,10 @@ def find_missing(list_jobs: ListSyncJobs, jobs: JobAccumulator, unfinished: list
 
 
 def _find_one_by_one(list_jobs: ListSyncJobs, jobs: JobAccumulator, unfinished: list[SyncJob]) -> list[SyncJob]:
-    """Search missing jobs in a short range around their starts, and return the jobs that were searched.
+    """Search for missing jobs in a short range around their starts, and return the jobs that were searched for.
 
-    This takes one request for each, no matter how many jobs have started since. Jobs with an undocumented status come
-    last: there may be many of them, and only a few of them have ended.
+    Each takes one request, no matter how many jobs have started since. Jobs with an undocumented status come last:
+    there may be many of them, and only a few have ended.
     """
     missing = [job for job in unfinished if job.execution_id not in jobs.ids]
     searched = sorted(missing, key=lambda job: (job.status not in IN_PROGRESS, job.started))[:MAX_SEARCHED_JOBS]

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class ObjectiveRecorder:
-    """Records objectives by the configured rules, which a reload replaces. All targets share one."""
+    """Records objectives by the configured rules, which a reload replaces. All targets share one recorder."""
 
     def __init__(self, rules: tuple[ObjectiveRule, ...] = ()) -> None:
         self._rules = rules
 
     def use(self, rules: tuple[ObjectiveRule, ...]) -> bool:
-        """Record by these rules from now on; return whether they differ from the previous ones."""
+        """Use other rules from now on; return whether they differ from the previous ones."""
         before, self._rules = self._rules, rules
         return rules != before
 
     def record(self, known: ObjectiveRecord | None, snapshot: SourceSnapshot, now: float) -> ObjectiveRecord | None:
-        """Return the record of a source; `known` itself until its description is known, which rules match."""
+        """Return the record of a source. Until its description is known, no rule can match, and `known` is returned."""
         if snapshot.description is None:
             return known
         view = SourceView(snapshot, now, math.inf, self._rules)

@@ -1,4 +1,4 @@
-"""The log line of a pass, which ends when every data source of a target has been polled."""
+"""The log line of a pass, in which every data source of a target is polled."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The progress of passes: which data sources of a queue were polled, ever and since the last pass ended."""
+"""The progress of passes: which data sources of a queue were polled, at all and since the last pass ended."""
 
 from __future__ import annotations
 
 
 class PassProgress:
-    """The sources of a queue, and which of them were not polled yet; it is not thread-safe."""
+    """The sources of a queue, and which of them have not been polled yet. It is not thread-safe."""
 
     def __init__(self) -> None:
         """Start without sources."""
@@ -23,7 +23,7 @@ class PassProgress:
         return key in self._sources
 
     def add(self, key: str, *, is_polled: bool) -> None:
-        """Add a source, which the queue before this one may have polled; the current pass waits for it."""
+        """Add a source, which the previous queue may have polled; the current pass waits for it."""
         self._sources.add(key)
         self._remaining.add(key)
         if not is_polled:

@@ -1,4 +1,4 @@
-"""Checks the times that a poll was made at: against the host's clock, against its jobs, and against earlier polls."""
+"""Checks the times of a poll against the host's clock, against the times of its jobs, and against earlier polls."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class PollTimes:
-    """Corrects times that were read from a wrong Date header, as far as that is known."""
+    """Corrects times that were read from a Date header, if that is known to be wrong."""
 
     def __init__(self, clock: AwsClock, policy: CountingPolicy) -> None:
         self._clock = clock
         self._policy = policy
 
     def corrected(self, data: PollData, seconds: float | None) -> PollData:
-        """Return what a poll read, with correct times.
+        """Return the data of a poll with correct times.
 
-        `seconds` is how long the requests took; None for data of several reads, whose Dates are not compared.
+        `seconds` is the duration of the requests; None if the data are of several reads, whose Dates are not compared.
         """
         last = ClockReading(data.end, data.end - self._clock.host_time())
         first = data.as_of
@@ -40,7 +40,7 @@ class PollTimes:
         return replace(data, as_of=first - ahead, end=last.time - ahead, clock_ahead=0.0, warnings=warnings)
 
     def with_start(self, state: SourceState, history: SourceHistory | None, data: PollData) -> SourceHistory | None:
-        """Return the history with a corrected start if the clock that it was read from proves wrong."""
+        """Return the history with a corrected start if the clock from which the start was read proves wrong."""
         if history is None:
             return None
         now = ClockReading(data.end, data.clock_ahead)
@@ -49,7 +49,7 @@ class PollTimes:
 
 
 def log_correction(state: SourceState, before: SourceHistory | None, after: SourceHistory | None) -> None:
-    """Log that the start of counting was corrected, if it was."""
+    """Log a correction of the start of counting, if there was one."""
     if before is not None and after is not None and after is not before:
         state.logger.warning(
             "AWS's clock was wrong at first contact, start of counting corrected",

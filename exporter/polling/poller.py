@@ -3,12 +3,13 @@
 Three rules hold for every poll:
 
 - Commit before publish. What Prometheus has scraped must survive a crash, because a counter must never fall. If the
-  process dies between the two, the next start publishes what was committed.
+  process dies after the commit, the next start publishes the committed state.
 - A poll that ends after its source was detached changes nothing. Example: a reload replaces the target while a poll is
   in flight, and the new target polls the source and counts a job that has just ended. The response of the old poll is
-  older, and to commit it would undo the count. So a poll commits only while its state is still that of the source.
-- The check, the commit and the publication happen under the lock of the state, so that a reload cannot detach it in
-  between. Requests are made without the lock.
+  older, and committing it would undo the count. So a poll commits only if its state is still the current state of the
+  source.
+- The poller holds the lock of the state for the check, the commit and the publication, so that a reload cannot detach
+  the source in between. It makes requests without the lock.
 """
 
 from __future__ import annotations
@@ -43,16 +44,16 @@ if TYPE_CHECKING:
     from exporter.target.context import TargetContext
 
 DESCRIPTION_RETRY = 900.0  # seconds until a description is requested again after it was refused
-MAX_LOGGED_WARNINGS = 200  # distinct warnings about a source that are logged
-LONG_ABSENCE = 2 * DAY  # without a poll, which many sources may have in common
-MAX_LATEST_PAGES = 10  # of the first poll after a long absence, so that those of many sources do not take too long
+MAX_LOGGED_WARNINGS = 200  # the number of distinct warnings that are logged for each source
+LONG_ABSENCE = 2 * DAY  # seconds without a poll; an outage may affect many sources
+MAX_LATEST_PAGES = 10  # read by the first poll after a long absence, so that first polls of many sources are short
 
 
 class PollObserver(Protocol):
-    """Counts what polls result in."""
+    """Counts the results of polls."""
 
     def began(self, source: DataSource) -> None:
-        """Record which data source this thread polls."""
+        """Record which data source the current thread polls."""
 
     def polled(self) -> None:
         """Count a poll that has ended; called before `failed`."""
@@ -68,8 +69,9 @@ class PollObserver(Protocol):
 class PollOutcome:
     """The result of a poll, as the poll queue needs it.
 
-    A source is active while a sync is in progress, or is due by the schedule and has not been seen to start. `fires_in`
-    is the number of seconds until the schedule fires next. `is_behind` is true if a catch-up has to read more jobs.
+    A source is active while a sync is in progress, or while a scheduled sync is due and was not seen to start.
+    `fires_in` is the number of seconds until the schedule fires next. `is_behind` is true if a catch-up has to read
+    more jobs.
     """
 
     succeeded: bool
@@ -93,9 +95,9 @@ class Poller:
         self._times = PollTimes(context.provider.clock, policy)
 
     def poll(self, source: DataSource, *, catch_up: bool = False) -> PollOutcome:
-        """Poll a source once. Any exception is counted and logged, and publishes the source as failed.
+        """Poll a source once. If any exception occurs, count and log it, and publish the source as failed.
 
-        With `catch_up`, the poll also reads the next part of the jobs that were left unread, and commits it.
+        With `catch_up`, the poll also reads and commits the next part of the unread jobs.
         """
         state = self._sources.get(source.id)
         if state is None:
@@ -116,7 +118,7 @@ class Poller:
 
     def _poll(self, state: SourceState, *, catch_up: bool) -> None:
         if not state.was_polled:
-            # Before the first request, because the process may die while that hangs.
+            # This is saved before the first request, because the process may die while the request hangs.
             self._store.save_attempt(str(state.source.id), self._clock.time())
         self._describe(state)
         began = self._clock.monotonic()
@@ -124,13 +126,14 @@ class Poller:
         self._apply(state, data, self._clock.monotonic() - began)
         if catch_up and state.history and state.history.unread:
             step = read_unread(self._list_jobs(state), state.history.unread, state.history.unparsed)
-            # A step reads old jobs only, so the latest ones are those of the read before, which may have taken minutes.
+            # A step reads old jobs only. So the latest jobs are from the read before it, which may have taken minutes.
             self._apply(state, replace(step, as_of=state.polled_at or step.as_of), None)
 
     def _apply(self, state: SourceState, data: PollData, seconds: float | None) -> None:
-        """Explain and fold what was read in some seconds, commit it, publish it, and log it.
+        """Explain, fold, commit, publish and log the data of a poll, whose requests took some seconds.
 
-        The start is corrected first, with the times of the read: jobs that count since an earlier start are explained.
+        The start is corrected first, by the times of the read, because an earlier start makes more jobs count, which
+        have to be explained.
         """
         before = state.history
         data = self._times.corrected(data, seconds)
@@ -142,7 +145,7 @@ class Poller:
             log_correction(state, before, known)
             after = fold(known, data, self._policy)
             if after is known and not state.was_polled:
-                # A process that dies soon after each start must know which sources the one before it has polled.
+                # A process that dies soon after each start must know which sources the previous process has polled.
                 after = replace(after, as_of=data.as_of)
             self._store.commit({str(state.source.id): after})
             state.history, state.polled_at, state.was_polled = after, data.as_of, True
@@ -160,7 +163,7 @@ class Poller:
         return PollOutcome(state.failing is None, state.is_syncing or expected.is_due, expected.fires_in, is_behind)
 
     def _describe(self, state: SourceState) -> None:
-        """Request the description if it is due; an error does not fail the poll."""
+        """Request the description if it is due. An error does not fail the poll."""
         now = self._clock.monotonic()
         at_request = state.description
         if not at_request.is_due(now):
@@ -183,14 +186,14 @@ class Poller:
         if history is None or self._is_full_read_due(state, now, catch_up=catch_up):
             return self._read_full(state, now, catch_up=catch_up)
         data = read_incremental(self._list_jobs(state), self._policy.window, history)
-        # Before the first response, the time of AWS is only known from the host's clock, which may be hours behind. So
-        # the time of the response decides once more.
+        # Before the first response, AWS's time is estimated from the host's clock, which may be hours behind. So the
+        # check is repeated with the time of the response.
         if self._is_full_read_due(state, data.as_of, catch_up=catch_up):
             return self._read_full(state, data.as_of, catch_up=catch_up)
         return data
 
     def _read_full(self, state: SourceState, now: float, *, catch_up: bool) -> PollData:
-        """Read in full. Without `catch_up`, the read is short, and may leave jobs unread."""
+        """Read in full. Without `catch_up`, the read is short and may leave jobs unread."""
         pages = MAX_LATEST_PAGES if _absence(state, now) > LONG_ABSENCE else MAX_PAGES
         data = read_full(
             self._list_jobs(state),
@@ -203,22 +206,22 @@ class Poller:
         return data
 
     def _is_full_read_due(self, state: SourceState, now: float, *, catch_up: bool) -> bool:
-        """Return whether the last full read is too long ago, or did not read the whole window."""
+        """Return whether the last full read was too long ago, or did not read the whole window."""
         history = state.history
         if history is None:
             return True
         if history.unread and not catch_up:
-            # The next step of the catch-up reads in full. Until then, a usual poll reads what is new.
+            # The next step of the catch-up reads in full. Until then, usual polls read the new jobs.
             return _absence(state, now) > FULL_REREAD_INTERVAL
         is_window_read = history.window is not None and history.window >= self._policy.window
         return not is_window_read or state.reread_period != reread_period(state.source.id, now)
 
     def _fail(self, state: SourceState, error: ProviderError) -> None:
-        """Publish a failed poll: all values and the time of the last success stay as they are."""
+        """Publish a failed poll. All values and the time of the last success stay as they are."""
         self._observer.polled()
         self._observer.failed(error.reason)
         with state.mutex:
-            # A failure of the credentials is logged once for the target, where they are obtained.
+            # A failure of the credentials is logged once for the target, by the code that obtains them.
             if error.reason not in {Reason.CREDENTIALS, state.failing}:
                 state.logger.warning("poll failing", reason=str(error.reason), error=str(error))
             state.failure, state.was_polled = PollFailure(error.reason, str(error)), True
@@ -238,5 +241,5 @@ class Poller:
 
 
 def _absence(state: SourceState, now: float) -> float:
-    """Return the seconds for which a source was not polled; 0 if it never was."""
+    """Return the seconds since a source was last polled; 0 if it was never polled."""
     return now - state.history.as_of if state.history else 0.0

@@ -1,8 +1,8 @@
-"""The order between kinds of data sources, when sources of several kinds are due for a poll.
+"""The order of polls when data sources of several kinds are due.
 
-The kinds have an order. The first kind that is due is polled, but the kinds below it keep a share: while any of them is
-due too, every LOWER_SHARE-th poll is left to them. They divide it in the same way. So lower kinds are late but never
-starve, no matter how many sources of higher kinds there are.
+The kinds are ordered. Sources of the highest kind that is due are polled first, but lower kinds keep a share: while any
+of them is due too, every LOWER_SHARE-th poll is left to them. They divide their share in the same way. So sources of
+lower kinds are late but never starve, no matter how many sources of higher kinds are due.
 
 Example: one poll per second, and more hinted, active and idle sources than can be polled. Of 25 polls, 20 are of
 hinted sources, 4 of active ones and 1 of an idle one.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from exporter.polling.ticket_queue import TicketQueue
 
-LOWER_SHARE = 5  # while sources of a lower kind are due too, one of this many polls is of a lower kind
+LOWER_SHARE = 5  # while sources of lower kinds are due too, one in this many polls is left to them
 
 
 class Priorities:
@@ -28,7 +28,7 @@ class Priorities:
         self._contested: Counter[TicketQueue] = Counter()  # selections while a lower queue was due too
 
     def select(self, due: Sequence[TicketQueue]) -> TicketQueue:
-        """Return one of the queues that are due, which are in the order of their kinds."""
+        """Return one of the due queues, which are ordered from the highest kind to the lowest."""
         for queue in due[:-1]:
             self._contested[queue] += 1
             if self._contested[queue] % LOWER_SHARE:

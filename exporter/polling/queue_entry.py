@@ -1,4 +1,4 @@
-"""The values that the poll queue works with: intervals, and when a source is due."""
+"""Values of the poll queue: the intervals, and the times at which a source is due."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds between the starts of two polls of an active source, and of an idle one."""
+    """Seconds between the starts of two polls, of an active source and of an idle one."""
 
     active: float
     idle: float
@@ -17,7 +17,7 @@ class Intervals:
 class QueueEntry:
     """The times at which a source is due as an active and as an idle one, and its consecutive failures.
 
-    `is_hinted` is whether it is a hinted one among the active ones.
+    `is_hinted` is true if it is due as a hinted one.
     """
 
     active: float | None = None

@@ -1,4 +1,4 @@
-"""The display names of watched data sources: known ones are used immediately, and others are requested after a poll."""
+"""The display names of watched data sources. Known names are used immediately; others are requested after a poll."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class SourceNames:
-    """Resolves display names: configured, or resolved before, or from AWS.
+    """Resolves display names: from the configuration, from an earlier response, or from AWS.
 
-    A name that is not available never costs a poll. A data source keeps the name that it had until another one is
-    resolved. Example: a reload removes `name:` from the configuration while descriptions cannot be read.
+    A name that is not available never makes a poll fail. A data source keeps its name until another one is resolved.
+    Example: a reload removes `name:` from the configuration while descriptions cannot be read.
     """
 
     def __init__(self, context: TargetContext) -> None:
@@ -27,7 +27,7 @@ class SourceNames:
         self._provider = context.provider
 
     def known(self, source: DataSource) -> Names | None:
-        """Return the configured or resolved names; None if one of them has never been resolved."""
+        """Return the configured or resolved names; None if one of them was never resolved."""
         root, name = self._names.resolved(source.id)
         root, name = source.root or root, source.name or name
         return Names(root, name) if root and name else None
@@ -55,14 +55,14 @@ class SourceNames:
 
     @staticmethod
     def _log(state: SourceState, error: ProviderError) -> None:
-        """Log why a name is not available, unless it was logged or the poll has failed too."""
+        """Log why a name is not available, unless this was logged before or the poll has failed too."""
         before, state.name_error = state.name_error, error.reason
         if state.failing is None and before is not error.reason:
             state.logger.warning("display name not available", reason=str(error.reason), error=str(error))
 
 
 def _request(request: Callable[[], str], kept: str | None) -> str:
-    """Return the requested name; if AWS refuses to return it, the name that the data source had."""
+    """Request a name and return it; if AWS refuses the request, return the previous name."""
     try:
         return request()
     except ProviderError as error:

@@ -1,4 +1,4 @@
-"""The publishing of a watched data source: what is saved of it, and its snapshot."""
+"""Saves and publishes watched data sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tags = tuple[tuple[str, str], ...]
 
 
 class SourcePublisher:
-    """Makes the snapshots of a target's data sources, and hands them to the publisher of the target."""
+    """Makes the snapshots of a target's data sources, and passes them to the publisher of the target."""
 
     def __init__(
         self,
@@ -28,13 +28,13 @@ class SourcePublisher:
         objectives: ObjectiveRecorder,
         label_tags: Callable[[Tags], Tags] | None = None,
     ) -> None:
-        """Publish to the publisher of the context; `label_tags` selects the tags that become labels, or else all do."""
+        """Publish to the context's publisher; `label_tags` are the tags that become labels, None for all tags."""
         self._context = context
         self._objectives = objectives
         self._label_tags = label_tags
 
     def publish(self, state: SourceState, names: Names) -> None:
-        """Save how a source was found, then publish its snapshot; the caller holds the mutex of the state."""
+        """Save a source as it was found, then publish its snapshot. The caller holds the mutex of the state."""
         snapshot = self._snapshot(state, names)
         state.objectives = self._objectives.record(state.objectives, snapshot, self._context.provider.clock.now())
         self._save(state, names)

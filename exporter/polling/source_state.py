@@ -31,16 +31,18 @@ logger = structlog.get_logger()
 class SourceState:
     """The state of a data source between polls.
 
-    `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of
-    the last successful poll on AWS's clock, and `failure` is why the last poll failed. `warned` has the warnings that
-    were logged, and `saved` is what the state file has of the source besides its history. Until `are_names_resolved`,
-    `names` are those that the source had before, and `name_error` is why AWS did not return others. `documents` is the
-    last complete count of the documents, and `count_error` is why a later count failed. `first_clock` is the clock
-    from which was read since when the jobs count; None if an earlier process has read it.
+    `reread_period` is the period of six hours in which the source was last read in full. `polled_at` is the time of the
+    last successful poll on AWS's clock, and `failure` is the error of the last poll if that failed. `warned` has the
+    warnings that were logged, and `saved` is what the state file stores about the source besides its history. Until
+    `are_names_resolved`, `names` are the earlier names of the source, and `name_error` is the reason why AWS did not
+    return new ones. `documents` is the last complete count of the documents, and `count_error` is the reason why a
+    later count failed. `first_clock` is the clock reading that has set the start of counting; None if an earlier
+    process has set it.
 
-    One poll at a time changes a state, but the discovery thread and a reload use it as well. They all hold `mutex`
-    while they change what is published, and until it has been published. Otherwise an older snapshot could replace a
-    newer one. A poll does not hold it during its requests, so a slow response blocks neither discovery nor a reload.
+    Only one poll at a time changes a state, but the discovery thread and a reload use the state as well. All of them
+    hold `mutex` while they change the published values, and until these are published. Otherwise an older snapshot
+    could replace a newer one. A poll does not hold it during its requests, so a slow response blocks neither discovery
+    nor a reload.
     """
 
     source: DataSource
@@ -63,7 +65,7 @@ class SourceState:
 
     @property
     def failing(self) -> Reason | None:
-        """The reason of the failure of the last poll; None if it succeeded."""
+        """The reason why the last poll failed; None if it succeeded."""
         return self.failure.reason if self.failure else None
 
     @property
@@ -73,7 +75,7 @@ class SourceState:
 
     @property
     def logger(self) -> structlog.stdlib.BoundLogger:
-        """A logger whose lines identify the source."""
+        """The logger whose lines identify the source."""
         bound: structlog.stdlib.BoundLogger = logger.bind(**source_fields(self.source, self.names))
         return bound
 
@@ -95,10 +97,11 @@ class SourceState:
 
 
 def reread_period(source: SourceId, now: float) -> int:
-    """Return the number of the period at a time on AWS's clock; each period has one full read.
+    """Return the number of the reread period at a time on AWS's clock. Each period has one full read.
 
-    A period is FULL_REREAD_INTERVAL long. Its start depends on the id of the source, so that sources are not all due at
-    once. It does not depend on when the exporter started, so that restarts do not postpone the reread again and again.
+    A period is FULL_REREAD_INTERVAL long. Its start depends on the id of the source, so that the rereads of many
+    sources are spread out. It does not depend on the start of the exporter, because then each restart would postpone
+    the reread.
     """
     offset = zlib.crc32(str(source).encode()) / 2**32
     return int(now / FULL_REREAD_INTERVAL + offset)

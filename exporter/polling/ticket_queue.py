@@ -1,4 +1,4 @@
-"""The queues behind the poll queue, whose entries become invalid when their source gets another ticket."""
+"""Queues inside the poll queue. An entry becomes invalid when its source gets another ticket."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import DataSource
 
-CATCH_UP_SHARE = 0.25  # of the workers, at most, are busy with steps of a catch-up
-STEP_INTERVAL = 40  # while other polls are due, one of this many is a step of a catch-up
-_MAX_INVALID = 64  # invalid entries that a queue may have, in addition to two for each source
+CATCH_UP_SHARE = 0.25  # the largest share of the workers that run steps of catch-ups
+STEP_INTERVAL = 40  # while other polls are due, one in this many is a step of a catch-up
+_MAX_INVALID = 64  # invalid entries that a queue may hold in addition to two for each source
 
 
 class TicketQueue:
-    """The sources of one kind by due time; an entry is valid while its source has its ticket."""
+    """The sources of one kind by due time. An entry is valid while its ticket is the source's current one."""
 
     def __init__(self, tickets: Mapping[str, int]) -> None:
-        """Start empty; `tickets` has the valid ticket of each waiting source, and both kinds share it."""
+        """Start empty; `tickets` has the current ticket of each waiting source, and all queues share it."""
         self._tickets = tickets
         self._entries: list[tuple[float, int, DataSource]] = []
 
     def put(self, due: float, source: DataSource) -> None:
-        """Add an entry with the source's present ticket."""
+        """Add an entry with the source's current ticket."""
         if len(self._entries) > 2 * len(self._tickets) + _MAX_INVALID:
-            # An entry that became invalid may be due in weeks. Without this, such entries would pile up until then.
+            # An invalid entry may be due in weeks. Without this, such entries would accumulate until then.
             self._entries = [entry for entry in self._entries if self._is_valid(entry)]
             heapq.heapify(self._entries)
         heapq.heappush(self._entries, (due, self._tickets[str(source.id)], source))
 
     def pop(self) -> DataSource:
-        """Remove and return the source that `due` refers to."""
+        """Remove and return the source that is due first."""
         return heapq.heappop(self._entries)[2]
 
     @property
@@ -49,7 +49,7 @@ class TicketQueue:
         return {str(entry[2].id): entry[0] for entry in self._entries if self._is_valid(entry)}
 
     def make_due(self, now: float, spacing: float) -> float:
-        """Make the sources due from `now` on, unless they are due earlier; return when the next one would be."""
+        """Make the sources due, `spacing` apart, unless they are due earlier; return the next such time."""
         valid = sorted(filter(self._is_valid, self._entries), key=itemgetter(0, 1))
         # The list is still sorted, and a sorted list is a heap.
         self._entries = [
@@ -70,9 +70,9 @@ class TicketQueue:
     def bring_forward(
         self, now: float, share: float, earliest: Callable[[str], float], excluded: Container[str]
     ) -> dict[str, float]:
-        """Reduce the time until each source is due to a share of it; return when each source is due.
+        """Multiply the time until each source is due by `share`; return when each source is due.
 
-        Excluded sources, and those that are due already, stay as they are. None becomes due before `earliest`.
+        Excluded sources, and those that are due already, do not change. No source becomes due before `earliest`.
         """
 
         def moved(due: float, source: DataSource) -> float:
@@ -93,8 +93,8 @@ class TicketQueue:
 class StepQueue(TicketQueue):
     """The sources that are behind, each due for the next step of its catch-up.
 
-    A step takes several requests, and a catch-up takes up to thousands of steps. So at most CATCH_UP_SHARE of the
-    workers poll a step at a time, and while other polls are due, only every STEP_INTERVAL-th poll is a step.
+    A step takes several requests, and a catch-up may have thousands of steps. So at most CATCH_UP_SHARE of the workers
+    run steps at the same time, and while other polls are due, only every STEP_INTERVAL-th poll is a step.
     """
 
     def __init__(self, tickets: Mapping[str, int], workers: int) -> None:
@@ -102,7 +102,7 @@ class StepQueue(TicketQueue):
         self._max_in_flight = max(1, int(workers * CATCH_UP_SHARE))
         self._polls_since_step = 0
         self.in_flight: set[str] = set()
-        """The sources whose poll in flight is a step; `pop` adds to it."""
+        """The sources whose poll in flight is a step."""
 
     @property
     def due(self) -> float:
@@ -116,7 +116,7 @@ class StepQueue(TicketQueue):
         return is_next
 
     def pop(self) -> DataSource:
-        """Remove and return the source that `due` refers to, and record its step as in flight."""
+        """Remove and return the source that is due first, and record its step as in flight."""
         source = super().pop()
         self.in_flight.add(str(source.id))
         return source

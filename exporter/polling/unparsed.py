@@ -1,4 +1,4 @@
-"""The range in which a poll has skipped entries that it could not parse."""
+"""The time range in which a poll has skipped entries that it could not parse."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def with_unparsed(before: UnparsedRange | None, jobs: JobAccumulator, start: float) -> UnparsedRange | None:
-    """Return the unparsed range after a poll has read the jobs from a start time on.
+    """Return the unparsed range after a poll that has read the jobs since a start time.
 
-    The polls until the next full reread probably list the same entries. So the range ends with them, and the history
-    does not change with each of these polls.
+    The polls until the next full reread probably list the same entries. So the range extends to that reread, and the
+    history does not change with each of these polls.
     """
     if jobs.is_complete or (before and before.covers(start, jobs.as_of)):
         return before

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class WatchedSources:
     """The states of one target's data sources; may be used from any thread.
 
-    Invariant: only a state that is in here is saved and published. `unwatch` and `detach` take it out, and a poll that
-    is still in progress then has no effect.
+    Invariant: only states in this collection are saved and published. `unwatch` and `detach` remove them, and a poll
+    that is still in progress then has no effect.
     """
 
     def __init__(  # noqa: PLR0913 (what it connects)
@@ -47,10 +47,10 @@ class WatchedSources:
         counts_documents: bool = False,
         make_lock: Callable[[], Lock] = threading.Lock,
     ) -> None:
-        """Start empty; `label_tags` selects the tags that are published as labels, and without it all are.
+        """Start empty; `label_tags` are the tags that are published as labels, None for all tags.
 
-        Without `counts_documents`, counts of documents that were saved before are not published: they would stay as
-        they are forever. `make_lock` returns the lock of a source, which a poll holds while its commit waits.
+        Without `counts_documents`, saved counts of documents are not published, because they would never change again.
+        `make_lock` returns the lock of a source, which a poll holds during its commit.
         """
         self._context = context
         self._policy = policy
@@ -63,7 +63,7 @@ class WatchedSources:
     def watch(self, source: DataSource, since: ClockReading | None = None, saved: SavedSource | None = None) -> None:
         """Start to watch a source from its saved state, and publish it.
 
-        Its jobs count from `since` if that is before its first poll. `saved` is how the source was last found.
+        Its jobs count from `since` if that is before its first poll. `saved` is the source as it was last found.
         """
         saved_history = history = self._context.store.history(str(source.id))
         if history is None and since is not None:
@@ -73,7 +73,7 @@ class WatchedSources:
             source=source,
             history=history,
             reread_period=reread_period(source.id, saved_history.as_of) if saved_history else None,
-            # A poll succeeded at that time, if not the last one. So stale values are visible immediately.
+            # A poll succeeded at that time, though it may not be the last one. So stale values are visible immediately.
             polled_at=saved_history.as_of if saved_history else None,
             names=_saved_names(saved) if saved else None,
             description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
@@ -86,7 +86,7 @@ class WatchedSources:
         self._start(state)
 
     def adopt(self, source: DataSource, detached: SourceState) -> None:
-        """Continue with a source that another target has detached, and publish it; it may have other names here."""
+        """Continue with a source that another target has detached, and publish it. Its names may differ here."""
         self._start(replace(detached, source=source, mutex=self._make_lock()))
 
     def _start(self, state: SourceState) -> None:
@@ -98,13 +98,13 @@ class WatchedSources:
             state.documents = state.count_error = None
         if state.history is not None and state.history is not before:
             state.logger.warning("duration buckets changed, histograms start over")
-            # Otherwise a restart with the earlier buckets would bring the histograms back.
+            # Otherwise the histograms would reappear after a restart with the earlier buckets.
             self._context.store.commit({str(state.source.id): state.history})
         self._states[str(state.source.id)] = state
         self.publish_safely(state)
 
     def detach(self) -> list[SourceState]:
-        """Stop watching all sources, and return their states for the targets that continue with them."""
+        """Stop watching all sources, and return their states, with which other targets continue."""
         detached = []
         for key, state in list(self._states.items()):
             with state.mutex:
@@ -113,13 +113,13 @@ class WatchedSources:
         return detached
 
     def unwatch(self, source: SourceId) -> bool:
-        """Stop watching a source, and delete how it was found; return False if it is not watched any more."""
+        """Stop watching a source, and delete its saved description; return False if it was not watched any more."""
         state = self.get(source)
         if state is None:
             return False
         with state.mutex:
             if self._states.pop(str(source), None) is None:
-                return False  # it was detached meanwhile, and another target continues with it
+                return False  # it was detached meanwhile, and another target continues to watch it
             self._context.store.remove_source(str(source))
         return True
 
@@ -132,7 +132,7 @@ class WatchedSources:
         return self._states.get(str(state.source.id)) is state
 
     def ids(self) -> set[str]:
-        """Return the ids of all sources, in the form of the keys in the state file."""
+        """Return the ids of all sources as keys of the state file."""
         return set(self._states)
 
     def is_syncing(self, source: SourceId) -> bool:
@@ -141,15 +141,16 @@ class WatchedSources:
         return state is not None and state.is_syncing
 
     def poll_age(self, source: SourceId) -> float | None:
-        """Return the seconds since the last known poll of a source, by the state; None if it was never polled.
+        """Return the seconds since the last known poll of a source; None if it was never polled.
 
-        The state has the times of successful polls on AWS's clock, and those of the first polls of processes on the
-        host's clock. Without the second ones, a source that always fails would stay the stalest one, and a process that
-        dies soon after each start would poll such sources only.
+        The state store has the times of successful polls on AWS's clock, and of each process's first polls on the
+        host's clock. Without the latter, a source whose polls always fail would stay the stalest one, and a process
+        that dies soon after each start would poll only such sources.
 
-        Before the first response, the host's clock stands for AWS's. If a poll is in the future, the host's clock is
-        behind: ages on the two clocks differ by hours, and cannot be compared. Then the age counts from the first poll.
-        Ages of first polls can be compared even if they are negative, because the store has them in order.
+        Before the first response, the host's clock is used as AWS's. If a poll is in the future, the host's clock is
+        behind, and ages on the two clocks may differ by hours and cannot be compared. Then the age counts from the
+        first poll. Ages of first polls can be compared even if they are negative, because the store has recorded them
+        in order.
         """
         state, attempted_at = self.get(source), self._context.store.attempted_at(str(source))
         attempt_age = None if attempted_at is None else self._context.clock.time() - attempted_at
@@ -165,12 +166,12 @@ class WatchedSources:
         return sum(state.is_syncing for state in list(self._states.values()))
 
     def undescribed(self) -> list[UnreadableResource]:
-        """Return the sources for which the last request for the description or a name failed."""
+        """Return the sources whose description or name could not be requested the last time."""
         found = (state.undescribed() for state in list(self._states.values()))
         return [each for each in found if each is not None]
 
     def describe(self, source: SourceId, index: str, listed: Description | None) -> None:
-        """Store what a listing reports of a source, and publish changes. None means that the listing has failed.
+        """Store the listed properties of a source, and publish changes. None means that the listing failed.
 
         `index` is the resolved name of the source's index.
         """
@@ -202,18 +203,18 @@ class WatchedSources:
                 self.publish_safely(state)
 
     def fail_documents(self, source: SourceId, error: ProviderError) -> None:
-        """Keep the error of a failed count of a source's documents, until a count is complete."""
+        """Keep the error of a failed count of a source's documents until a count is complete."""
         state = self.get(source)
         if state is not None:
             state.count_error = error
 
     def uncounted(self) -> tuple[UnreadableResource, ...]:
-        """Return the sources whose documents could not be counted at the last attempt."""
+        """Return the sources whose last count of documents failed."""
         found = (state.uncounted() for state in list(self._states.values()))
         return tuple(each for each in found if each is not None)
 
     def resolve_names(self, source: SourceId) -> None:
-        """Resolve the display names of a source that are not known yet, and publish it; an error is only logged."""
+        """Resolve the unknown display names of a source, and publish it. An error is only logged."""
         state = self.get(source)
         if state is None or state.are_names_resolved:
             return
@@ -224,22 +225,22 @@ class WatchedSources:
                 self.publish_safely(state)
 
     def republish_all(self) -> None:
-        """Publish every source again, after a change of something that all have in common."""
+        """Publish every source again after a change that affects all of them."""
         with self._context.store.batch():
             for state in list(self._states.values()):
                 with state.mutex:
                     self.publish_safely(state)
 
     def save_poll_times(self) -> None:
-        """Save the time of each source's last successful poll, which polls without news do not save."""
+        """Save the time of each source's last successful poll. Polls that find no change do not save it."""
         polled = {key: state.polled_at for key, state in list(self._states.items()) if state.polled_at is not None}
         self._context.store.save_poll_times(polled)
 
     def publish(self, state: SourceState) -> None:
-        """Save how a source was found, and publish its snapshot; the caller holds the mutex of the state.
+        """Save a source as it was found, and publish its snapshot. The caller holds the mutex of the state.
 
-        A source without display names is not published yet. Its series would get other labels as soon as the names are
-        resolved, which Prometheus treats as other series.
+        A source without display names is not published yet. When the names are resolved, its labels would change, and
+        Prometheus would treat its series as new ones.
         """
         if state.names is not None and self.has(state):
             self._publisher.publish(state, state.names)

@@ -1,4 +1,4 @@
-"""From which start time on a listing may have jobs that no poll has read."""
+"""The start time after which a listing may have jobs that no poll has read."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from exporter.domain.counting.source_history import SourceHistory
 
 FULL_REREAD_INTERVAL = 6 * HOUR
-WATERMARK_MARGIN = 300.0  # seconds before the watermark, for jobs that AWS lists late
-MAX_KNOWN_JOBS = 9  # known jobs that an incremental read repeats: with one new job, the response is one page of ten
-MAX_JOB_AGE = 7 * DAY  # how long before a time a job may have started to be searched as in progress at that time
+WATERMARK_MARGIN = 300.0  # seconds before the watermark that are read again, because AWS may list jobs late
+MAX_KNOWN_JOBS = 9  # known jobs that an incremental read repeats: with one new job, they fill a page of ten
+MAX_JOB_AGE = 7 * DAY  # a job in progress at a time is searched for among those that started at most this long before
 
 
 def watermark(history: SourceHistory) -> float | None:
     """Return the start time from which an incremental read lists jobs; None without tracked jobs.
 
     Invariant: a job that no poll has read starts after the watermark or in the unread range of a catch-up, unless AWS
-    lists it more than WATERMARK_MARGIN late. Such a job is found by the next full reread.
+    lists it more than WATERMARK_MARGIN late. The next full reread finds such a job.
 
-    The watermark is the start of the oldest job in progress, or else of the newest job, less the margin. It rises with
-    new jobs even if an old one does not end: with MAX_KNOWN_JOBS or more tracked jobs, it is never before the start of
-    the MAX_KNOWN_JOBS-th newest one. The margin to the last poll is kept in any case.
+    The watermark is the start of the oldest job in progress minus the margin; if none is in progress, of the newest
+    job. It rises with new jobs even if an old one does not end: with MAX_KNOWN_JOBS or more tracked jobs, it is never
+    before the start of the MAX_KNOWN_JOBS-th newest one. It is always at least the margin before the last poll.
 
     Example: the last sync started at 12:00 and has ended, so polls list jobs since 11:55. Another source is synced
     hourly, and a job has been in progress since Monday. On Friday, its watermark is the start of the ninth newest job,
-    about nine hours ago. The response lacks Monday's job, which a second request finds by its status. Without this
-    rule, each poll would read ten pages.
+    about nine hours ago. The response lacks Monday's job, which a second request finds by its status. Without the limit
+    of MAX_KNOWN_JOBS, each poll would read ten pages.
     """
     jobs = history.jobs_newest_first()
     if not jobs:
@@ -41,7 +41,7 @@ def watermark(history: SourceHistory) -> float | None:
 
 
 def polled_to(history: SourceHistory, now: float) -> float:
-    """Return the start time since which the listing may have jobs that no poll has read."""
+    """Return the start time after which the listing may have jobs that no poll has read."""
     if history.unread is not None:
         return history.unread.start
     since = watermark(history)

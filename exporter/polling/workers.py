@@ -1,4 +1,4 @@
-"""The threads that poll the data sources of one target, and the check that they are still working."""
+"""The threads that poll the data sources of one target, and the check that polling has not stalled."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
     from exporter.polling.queue_entry import QueueEntry
     from exporter.runtime import Clock, Host
 
-STALL_GRACE = 60.0  # seconds without activity, beyond the longest possible request, after which polling has stalled
+STALL_GRACE = 60.0  # polling has stalled after this many seconds without activity, plus the longest possible request
 
 logger = structlog.get_logger()
 
 
 class Poll(Protocol):
-    """Polls one source, as `Poller.poll` does."""
+    """The type of a function that polls one source, like `Poller.poll`."""
 
     def __call__(self, source: DataSource, *, catch_up: bool) -> PollOutcome:
-        """Poll the source; with `catch_up`, also read the next part of what was left unread."""
+        """Poll the source; with `catch_up`, also read the next part of the unread jobs."""
 
 
 class Heartbeat:
     """The time of the last activity of a target.
 
-    Activity is that a worker looks for work, that a request ends, or that it waits for the rate limiter.
+    A target is active when a worker asks the queue for work, when a request ends, or when a request waits for the rate
+    limiter.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -62,7 +63,7 @@ class PollWorkers:
         heartbeat: Heartbeat | None = None,
         on_pass_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """Create the threads; `max_request_seconds` is the longest time that one request may take."""
+        """Create the threads; `max_request_seconds` is the longest duration of one request."""
         self._queue = queue
         self._poll = poll
         self._stall_timeout = max_request_seconds + STALL_GRACE
@@ -81,13 +82,13 @@ class PollWorkers:
         is_syncing: bool = False,
         poll_age: float | None = None,
     ) -> None:
-        """Add a source, with its entry in the queue of another target if it has one."""
+        """Add a source, with its entry from the queue of another target if there is one."""
         with self._changed:
             self._queue.add(source, self._host.monotonic(), entry, is_syncing=is_syncing, poll_age=poll_age)
             self._changed.notify()
 
     def poll_all(self, spacing: float) -> None:
-        """Poll every source soon, `spacing` seconds apart: something that concerns all of them has changed."""
+        """Poll every source soon, `spacing` seconds apart, after a change that affects all of them."""
         with self._changed:
             self._queue.make_due(self._host.monotonic(), spacing)
             self._changed.notify_all()
@@ -100,7 +101,7 @@ class PollWorkers:
         return found
 
     def hint(self, source: DataSource) -> None:
-        """Poll a source soon, because a sync of it may have been started or stopped."""
+        """Poll a source soon, because its sync may have been started or stopped."""
         with self._changed:
             self._queue.hint(source, self._host.monotonic())
             self._changed.notify()
@@ -117,12 +118,12 @@ class PollWorkers:
             self._queue.remove(source)
 
     def entries(self) -> dict[str, QueueEntry]:
-        """Return the queue entries of all sources that were polled, for the queue of another target."""
+        """Return the queue entries of all polled sources, for the queue of another target."""
         with self._changed:
             return self._queue.entries(self._host.monotonic())
 
     def polled(self) -> tuple[int, int]:
-        """Return the number of sources that have been polled, and the number of all."""
+        """Return the number of sources that have been polled, and the number of all sources."""
         with self._changed:
             return len(self._queue.progress.polled()), len(self._queue.progress)
 
@@ -137,13 +138,13 @@ class PollWorkers:
             thread.start()
 
     def stop(self) -> None:
-        """Start no further poll; return immediately."""
+        """Start no further polls; return immediately."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def join(self, deadline: float) -> bool:
-        """Wait for the polls in flight until a time on the monotonic clock; return whether all have ended."""
+        """Wait for the polls in flight until `deadline` on the monotonic clock; return whether all have ended."""
         started = [thread for thread in self._threads if thread.ident is not None]
         for thread in started:
             thread.join(max(0.0, deadline - self._host.monotonic()))
@@ -157,8 +158,8 @@ class PollWorkers:
     def unhealthy(self) -> str | None:
         """Return why polling does not work; None if it does.
 
-        Without activity, polling has stalled if a poll is in flight or a source is long overdue. A request that is
-        slow, and an idle target whose next poll is due in an hour, are both healthy.
+        Without activity, polling has stalled if a poll is in flight or a source is long overdue. A slow request is
+        healthy, and so is a target whose next poll is due in an hour.
         """
         dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
         if dead and not self._stopping:
@@ -198,7 +199,7 @@ class PollWorkers:
                 self._on_pass_end()
 
     def _next(self) -> tuple[DataSource, bool] | None:
-        """Wait until a source is due; return it and whether to catch up, or None when stopped."""
+        """Wait until a source is due; return the source and whether to catch up, or None when stopped."""
         with self._changed:
             while not self._stopping:
                 now = self._host.monotonic()
