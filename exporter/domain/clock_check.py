@@ -1,25 +1,25 @@
 """Checks of AWS's clock against the clock of the host and the times of sync jobs.
 
-AWS's clock is read from the Date header of its responses, and a proxy with a wrong clock can write that header. While
-it is wrong, the time since when a source is watched is noted wrongly too:
+AWS's clock is read from the Date header of its responses, and a proxy with a wrong clock can write that header. Then
+the recorded time since which a source is watched is wrong too:
 
 - A clock that is ahead puts that time into the future. Jobs that end before it would never count.
-- A clock that is behind puts it into the past. Jobs of the history would count, which cannot be undone.
+- A clock that is behind puts it into the past. Jobs that ended before would count, which cannot be undone.
 
-The clock of the host may be wrong as well, so a difference between the two proves nothing. These facts do:
+The clock of the host may be wrong as well, so a difference between the two proves nothing. These facts prove an error:
 
-- Time does not go back. If the current time is before a recorded one, one of the two was read from a wrong clock. It is
-  the one that differs more from the host.
-- The clock of the host is read without its steps. If a Date comes closer to it, the earlier Date was wrong.
-- Time passes at one rate. If the Dates of one poll differ by more than the poll took, one of them is wrong. It is again
-  the one that differs more from the host.
+- Time does not go back. If the current time is before a recorded one, one of the two was read from a wrong clock: the
+  one that differs more from the host.
+- The clock of the host is read without its steps. If a later Date is closer to it, the earlier Date was wrong.
+- Time passes at one rate. If the Dates of one poll differ by more than the duration of the poll, one of them is wrong:
+  again the one that differs more from the host.
 - No job is in the future. If a Date is before the start or end of a job, and the host's time is not, the Date is wrong.
 
-Example: the host says 12:00, and the first Date is 14:00. It may be correct, so the source counts from 14:00, noted as
-two hours ahead of the host. A minute later, the Date is 12:01 and agrees with the host. So 14:00 was wrong by two
-hours, and the source counts from 12:00, with the jobs that have ended since then. The same follows if the Date agrees
-with the host at 18:00, but only in the process that has noted 14:00. Before another process has started, the clock of
-the host may have been set.
+Example: the host says 12:00, and the first Date is 14:00. It may be correct, so the source counts from 14:00, recorded
+as two hours ahead of the host. A minute later, the Date is 12:01 and agrees with the host. So 14:00 was wrong by two
+hours, and the source counts from 12:00, including jobs that have ended since then. The same follows if the Date agrees
+with the host at 18:00, but only in the process that has recorded 14:00. Before another process starts, the clock of the
+host may have been set.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import SyncJob
 
-TOLERANCE = 5 * MINUTE  # as AWS tolerates it between the time of a signature and its own
+TOLERANCE = 5 * MINUTE  # the difference between the time of a signature and AWS's clock that AWS tolerates
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """A time on AWS's clock, and how many seconds it is ahead of the host's, if that is known.
+    """A time on AWS's clock, and the seconds by which that clock is ahead of the host's, if known.
 
-    With `is_restored`, another process has read it, or one with another reading of the host's clock.
+    `is_restored` is true if another process has read it, or if this process has read it by another clock.
     """
 
     time: float
@@ -49,10 +49,10 @@ class ClockReading:
     is_restored: bool = False
 
     def after_restart(self) -> ClockReading:
-        """Return the reading for another process, which cannot know whether the host's clock was set meanwhile.
+        """Return the reading as another process uses it, which cannot know whether the host's clock was set meanwhile.
 
-        So a clock that was behind the host when it was read may have been correct. One that was ahead is only found to
-        be wrong if a later reading is earlier, and to set the host's clock does not cause that.
+        So a Date that was behind the host's clock may have been correct. A Date that was ahead proves wrong only if a
+        later Date is earlier, which setting the host's clock cannot cause.
         """
         is_ahead = self.ahead is not None and self.ahead > 0
         return ClockReading(self.time, self.ahead if is_ahead else None, is_restored=True)
@@ -74,7 +74,7 @@ def corrected(noted: ClockReading, now: ClockReading) -> float | None:
 def corrected_before_use(noted: ClockReading, now: ClockReading) -> float | None:
     """Return the correct time of an unused reading; None unless the current one proves it wrong.
 
-    Such a time may also become later. Once jobs have been counted, it may not.
+    Such a time may also become later. This is not possible once jobs have been counted.
     """
     if noted.ahead is not None and now.ahead is not None and noted.ahead < -abs(now.ahead) - TOLERANCE:
         return min(now.time, noted.time - noted.ahead + now.ahead + DATE_RESOLUTION)
@@ -84,8 +84,9 @@ def corrected_before_use(noted: ClockReading, now: ClockReading) -> float | None
 def without_jump(first: float, last: ClockReading, seconds: float) -> tuple[float, ClockReading]:
     """Return the times of a poll's first and last response, without a jump of the Date between them.
 
-    `seconds` is how long the poll took. Example: the host says 12:00. The first response is dated 10:00, and the last
-    one, a few seconds later, 12:00. So 10:00 was wrong. If jobs counted from 10:00, two hours of history would.
+    `seconds` is the duration of the poll. Example: the host says 12:00. The first response is dated 10:00, and the last
+    one, a few seconds later, 12:00. So 10:00 was wrong. If jobs counted from 10:00, two hours of history would be
+    counted.
     """
     jump = last.time - first - seconds
     if last.ahead is None or abs(jump) <= TOLERANCE:
@@ -97,7 +98,7 @@ def without_jump(first: float, last: ClockReading, seconds: float) -> tuple[floa
 
 
 def is_behind_jobs(date: ClockReading, jobs: Iterable[SyncJob]) -> bool:
-    """Return whether a reading is before the time of a job that the host's clock confirms."""
+    """Return whether a reading is earlier than the time of a job, and the host's clock confirms the job's time."""
     if date.ahead is None or date.ahead >= -TOLERANCE:
         return False
     host = date.time - date.ahead

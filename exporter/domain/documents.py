@@ -1,4 +1,4 @@
-"""The documents of a data source by status, and the count of them page by page."""
+"""The documents of a data source by status, and how they are counted page by page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_FAILED_LISTED = 10  # failed documents that are kept with a count, for the status page
+MAX_FAILED_LISTED = 10  # the number of failed documents that are kept with a count, for the status page
 MAX_MESSAGE = 500  # characters of the error of such a document
-MAX_UNDOCUMENTED = 10  # distinct undocumented statuses of a data source; further ones are counted as OTHER
+MAX_UNDOCUMENTED = 10  # the number of undocumented statuses of a data source; further ones are counted as OTHER
 OTHER = "other"
 
 
-# Of all services. A document that is only in part in the index has not failed.
+# The statuses of failed documents, in all services. A document that is partially indexed has not failed.
 FAILED_STATUSES = frozenset({"FAILED", "DOCUMENT_FAILED_TO_INDEX", "METADATA_UPDATE_FAILED"})
 
 
@@ -56,8 +56,8 @@ class DocumentsByStatus:
 class DocumentTally:
     """Counts the documents of one data source, page by page.
 
-    A document is counted once, although pages may shift between two requests, so that it is listed again. The tally
-    keeps a hash of each id: an index may have a million documents, whose ids would take more than a gigabyte.
+    A document is counted once, even if it is listed again because pages have shifted between two requests. The tally
+    keeps only a hash of each id: an index may have a million documents, whose ids would take more than a gigabyte.
     """
 
     def __init__(self, statuses: tuple[str, ...]) -> None:
@@ -76,7 +76,7 @@ class DocumentTally:
                     self._failed.append(_shortened(document))
 
     def result(self, counted_at: float) -> DocumentsByStatus:
-        """Return the count as complete."""
+        """Return the complete count."""
         return DocumentsByStatus(counted_at, tuple(self._counts.items()), tuple(self._failed))
 
     def _is_known(self, identifier: str) -> bool:

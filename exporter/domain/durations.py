@@ -24,7 +24,7 @@ def parse_duration(text: object) -> float:
     match = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if match is None:
         raise ValueError(f"{quoted(text)} is not a duration: write it as 500ms, 90s or 1h30m, larger units first")
-    # float() accepts any number of digits, int() does not. A huge duration is too long, but not malformed.
+    # float() accepts any number of digits, and int() does not. A huge duration is too long, but not malformed.
     seconds = sum(float(count) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True) if count)
     if seconds > _LONGEST:
         raise ValueError(f"{quoted(text)} is too long: write at most 292y")
@@ -32,7 +32,7 @@ def parse_duration(text: object) -> float:
 
 
 def _without_unit(text: object) -> float | None:
-    """Return a number without a unit, or None if the value is not a number that a duration can have."""
+    """Return a number without a unit; None if the value is not a number that a duration can have."""
     if isinstance(text, str):
         return float(text) if _DIGITS.fullmatch(text) else None
     if isinstance(text, bool) or not isinstance(text, int | float):
@@ -41,7 +41,7 @@ def _without_unit(text: object) -> float | None:
 
 
 def format_duration(seconds: float, largest: str = "d") -> str:
-    """Return seconds as a duration in units from `largest` down, rounded to milliseconds."""
+    """Return seconds as a duration, rounded to milliseconds; `largest` is the largest unit."""
     parts, milliseconds = [], round(seconds * 1000)
     units = list(_UNITS)
     for unit in units[units.index(largest) :]:

@@ -1,4 +1,4 @@
-"""The epochs of targets that a replica has seen, which show that the database returned to an earlier state."""
+"""The epochs of targets that a replica has seen. They show when the database has returned to an earlier state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EpochMemory:
-    """Remembers the highest epoch of each target, and which targets are left alone for now.
+    """Remembers the highest epoch of each target, and the targets that this replica must leave alone for now.
 
     A standby that is promoted may lack the last commits. Example: replica B has taken over a target of A with epoch 2,
     and the new primary still has A with epoch 1. B asserts the target again within seconds, so no other replica takes
@@ -26,7 +26,7 @@ class EpochMemory:
         self._outage_ended_at = float("-inf")
 
     def observe(self, rows: Mapping[str, TargetRow], now: float) -> None:
-        """Compare all rows with what was seen before, at a time in seconds on a clock that never goes back."""
+        """Compare all rows with earlier epochs; the time is in seconds on a clock that never goes back."""
         for key in self._highest.keys() | rows.keys():
             row = rows.get(key)
             epoch = row.epoch if row else 0
@@ -49,11 +49,11 @@ class EpochMemory:
         self._outage_ended_at = now
 
     def next_epoch(self, row: TargetRow) -> int:
-        """Return an epoch for the next owner of a target that no owner before it has had."""
+        """Return an epoch for the next owner of a target, which no earlier owner has had."""
         return max(row.epoch, self._highest.get(row.key, 0)) + 1
 
     def is_left_alone(self, key: str, row: TargetRow | None, now: float) -> bool:
-        """Return whether an owner of a target may still assert it."""
+        """Return whether this replica must leave a target alone, because its owner may still assert it."""
         if row and row.owner and now < self._outage_ended_at + GRACE:
             return True
         regressed_at = self._regressed_at.get(key)

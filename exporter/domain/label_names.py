@@ -9,5 +9,5 @@ LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*"
 
 
 def tag_label(key: str) -> str:
-    """Return the label name of a tag: characters that label names may not have become underscores."""
+    """Return the label name of a tag. Characters that are not allowed in label names become underscores."""
     return "tag_" + re.sub(r"[^a-zA-Z0-9_]", "_", key)

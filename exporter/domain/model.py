@@ -28,7 +28,7 @@ class SyncJobStatus(StrEnum):
     SYNCING_INDEXING = "SYNCING_INDEXING"
 
 
-# Only the status decides whether a job has ended: AWS has reported an end for a job that was still indexing.
+# Only the status decides whether a job has ended, because AWS has reported an end for a job that was still indexing.
 TERMINAL = frozenset(
     {SyncJobStatus.FAILED, SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE, SyncJobStatus.ABORTED},
 )
@@ -62,9 +62,10 @@ _COUNTS = attrgetter(*DOCUMENT_KINDS)
 class SyncJob:
     """One execution of a data source's sync, as one response of the API describes it.
 
-    `connector_error` is the documented code of the connector in one of the other error texts; empty if none has one.
-    `has_failure_reasons` is true if the API lists reasons for documents that no count may include. A listing that does
-    not report how a job ended sets `needs_explanation`: its status is then the worst one that is possible.
+    `connector_error` is the documented code of the connector in one of the other error texts; empty if there is none.
+    `has_failure_reasons` is true if the API lists reasons for documents that the counts may not include.
+    `needs_explanation` is true if a listing does not report how the job ended; the status is then the worst possible
+    one.
     """
 
     execution_id: str
@@ -89,7 +90,7 @@ class SyncJob:
         """The seconds from start to end; None for a job in progress, or one without an end time."""
         if not self.is_terminal or self.ended is None:
             return None
-        # AWS reports milliseconds. Digits below that are errors of floating point.
+        # AWS reports milliseconds. Further digits are floating-point errors.
         return round(self.ended - self.started, 3)
 
     @property
@@ -104,14 +105,14 @@ class SyncJob:
 
 @dataclass(frozen=True, slots=True)
 class ResourceId:
-    """The service of a resource, and its ids from the outermost container to the resource itself."""
+    """The service of a resource, and the ids from its outermost container to the resource itself."""
 
     service: Service
     path: tuple[str, ...]
 
     @property
     def own(self) -> str:
-        """The last id: the id of the resource itself."""
+        """The id of the resource itself, which is the last one."""
         return self.path[-1]
 
     def __str__(self) -> str:
@@ -125,7 +126,7 @@ class ContainerId(ResourceId):
 
     @property
     def is_innermost(self) -> bool:
-        """Whether the container has data sources, and not further containers."""
+        """Whether the container has data sources instead of further containers."""
         return len(self.path) == len(self.service.containers)
 
     @property
@@ -134,7 +135,7 @@ class ContainerId(ResourceId):
         return self.service.levels[len(self.path) - 1]
 
     def with_parents(self) -> tuple[ContainerId, ...]:
-        """Return the containers around this one, the outermost first, and this one."""
+        """Return the containers of this one, the outermost first, followed by this one."""
         return tuple(ContainerId(self.service, self.path[:depth]) for depth in range(1, len(self.path) + 1))
 
     def child(self, identifier: str) -> ContainerId:
@@ -146,7 +147,7 @@ class ContainerId(ResourceId):
         return SourceId(self.service, (*self.path, identifier))
 
     def is_in(self, parent: ContainerId) -> bool:
-        """Return whether this container is another one, or below it."""
+        """Return whether this container is the other one, or is inside it."""
         return self.path[: len(parent.path)] == parent.path
 
 
@@ -190,9 +191,9 @@ class Location:
 class Description:
     """The properties of a data source that AWS reports.
 
-    A text that was not reported is empty. `schedule` is None until the data source was requested by itself, because
-    listings do not have it. It is "" for a data source that is synced on demand. `schedule_since` is when it began to
-    hold, as far as that is known.
+    A text that was not reported is empty. `schedule` is None until the data source itself was requested, because
+    listings do not have it, and "" for a data source that is synced on demand. `schedule_since` is the time since which
+    the schedule exists, if known.
     """
 
     name: str
@@ -205,7 +206,7 @@ class Description:
     schedule_since: float | None = None
 
     def with_missing_from(self, known: Description) -> Description:
-        """Return this description; another one supplies the properties that it lacks. Tags are never missing."""
+        """Return this description, with missing properties taken from another one. Tags are never missing."""
         schedule = known if self.schedule is None else self
         return replace(
             self,
@@ -239,7 +240,7 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A data source to watch. A display name is None if neither the configuration nor a listing has it.
+    """A data source to watch. Its display name is None if neither the configuration nor a listing has it.
 
     `root` is the display name of its outermost container.
     """

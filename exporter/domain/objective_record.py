@@ -1,4 +1,4 @@
-"""The objectives of a data source as they were recorded, with the times at which they began to hold."""
+"""The recorded objectives of a data source, and the times at which they took effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveRecord:
-    """The objectives of a source by name, and the starts of those that do not hold for all times."""
+    """The objectives of a source by name. Only those with a start do not apply to all times."""
 
     values: Mapping[str, float]
     starts: Mapping[str, float] = field(default_factory=dict)

@@ -1,11 +1,11 @@
-"""The times at which the objectives of a data source began to hold. They do not judge the time before.
+"""The times at which the objectives of a data source took effect. They do not apply to the time before.
 
 The record of a source has the values of its objectives and their starts. It is saved, so that a restart does not make
-an objective look older than it is. An objective that is changed while the exporter is down holds since the restart.
+an objective look older than it is. An objective that is changed while the exporter is down takes effect at the restart.
 
-Example: a success age of 8 days is in effect when the source is first seen, and has no start. A reload sets it to one
-day at 12:00, which is stricter, so it holds since 12:00. Another reload sets it to two days: still since 12:00, because
-what violates two days violates one day as well.
+Example: a success age of 8 days is in effect when the source is first seen, and has no start. At 12:00, a reload sets
+it to one day. This is stricter, so its start is 12:00. Another reload sets it to two days, and the start remains 12:00:
+an age that violates two days violates one day as well.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def record_objectives(
 def initial_starts(objectives: Objectives, schedule_since: float | None) -> Mapping[str, float]:
     """Return the starts of objectives that were not recorded before.
 
-    An objective that follows from the schedule is not older than the schedule.
+    An objective that is derived from the schedule is not older than the schedule.
     """
     if objectives.follows_schedule and schedule_since is not None:
         return {"max_success_age": schedule_since}

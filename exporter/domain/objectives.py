@@ -1,4 +1,4 @@
-"""The objectives of one data source: the first configured one that matches, then the defaults."""
+"""The objectives of one data source: the first matching entry of the configuration, then the defaults."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 DEFAULT_MAX_DURATION = DAY
 DEFAULT_MAX_FAILED_RATIO = 0.05
 DEFAULT_MIN_DOCUMENTS_SCANNED = 1
-GRACE = HOUR  # on top of two schedule gaps: room for one missed firing and for the duration of the sync itself
+GRACE = HOUR  # added to two gaps of the schedule: the sum allows for a missed firing and for the duration of the sync
 
 
 class SourceMatch(Protocol):
-    """The data sources that an objective applies to, by globs; every glob that is set must match."""
+    """The data sources to which an objective applies. Every glob that is set must match."""
 
     @property
     def service(self) -> str | None:
@@ -29,7 +29,7 @@ class SourceMatch(Protocol):
 
     @property
     def containers(self) -> Mapping[str, str]:
-        """The globs for the display names of containers, by their words, such as `application`."""
+        """The globs for the display names of containers, by the words of their levels, such as `application`."""
 
     @property
     def data_source(self) -> str | None:
@@ -86,11 +86,11 @@ class ObjectiveRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """The objectives of one data source; no age if neither schedule nor configuration implies one.
+    """The objectives of one data source. Without a schedule or a configured age, there is no maximum age.
 
-    `expected_every` is the longest time between the starts of two syncs by the configuration. `min_index_documents` is
-    about the index that the data source feeds. `follows_schedule` is true if the success age is derived from the
-    schedule.
+    `expected_every` is the longest time between the starts of two syncs that the configuration allows.
+    `min_index_documents` is about the index that the data source feeds. `follows_schedule` is true if the success age
+    is derived from the schedule.
     """
 
     max_success_age: float | None
@@ -105,7 +105,7 @@ class Objectives:
 def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], longest_gap: float | None) -> Objectives:
     """Return the objectives that apply to a data source.
 
-    `longest_gap` is the longest time between two firings of its schedule, in seconds; None if it does not fire.
+    `longest_gap` is the longest time between two firings of its schedule, in seconds; None without firings.
     """
     rule = next((rule for rule in rules if matches(rule.match, snapshot)), None)
     gap = configured_gap(longest_gap, rule.expected_every if rule else None)
@@ -134,7 +134,7 @@ def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], lon
 def matches(match: SourceMatch, snapshot: SourceSnapshot) -> bool:
     """Return whether every glob that is set matches.
 
-    A type that AWS has not reported yet counts as empty, and a source whose tags are not known yet has none.
+    A type that AWS has not reported yet is treated as empty, and unknown tags as no tags.
     """
     service, names = snapshot.source.id.service, snapshot.container_names()
     globs = (

@@ -1,4 +1,4 @@
-"""Values as messages about invalid input show them."""
+"""How messages about invalid input show values."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LARGEST = 10**18
 
 
 def quoted(value: object) -> str:
-    """Return a value as YAML writes it, on one line: text is quoted, escaped and shortened, and has no passwords."""
+    """Return a value as YAML on one line. Text is quoted, escaped and shortened, and passwords are removed."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        # Python refuses to write numbers of thousands of digits.
+        # Python refuses to print numbers with thousands of digits.
         return str(value) if abs(value) < _LARGEST else "a number this large"
     if isinstance(value, str):
         value = redact(value)

@@ -1,8 +1,8 @@
-"""Replicas that share targets through a database: which one owns which target, and for how long.
+"""Replicas that share targets through a database: which replica owns which target, and for how long.
 
-A replica has one lease, which it renews at an interval. The row of a target names its owner, and carries an epoch,
-which grows with each change of the owner. Only the owner of the current epoch can commit, so a late write of an earlier
-owner is refused.
+A replica has one lease, which it renews at an interval. The row of a target names its owner, and has an epoch, which
+increases with each change of the owner. Only the owner with the current epoch can commit, so the database refuses a
+late write by an earlier owner.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 15.0
 BEAT_INTERVAL = 3.0  # seconds between two renewals of the lease
-RETRY_INTERVAL = 1.0  # seconds between two attempts while the database is away
+RETRY_INTERVAL = 1.0  # seconds between two attempts while the database is unreachable
 GRACE = 10.0  # seconds for which targets of others are left alone after an outage of the database
-PATIENCE = 6.0  # seconds for which a free target is left to the replica that should acquire it
-MIN_STABLE_BEATS = 2  # with the same replicas, before a target is handed over to balance them
-MIN_SURPLUS = 2  # targets that a replica must have more than another one to hand one over
+PATIENCE = 6.0  # seconds for which the others leave a free target to the replica that should acquire it
+MIN_STABLE_BEATS = 2  # beats with the same replicas before a target is handed over to balance them
+MIN_SURPLUS = 2  # a replica hands over a target if it has at least this many more than another one
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A process that shares targets: its name and address for people, and the keys of its configured targets."""
+    """A process that shares targets: its name and address for readers, and the keys of its configured targets."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
-    """The row of a target: the id of its owner, None without one, and the numbers that order its writes.
+    """The row of a target: the id of its owner, None without one, and the numbers that order the writes.
 
     `epoch` grows with each change of the owner, and `revision` with each commit.
     """
@@ -49,7 +49,7 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStatus:
-    """A live replica for people: its name, the address of its pages, and the targets that it owns."""
+    """A live replica for readers: its name, the address of its pages, and the targets that it owns."""
 
     name: str
     address: str
@@ -59,7 +59,7 @@ class ReplicaStatus:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The live replicas by id, and all targets by key, as a replica read them from the database."""
+    """The live replicas by id and all targets by key, as read from the database."""
 
     replicas: Mapping[str, Replica] = field(default_factory=dict)
     targets: Mapping[str, TargetRow] = field(default_factory=dict)
@@ -80,11 +80,11 @@ class Membership:
         )
 
     def configured(self) -> frozenset[str]:
-        """Return the targets that any live replica has configured."""
+        """Return the targets in the configuration of any live replica."""
         return frozenset().union(*(replica.targets for replica in self.replicas.values()))
 
     def differing_targets(self) -> list[str]:
-        """Return the targets that some live replicas have configured, and others not."""
+        """Return the targets that are in the configuration of some live replicas and not of others."""
         configured = [replica.targets for replica in self.replicas.values()]
         common = frozenset.intersection(*configured) if configured else frozenset()
         return sorted(self.configured() - common)
@@ -96,10 +96,10 @@ class Membership:
 
 
 def choose_owners(members: Membership, keys: Iterable[str]) -> dict[str, str]:
-    """Return a replica for each target that has a candidate.
+    """Choose a replica for each target that has a candidate.
 
-    A target goes to the live replica that has it configured and owns the fewest. Ties are decided by a hash of both, so
-    that all replicas choose the same one.
+    A target goes to the live replica that owns the fewest targets, among those with the target in their configuration.
+    A hash of both decides ties, so that all replicas make the same choice.
     """
     loads, chosen = members.loads(), {}
     for key in sorted(keys):
@@ -116,10 +116,11 @@ def without_owner(members: Membership) -> set[str]:
 
 
 class FreeTargets:
-    """The targets without an owner, as a replica has seen them, each since some time.
+    """The targets without an owner, and the times since which this replica has seen them so.
 
-    All replicas choose the same next owner of a target, which may fail before it acquires the target. Its lease lasts
-    for seconds more. So a replica acquires any target that has been free for longer than PATIENCE.
+    All replicas choose the same next owner of a target. That replica may fail before it acquires the target, and its
+    lease then lasts for some seconds more. So a replica acquires any target that has been free for longer than
+    PATIENCE.
     """
 
     def __init__(self) -> None:
@@ -139,7 +140,7 @@ class FreeTargets:
 def choose_surplus(members: Membership, replica: str, running: Collection[str]) -> tuple[str, str] | None:
     """Return a target that a replica should hand over to balance the replicas, and its next owner.
 
-    `running` are the targets that the replica has started. It hands over a target by stopping it.
+    `running` are the targets that this replica has started. It hands over a target by stopping it.
     """
     loads = members.loads()
     owned = [key for key in running if (row := members.targets.get(key)) and row.owner == replica]

@@ -18,7 +18,7 @@ class Level:
     """A level of resources, such as the indexes of an application.
 
     `word` is its name in keys and labels, and `arn_kind` its name in ARNs. `id_pattern` is a regular expression without
-    anchors, and `id_rule` the same for readers.
+    anchors, and `id_rule` describes it to readers.
     """
 
     word: str
@@ -56,7 +56,8 @@ class Use(Enum):
 class Permission:
     """An IAM action, and the depth of its resources: 0 for all of them, 1 for an outermost container.
 
-    `reads` is what the exporter reads from its response, where services differ, in the words of their documentation.
+    `reads` describes what the exporter reads from the response, if that differs between services, in the words of their
+    documentation.
     """
 
     action: str
@@ -75,7 +76,7 @@ class ArnScope:
 
     @classmethod
     def of(cls, arn: str) -> ArnScope | None:
-        """Return the scope of an ARN; None for any other text."""
+        """Return the scope of an ARN; None if the text is not an ARN."""
         parts = arn.split(":")
         return cls(parts[1], parts[3], parts[4]) if len(parts) > 5 and parts[0] == "arn" else None  # noqa: PLR2004 (the parts of an ARN)
 
@@ -112,14 +113,14 @@ class Service:
     levels: tuple[Level, ...]
     permissions: tuple[Permission, ...]
     regions: tuple[str, ...]
-    """Those that the AWS documentation lists; empty if the list changes too often for a warning."""
+    """The types in the AWS documentation; empty if the list changes too often for a warning."""
     members: Members
     terms: OperatorTerms
     sync_events: SyncEvents
     error_codes: tuple[str, ...]
     source_statuses: tuple[str, ...]
     container_types: tuple[str, ...]
-    """Those that the API documents; it may return others."""
+    """The documented statuses; the API may return others."""
     container_statuses: tuple[str, ...]
     healthy_statuses: frozenset[str]
     """The statuses of data sources and containers in which documents are synced as usual."""
@@ -130,7 +131,7 @@ class Service:
     document_statuses: tuple[str, ...] = ()
     console: ConsolePaths = field(default_factory=ConsolePaths)
     background_operations: frozenset[str] = frozenset()
-    """Operations whose requests never delay others."""
+    """Operations whose requests never delay other requests."""
 
     def __repr__(self) -> str:
         """Return the name."""
@@ -171,7 +172,7 @@ class Service:
         return f"{self.name}-data-source"
 
     def alert(self, kind: str) -> str:
-        """Return the name of an alert of the service. `Container` stands for the word of its containers.
+        """Return the name of an alert of the service; `Container` in `name` stands for the word of its containers.
 
         `ContainerNotActive` is `QBusinessIndexNotActive` for the indexes of Amazon Q Business.
         """
@@ -180,7 +181,7 @@ class Service:
 
     @property
     def optional_operations(self) -> frozenset[str]:
-        """The operations without which data sources are found and polled. Their permissions may be left out."""
+        """The operations whose permissions may be left out. Discovery and polling work without them."""
         needed = {Use.SYNC_JOBS, Use.LIST_CONTAINERS, Use.LIST_SOURCES}
         return frozenset(permission.action for permission in self.permissions if permission.use not in needed)
 
@@ -202,11 +203,11 @@ class Service:
         return any(permission.use is use for permission in self.permissions)
 
     def by_word(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the names of containers, the outermost first, by the words of their levels."""
+        """Return the names of containers, which are ordered from the outermost, by the words of their levels."""
         return {level.word: name for level, name in zip(self.containers, names, strict=False)}
 
     def arn(self, scope: ArnScope, path: Sequence[str]) -> str:
-        """Return the ARN of a resource, whose ids `path` has from the outermost to the innermost."""
+        """Return the ARN of a resource; `path` has its ids from the outermost to the innermost."""
         kinds = (level.arn_kind for level in self.levels)
         resource = "/".join(f"{kind}/{identifier}" for kind, identifier in zip(kinds, path, strict=False))
         return f"arn:{scope.partition}:{self.iam}:{scope.region}:{scope.account}:{resource}"

@@ -1,4 +1,4 @@
-"""The words of an AWS service in texts for people: HELP texts, alerts, runbooks and links to the console."""
+"""The words of an AWS service in texts for readers: HELP texts, alerts, runbooks and links to the console."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Members:
     """The names of members in the API of a service, for HELP texts, and its limits in words.
 
-    An empty one is not in the API. A service has no metric families whose HELP text names such a member.
+    An empty name means that the API has no such member. The service then has no metric families that need it.
     """
 
     started: str
@@ -43,15 +43,15 @@ class OperatorTerms:
     status_reason: str
     """The member that has the reason of a status."""
     sync_report: str
-    """A phrase for the log that has the documents of a sync."""
+    """A phrase for the log that lists the documents of a sync."""
     failed_documents: str
-    """A clause on what becomes of a document that failed."""
+    """A clause on what happens to a document that failed."""
     reindexing: str
-    """What indexes failed documents after the cause is fixed, as an imperative."""
+    """How to index failed documents after the cause is fixed, as an imperative."""
     remedies: tuple[str, ...]
     """Sentences on the error codes of failed syncs: their cause, and what to do."""
     has_connector_codes: bool
-    """Whether the error texts of sync jobs may have the code of a connector."""
+    """Whether the error texts of sync jobs may contain the code of a connector."""
     first_sync_is_manual: bool
     """Whether a schedule takes effect only after a first manual sync."""
     custom_syncs: bool
@@ -66,19 +66,19 @@ class OperatorTerms:
     deletion_safeguard: str = ""
     """A sentence on what prevents a sync from deleting many documents."""
     job_options: str = ""
-    """The options of the AWS CLI that name a sync job, where the data source does not suffice to stop it."""
+    """The options of the AWS CLI that name a sync job, if the data source is not sufficient to stop it."""
     capacity_options: str = ""
     """The options of the AWS CLI that set the capacity of a container."""
     capacity_limits: str = ""
     log_delivery: str = ""
-    """A sentence on when the log is written, without a full stop."""
+    """A sentence on when AWS writes the log, without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsolePaths:
     """The pages of a service in the AWS console, and the logs of its sync jobs.
 
-    Paths follow the host, and have the region and the keys of ids in braces, such as `{index_id}`. The names of log
+    Paths come after the host, and have the region and the keys of ids in braces, such as `{index_id}`. The names of log
     streams have `{execution_id}` too. None stands for a page or a log whose address is unknown.
     """
 
@@ -87,4 +87,4 @@ class ConsolePaths:
     log_group: str | None = None
     log_stream: str | None = None
     failed_documents_query: str = ""
-    """The query of Logs Insights for the failed documents of a log stream, which is `LOG_STREAM` in it."""
+    """The query of Logs Insights for the failed documents of a log stream, whose name replaces `LOG_STREAM`."""

@@ -27,10 +27,9 @@ class SourceSnapshot:
     """The state of one data source after a poll.
 
     `container` is the display name of its container. It is empty, and `description` is None, until discovery or a
-    request has returned it. The tags of the description are those that are published; `tags` are all that the
-    configuration uses. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of
-    the last poll if it failed. `objectives` is None until the description is known. `documents` is the last complete
-    count.
+    request has returned them. The description has the tags that are published; `tags` are all that the configuration
+    uses. `poll_succeeded` is None between a restart and the first poll. `poll_failure` is the error of the last poll if
+    that failed. `objectives` is None until the description is known. `documents` is the last complete count.
     """
 
     source: DataSource
@@ -49,15 +48,15 @@ class SourceSnapshot:
     def container_names(self) -> dict[str, str]:
         """Return the display names of the containers by their words, such as `application` and `index`."""
         service = self.source.id.service
-        # A service with one level of containers has the resolved name, which is known first.
+        # With one level of containers, the resolved name is used, because it is known first.
         return {service.container.word: self.container, service.root.word: self.names.root}
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerSnapshot:
-    """The state of one container, with its own resolved display name and its outermost container's.
+    """The state of one container, with the resolved display names of itself and its outermost container.
 
-    `facts` are as of `read_at`, on AWS's clock. `min_documents` is the objective that judges them, if there is one.
+    `facts` were read at `read_at`, on AWS's clock. `min_documents` is the objective for them, if there is one.
     """
 
     id: ContainerId
@@ -75,11 +74,11 @@ class ContainerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SavedSource:
-    """A data source as discovery last found it. A restart continues with it until discovery has run.
+    """A data source as discovery last found it. After a restart, it is used until discovery has run.
 
-    `location` is the location of its target, if it was known. `watched_since` is when its jobs began to count. A
-    restart needs it for a source that was found but not polled yet. `is_described` is set once AWS has returned the
-    description itself or has refused to, so that a restart publishes the source immediately in both cases.
+    `location` is the location of its target, if it was known. `watched_since` is the time since which its jobs count; a
+    restart needs it for a source that was found but not polled yet. `is_described` is true once AWS has returned the
+    description itself or has refused to, so that the source is published immediately after a restart.
     """
 
     source: DataSource
@@ -91,5 +90,5 @@ class SavedSource:
     objectives: ObjectiveRecord | None = None
 
     def belongs_to(self, target: str, location: Location | None) -> bool:
-        """Return whether it is of a location; if that or its own location is not known, its target's name decides."""
+        """Return whether it belongs to a location; if one of the locations is unknown, the target's name decides."""
         return self.location == location if self.location and location else self.source.target == target

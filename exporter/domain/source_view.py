@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class SourceView:
     """A snapshot at a time on AWS's clock, with the configured window and objectives.
 
-    Metrics, the problems on the status page and the JSON all use this class, so that they agree. Derived values are
+    Metrics, the problems on the status page and the JSON all use this class, so that they agree. Each derived value is
     computed once.
     """
 
@@ -67,7 +67,7 @@ class SourceView:
 
     @cached_property
     def consecutive_without_content(self) -> int | None:
-        """The number of jobs in a row that brought no content; None before the first successful poll."""
+        """The number of jobs in a row that indexed no content; None before the first successful poll."""
         return self.history.consecutive_without_content() if self.history else None
 
     @property
@@ -82,12 +82,12 @@ class SourceView:
 
     @cached_property
     def schedule(self) -> Schedule | None:
-        """The source's schedule; None if it has none, or one that is not valid."""
+        """The source's schedule; None without one, or if it is not valid."""
         return schedule_of(self.description)
 
     @cached_property
     def previous_firing(self) -> float | None:
-        """The schedule's last firing since it exists."""
+        """The last firing since the schedule exists."""
         return previous_firing(self.description, self.now)
 
     @cached_property
@@ -110,22 +110,22 @@ class SourceView:
 
     @cached_property
     def _schedule_gap(self) -> float | None:
-        """The longest gap of the schedule. A schedule that will not fire again has none."""
+        """The longest gap of the schedule; None if it will not fire again."""
         if self.schedule is None:
             return None
         return self.schedule.longest_gap() if self.schedule.recurs or self.next_firing is not None else None
 
     @cached_property
     def expected_gap(self) -> ExpectedGap | None:
-        """The longest expected time between two syncs. It is learned only if nothing else says what to expect."""
+        """The longest expected time between two syncs. It is learned if there is no schedule and no configured time."""
         configured = configured_gap(self._schedule_gap, self.objectives.expected_every)
         return configured or (None if self.has_schedule or self.description is None else learned_gap(self.history))
 
     @cached_property
     def expectation_starts(self) -> Mapping[str, float]:
-        """The time at which each expectation began to hold, if it is known; the others hold for all times.
+        """The times at which expectations took effect. Expectations that are not listed always apply.
 
-        `expected_every` is in here only where it is the expected gap, and then at the latest since the source exists.
+        `expected_every` is listed only if it is the expected gap. Without a recorded start, it starts with the source.
         """
         schedule_since, record = self.description.schedule_since if self.description else None, self.snapshot.objectives
         starts = dict(record.starts if record else initial_starts(self.objectives, schedule_since))

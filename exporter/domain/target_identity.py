@@ -9,12 +9,12 @@ _PROVISIONAL = "name/"
 
 
 def target_identity(service: str, account: str, region: str) -> str:
-    """Return the identity of a target, the key for what is kept of it."""
+    """Return the identity of a target, which is its key in the state."""
     return f"{service}/{account}/{region}"
 
 
 def provisional_key(name: str) -> str:
-    """Return the key of a target whose account is not known: its name, in ASCII for databases of any encoding."""
+    """Return the key of a target whose account is unknown: its name, in ASCII for databases of any encoding."""
     return _PROVISIONAL + json.dumps(name)[1:-1]
 
 
@@ -25,7 +25,7 @@ def account_of(key: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredTarget:
-    """A target of the configuration; `account` is None unless the configuration, or AWS, has it."""
+    """A target of the configuration; `account` is None unless the configuration has it or AWS has returned it."""
 
     name: str
     service: str

@@ -1,4 +1,4 @@
-"""Resources that a target could not read, for readers who have no log."""
+"""Resources that a target could not read, for readers without access to the log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableResource:
-    """A resource in words, with its application, and why a request for it failed.
+    """A resource in words, with its application, and the error of the request for it.
 
-    The message of the error is for the log alone, because it may contain roles. `operation` and `code` are empty if
-    there are none.
+    The message of the error is only in the log, because it may contain names of roles. `operation` and `code` are empty
+    if there are none.
     """
 
     resource: str

@@ -1,4 +1,4 @@
-"""Whether a sync job indexed content: what users want to know, instead of its status."""
+"""Whether a sync job indexed content, which matters more to users than its status."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 def reached_index(job: SyncJob, documents: DocumentCounts) -> bool:
     """Return whether a job with these counts indexed content.
 
-    A SUCCEEDED job without changes counts: the index is up to date. An INCOMPLETE job counts unless all its documents
-    failed; without a count of scanned documents, if it changed at least one. So does one with failure reasons: these
-    may be about documents that were scanned and ignored, and that are not among the failed ones. FAILED and ABORTED
-    jobs do not count, because nothing shows how far they came.
+    A SUCCEEDED job without changes did, because the index is up to date. An INCOMPLETE job did unless all of its
+    documents failed. If the number of scanned documents is unknown, it must have changed at least one document. So must
+    a job with failure reasons: these may be about documents that were scanned and ignored, and that do not count as
+    failed. FAILED and ABORTED jobs did not, because nothing shows how far they came.
     """
     if job.status != SyncJobStatus.INCOMPLETE:
         return job.status == SyncJobStatus.SUCCEEDED

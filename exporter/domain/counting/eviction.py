@@ -1,21 +1,21 @@
 """Eviction of old jobs from a history, so that its size does not grow with time.
 
 A job is evicted when it ended long ago and is not one of the latest. The history keeps the latest start of all evicted
-jobs in `evicted_through`. It relies on this invariant: every job that started no later than `evicted_through` is either
-tracked or was evicted. The invariant is true because polls read back to the newest tracked jobs, which started later
-than the evicted ones, and the initial poll searches for older jobs that are still in progress.
+jobs in `evicted_through`. It relies on this invariant: every job that started no later than `evicted_through` is
+tracked or was evicted. The invariant holds because polls read back to the newest tracked jobs, which started later than
+the evicted ones, and because the initial poll searches for older jobs that are still in progress.
 
 An evicted job can appear in a poll again: in a full reread after `polling.window` was increased, or in a stale
 response. The history no longer has its id, but its start shows that it was evicted, and it is tracked in the state
-EVICTED. It had ended before it was evicted, or it had vanished long before. So its end, its documents and its failure
-change nothing now, even if its status is in progress.
+EVICTED. The job had ended before it was evicted, or it had vanished long before. So its end, its documents and its
+failure change no total now, even if its status is in progress.
 
-During a catch-up (`SourceHistory.unread`), newer jobs are tracked while older ones have not been read yet. The same is
-true while entries could not be parsed (`SourceHistory.unparsed`). Then only jobs that started before these ranges are
+During a catch-up (`SourceHistory.unread`), newer jobs are tracked before older ones have been read. The same is true
+after entries could not be parsed (`SourceHistory.unparsed`). Then only jobs that started before these ranges are
 evicted.
 
-A job with an undocumented status may have ended without being recognised. It is evicted like a job that has vanished,
-because otherwise the history would grow with each such job.
+The end of a job with an undocumented status may go unnoticed. Such a job is evicted like one that has vanished, because
+otherwise the history would grow with each of them.
 
 Example: a job that started on Monday at 03:00 is counted and is evicted on Tuesday. `evicted_through` is Monday 03:00.
 On Friday the window becomes 7 days and the job is listed again. It is not tracked and its start is not later than
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import SyncJob
 
-LATEST_JOBS = 10  # this many jobs are read in the initial poll and kept afterwards, no matter how old they are
+LATEST_JOBS = 10  # jobs that the initial poll reads and that are kept afterwards, regardless of age
 MIN_RETENTION = DAY  # ended jobs are kept at least this long, so that a full reread finds them in the history
-UNFINISHED_RETENTION = 7 * DAY  # for a job that vanished or has an undocumented status: it is counted when it ends
+UNFINISHED_RETENTION = 7 * DAY  # for a job that vanished or has an undocumented status: its end is still counted
 
 
 def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> SourceHistory:
-    """Return the history without the jobs that are not needed any more, except for those in `keep`.
+    """Return the history without the jobs that are not needed any more; jobs in `keep` stay.
 
-    `retention` is in seconds, and counts from the end of a job.
+    `retention` is in seconds, from the end of a job.
     """
     kept = _needed(history, retention) | keep
     before = _evictable_before(history, keep)
@@ -70,11 +70,11 @@ def evict(history: SourceHistory, retention: float, keep: AbstractSet[str]) -> S
 
 
 def _ended_after_any(history: SourceHistory, kept: AbstractSet[str]) -> set[str]:
-    """Return the jobs that ended after any of the kept ones.
+    """Return the jobs that ended after any of the kept jobs.
 
-    With them, jobs are evicted in the order of their ends, on which the streak of failures depends. Example: a job of
-    seven hours fails. Short jobs that started after it had succeeded before its end, and they are among the latest. If
-    the failed job were evicted first, it would count as one before them, and the streak would fall from 1 to 0.
+    If they are kept too, jobs are evicted in the order of their ends, on which the streak of failures depends. Example:
+    a job fails after seven hours. Short jobs that started later have succeeded before that, and are among the latest.
+    If the failed job were evicted first, the streak would treat it as earlier than these, and would fall from 1 to 0.
     """
     ended = {id_: tracked.job.completion_key() for id_, tracked in history.jobs.items() if tracked.job.is_terminal}
     first = min((key for execution_id, key in ended.items() if execution_id in kept), default=None)
@@ -82,15 +82,15 @@ def _ended_after_any(history: SourceHistory, kept: AbstractSet[str]) -> set[str]
 
 
 def was_evicted(history: SourceHistory, job: SyncJob) -> bool:
-    """Return whether a job that is not tracked was tracked before, and was evicted."""
+    """Return whether an untracked job was tracked earlier, and was evicted."""
     return history.evicted_through is not None and job.started <= history.evicted_through
 
 
 def _evictable_before(history: SourceHistory, keep: AbstractSet[str]) -> float:
-    """Return a start time; jobs that started at it or later may not be evicted yet.
+    """Return a start time. Jobs that started then or later may not be evicted yet.
 
-    To evict later jobs would make unread ones look evicted as well. It would also evict jobs in another order than that
-    of their ends, if older ones are in `keep`, and the streaks would be wrong.
+    If later jobs were evicted, unread ones would look evicted as well. If `keep` has older jobs, the order of eviction
+    would also differ from the order of the ends, and the streaks would be wrong.
     """
     starts = [history.jobs[execution_id].job.started for execution_id in keep]
     starts += [unknown.start for unknown in (history.unread, history.unparsed) if unknown is not None]
@@ -117,6 +117,6 @@ def _is_within_retention(tracked: TrackedJob, as_of: float, retention: float) ->
         return True
     if not job.is_terminal:
         return job.started > as_of - max(retention, UNFINISHED_RETENTION)
-    # An end in the future is an error of the clock. With it, the job would be kept forever.
+    # An end in the future is an error of the clock, which would keep the job forever.
     end = job.end_or_start if job.end_or_start <= as_of else job.started
     return end > as_of - retention

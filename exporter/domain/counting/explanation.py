@@ -1,19 +1,20 @@
-"""The ended jobs whose outcome a listing does not report, so that the provider explains each of them once.
+"""Ended jobs whose outcome is not in a listing. The provider explains each of them once.
 
-Amazon Bedrock lists a job as COMPLETE whether all of its documents were indexed or all of them were ignored. Which one
-it was, only the response about the job itself reports. Listings of other services report everything, so nothing here
+Amazon Bedrock lists a job as COMPLETE whether all of its documents were indexed or all of them were ignored. Only the
+response to a request for the job itself shows the difference. Listings of other services are complete, so nothing here
 applies to their jobs.
 
-- A job that is going to be counted is explained first, because a counter cannot be corrected. Until then it is in
+- A job that will be counted is explained first, because a counter cannot be corrected. Until then it is treated as in
   progress, as if AWS reported its end later. So the watermark stays before it, and the next poll reads it again.
-- A job that had ended before its source was watched is never counted. Until it is explained, it is shown with the
-  worst status that is possible. The latest are explained first, a few in each poll, so that first polls stay short.
+- A job that had ended before its source was watched is never counted. Until it is explained, it is shown with the worst
+  possible status. A few of these jobs are explained in each poll, the latest first, so that first polls stay short.
 
-An explanation is part of the history. So a job that is listed again is not explained again, neither by a later poll
-nor after a restart. Its end and its outcome do not change, and only its document counts come from the listing.
+An explanation is part of the history. So a job that is listed again is not explained again, even after a restart. Its
+end and its outcome do not change, and only its document counts are taken from the listing.
 
-Example: a poll lists job A, which was in progress, and job B of last week, both as COMPLETE. A is due. B is not, but
-takes its turn after A. If only A can be explained in this poll, A is counted, and B is shown as INCOMPLETE for now.
+Example: a poll lists job A, which was in progress, and job B of last week, both as COMPLETE. A will be counted and is
+explained first, B afterwards. If this poll can explain only one job, A is counted, and B is shown as INCOMPLETE for
+now.
 """
 
 from __future__ import annotations
@@ -36,18 +37,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unexplained:
-    """The jobs to explain: those that are counted afterwards, the oldest first, and all others, the newest first."""
+    """The jobs to explain: jobs that will be counted, the oldest first, and all others, the newest first."""
 
     due: tuple[SyncJob, ...] = ()
     shown: tuple[SyncJob, ...] = ()
 
     def first(self, due: int | None, shown: int | None) -> tuple[SyncJob, ...]:
-        """Return the first jobs of each kind, or all of it."""
+        """Return the first jobs of each kind; None stands for all of a kind."""
         return (*self.due[:due], *self.shown[:shown])
 
 
 def unexplained(history: SourceHistory | None, poll: PollData) -> Unexplained:
-    """Return the jobs of a poll and of the history that are not explained."""
+    """Return the unexplained jobs of a poll and of the history."""
     entries: dict[str, list[SyncJob]] = defaultdict(list)
     for job in poll.jobs:
         entries[job.execution_id].append(job)
@@ -68,7 +69,7 @@ def unexplained(history: SourceHistory | None, poll: PollData) -> Unexplained:
 def with_explanations(
     history: SourceHistory | None, poll: PollData, jobs: Unexplained, explained: Mapping[str, SyncJob]
 ) -> PollData:
-    """Return a poll with the explained jobs instead of the listed ones. Jobs that are due and not explained wait."""
+    """Return a poll with explained jobs instead of the listed ones. Unexplained jobs that will be counted wait."""
     waiting = {job.execution_id for job in jobs.due} - explained.keys()
     listed = {job.execution_id for job in poll.jobs}
     read = [_known(history, explained, waiting, job) for job in poll.jobs]
@@ -77,12 +78,12 @@ def with_explanations(
 
 
 def without_outcome(job: SyncJob, reason: str) -> SyncJob:
-    """Return a job whose outcome AWS refuses to return, for a reason. It keeps the worst status that is possible."""
+    """Return a job whose outcome AWS refuses to return, for a reason. It keeps the worst possible status."""
     return replace(job, needs_explanation=False, error_message=f"outcome unknown: {reason}")
 
 
 def waiting_for_outcome(job: SyncJob) -> SyncJob:
-    """Return a job that is going to be counted as it is until it is explained: in progress."""
+    """Return a job as in progress, because it will be counted and is not explained yet."""
     return replace(job, status=SyncJobStatus.SYNCING, ended=None, needs_explanation=False)
 
 
@@ -108,7 +109,7 @@ def _explanation_in(history: SourceHistory, job: SyncJob) -> SyncJob | None:
 def _known(
     history: SourceHistory | None, explained: Mapping[str, SyncJob], waiting: Iterable[str], listed: SyncJob
 ) -> SyncJob:
-    """Return a listed job with its outcome, as far as that is known."""
+    """Return a listed job with its outcome, if that is known."""
     if not listed.needs_explanation:
         return listed
     if listed.execution_id in explained:

@@ -1,14 +1,14 @@
-"""The counting rules: which sync jobs are counted, and when. Only this module and `history_builder` know them.
+"""The counting rules: which sync jobs are counted, and when. They are in this module and in `history_builder`.
 
-`fold` adds what one poll read to the history of a data source. It is pure. Folding the same poll twice changes nothing,
-and neither the order nor the repetition of jobs within a poll matters.
+`fold` adds the jobs of one poll to the history of a data source. It is a pure function. Folding the same poll twice
+changes nothing, and neither the order nor the repetition of jobs within a poll matters.
 
-A job is tracked by its id, and is counted once: when it is first seen in a terminal status. Four cases need more than
-that, and each is described where it is decided:
+A job is tracked by its id, and is counted once: when it is first seen in a terminal status. Four cases need more rules,
+each of which is described at its place:
 
-- a job that had ended before its source was watched, and the initial poll: `MergedJob.ended_before`
+- the initial poll, and a job that had ended before its source was watched: `MergedJob.ended_before`
 - document counts, which grow while a job is in progress: `HistoryBuilder._count_documents`
-- an undocumented status, which may hide that a job has ended: `HistoryBuilder._count_end`
+- an undocumented status, which may hide the end of a job: `HistoryBuilder._count_end`
 - a job that was evicted and is listed again: module `eviction`
 """
 
@@ -31,14 +31,14 @@ from exporter.domain.units import HOUR
 if TYPE_CHECKING:
     from exporter.domain.counting.counting_policy import CountingPolicy
 
-CHECKPOINT_INTERVAL = HOUR  # an unchanged history is saved this often, so that its age is known after a crash
+CHECKPOINT_INTERVAL = HOUR  # even an unchanged history is saved this often, so that its age is known after a crash
 
 
 def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) -> SourceHistory:
-    """Return the history that follows from a poll. None is the history of a source that was never polled.
+    """Return the history after a poll. The history of a source that was never polled is None.
 
-    If only the time has changed, `history` itself is returned, so that nothing is saved or rendered. Once in
-    CHECKPOINT_INTERVAL it is returned with the new time.
+    If only the time has changed, `history` itself is returned, so that nothing is saved or rendered. Once in each
+    CHECKPOINT_INTERVAL, a history with the new time is returned.
     """
     if history and poll.as_of - history.as_of < CHECKPOINT_INTERVAL and not _has_changes(history, poll):
         return history
@@ -51,18 +51,18 @@ def fold(history: SourceHistory | None, poll: PollData, policy: CountingPolicy) 
         builder.add(MergedJob.from_entries(entries), poll.end if history is None else None)
     builder.mark_vanished(poll)
     after = builder.build(poll)
-    # Jobs that were just counted are kept, so that the caller finds them with `newly_ended`.
+    # Jobs that were just counted are kept, so that the caller can find them with `newly_ended`.
     return evict(after, policy.retention, {job.execution_id for job in newly_ended(history, after)})
 
 
 def move_start(
     history: SourceHistory, now: ClockReading, policy: CountingPolicy, *, was_polled: bool, is_restored: bool
 ) -> SourceHistory:
-    """Return the history with a corrected `watched_since` if the clock that it was read from was wrong.
+    """Return the history with a corrected `watched_since` if that was read from a wrong clock.
 
-    `is_restored` is as in `ClockReading`. If `watched_since` becomes earlier, jobs that ended after it were taken for
-    history, and are counted now, or once their outcome is known. Documents of a job that was in progress at that time
-    stay counted as they are.
+    `is_restored` is as in `ClockReading`. If `watched_since` becomes earlier, jobs that ended after it had been treated
+    as ended before. They are counted now, or once their outcome is known. The document counts of a job that was in
+    progress at that time are not corrected.
     """
     correct = corrected if was_polled else corrected_before_use
     since = correct(ClockReading(history.watched_since, history.clock_ahead, is_restored), now)
@@ -101,7 +101,7 @@ def rebucket(history: SourceHistory, policy: CountingPolicy) -> SourceHistory:
 
 
 def newly_ended(before: SourceHistory | None, after: SourceHistory) -> list[SyncJob]:
-    """Return the jobs that are counted in `after` but not in `before`, in the order in which they ended."""
+    """Return the jobs that are counted in `after` but not in `before`, in the order of their ends."""
     known = before.jobs if before else {}
     ended = [
         tracked.job

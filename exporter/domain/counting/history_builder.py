@@ -53,7 +53,7 @@ class HistoryBuilder:
         )
 
     def _window(self, poll: PollData) -> float | None:
-        """Return the window whose jobs are all tracked. With a shorter window, older jobs are evicted."""
+        """Return the window in which all jobs are tracked. If the window is shortened, older jobs are evicted."""
         window = self._before.window if poll.window is None else poll.window
         return None if window is None else min(window, self._policy.window)
 
@@ -61,12 +61,12 @@ class HistoryBuilder:
         """Add one job. `initial_poll_end` is the time of the last response of the initial poll, None in later polls."""
         tracked = self._jobs.get(merged.job.execution_id) or self._track_new(merged, initial_poll_end)
         max_counts = merge_counts(max, [tracked.max_counts, merged.max_counts])
-        # The first entry of a job that is never counted may have been a stale one, so its growth is not news.
+        # The first entry of a job that is never counted may have been stale, so its growth is not counted.
         if tracked.count_state not in _NEVER_COUNTED:
             self._count_documents(tracked, max_counts)
         job = merged.job
         if tracked.job.is_terminal and not job.is_terminal:
-            job = tracked.job  # the response is stale: a job that has ended does not start again
+            job = tracked.job  # the response is stale, because an ended job does not start again
         count_state = tracked.count_state
         if job.is_terminal and count_state is CountState.PENDING:
             count_state = self._count_end(job, tracked)
@@ -101,9 +101,9 @@ class HistoryBuilder:
 
         AWS reports counts per job, which grow while the job is in progress. A count that is lower than before, or that
         is missing, adds nothing, because `max_counts` only increases. So each job adds to a total exactly its highest
-        count less its first baseline. The baseline is 0 for a job that started while its source was watched
+        count minus its baseline. The baseline is 0 for a job that started while its source was watched
         (`counts_from_zero`). For a job that was in progress before, it is the lowest count of the first poll that saw
-        it: documents up to there were processed before the source was watched.
+        the job: these documents were processed before the source was watched.
 
         Example: the initial poll finds a job with 100 scanned documents. Later polls find 130, 90, no count and 150.
         They add 30, 0, 0 and 20. Another job starts after the initial poll and is first seen with 7: it adds 7.
@@ -117,7 +117,7 @@ class HistoryBuilder:
             self._documents[kind] = self._documents.get(kind, 0) + max(0, count - before)
 
     def _count_end(self, job: SyncJob, tracked: TrackedJob) -> CountState:
-        """Add the end of a job to the totals, and return its new state.
+        """Add the end of a job to the totals, and return the new state of the job.
 
         A job that was last seen with an undocumented status may have ended before its source was watched.
         """
@@ -135,7 +135,7 @@ class HistoryBuilder:
         return CountState.COUNTED
 
     def _failure_labels(self, job: SyncJob) -> tuple[str, str]:
-        """Return the error code and the connector error code of a job, from sets of limited size."""
+        """Return the error code and the connector error code of a job as label values, whose number is limited."""
         code = job.error_code or "none"
         if code not in {*self._policy.error_codes, "none"}:
             code = "other"

@@ -1,7 +1,7 @@
 """Merging the entries of one job: a job can be listed more than once in the responses of a poll.
 
-New jobs move the others to later pages while the pages are read. The entries of a job then differ in their status and
-counts, and the latest of them has to be found.
+While the pages are read, new jobs move the others to later pages. The entries of a job may then differ in status and
+counts, and the latest entry has to be found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STATUS_RANK = {str(status): rank for rank, status in enumerate(SyncJobStatus)}
 
 @dataclass(frozen=True, slots=True)
 class MergedJob:
-    """The latest entry of a job, and what only all of its entries together show."""
+    """The latest entry of a job, and the facts that only all of its entries together show."""
 
     job: SyncJob
     min_counts: DocumentCounts
@@ -43,10 +43,10 @@ class MergedJob:
         Such a job is used for gauges, such as the last completed sync, and never for counters. A job is counted if and
         only if it ended after `watched_since`, the time of the first response of the initial poll.
 
-        In later polls, where `initial_poll_end` is None, a comparison of the end with `watched_since` is sufficient.
-        The initial poll takes several requests, and a job may end between its first and its last response: then it
-        ended while its source was watched. Dates are cut to the second, so an end within the second of `watched_since`
-        was before it. An end after the last response is wrong, and is not proof that the job ended while watched.
+        In later polls, where `initial_poll_end` is None, it is sufficient to compare the end with `watched_since`. The
+        initial poll sends several requests, and a job may end between its first and its last response. Then it ended
+        while its source was watched. Dates are truncated to seconds, so an end within the second of `watched_since` was
+        before it. An end after the last response is wrong, and does not prove that the job ended while watched.
 
         Example: the responses of the initial poll are dated 12:00:00 to 12:00:10. Jobs that ended at 11:50:00 and
         12:00:00.5 are PRE_EXISTING, and so is a job with the impossible end 12:05:00. A job that ended at 12:00:05 is
@@ -66,15 +66,15 @@ class MergedJob:
 def recency_key(job: SyncJob) -> tuple[object, ...]:
     """Return a key that sorts entries of one job from the oldest to the latest.
 
-    Entries have no time of their own. The key uses what only increases: the terminal status, the end, the counts. The
-    rest makes the order total, so that the result does not depend on the order of the entries.
+    Entries have no timestamp. The key uses values that only increase: the terminal status, the end, the counts. The
+    other values make the order total, so that the result does not depend on the order of the entries.
     """
     total = sum(count or 0 for _, count in job.documents.items())
     return (job.is_terminal, job.ended or 0.0, total, _STATUS_RANK.get(job.status, -1), repr(job))
 
 
 def merge_counts(choose: Callable[[list[int]], int], counts: Iterable[DocumentCounts]) -> DocumentCounts:
-    """Return one count of each kind, chosen from those that are known."""
+    """Return one count of each kind, chosen from the known ones."""
     columns = zip(*([count for _, count in entry.items()] for entry in counts), strict=True)
     known = ([count for count in column if count is not None] for column in columns)
     return DocumentCounts(*(choose(column) if column else None for column in known))

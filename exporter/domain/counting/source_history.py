@@ -28,11 +28,10 @@ class PollData:
     """The sync jobs that one poll of a data source read.
 
     `as_of` is the time of the first response and `end` the time of the last one, both on AWS's clock. `vanished` has
-    the ids of jobs that were in progress and that no listing contains any more. `unread` is what the poll leaves to a
-    catch-up.
-    `unparsed` is the range in which this poll or an earlier one has skipped entries that it could not parse.
-    `window` is the number of seconds back to which it read every job, None if it did not read in full. `clock_ahead` is
-    the number of seconds by which `as_of` is ahead of the host's clock.
+    the ids of jobs that were in progress and that no listing contains any more. `unread` is the range that the poll
+    leaves to a catch-up. `unparsed` is the range in which this poll or an earlier one has skipped entries that it could
+    not parse. `window` is the number of seconds for which it read every job; None if it did not read in full.
+    `clock_ahead` is the number of seconds by which `as_of` is ahead of the host's clock.
     """
 
     jobs: tuple[SyncJob, ...]
@@ -86,13 +85,12 @@ class Histogram:
 class SourceHistory:
     """The tracked jobs of one data source, and totals that never decrease.
 
-    `last_indexed` is the end of the last job that indexed content. `evicted_through` is the latest start
-    of all evicted jobs. `evicted_failure_streak` and `evicted_streak_without_content` are the streaks of evicted jobs.
-    `unread` is the range that a catch-up still has to read. `unparsed` is the range that a later one has to read again,
-    because polls have skipped entries in it that they could not parse. `window` is the number of seconds before the
-    last full read since which every job was read and kept; it is None in a state file that does not have it.
-    `clock_ahead` is the number of seconds by which AWS's clock was ahead of the host's when `watched_since` was
-    recorded; None if unknown.
+    `last_indexed` is the end of the last job that indexed content. `evicted_through` is the latest start of all evicted
+    jobs. `evicted_failure_streak` and `evicted_streak_without_content` are the streaks of evicted jobs. `unread` is the
+    range that a catch-up still has to read. `unparsed` is the range that a later catch-up has to reread, because polls
+    could not parse entries in it. `window` is the length of the time before the last full read in which every job was
+    read and kept, in seconds; None if the state file does not have it. `clock_ahead` is the number of seconds by which
+    AWS's clock was ahead of the host's when `watched_since` was recorded; None if unknown.
     """
 
     watched_since: float
@@ -114,9 +112,9 @@ class SourceHistory:
 
     @property
     def known_since(self) -> float:
-        """The start time since which all jobs are known; -inf unless a catch-up has to read older ones.
+        """The start time since which all jobs are known; -inf unless a catch-up has to read older jobs.
 
-        A range that is only read again has no gap: all of its jobs are known, except for a few.
+        A range that is only reread has no gap: nearly all of its jobs are known.
         """
         unread = self.unread
         return -math.inf if unread is None or unread.unparsed_since is not None else unread.end
@@ -130,7 +128,7 @@ class SourceHistory:
         return sorted((job for job in self._listed_jobs() if not job.is_terminal), key=_BY_START)
 
     def unfinished_jobs(self) -> list[SyncJob]:
-        """Return all tracked jobs that were never seen to end, including those that AWS no longer lists."""
+        """Return all tracked jobs that were never seen to end, including jobs that AWS no longer lists."""
         return [tracked.job for tracked in self.jobs.values() if not tracked.job.is_terminal]
 
     def last_completed(self) -> SyncJob | None:
@@ -152,7 +150,7 @@ class SourceHistory:
     def _streak(self, streak: Streak, evicted: int) -> int:
         """Return the length of a streak.
 
-        During a catch-up, a job that ends it may be among the unread ones. So only later jobs count.
+        During a catch-up, an unread job may end the streak. So only later jobs count.
         """
         since = self.known_since
         known = ended_jobs(tracked for tracked in self.jobs.values() if tracked.job.started >= since)

@@ -1,10 +1,10 @@
-"""Streaks: how many of the latest ended jobs had the same kind of result.
+"""Streaks: the number of the latest ended jobs with the same kind of result.
 
-A streak survives the eviction of its jobs: the history keeps the streak of the evicted ones as a number. Jobs are
-evicted in the order of their ends, so a streak of all jobs that are kept continues into that number.
+A streak survives the eviction of its jobs: the history stores the streak of the evicted jobs as a number. Jobs are
+evicted in the order of their ends. So if all tracked jobs belong to the streak, that number is added.
 
-Example: a source has failed 300 times, and its last 25 jobs are kept. The streak of the evicted jobs is 275, and that
-of the source is 25 + 275.
+Example: a source has failed 300 times, and its last 25 jobs are tracked. The streak of the evicted jobs is 275, so the
+streak of the source is 25 + 275.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """The ended jobs that a streak counts, and those that end it; a job may do neither."""
+    """The ended jobs that a streak counts, and the jobs that end it. A job may do neither."""
 
     counts: Callable[[TrackedJob], bool]
     ends: Callable[[TrackedJob], bool]
@@ -41,7 +41,7 @@ FAILURES = Streak(
     counts=lambda tracked: tracked.job.status == SyncJobStatus.FAILED,
     ends=lambda tracked: tracked.job.status in INDEXED,
 )
-"""FAILED jobs since the last SUCCEEDED or INCOMPLETE one. An operator stopped an ABORTED job, which proves neither."""
+"""FAILED jobs since the last SUCCEEDED or INCOMPLETE one. An ABORTED job was stopped, which proves neither."""
 
 WITHOUT_CONTENT = Streak(
     counts=lambda tracked: not tracked.has_content,

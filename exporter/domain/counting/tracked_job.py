@@ -1,4 +1,4 @@
-"""A sync job as the history keeps it: as last seen, and how much of it is in the totals."""
+"""A sync job in the history: its last entry, and how much of the job is in the totals."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class CountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackedJob:
-    """A job as last seen, and how much of it is in the totals.
+    """The last entry of a job, and how much of the job is in the totals.
 
     `max_counts` has the highest document counts seen so far. `counts_from_zero` is true if all documents of the job
-    count. It is false if only those documents count that were processed after the job was first seen. `vanished_at` is
-    the time at which AWS no longer listed the job although it had not ended.
+    count, and false if only the documents count that were processed after the job was first seen. `vanished_at` is the
+    time at which AWS no longer listed the job although it had not ended.
     """
 
     job: SyncJob
@@ -45,7 +45,7 @@ class TrackedJob:
 
 
 def ended_jobs(tracked_jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
-    """Return the jobs that have ended, without those that a streak of evicted jobs has counted already."""
+    """Return the ended jobs, without those that a streak of evicted jobs already counts."""
     return [
         tracked for tracked in tracked_jobs if tracked.job.is_terminal and tracked.count_state is not CountState.EVICTED
     ]

@@ -1,1 +1,1 @@
-"""Schedules of AWS, and when syncs of a data source are expected and due."""
+"""Schedules of AWS, and the times at which syncs of a data source are expected and due."""

@@ -1,7 +1,7 @@
-"""Schedules with firings: the cron expressions of AWS, in the forms in which descriptions contain them.
+"""Schedules with firings: AWS's cron expressions, in the forms that occur in descriptions.
 
-The library aws-croniter knows AWS's grammar and calendar. This module adds the other forms in which expressions are
-written, and rejects or corrects what the library misreads without an error. Times are seconds since the epoch.
+The library aws-croniter implements AWS's grammar and calendar. This module adds the other forms of expressions, and
+rejects or corrects expressions that the library would misread without an error. Times are seconds since the epoch.
 Schedules are in UTC and precise to the minute (User Guide, "Sync run schedule").
 """
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _WRAPPED = re.compile(r"(?:CRON\s*)?\((.*)\)")
 _FIELDS = 6
-_UNSUPPORTED_WEEKDAY = re.compile(r"L-[1-7]")  # the grammar has it for days of the month only
+_UNSUPPORTED_WEEKDAY = re.compile(r"L-[1-7]")  # the grammar allows it for days of the month only
 _YEAR_RANGES = re.compile(r"(\d{4})-(\d{4})")
 _MAX_YEARS_AWAY = 40  # the 29th of February falls on each day of the week within this number of years
 _ALL_YEARS = list(range(1970, 2200))  # the years of the grammar
-# The calendar repeats after 28 years (until 2099): each date is on the same day of the week again. So one such cycle
+# The calendar repeats after 28 years (until 2099): each date then falls on the same day of the week. So one such cycle
 # contains all gaps of a schedule that recurs every year.
 _CYCLE, _CYCLE_DAYS = range(2000, 2028), 28 * 365 + 7
 _EVERY_WEEK = re.compile(r"[?*] \* [0-9A-KM-Z,*?-]+ \*")  # the same days every week; L (the last one) is not among them
@@ -42,18 +42,18 @@ class ScheduleError(ValueError):
 class Cron:
     """A cron expression in AWS's grammar: six fields, in upper case.
 
-    The library is called for one month at a time. When it searches across months, it gives up after ten steps, and in
-    the past it skips months that are shorter than the day of the month it searches for.
+    The library is called for one month at a time. When it searches across months, it stops after ten steps. When it
+    searches backwards, it skips months that are shorter than the day of the month that it searches for.
     """
 
     expression: str
     _cron: AwsCroniter = field(compare=False, repr=False)
 
     recurs: bool = field(init=False, compare=False, repr=False)
-    """Whether it has firings in every year, or never fires. In both cases, no firing is the last one."""
+    """Whether it fires in every year, or never. In both cases, there is no last firing."""
 
     def __post_init__(self) -> None:
-        """Compare the years once: there are 230."""
+        """Compare the years only once, because there are 230."""
         object.__setattr__(self, "recurs", bool(self._cron.years == _ALL_YEARS))
 
     def next(self, now: float) -> float | None:
@@ -66,7 +66,7 @@ class Cron:
 
     @lru_cache(maxsize=4096)  # noqa: B019 (as for `_search`)
     def longest_gap(self) -> float | None:
-        """Return the longest time between two consecutive firings, in seconds; None if there are not two firings.
+        """Return the longest time between two consecutive firings, in seconds; None with fewer than two firings.
 
         The gaps within a day do not depend on the day. The longest gap between days is from the last firing of one day
         to the first firing of the next day that has any.
@@ -80,10 +80,10 @@ class Cron:
 
     @lru_cache(maxsize=4096)  # noqa: B019 (cached are expressions, which `parse_schedule` keeps as well)
     def _search(self, minute: int, direction: int) -> float | None:
-        """Return the first firing from a minute on, forwards (1) or backwards (-1); minutes count from the epoch.
+        """Return the first firing at or after a minute; with `direction` -1, the last one at or before it.
 
-        It is the same during a minute. In one minute, the metrics and the page evaluate a schedule several times, and
-        many data sources may have the same one.
+        Minutes count from the epoch. The result is cached, because the metrics and the page evaluate a schedule several
+        times in a minute, and many data sources may have the same one.
         """
         for start in self._search_starts(datetime.fromtimestamp(minute * 60, UTC), direction):
             occurrence = self._cron.occurrence(start)
@@ -93,7 +93,7 @@ class Cron:
         return None
 
     def _search_starts(self, now: datetime, direction: int) -> Iterator[datetime]:
-        """Yield where to search in each month: `now`, then the nearer end of each month with a firing.
+        """Yield the start of the search in each month: `now`, then the nearer end of each month with a firing.
 
         `direction` is 1 to search forwards and -1 to search backwards.
         """
@@ -112,7 +112,7 @@ class Cron:
 def parse_cron(text: str) -> Cron:
     """Parse a cron expression. Raise ScheduleError if it is not valid.
 
-    These forms are documented or have been seen: `cron(…)`, `(…)` and the fields alone, in upper or lower case, with or
+    These forms are documented or were observed: `cron(…)`, `(…)` and the fields alone, in upper or lower case, with or
     without the year.
     """
     text = text.strip().upper()
@@ -133,14 +133,14 @@ def parse_cron(text: str) -> Cron:
 def _day_gaps(date_fields: str) -> list[int] | None:
     """Return the distinct gaps between the days with a firing, in days and ascending.
 
-    `date_fields` are the last four fields of an expression. Returns an empty list for a single day, and None if no day
-    has a firing.
+    `date_fields` are the last four fields of an expression. The list is empty for a single day, and None is returned if
+    no day has a firing.
     """
     cron = AwsCroniter(f"0 0 {date_fields}")
     recurs = cron.years == _ALL_YEARS
     years = _CYCLE if recurs else cron.years[: 2 * len(_CYCLE)]
     if recurs and _EVERY_WEEK.fullmatch(date_fields):
-        years = _CYCLE[:1]  # every week is the same, so one year is enough
+        years = _CYCLE[:1]  # all weeks are the same, so one year is enough
     days = sorted({day.toordinal() for day in _days_with_firing(cron, years)})  # a field may repeat a value
     if days and years == _CYCLE:
         days.append(days[0] + _CYCLE_DAYS)
@@ -157,7 +157,7 @@ def _days_with_firing(cron: AwsCroniter, years: Iterable[int]) -> Iterator[datet
 
 
 def _normalize(fields: list[str]) -> tuple[str, ...]:
-    """Return the fields as the library needs them. Raise ScheduleError for those that it misreads."""
+    """Return the fields in the form that the library needs. Raise ScheduleError for fields that it misreads."""
     minute, hour, day, month, weekday, year = fields
     if _UNSUPPORTED_WEEKDAY.fullmatch(weekday):
         raise ScheduleError(f"{weekday} is not a day of the week")
@@ -167,5 +167,5 @@ def _normalize(fields: list[str]) -> tuple[str, ...]:
     if day == weekday == "*":
         weekday = "?"  # AWS requires a ? in one of the two fields, and two asterisks can only mean every day
     if weekday == "L":
-        weekday = "7"  # the last day of the week; the library would search for a day 0
+        weekday = "7"  # this is the last day of the week, but the library would search for a day 0
     return minute, hour, day, month, weekday, year

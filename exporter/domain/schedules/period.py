@@ -1,7 +1,7 @@
 """Schedules without firings: AWS starts a sync once in a period, at a time of its own choice.
 
-The connectors of managed knowledge bases have such schedules. AWS returns them as structures. A description has them in
-this notation: `every day`, `weekly on MONDAY`, `monthly on day 15`, `monthly on the last day`.
+The connectors of managed knowledge bases have such schedules. AWS returns them as structures. A description contains
+them as text: `every day`, `weekly on MONDAY`, `monthly on day 15`, `monthly on the last day`.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A schedule that starts one sync in each period. The time of day is AWS's, and may vary."""
+    """A schedule that starts one sync in each period. AWS chooses the time of day, which may vary."""
 
     expression: str
     unit: str
 
     @property
     def recurs(self) -> bool:
-        """True: no sync is the last one."""
+        """True, because no sync is the last one."""
         return True
 
     def next(self, _now: float) -> None:
-        """Return None: the next start is not known."""
+        """Return None, because the next start is not known."""
 
     def previous(self, _now: float) -> None:
-        """Return None: the start that AWS chose last is not known."""
+        """Return None, because the last start that AWS chose is not known."""
 
     def longest_gap(self) -> float:
-        """Return the longest time between two starts, in seconds: one period, and a day for the choice of AWS."""
+        """Return the longest time between two starts, in seconds: one period, and a day for AWS's choice."""
         return _LONGEST_GAPS[self.unit] + DAY
 
 
 def parse_period(text: str) -> Period | None:
-    """Return the schedule of a text; None if it is none of this kind."""
+    """Return the schedule of a text; None if it is not of this kind."""
     form = _FORM.fullmatch(text)
     unit = form and (form["every"] or form["week"] or form["month"])
     return Period(text, unit) if unit else None

@@ -14,6 +14,6 @@ Schedule = Cron | Period
 
 @lru_cache(maxsize=4096)
 def parse_schedule(text: str) -> Schedule | None:
-    """Parse a schedule; None is a source that is synced on demand. Raise ScheduleError if it is not valid."""
+    """Parse a schedule; return None for a source that is synced on demand. Raise ScheduleError if it is not valid."""
     text = text.strip()
     return (parse_period(text) or parse_cron(text)) if text else None

@@ -1,12 +1,12 @@
-"""The time at which the schedule of a data source began to hold. Nothing is expected of the time before.
+"""The time since which the schedule of a data source exists. No sync is expected before that time.
 
-A description contains a schedule without saying how old it is. The time of its update is the latest time at which the
-schedule can have been set, as of when it is first seen. Later updates may concern other properties, so they move
-nothing unless the schedule differs.
+A description does not contain the age of its schedule. When the schedule is first seen, the update time of the
+description is the latest time at which the schedule can have been set. Later updates may be about other properties, so
+they change nothing unless the schedule differs.
 
-Example: a daily schedule is first seen in a description that was updated on Monday. On Friday the data source gets
-another name, and the schedule still holds since Monday. On Sunday at 10:07 the poller sees an hourly schedule, which
-holds since 10:07.
+Example: a daily schedule is first seen in a description that was updated on Monday. On Friday the data source is
+renamed, and the schedule still exists since Monday. On Sunday at 10:07 the poller sees an hourly schedule, which exists
+since 10:07.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def schedule_of(description: Description | None) -> Schedule | None:
-    """Return the schedule of a description; None if it has none, or one that is not valid."""
+    """Return the schedule of a description; None without one, or if it is not valid."""
     try:
         return parse_schedule(description.schedule) if description and description.schedule else None
     except ScheduleError:
@@ -38,9 +38,9 @@ def previous_firing(description: Description | None, now: float) -> float | None
 
 
 def with_schedule_start(described: Description, known: Description | None, now: float) -> Description:
-    """Return a new description with the time since which its schedule holds; `now` is on AWS's clock.
+    """Return a new description with the time since which its schedule exists; `now` is on AWS's clock.
 
-    `known` is the description before, whose `schedule` is None until it was seen.
+    `known` is the previous description, whose `schedule` is None if it was never seen.
     """
     if not (described.schedule and described.schedule.strip()):
         return replace(described, schedule_since=None)
@@ -54,7 +54,7 @@ def with_schedule_start(described: Description, known: Description | None, now: 
 
 
 def _normalized(schedule: str) -> str:
-    """Return a text that is the same for two spellings of one schedule."""
+    """Return a text that is the same for all spellings of a schedule."""
     try:
         parsed = parse_schedule(schedule)
     except ScheduleError:
