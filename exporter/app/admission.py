@@ -54,9 +54,9 @@ class SourceAdmission:
         return self._stopping.is_set()
 
     def admit(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> None:
-        """Start to poll a source, from the state of a replaced target, or else from the saved state.
+        """Start to poll a source, from the state of a replaced target or from the saved state.
 
-        Its jobs count from `since` if that is before its first poll. `saved` is how the source was last found.
+        Its jobs count from `since` if that is before its first poll. `saved` is the source as it was last found.
         """
         handover = self.handovers.pop(source.id, None)
         if handover is None:
@@ -71,8 +71,9 @@ class SourceAdmission:
         )
 
     def source_added(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> str | None:
-        """Start to poll a source that discovery found; if another target polls it, return that target's name."""
-        # `detach` takes the same lock. If it came before, `stopping` is set; if it comes after, it detaches the source.
+        """Start to poll a source that discovery found; if another target polls it, return the name of that target."""
+        # `detach` takes the same lock. If it was called before, `stopping` is set; if it is called later, it detaches
+        # the source.
         with self._mutex:
             if self.stopping:
                 return None
@@ -89,13 +90,13 @@ class SourceAdmission:
         return state is not None
 
     def describe(self, source: DataSource, container: str, listed: Description | None) -> None:
-        """Store and publish what a listing reports of a source."""
+        """Store and publish the listed properties of a source."""
         self._sources.describe(source.id, container, listed)
 
     def source_removed(self, source: DataSource) -> None:
         """Stop polling a source, and remove it from the exposition."""
         self._workers.remove(source)
-        with self._mutex:  # so that `detach` finds the source either watched or not exposed
+        with self._mutex:  # so that `detach` finds the source watched, or not exposed
             if not self._sources.unwatch(source.id):
                 return  # it was detached, and another target may expose it by now
             self._publisher.remove_source(source.id)

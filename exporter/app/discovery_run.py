@@ -40,7 +40,7 @@ class DiscoveryRun:
         self.last: RunResult | None = None
         """The result of the last run; None before the first."""
         self.last_success: float | None = None
-        """When a run last succeeded in every part, on AWS's clock."""
+        """The time of the last run that succeeded completely, on AWS's clock."""
 
     def __call__(self) -> RunResult:
         """Run once."""
@@ -52,7 +52,7 @@ class DiscoveryRun:
         return result
 
     def resume(self, before: DiscoveryRun | None) -> None:
-        """Continue with the result of the last run of the target that this one continues, if there is one."""
+        """Continue with the last result of the target that this one continues, if there is one."""
         if before and before.last:
             self.last, self.last_success = before.last, before.last_success
         self._publish()
@@ -76,9 +76,9 @@ class DiscoveryRun:
         return self.is_complete and not self._sources.undescribed()
 
     def unreadable(self) -> tuple[UnreadableResource, ...]:
-        """Return what the last run could not read, and the sources that could not be described since."""
+        """Return the resources that the last run could not read, and the sources that could not be described since."""
         return (*(self.last.unreadable if self.last else ()), *self._sources.undescribed())
 
     def outcome(self) -> bool | None:
-        """Return whether the last run succeeded in every part; None before the first."""
+        """Return whether the last run succeeded completely; None before the first run."""
         return self.has_succeeded() if self.last else None

@@ -1,4 +1,4 @@
-"""Record what the events receiver of a target does: in telemetry, in the log, in poll intervals."""
+"""Records the events of a target: in telemetry, in the log, and in the poll intervals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class IdleIntervals:
-    """Seconds between two polls of an idle source, while events can be read and otherwise."""
+    """Seconds between two polls of an idle source: while events can be read, and otherwise."""
 
     with_events: float
     without_events: float

@@ -1,4 +1,4 @@
-"""The exporter: its targets, one state, one exposition and one web server, built here and connected."""
+"""The exporter: builds and connects its targets, its state, its exposition and its web server."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from exporter.web.public_address import PublicAddress
     from exporter.web.web_config import WebConfigReloader
 
-SHUTDOWN_GRACE = 2.0  # seconds that polls in progress get when the program stops
+SHUTDOWN_GRACE = 2.0  # seconds for which the program waits for polls in progress when it stops
 WEB_CONFIG = "web config"
 
 logger = structlog.get_logger()
 
 
 class Exporter:
-    """The whole program. Building it opens the state; starting it listens and polls."""
+    """The whole program. Its constructor opens the state; `start` listens and polls."""
 
     def __init__(  # noqa: PLR0913 (what it connects)
         self,
@@ -59,7 +59,7 @@ class Exporter:
         telemetry: Telemetry | None = None,
         overrides: Overrides | None = None,
     ) -> None:
-        """Open the state; `reload` serves `/-/reload` and returns the problems of a configuration that it rejected."""
+        """Open the state; `reload` serves `/-/reload`, and returns the problems of a configuration that it rejects."""
         overrides = overrides or Overrides()
         settings = Settings.from_config(config)
         self.host = overrides.host
@@ -114,11 +114,11 @@ class Exporter:
         """Listen and start to poll; raise StartupError if an address is not available."""
         with without_garbage_collection():
             self._targets.restore()
-            self.page.render(OPENMETRICS_TYPE, "gzip")  # compresses everything, so that the first scrape is fast
+            self.page.render(OPENMETRICS_TYPE, "gzip")  # compress everything, so that the first scrape is fast
             # Restored objects live as long as the program. Unless they are frozen, each full garbage collection
             # traverses all of them, which can delay a scrape by 0.1 s.
             gc.freeze()
-        # A scrape during the restore would lack data sources, and Prometheus could not notice.
+        # A scrape during the restore would lack data sources without any sign of that for Prometheus.
         self.web.start()
         if self._web_config:
             self._web_config.watch(
@@ -137,7 +137,7 @@ class Exporter:
         self._state.start(self._follow_owners)
 
     def apply(self, config: Config) -> None:
-        """Continue with another configuration; what it does not change continues as it was.
+        """Continue with another configuration. Targets that it does not change are not interrupted.
 
         Raise ExporterError, and change nothing, if a target cannot be built. Listen addresses are flags and not part of
         the configuration. The state file stays the one that was opened at start.
@@ -160,7 +160,7 @@ class Exporter:
         self._targets.stop(self.host.monotonic() + SHUTDOWN_GRACE)
 
     def stop(self) -> None:
-        """Stop within seconds: start nothing new, wait a moment for polls in progress, write the state."""
+        """Stop within seconds: start no further work, wait briefly for polls in progress, write the state."""
         self._stopping.set()
         self.stop_polling()
         self._targets.close()
@@ -168,7 +168,7 @@ class Exporter:
         if self._web_config:
             self._web_config.stop()
         self.web.stop()
-        gc.unfreeze()  # otherwise what the start has frozen could never be collected in a process that continues
+        gc.unfreeze()  # otherwise objects that were frozen at start could never be collected if the process continues
 
     def _follow_owners(self) -> None:
         with self._applying:
@@ -196,7 +196,7 @@ class Exporter:
         return self.first_pass.unready()
 
     def unapplied(self) -> str | None:
-        """Return what of the last configuration needs a restart; None if nothing does."""
+        """Return the part of the last configuration that needs a restart; None without one."""
         return self._unapplied
 
     def _health(self) -> ExporterHealth:

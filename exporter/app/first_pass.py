@@ -1,4 +1,4 @@
-"""The first pass: each data source found and polled once."""
+"""The first pass, in which each data source is found and polled once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 class FirstPass:
-    """Reports how far the first pass of all targets is, and why the exporter is not ready before its end."""
+    """Reports the progress of the first pass of all targets, and why the exporter is not ready yet."""
 
     def __init__(self, targets: RunningTargets) -> None:
         self._targets = targets
         self._was_ready = False
 
     def is_on(self) -> bool:
-        """Return whether the first discovery run or the first pass of polls of a target has not ended yet."""
+        """Return whether the first discovery run or the first pass of polls of any target is in progress."""
         return any(target.unready() for target in self._targets.current)
 
     def has_succeeded(self) -> bool:
@@ -24,7 +24,7 @@ class FirstPass:
         return any(target.has_succeeded() for target in self._targets.current)
 
     def polled(self) -> tuple[int, int]:
-        """Return how many data sources have been polled, and how many are known."""
+        """Return the number of data sources that have been polled, and the number of known ones."""
         counts = [target.workers.polled() for target in self._targets.current]
         return sum(done for done, _ in counts), sum(total for _, total in counts)
 

@@ -33,9 +33,9 @@ class Handover:
 class Inheritance:
     """The values with which one new target continues the targets before a reload; empty at the start.
 
-    `handovers` are the detached data sources of all replaced targets, and the new target removes those that it adopts.
-    `found` are the sources that discovery has found in the targets that it continues, and `others` are those of all
-    other targets, which it must not adopt because of its name.
+    `handovers` are the detached data sources of all replaced targets. The new target removes the ones that it adopts.
+    `found` are the sources that discovery has found in the continued targets. `others` are the sources of all other
+    targets, which the new target must not adopt because of its name.
     """
 
     is_reload: bool = False

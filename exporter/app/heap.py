@@ -1,4 +1,4 @@
-"""Garbage collection while the state is loaded: what a start creates lives as long as the program."""
+"""Garbage collection while the state is loaded, which creates objects that live as long as the program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Create many objects that stay. Each full collection would traverse all of them, and find nothing to free."""
+    """Suspend garbage collection, which would traverse all loaded objects again and again, and free none."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

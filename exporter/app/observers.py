@@ -1,4 +1,4 @@
-"""Record the requests, credentials and polls of a target in telemetry, in the log, and in its reachability."""
+"""Records the requests, credentials and polls of a target in telemetry, in the log, and in its reachability."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class RequestRecorder:
 
     A target that was replaced sends no further attempt, because its successor uses the same rate limiter.
 
-    Background operations are counted, and have no other effect. They use what other requests leave of the rate limit.
-    If AWS throttles or denies one of them, polls do not slow down, and the target is not reported as down. An optional
-    operation that AWS denies does not report the target as down either: sources are found and polled without its
-    permission.
+    Background operations are counted, and have no other effect. They use the part of the rate limit that other requests
+    leave unused. If AWS throttles or denies one of them, polls do not slow down, and the target is not reported as
+    down. If AWS denies an optional operation, the target is not reported as down either, because discovery and polls
+    work without its permission.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -64,7 +64,7 @@ class RequestRecorder:
         self._poll_operation = poll_operation
 
     def acquire(self, operation: str) -> None:
-        """Wait until the rate limiter allows one more attempt, which is activity of the target.
+        """Wait until the rate limiter allows one more attempt. This is activity of the target.
 
         Raise StoppedError if the target was replaced.
         """
@@ -102,7 +102,7 @@ class RequestRecorder:
         if authorized:
             self._reachability.report_up(subject, is_poll=is_poll)
         elif authorized is None:
-            return  # it obtains credentials, which have an observer of their own
+            return  # it obtains credentials, which have their own observer
         elif has_no_response(code):
             self._reachability.report_no_response(subject, error)
         elif not is_denied(code):
@@ -112,7 +112,7 @@ class RequestRecorder:
 
 
 class CredentialRecorder(CredentialObserver):
-    """Logs once that credentials fail and that they work again, and lets all data sources of the target know."""
+    """Logs once that credentials fail and that they work again, and has all data sources of the target polled."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
         self,
@@ -148,24 +148,24 @@ class CredentialRecorder(CredentialObserver):
         self._reachability.credentials_failed(str(error))
 
     def credentials_refused(self, error: ProviderError) -> None:
-        """Count a refusal by AWS; at the first one, find out which data sources it concerns."""
+        """Count a refusal by AWS. After the first one, poll all data sources to find out which ones are affected."""
         is_first = not self._is_failing
         self.credentials_failed(error)
         if is_first:
             self._poll_all(self._spacing)
 
     def credentials_lost(self, error: ProviderError) -> None:
-        """Report the target as down, and let every poll fail immediately, which takes no request."""
+        """Report the target as down, and let every poll fail immediately, without a request."""
         self._reachability.credentials_lost(str(error))
         self._poll_all(0.0)
 
     def credentials_replaced(self) -> None:
-        """Retry what has failed. Otherwise, it may take hours to find out whether AWS accepts the new credentials."""
+        """Retry discovery and polls. Otherwise, it may take hours to learn whether AWS accepts the new credentials."""
         self._is_retrying = True
         self._retry()
 
     def credentials_recovered(self) -> None:
-        """Log that credentials work again, and retry what has failed, unless a replacement has caused that already."""
+        """Log that credentials work again, and retry discovery and polls, unless a replacement has caused that."""
         logger.info("credentials work again", target=self._target)
         self._reachability.credentials_recovered()
         if not self._is_retrying:
@@ -173,9 +173,9 @@ class CredentialRecorder(CredentialObserver):
         self._is_failing = self._is_retrying = False
 
     def failure_inherited(self, error: ProviderError, *, is_lost: bool) -> None:
-        """Continue as after a failure that the replaced target has counted and logged.
+        """Continue after a failure that the replaced target has counted and logged.
 
-        The target may also have taken over data sources of a target whose credentials work.
+        The target may also have data sources of a target whose credentials work.
         """
         self._is_failing = True
         if is_lost:
@@ -215,7 +215,7 @@ class PollRecorder:
     def failed(self, reason: Reason) -> None:
         """Count a failed poll.
 
-        A poll without credentials sends no request. So it reports the target as down itself, with the last error of a
+        A poll without credentials sends no request. So it reports the target as down itself, with the error of the last
         request if there is one.
         """
         self._gate.report(self._record_failure, reason)

@@ -1,4 +1,4 @@
-"""The targets before a reload, which new targets continue."""
+"""The targets before a reload, which the new targets continue."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Predecessors:
     is_reload: bool
 
     def location_of(self, new: Target) -> TargetLocation | None:
-        """Return the location of a target with the same access to AWS, and so with the same account."""
+        """Return the location of a target with the same access to AWS, which has the same account."""
         locations = (target.location for target in self.current if target.settings.access == new.settings.access)
         return next(locations, None)
 
     def inheritance_of(self, new: Target) -> Inheritance:
-        """Return what a new target continues, except the data sources that another one has adopted already."""
+        """Return the values that a new target continues with, except data sources that another target has adopted."""
         continued = sorted(
             (target for target in self.replaced if _is_same_place(target, new)),
             key=lambda target: target.name != new.name,

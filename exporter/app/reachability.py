@@ -17,12 +17,12 @@ POLL_VALIDITY = 3600.0  # seconds; twice the longest default of polling.idle_int
 class Reachability:
     """Whether AWS responds to the requests of a target and authorizes them; None before the first request.
 
-    The last request decides, with two exceptions.
+    The result of the last request decides, with two exceptions.
 
-    Permissions are per operation, and polls are what the target is for. So for an hour after a poll, AWS's
-    authorization of that poll decides, not the authorization of other operations. Without this rule, a target whose
-    discovery is denied would be down between any two polls, although each poll succeeds. And a target whose polls are
-    denied would be up after each run of discovery.
+    Permissions are per operation, and polls are the most important one. So for an hour after a poll, AWS's
+    authorization of that poll decides, and not that of other operations. Without this rule, a target whose discovery is
+    denied would be down between any two polls, although each poll succeeds. A target whose polls are denied would be up
+    after each discovery run.
 
     A single data source may fail although the target works: its requests hang, or a policy denies them. So the first
     failure after a response changes nothing, but another source is polled soon. If that fails too, the target is down.
@@ -30,7 +30,7 @@ class Reachability:
     and one that hangs is retried every few minutes. Without this rule, the target would be down nearly always. With it,
     the target is down when a second source fails, which takes one more poll.
 
-    Credentials that AWS refuses are about the whole target, whatever the request is.
+    If AWS refuses the credentials, the whole target is down, no matter which request they were sent with.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Reachability:
         self._has_lost_credentials = False
         self._polls_authorized: bool | None = None
         self._polled_at = 0.0
-        self._doubted: dict[str, float] = {}  # what has failed while the target was up, and when another was polled
-        self._failed: set[str] = set()  # what has failed since the last response
+        self._doubted: dict[str, float] = {}  # subjects that failed while the target was up, and the time of the check
+        self._failed: set[str] = set()  # the subjects that have failed since the last response
         self.is_up: bool | None = None
         self.last_error = ""
 
@@ -68,16 +68,16 @@ class Reachability:
             self._report(is_up=True, error="")
 
     def report_down(self, error: str) -> None:
-        """Record why AWS rejects the credentials, or that there are none."""
+        """Record why AWS rejects the credentials, or why there are none."""
         self._report(is_up=False, error=error)
 
     def report_no_response(self, subject: str, error: str) -> None:
-        """Record why a request had no response, unless that may concern its subject only."""
+        """Record why a request had no response, unless only its subject may be affected."""
         if not self._is_doubtful(subject):
             self._report(is_up=False, error=error)
 
     def report_denied(self, subject: str, error: str, *, is_poll: bool) -> None:
-        """Record which operation AWS denied, unless polls are authorized or that may concern its subject only."""
+        """Record which operation AWS denied, unless polls are authorized, or only its subject may be affected."""
         if self._recent_polls() is True and not is_poll:
             return
         if not self._is_doubtful(subject):
@@ -104,7 +104,7 @@ class Reachability:
         self._metrics.set_up(self._target, up=bool(self.is_up))
 
     def _is_doubtful(self, subject: str) -> bool:
-        """Return whether a failure may concern its subject only; poll another source to find out."""
+        """Return whether a failure may affect its subject only, and poll another source to find out."""
         now = self._clock.monotonic()
         if not self.is_up:
             return False
@@ -113,17 +113,17 @@ class Reachability:
         recent = {other: since for other, since in self._doubted.items() if now - since < POLL_VALIDITY}
         self._failed.add(subject)
         is_doubtful = len(self._failed) == 1 and self._poll_another()
-        # Once the target is down, its failures concerned all sources. The next failure of any of them must count.
+        # Once the target is down, its failures affected all sources. The next failure of any source must count.
         self._doubted = {**recent, subject: now} if is_doubtful else {}
         return is_doubtful
 
     def _recent_polls(self) -> bool | None:
-        """Return whether AWS authorized the last poll; None if that was too long ago, or never."""
+        """Return whether AWS authorized the last poll; None without a poll in the last hour."""
         is_valid = self._clock.monotonic() - self._polled_at < POLL_VALIDITY
         return self._polls_authorized if is_valid else None
 
     def _report(self, *, is_up: bool, error: str) -> None:
-        # Without credentials, this is about a request that was sent before they were lost.
+        # Without credentials, this is the result of a request that was sent before they were lost.
         if not self._has_lost_credentials:
             self._update(is_up=is_up, error=error)
 

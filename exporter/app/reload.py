@@ -1,4 +1,4 @@
-"""Replaces targets when the configuration changes, without a gap in what is exposed."""
+"""Replaces targets when the configuration changes, without a gap in the exposition."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def build_changed(
     services: SharedServices,
     owned: Mapping[str, TableStore],
 ) -> list[Target]:
-    """Return the owned targets of a configuration: unchanged ones as they are, the others built but not yet started.
+    """Return the owned targets of a configuration: unchanged targets as they are, the others built but not yet started.
 
-    `owned` has the state of each target that this process owns, by name. A target whose state is another one than
-    before was owned by another replica in between, so it is built again.
+    `owned` has the state of each target that this process owns, by name. If the state of a target is another object
+    than before, another replica has owned the target in between, so it is built again.
 
-    A target with the access to AWS, or the account and region, of a changed, removed or new one is built again too,
-    because it may have to adopt data sources of that target, or give up some that the other one names. Raise
+    A target is also built again if a changed, removed or new target has the same access to AWS, or the same account and
+    region. It may have to adopt data sources of that target, or to release some that the other target names. Raise
     ExporterError if a target cannot be built; the current targets then continue.
     """
     settings = [each for each in configured if target_name(each.target) in owned]
@@ -66,7 +66,7 @@ def build_changed(
 def _take_predecessor(settings: TargetSettings, replaced: list[Target]) -> Target | None:
     """Return the target whose rate limiter and clock the new one uses, and remove it from the list.
 
-    That is the target with the same access to AWS, or else with the same name.
+    This is the target with the same access to AWS, or else the one with the same name.
     """
     name = target_name(settings.target)
     ranked = {target: (target.settings.access == settings.access, target.name == name) for target in replaced}
@@ -82,11 +82,11 @@ def replace_targets(
 ) -> None:
     """Stop the targets that are not in the new list, and start those that are new in it.
 
-    A source that moves from one target to another is detached before it is adopted, so that it is polled once and its
-    series never disappear. What no target adopts is removed at the end.
+    A source that moves from one target to another is detached before it is adopted. So it is polled by one target at a
+    time, and its series never disappear. Sources that no target adopts are removed at the end.
 
-    A target that another replica may own by now, or may have owned since, is not continued. Its states here may be
-    older than those in the database, and a new target starts from the latter.
+    A target is not continued if another replica may own it by now, or may have owned it in between. Its states here may
+    be older than those in the database, from which a new target starts.
     """
     replaced = [target for target in current if target not in targets]
     new = [target for target in targets if target not in current]
@@ -97,7 +97,7 @@ def replace_targets(
     for target in new:
         target.claim()
     for target in new:
-        with suppress(StoppedError):  # another replica has taken over meanwhile: the next call replaces the target
+        with suppress(StoppedError):  # another replica has taken over meanwhile, so the next call replaces the target
             target.restore_location(before.location_of(target))
             target.restore(before.inheritance_of(target))
     for source in _remove_unclaimed([*lost.values(), *before.handovers.values()], services):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.status.document import StatusDocument
 
 RENDER_INTERVAL, RENDER_AHEAD = 15.0, 180.0  # seconds
-FIRST_PAGE_DELAY = 1.0  # seconds after the start, which scrapes have for themselves
+FIRST_PAGE_DELAY = 1.0  # seconds after the start, in which only scrapes render
 RENDER_PAUSE = 0.005  # seconds between two renderings, each of which takes less than one millisecond
 
 logger = structlog.get_logger()
@@ -23,9 +23,9 @@ logger = structlog.get_logger()
 class RenderAhead:
     """Renders in its own thread until the program stops.
 
-    Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without this,
-    the next scrape would have to render all of them. The totals of the status page include every data source, so the
-    first page would have to assess all of them.
+    Example: at 02:00 the schedules of most data sources fire, and the times of their next firings change. Without this
+    thread, the next scrape would have to render all of them. The totals of the status page include every data source,
+    so the next page would have to assess all of them.
     """
 
     def __init__(self, page: Exposition, status: StatusDocument, host: Host, stopping: Event) -> None:

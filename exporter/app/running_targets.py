@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exporter.domain.objectives import ObjectiveRule
     from exporter.domain.target_identity import ConfiguredTarget
 
-STOP_GRACE = 2.0  # seconds that polls in progress get before their target is handed over
+STOP_GRACE = 2.0  # seconds for which a hand-over waits for polls in progress
 
 logger = structlog.get_logger()
 
@@ -32,8 +32,8 @@ logger = structlog.get_logger()
 class RunningTargets:
     """Starts, replaces and stops targets, after a reload and after a change of owners. Thread-safe.
 
-    A change of owners is like a reload with the same settings: a target that this process owns is added, and one that
-    it has lost is removed, in both cases with its own state.
+    A change of owners is like a reload with the same settings: a target that this process now owns is added, and a
+    target that it has lost is removed, in both cases with its own state.
     """
 
     def __init__(self, settings: Sequence[TargetSettings], state: State, services: SharedServices) -> None:
@@ -77,7 +77,7 @@ class RunningTargets:
             self._report_owned()
 
     def follow_owners(self) -> None:
-        """Start the targets that this process owns by now, and stop those that it does not own any more."""
+        """Start the targets that this process owns now, and stop those that it does not own any more."""
         with self._mutex:
             self._report_owned()
             owned = self._state.owned(self.configured)
@@ -91,7 +91,7 @@ class RunningTargets:
             self._report_owned()
 
     def unready(self) -> str | None:
-        """Return why this process does not run the targets that it owns; None once it does."""
+        """Return why this process does not run all targets that it owns; None once it does."""
         if reason := self._state.unready():
             return reason
         if unreadable := self.unreadable():
@@ -101,7 +101,7 @@ class RunningTargets:
         return f"target {min(missing)} is being started" if missing else None
 
     def unreadable(self) -> Mapping[str, str]:
-        """Return the targets that are not polled because their state cannot be read, each with the error."""
+        """Return the errors of the targets that are not polled because their state cannot be read."""
         return self._state.unreadable(self.configured)
 
     def stop(self, deadline: float) -> None:
@@ -115,7 +115,7 @@ class RunningTargets:
             target.aws_client.close()
 
     def _hand_over(self, targets: Sequence[Target]) -> None:
-        """Stop targets that another replica is to continue with, and keep their snapshots until it exposes its own."""
+        """Stop targets that another replica will continue with, and keep their snapshots until it exposes its own."""
         now = self._services.overrides.host.monotonic()
         self._stop(targets, now + STOP_GRACE)
         for target in targets:
@@ -132,7 +132,7 @@ class RunningTargets:
                 target.join(deadline)
 
     def _replace(self, targets: list[Target], *, is_reload: bool) -> None:
-        """Replace the current targets, and those that were handed over and are exposed elsewhere by now."""
+        """Replace the current targets, and those that were handed over and are exposed by another replica now."""
         now = self._services.overrides.host.monotonic()
         names = {target.name for target in targets}
         ended = [
@@ -159,7 +159,7 @@ class RunningTargets:
         self._services.telemetry.ownership.replace(owned, self.unreadable())
 
     def _with_known_account(self, target: ConfiguredTarget, settings: TargetSettings) -> ConfiguredTarget:
-        """Return a target with the account of a running one that has the same access to AWS."""
+        """Return a target with the account of a running target that has the same access to AWS."""
         known = (each.location.account for each in self.current if each.settings.access == settings.access)
         account = target.account or next((account for account in known if account), None)
         return replace(target, account=account)

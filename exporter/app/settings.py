@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.config import Config, PollingConfig, StateConfig, TargetConfig
     from exporter.domain.service import Service
 
-STALE_AFTER = 30 * MINUTE  # as in the alert QBusinessDataStale; or two polls, if those are further apart
+STALE_AFTER = 30 * MINUTE  # as in the alert QBusinessDataStale, or two idle intervals if these are longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class TargetSettings:
     idle_interval_with_events: float = 0.0
     """Seconds between two polls of an idle data source while events can be read. Not used by a target without events.
 
-    It depends on whether polling.idle_interval is set, and two equal sections may differ in that.
+    It depends on whether polling.idle_interval is set, which is not visible when two sections are compared.
     """
 
     @property

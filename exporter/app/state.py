@@ -37,19 +37,19 @@ class State(Protocol):
         """Whether the state can be read and written; never blocks."""
 
     def start(self, owners_changed: Callable[[], None]) -> None:
-        """Start to share targets; call a function, in a thread, whenever `owned` may have changed."""
+        """Start to share targets, and call a function in a thread whenever `owned` may have changed."""
 
     def unready(self) -> str | None:
-        """Return why it is not known yet which targets this process owns; None once it is."""
+        """Return why it is not known yet which targets this process owns; None once it is known."""
 
     def configure(self, targets: Sequence[ConfiguredTarget]) -> None:
-        """Replace the targets of the configuration; this process does not poll the others any more."""
+        """Replace the targets of the configuration. This process does not poll other targets any more."""
 
     def owned(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, TableStore]:
         """Return the state of each of the targets that this process owns, by name."""
 
     def unreadable(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, str]:
-        """Return the targets that this process owns, and does not poll because their state cannot be read.
+        """Return the targets that this process owns but does not poll, because their state cannot be read.
 
         The result has the errors by the names of the targets.
         """
@@ -58,7 +58,7 @@ class State(Protocol):
         """Pass a target that is not polled any more to another replica."""
 
     def is_continued(self, store: TableStore) -> bool:
-        """Return whether another replica exposes the sources of a target that was handed over or lost."""
+        """Return whether another replica now exposes the sources of a target that this process handed over or lost."""
 
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return the live replicas with their targets; empty if state is not shared."""
@@ -69,7 +69,7 @@ class State(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StateContext:
-    """Services that a state uses: clocks and threads, the address of the pages, the counter of failed writes."""
+    """The services that a state uses: clocks and threads, the address of the pages, the counter of failed writes."""
 
     host: Host
     address: str
@@ -142,7 +142,7 @@ def open_copy(config: StateConfig, context: StateContext) -> State:
 
 
 def open_for_one_pass(config: StateConfig, context: StateContext) -> State:
-    """Open a file, or a copy of a database: a command of one pass does not become a replica."""
+    """Open a file, or a copy of a database, because a command of one pass does not become a replica."""
     return open_state(config, context) if config.url is None else open_copy(config, context)
 
 

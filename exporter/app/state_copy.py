@@ -27,7 +27,7 @@ class CopiedState(Protocol):
         """Return all rows; raise StartupError if the state cannot be read, or is in use."""
 
     def write(self, rows: StateRows) -> None:
-        """Write all rows; raise StartupError if there is a state already, or if it is in use."""
+        """Write all rows; raise StartupError if a state exists already, or is in use."""
 
 
 class FileState:
@@ -38,10 +38,10 @@ class FileState:
         self.address = str(path)
 
     def read(self) -> StateRows:
-        """Return all rows of the file, which is not changed."""
+        """Return all rows of the file, without changing it."""
         if not self._path.is_file():
             raise StartupError(f"state file {self._path} does not exist: name the state.path of the exporter")
-        lock = FileLock(self.address)  # an exporter that runs would count on, and the copy would lack it
+        lock = FileLock(self.address)  # a running exporter would continue to count, and the copy would lack this
         try:
             with closing(Store(self.address, _fail, as_copy=True)) as store:
                 return store.export_rows()

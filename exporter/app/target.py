@@ -1,4 +1,4 @@
-"""The life cycle of one target: restore, start, stop, hand over; and its health."""
+"""The life cycle of one target (restore, start, stop, hand over) and its health."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ logger = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class Target:
-    """One target with all its parts, as `build_target` connects them.
+    """One target with all its parts, which `build_target` connects.
 
     `named` are the data sources that the configuration names.
     """
@@ -106,7 +106,7 @@ class Target:
         self.reachability.publish()
 
     def apply_location(self) -> None:
-        """Continue with the sources of a changed account, and publish it in the series of the target and of these."""
+        """Continue with the sources of a changed account, and publish the account in all series of the target."""
         self.reconciler.add_saved()
         self.gate.report(
             self.services.telemetry.targets.set_info, self.name, self.settings.target.service.name, self.location.labels
@@ -114,7 +114,7 @@ class Target:
         self.sources.republish_all()
 
     def start(self, *, is_one_pass: bool = False) -> None:
-        """Start polling and discovery; if it is not for one pass only, also counts of documents and events.
+        """Start polling and discovery, and unless it is for one pass only, the counts of documents and the events.
 
         A command that ends after one pass must not take events from a queue that another process reads.
         """
@@ -127,14 +127,14 @@ class Target:
             self.event_receiver.start()
 
     def stop(self) -> None:
-        """Start no further poll, discovery run or count of documents, and use no further event; return immediately."""
+        """Start no further poll, discovery run or document count, and use no further event; return immediately."""
         self.workers.stop()
         self.discovery_loop.stop()
 
     def join(self, deadline: float) -> None:
         """Wait for polls and runs in progress until a time on the monotonic clock, then save the times of polls.
 
-        A request for events is not waited for: it may last LONG_POLL, and its messages would not be used.
+        It does not wait for a request for events, which may last LONG_POLL, and whose messages would not be used.
         """
         self.workers.join(deadline)
         self.discovery_loop.join(deadline)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from exporter.config import PollingConfig, TargetConfig
     from exporter.store.table_store import TableStore
 
-RETRY_SLEEPS = 10.0  # seconds that the SDK sleeps between the attempts of one request, at most
+RETRY_SLEEPS = 10.0  # the longest time that the SDK sleeps between the attempts of one request, in seconds
 
 
 def build_target(
@@ -50,8 +50,8 @@ def build_target(
 ) -> Target:
     """Build a target; raise ExporterError if its configuration cannot be used.
 
-    `store` has the state of the target. `replaces` is a target that this one replaces. Its clock of AWS and its rate
-    limiter are kept.
+    `store` has the state of the target. `replaces` is a target that this one replaces, whose AWS clock and rate limiter
+    it uses.
     """
     config, polling, overrides = settings.target, settings.polling, services.overrides
     host, random = overrides.host, overrides.random
@@ -173,7 +173,7 @@ def build_target(
 
 
 def _max_request_seconds(of_attempts: float, polling: PollingConfig) -> float:
-    """Return the longest that a request may take: credentials, all attempts, their pauses, and the rate limiter."""
+    """Return the longest duration of a request, with credentials, all attempts, their pauses, and the rate limiter."""
     return polling.timeout + of_attempts + RETRY_SLEEPS + 1 / polling.requests_per_second
 
 

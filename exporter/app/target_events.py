@@ -1,4 +1,4 @@
-"""Builds what receives the events of a target, and what records it."""
+"""Builds the receiver and the recorder of a target's events."""
 
 from __future__ import annotations
 
