@@ -1,4 +1,4 @@
-"""Sessions, credentials and clients, with explicit settings where the SDK's defaults vary or could hang."""
+"""Sessions, credentials and clients, with explicit settings where the SDK's defaults vary or may cause a hang."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from exporter.config import PollingConfig, TargetConfig
     from exporter.runtime import AwsClock, Host
 
-MAX_ATTEMPTS = 3  # of one request, including the first
+MAX_ATTEMPTS = 3  # attempts of one request, including the first one
 CONNECT_TIMEOUT = 5.0
 STS_TIMEOUT = 3.0
 _USER_AGENT = f"qbusiness-exporter/{__version__} Boto3/{boto3.__version__} Python/{platform.python_version()}"
@@ -50,8 +50,8 @@ _USER_AGENT = f"qbusiness-exporter/{__version__} Boto3/{boto3.__version__} Pytho
 class AwsClient:
     """The boto3 client of a target, with its credentials and its region.
 
-    Every request is signed with the credentials that the cache has at that time. So credentials that are rotated, or
-    that become available late, are used without a restart.
+    Every request is signed with the credentials that the cache has at that time. So the client uses credentials that
+    are rotated, or that become available late, without a restart.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -65,8 +65,8 @@ class AwsClient:
     ) -> None:
         """Create the client of a target; raise StartupError if the settings of the SDK cannot be used.
 
-        `previous` is the client that it replaces. Its AWS clock is kept, and so are its credentials if they are those
-        of the same identity.
+        `previous` is the client that it replaces. It uses the AWS clock of that client, and its credentials if the
+        identity is the same.
         """
         self._target = target
         self._polling = polling
@@ -96,7 +96,7 @@ class AwsClient:
 
     @property
     def max_request_seconds(self) -> float:
-        """The longest time of a request with all its attempts, without the SDK's pauses between them."""
+        """The longest duration of a request with all its attempts, without the SDK's pauses between them."""
         return MAX_ATTEMPTS * (min(CONNECT_TIMEOUT, self._polling.timeout) + self._polling.timeout)
 
     def _obtain_credentials(self, attempt: Attempt) -> AwsCredentials:
@@ -104,7 +104,7 @@ class AwsClient:
 
     @contextmanager
     def client_for(self, operation: str) -> Iterator[Any]:
-        """Yield the client, and translate exceptions of its use into ProviderError."""
+        """Yield the client, and translate exceptions from its use into ProviderError."""
         with self._translate_errors(operation):
             yield self._get_client()
 
@@ -117,7 +117,8 @@ class AwsClient:
         if role_account := self.role_account():
             return role_account
         with self._translate_errors("GetCallerIdentity"):
-            # The first metrics wait for this request. STS may be unreachable, so it has short timeouts and no retries.
+            # The first metrics wait for this request, and STS may be unreachable. So it has short timeouts and no
+            # retries.
             sts_config = BotoConfig(
                 connect_timeout=min(STS_TIMEOUT, self._polling.timeout),
                 read_timeout=min(STS_TIMEOUT, self._polling.timeout),
@@ -134,13 +135,13 @@ class AwsClient:
     def message_queue(self, url: str, longest_wait: int, observer: RequestObserver) -> SqsQueue:
         """Return a queue that is read with the credentials of the target; a request waits for `longest_wait` seconds.
 
-        Its responses do not set the clock of the target, which must not depend on another service.
+        Its responses do not set the target's AWS clock, which must not depend on another service.
         """
         config = self._boto_config().merge(BotoConfig(read_timeout=self._polling.timeout + longest_wait))
         return SqsQueue(url, self._session, config, self.region, self._hooks.with_own_clock(observer))
 
     def close(self) -> None:
-        """Obtain no further credentials, and let no request wait for them."""
+        """Obtain no further credentials, and end every wait for them."""
         self.credentials.stop()
 
     @contextmanager
@@ -150,14 +151,14 @@ class AwsClient:
         self.credentials.accepted()
 
     def _observe_error(self, error: ProviderError) -> None:
-        """Conclude from an error whether AWS accepts the credentials."""
+        """Report to the cache whether AWS accepted the credentials, if an error shows it."""
         if error.reason is Reason.CREDENTIALS:
             self.credentials.refused(error)
         elif error.is_refusal:
             self.credentials.accepted()
 
     def _get_client(self) -> Any:
-        self.credentials.current()  # before the lock, because it may wait
+        self.credentials.current()  # this may wait, so it comes before the lock
         with self._lock:
             if self._client is None:
                 self._client = self._make_client()
@@ -165,7 +166,7 @@ class AwsClient:
 
     def _make_client(self) -> Any:
         session = self._session()
-        # The parser keeps times as text: a time that botocore cannot parse would fail the page with all its other jobs.
+        # The parser keeps times as text. Otherwise a time that botocore cannot parse would fail the whole page.
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
         boto_session: Any = boto3.Session(botocore_session=session)
         with client_settings(self._target):
@@ -200,7 +201,8 @@ class AwsClient:
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
             max_pool_connections=self._polling.concurrency + 2,  # the workers, discovery and the document count
             tcp_keepalive=True,
-            # Computed once. botocore computes its own for every request, which takes a tenth of the time of a poll.
+            # Computed once, because botocore would compute one for every request, which takes a tenth of the time of a
+            # poll.
             user_agent=_USER_AGENT,
             # Requests contain ids that were validated or came from AWS. AWS validates them too.
             parameter_validation=False,
@@ -208,7 +210,7 @@ class AwsClient:
 
 
 class _CachedCredentials(Credentials):
-    """botocore's form of the credentials in the cache, which may change between two requests."""
+    """The credentials in the cache as a botocore object. They may change between two requests."""
 
     def __init__(self, cache: CredentialCache) -> None:
         super().__init__("", "", method="exporter")
@@ -236,8 +238,8 @@ class _CacheProvider(CredentialProvider):
 def _partition(region: str) -> str:
     """Return the partition of a region; `aws` if the SDK does not know the region.
 
-    The resolver reads only what botocore contains. A session would also read the files of the profiles, which may be
-    broken, and then the partition would be wrong.
+    The resolver reads only data that botocore contains. A session would also read the files with the profiles, and if
+    they were broken, the partition would be wrong.
     """
     try:
         return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))

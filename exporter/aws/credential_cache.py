@@ -1,23 +1,23 @@
-"""A target's credentials: obtained in their own thread, renewed ahead of expiry, with one deadline and one reason.
+"""A target's credentials, obtained in a separate thread and renewed before they expire, with one deadline and reason.
 
-botocore obtains and renews credentials inside whichever request needs them. Then a metadata service that does not
-respond, or a helper that hangs, blocks the workers of the target one after the other, and each data source fails by
-itself. Here no request does that. The invariants:
+botocore obtains and renews credentials during the request that needs them. So if a metadata service does not respond,
+or a credential process hangs, the workers of the target block one after the other, and each data source fails by
+itself. With this cache, no request obtains credentials. The invariants:
 
 - At most one attempt is in progress. It runs in its own thread, so it may hang without blocking anything else.
 - An attempt that has not ended within the deadline counts as failed. If it ends later, its credentials are used.
-- Without valid credentials, `current` raises the reason of the last failure immediately. It only waits for an attempt
-  that has not failed yet, so at most until the deadline.
+- Without valid credentials, `current` raises the last failure immediately. It waits only for an attempt that has not
+  failed yet, and at most until the deadline.
 - The observer is called by one thread only, and without a lock.
 - A failure that was reported ends with `credentials_recovered`, even if a reload replaces the cache meanwhile.
 
-If AWS refuses credentials, whether it accepts the next ones is only known after a request with them. So the observer
-learns that they were replaced, and retries what has failed. The more replacements AWS refuses in a row, the longer is
-the pause before the next attempt, because each of them causes requests for all data sources.
+If AWS has refused credentials, only a request shows whether it accepts the next ones. So the observer is notified of
+the replacement, and retries everything that has failed. The pause before the next attempt grows with each replacement
+that AWS refuses in a row, because each of them causes requests for all data sources.
 
 Example, with a deadline of 20 s and a role whose credentials last an hour: they are renewed after 45 minutes. If STS
-does not respond then, a failure is reported after 45 minutes and 20 seconds, and requests continue with the credentials
-that are valid until the hour is over. From then on every request fails immediately, until an attempt succeeds.
+does not respond then, a failure is reported after 45 minutes and 20 seconds, and requests continue with the old
+credentials until these expire. After that, every request fails immediately until an attempt succeeds.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 FIRST_RETRY, LAST_RETRY = 5.0, 60.0  # seconds between two attempts; doubles with every failure
 RENEWAL_LEAD, RENEWAL_SHARE = 900.0, 0.25  # seconds before expiry, and at most this share of the lifetime
-REFUSAL_PAUSE, LAST_REFUSAL_PAUSE = 5.0, 900.0  # seconds between the starts of two attempts after refusals; doubles
+REFUSAL_PAUSE, LAST_REFUSAL_PAUSE = 5.0, 900.0  # seconds between two attempts after a refusal; doubles every time
 
 # The credentials that the current thread used last, so that a refusal is attributed to the right ones. A request that
-# was signed with replaced credentials says nothing about the new ones.
+# was signed with the old credentials says nothing about the new ones.
 _signed_with: ContextVar[AwsCredentials | None] = ContextVar("signed_with", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class CacheState:
-    """The credentials of a cache, and the failure that was reported, for the cache that replaces it.
+    """The credentials of a cache and the failure that it has reported, for the cache that replaces it.
 
-    `expires` and `renews` are on the monotonic clock. `refused` are the credentials that AWS has refused last.
+    `expires` and `renews` are on the monotonic clock. `refused` are the last credentials that AWS has refused.
     """
 
     valid: AwsCredentials | None = None
@@ -63,7 +63,7 @@ class CacheState:
 
 
 class CredentialCache:
-    """The credentials of a target, which it keeps valid; may be used from any thread."""
+    """Keeps the credentials of a target valid; may be used from any thread."""
 
     def __init__(
         self,
@@ -105,7 +105,8 @@ class CredentialCache:
     def current(self) -> AwsCredentials:
         """Return valid credentials.
 
-        Raise ProviderError immediately if the last attempt failed, and StoppedError if the program stops meanwhile.
+        Raise ProviderError immediately if the last attempt failed, and StoppedError if the program stops during the
+        wait.
         """
         with self._changed:
             if self._supervisor.ident is None and not self._is_stopping:
@@ -123,7 +124,7 @@ class CredentialCache:
     def refused(self, error: ProviderError) -> None:
         """Record that AWS refused the credentials of this thread's last request, and obtain others.
 
-        The credentials stay in use meanwhile: a refusal may concern a single request.
+        The credentials stay in use meanwhile, because the refusal may affect a single request only.
         """
         used = _signed_with.get()
         with self._changed:
@@ -138,7 +139,7 @@ class CredentialCache:
     def accepted(self) -> None:
         """Record that AWS accepted the credentials of this thread's last request.
 
-        This says nothing if it has refused the same ones too, as while they are being replaced.
+        This has no effect if AWS has refused the same credentials too, for example while they are being replaced.
         """
         used = _signed_with.get()
         if self._failure and used is not self._refused:
@@ -161,7 +162,7 @@ class CredentialCache:
             self._changed.notify_all()
 
     def _supervise(self) -> None:
-        """Start attempts when they are due, end the wait for those that are late, and call the observer."""
+        """Start attempts that are due, end the wait for late ones, and call the observer."""
         while True:
             with self._changed:
                 if self._is_stopping:
@@ -174,7 +175,7 @@ class CredentialCache:
                 report()
 
     def _step(self) -> float | None:
-        """Do what is due now; return the seconds until something else may be due, None if nothing is."""
+        """Do everything that is due; return the seconds until something else may be due, None if nothing is."""
         now = self._host.monotonic()
         if self._attempt is None and now >= self._due:
             self._start_attempt(now)

@@ -1,4 +1,4 @@
-"""How a target's credentials are obtained: botocore's chain, with limits for what it waits for, and the target's role.
+"""How a target's credentials are obtained: by botocore's chain, with limits on its waits, and for the target's role.
 
 Each attempt starts over with a new session. So it reads the environment, the files and the metadata services again, and
 finds credentials that were rotated.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.aws.hooks import RequestHooks
     from exporter.config import TargetConfig
 
-MAX_ATTEMPTS = 2  # of one request to STS or SSO; a failed attempt of the whole chain is repeated too
+MAX_ATTEMPTS = 2  # attempts of one request to STS or SSO; a failed attempt of the whole chain is repeated too
 SESSION_NAME = "qbusiness-exporter"
 _VARIABLES = dict(access_key="AWS_ACCESS_KEY_ID", secret_key="AWS_SECRET_ACCESS_KEY", token="AWS_SESSION_TOKEN")  # noqa: C408, S106 (names of variables)  # nosec B106
 
@@ -49,11 +49,11 @@ class CredentialChain:
         )
 
     def __call__(self, attempt: Attempt) -> AwsCredentials:
-        """Return credentials; raise ProviderError with reason `credentials`, whatever went wrong."""
+        """Return credentials; raise ProviderError with reason `credentials` for any error."""
         try:
             return self._obtain(attempt)
         except Exception as error:  # noqa: BLE001 (botocore raises anything for a file or a response that it cannot use)
-            # Without the cause: its traceback may quote what a helper printed.
+            # The cause is left out, because its traceback may quote the output of a credential process.
             raise credentials_error(error, self._target, attempt) from None
 
     def _obtain(self, attempt: Attempt) -> AwsCredentials:
@@ -80,7 +80,7 @@ class CredentialChain:
         self._hooks.attach_token_service(client, attempt)
 
     def _assume(self, session: BotoSession, source: Any, attempt: Attempt) -> DeferredRefreshableCredentials:
-        """Return credentials of the target's role, which are fetched at first use."""
+        """Return credentials of the target's role. They are fetched at first use."""
         arguments = {"RoleSessionName": SESSION_NAME}
         if self._target.external_id:
             arguments["ExternalId"] = self._target.external_id
@@ -95,7 +95,7 @@ class CredentialChain:
 
 
 class _ChainSession(BotoSession):
-    """A session that prepares every client, those included that botocore creates inside its chain."""
+    """A session that prepares every client, including clients that botocore creates inside its chain."""
 
     def __init__(self, profile: str | None, prepare: Callable[[Any], None]) -> None:
         super().__init__(profile=profile)
@@ -108,7 +108,7 @@ class _ChainSession(BotoSession):
 
 
 def _refuse_prompts(session: BotoSession) -> None:
-    """Fail where botocore would read an MFA code from the terminal, and wait for it forever."""
+    """Raise an error where botocore would wait forever for an MFA code from the terminal."""
 
     def refuse(_prompt: str) -> str:
         message = "the profile has an mfa_serial, and the exporter cannot enter a code"
@@ -119,7 +119,7 @@ def _refuse_prompts(session: BotoSession) -> None:
 
 
 def _checked(credentials: Any) -> Any:
-    """Return the frozen credentials; raise ProviderError, without quoting them, if they cannot be sent in a header."""
+    """Return the frozen credentials; raise ProviderError if they cannot be sent in a header, without quoting them."""
     frozen = credentials.get_frozen_credentials()
     for name, variable in _VARIABLES.items():
         value = getattr(frozen, name) or ""

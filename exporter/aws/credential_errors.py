@@ -1,4 +1,4 @@
-"""Errors of the credential chain as one sentence for the operator: what is wrong, and where."""
+"""Errors of the credential chain as one sentence for the operator, which says what is wrong, and where."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from exporter.aws.credentials import Attempt
     from exporter.config import TargetConfig
 
-MAX_LENGTH = 500  # characters of a message; a helper may write more to stderr
+MAX_LENGTH = 500  # characters of a message; a credential process may write more to stderr
 CONTAINER_VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _FILE_VARIABLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 
 
 def credentials_error(error: Exception, target: TargetConfig, attempt: Attempt) -> ProviderError:
-    """Return the error with reason `credentials` for whatever the chain raised: one line, without secrets."""
+    """Return the error with reason `credentials` for any error of the chain: one line, without secrets."""
     known = error if isinstance(error, ProviderError) else translate(error, "")
     text = _text(error, target, known)
     message = f"{attempt.activity}: {text}" if attempt.activity else text
@@ -42,7 +42,7 @@ def _text(error: Exception, target: TargetConfig, known: ProviderError | None) -
             text = _file_error(error)
         case ProviderError() | boto_errors.ClientError():
             text = str(known)
-        case RuntimeError():  # botocore compares the expiry of new credentials with the clock
+        case RuntimeError():  # botocore found that the new credentials had expired
             text = EXPIRED
         case ValueError() if "Unsupported host" in str(error):  # raised by botocore before the request
             text = f"{CONTAINER_VARIABLE}: {error}"

@@ -1,7 +1,7 @@
-"""Credential processes with limits: a helper that hangs, writes without end, or outlives the program is killed.
+"""Credential processes with limits: a process that hangs, writes without end, or outlives the program is killed.
 
-So are its children, except for those that have started their own session. These may hold the pipes open, so
-nothing waits for the end of the pipes after the kill.
+Its children are killed too, unless they have started their own session. Such children may hold the pipes open, so after
+the kill, the exporter does not wait for the end of the pipes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_OUTPUT = 1 << 16  # bytes that a process may write to stdout or stderr; cred
 
 
 def limit_processes(session: BotoSession, attempt: Attempt, timeout: float) -> None:
-    """Limit the credential process of a session's profile, and those of the profiles that a role is assumed from."""
+    """Limit the credential processes of a session's profile and of the profiles from which its role is assumed."""
     start = partial(_LimitedProcess, attempt, timeout)
     resolver = session.get_component("credential_provider")
     resolver.get_provider("custom-process")._popen = start  # noqa: SLF001 (botocore takes no other)
@@ -49,8 +49,8 @@ class _LimitedProcess(subprocess.Popen[bytes]):
         super().__init__(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
 
     def communicate(self, *_: object, **__: object) -> tuple[bytes, bytes]:
-        """Return what the process wrote; raise CredentialRetrievalError if it hangs or writes too much."""
-        atexit.register(self._kill_group)  # the program does not wait for the thread that is here when it ends
+        """Return the output of the process; raise CredentialRetrievalError if it hangs or writes too much."""
+        atexit.register(self._kill_group)  # at its end, the program does not wait for the thread that runs this code
         try:
             stdout, stderr = self._read_output()
             code = self.wait(max(0.0, self._attempt.remaining()))
@@ -62,7 +62,7 @@ class _LimitedProcess(subprocess.Popen[bytes]):
             atexit.unregister(self._kill_group)
 
     def _read_output(self) -> tuple[bytes, bytes]:
-        """Return what the process writes to stdout and to stderr until it closes both."""
+        """Return the output of the process to stdout and to stderr until it closes both."""
         stdout, stderr = (cast("IO[bytes]", stream) for stream in (self.stdout, self.stderr))  # botocore asks for pipes
         output = {stdout: bytearray(), stderr: bytearray()}
         with selectors.DefaultSelector() as selector, stdout, stderr:

@@ -1,4 +1,4 @@
-"""Credentials, one attempt to obtain them, and what is reported about them."""
+"""Credentials, one attempt to obtain them, and the observer of their changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXPIRED = "the credentials were expired when they were obtained, or the clock of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AwsCredentials:
-    """Credentials that requests are signed with; `expires_at` is on the host's clock, None if they do not expire."""
+    """Credentials for signing requests; `expires_at` is on the host's clock, None if they do not expire."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -32,13 +32,13 @@ class AwsCredentials:
 
 
 class CredentialObserver:
-    """Receives what happens to the credentials of a target. This one ignores everything."""
+    """Is notified of changes to the credentials of a target. This base class ignores them."""
 
     def credentials_failed(self, error: ProviderError) -> None:
-        """Record an attempt that failed; present credentials may still be valid."""
+        """Record an attempt that failed. The current credentials may still be valid."""
 
     def credentials_refused(self, error: ProviderError) -> None:
-        """Record that AWS refused the present credentials."""
+        """Record that AWS refused the current credentials."""
 
     def credentials_replaced(self) -> None:
         """Record that the refused credentials were replaced by others, which AWS may accept."""
@@ -54,7 +54,7 @@ class CredentialObserver:
 
 
 class Attempt:
-    """One attempt to obtain credentials: what it waits for, and how much of the deadline it has used."""
+    """One attempt to obtain credentials, and how much of the deadline it has used."""
 
     def __init__(self, clock: Clock, deadline: float) -> None:
         self._clock = clock
@@ -63,11 +63,11 @@ class Attempt:
         self.started_at = self._resumed_at = clock.monotonic()
         self._used = 0.0
         self.activity = ""
-        """What the attempt waits for, in words that begin an error message; empty before it is known."""
+        """The request or process that the attempt waits for, to begin an error message; empty before it is known."""
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """Stop the clock of the deadline: the rate limiter delays the attempt, and nothing hangs."""
+        """Stop the clock of the deadline while the rate limiter delays the attempt, because nothing hangs then."""
         self._used, self._suspensions = self._used_until_now(), self._suspensions + 1
         try:
             yield

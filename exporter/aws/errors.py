@@ -1,4 +1,4 @@
-"""The translation of exceptions of botocore into ProviderError, each with a reason from a closed set."""
+"""The translation of botocore's exceptions into ProviderError, with a reason from a closed set."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ TOKEN_OPERATIONS = {
     "GetRoleCredentials",
 }
 _UNAUTHORIZED = {Reason.ACCESS_DENIED, Reason.CREDENTIALS}
-# The first match counts: botocore's timeouts are connection errors too.
+# The first match counts, because botocore's timeouts are connection errors too.
 _REASON_BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason], ...] = (
     ((boto_errors.ConnectTimeoutError, boto_errors.ReadTimeoutError), Reason.TIMEOUT),
     ((boto_errors.HTTPClientError, boto_errors.ConnectionError), Reason.CONNECTION),
@@ -77,17 +77,19 @@ _REASON_BY_EXCEPTION: tuple[tuple[type[Exception] | tuple[type[Exception], ...],
     (boto_errors.PaginationError, Reason.PAGINATION),
     (ResponseParserError, Reason.MALFORMED_RESPONSE),  # from STS, whose responses are XML
     (boto_errors.ParamValidationError, Reason.INVALID_REQUEST),
-    # The other errors of botocore are about its setup: a profile, a file or a credential provider that does not work.
+    # All other errors of botocore are about its settings: a profile, a file or a credential provider that does not
+    # work.
     (boto_errors.BotoCoreError, Reason.CREDENTIALS),
-    # botocore's parser raises one of these for a body of the wrong type, depending on where it fails.
+    # For a body of the wrong type, botocore's parser raises one of these, depending on where it fails.
     ((AttributeError, TypeError, ValueError, KeyError, RecursionError), Reason.MALFORMED_RESPONSE),
-    # botocore raises RuntimeError for new credentials that are expired already, as with a wrong clock of the host.
+    # botocore raises RuntimeError for new credentials that have expired already, for example by a wrong clock of the
+    # host.
     (RuntimeError, Reason.CREDENTIALS),
 )
 
 
 def is_throttled(code: str) -> bool:
-    """Return whether the code of an attempt is one of throttling."""
+    """Return whether the code of an attempt means that AWS has throttled it."""
     return code in _THROTTLED_CODES
 
 
@@ -107,9 +109,9 @@ def has_no_response(code: str) -> bool:
 def translated_errors(
     operation: str, observe: Callable[[ProviderError], object] = lambda _error: None
 ) -> Iterator[None]:
-    """Raise exceptions of the SDK as ProviderError with the operation; `observe` is called with each of these.
+    """Translate exceptions of the SDK into ProviderError with the operation, and call `observe` with each of them.
 
-    A ProviderError that the block raises itself is not observed.
+    `observe` is not called for a ProviderError that the block itself raises.
     """
     try:
         yield
@@ -130,12 +132,13 @@ def is_denied(code: str) -> bool:
 
 
 def translate(error: Exception, operation: str) -> ProviderError | None:
-    """Return the ProviderError for an exception, or None for an exception that only a bug of the exporter can raise."""
+    """Return the ProviderError for an exception; None for an exception that only a bug of the exporter can raise."""
     if isinstance(error, boto_errors.ClientError):
         details = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(details.get("Code", "")) or str(status)
-        # The SDK parses errors of STS as XML. From the HTML page of a proxy it makes a code that does not exist.
+        # The SDK parses errors of STS as XML. It reads the HTML page of a proxy as an error with a code that does not
+        # exist.
         reason = (
             _REASON_BY_CODE.get(code)
             or _REASON_BY_CODE.get(str(status))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _ERROR_CODE_IN_XML = re.compile(rb"<Code>([A-Za-z][A-Za-z0-9]{0,63})</Code>")
 _COLLECTIONS = {"list": (list, "a list"), "map": (dict, "an object")}
-_started_at: ContextVar[float] = ContextVar("started_at")  # of the attempt that is in flight in this thread
+_started_at: ContextVar[float] = ContextVar("started_at")  # the start of the attempt in flight in this thread
 
 
 class RequestObserver(Protocol):
@@ -55,8 +55,8 @@ class RequestHooks:
         """Observe the attempts of a client, and check its responses.
 
         The names of botocore's events contain the service id of the client, as in `before-send.bedrock-agent`. Handlers
-        that are registered under another name, such as the endpoint's, are never called, and nothing fails. So
-        the first response of the client raises unless it has passed these handlers.
+        that are registered under another name, such as the endpoint's, are never called, without any error. So the
+        first response of the client raises an error unless it has passed these handlers.
         """
         self._attach(client, self._before_sign, self._before_parse)
         client.meta.events.register("after-call", self._require_observed)
@@ -80,7 +80,7 @@ class RequestHooks:
         self._attach(client, before_sign, self._before_parse_token_service)
 
     def _attach(self, client: Any, before_sign: Callable[..., None], before_parse: Callable[..., None]) -> None:
-        """Register the hooks of every attempt, in the order of the events. botocore signs each attempt, retries too."""
+        """Register the hooks of every attempt, in the order of the events. botocore signs each one, also retries."""
         service, events = _event_name(client), client.meta.events
         events.register(f"before-sign.{service}", before_sign)
         events.register(f"before-send.{service}", self._before_send)
@@ -90,8 +90,8 @@ class RequestHooks:
     def _before_sign(self, event_name: str, **_: Any) -> None:
         """Wait for the rate limiter.
 
-        A signature is valid for minutes, and as long as its credentials are. A request that waits for the rate limiter
-        with a signature would be refused if the wait is long, or if its credentials are replaced meanwhile.
+        A signature is valid for minutes, and only as long as its credentials. If a signed request waited for the rate
+        limiter, AWS would refuse it after a long wait, or after its credentials have been replaced.
         """
         self._observer.acquire(_operation_of(event_name))
 
@@ -102,7 +102,7 @@ class RequestHooks:
         status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
         self._has_observed = True
         self.clock.update(headers.get("date", ""))
-        # The SDK ignores the header in the JSON protocol. The metrics would have another code than the error.
+        # The SDK ignores the header in the JSON protocol. So the metrics would have another code than the error.
         is_json = operation_model.service_model.metadata.get("protocol") == "json"
         header = "" if is_json else headers.get("x-amzn-errortype", "")
         self._finished(operation_model.name, _response_code(status, header, body))
@@ -125,7 +125,7 @@ class RequestHooks:
     def _before_parse_token_service(
         self, operation_model: OperationModel, response_dict: dict[str, Any], **_: Any
     ) -> None:
-        # Counted before the body is parsed: a body that is not XML raises there, and was an attempt too.
+        # The attempt is counted before its body is parsed, because a body that is not XML raises an error there.
         status, body = response_dict["status_code"], response_dict["body"]
         code = _ERROR_CODE_IN_XML.search(body) if status >= HTTPStatus.MULTIPLE_CHOICES else None
         self._finished(operation_model.name, code[1].decode() if code else str(status))
@@ -135,20 +135,20 @@ class RequestHooks:
 
 
 def _event_name(client: Any) -> str:
-    """Return the name of a client's service in the names of its events."""
+    """Return the name that the service of a client has in the names of events."""
     return str(client.meta.service_model.service_id.hyphenize())
 
 
 def _operation_of(event_name: str) -> str:
-    """Return the operation in the name of an event, which comes last, such as `before-send.SERVICE.OPERATION`."""
+    """Return the operation in the name of an event, which is the last part, as in `before-send.SERVICE.OPERATION`."""
     return event_name.rsplit(".", 1)[-1]
 
 
 def check_response(operation: OperationModel, body: bytes) -> None:
-    """Raise ProviderError unless a successful response is a JSON object with the lists and integers of its operation.
+    """Raise ProviderError if a successful response is not a JSON object with the lists and integers of its operation.
 
     botocore would return `{}` for a body that is truncated, empty or HTML, and an empty list for a key of a wrong type.
-    The exporter would then take a failure for an empty listing.
+    The exporter would then mistake a failure for an empty listing.
     """
     is_list = operation.name.startswith("List")
     try:
@@ -186,7 +186,7 @@ def _parse_json(body: bytes) -> object:
 
 
 def _response_code(status: int, code: str, body: bytes) -> str:
-    """Return AWS's error code from the header or the body; without one, and on success, the HTTP status."""
+    """Return AWS's error code from the header or the body; the HTTP status for success, or without a code."""
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return str(status)
     if not code:

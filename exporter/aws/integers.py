@@ -1,6 +1,6 @@
-"""Integers in responses. botocore truncates a fraction where the model of the API has an integer, without an error.
+"""Integers in responses. If the model of the API has an integer, botocore truncates a fraction without an error.
 
-A count of 12.5 documents would become 12, and would be counted. It is not a count, so the response is malformed.
+A count of 12.5 documents would become 12. But it is not a count, so the response is malformed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _ITEM = "[]"  # stands for each item of a list
 
 
 def find_fraction(operation: OperationModel, response: object) -> str | None:
-    """Return the path of an integer of a response that has a fraction, such as `items[].count`; None if none has."""
+    """Return the path of an integer member that has a fraction, such as `items[].count`; None if there is none."""
     path = _find(_integers_of(operation), response)
     return ".".join(path).replace(f".{_ITEM}", _ITEM) if path else None
 
 
-@lru_cache(maxsize=64)  # one for each operation in use
+@lru_cache(maxsize=64)  # one entry for each operation in use
 def _integers_of(operation: OperationModel) -> Members | None:
-    """Return the members of a response that are integers, or that have integers below them."""
+    """Return the members of a response that are integers or contain integers."""
     return _integers_below(operation.output_shape, ()) if operation.output_shape else None
 
 
 def _integers_below(shape: Shape, above: tuple[str, ...]) -> Members | None:
-    """Return the integers below a shape: nothing for an integer itself, None if there are none.
+    """Return the integers below a shape; an empty mapping if it is an integer itself, None if there are none.
 
-    `above` are the shapes around this one. One of them may contain itself.
+    `above` are the shapes that contain this one. A shape may contain itself.
     """
     if shape.type_name in _INTEGERS:
         return {}

@@ -31,7 +31,7 @@ def required_permissions(config: Config, target: TargetConfig) -> tuple[Permissi
 def policy_statements(
     target: TargetConfig, scope: ArnScope, permissions: Iterable[Permission], sid: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield the policy statements that grant permissions on a target's resources; `sid` is the prefix of each Sid."""
+    """Yield policy statements that grant permissions on the resources of a target; each Sid begins with `sid`."""
     grouped: dict[tuple[str, ...], list[Permission]] = {}
     for permission in permissions:
         grouped.setdefault(_resources(target, scope, permission), []).append(permission)
@@ -67,9 +67,9 @@ def _sid_suffix(target: TargetConfig, depth: int) -> str:
 
 
 def _resources(target: TargetConfig, scope: ArnScope, permission: Permission) -> tuple[str, ...]:
-    """Return the ARNs that a permission is needed for.
+    """Return the ARNs for which a permission is needed.
 
-    A name is requested for data sources of the configuration only: listings have the names of the others.
+    Names are requested only for data sources of the configuration, because listings have the names of all others.
     """
     is_named_only = permission.use is Use.CONTAINER_NAME
     if permission.depth == 0:

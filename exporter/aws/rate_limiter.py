@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.runtime import Event, Host
 
-MIN_RATE = 1 / 32  # of the ceiling: throttling never reduces the rate below this
+MIN_RATE = 1 / 32  # share of the ceiling below which throttling never reduces the rate
 RECOVERY = 300.0  # seconds without throttling in which the rate rises from 0 to the ceiling
 CUT_INTERVAL = 1.0  # seconds: throttled requests within this time were in flight together, and cut the rate once
 METER_WINDOW = 60.0  # seconds
@@ -23,15 +23,15 @@ MAX_WAIT = 1.0  # seconds: a longer wait is split, so that a new ceiling applies
 
 
 class AdaptiveRate:
-    """A rate that halves after throttling and rises linearly (AIMD), and the times at which requests may be sent.
+    """A rate that is halved after throttling and rises linearly (AIMD), and the times at which requests may be sent.
 
     It has no clock: callers pass the time. Requests are spaced by the inverse of the rate. So within any ten seconds
     there are at most ten times the ceiling plus one.
 
-    A background request uses a time that has passed without another request, and moves no later one. So no other
-    request waits for it. Example: at one request per second, with the last one at 0.0, one may be sent at 1.0. If none
-    was, a background request may be sent at 2.0, and another request at 2.1 is sent immediately. With background
-    requests, there are at most ten times the ceiling plus two within ten seconds.
+    A background request uses a time that has passed without another request, and does not move later times. So no other
+    request waits for it. Example: at one request per second, if the last one was sent at 0.0, the next one may be sent
+    at 1.0. If none was sent then, a background request may be sent at 2.0, and another request at 2.1 is sent
+    immediately. With background requests, there are at most ten times the ceiling plus two within ten seconds.
     """
 
     def __init__(self, ceiling: float, now: float) -> None:
@@ -43,7 +43,7 @@ class AdaptiveRate:
         self._last_background = now
 
     def set_ceiling(self, ceiling: float, now: float) -> None:
-        """Change the ceiling. A reduced rate stays the same share of it."""
+        """Change the ceiling. A reduced rate remains the same share of it."""
         self._rate, self._rate_as_of = min(ceiling, self.rate(now) / self._ceiling * ceiling), now
         self._ceiling = ceiling
 
@@ -58,7 +58,7 @@ class AdaptiveRate:
         return time
 
     def background_time(self, now: float) -> float:
-        """Return the earliest time of a background request, unless others are reserved meanwhile."""
+        """Return the earliest time of a background request if no other request is reserved until then."""
         return max(self._next_time, self._last_background) + 1.0 / self.rate(now)
 
     def use_for_background(self, now: float) -> None:
@@ -66,7 +66,7 @@ class AdaptiveRate:
         self._last_background = now
 
     def cancel_after(self, last: float, now: float) -> None:
-        """Cancel the reservations after the one at `last`, for requests that are still waiting."""
+        """Cancel the reservations after `last`, which are those of waiting requests."""
         self._next_time = max(now, last + 1.0 / self.rate(now))
 
     def report_throttled(self, now: float) -> None:
@@ -135,7 +135,7 @@ class RateLimiter:
             self._meter.record(self._host.monotonic())
 
     def acquire_background(self, on_wait: Callable[[], None] = lambda: None) -> None:
-        """Wait until a request may be sent that delays no other. Raise StoppedError as soon as the program is stopping.
+        """Wait until a request delays no others. Raise StoppedError as soon as the program is stopping.
 
         `on_wait` is called every MAX_WAIT or more often during the wait.
         """
@@ -145,7 +145,7 @@ class RateLimiter:
             on_wait()
 
     def _reserve_unused(self) -> float:
-        """Reserve a time that no other request has used, and return 0, or the seconds until there is one."""
+        """Reserve a time that no other request has used, and return 0; else return the seconds until the next one."""
         with self._mutex:
             now = self._host.monotonic()
             seconds = self._rate.background_time(now) - now
@@ -156,7 +156,7 @@ class RateLimiter:
             return 0.0
 
     def set_ceiling(self, ceiling: float) -> None:
-        """Change the ceiling. Requests that are waiting get new times, in the order in which they came."""
+        """Change the ceiling. Waiting requests get new times, in the order of their arrival."""
         with self._mutex:
             now = self._host.monotonic()
             self._rate.set_ceiling(ceiling, now)
@@ -165,7 +165,7 @@ class RateLimiter:
                 reservation.time = self._rate.reserve(now)
 
     def report_throttled(self) -> None:
-        """Reduce the rate: AWS has throttled a request."""
+        """Reduce the rate, because AWS has throttled a request."""
         with self._mutex:
             self._rate.report_throttled(self._host.monotonic())
 

@@ -1,4 +1,4 @@
-"""Passwords of databases in RDS and Aurora that are IAM tokens."""
+"""IAM tokens, which are used as passwords for databases in RDS and Aurora."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFAULT_PORT = 5432
 def request_rds_token(parameters: Mapping[str, Any]) -> str:
     """Return an IAM token for a connection with these libpq parameters; raise StartupError if that is not possible.
 
-    It is what `generate_db_auth_token` of the RDS client returns, without the description of the whole service.
+    The token is the same as from `generate_db_auth_token`, but the model of the RDS API is not loaded.
     """
     host, user = str(parameters.get("host") or ""), str(parameters.get("user") or "")
     if not host or not user:

@@ -1,8 +1,8 @@
 """Limits on the duration and the size of one response.
 
 The SDK's read timeout starts over with every byte. So a response that arrives one byte at a time, or that never ends,
-would block a worker forever or use up the memory. Here the read timeout applies to the whole response, including its
-status line and headers.
+would block a worker forever or exhaust the memory. With these limits, the read timeout applies to the whole response,
+including its status line and headers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _LimitedStream(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
         if self._deadline is not None:
-            # A timeout of 0 makes the socket non-blocking, and it would raise another error than a timeout.
+            # A timeout of 0 makes the socket non-blocking, which would then raise another error than a timeout.
             self._socket.settimeout(max(0.001, self._deadline - time.monotonic()))
         count = self._stream.readinto(buffer)
         self._remaining -= count or 0

@@ -1,7 +1,7 @@
 """Settings of the SDK that cannot be used, as sentences for the operator: variables, profiles and their files.
 
-botocore reads most settings only when it creates a client. Then it raises a ValueError that names neither the variable
-nor the file, for example for `AWS_ENDPOINT_URL=localhost:4566`. So the exporter checks them when it starts.
+botocore reads most settings only when it creates a client. It then raises a ValueError that names neither the variable
+nor the file, for example for `AWS_ENDPOINT_URL=localhost:4566`. So the exporter checks the settings when it starts.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _OVERRIDDEN = {"max_attempts"}  # the exporter sets it, so botocore does not rea
 
 
 def setting_problems(target: TargetConfig) -> list[str]:
-    """Return a sentence for each number, endpoint and proxy in the settings of the SDK that botocore cannot use.
+    """Return a sentence for each number, endpoint or proxy in the settings of the SDK that botocore cannot use.
 
-    A profile or a file that cannot be read is not among them: the credential chain reports it, and it may be repaired
-    while the exporter runs.
+    A profile or a file that cannot be read is not included, because the credential chain reports it, and it may be
+    repaired while the exporter runs.
     """
     session = BotoSession(profile=target.profile)
     try:
@@ -52,9 +52,9 @@ def setting_problems(target: TargetConfig) -> list[str]:
 
 @contextmanager
 def client_settings(target: TargetConfig) -> Iterator[None]:
-    """Raise ProviderError with the settings at fault where botocore cannot create a client with them.
+    """Raise ProviderError with the invalid settings if botocore cannot create a client with them.
 
-    They were valid at the start. So a file has changed since then, or they are not among those that are checked.
+    The settings were valid at the start. So a file has changed since then, or the setting is one that is not checked.
     """
     try:
         yield
@@ -150,7 +150,7 @@ def _place_in_profile(endpoint: str | None, client: str, profile: dict[str, Any]
 
 
 def _proxy_problems(url: str) -> Iterator[str]:
-    """Yield why the proxy of the environment for a URL cannot be used; nothing if NO_PROXY excludes the URL."""
+    """Yield why the environment's proxy for a URL cannot be used; nothing if NO_PROXY excludes the URL."""
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
     if proxy and not _is_url(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"):
         where = _variable_with(proxy, "HTTP") or "the proxy of the system"
@@ -158,14 +158,14 @@ def _proxy_problems(url: str) -> Iterator[str]:
 
 
 def _variable_with(value: str | None, prefix: str) -> str | None:
-    """Return the first variable with a value whose name has a prefix, in letters of any case; None without one."""
+    """Return the first variable that has a value and a name with this prefix, in any case; None without one."""
     return next(
         (name for name in sorted(os.environ) if name.upper().startswith(prefix) and os.environ[name] == value), None
     )
 
 
 def _shown(url: str) -> str:
-    """Return a URL in quotes without its password, which only a URL with a scheme is known to have."""
+    """Return a URL in quotes without its password. `quoted` recognizes a URL by its scheme only."""
     return quoted(url if "://" in url else redact(f"http://{url}").removeprefix("http://"))
 
 

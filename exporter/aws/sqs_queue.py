@@ -1,6 +1,7 @@
 """A queue of Amazon SQS, read with the credentials of a target.
 
-A failure here says nothing about the target: neither its credentials nor its reachability are concluded from it.
+A failure of the queue says nothing about the target, and affects neither the state of its credentials nor its
+reachability.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
     from exporter.aws.hooks import RequestHooks
 
-BATCH = 10  # messages in one request, at most
+BATCH = 10  # the largest number of messages in one request
 VISIBILITY_TIMEOUT = 5
 """Seconds until a message that was received and not deleted is delivered again, for example after a reload.
 
-It is short because a message takes only milliseconds, and one that is delivered twice does no harm.
+It is short because a message is processed within milliseconds, and a second delivery does no harm.
 """
 RECEIVE, DELETE = "ReceiveMessage", "DeleteMessageBatch"
 QUEUE_OPERATIONS = frozenset({RECEIVE, DELETE})
@@ -45,7 +46,7 @@ class SqsQueue:
     def __init__(
         self, url: str, session: Callable[[], BotoSession], config: BotoConfig, region: str, hooks: RequestHooks
     ) -> None:
-        """Create the queue; `session` may raise ProviderError. `region` is used if the URL names none."""
+        """Create the queue; `session` may raise ProviderError, and `region` is used if the URL has none."""
         self._url = url
         self._session = session
         self._config = config
@@ -65,7 +66,7 @@ class SqsQueue:
             return [SqsMessage(each["Body"], each["ReceiptHandle"]) for each in response.get("Messages", [])]
 
     def delete(self, receipts: Sequence[str]) -> None:
-        """Delete up to BATCH messages. SQS delivers those again that it cannot delete."""
+        """Delete up to BATCH messages. SQS delivers messages again that it cannot delete."""
         with self._client_for(DELETE) as client:
             entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
             client.delete_message_batch(QueueUrl=self._url, Entries=entries)
@@ -98,6 +99,6 @@ def queue_region(url: str) -> str | None:
 
 
 def queue_arn(url: str, partition: str, region: str) -> str:
-    """Return the ARN of a queue from its URL; `region` is used if the URL names none."""
+    """Return the ARN of a queue from its URL; `region` is used if the URL has none."""
     account, name = urlsplit(url).path.strip("/").split("/")
     return f"arn:{partition}:sqs:{queue_region(url) or region}:{account}:{name}"

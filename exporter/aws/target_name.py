@@ -33,7 +33,7 @@ def target_region(target: TargetConfig) -> str:
     """Return the region of a target, or else of the SDK. Raise StartupError if there is none."""
     # Containers and functions of AWS have AWS_REGION. boto3 is the only SDK that does not read it.
     region = target.region or os.environ.get("AWS_REGION")
-    if target.profile or not region:  # a missing profile is reported now, even if the region is known
+    if target.profile or not region:  # this reports a missing profile, even if the region is known
         sdk_region = _sdk_region(target)
         region = region or sdk_region
     if not region:
