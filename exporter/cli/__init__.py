@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Run a command and return the exit code.
 
     0 is success or a graceful stop, 1 is an error, and wrong usage exits with 2. If the reader of stdout closes it, the
-    code is the same as for a program that SIGPIPE ends.
+    code is that of a program that SIGPIPE has ended.
     """
     # Everything that the process writes to stderr goes through the sink, even progress bars and messages of libraries.
     with LogSink(unbuffered(sys.stderr)) as sink, redirect_stderr(cast("TextIO", sink)):
@@ -51,7 +51,7 @@ def _run(argv: Sequence[str], sink: LogSink) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked by `exporter.__main__`
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
     arguments.log_sink = sink
-    # The modules of the other commands are not imported: they would delay the start.
+    # The modules of the other commands are not imported, because that would delay the start.
     command = import_module(f"{__name__}.{arguments.command}")
     gc.freeze()
     gc.enable()  # disabled by `exporter.__main__`
@@ -77,6 +77,6 @@ def run() -> None:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:
         code = SIGNAL_EXIT_BASE + signal.SIGINT
-    # Otherwise the interpreter traverses all objects before the process ends, for seconds where there are many.
+    # Otherwise the interpreter traverses all objects before the process ends, which takes seconds if there are many.
     gc.freeze()
     sys.exit(code)

@@ -36,7 +36,7 @@ class Command:
     example: str
     reloads: bool = False
     words: tuple[str, ...] = ()
-    """The arguments that follow the command: in capitals those that the user chooses."""
+    """The arguments after the command. Those that the user chooses are in capitals."""
 
 
 COMMANDS = {
@@ -104,8 +104,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def _find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return the command in a command line, and its arguments; exit with 2 if one is not valid.
 
-    The command may stand after flags: the entry point of the image names the configuration file first. It is not a
-    positional argument, because argparse would report the value of a misspelled flag as a wrong command.
+    The command may come after flags, because the entry point of the image names the configuration file first. It is not
+    a positional argument, because argparse would report the value of a misspelled flag as a wrong command.
     """
     parser = argparse.ArgumentParser(PROGRAM, USAGE, allow_abbrev=False, add_help=False)
     for option in ("-h", "--help", "--version", *(f"--{name}" for name in FLAGS_BY_SHELL.values())):
@@ -141,7 +141,7 @@ def _no_such_command(words: Sequence[str]) -> str:
 
 
 def _flags(command: str, name: str) -> list[Flag]:
-    """Return the flags of a command that have this name: one or none."""
+    """Return the flags of a command with this name: one or none."""
     return [flag for flag in FLAGS if flag.name == name and flag.is_of(command)]
 
 

@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.providers import JobPage
 
-PROMETHEUS_LOOKBACK = 300.0  # seconds: Prometheus uses a sample for this long where no other follows
+PROMETHEUS_LOOKBACK = 300.0  # seconds for which Prometheus uses a sample if no other follows
 RESPONSE_INTERVAL = 0.02  # seconds between two checks of a request in flight
-CLOCK_TOLERANCE = 5.0  # seconds between AWS's clock and the host's
+CLOCK_TOLERANCE = 5.0  # seconds by which AWS's clock and the host's may differ
 # Prometheus keeps the last three hours in memory. After a restart, it drops those older than its newest block.
 PROMETHEUS_HEAD = 3 * HOUR
 
-_PROGRESS_BAR: Any = {"disable": None, "leave": False}  # None: only where stderr is a terminal
+_PROGRESS_BAR: Any = {"disable": None, "leave": False}  # None: only if stderr is a terminal
 
 logger = structlog.get_logger()
 
@@ -60,7 +60,7 @@ def run(arguments: Namespace) -> int:
         logger.warning("--step is longer than 5m, graphs will have gaps: Prometheus looks back 5m for a sample")
     settings = Settings.from_config(config)
     replay = Replay(settings.families, settings.policies, arguments.step, dict(arguments.label))
-    # An exporter may be running with the same state file, so this process works on a copy.
+    # An exporter may use the same state file, so this process works on a copy.
     overrides = Overrides(open_state=open_copy)
     exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
     with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
@@ -96,7 +96,7 @@ class _BackfillRun:
     def read(self, exporter: Exporter, concurrency: int, pause: Callable[[float], None]) -> None:
         """Read and replay the jobs of every data source, a few data sources at a time.
 
-        Raise StartupError as soon as the output exceeds the limit: the rest of the jobs need not be read.
+        Raise StartupError as soon as the output exceeds the limit, before the other jobs are read.
         """
         snapshots = exporter.snapshots()
         by_target = [list(self._readable(target, snapshots)) for target in exporter.targets]
@@ -146,7 +146,7 @@ class _BackfillRun:
             *, since: float | None = None, until: float | None = None, status: str | None = None
         ) -> Iterator[JobPage]:
             pages = provider.sync_jobs(snapshot.source.id, since=since, until=until, status=status)
-            # After Ctrl-C, this ends with the request in flight instead of the whole listing.
+            # After Ctrl-C, this ends after the request in flight, and not after the whole listing.
             return takewhile(lambda _: not self._stopped, pages)
 
         data = read_for_backfill(list_jobs, self._start_time(target), target.settings.policy.window)
@@ -185,7 +185,7 @@ class _BackfillRun:
         logger.error(event, target=target.name, **details)
 
     def log_summary(self, seconds: float) -> None:
-        """Log what was read within the last `seconds`, and what the operator has to know before loading it."""
+        """Log the totals of the backfill, which took `seconds`, and what the operator must know before loading it."""
         ends = [snapshot.history.watched_since for snapshot in self._replayed if snapshot.history]
         unwatched = sum(end > self._now - seconds - CLOCK_TOLERANCE for end in ends)
         if unwatched:
@@ -215,5 +215,5 @@ def _format_time(time: float) -> str:
 
 
 def _latest_of_each(jobs: Iterable[SyncJob]) -> list[SyncJob]:
-    """Return each job as it was last seen: pages may repeat and shift."""
+    """Return the last entry of each job, because pages may repeat and shift."""
     return list({job.execution_id: job for job in sorted(jobs, key=recency_key)}.values())

@@ -1,4 +1,4 @@
-"""Scripts that complete commands and flags in a shell, printed by the flags that programs with kingpin have.
+"""Scripts for the completion of commands and flags in shells, printed by the same flags as in programs with kingpin.
 
 Example: `eval "$(qbusiness-exporter --completion-script-bash)"`.
 """
@@ -20,7 +20,7 @@ _FILE = "FILE"  # the metavar of flags whose value is a path
 def completion_script(program: str, commands: Mapping[str, str], flags: Iterable[Flag], shell: str) -> str:
     """Return the script of a shell for the commands, with their help, and their flags.
 
-    shtab reads commands from subparsers. The program itself has none, because its command may stand after flags.
+    shtab reads commands from subparsers. The program itself has none, because its command may come after flags.
     """
     import shtab  # noqa: PLC0415 (every start imports this module, and only this function needs shtab)
 

@@ -1,4 +1,4 @@
-"""The configuration files that the command line names."""
+"""Reads the configuration files that the command line names."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Configuration:
 class ConfigReader:
     """Reads the configuration and the web config that the command line names, at the start and for each reload.
 
-    A file that was there once must be there at a reload. Example: without `--config.file`, a deploy script deletes
-    `config.yaml` before it writes it again. The defaults are a valid configuration, but they would remove every target
+    A file that has existed must still exist at a reload. Example: without `--config.file`, a deploy script deletes
+    `config.yaml` before it writes a new one. The defaults are a valid configuration, but they would remove every target
     and all of its series.
     """
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.web.server.server import WebServer
 
 # The demo must not use the user's AWS configuration: it would send real credentials to the simulation, or fail because
-# of a profile that does not exist. It must not wait for the instance metadata service either.
+# of a profile that does not exist. Nor must it wait for the instance metadata service.
 _REMOVED_VARIABLES = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -86,7 +86,7 @@ def run(arguments: Namespace) -> int:
             url = f"{web.scheme}://localhost:{port}{address.route_prefix}"
             print_output(WELCOME.format(sources=sources, services=services, url=url, path=arguments.web_telemetry_path))
 
-        # A reload reads the web config only: the configuration of the demo is not a file.
+        # A reload reads the web config only, because the configuration of the demo is not a file.
         return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)
 
 

@@ -33,14 +33,14 @@ logger = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Search:
-    """The search of one target: the data sources that were found, and the errors by the name of what failed."""
+    """The search of one target: the data sources that were found, and the errors by the name of the resource."""
 
     target: OneShotTarget
     sources: list[FoundSource] = field(default_factory=list)
     failures: dict[str, ProviderError] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int], object]) -> None:
-        """List all data sources; `progress` is called with the number of those just found."""
+        """List all data sources, and call `progress` with the number of newly found ones."""
         failures = DiscoveryFailures(self.target.name)
         with failures.isolate_run():
             for found in self.target.crawl_all(failures):
@@ -54,7 +54,7 @@ class _Search:
                 logger.error("credentials failing", target=self.target.name, reason=str(error.reason), error=str(error))
 
     def found(self, written: set[tuple[str, ...]]) -> FoundTarget:
-        """Return the data sources that no earlier target has, and add their ids to `written`."""
+        """Return the data sources that are not in `written`, and add their ids to it."""
         remarks = [f"listing failed: {name}: {error}" for name, error in self.failures.items()]
         new = [source for source in self.sources if source.ids not in written]
         if len(new) < len(self.sources):
@@ -64,7 +64,7 @@ class _Search:
 
 
 def run(arguments: Namespace) -> int:
-    """Print what is found; return 1 if no data source of a target could be listed."""
+    """Print the data sources; return 1 if none of a target could be listed."""
     _check_stdout(arguments.config_file or DEFAULT_FILE)
     loaded = read(arguments)
     searches = [_Search(OneShotTarget(target, loaded.config.polling)) for target in loaded.config.targets]
@@ -83,7 +83,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _check_stdout(file: Path) -> None:
-    """Raise StartupError if stdout is the configuration file: the shell has emptied it, with the targets in it."""
+    """Raise StartupError if stdout is the configuration file, which the shell has emptied, including its targets."""
     with suppress(OSError):
         if os.path.samestat(file.stat(), os.fstat(sys.stdout.fileno())):
             raise StartupError(

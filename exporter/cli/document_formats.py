@@ -37,7 +37,7 @@ def _row(document: Document) -> tuple[str, str, str, str]:
 
 
 def _on_one_line(text: str) -> str:
-    """Return a text with its control and formatting characters escaped: it may come from anywhere."""
+    """Return a text with control and formatting characters escaped, because documents can contain any text."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 

@@ -1,4 +1,4 @@
-"""Warnings about `metrics.exclude`, which need to know the metric families and the rules."""
+"""Warnings about `metrics.exclude`, which depend on the metric families and the rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.config import Config
 
-MAX_NAMED = 3  # families in one warning
+MAX_NAMED = 3  # the number of families in one warning
 
 
 def exclusion_warnings(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:

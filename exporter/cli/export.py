@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
     """Poll everything once and print the metrics; return 1 if nothing could be read."""
     loaded = read(arguments)
     loaded.log_warnings()
-    # node_exporter, which reads the file, exposes its own process metrics under the same names.
+    # The file lacks the process metrics, because node_exporter, which reads it, exposes its own under the same names.
     telemetry = Telemetry(revision(), process_metrics=False, log_lines_dropped=arguments.log_sink.dropped)
     overrides = Overrides(open_state=open_for_one_pass)
     exporter = Exporter(loaded.config, [], telemetry=telemetry, overrides=overrides)

@@ -1,4 +1,4 @@
-"""Find the data source that a command line names by its id, in the configuration or by discovery."""
+"""Finds the data source that a command line names by its id, in the configuration or by discovery."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def find_source(config: Config, identifier: str) -> tuple[SourceId, OneShotTarget]:
-    """Return the data source of an id, and its target. Raise StartupError if there is none, or more than one.
+    """Return the data source with an id, and its target. Raise StartupError if there is none, or more than one.
 
-    Discovery looks for it only if the configuration does not name it. The id may have those of its containers in front
-    of it, separated by slashes.
+    Discovery is used only if the configuration does not name the data source. The id may follow the ids of its
+    containers, separated by slashes.
     """
     targets = [OneShotTarget(target, config.polling) for target in config.targets]
     found = _select({source: target for target in reversed(targets) for source in _named(target)}, identifier)
@@ -47,7 +47,7 @@ def _select(candidates: Candidates, identifier: str) -> Candidates:
 
 
 def _discover(targets: list[OneShotTarget], identifier: str) -> Candidates:
-    """Return the data sources with this id that discovery finds; raise StartupError if there is none."""
+    """Return the data sources with this id that discovery finds; raise StartupError if it finds none."""
     if not targets:
         raise StartupError(
             f"data source {identifier} is not in the configuration, and no target has discovery enabled: "

@@ -1,6 +1,6 @@
-"""The types of the values of flags: each function parses a text, and its error says what would be right.
+"""The types of flag values. Each function parses a text, and its errors say what would be right.
 
-A function that needs metrics or rules imports them itself. Help would otherwise take several times as long.
+A function that needs metrics or rules imports them itself. Otherwise `--help` would take several times as long.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _labels_of(service: Service) -> set[str]:
 
 
 class AppendLabel(argparse.Action):
-    """Appends a label, and refuses a second one of the same name."""
+    """Appends a label, and rejects a second one with the same name."""
 
     def __call__(
         self,

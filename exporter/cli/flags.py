@@ -52,7 +52,7 @@ class Flag:
 
     @property
     def action(self) -> str:
-        """The action of argparse that stores its last value, or that it was given."""
+        """The argparse action that stores the last value, or true for a flag without a value."""
         return "store_true" if self.options.get("action") == "store_true" else "store"
 
     def is_of(self, command: str) -> bool:

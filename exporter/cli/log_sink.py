@@ -1,4 +1,4 @@
-"""The stream that log lines go through. It neither blocks nor fails, in any state of stderr."""
+"""The stream for log lines. It neither blocks nor fails, in any state of stderr."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from io import BufferedIOBase, RawIOBase
 
-MAX_QUEUED = 1 << 20  # characters; a reader that pauses for seconds loses nothing
+MAX_QUEUED = 1 << 20  # characters; no lines are lost if the reader pauses for seconds
 CLOSE_TIMEOUT = 1.0  # seconds
 
 
 class LogSink:
     """A text stream that passes its lines, in order, to a thread that writes them to another stream.
 
-    A line that does not fit into the queue, or that cannot be written, is dropped and counted. Each later line is tried
-    again: logging resumes when the disk has space, or the pipe has a reader.
+    A line that does not fit into the queue, or that cannot be written, is dropped and counted. The thread still tries
+    to write later lines, so logging resumes when the disk has space, or the pipe has a reader.
     """
 
     encoding = "utf-8"
 
     def __init__(self, stream: RawIOBase | BufferedIOBase, max_queued: int = MAX_QUEUED) -> None:
-        """Start to write to a stream, which should be unbuffered: a buffer would keep lines that cannot be written."""
+        """Start to write to a stream. It should be unbuffered: a buffer would keep lines that cannot be written."""
         self._stream = stream
         self._max_queued = max_queued
         self._lines: SimpleQueue[str | None] = SimpleQueue()
-        # No thread waits while it holds this lock, or the one in the queue. Code that interrupts the holder may log
-        # too, for example a destructor: this lock is reentrant, and so is put().
+        # No thread waits while it holds this lock, or the one in the queue. Code that interrupts the holder, for
+        # example a destructor, may log too, so this lock and put() are reentrant.
         self._counting = threading.RLock()
         self._queued = 0
         self._dropped = 0
@@ -71,7 +71,7 @@ class LogSink:
         return self._stream.fileno()
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Write what is in the queue, for at most `timeout` seconds; drop all later lines."""
+        """Write the lines in the queue, for at most `timeout` seconds, and drop all later lines."""
         if not self._is_closed:
             self._is_closed = True
             self._lines.put(None)
@@ -86,7 +86,7 @@ class LogSink:
     def _write(self, data: bytes) -> None:
         """Write a line, or count it as dropped.
 
-        If the last line was written in part only, a new line begins, so that the next event has a line of its own.
+        If only a part of the last line was written, a new line begins, so that the next event has its own line.
         """
         line = b"\n" + data if self._is_torn else data
         written = 0
@@ -103,7 +103,7 @@ class LogSink:
     def _write_some(self, data: bytes) -> int:
         """Write the beginning of the data, and return its length."""
         written = self._stream.write(data)
-        if written is None:  # the process that shares the stream has made it non-blocking, and it is full
+        if written is None:  # another process that shares the stream has made it non-blocking, and it is full
             poll = select.poll()
             poll.register(self._stream.fileno(), select.POLLOUT)
             poll.poll()

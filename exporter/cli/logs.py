@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 LOGFMT, JSON = FORMATS = ("logfmt", "json")
 
-# Characters that end a line, control a terminal or reverse the direction of text. Names and messages come from AWS, so
-# they may contain any of them. The renderer escapes line feeds itself.
+# Characters that end a line, control a terminal or reverse the direction of text. Names and messages from AWS may
+# contain any of them. The renderer escapes line feeds itself.
 _UNSAFE_RANGES = ((0x00, 0x09), (0x0B, 0x1F), (0x7F, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069))
 _ESCAPES = {code: ascii(chr(code))[1:-1] for first, last in _UNSAFE_RANGES for code in range(first, last + 1)}
 
-# The SDK logs every failed attempt to obtain credentials. The exporter logs that they fail once, itself.
+# The SDK logs every failed attempt to obtain credentials. The exporter itself logs the failure once.
 _CREDENTIAL_LOGGERS = ("botocore.credentials", "botocore.tokens")
 
 _PACKAGE = str(Path(exporter.__file__).parent)
@@ -51,10 +51,10 @@ def configure(stream: TextIO, level: str = "info", log_format: str = LOGFMT) -> 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
         )
     )
-    # Libraries log warnings and errors only: at debug level, botocore logs headers with session tokens.
+    # Libraries log warnings and errors only, because at debug level, botocore logs headers with session tokens.
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
     logging.captureWarnings(capture=True)
-    logging.raiseExceptions = False  # otherwise a record that cannot be formatted prints a traceback as plain text
+    logging.raiseExceptions = False  # otherwise Python prints a traceback for a record that cannot be formatted
     for name in _CREDENTIAL_LOGGERS:
         logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
 
@@ -85,7 +85,7 @@ class _StreamLogger:
         self._stream = stream
 
     def msg(self, line: str) -> None:
-        """Write a line immediately, so that lines of several threads do not mix."""
+        """Write a whole line at once, so that lines of several threads do not mix."""
         self._stream.write(line + "\n")
 
     debug = info = warning = error = critical = msg
@@ -136,7 +136,7 @@ def _redact(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _redacted(value: object) -> object:
-    """Return a value of an event without secrets. What is neither a number nor a collection becomes text."""
+    """Return a value of an event without secrets. Values other than numbers and collections become text."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -1,4 +1,4 @@
-"""A target for commands that send requests once: its provider and client, with the rate limit of the configuration."""
+"""A target for commands that run once: its provider and client, with the rate limit of the configuration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OneShotTarget:
     """A target without polling and state. It observes its own requests, as a `RequestObserver`."""
 
     def __init__(self, target: TargetConfig, polling: PollingConfig) -> None:
-        """Raise StartupError if the target has no region, or a profile that does not exist."""
+        """Create the target; raise StartupError if it has no region, or if its profile does not exist."""
         require_profile(target)
         host = System()
         self.config = target
@@ -48,7 +48,7 @@ class OneShotTarget:
         return ArnScope(self._client.partition, self.region, account)
 
     def crawl_all(self, failures: DiscoveryFailures) -> Iterator[Found]:
-        """Yield everything in the target, regardless of its filters."""
+        """Yield all contents of the target, regardless of its filters."""
         return Crawler(self.config.service, self.provider, SourceFilters(DiscoveryConfig()), (), failures).crawl()
 
     def message_queue(self) -> SqsQueue | None:
@@ -57,7 +57,7 @@ class OneShotTarget:
         return self._client.message_queue(events.queue_url, 0, self) if events else None
 
     def acquire(self, operation: str) -> None:  # noqa: ARG002 (RequestObserver names it)
-        """Wait until the rate limiter permits the next request."""
+        """Wait until the rate limiter allows the next request."""
         self._rate_limiter.acquire()
 
     def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (RequestObserver names them)

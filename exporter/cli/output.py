@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     Writer = Callable[[Iterable[bytes]], None]
 
-FILE_MODE = 0o644  # another user reads the file: node_exporter, or the operator who runs promtool
+FILE_MODE = 0o644  # another user reads the file, such as node_exporter, or the operator who runs promtool
 
 
 class ClosedStdoutError(Exception):
-    """The reader of stdout has closed it, as `head` does. It needs no more output, so this is not reported."""
+    """The reader of stdout has closed it, as `head` does. This is not an error."""
 
 
 def print_output(text: str, end: str = "\n") -> None:
@@ -55,9 +55,9 @@ def _translated_errors() -> Iterator[None]:
 def atomic_output(output: Path | None) -> Iterator[Writer]:
     """Yield a function that writes to stdout or to a file; raise StartupError if writing fails.
 
-    A file is replaced atomically at the end, so that no reader finds a part of it. After an error it stays unchanged.
-    A symbolic link stays one: the file that it leads to is replaced. A pipe or a device, such as /dev/null, is written
-    to, because another program uses it under its path.
+    A file is replaced atomically at the end, so that no reader sees a part of it. After an error it is unchanged. Of a
+    symbolic link, the file to which it leads is replaced. A pipe or a device, such as /dev/null, is opened and not
+    replaced, because another program uses it under its path.
     """
     if output is None:
         yield _write_output
@@ -82,7 +82,7 @@ def _named_output(output: Path) -> Iterator[None]:
 def _replaced(output: Path) -> Iterator[BinaryIO]:
     """Yield a temporary file that replaces another one at the end.
 
-    Its name is known before it exists: a signal may end the program as soon as it does.
+    Its name is known before it exists, because a signal may end the program as soon as it exists.
     """
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
     try:

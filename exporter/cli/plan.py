@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from exporter.domain.model import ContainerId, SourceId
     from exporter.domain.service import Service
 
-SYNCS_A_DAY = 1  # assumed, where the outcome of each ended job takes a request
-SYNCING_SHARE = 0.1  # assumed share of the time that a data source is syncing or due to sync
+SYNCS_A_DAY = 1  # assumed, if the outcome of each ended job takes a request
+SYNCING_SHARE = 0.1  # assumed share of the time in which a data source is syncing or due to sync
 REREAD_REQUESTS = 2  # pages of a polling window of one day
-MAX_SHARE = 0.7  # of the rate limit: above it, polls are late in an hour with many syncs
+MAX_SHARE = 0.7  # share of the rate limit above which polls are late in an hour with many syncs
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The size of a target, as far as the exporter watches it."""
+    """The size of the part of a target that the exporter watches."""
 
     sources: int
     containers: tuple[int, ...]
@@ -55,7 +55,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A part of the requests, with the calculation of its number per hour."""
+    """A part of the requests, with the calculation of their number per hour."""
 
     name: str
     calculation: str
@@ -136,7 +136,7 @@ def _loads(target: TargetConfig, polling: PollingConfig, size: Size) -> Iterator
 
 
 def _discovery_load(target: TargetConfig, size: Size, runs: float) -> Load:
-    """Return the requests of discovery. A container without figures is requested only after an update."""
+    """Return the requests of discovery. A container without figures is requested only after it was updated."""
     service, listings = target.service, size.pages + (1 + sum(size.containers[:-1]) if target.discovery else 0)
     if target.discovery and not service.members.container_documents:
         return Load("discovery", f"{runs:g} runs x {listings} listings", runs * listings)
@@ -146,12 +146,12 @@ def _discovery_load(target: TargetConfig, size: Size, runs: float) -> Load:
 
 
 def _document_pages(service: Service, size: Size) -> int:
-    """Return the pages of all documents, at most: the last page of each data source may have only one document."""
+    """Return the maximum number of pages of all documents. Each data source may have a last page with one document."""
     return size.sources + size.documents // service.document_page_size
 
 
 def _document_load(pages: int, interval: float, room: float) -> Iterator[Load]:
-    """Yield the requests of the document counts, which are at most those that all others leave: `room` per hour."""
+    """Yield the requests of the document counts, at most the `room` per hour that all other requests leave."""
     if interval > 0:
         runs = HOUR / interval
         calculation = f"at most {pages:,} pages x {runs:.3g} (every {format_duration(interval)})"
@@ -179,7 +179,7 @@ def _advice(polling: PollingConfig, size: Size, parts: list[Load], share: float)
 
 
 def _measure(target: OneShotTarget, tag_keys: TagKeys, *, counts_documents: bool) -> tuple[Size, dict[str, object]]:
-    """Count the named data sources, and crawl the target for others; return errors by what they affect."""
+    """Count the named data sources, and crawl the target for others; return errors by the affected resource."""
     filters = SourceFilters(target.config.discovery) if target.config.discovery else None
     service = target.config.service
     named = {target.config.source_id(source) for source in target.config.data_sources}
@@ -216,7 +216,7 @@ def _count_levels(service: Service, containers: Collection[ContainerId]) -> tupl
 
 
 def _needs_tags(matched: bool | None, tag_keys: TagKeys) -> bool:  # noqa: FBT001 (the result of a filter)
-    """Return whether the tags of a data source are requested: a filter depends on them, or they are used anyway."""
+    """Return whether the tags of a data source are requested, for a filter or for another setting."""
     return matched is None or (matched and tag_keys.are_needed_of_all)
 
 

@@ -1,4 +1,4 @@
-"""The series of a target by metric family, and what excluding families would save, for `plan`."""
+"""The series of a target by metric family, and the savings of excluding families, for `plan`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exporter.metrics import FamilyFilter
 
 OWN_SERIES = 130  # series about the exporter itself
-MAX_LISTED = 8  # families, those with the most series
+MAX_LISTED = 8  # the number of families, those with the most series
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _FamilySize:
 def plan_series(
     service: Service, sources: int, containers: int, exposed: FamilyFilter, *, counts_documents: bool
 ) -> Iterator[str]:
-    """Yield the number of series of a target, then the families that can be excluded without effect on a rule."""
+    """Yield the number of series of a target, then the families that no shipped rule needs."""
     per_source = _exposed(series_per_source(service, counts_documents=counts_documents), exposed)
     per_container = _exposed(series_per_container(service), exposed)
     of_source, of_container = sum(per_source.values()), sum(per_container.values())

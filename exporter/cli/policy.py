@@ -64,7 +64,7 @@ def policy(config: Config, targets: Sequence[PolicyTarget]) -> dict[str, Any]:
     result: list[dict[str, Any]] = []
     for target in targets:
         used = {statement["Sid"] for statement in result}
-        # Names that differ only in punctuation have the same prefix, but IAM requires unique statement ids.
+        # Names that differ only in punctuation result in the same prefix, but IAM requires unique statement ids.
         suffix = str(len(result))
         permissions = required_permissions(config, target.config)
         scope, prefix = target.arn_scope(), sid(target.name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PrintText(argparse.Action):
-    """Prints a text like the output of a command: argparse would ignore that stdout cannot be written."""
+    """Prints a text like the output of a command, because argparse would ignore errors of stdout."""
 
     def __init__(self, option_strings: list[str], dest: str, help: str, text: Callable[[], str]) -> None:  # noqa: A002 (the interface of argparse)
         super().__init__(option_strings, dest, nargs=0, help=help)

@@ -32,18 +32,18 @@ ALLOWED, MISSING, NOT_TRIED = "allowed", "missing", "not tried"
 
 
 class _NoResourceError(Exception):
-    """The target has no resource to call an action on; the message is its kind."""
+    """The target has no resource on which to call an action; the message is the kind of the resource."""
 
 
 @dataclass(slots=True)
 class _Resources:
-    """The resources to call actions on: named in the configuration, or listed by earlier calls."""
+    """The resources on which to call actions, from the configuration or from earlier listings."""
 
     service: Service
     path: tuple[str, ...] = ()
-    """The ids of a data source and its containers, from the outermost, as far as they are known."""
+    """The known ids of a data source and its containers, from the outermost container."""
     arn: str = ""
-    """The ARN of the container, as far as AWS has reported it."""
+    """The ARN of the container, if AWS has reported it."""
 
     def container(self, depth: int) -> ContainerId:
         self._require(depth)
@@ -61,7 +61,7 @@ class _Resources:
         return scope
 
     def add(self, depth: int, listed: Iterable[str]) -> None:
-        """Continue with the first of the listed resources, unless one of this depth is known."""
+        """Use the first of the listed resources, unless one of this depth is known."""
         first = next(iter(listed), None)
         if len(self.path) == depth - 1 and first is not None:
             self.path = (*self.path, first)
@@ -81,10 +81,10 @@ class Probe:
     credential_error: ProviderError | None = None
 
     def run(self) -> None:
-        """Call each action that the target uses. Listings come first: they find the resources for later calls.
+        """Call each action that the target uses. Listings come first, because they find the resources for later calls.
 
-        A queue is probed without an effect on its messages: one that is received stays visible, and none is deleted,
-        because no message has that receipt.
+        The probe of a queue has no effect on its messages. A received message stays visible, and none is deleted,
+        because no message has the receipt of the probe.
         """
         source = next(iter(self.target.config.data_sources), None)
         resources = _Resources(self.target.config.service, source.path if source else ())
@@ -105,10 +105,10 @@ class Probe:
         return self.credential_error is None
 
     def missing(self) -> tuple[Permission, ...]:
-        """Return the permissions that are missing, and those that could not be tried because others are missing.
+        """Return the missing permissions, and those that could not be tried because others are missing.
 
-        Example: if the containers cannot be listed, there is none to try the other actions on. With one statement for
-        all, the operator changes the policy once.
+        Example: if the containers cannot be listed, the other actions cannot be tried on any. So that the operator has
+        to change the policy only once, the statements include these actions.
         """
         if MISSING not in (self.results.get(each.action) for each in self.permissions):
             return ()

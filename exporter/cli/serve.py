@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from exporter.web.server.server import WebServer
     from exporter.web.web_config import WebConfigReloader
 
-# The time after which a thread that computes passes the interpreter lock on, if another one waits for it. A response to
+# The time after which a computing thread releases the interpreter lock if another thread waits for it. The response to
 # a scrape needs the lock again after each chunk. With the default of 5 ms, it would wait long during polls and pages.
 SWITCH_SECONDS = 0.001
 
@@ -56,7 +56,7 @@ def serve(
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     signals = SignalReceiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that arrived before is delivered now
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # a signal that arrived before is delivered now
     loaded.log_warnings()
     web_config = loaded.web_config
     exporter = Exporter(
@@ -93,7 +93,7 @@ def _listen_addresses(arguments: Namespace) -> Sequence[str | socket]:
 def reload(
     exporter: Exporter, reread: Callable[[], Configuration], web_config: WebConfigReloader | None = None
 ) -> list[str]:
-    """Read and apply the configuration again; return the problems if that fails, and keep the previous one.
+    """Read and apply the configuration again. If that fails, keep the previous one and return the problems.
 
     Errors in the web config keep the previous configuration too.
     """

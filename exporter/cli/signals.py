@@ -1,4 +1,4 @@
-"""How the main thread receives signals: one after the other in `serve`, and at safe points in commands that end."""
+"""How the main thread receives signals: one by one in `serve`, at safe points in other commands."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import FrameType
 
-SIGNAL_EXIT_BASE = 128  # a program that a signal ends exits with this plus the number of the signal
+SIGNAL_EXIT_BASE = 128  # the exit code of a program that a signal has ended is this plus the number of the signal
 
 
 class SignalReceiver:
     """Receives signals in the order of their arrival, from its creation to the end of the process.
 
     A handler in Python runs only when the main thread executes the next bytecode. If the signal arrives just before the
-    main thread blocks, or in another thread, that may be never, and the signal is lost. The interpreter's wakeup
-    descriptor has no such gap: the number of the signal is in the pipe immediately and ends the wait.
+    main thread blocks, or in another thread, this may never happen, and the signal is lost. The interpreter's wakeup
+    descriptor has no such gap: the number of the signal is written to the pipe immediately, and ends the wait.
     """
 
     def __init__(self, *numbers: int) -> None:
@@ -38,8 +38,8 @@ class DeferredSignals:
 
     Python runs a handler between any two instructions of the main thread. A handler that raises there may leave a lock
     acquired: in `with lock:`, between the return of `acquire` and the first instruction of the block. The threads that
-    the command has to stop would then wait for that lock forever. So these handlers only remember the signal, and
-    `pause`, which holds no lock, raises SystemExit for it. So does the end of the block. A signal that the process
+    the command has to stop would then wait for that lock forever. So these handlers only record the signal, and
+    `pause`, which holds no lock, raises SystemExit. The end of the block raises it too. A signal that the process
     ignores stays ignored, as in a background job of a shell.
     """
 
@@ -50,13 +50,13 @@ class DeferredSignals:
         self._replaced = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
 
     def __enter__(self) -> Self:
-        """Defer signals from here."""
+        """Start to defer signals."""
         for number in self._replaced:
             signal.signal(number, self._remember)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        """Restore the handlers; raise SystemExit if a signal has arrived and no error ends the block."""
+        """Restore the handlers; raise SystemExit if a signal has arrived, unless an error ends the block."""
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
         if error is None:

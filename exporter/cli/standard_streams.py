@@ -17,9 +17,9 @@ STDERR = 2  # the last of the three standard descriptors
 def occupy_closed_streams() -> None:
     """Occupy the standard descriptors that the caller has closed, and open sys.stdout and sys.stderr on them.
 
-    Otherwise the next file that the program opens gets such a number, for example the state file. Whatever a library
-    writes to stderr would then overwrite it. The descriptors are opened for reading: writing to them fails as it does
-    for a closed one, so that lost output is an error and a lost line is counted.
+    Otherwise the next file that the program opens, for example the state file, gets such a number, and output of a
+    library to stderr would overwrite the file. The descriptors are opened for reading, so writing fails as it does for
+    a closed one: lost output is an error, and lost log lines are counted.
     """
     while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= STDERR:
         os.set_inheritable(descriptor, True)  # noqa: FBT003 (its only form; credential helpers need all three too)
@@ -29,10 +29,10 @@ def occupy_closed_streams() -> None:
 
 
 def buffer_stdout() -> None:
-    """Open sys.stdout with a buffer where PYTHONUNBUFFERED has removed it.
+    """Open sys.stdout with a buffer if PYTHONUNBUFFERED has removed it.
 
-    Without a buffer, Python ignores that the kernel has written only a part of an output. Example: a disk becomes full
-    during `export > metrics.prom`. The file would end within a line, and the command would report success.
+    Without a buffer, Python ignores that the kernel has written only a part of the output. Example: a disk becomes full
+    during `export > metrics.prom`. The file would end in the middle of a line, and the command would report success.
     """
     if isinstance(sys.stdout.buffer, RawIOBase):
         stdout, encoding = sys.stdout.fileno(), sys.stdout.encoding
@@ -40,5 +40,5 @@ def buffer_stdout() -> None:
 
 
 def unbuffered(stream: TextIO) -> RawIOBase | BufferedIOBase:
-    """Return the bytes stream below a text stream, without its buffer if there is one."""
+    """Return the raw stream below a text stream, without its buffer if there is one."""
     return cast("RawIOBase | BufferedIOBase", getattr(stream.buffer, "raw", stream.buffer))

@@ -1,7 +1,7 @@
-"""Checks of what `serve` needs on this host: listen addresses, a state file, a region and a profile.
+"""Checks of the resources that `serve` needs on this host: listen addresses, a state file, a region and a profile.
 
-The checks change nothing and send no request. An address or a state file that is in use is not a problem: it is
-most often in use by the exporter whose configuration is checked.
+The checks change nothing and send no request. An address or a state file that is in use is not a problem, because its
+user is most often the exporter whose configuration is checked.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _problem(check: Callable[[], object]) -> Iterator[str]:
 
 
 def _state_problems(path: str) -> Iterator[str]:
-    """Yield why the state file cannot be created or written; nothing if state is kept in memory."""
+    """Yield why the state file cannot be created or written; nothing if the state is kept in memory."""
     file = Path(path).absolute()
     if path == MEMORY:
         return

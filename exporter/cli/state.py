@@ -21,7 +21,7 @@ logger = structlog.get_logger()
 
 
 def run(arguments: Namespace) -> int:
-    """Copy the state; raise StartupError if the destination is not empty, or if an exporter uses one of the two."""
+    """Copy the state; raise StartupError if the destination is not empty, or if an exporter uses either of them."""
     _, source, destination = arguments.words
     if source == destination:
         raise StartupError("the source and the destination are the same: name two different ones")
