@@ -1,4 +1,4 @@
-"""Look up the declarations of the models: the keys of a section, and the limits of a value."""
+"""Looks up declarations in the models: the keys of a section, and the limits of a value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _LIMITS = ("ge", "le", "min_length", "max_length")
 
 def declared_at(model: type[BaseModel], path: Sequence[str | int], *, is_key: bool) -> Declared:
     """Return the declaration of the value at a path, or of the mapping key at its end."""
-    # All items of a list have the same one. A mistake in each of thousands of data sources is looked up once.
+    # All items of a list have the same declaration. So a mistake that occurs in thousands of data sources is looked up
+    # once.
     return _declared_at(model, tuple(0 if isinstance(part, int) else part for part in path), is_key=is_key)
 
 

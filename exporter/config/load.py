@@ -1,4 +1,4 @@
-"""Load a configuration file, or report every problem in it."""
+"""Loads a configuration file, or reports every problem in it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def default() -> Config:
 def load(path: Path, further_warnings: Callable[[Config], Iterable[Finding]] = lambda _: ()) -> Loaded:
     """Load a configuration file; raise ConfigError with every problem in it.
 
-    `further_warnings` returns what this package cannot know of, such as the names of metrics.
+    `further_warnings` returns warnings about things that this package does not know, such as the names of metrics.
     """
     return parse(read_text(path), str(path), further_warnings)
 
@@ -63,11 +63,11 @@ def parse(text: str, file: str, further_warnings: Callable[[Config], Iterable[Fi
 
 @contextmanager
 def _paused_garbage_collection() -> Iterator[None]:
-    """Pause the search for reference cycles, which would take half of the time of a large configuration.
+    """Pause the search for reference cycles, which would take half of the time for a large configuration.
 
     The tree of YAML nodes grows by hundreds of thousands of objects, none of which is garbage yet. The collector would
-    visit all of them each time that a quarter has been added. Pauses of several threads may overlap: the one that began
-    first resumes the collection for all.
+    traverse all of them each time the tree has grown by a quarter. Pauses of several threads may overlap, and the
+    thread that was first resumes the collection for all.
     """
     is_enabled = gc.isenabled()
     gc.disable()
@@ -93,7 +93,7 @@ def read_text(path: Path, read_bytes: Callable[[Path], bytes] = read_file) -> st
 
 
 def require_content(file: Path, data: object) -> None:
-    """Raise ConfigError if a file that had content has none any more; an empty file would apply the defaults.
+    """Raise ConfigError if a file with content has become empty, because an empty file would apply the defaults.
 
     Example: a deploy script truncates the file before it writes it again.
     """
@@ -117,7 +117,7 @@ def validated(model: type[Model], source: Source, findings: Iterable[Finding]) -
 
 
 def _is_consequence(detail: ErrorDetails) -> bool:
-    """Return whether an error only follows from another error.
+    """Return whether an error is only the consequence of another error.
 
     pydantic computes no default from invalid values, and does not count the invalid items of a list.
     """

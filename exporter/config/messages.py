@@ -27,7 +27,7 @@ def quoted_key(key: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An annotation for messages: the name of a type, advice how to write it, and the format of its bounds.
+    """An annotation for messages: the name of a type, how to write it, and the format of its bounds.
 
     `Annotated[str, Field(pattern=…), Expected("a region", "write it as us-east-1")]` results in the message
     "'useast1' is not a region: write it as us-east-1".
@@ -53,7 +53,7 @@ class Declared:
     keys: Sequence[str]
     """The valid keys, if the place is a section."""
     foreign_keys: Mapping[str, str]
-    """Advice about keys that are valid for other services only, by key."""
+    """Advice about keys that are valid only for other services, by key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The filter of an objective, as far as it is the same for all services."""
+"""The part of an objective's filter that is the same for all services."""
 
 from __future__ import annotations
 

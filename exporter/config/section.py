@@ -14,7 +14,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     foreign_keys: ClassVar[Mapping[str, str]] = {}
-    """Advice about keys that the section has for other services only, by key."""
+    """Advice about keys that the section has only for other services, by key."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""The schema in the words of each service: the keys of its data sources and filters, and of objectives.
+"""The schema in the words of each service: the keys of its data sources, filters and objectives.
 
 The models are created from the services as data, so that a service of the registry needs no line here. pydantic adds
 the name of the service to the path of an error in a target, after the number of the target.
@@ -31,7 +31,7 @@ def _with_fields(name: str, base: type[Section], **fields: Any) -> Any:  # noqa:
 
 
 def _with_types(name: str, base: type[Section], **types: Any) -> Any:  # noqa: ANN401 (mypy cannot know the model)
-    """Return a model in which some fields of its base have other types, or other types and declarations."""
+    """Return a model in which some fields of the base have other types, or other types and declarations."""
     fields: dict[str, Any] = {
         key: type_ if isinstance(type_, tuple) else (type_, base.model_fields[key]) for key, type_ in types.items()
     }
@@ -98,7 +98,7 @@ def _target(service: Service) -> type[TargetConfig]:
 
 
 def _service_name(service: Service) -> tuple[Any, Any]:
-    """Return type and declaration of a service's name. Only targets of the default service may omit it."""
+    """Return the type and the declaration of a service's name. Only targets of the default service may omit it."""
     declared = TargetConfig.model_fields["service_name"]
     default = declared.default if service is DEFAULT_SERVICE else ...
     only: Any = Literal[service.name]
@@ -127,7 +127,7 @@ def parse_target(target: Mapping[str, object]) -> TargetConfig:
 
 
 def _variant(target: object) -> str:
-    """Return the service whose model validates a target. That of the default service rejects unknown services."""
+    """Return the service whose model validates a target. The model of the default service rejects unknown services."""
     if isinstance(target, TargetConfig):
         return target.service_name
     return service_in_file(target).name if isinstance(target, dict) else DEFAULT_SERVICE.name

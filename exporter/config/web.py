@@ -101,7 +101,7 @@ class WebConfig(Section):
     tls_server_config: TlsConfig | None = None
     http_server_config: HttpConfig = HttpConfig()
     basic_auth_users: dict[UserName, BcryptHash] = Field(default_factory=dict, repr=False)
-    rate_limit: RateLimit = Field(None, exclude=True)  # rejected, with its own message
+    rate_limit: RateLimit = Field(None, exclude=True)  # rejected with a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class LoadedWeb:
 def load_web(path: Path, read_bytes: Callable[[Path], bytes] = read_file) -> LoadedWeb:
     """Load a web config and the files that it names; raise ConfigError with every problem.
 
-    No problem contains a secret: a value may be a password in the place of a hash.
+    No problem contains a value that may be a secret, such as a password in the place of a hash.
     """
     try:
         source = read(read_text(path, read_bytes), str(path))
@@ -148,12 +148,12 @@ def load_web(path: Path, read_bytes: Callable[[Path], bytes] = read_file) -> Loa
 
 
 def _without_quotes(problem: ConfigProblem) -> ConfigProblem:
-    """Remove what the messages of the YAML parser quote, because it may be a password."""
+    """Remove quotations from messages of the YAML parser, because they may be passwords."""
     return replace(problem, message=_QUOTED.sub("'...'", problem.message))
 
 
 def _without_hashes(problem: ConfigProblem) -> ConfigProblem:
-    """Remove hashes, which are in messages if they are in the wrong place."""
+    """Remove hashes, which appear in messages if they are in the wrong place."""
     return replace(problem, message=_HASH.sub("(a hash)", problem.message))
 
 

@@ -15,7 +15,7 @@ from exporter.domain.quoting import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# A salt ends in one of four characters: only two bits of its last character are significant.
+# A salt ends in one of four characters, because only two bits of its last character are significant.
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 VERSIONS = ("TLS12", "TLS13")
@@ -102,7 +102,7 @@ def _header(text: str) -> str:
 def _hash(text: object) -> object:
     if isinstance(text, str) and _BCRYPT.fullmatch(text):
         return text
-    # The value may be a password: the message omits it.
+    # The message omits the value, which may be a password.
     raise ValueError('not a bcrypt hash: create one with htpasswd -nBC 10 "" and use the part after the colon')
 
 

@@ -1,4 +1,4 @@
-"""Write a configuration that names data sources, with comments."""
+"""Writes a configuration that names data sources, with comments."""
 
 from __future__ import annotations
 
@@ -98,5 +98,5 @@ def _entry(values: Mapping[str, object], indentation: str) -> str:
 
 
 def _comment(text: str, indentation: str) -> str:
-    """Return a comment of one line, whatever the text contains."""
+    """Return a comment of one line for any text."""
     return f"{indentation}# {''.join(c if c.isprintable() else ' ' for c in ' '.join(text.split()))}"

@@ -1,4 +1,4 @@
-"""Parse YAML into plain data, with the position of each key and value."""
+"""Parses YAML into plain data, with the position of each key and value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SCALARS = {
     f"{_TAG}int": "a number",
     f"{_TAG}float": "a number",
 }
-# Dates are text, because no key expects a date, and a name may look like one. The last two are `=` and `<<` as values.
+# Dates are text, because no key expects a date, and names may look like dates. The last two are `=` and `<<` as values.
 _TEXT = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", _MERGE}
 
 
@@ -85,10 +85,10 @@ def read(text: str, file: str) -> Source:
 def _parse(text: str) -> tuple[Loader, yaml.Node | None]:
     """Return the only document of a text, and the loader that constructs its scalars; raise yaml.YAMLError.
 
-    libyaml is several times as fast. PyYAML parses what libyaml rejects, because it says more clearly what is wrong.
+    libyaml is several times as fast. If it rejects a text, PyYAML parses it again, because its errors are clearer.
     """
     if yaml.__with_libyaml__:
-        with suppress(yaml.YAMLError, UnicodeEncodeError):  # of characters that are not valid in UTF-8
+        with suppress(yaml.YAMLError, UnicodeEncodeError):  # from characters that are not valid in UTF-8
             fast = yaml.CSafeLoader(text)
             return fast, fast.get_single_node()
     loader = yaml.SafeLoader(text)
@@ -169,7 +169,7 @@ class _Reader:
 
 
 def _is_missing(node: yaml.Node) -> bool:
-    """Return whether a value is missing. Its position is then the position of its key, because the parsers differ."""
+    """Return whether a value is missing. Then the position of its key is used, because the parsers differ."""
     return bool(node.start_mark.index == node.end_mark.index)
 
 
