@@ -1,8 +1,8 @@
-"""Lists the contents of a target: its containers, and the data sources of each one that has some.
+"""Lists the contents of a target: its containers, and the data sources in the innermost ones.
 
-Containers are nested as the service nests them: the indexes of Amazon Q Business are in applications. If a listing
-fails, the crawl skips what is below it, and continues. A resource is missing only if a successful listing does not
-contain it; a failed listing proves nothing.
+Containers are nested as in the service: the indexes of Amazon Q Business are in applications. If a listing fails, the
+crawl skips what is below it, and continues. A resource is missing only if a successful listing does not contain it; a
+failed listing proves nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """A listing of the containers in another one, or of the outermost ones if `parent` is None.
+    """A listing of the containers in another container, or of the outermost ones if `parent` is None.
 
-    `selected` are those that the filters may match. In another one, those that the configuration names are selected
-    too.
+    `selected` are the containers that the filters may match. If `parent` is set, they include those that the
+    configuration names.
     """
 
     parent: ContainerId | None
@@ -41,8 +41,7 @@ class Containers:
 class ContainerContents:
     """The data sources of one container, and its properties; None stands for a response that AWS refused.
 
-    `names` are the display names of the container and of those around it, the outermost first. A name that was not
-    listed is empty.
+    `names` are the display names from the outermost container to this one. A name that was not listed is empty.
     """
 
     id: ContainerId
@@ -51,7 +50,7 @@ class ContainerContents:
     listing: Listing[Description] | None
 
     def __str__(self) -> str:
-        """Return the container with those around it, for logs."""
+        """Return the container and the containers around it, for logs."""
         return container_text(self.id, self.names)
 
 
@@ -59,7 +58,7 @@ Found = Containers | ContainerContents
 
 
 class Crawler:
-    """Lists what the filters may match, and the containers of the data sources that the configuration names."""
+    """Lists everything that the filters may match, and the containers of data sources that the configuration names."""
 
     def __init__(
         self,
@@ -92,7 +91,7 @@ class Crawler:
                 yield from self._container(container, names, is_listed=container in matching)
 
     def _container(self, container: ContainerId, names: tuple[str, ...], *, is_listed: bool) -> Iterator[Found]:
-        """Yield the contents of a container, or the listing of the containers in it and what is in these."""
+        """Yield the contents of a container, or the listing of the containers in it and their contents."""
         if container.is_innermost:
             yield self._contents(container, names)
             return
@@ -130,7 +129,7 @@ class Crawler:
     def _matching(
         self, filters: SourceFilters, listed: Mapping[ContainerId, str], names: tuple[str, ...]
     ) -> Iterator[tuple[ContainerId, str]]:
-        """Yield the listed containers that the filters may match; `names` are the names of their containers."""
+        """Yield the listed containers that the filters may match; `names` are those of the containers around them."""
         for container, name in listed.items():
             candidate = Candidate(self._service.by_word((*names, name)))
             self.matched |= filters.matching(candidate, include_unknown=False)

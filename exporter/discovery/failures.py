@@ -48,8 +48,8 @@ class DiscoveryFailures:
     def isolate(self, resource: str, *, refusals_only: bool = False) -> Iterator[None]:
         """Record a failure of a resource, and continue; raise it if the credentials failed.
 
-        With `refusals_only`, raise every failure that may end without a change in AWS, for example a timeout. Then an
-        enclosing `isolate` records it, and the crawl skips the rest of that resource.
+        With `refusals_only`, raise every failure that may end without a change in AWS, for example a timeout. An
+        enclosing `isolate` then records it, and the crawl skips the rest of that resource.
         """
         self._tried.add(resource)
         try:
@@ -66,7 +66,7 @@ class DiscoveryFailures:
         try:
             yield
         except ProviderError as error:
-            if error.reason is Reason.CREDENTIALS:  # logged once for the target, where they are obtained
+            if error.reason is Reason.CREDENTIALS:  # logged once for the target, by the code that obtains them
                 self.failed[WHOLE_TARGET] = error
             else:
                 self._record(WHOLE_TARGET, error)

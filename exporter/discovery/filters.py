@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The known properties of a data source, or of all data sources of a container; None is unknown.
+    """The known properties of a data source, or of all data sources of a container; None means unknown.
 
-    `names` are the display names of its containers by their words, such as `application`. An absent one is unknown.
+    `names` are the display names of its containers by the words of their levels, such as `application`. A missing name
+    is unknown.
     """
 
     names: Mapping[str, str]
@@ -31,7 +32,7 @@ class Candidate:
     tags: Mapping[str, str] | None = None
 
     def property(self, key: str) -> str | None:
-        """Return the property that a key of a filter is about."""
+        """Return the property to which a key of a filter applies."""
         own = {"data_source": self.data_source, "type": self.type}
         return own[key] if key in own else self.names.get(key)
 
@@ -49,7 +50,7 @@ class SourceFilters:
         return (*self._include, *self._exclude)
 
     def match(self, candidate: Candidate) -> bool | None:
-        """Return whether any include filter matches, or none is configured, and no exclude filter matches."""
+        """Return whether any include filter matches, or none is configured, and whether no exclude filter matches."""
         included = _any(matches(matcher, candidate) for matcher in self._include.values()) if self._include else True
         excluded = _any(matches(matcher, candidate) for matcher in self._exclude.values())
         if included is False or excluded is True:
@@ -57,7 +58,7 @@ class SourceFilters:
         return None if included is None or excluded is None else True
 
     def matching(self, candidate: Candidate, *, include_unknown: bool) -> set[str]:
-        """Return the names of the filters that match; with `include_unknown` also of those that may match."""
+        """Return the names of the filters that match, and with `include_unknown` of those that may match."""
         results = {name: matches(matcher, candidate) for name, matcher in {**self._include, **self._exclude}.items()}
         return {name for name, result in results.items() if result or (result is None and include_unknown)}
 

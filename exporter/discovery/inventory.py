@@ -37,7 +37,7 @@ class Inventory:
         self._tags = tags
         self._named_containers = frozenset(named_containers)
         self._polled_by: dict[SourceId, str] = {}
-        # The saved sources that no listing has contained yet, each with the location for which it was added.
+        # The saved sources that were not in a listing yet, each with the location for which it was added.
         self._unlisted: dict[SourceId, Location | None] = {}
         self.sources: dict[SourceId, DataSource] = {}
         self.published: dict[ContainerId, ContainerSnapshot] = {}
@@ -91,7 +91,7 @@ class Inventory:
     def adopt_containers(
         self, published: Mapping[ContainerId, ContainerSnapshot], selects: Callable[[ContainerSnapshot], bool]
     ) -> None:
-        """Continue with the published containers that have a source of this target, or that the filters may match."""
+        """Continue with published containers that have a source of this target, or that the filters may match."""
         wanted = self._named_containers | {source.container for source in self.sources}
         self.published |= {
             each: snapshot for each, snapshot in published.items() if each in wanted or selects(snapshot)

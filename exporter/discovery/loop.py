@@ -1,4 +1,4 @@
-"""Runs discovery at an interval, and retries it earlier if a run has failed."""
+"""Runs discovery at an interval, and earlier after a failed run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger()
 
 NAMED_ONLY_INTERVAL = 900.0  # seconds between runs of a target that names its data sources and discovers none
-PARTIAL_RETRY_DELAY = 900.0  # seconds until the first retry after a run that succeeded in part: the default interval
+PARTIAL_RETRY_DELAY = 900.0  # seconds until the first retry after a run that succeeded partially: the default interval
 FAILED = RunResult(complete=False, reached_aws=False)
 
 
@@ -34,7 +34,7 @@ class DiscoveryLoop:
         random: Random,
         stopping: Event,
     ) -> None:
-        """Create the loop; `retry_delay` is in seconds, for the first retry if AWS cannot be reached at all."""
+        """Create the loop; `retry_delay` is the delay of the first retry if AWS cannot be reached, in seconds."""
         self._run_once = run
         self._interval = interval
         self._retry_delay = retry_delay
@@ -61,7 +61,7 @@ class DiscoveryLoop:
             self._changed.notify_all()
 
     def retry(self) -> None:
-        """Retry immediately if the last run failed, or if the run in progress fails, because the cause has ended."""
+        """Retry immediately if the last run failed, or if the run in progress fails, because the cause is fixed."""
         with self._changed:
             self._is_retry_requested = True
             self._changed.notify_all()
@@ -86,10 +86,11 @@ class DiscoveryLoop:
         return self._has_reached_aws
 
     def delay(self, started: float, now: float, result: RunResult) -> float:
-        """Return the seconds until the next run, from the start and the result of the last one.
+        """Return the seconds until the next run, by the start and the result of the last one.
 
-        Retries back off exponentially up to the interval. A run that succeeded in part counts from its start, as a
-        successful one does. After a run that did not reach AWS, jitter prevents many targets from retrying together.
+        Retries back off exponentially up to the interval. After a run that succeeded partially, the delay runs from its
+        start, as after a successful one. After a run that did not reach AWS, jitter prevents many targets from retrying
+        together.
         """
         if result != self._last:
             self._last, self._failures_in_a_row = result, 0
@@ -112,7 +113,7 @@ class DiscoveryLoop:
             try:
                 result = self._run_once()
             except Exception as error:
-                # A bug must not end discovery. It is logged once, not in each run.
+                # A bug must not end discovery. It is logged once, and not in each run.
                 if repr(error) != self._last_exception:
                     self._last_exception = repr(error)
                     logger.exception("discovery failed with an unexpected exception")

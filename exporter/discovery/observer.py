@@ -16,11 +16,11 @@ class DiscoveryObserver(Protocol):
     def source_added(self, source: DataSource, since: ClockReading | None, saved: SavedSource | None) -> str | None:
         """Start to watch a source; if another target watches it, return that target.
 
-        Its jobs count from `since`, or from its first poll without it.
+        Its jobs count from `since`; if that is None, from its first poll.
         """
 
     def describe(self, source: DataSource, container: str, listed: Description | None) -> None:
-        """Record what a listing reports of a source, and the resolved name of its container."""
+        """Record the listed properties of a source, and the resolved name of its container."""
 
     def source_removed(self, source: DataSource) -> None:
         """Stop watching a source."""

@@ -1,7 +1,7 @@
-"""Reconciles the data sources of a target with what the crawler lists.
+"""Reconciles the data sources of a target with the listings of the crawler.
 
-A run that fails in part removes nothing by mistake. A source is removed only if a successful listing does not contain
-it or a container around it, or if the filters no longer match it. What cannot be listed stays as it is.
+A run that fails partially removes nothing by mistake. A source is removed only if a successful listing does not contain
+it or a container around it, or if the filters no longer match it. Resources that cannot be listed stay as they are.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The filters of discovery, None if it is disabled, the named data sources, and the tags that are used."""
+    """The filters of discovery (None if it is disabled), the named data sources, and the tags that are used."""
 
     filters: SourceFilters | None
     named: tuple[DataSource, ...]
@@ -48,7 +48,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of a run: whether every part of it succeeded, whether AWS could be reached, and what failed."""
+    """The result of a run: whether it succeeded completely, whether AWS could be reached, and the failures."""
 
     complete: bool
     reached_aws: bool
@@ -82,10 +82,11 @@ class Reconciler:
         found: Iterable[SavedSource] = (),
         excluded: Container[SourceId] = (),
     ) -> None:
-        """Continue with known sources and containers that the filters still match, without a request to AWS.
+        """Continue with the known sources and containers that the filters still match, without a request to AWS.
 
-        After a reload, `before` are the reconcilers that this one continues, and `found` their sources. `excluded` are
-        the sources of other replaced targets. After a start there are none, and the sources are those that were saved.
+        After a reload, `before` are the reconcilers that this one continues, and `found` are their sources. `excluded`
+        are the sources of other replaced targets. After a start, all of these are empty, and the saved sources are
+        used.
         """
         for reconciler in before:
             self.selector.resume(reconciler.selector)
@@ -102,8 +103,8 @@ class Reconciler:
     def add_saved(self, excluded: Container[SourceId] = ()) -> None:
         """Add the saved sources of the target's service and location, and remove sources of another location.
 
-        Before the account is known, the sources are those that the target of this name had last. If the account proves
-        to be another one, they are not sources of this target.
+        Before the account is known, the last sources of the target with this name are used. If the account proves to be
+        another one, they do not belong to this target.
         """
         self._inventory.remove_unlisted_elsewhere()
         saved = self._context.store.saved_sources(self._context.target, self._context.location.known)
@@ -122,7 +123,7 @@ class Reconciler:
         return dict(self._inventory.published)
 
     def discovered(self) -> int:
-        """Return the number of data sources that the last complete run listed, before filters on data sources."""
+        """Return the number of data sources that the last complete run listed, before filters."""
         return self._discovered
 
     @property
@@ -219,9 +220,10 @@ class Reconciler:
             self._observer.describe(sources[identifier], container, listed)
 
     def _counts_from(self, identifier: SourceId, listed: Description) -> ClockReading:
-        """Return since when the jobs of a new source count; request its creation if that matters and is not listed.
+        """Return the time since which the jobs of a new source count; request its creation time if that is needed.
 
-        If AWS refuses the request, the source counts from this run. Any other failure leaves it to the next run.
+        If AWS refuses the request, the source counts from this run. After any other failure, the next run adds the
+        source.
         """
         created = listed.created
         if created is None and self._watch_start.depends_on_creation():
@@ -232,7 +234,7 @@ class Reconciler:
     def _remove_missing(
         self, contents: ContainerContents, listing: Listing[Description], selected: Container[SourceId]
     ) -> None:
-        """Remove the sources that a container no longer has, or that are no longer selected."""
+        """Remove the sources that a container no longer has, and those that are no longer selected."""
         known = (source for source in self._inventory.sources if source.container == contents.id)
         missing = {source.data_source_id for source in known if source not in selected}
         for removed in sorted(
@@ -242,11 +244,11 @@ class Reconciler:
 
 
 def _confirm_missing(missing: set[str], listing: Listing[Any], list_again: Callable[[], Listing[Any]]) -> set[str]:
-    """Return the missing ids that are certainly not listed, or listed and not selected.
+    """Return the missing ids that are certainly not listed, and those that are listed but not selected.
 
     If entries are added or removed while pages are read, an entry can move to a page that was read already, and no page
-    contains it. So a listing of several pages is requested again before anything is removed. An entry without an id
-    may be any of the unlisted ones, so none of them is removed.
+    contains it. So a listing of several pages is requested again before anything is removed. An entry without an id may
+    be any of the unlisted sources, so none of them is removed.
     """
     unlisted = missing - listing.items.keys()
     listings = [listing, list_again()] if unlisted and listing.pages > 1 else [listing]

@@ -1,4 +1,4 @@
-"""The log of discovery runs: the data sources that they found, and filters that look like a mistake."""
+"""The log of discovery runs: the data sources that they found, and filters that are probably mistakes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunLog:
             self._log.info("data sources found", count=len(sources))
 
     def emptiness(self, *, is_empty: bool, filters: Sequence[str], listed: int) -> None:
-        """Log a warning when the target has become empty: nothing fails, and nothing is monitored."""
+        """Log a warning when the target becomes empty, because then nothing fails and nothing is monitored."""
         was_empty, self.is_empty = self.is_empty, is_empty
         if is_empty and not was_empty:
             location = self._context.location.labels

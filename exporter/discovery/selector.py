@@ -36,7 +36,7 @@ class SourceSelector:
         failures: DiscoveryFailures,
         location: TargetLocation,
     ) -> None:
-        """Create the selector; `named` are the sources of the configuration, which the filters do not apply to."""
+        """Create the selector; `named` are the sources of the configuration, to which the filters do not apply."""
         self._filters = filters
         self._tag_keys = tag_keys
         self._named = named
@@ -45,7 +45,7 @@ class SourceSelector:
         self._failures = failures
         self._location = location
         self._matched: set[str] = set()
-        # The filters match the names that AWS lists. The display names that are published can be older.
+        # The filters match the names that AWS lists. The published display names can be older.
         self._listed_names: dict[ContainerId, str] = {}
 
     def resume(self, before: SourceSelector) -> None:
@@ -54,12 +54,12 @@ class SourceSelector:
         self._listed_names |= before._listed_names
 
     def record_names(self, contents: ContainerContents) -> None:
-        """Record the listed names of a container and of those around it."""
+        """Record the listed names of a container and of the containers around it."""
         names = zip(contents.id.with_parents(), contents.names, strict=True)
         self._listed_names |= {container: name for container, name in names if name}
 
     def select(self, contents: ContainerContents) -> dict[SourceId, Description | None]:
-        """Return the selected sources of a container, without a description if a needed property is unknown."""
+        """Return the selected sources of a container; the description is None if a needed property is unknown."""
         selected: dict[SourceId, Description | None] = {}
         if contents.listing is not None:
             self._descriptions.retain(contents.id, contents.listing.items)
@@ -78,8 +78,8 @@ class SourceSelector:
     ) -> tuple[bool, Description | None]:
         """Match a source; request its type and its tags if a filter, a label or an objective needs them.
 
-        If a property is needed and unknown, the source is selected without a description: it stays as it is, watched or
-        not.
+        If a needed property is unknown, the source is selected without a description, and so remains watched or
+        unwatched.
         """
         candidate = Candidate(contents.id.service.by_word(contents.names), listed.name, listed.type or None)
         description: Description | None = listed
@@ -98,7 +98,7 @@ class SourceSelector:
         return matched is not False, None if matched is None else description
 
     def selects(self, saved: SavedSource) -> bool:
-        """Return whether the filters match the known properties of a source; one with unknown tags stays."""
+        """Return whether the filters match the known properties of a source, or may match its unknown tags."""
         source, description = saved.source, saved.description
         if self._filters is None or source.id in self._named:
             return False
@@ -117,7 +117,7 @@ class SourceSelector:
         return self._filters.match(Candidate(names)) is not False
 
     def describe_named(self, contents: ContainerContents, source: SourceId) -> Description | None:
-        """Return what a listing reports of a named source, with its tags if a label or an objective needs them."""
+        """Return the listed properties of a named source, with its tags if a label or an objective needs them."""
         listed = contents.listing.items.get(source.data_source_id) if contents.listing else None
         if listed is None or not self._tag_keys.are_needed_of_all:
             return listed
@@ -128,11 +128,11 @@ class SourceSelector:
         return sorted(self._filters.names) if self._filters else []
 
     def unmatched_filters(self, matched_by_crawler: set[str]) -> list[str]:
-        """Return the filters that have matched nothing so far, neither here nor in the crawler."""
+        """Return the filters that have matched nothing so far, either here or in the crawler."""
         return sorted(set(self._filters.names) - self._matched - matched_by_crawler) if self._filters else []
 
     def _names(self, container: ContainerId, root: str, name: str) -> dict[str, str]:
-        """Return the names of a container and of those around it by their words: listed ones, else the given ones."""
+        """Return the names of a container and of those around it by their words: listed names, else given ones."""
         path = container.with_parents()
         given = {path[0]: root, path[-1]: name}
         return container.service.by_word([self._listed_names.get(each, given.get(each, "")) for each in path])
@@ -140,7 +140,7 @@ class SourceSelector:
     def _request_description(
         self, contents: ContainerContents, source: SourceId, listed: Description
     ) -> Description | None:
-        """Return what a listing reports of a source, with its type; None if the request fails."""
+        """Return the listed properties of a source, with its type; None if the request fails."""
         with self._failures.isolate(f"types of data sources of {contents}"):
             return self._descriptions.complete(source, listed)
         return None
@@ -157,7 +157,7 @@ class SourceSelector:
     def _arn_scope(self, source: SourceId, container: ContainerFacts) -> ArnScope:
         """Return the scope of the ARN of a source; raise ProviderError if its account is unknown.
 
-        It comes from the ARN of its container, which not every service reports, or else from the target.
+        It is taken from the ARN of its container, which not every service reports, or else from the target.
         """
         scope = ArnScope.of(container.arn) or self._location.arn_scope
         if scope is None:

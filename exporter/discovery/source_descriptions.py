@@ -1,4 +1,4 @@
-"""The properties of data sources that listings of some services lack: the type and the time of creation."""
+"""Properties of data sources that are missing in the listings of some services: the type and the creation time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class _Described:
 
 
 class SourceDescriptions:
-    """Requests the description of a data source when a property is needed, and again after the source was updated."""
+    """Requests the description of a data source when a property is needed, and again after an update of the source."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._described: dict[ContainerId, dict[str, _Described]] = {}
 
     def adopt(self, before: SourceDescriptions) -> None:
-        """Continue with other descriptions too."""
+        """Add the descriptions of another one of these."""
         self._described |= before._described
 
     def complete(self, source: SourceId, listed: Description) -> Description:
-        """Return what a listing contains, with the type and the creation that only the description has.
+        """Return the listed properties, with the type and the creation time that only the description has.
 
         Raise ProviderError if the request fails.
         """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exporter.providers import Provider
     from exporter.runtime import Clock
 
-REQUEST_SHARE = 0.1  # of the rate limit: the most that refreshing tags uses
+REQUEST_SHARE = 0.1  # the largest share of the rate limit that refreshing tags uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,20 @@ class TagCache:
         self._cached: dict[tuple[str, ...], _CachedTags] = {}
 
     def adopt(self, before: TagCache) -> None:
-        """Continue with the entries of another cache too."""
+        """Add the entries of another cache."""
         self._cached |= before._cached
 
     def get(self, source: SourceId, scope: ArnScope, version: float | None) -> Mapping[str, str]:
         """Return the tags of a source that was updated at `version`; raise ProviderError if a request fails."""
         now, tagged = self._clock.monotonic(), _tagged(source)
         if tagged != source.path:
-            version = None  # an update of the source is none of the container, whose tags these are
+            version = None  # these are the tags of the container, which an update of the source does not change
         cached = self._cached.get(tagged)
         if cached and cached.version == version and now < cached.expires_at:
             return cached.tags
         tags = self._provider.tags(source, scope)
-        # Less than the interval: otherwise a run that starts a little early would use the tags for one more interval.
+        # This is shorter than the interval. Otherwise a run that starts a little early would use the tags for another
+        # interval.
         lifetime = max(0.9 * self._interval, len(self._cached) / self._rate)
         self._cached[tagged] = _CachedTags(tags, version, now + lifetime)
         return tags
@@ -67,5 +68,5 @@ class TagCache:
 
 
 def _tagged(source: SourceId) -> tuple[str, ...]:
-    """Return the ids of the resource with the tags of a source: the source or its container."""
+    """Return the ids of the resource that has the tags of a source: the source or its container."""
     return source.path[: source.service.depth(Use.TAGS)]

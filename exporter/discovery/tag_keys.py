@@ -30,7 +30,7 @@ class TagKeys:
 
     @property
     def are_needed_of_all(self) -> bool:
-        """Whether the tags of every selected data source are requested, and not only where a filter needs them."""
+        """Whether the tags of every selected data source are needed, instead of only those that a filter needs."""
         return bool(self.of_labels or self.of_objectives)
 
     def used(self, tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

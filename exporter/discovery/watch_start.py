@@ -1,4 +1,4 @@
-"""The time from which the jobs of a data source count that discovery finds."""
+"""The time since which the jobs of a newly found data source count."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ logger = structlog.get_logger()
 
 
 class WatchStart:
-    """Decides since when the jobs of a found data source count.
+    """Decides since when the jobs of a newly found data source count.
 
     A source that was created after its target was first watched counts from its creation: the exporter would have
     counted all of its jobs if it had known the source. Any other source counts from the run that found it, because its
     earlier jobs are history.
 
-    Example: a target is first watched in March. In June, a filter is widened, and discovery finds a source of January
-    and one of May. The first counts from now on, and the second counts all of its jobs since May.
+    Example: a target is first watched in March. In June, a filter is widened, and discovery finds a source that was
+    created in January, and one that was created in May. The first one counts from June on. For the second one, all jobs
+    since May count.
 
-    The target is its service, account and region. Before the account is known, a target counts as first watched in
-    the first run of this process, which can only make fewer jobs count.
+    A target is identified by its service, account and region. Before the account is known, the target counts as first
+    watched in the first run of this process, which can only make fewer jobs count.
     """
 
     def __init__(self, context: TargetContext) -> None:
@@ -37,7 +38,7 @@ class WatchStart:
     def begin_run(self) -> None:
         """Record that a run has reached AWS; called before any other method."""
         now = self._context.provider.clock.read()
-        # AWS's clock has a resolution of one second. Without the addition, a job that ended before could count.
+        # AWS's clock has a resolution of one second. Without this addition, a job that ended before could count.
         self._run = ClockReading(now.time + DATE_RESOLUTION, now.ahead)
         first = self._first_run or self._run
         time = corrected(first, now)
@@ -45,13 +46,13 @@ class WatchStart:
         self.first_watched()
 
     def counts_from(self, created: float | None) -> ClockReading:
-        """Return the time from which the jobs of a source count that this run has found."""
+        """Return the time since which the jobs of a source count that this run has found."""
         if created is None or not self.first_watched() < created < self._run.time:
             return self._run
         return ClockReading(created)
 
     def depends_on_creation(self) -> bool:
-        """Return whether the creation of a source decides; it does not in the first run of a target."""
+        """Return whether the creation time of a source matters. It does not in the first run of a target."""
         return self.first_watched() < self._run.time
 
     def first_watched(self) -> float:

@@ -1,4 +1,4 @@
-"""The count of one data source's documents, which survives failed requests."""
+"""The count of one data source's documents, which continues after failed requests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from exporter.documents.listing import DocumentProvider
     from exporter.domain.model import SourceId
 
-# With these errors AWS does not accept the page token any more, or the token leads nowhere.
+# With these errors, AWS rejects the page token, or the token is invalid for another reason.
 _STARTS_OVER = frozenset({Reason.INVALID_REQUEST, Reason.PAGINATION})
 
 
 class ResumableCount:
-    """Counts the documents of one data source. The tally is of interest when `is_complete`."""
+    """Counts the documents of one data source. The tally is valid when `is_complete`."""
 
     def __init__(self, provider: DocumentProvider, source: SourceId) -> None:
         self._provider = provider
@@ -33,8 +33,8 @@ class ResumableCount:
     def count_page(self) -> None:
         """Count one more page; raise ProviderError if its request fails.
 
-        After an error, the next call continues with the same page. If AWS has rejected the page token, it begins with
-        the first page.
+        After an error, the next call continues with the same page. If AWS has rejected the page token, it starts over
+        with the first page.
         """
         try:
             page = self._listing.next_page()

@@ -31,7 +31,7 @@ class DocumentListing:
         """Whether the last page was returned."""
 
     def next_page(self) -> DocumentPage:
-        """Return the next page, which takes one request; raise ProviderError also for repeated page tokens."""
+        """Request and return the next page; raise ProviderError for a failed request or a repeated page token."""
         page = self._provider.documents(self._source, self._token)
         self._tokens.add(page.next_token)
         self._token = page.next_token or None

@@ -1,7 +1,8 @@
 """Counts the documents of one target's data sources in a thread, with the lowest priority.
 
-The counts take what polls, discovery and tags leave of the rate limit (`RateLimiter.acquire_background`). One data
-source is counted at a time. A count is published when it is complete, and until then the last complete one is.
+The counts use the part of the rate limit that polls, discovery and tags leave unused
+(`RateLimiter.acquire_background`). One data source is counted at a time. A count is published when it is complete.
+Until then, the last complete one stays published.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from exporter.providers import Provider
     from exporter.runtime import Event, Host
 
-MAX_WAIT = 10.0  # seconds until the loop looks for new data sources, at most
-MAX_FIRST_WAIT = 0.5  # the same while there are none, because discovery has just started
+MAX_WAIT = 10.0  # the longest time until the loop checks for new data sources, in seconds
+MAX_FIRST_WAIT = 0.5  # the same without any data sources, when discovery has just started
 
 logger = structlog.get_logger()
 
@@ -112,7 +113,7 @@ class DocumentLoop:
         except ProviderError as error:
             self._fail(source, error)
         except Exception:
-            # A bug that one source triggers must not end the counts of the others.
+            # A bug that one source triggers must not end the counts of other sources.
             self._logger.exception("count of documents failed with an unexpected exception", **_fields(source))
             self._fail(source, ProviderError(Reason.INTERNAL, "unexpected exception, see its traceback in the log"))
 
@@ -126,7 +127,7 @@ class DocumentLoop:
             self._logger.info("count of documents works again", **_fields(source))
 
     def _fail(self, source: SourceId, error: ProviderError) -> None:
-        """Retry later, and log a new reason; a failure of the credentials is logged where they are obtained."""
+        """Retry later, and log a new reason. The code that obtains credentials logs their failures."""
         self._queue.fail(source, self._host.monotonic())
         self._sources.fail_documents(source, error)
         if error.reason not in {Reason.CREDENTIALS, self._failing.get(source)}:

@@ -1,8 +1,7 @@
 """The count queue, which decides when the documents of each data source are counted.
 
 It is pure: the caller passes the time, and the queue never waits. The source that has been due for the longest time is
-first. If the counts do not fit their interval, each source is counted as often as the others, and later than its
-interval.
+first. If the counts take longer than the interval, all sources are late, and each is counted as often as the others.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.model import SourceId
 
-FIRST_RETRY, LAST_RETRY = 60.0, 3600.0  # seconds until a failed count continues: they double with each failure
+FIRST_RETRY, LAST_RETRY = 60.0, 3600.0  # seconds until a failed count continues, which double with each failure
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ class CountQueue:
         self._busy_since: float | None = None
 
     def watch(self, ages: Mapping[SourceId, float | None], now: float) -> None:
-        """Use these sources. A new one is due an interval after its last count, whose age in seconds is given."""
+        """Set the sources, with the ages of their last counts. New ones are due an interval after these."""
         self._entries = {
             source: self._entries.get(source)
             or _ScheduledCount(-math.inf if age is None else now + self._interval - age)
@@ -68,5 +67,5 @@ class CountQueue:
         return max(0.0, min((entry.due for entry in self._entries.values()), default=math.inf) - now)
 
     def is_behind(self, now: float) -> bool:
-        """Return whether a source was due all the time during the last interval, so that the interval is too short."""
+        """Return whether some source was always due during the last interval, which is too short then."""
         return self._busy_since is not None and now - self._busy_since > self._interval

@@ -1,8 +1,8 @@
-"""The data source that a message in the events queue concerns: a pure function of the message and the target.
+"""Finds the data source of a message in the events queue, by the message and the target only.
 
 EventBridge puts events on the queue as they are: an envelope with account and region, and in `detail` the record of
-CloudTrail about one call of the API. The ids in `requestParameters` are used, because every record of a call that takes
-ids has them. `responseElements` is not: it is null for calls without a response, and has no container.
+CloudTrail about one call of the API. The ids are taken from `requestParameters`, which every record of such a call has.
+`responseElements` is not used: it is null for calls without a response, and has no container.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ MAX_LENGTH = 256 * 1024  # characters: the limit of an event of EventBridge
 
 
 class InvalidMessageError(ValueError):
-    """A message that is not an event of EventBridge, or that lacks what each such event has."""
+    """A message that is not an event of EventBridge, or lacks a member that each event has."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventScope:
-    """The service, region and account of a target. While the account is not known, events of any account pass.
+    """The service, region and account of a target.
 
-    That is safe: ids are unique across accounts, and an event only causes a poll of a data source that is watched.
+    While the account is not known, events of any account are accepted. This is safe, because ids are unique across
+    accounts, and an event only causes a poll of a watched data source.
     """
 
     service: Service
@@ -39,14 +40,14 @@ class EventScope:
     account: str | None
 
     def includes(self, region: str, account: str) -> bool:
-        """Return whether an event comes from here."""
+        """Return whether an event is from this service, region and account."""
         return region == self.region and self.account in {None, account}
 
 
 def synced_source(body: str, scope: EventScope) -> SourceId | None:
     """Return the data source whose sync was started or stopped; None for an event about anything else.
 
-    Raise InvalidMessageError if the message has another form. A call that AWS refused has started and stopped nothing.
+    Raise InvalidMessageError if the message has another form. A call that AWS refused did not start or stop a sync.
     """
     event, expected = _parse(body), scope.service.sync_events
     source, kind = _text(event, "source"), _text(event, "detail-type")

@@ -1,7 +1,7 @@
 """Receives the messages of one target's events queue in a thread, and passes each on as a hint.
 
-Events are hints: they only make a data source due for a poll. So a message may be lost, late, repeated or forged
-without an effect on any count, and the receiver deletes every message, valid or not.
+Events are hints: they only make a data source due for a poll. So a lost, late, repeated or forged message has no effect
+on any count, and the receiver deletes every message, valid or not.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from exporter.domain.model import SourceId
     from exporter.runtime import Event, Host
 
-LONG_POLL = 20  # seconds that a request waits for a message: the longest that SQS allows
-FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds until a queue that cannot be read is tried again
+LONG_POLL = 20  # seconds for which a request waits for a message: the most that SQS allows
+FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds until the receiver retries after a failure
 
 logger = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class EventObserver(Protocol):
 class EventReceiver:
     """Receives messages until it is stopped.
 
-    Messages that arrive after that are neither used nor deleted. SQS delivers them again, to the successor.
+    Messages that arrive after that are neither used nor deleted, and SQS delivers them again to the successor.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 (what it connects)
@@ -120,12 +120,13 @@ class EventReceiver:
     def step(self) -> None:
         """Receive and delete messages once; after a failure, wait before the next attempt.
 
-        Messages that could not be deleted are deleted before others are received. Otherwise, a queue that may be read
-        and not emptied would deliver the same messages again and again.
+        Messages that could not be deleted are deleted before others are received. Otherwise, a queue from which the
+        receiver may read but not delete would deliver the same messages again and again.
         """
         try:
             self._delete()
-            # Without a known state of the queue, the request returns immediately, so that its health is known soon.
+            # While the state of the queue is unknown, the request returns immediately, so that its health is known
+            # soon.
             messages = self._queue.receive(LONG_POLL if self._is_known_readable else 0)
             if self._stopping.is_set():
                 return

@@ -1,4 +1,4 @@
-"""Publishes indexes, each with the minimum of documents that the objectives of its data sources set."""
+"""Publishes indexes, each with the minimum number of documents from the objectives of its data sources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OBJECTIVE = "min_index_documents"
 
 @dataclass(frozen=True, slots=True)
 class _Minimum:
-    """The least number of documents, and since when it holds; None stands for all times."""
+    """The minimum number of documents, and the time since which it applies; None if it always applies."""
 
     documents: float
     since: float | None
@@ -28,9 +28,9 @@ class _Minimum:
 class ContainerPublisher:
     """Publishes the indexes of all targets. Thread-safe.
 
-    Discovery reads an index, and the objectives of its data sources are recorded when these are published, by other
-    threads and in any order. So each of the two events publishes the index. A minimum judges no figures from before it
-    began. Example: a reload sets a minimum at 12:00. The index was read at 11:50 and is published without the minimum,
+    Discovery reads an index, and other threads record the objectives of its data sources when they publish these, in
+    any order. So each of the two events publishes the index. A minimum does not apply to figures from before it was
+    set. Example: a reload sets a minimum at 12:00. The index was read at 11:50, and is published without the minimum
     until discovery reads it again at 12:05.
     """
 
@@ -53,7 +53,7 @@ class ContainerPublisher:
                 self._cache.remove(str(index))
 
     def put_source(self, snapshot: SourceSnapshot) -> None:
-        """Publish the index of a data source again if the objectives of the data source set another minimum for it."""
+        """Publish the index of a data source again if the objectives of the data source change the index's minimum."""
         self._set(snapshot.source.id, _minimum(snapshot.objectives))
 
     def remove_source(self, source: SourceId) -> None:

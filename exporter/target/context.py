@@ -43,13 +43,13 @@ class StateStore(Protocol):
         """Save when this process begins its first poll of a source."""
 
     def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
-        """Return the sources of a location, or of the target of a name, as they were last found."""
+        """Return the sources of a location, or of the target with a name, as they were last found."""
 
     def save_source(self, key: str, saved: SavedSource) -> None:
-        """Save how a source was found."""
+        """Save a source as it was found."""
 
     def remove_source(self, key: str) -> None:
-        """Delete how a source was found, and the count of its documents."""
+        """Delete a source and the count of its documents."""
 
     def documents(self, key: str) -> DocumentsByStatus | None:
         """Return the last complete count of a source's documents."""

@@ -1,4 +1,4 @@
-"""Display names, resolved once and then saved: a label that changes would start another series."""
+"""Display names, which are resolved once and then saved, because a changed label would start another series."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class DisplayNames:
         return self._resolve(f"data_source/{source}", source.data_source_id, request)
 
     def resolved(self, source: SourceId) -> tuple[str | None, str | None]:
-        """Return the saved names of a source's outermost container and of the source itself; it sends no request."""
+        """Return the saved names of a source's outermost container and of the source itself, without a request."""
         return self._store.name(_container_key(source.root)), self._store.name(f"data_source/{source}")
 
     def _resolve(self, key: str, identifier: str, request: Callable[[], str]) -> str:
-        """Resolve a name. Of several threads that need the same one, the first sends the request for all."""
+        """Resolve a name. If several threads need the same one, the first of them sends the request for all."""
         mine = _PendingName(self._host.event())
         with self._mutex:
             pending = self._pending.setdefault(key, mine)

@@ -24,18 +24,18 @@ class AccountStore(Protocol):
     """Keeps the account of a target across restarts, as `Store` does."""
 
     def account(self, target: str) -> str | None:
-        """Return the account that the target of a name had last."""
+        """Return the last account of the target with a name."""
 
     def save_account(self, target: str, account: str, identity: str) -> None:
-        """Save the account of the target of a name, and the identity of the target."""
+        """Save the account and the identity of the target with a name."""
 
 
 class TargetLocation:
     """The account and region of a target; None until the configuration, the state or AWS has the account.
 
-    The account in the state is that which the target of this name had last. It is shown until AWS has confirmed it, but
-    the credentials may belong to another account by now. So `identity`, the key for what is kept of a target, is
-    None until the account is confirmed.
+    The account in the state is the last account of the target with this name. It is shown until AWS has confirmed it,
+    but the credentials may belong to another account by now. So `identity`, the key of a target in the state, is None
+    until the account is confirmed.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class TargetLocation:
 
     @property
     def labels(self) -> Location:
-        """The location for labels: with an empty account while it is not known."""
+        """The location for labels, with an empty account while it is not known."""
         return self.current or Location("", self.region)
 
     @property
@@ -101,14 +101,14 @@ class TargetLocation:
         try:
             account = request_account()
         except ProviderError as error:
-            # A failure of the credentials is logged once for the target, where they are obtained.
+            # A failure of the credentials is logged once for the target, by the code that obtains them.
             if self.current is None and error.reason is not Reason.CREDENTIALS:
                 logger.info("account id not available from STS", target=self._target, error=str(error))
         else:
             self._update(self._confirm(account))
 
     def observe(self, arn: str) -> None:
-        """Confirm the account with the ARN of a resource of the target, if STS has not."""
+        """Confirm the account by the ARN of a resource of the target, if STS has not."""
         match = _ACCOUNT_IN_ARN.match(arn)
         if self.identity is None and match:
             self._update(self._confirm(match[1]))

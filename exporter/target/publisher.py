@@ -1,4 +1,4 @@
-"""The interface between the write half and the read half: complete snapshots are published through it."""
+"""The interface through which the write half publishes complete snapshots to the read half."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SnapshotPublisher(Protocol):
 class CachePublisher:
     """Publishes the snapshots of one target, each with the clock of its service.
 
-    It has no effect once the gate of the target is closed.
+    It has no effect after the gate of the target was closed.
     """
 
     def __init__(

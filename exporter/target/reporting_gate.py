@@ -1,4 +1,4 @@
-"""The gate that a target reports through, and that a reload closes when it replaces the target."""
+"""The gate through which a target reports, and which a reload closes when it replaces the target."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ P = ParamSpec("P")
 class ReportingGate:
     """Lets a target report until it is closed, and nothing afterwards; for any thread.
 
-    Requests that are in flight when a reload replaces a target end later, with a result that is older than what the
-    successor reports, or that belongs to a target that is no longer configured. Example: a request is sent with a role
-    that may not be assumed any more. Its error would set `target_up` of the new role to 0.
+    Requests that are in flight when a reload replaces a target end later. Their results may be older than those of the
+    successor, or belong to a target that is no longer configured. Example: a request is sent with a role that may not
+    be assumed any more. Its error would set `target_up` to 0 for the new role.
 
     Invariant: once `close` has returned, no function is called or still in progress. Functions that are called must
     neither send requests nor use the gate.

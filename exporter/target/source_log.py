@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def source_fields(source: DataSource, names: Names | None = None) -> dict[str, str]:
-    """Return the log fields of a data source: target, id, and display names as far as they are known."""
+    """Return the log fields of a data source: target, id, and the known display names."""
     fields = {
         "target": source.target,
         source.id.service.root.word: names.root if names else source.root,
@@ -22,11 +22,11 @@ def source_fields(source: DataSource, names: Names | None = None) -> dict[str, s
 
 
 def container_text(container: ContainerId, names: Sequence[str]) -> str:
-    """Return a container with those around it, such as `index main (id) of application intranet (id)`."""
+    """Return a container and those around it as text, such as `index main (id) of application intranet (id)`."""
     levels = zip(container.service.levels, names, container.path, strict=False)
     return " of ".join(f"{level.text} {name_and_id(name, id_)}" for level, name, id_ in reversed(list(levels)))
 
 
 def name_and_id(name: str, identifier: str) -> str:
-    """Return a name with its id; the id alone if the name is not known or not available."""
+    """Return a name with its id; only the id if the name is not known or not available."""
     return identifier if name in {"", identifier} else f"{name} ({identifier})"
