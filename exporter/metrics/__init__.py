@@ -1,4 +1,4 @@
-"""All metrics of data sources and containers: each is a pure function of a snapshot and the time."""
+"""All metrics of data sources and containers. Each is a pure function of a snapshot and the time."""
 
 from exporter.domain.source_view import SourceView
 from exporter.metrics.collector import SourceFamilies, source_families

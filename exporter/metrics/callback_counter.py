@@ -1,4 +1,4 @@
-"""A counter whose value is kept elsewhere."""
+"""A counter whose value is stored elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """All metric families of a data source, in parts that change together.
 
-The exposition cache renders a part again when its inputs change, or at its next change. So a poll that finds nothing
-new renders only the part with the time of the poll. A part whose samples depend on time is rendered when they change.
+The exposition cache renders a part again when its inputs change, or when time changes its samples. So a poll that finds
+nothing new renders only the part with the time of the poll.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Families with the same inputs. `next_change` returns when their samples change without a change of the inputs."""
+    """Families with the same inputs. `next_change` returns the time at which time alone changes their samples."""
 
     families: tuple[AnyFamily, ...]
     inputs: Callable[[SourceSnapshot], object]
@@ -92,7 +92,7 @@ _PARTS = (
 
 @lru_cache
 def _bound_parts(service: Service, exposed: FamilyFilter) -> tuple[tuple[Family, ...], ...]:
-    """Return the families of each part that are exposed, with the names of a service."""
+    """Return the exposed families of each part, with the names of a service."""
     parts = ([bind(family, service) for family in _families_of(part, service)] for part in _PARTS)
     return tuple(tuple(family for family in part if exposed.exposes(family.name)) for part in parts)
 
@@ -124,7 +124,7 @@ class SourceFamilies:
         object.__setattr__(self, "_parts", _bound_parts(self.service, self.filter))
 
     def part_inputs(self, snapshot: SourceSnapshot) -> tuple[object, ...]:
-        """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
+        """Return the inputs of each part. Until its next change, its samples change only if these do."""
         return tuple(part.inputs(snapshot) for part in _PARTS)
 
     def collect(self, snapshot: SourceSnapshot, now: float, part: int) -> list[Metric]:
@@ -148,5 +148,5 @@ class SourceFamilies:
         return {family.name: family.lines(source, identity) for family in self._parts[part]}
 
     def next_change(self, view: LabelledView[SourceView], part: int) -> float | None:
-        """Return when time alone changes a sample of a part, on AWS's clock; None if it never does."""
+        """Return when a sample of a part changes by time alone, on AWS's clock; None if it never does."""
         return _PARTS[part].next_change(view.view) if self._parts[part] else None

@@ -1,4 +1,4 @@
-"""Metrics of the events queues: whether they can be read, and what became of their messages."""
+"""Metrics of the events queues: whether they can be read, and the results of their messages."""
 
 from __future__ import annotations
 

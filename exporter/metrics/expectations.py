@@ -1,4 +1,4 @@
-"""Metrics of what is expected of a data source, and since when. Alert rules judge no time before that."""
+"""Metrics of the expectations of a data source, and since when they exist. Alert rules ignore earlier times."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Family(Protocol):
         """Return the family with its samples for one view."""
 
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
-        """Return the samples for one view as lines: those of `collect`, faster."""
+        """Return the samples of `collect` as lines, but faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ScalarFamily:
         """Return the samples for one view as lines."""
         if self.labels:
             return _same_lines(lines_text(self.name, identity, self.labels, tuple(self.samples(view))))
-        for _, value in self.samples(view):  # at most one, because two without own labels would be the same series
+        for _, value in self.samples(view):  # at most one: two samples without own labels would be the same series
             return _same_lines(f"{self.name}{{{identity.text}}} {rendered_value(value)}\n")
         return NO_LINES
 
@@ -198,6 +198,6 @@ def optional_sample(value: float | None) -> Sequence[Sample]:
 
 @lru_cache(maxsize=1024)
 def state_set(current: str | None, states: tuple[str, ...]) -> Sequence[Sample]:
-    """Return 1 for the current state and 0 for the others, including a current state that is undocumented."""
+    """Return 1 for the current state, even if it is undocumented, and 0 for all other states."""
     all_states = dict.fromkeys((*states, current)) if current else ()
     return tuple([((state,), float(state == current)) for state in all_states])

@@ -20,7 +20,7 @@ class FamilyFilter:
     exclude: tuple[str, ...] = ()
 
     def exposes(self, name: str) -> bool:
-        """Return whether the family of a name is exposed."""
+        """Return whether the family with a name is exposed."""
         return not any(fnmatchcase(name, glob) for glob in self.exclude)
 
 
@@ -44,5 +44,5 @@ class FilteredRegistry:
 
 
 def exposed_name(metric: Metric) -> str:
-    """Return the name of a family in the exposition; prometheus_client leaves out the suffix of counters."""
+    """Return the name of a family in the exposition. prometheus_client omits the suffix of counters."""
     return f"{metric.name}_total" if metric.type == "counter" else str(metric.name)

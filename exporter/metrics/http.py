@@ -1,4 +1,4 @@
-"""Metrics of the HTTP requests that the exporter serves, with the names that Prometheus uses for its own."""
+"""Metrics of the HTTP requests that the exporter serves, named like the corresponding metrics of Prometheus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SUCCESS = "200"
 
 
 class HttpMetrics:
-    """Counts requests by handler and status code, and observes how long their responses take."""
+    """Counts requests by handler and status code, and observes the durations of their responses."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -39,7 +39,7 @@ class HttpMetrics:
             self._requests.labels(handler, _SUCCESS)
 
     def count(self, handler: str, code: int) -> None:
-        """Count a request that has no duration, because it was refused before its end."""
+        """Count a request without a duration, because it was refused before its end."""
         self._requests.labels(handler, str(code)).inc()
 
     def observe(self, handler: str, code: int, seconds: float) -> None:

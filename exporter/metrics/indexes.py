@@ -94,7 +94,7 @@ def container_families(service: Service, exposed: FamilyFilter = ALL_FAMILIES) -
 
 @dataclass(frozen=True, slots=True)
 class ContainerFamilies:
-    """The families of a container. They are one part: all change together."""
+    """The families of a container. They are one part, because all of them change together."""
 
     service: Service
     filter: FamilyFilter = ALL_FAMILIES
@@ -113,7 +113,7 @@ class ContainerFamilies:
         return declarations(container_families(self.service, self.filter))
 
     def view(self, snapshot: ContainerSnapshot, _now: float) -> LabelledView[ContainerSnapshot]:
-        """Return a snapshot with its labels: no family of a container depends on the time."""
+        """Return a snapshot with its labels. No family of a container depends on the time."""
         return LabelledView(snapshot, Identity.of(container_labels(self.service), container_label_values(snapshot)))
 
     def lines(self, view: LabelledView[ContainerSnapshot], _part: int) -> dict[str, FormatLines]:
@@ -121,4 +121,4 @@ class ContainerFamilies:
         return {family.name: family.lines(*view) for family in container_families(self.service, self.filter)}
 
     def next_change(self, _view: LabelledView[ContainerSnapshot], _part: int) -> None:
-        """Return None: time alone changes no sample."""
+        """Return None, because time alone changes no sample."""

@@ -1,7 +1,7 @@
 """The labels of data sources and containers, in the words of their service.
 
-The identifying labels of a data source have the name of its outermost container and not its id, because names are for
-reading. The info metric of the data source adds what they lack.
+The identifying labels of a data source have the name of its outermost container and not its id, because people read
+names. The info metric of the data source has the ids and all other names.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def container_label_values(snapshot: ContainerSnapshot) -> tuple[str, ...]:
 
 
 def added_labels(container: ContainerId, name: str) -> dict[str, str]:
-    """Return the labels of a container that the identifying ones of its data sources lack: its ids, and its name."""
+    """Return the labels of a container that the identifying labels of its data sources lack: its ids, and its name."""
     return dict(zip(added_label_names(container.service), _added_values(container, name), strict=True))
 
 

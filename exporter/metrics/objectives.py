@@ -1,4 +1,4 @@
-"""Metrics of a data source's objectives. Alert rules compare with these series instead of with constants."""
+"""Metrics of a data source's objectives. Alert rules compare values with these series instead of constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of the configured targets: which of them this process polls."""
+"""Metrics of the configured targets, and which of them this process polls."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class OwnershipMetrics:
         )
         self._readable = Gauge(
             "qbusiness_exporter_target_state_readable",
-            "0 on the replica that does not poll the target because it cannot read its saved state, else 1.",
+            "0 on a replica that does not poll the target because it cannot read its saved state, else 1.",
             ("target",),
             registry=registry,
         )
         self._targets: set[str] = set()
 
     def replace(self, owned: Mapping[str, bool], unreadable: Collection[str]) -> None:
-        """Set which of the configured targets this process polls, and whose state it cannot read."""
+        """Set which of the configured targets this process polls, and which ones have an unreadable state."""
         for target in self._targets - owned.keys():
             self._owned.remove(target)
             self._readable.remove(target)

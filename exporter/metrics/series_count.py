@@ -1,4 +1,4 @@
-"""The number of series per data source and per index, counted on a typical one of each."""
+"""The number of series per data source and per index, counted for a typical one of each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LOCATION = Location("", "")
 
 
 def series_per_source(service: Service, *, counts_documents: bool) -> dict[str, int]:
-    """Return the series by family of a source on a schedule, with one ended sync and one in progress."""
+    """Return the number of series by family of a scheduled source with one ended sync and one in progress."""
     policy, counts = CountingPolicy(DAY, DEFAULT_BUCKETS, service.error_codes), DocumentCounts(0, 0, 0, 0, 0)
     running = SyncJob("a", "SYNCING", _NOW, documents=counts)
     ended = SyncJob("a", "SUCCEEDED", _NOW, _NOW + 60, counts)

@@ -1,4 +1,4 @@
-"""Metrics of a data source's sync jobs. All are as of the last successful poll of the source."""
+"""Metrics of a data source's sync jobs. All of them are as of the last successful poll of the source."""
 
 from __future__ import annotations
 

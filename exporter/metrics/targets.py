@@ -90,13 +90,13 @@ class TargetMetrics:
         )
         self._discovery_success = Gauge(
             "qbusiness_exporter_discovery_success",
-            "1 if the last discovery run of the target succeeded in every part, else 0. It is 0 before the first run.",
+            "1 if the last discovery run of the target succeeded completely, else 0. It is 0 before the first run.",
             ("target",),
             registry=registry,
         )
         self._discovery_time = Gauge(
             "qbusiness_exporter_last_successful_discovery_timestamp_seconds",
-            "Time of the last discovery run of the target that succeeded in every part, on AWS's clock.",
+            "Time of the last discovery run of the target that succeeded completely, on AWS's clock.",
             ("target",),
             registry=registry,
         )
@@ -161,7 +161,7 @@ class TargetMetrics:
         self._info.labels(*labels).set(1)
 
     def set_discovery(self, target: str, succeeded: Callable[[], bool], last_success: float | None) -> None:
-        """Call a function at each scrape for the result of the last discovery run; set when one last succeeded."""
+        """Call `succeeded` at each scrape for the result of the last discovery run, and set the last success."""
         self._discovery_success.labels(target).set_function(succeeded)
         if last_success is None:
             self._discovery_time.remove_by_labels({"target": target})

@@ -37,7 +37,7 @@ class Telemetry:
         log_lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
         """Register all metrics; `process_metrics` adds metrics of the process and the interpreter."""
-        # A _created series is an ordinary extra series to Prometheus. A histogram would have one for each label set.
+        # Prometheus treats a _created series as an ordinary series. A histogram would have one for each label set.
         disable_created_metrics()
         self.registry = CollectorRegistry()
         if process_metrics:
@@ -60,7 +60,7 @@ class Telemetry:
         self.registry.register(
             CallbackCounter(
                 "qbusiness_exporter_log_lines_dropped",
-                "Log lines that were dropped because stderr was closed or full, or because its reader did not read.",
+                "Log lines that were dropped because stderr was closed or full, or because its reader was too slow.",
                 log_lines_dropped,
             )
         )
@@ -94,14 +94,14 @@ class Telemetry:
         self._state_write_failures.inc()
 
     def config_loaded(self, time: float, part: str = "configuration") -> None:
-        """Record a successful load of the configuration, or of another part that can be reloaded."""
+        """Record a successful load of the configuration or of another file that can be reloaded."""
         self._rejected.discard(part)
         self._reload_success.set(not self._rejected)
         self._reload_time.set(time)
         self.config_is_current, self.config_loaded_at = not self._rejected, time
 
     def config_rejected(self, part: str = "configuration") -> None:
-        """Record that a part has problems, and that the previous version of it is still used."""
+        """Record that a file has problems, so that its previous version is still used."""
         self._rejected.add(part)
         self._reload_success.set(0)
         self.config_is_current = False
