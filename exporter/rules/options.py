@@ -1,4 +1,4 @@
-"""The choices of a user about the rules."""
+"""The options of a user for the rules."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ STATUS_PAGE = "http://localhost:10142"
 
 @dataclass(frozen=True, slots=True)
 class RuleOptions:
-    """The services of the rules, the labels that alerts carry, and the pages that they link to."""
+    """The services of the rules, the additional labels of alerts, and the pages to which alerts link."""
 
     services: tuple[Service, ...] = tuple(SERVICES.values())
     labels: tuple[str, ...] = ()
-    """Names from `labels:` and of tags, which every alert about a data source carries."""
+    """Names from `labels:`, and names of tags, that become labels of every alert about a data source."""
     disabled: frozenset[str] = frozenset()
     """Names of alerts to leave out."""
     thresholds: Mapping[str, object] = field(default_factory=dict)
     """Thresholds by the name of the alert, for alerts whose template has one."""
     runbooks: str = ""
-    """Address of the folder of runbooks; default: those that the exporter serves."""
+    """Address of the folder of runbooks; default: the runbooks that the exporter serves."""
     external_url: str = STATUS_PAGE
     """Address of the exporter's status page."""
     grafana_url: str = ""
@@ -41,9 +41,9 @@ class RuleOptions:
 
     @property
     def info_labels(self) -> tuple[str, ...]:
-        """Labels of the info metric of a data source that its alerts carry.
+        """The labels of a data source's info metric that its alerts have too.
 
-        A name may belong to a label, to a tag, or to both. An alert does not have a label that the metric lacks.
+        A name may belong to a label, to a tag, or to both. If the metric lacks a label, so does the alert.
         """
         further = (label for name in self.labels for label in _info_labels(name))
         return tuple(dict.fromkeys(("aws_account_id", "aws_region", *further)))

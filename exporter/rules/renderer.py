@@ -24,7 +24,7 @@ class RuleRenderer:
         self._options = options
         self._templates = Templates()
         self.default_thresholds: dict[str, float] = {}
-        """The defaults of the thresholds of the alerts that were rendered, by the name of the alert."""
+        """The default thresholds of the rendered alerts, by the name of the alert."""
 
     def files(self) -> dict[str, str]:
         """Return the text of each rule file by its name."""
@@ -49,7 +49,7 @@ class RuleRenderer:
         return self._templates.render(path, {**self._values(scope), "alerts": "\n\n".join(alerts)})
 
     def _alerts(self, scope: RuleScope, path: PurePosixPath, recorded: str) -> Iterator[str]:
-        """Yield the alerts of a template, as items of a YAML list, without those that are disabled or cannot fire."""
+        """Yield the alerts of a template, as items of a YAML list, without alerts that are disabled or cannot fire."""
         for template in self._templates.in_folder(path.with_suffix("")):
             name = scope.alert_name(template.stem)
             defaults: dict[str, float] = {}

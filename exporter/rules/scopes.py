@@ -1,7 +1,7 @@
 """The scopes of rules: the exporter itself, or a service.
 
-A scope has the folder of its templates and the values of their placeholders, and names its files and alerts. It leaves
-out alerts on series that a service does not have.
+A scope has the folder of its templates and the values of their placeholders, and names its files and alerts. It omits
+alerts on series that a service does not have.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class ServiceScope:
         }
 
     def file_name(self, template: str) -> str:
-        """Return a name that begins with the service, because the rules of all services may be in one folder."""
+        """Return a name that begins with the service, because the rule files of all services may be in one folder."""
         return f"{self._service.name}-{template}"
 
     def alert_name(self, template: str) -> str:
@@ -118,5 +118,5 @@ def _label_values(labels: Sequence[str]) -> str:
 
 
 def _other_than(statuses: Sequence[str]) -> str:
-    """Return the label matcher for all statuses but these."""
+    """Return the label matcher for all statuses except these."""
     return f'status!="{statuses[0]}"' if len(statuses) == 1 else f'status!~"{"|".join(statuses)}"'

@@ -2,8 +2,8 @@
 
 `templates/exporter/` has the rules about the exporter itself, and `templates/service/` the rules of each service.
 FOLDER/NAME.yaml is a list of rule groups, and FOLDER/NAME/ALERT.yaml is one alert of these groups. Both are in the
-format of Prometheus rule files. `{{ }}` is left to Prometheus, so the placeholders here are `[[ ]]`, and the statements
-`[% %]`. `macros.jinja` has what the alerts about data sources share.
+format of Prometheus rule files. Prometheus uses `{{ }}`, so the placeholders here are `[[ ]]`, and the statements `[%
+%]`. `macros.jinja` has the common parts of alerts about data sources.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Templates:
         self._environment = template_environment(PackageLoader("exporter.rules"))
 
     def in_folder(self, folder: PurePosixPath) -> list[PurePosixPath]:
-        """Return the paths of the templates in a folder itself, in alphabetical order."""
+        """Return the paths of the templates directly in a folder, in alphabetical order."""
         paths = map(PurePosixPath, self._environment.list_templates(extensions=["yaml"]))
         return [path for path in paths if path.parent == folder]
 

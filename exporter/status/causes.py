@@ -1,4 +1,4 @@
-"""The causes that data sources share, so that the page states each of them once."""
+"""Causes that several data sources share, so that the page states each of them once."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from exporter.domain.source_view import SourceView
     from exporter.status.problems import Problem
 
-MIN_SHARED = 3  # data sources that make a cause shared
-MAX_SHARED = 10  # causes, the most frequent ones
+MIN_SHARED = 3  # the number of data sources that make a cause shared
+MAX_SHARED = 10  # the number of causes that are listed, the most frequent ones
 STALE = "DataStale"
 NO_CODE = "failed without an error code"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The reason that a data source needs attention: an error, or else its most severe problem in words.
+    """The reason why a data source needs attention: an error, or else its most severe problem in words.
 
-    `since` is when the first of its latest runs ended with this error code, or when a poll last succeeded before polls
-    began to fail. It is None for other causes.
+    `since` is the end of the first of its latest runs with this error code, or the time of the last successful poll if
+    polls fail. It is None for other causes.
     """
 
     text: str
@@ -70,7 +70,7 @@ def _shared(text: str, causes: Sequence[Cause]) -> dict[str, Any]:
 
 
 def _failing_since(view: SourceView, code: str) -> float | None:
-    """Return the end of the first of the latest runs that failed with a code, aborted ones aside."""
+    """Return the end of the first of the latest runs that failed with a code, ignoring aborted runs."""
     since = None
     for job in view.jobs:
         if job.status == SyncJobStatus.FAILED and _code(job) == code:

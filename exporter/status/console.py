@@ -1,7 +1,8 @@
 """Addresses in the AWS console: of containers, data sources, and the CloudWatch logs of sync jobs.
 
-The console has no documented addresses. Those of a service are the ones that it shows itself. AWS's documentation of
-sync reports describes those of CloudWatch by their parts: the log group, the log stream and the query.
+AWS does not document the addresses of the console. The addresses of a service are the ones that the console itself
+shows. AWS's documentation of sync reports describes the parts of CloudWatch addresses: the log group, the log stream
+and the query.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _DOMAINS = (
 LOG_DELAY = 3600.0  # seconds after the end of a job in which its last documents are still logged
 
 
-@lru_cache(maxsize=4096)  # the addresses of one data source repeat its ids
+@lru_cache(maxsize=4096)  # all addresses of a data source contain its ids
 def _quoted(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
@@ -53,7 +54,7 @@ def _iso(seconds: float) -> str:
 
 @lru_cache(maxsize=8)  # one query for each service; 1,000 data sources have up to 2,000 addresses with it
 def _query_parts(query: str) -> tuple[str, str]:
-    """Return what is before and after the log stream in a query, encoded."""
+    """Return the parts before and after the log stream in a query, encoded."""
     start, end = query.split("LOG_STREAM")
     return _text(start), _encoded(end)
 
@@ -93,7 +94,7 @@ class Console:
         return f"{self._cloudwatch}log-groups/log-group/{group}/log-events/{stream}"
 
     def failed_documents(self, job: SyncJob, now: float) -> str:
-        """Return the address of a Logs Insights query for the failed documents of a job, which the reader can run.
+        """Return the address of a Logs Insights query for the failed documents of a job, which the user can run.
 
         It is limited to the time of the job, because CloudWatch charges for the data that a query scans.
         """
@@ -132,7 +133,7 @@ class Console:
 def console_links(
     region: str, source: SourceId, jobs: Iterable[SyncJob | None], now: float
 ) -> dict[str, object] | None:
-    """Return the addresses of a data source and of the logs of jobs, as an object of the JSON API."""
+    """Return the addresses of a data source and of its jobs' logs, as an object of the JSON API."""
     console = Console.of(region, source)
     if console is None:
         return None

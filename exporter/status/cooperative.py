@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 WORK_SECONDS, PAUSE_SECONDS = 0.002, 0.0001
-MAX_WAIT_SECONDS = 0.02  # for scrapes, after each WORK_SECONDS
+MAX_WAIT_SECONDS = 0.02  # a pause for scrapes after each WORK_SECONDS
 
 T = TypeVar("T")
 
@@ -19,10 +19,10 @@ T = TypeVar("T")
 class ScrapePriority:
     """Lets scrapes run before status pages, which need the same interpreter lock. Thread-safe.
 
-    A page pauses briefly after every two milliseconds of work, so that the event loop can receive requests. Its thread
-    would otherwise keep the lock for the switch interval of CPython each time that another thread requests it. While a
-    scrape is in progress, the page waits for its end. It does not wait long each time, because a client may take
-    minutes to read its scrape.
+    A page pauses briefly after every two milliseconds of work, so that the event loop can receive requests. Otherwise
+    its thread would keep the lock for CPython's switch interval each time another thread requests it. While a scrape is
+    in progress, the page waits for its end, but only for a short time in each pause, because a client may take minutes
+    to read its scrape.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class ScrapePriority:
                 self._none_in_progress.set()
 
     def yielding(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items, and let scrapes run in between."""
+        """Yield the items, and let scrapes run between them."""
         started = time.perf_counter()
         for item in items:
             yield item

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.status.causes import Cause
 
-MAX_RUNS = 30  # of each data source in the JSON, the latest
+MAX_RUNS = 30  # the number of latest runs of each data source in the JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AssessmentSettings:
 class AssessedSource:
     """A snapshot with its problems and states, which are valid until a time on AWS's clock.
 
-    A source is unwatched if no sync of it is expected, so that a missing one would not be detected.
+    A source is unwatched if no sync of it is expected, so that a missing sync would not be detected.
     """
 
     snapshot: SourceSnapshot
@@ -82,7 +82,7 @@ def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -
     """Assess a source at a time on AWS's clock.
 
     `valid_until` is the next time at which the result may change although the snapshot does not: a firing of the
-    schedule, half an hour after a missed firing, and the ages at which the data is stale.
+    schedule, half an hour after a missed firing, or the time at which the data becomes stale.
     """
     view = _view(snapshot, now, settings)
     polled_at = snapshot.polled_at
@@ -106,7 +106,7 @@ def assess(snapshot: SourceSnapshot, now: float, settings: AssessmentSettings) -
 
 
 def source_sort_key(assessed: AssessedSource) -> tuple[object, ...]:
-    """Return a key that sorts sources by state, the most severe first, then stale and syncing ones, then by name."""
+    """Return a key that sorts sources by state (the most severe first), staleness, running syncs, and name."""
     names = assessed.snapshot.names
     return (
         _RANKS[assessed.state],
@@ -123,7 +123,7 @@ def source_to_json(
 ) -> dict[str, Any]:
     """Return a source as an object of the JSON API; None for values that AWS does not report.
 
-    `with_all_logs` adds the addresses of the logs of all runs, which are longer than the rest of a run.
+    `with_all_logs` adds the addresses of the logs of all runs, which are longer than all other fields of a run.
     """
     snapshot, view = assessed.snapshot, _view(assessed.snapshot, now, settings)
     source, description, location, history = snapshot.source, snapshot.description, snapshot.location, snapshot.history
@@ -201,7 +201,7 @@ def _error(job: SyncJob) -> dict[str, str | None] | None:
 
 
 def _last_error(view: SourceView) -> dict[str, Any] | None:
-    """Return the error of the latest run that has one; `current` while no later run has ended."""
+    """Return the error of the latest run that has one. It is `current` until a later run ends."""
     job = next((job for job in view.jobs if _error(job)), None)
     if job is None:
         return None
@@ -232,7 +232,7 @@ def _objectives(view: SourceView) -> dict[str, float | None]:
 
 
 def _expectation(view: SourceView) -> dict[str, Any]:
-    """Return how often syncs are expected to start, and what that follows from."""
+    """Return how often syncs are expected to start, and the origin of this expectation."""
     gap = view.expected_gap
     return {
         "punctuality": "watched" if view.is_watched_for_punctuality else "not watched for punctuality",

@@ -1,6 +1,6 @@
 """The content of the status page and of the JSON API, as one document of plain data.
 
-The document is built from immutable snapshots: it does not wait for a poll, and no poll waits for it.
+The document is built from immutable snapshots. It does not wait for a poll, and no poll waits for it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class PublishedSnapshots(Protocol[T_co]):
 class StatusDocument:
     """Builds documents about the published data sources and indexes. Thread-safe.
 
-    Assessments are cached, because few sources change between two requests. A cached assessment is valid while its
-    snapshot is still the published one, and until the time alone may change it (`AssessedSource.valid_until`).
+    Assessments are cached, because few sources change between two requests. A cached assessment is valid until another
+    snapshot is published, or until time alone may change it (`AssessedSource.valid_until`).
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class StatusDocument:
         self._cache: dict[SourceId, AssessedSource] = {}
 
     def use_settings(self, settings: AssessmentSettings) -> None:
-        """Assess all sources by other settings."""
+        """Assess all sources with other settings."""
         self._settings, self._cache = settings, {}
 
     def refresh_cache(self) -> None:
-        """Assess what has changed, so that the next document does not have to, and release replaced snapshots."""
+        """Assess all changed sources, so that the next document does not have to, and release replaced snapshots."""
         self._assess_all(self._settings)
 
     def document(self, query: Query) -> dict[str, Any]:
@@ -109,9 +109,9 @@ class StatusDocument:
         return next((each for each in ids if each.data_source_id == data_source_id), None)
 
     def choices(self) -> dict[str, list[str]]:
-        """Return the services, outermost containers and types of the data sources in the last document, to filter by.
+        """Return the services, outermost containers and types in the last document, as choices for filters.
 
-        The containers have the words of their services, such as `application`.
+        The keys of the containers are the words of their services, such as `application`.
         """
         choices: dict[str, set[str]] = {"service": set()}
         for assessed in self._cache.values():
@@ -121,7 +121,7 @@ class StatusDocument:
         return {name: sorted(values) for name, values in choices.items()}
 
     def _assess_all(self, settings: AssessmentSettings) -> list[tuple[AssessedSource, float]]:
-        """Return each source with the time on its service's clock, assessed again only where the cache is not valid."""
+        """Return each source, assessed again unless its cache entry is valid, with the time on its service's clock."""
         before, result = self._cache, []
         for snapshot, clock in self.priority.yielding(self._sources.snapshots()):
             now, assessed = clock.now(), before.get(snapshot.source.id)

@@ -1,7 +1,7 @@
-"""The problems of a data source's documents: that failed, that are missing, and that were deleted.
+"""The problems of a data source's documents: documents that failed, are missing, or were deleted.
 
-Failures and deletions are events. They are reported for a day, whatever ran since: the next sync, which may start
-within the hour, neither retries a failed document nor restores a deleted one.
+Failures and deletions are events. They are reported for a day, no matter which syncs have run since. The next sync,
+which may start within the hour, neither retries a failed document nor restores a deleted one.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ def scanned_nothing(view: SourceView) -> str | None:
 
 
 def added_nothing(view: SourceView) -> str | None:
-    """Return the problem that the first sync scanned documents, and that no document has been added since.
+    """Return the problem that the first sync scanned documents, and that no document was added then or later.
 
-    The oldest job is the first one if it started within a day of the source's creation. Earlier jobs, which AWS or the
-    exporter no longer has, cannot exist then.
+    The oldest job is the first one if it started within a day of the source's creation. Then AWS and the exporter
+    cannot have dropped an earlier one.
     """
     first, created = (view.jobs[-1] if view.jobs else None), view.description.created if view.description else None
     if first is None or created is None or first.started - created >= DAY or first not in _ended_within_a_day(view):

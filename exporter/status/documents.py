@@ -1,4 +1,4 @@
-"""The documents of a data source by status as plain data, with the first of those that failed."""
+"""The documents of a data source by status, and the first failed ones, as plain data."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def format_duration(seconds: float) -> str:
 
 
 def percentage(ratio: float) -> str:
-    """Return a ratio in per cent, with one decimal where rounding would make it look like none or all."""
+    """Return a ratio in per cent, with one decimal if rounding would result in 0 or 100."""
     percent = ratio * 100
     decimals = 0 if percent in {0, 100} or 1 <= percent < 99 else 1  # noqa: PLR2004 (per cent)
     return f"{percent:.{decimals}f} %"

@@ -1,4 +1,4 @@
-"""The health of the exporter and of its targets, as values that `app` passes for each response."""
+"""The health of the exporter and of its targets, which `app` passes for each response."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from exporter.domain.unreadable import UnreadableResource
 
 MAX_LAG = 300.0  # seconds, as in the alert QBusinessPollsLate
-MAX_UNREADABLE = 50  # in the JSON, so that a denied operation does not name thousands of data sources
+MAX_UNREADABLE = 50  # resources in the JSON, because a denied operation may affect thousands of data sources
 
 
 @dataclass(frozen=True, slots=True)
 class TargetHealth:
     """The health of one target, with the fields of the JSON API.
 
-    None means that the value is not known yet; for `stalled`, that polling works. `last_error` is the error of the last
-    request that failed or was denied, empty while the target is up. `data_sources` counts those that are watched, and
-    `polled` those of them that were polled since the start. Rates are requests a second: of the last minute, allowed
-    now, and configured. `discovered_at` and `now` are times on AWS's clock.
-    `unreadable` is what discovery could not read, and `uncounted` are the data sources whose documents could not be
-    counted. `events_up` is whether the events queue can be read, and None without
-    a queue; `events_error` is why it cannot, empty before the first attempt.
+    None means that the value is not known yet, except for `stalled`: there it means that polling works. `last_error` is
+    the error of the last request that failed or was denied, empty while the target is up. `data_sources` is the number
+    of watched data sources, and `polled` is the number of those that were polled since the start. Rates are in requests
+    per second: in the last minute, allowed now, and configured. `discovered_at` and `now` are times on AWS's clock.
+    `unreadable` are the resources that discovery could not read, and `uncounted` are the data sources whose documents
+    could not be counted. `events_up` is true if the events queue can be read, and None without a queue. `events_error`
+    is the reason why the queue cannot be read, empty before the first attempt.
     """
 
     name: str
@@ -96,7 +96,7 @@ class TargetHealth:
             yield Problem("QBusinessEventsDown", Severity.WARNING, text)
 
     def _failure(self) -> str:
-        """Return what discovery could not read, as part of a sentence."""
+        """Return the resources that discovery could not read, as part of a sentence."""
         return f"could not read {_first_and_count(self.unreadable)}" if self.unreadable else "is incomplete"
 
     def to_json(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class TargetHealth:
 
 
 def _first_and_count(resources: tuple[UnreadableResource, ...]) -> str:
-    """Return the first resource, and how many more there are, as part of a sentence."""
+    """Return the first resource, and the number of further ones, as part of a sentence."""
     others = len(resources) - 1
     return f"{resources[0]}{f' and {others} more' if others else ''}"
 
@@ -133,7 +133,7 @@ class ExporterHealth:
     config_loaded_at: float
     replicas: tuple[ReplicaStatus, ...] = ()
     unreadable_targets: Mapping[str, str] = field(default_factory=dict)
-    """The targets that are not polled because their state cannot be read, each with the error."""
+    """The errors of the targets that are not polled because their state cannot be read."""
 
     def problems(self) -> list[Problem]:
         """Return the problems of the exporter and its targets, the most severe first."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.snapshots import ContainerSnapshot
 
-NEAR_LIMIT = 0.9  # of the capacity, as in the alerts
+NEAR_LIMIT = 0.9  # shares of the capacity, as in the alerts
 
 
 def index_to_json(snapshot: ContainerSnapshot) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def index_to_json(snapshot: ContainerSnapshot) -> dict[str, Any]:
 
 
 def index_sort_key(index: dict[str, Any]) -> tuple[object, ...]:
-    """Return a key that sorts indexes with problems first, then by usage, the fullest first."""
+    """Return a key that sorts indexes: those with problems first, then by usage, the fullest first."""
     ratios = [index[kind]["ratio"] or 0.0 for kind in ("documents", "text_bytes")]
     path = [(container.name or "", container.id) for container in containers_of(index)]
     return not index["problems"], -max(ratios), path

@@ -1,8 +1,8 @@
-"""The problems of a data source: the alerts of deploy/prometheus/rules, evaluated on one snapshot.
+"""The problems of a data source: the alerts of deploy/prometheus/rules, evaluated for one snapshot.
 
 A rule here has the kind and the severity of an alert, and its condition as of the last successful poll. A test compares
-the two. `Service.alert` completes a kind to the name of a service's alert. Alerts that need past values have no rule
-here, because a snapshot does not have them.
+the rules with the alerts. `Service.alert` makes the name of a service's alert from a kind. Alerts that need past values
+have no rule here, because a snapshot does not have these values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MIN_FAILURES_IN_A_ROW = 3
 MIN_SYNCS_WITHOUT_CONTENT = 5
 HALF_HOUR = 30 * MINUTE
-SLOW_FACTOR = 3  # a sync is slow when it takes longer than this many times the average,
+SLOW_FACTOR = 3  # a sync is slow if it takes longer than this many times the average,
 MIN_SLOW_SECONDS = HOUR  # and longer than this
 
 
@@ -44,8 +44,8 @@ class Severity(StrEnum):
 class Problem:
     """A problem: the alert that reports it, if there is one, and a sentence.
 
-    The sentence never refers to the present: it stays the same until something changes. Its durations are as of the
-    last successful poll.
+    The sentence does not depend on the current time, so it stays the same until something changes. Its durations are as
+    of the last successful poll.
     """
 
     alert: str | None
@@ -85,7 +85,7 @@ def _failing_repeatedly(view: SourceView) -> str | None:
 
 
 def _without_content(view: SourceView) -> str | None:
-    """Return the problem that many syncs brought no content, unless failures are reported already."""
+    """Return the problem that many syncs indexed no content, unless their failures are reported already."""
     syncs = view.consecutive_without_content or 0
     if syncs < MIN_SYNCS_WITHOUT_CONTENT or _failing_repeatedly(view):
         return None
@@ -121,7 +121,7 @@ def _longer_than(objective: float) -> str:
 
 
 def _is_delayed_only(view: SourceView, age: float) -> bool:
-    """Return whether a sync that started in time may still index content: some take a day."""
+    """Return whether a sync that started in time may still index content. Some syncs take a day."""
     running = running_for(view)
     return running is not None and age - running <= _max_success_age(view) and running <= view.objectives.max_duration
 
@@ -146,7 +146,7 @@ def _overdue(view: SourceView) -> str | None:
 
 
 def _no_recent_sync(view: SourceView) -> str | None:
-    """Check syncs that are expected without a schedule; scheduled syncs are checked by the firings of the schedule."""
+    """Return the problem that no expected sync has started. With a schedule, firings are checked instead."""
     gap, last = view.expected_gap, view.last_completed
     if gap is None or gap.origin is GapOrigin.SCHEDULE or last is None or view.running:
         return None

@@ -24,7 +24,7 @@ STATES = {
     "unwatched": "Not watched for punctuality",
     "ok": "OK",
 }
-"""The states to filter by, with their labels on the page."""
+"""The states by which to filter, and their labels on the page."""
 
 MAX_PAGE_SIZE, MAX_PAGE = 1000, 10**6
 
@@ -40,9 +40,9 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The filters, which are combined with AND, and the page of the result; pages count from 1.
+    """The filters, which are combined with AND, and the page of the result, counted from 1.
 
-    `containers` are display names of containers by their words, such as `application`.
+    `containers` are display names of containers by the words of their levels, such as `application`.
     """
 
     q: str = ""

@@ -1,4 +1,4 @@
-"""Ratios of the document counts of a sync, with the denominators of the alerts."""
+"""Ratios of the document counts of a sync, with the same denominators as in the alerts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRatio:
-    """A part of the documents of a sync. `kind` says which documents the total counts."""
+    """A part of the documents of a sync. `kind` is the kind of documents in the total."""
 
     part: int
     total: int
@@ -24,7 +24,7 @@ class DocumentRatio:
 
 
 def failed_ratio(documents: DocumentCounts) -> DocumentRatio | None:
-    """Return the failed among the scanned documents; among the processed ones if AWS reports no scanned ones.
+    """Return the failed part of the scanned documents, or of the processed ones if AWS reports no scanned ones.
 
     Processed documents are those that the sync added, modified, deleted or failed to index. A sync of a CUSTOM data
     source processes only the documents that have changed, so this is not a ratio of all documents.
@@ -38,10 +38,10 @@ def failed_ratio(documents: DocumentCounts) -> DocumentRatio | None:
 
 
 def deleted_ratio(documents: DocumentCounts) -> DocumentRatio | None:
-    """Return the deleted documents among those before the sync; None if AWS reports no scanned ones.
+    """Return the deleted part of the documents before the sync; None if AWS reports no scanned ones.
 
-    Without them, the number of documents before the sync is unknown. A ratio of the changed documents would mislead: a
-    sync that adds 5 documents and deletes 150 of 48,000 has deleted 97 % of what it changed.
+    Without the scanned ones, the number of documents before the sync is unknown. The ratio to the changed documents
+    would be misleading: if a sync adds 5 documents and deletes 150 of 48,000, 97 % of its changes are deletions.
     """
     if documents.deleted is None or documents.scanned is None:
         return None

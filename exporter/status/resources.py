@@ -1,4 +1,4 @@
-"""Resources in the words of their service: members of the JSON API, and words for the page."""
+"""Resources in the words of their service, for members of the JSON API and for the page."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ContainerFields(NamedTuple):
 
 
 def resource_fields(container: ContainerId, names: Mapping[str, str]) -> dict[str, str | None]:
-    """Return a container with those around it, such as `application`, `application_id`, `index` and `index_id`.
+    """Return a container and those around it, such as `application`, `application_id`, `index` and `index_id`.
 
-    The name of its service comes first. `names` are the display names by the words of the containers; one that is empty
-    or missing is unknown.
+    The name of its service comes first. `names` are the display names by the words of the containers; an empty or
+    missing name is unknown.
     """
     fields: dict[str, str | None] = {"service": container.service.name}
     for level, identifier in zip(container.service.containers, container.path, strict=True):

@@ -15,20 +15,20 @@ MIN_SYNCS_FOR_AVERAGE = 5  # as in the alert QBusinessSyncSlowerThanUsual
 
 
 def age_of(view: SourceView, happened_at: float | None) -> float | None:
-    """Return the age of an event at the last successful poll; without an event, the age of the source."""
+    """Return the age of an event at the last successful poll; without an event, of the source."""
     since = (view.description.created if view.description else None) if happened_at is None else happened_at
     as_of = view.snapshot.polled_at
     return None if since is None or as_of is None else as_of - since
 
 
 def judged_age(view: SourceView, happened_at: float | None, objective: str) -> float | None:
-    """Return the age of an event as above, but not more than the age of an objective that judges it."""
+    """Return the age of an event as above, but at most the age of the objective that applies to it."""
     age, since = age_of(view, happened_at), view.expectation_starts.get(objective)
     return age if age is None or since is None else min(age, age_of(view, since) or 0.0)
 
 
 def is_judged(view: SourceView, job: SyncJob, objective: str) -> bool:
-    """Return whether an objective judges a job that has ended: it held already at the end of the job."""
+    """Return whether an objective applies to an ended job, because it was in effect at the end of the job."""
     since = view.expectation_starts.get(objective)
     return since is None or job.end_or_start >= since
 
@@ -40,7 +40,7 @@ def running_for(view: SourceView) -> float | None:
 
 
 def average_duration(view: SourceView) -> float | None:
-    """Return the average duration of the SUCCEEDED and INCOMPLETE syncs; None after only a few."""
+    """Return the average duration of the SUCCEEDED and INCOMPLETE syncs; None if there are only a few."""
     durations = view.history.durations if view.history else {}
     indexed = [histogram for status, histogram in durations.items() if status in INDEXED]
     count = sum(sum(histogram.counts) for histogram in indexed)
@@ -48,9 +48,9 @@ def average_duration(view: SourceView) -> float | None:
 
 
 def missed_firing(view: SourceView) -> float | None:
-    """Return the first firing of the schedule after the last completed sync, if no sync has started since.
+    """Return the first firing of the schedule after the last completed sync, if no sync has started since then.
 
-    None too if that is not certain: no successful poll has looked for a sync since the schedule fired.
+    Return None if this is not certain, because no poll has succeeded since the schedule fired.
     """
     fired = view.previous_firing
     last, as_of = view.last_completed, view.snapshot.polled_at

@@ -1,6 +1,6 @@
 """The web application: metrics, the status page, the JSON API, health and readiness.
 
-The application does not depend on polling or AWS: it receives everything that it serves as `AppServices`.
+The application does not depend on polling or AWS. It receives everything that it serves as `AppServices`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ READY_PATH = "/-/ready"
 RELOAD_PATH = "/-/reload"
 CROSS_ORIGIN = "Reload refused: a page of another site sent this request.\n"
 
-# Renderings share one interpreter lock. More of them at a time are not faster, and each holds an exposition in memory.
+# Renderings share one interpreter lock. Running more of them at a time is not faster, and each holds an exposition in
+# memory.
 CONCURRENT_RENDERINGS = 4
 
 
@@ -59,7 +60,7 @@ class MetricsRenderer(Protocol):
     """Renders the metrics. Must be thread-safe."""
 
     def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], Mapping[str, str]]:
-        """Return the body in pieces, and its headers, for these Accept and Accept-Encoding headers of a request."""
+        """Return the body in pieces, and its headers, for the Accept and Accept-Encoding headers of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class AppServices:
     """Everything that the application serves.
 
     `unhealthy` and `unready` return a reason, or None. `reload` applies the configuration again, and returns the
-    problems that kept the previous one. `unapplied` returns what of the configuration needs a restart, or None. Without
-    a `web_config`, requests need no password. `address` has the prefix of all paths.
+    problems if the previous one was kept. `unapplied` returns the part of the configuration that needs a restart, or
+    None. Without a `web_config`, requests need no password. `address` has the prefix of all paths.
     """
 
     exposition: MetricsRenderer
@@ -129,7 +130,7 @@ def create_app(services: AppServices) -> Starlette:
 
 
 def _middleware(services: AppServices, endpoints: Collection[str]) -> Iterator[Middleware]:
-    """Yield the middleware, outermost first: a request is counted even if a later one refuses it."""
+    """Yield the middleware, the outermost first. A request is counted even if a later one refuses it."""
     address = services.address
     handlers = {f"{address.route_prefix}{path}": path for path in (*endpoints, RELOAD_PATH)}
     yield Middleware(AbsoluteFormMiddleware)
@@ -162,8 +163,8 @@ def check_telemetry_path(path: str) -> None:
 def _metrics_endpoint(exposition: MetricsRenderer) -> Endpoint:
     limiter = CapacityLimiter(CONCURRENT_RENDERINGS)
 
-    # In a thread, because the first rendering for many data sources takes tens of milliseconds, during which the event
-    # loop would serve no other client. A rendering that hangs must not delay a stop, so it is abandoned.
+    # This runs in a thread, because the first rendering for many data sources takes tens of milliseconds, during which
+    # the event loop would serve no other client. A rendering that hangs must not delay a stop, so it is abandoned.
     async def metrics(request: Request) -> Response:
         pieces, headers = await to_thread.run_sync(
             exposition.render,
@@ -196,7 +197,7 @@ def _health_endpoint(reason_against: Callable[[], str | None], word: str) -> End
 
 
 def _reload_endpoint(reload: Callable[[], Sequence[str]], unapplied: Callable[[], str | None]) -> Endpoint:
-    limiter = CapacityLimiter(1)  # every client can request reloads, and a large configuration takes CPU time to read
+    limiter = CapacityLimiter(1)  # every client can request reloads, and reading a large configuration takes CPU time
 
     async def respond(request: Request) -> Response:
         if is_cross_origin(request.headers):

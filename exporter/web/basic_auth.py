@@ -1,10 +1,10 @@
 """Basic authentication with bcrypt, without revealing user names, and without letting many requests delay scrapes.
 
-A bcrypt check takes about 50 ms of CPU time on purpose. Three rules limit what it costs:
+A bcrypt check takes about 50 ms of CPU time on purpose. Three rules limit this cost:
 
-- A password that was verified once is compared with a keyed digest after that. So Prometheus pays for bcrypt once.
-- Only one check runs at a time, and one of each client address waits for it at most. So an address that sends many
-  wrong passwords delays another address by one check.
+- After a password was verified once, it is compared with a keyed digest. So a scrape needs bcrypt only the first time.
+- Only one check runs at a time, and at most one request of each client address waits for it. So an address that sends
+  many wrong passwords delays another address by one check only.
 - The numbers of waiting requests are limited, in total and for each address. Further requests get status 429.
 """
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-MAX_WAITING = 100  # requests that wait for bcrypt
+MAX_WAITING = 100  # the number of requests that wait for bcrypt
 MAX_WAITING_PER_ADDRESS = 5
-_BCRYPT_MAX_BYTES = 72  # bcrypt ignores the rest of a password
+_BCRYPT_MAX_BYTES = 72  # bcrypt ignores the bytes of a password after these
 
 
 class Users:
@@ -40,7 +40,7 @@ class Users:
         self._hashes = {name.encode(): hashed.encode() for name, hashed in hashes.items()}
         self._key = secrets.token_bytes()
         self._verified: dict[bytes, bytes] = {}
-        self._no_digest = secrets.token_bytes()  # equal to no digest, for users without a verified password
+        self._no_digest = secrets.token_bytes()  # for users without a verified password; it equals no digest
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
@@ -53,7 +53,7 @@ class Users:
         """Return whether a password is correct, after the same time for unknown users; slow on purpose."""
         hashed = self._hashes.get(name)
         # An unknown name is checked against the hash of another user. The same name always gets the same hash, so that
-        # the duration does not reveal unknown names where the hashes have different costs.
+        # the duration does not reveal unknown names if the hashes have different costs.
         is_correct = bcrypt.checkpw(password[:_BCRYPT_MAX_BYTES], hashed or self._substitute(name))
         if hashed is None or not is_correct:
             return False
@@ -94,7 +94,7 @@ class BasicAuthMiddleware:
         await app(scope, receive, send)
 
     async def _authenticate(self, scope: Scope) -> ASGIApp:
-        """Return the application if the request has a valid password, or else the response that rejects it."""
+        """Return the application if the request has a valid password, else the response that rejects it."""
         users = self._web_config.users
         if not users:
             return self._app
@@ -109,11 +109,11 @@ class BasicAuthMiddleware:
         return self._app if await self._verify(users, credentials, address) else _unauthorized
 
     async def _verify(self, users: Users, credentials: tuple[bytes, bytes], address: str) -> bool:
-        """Return whether the credentials are valid, after the checks that were requested before."""
+        """Return whether the credentials are valid, after the checks of earlier requests."""
         self._waiting[address] += 1
         try:
             async with self._address_locks.setdefault(address, Lock()), self._bcrypt_lock:
-                if users.was_verified(*credentials):  # by a request that waited too
+                if users.was_verified(*credentials):  # by another request that waited
                     return True
                 return await to_thread.run_sync(users.verify, *credentials, abandon_on_cancel=True)
         finally:

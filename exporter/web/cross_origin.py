@@ -1,6 +1,6 @@
-"""Protection of requests that change something against the pages of other sites, which any visitor's browser may open.
+"""Protects requests that change something against pages of other sites, which a user's browser may open.
 
-Browsers mark such requests themselves; curl and scripts send neither header. The rules are the same as in Go's
+Browsers mark such requests with headers, which curl and scripts do not send. The rules are the same as in Go's
 `http.CrossOriginProtection`.
 """
 
@@ -17,14 +17,14 @@ def is_cross_origin(headers: Mapping[str, str]) -> bool:
     """Return whether a browser sent a request from a page of another origin."""
     site = headers.get("sec-fetch-site")
     if site is not None:
-        return site not in {"same-origin", "none"}  # none: the user typed the address
+        return site not in {"same-origin", "none"}  # `none` means that the user typed the address
     # Browsers do not send Sec-Fetch-Site over plain HTTP, but they do send Origin.
     origin = headers.get("origin")
     return origin is not None and _host(origin) != headers.get("host")
 
 
 def _host(origin: str) -> str | None:
-    """Return the host and port of an origin, None if it has none, such as `null` of a sandboxed page."""
+    """Return the host and port of an origin; None without one, as for `null`, the origin of a sandboxed page."""
     try:
         return urlsplit(origin).netloc or None
     except ValueError:

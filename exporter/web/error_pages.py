@@ -1,4 +1,4 @@
-"""Responses to unknown paths: a page for browsers, a line of text for programs."""
+"""Responses to unknown paths: a page for browsers, and a line of text for programs."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """A check of the Host header against DNS rebinding.
 
-A page of an attacker can make the browser of a visitor send requests to the exporter: the attacker's own host name
-resolves to the address of the exporter, so for the browser page and exporter have one origin. The page could read what
-the exporter serves in a private network. The Host header of such requests is the attacker's public name.
+An attacker's page can make the browser of a visitor send requests to the exporter. The attacker's host name resolves to
+the address of the exporter, so for the browser, page and exporter have the same origin. The page could then read the
+exporter's responses in a private network. The Host header of such requests is the attacker's public name.
 
-The check needs to know the exporter's own public name, so it works only with --web.external-url. It accepts this name,
-IP addresses, and names that cannot be registered: names without a dot and names in private domains. Example: with
+The check needs the exporter's own public name, so it works only with --web.external-url. It accepts this name, IP
+addresses, and names that cannot be registered: names without a dot and names in private domains. Example: with
 --web.external-url=https://ops.example.com/qb it accepts ops.example.com, 10.0.0.7:10142, qbusiness-exporter:10142 and
 qbusiness-exporter.monitoring.svc, and refuses rebind.attacker.example.
 """
@@ -33,7 +33,7 @@ class HostCheckMiddleware:
     """Refuses requests whose Host header is a public name that is not the exporter's."""
 
     def __init__(self, app: ASGIApp, external_url: str, unchecked_paths: Collection[str]) -> None:
-        """Check requests to all paths except `unchecked_paths`, which are requested by any name."""
+        """Check requests to all paths except `unchecked_paths`, which clients request by any name."""
         self._app = app
         self._host = urlsplit(external_url).hostname
         self._unchecked_paths = unchecked_paths

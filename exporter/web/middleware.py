@@ -48,7 +48,7 @@ class SecurityMiddleware:
         except Exception:
             logger.exception("request failed", method=scope["method"], path=scope["path"])
             if response.has_started:
-                raise  # so that the server breaks the connection: a partial response must not look complete
+                raise  # so that the server resets the connection, because a partial response must not look complete
             await _failed(scope, receive, response.send)
 
 
@@ -70,7 +70,7 @@ class _SendWithHeaders:
         headers["X-Content-Type-Options"] = "nosniff"
         for name, value in self._configured.items():
             if name == CONTENT_SECURITY_POLICY:
-                headers.append(name, value)  # in addition to the page's own policy: browsers enforce both
+                headers.append(name, value)  # in addition to the page's own policy, because browsers enforce both
             else:
                 headers[name] = value
 
@@ -85,18 +85,18 @@ def _refusal(scope: Scope) -> ASGIApp | None:
 def _head_bytes(scope: Scope) -> int:
     """Return the size of the head of a request, without separators.
 
-    The server limits only heads that arrive in several pieces: h11 parses one that is complete, whatever its size.
+    The server limits only heads that arrive in several pieces. h11 parses a head of any size that arrives complete.
     """
     return len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(n) + len(v) for n, v in scope["headers"])
 
 
 def _has_large_body(headers: Headers) -> bool:
     if "transfer-encoding" in headers:
-        return True  # its length is unknown
+        return True  # the length of the body is unknown
     return int(headers.get("content-length", "0")) > MAX_BODY_BYTES  # h11 rejects values that are not digits
 
 
-# Closes the connection, so that the server does not have to read the rest of the body.
+# This closes the connection, so that the server does not have to read the rest of the body.
 _body_too_large = PlainTextResponse(
     f"Request body too large: at most {MAX_BODY_BYTES} bytes are accepted.\n",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -1,4 +1,4 @@
-"""The address and the paths of the pages behind a reverse proxy, by the flags of Prometheus.
+"""The address and the paths of the pages behind a reverse proxy, from the same flags as in Prometheus.
 
 A proxy may forward the path of a request as it is, or remove a prefix. Example: users open https://ops.example.com/qb/.
 With --web.external-url=https://ops.example.com/qb alone, the routes have the prefix /qb. If the proxy removes it, the
@@ -20,7 +20,7 @@ _PATH = re.compile(r"[\w/.~+:@-]*", re.ASCII)
 class PublicAddress:
     """The addresses of the status page and of Grafana for users, empty if unknown, and the prefix of all routes.
 
-    No slash ends them.
+    None of them ends in a slash.
     """
 
     external_url: str = ""
@@ -39,7 +39,7 @@ class PublicAddress:
     def root(self, relative: str) -> str:
         """Return the address of the status page for links: `relative` if the external URL is not known.
 
-        A relative address is wrong where a proxy serves the status page without a slash at the end of its address.
+        A relative address is wrong if a proxy serves the status page without a slash at the end of its address.
         """
         return f"{_without_extra_slashes(_path_of(self.external_url))}/" if self.external_url else relative
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-# One at a time for each endpoint. A page takes a fraction of a second, and a client that requests a hundred of them
-# must not delay scrapes.
+# Each endpoint renders one page at a time. A page takes a fraction of a second, and a client that requests a hundred
+# pages must not delay scrapes.
 CONCURRENT_RENDERINGS = 1
 
 COMMON_HEADERS = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", "Referrer-Policy": "no-referrer"}

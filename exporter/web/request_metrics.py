@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OTHER = "other"
-"""The handler of requests to unknown paths, and of those that are not valid HTTP: their paths are not label values."""
+"""The handler of invalid requests and of requests to unknown paths, whose paths do not become label values."""
 
 
 class HttpObserver(Protocol):
@@ -71,5 +71,5 @@ class RequestMetricsMiddleware:
         try:
             await self._app(scope, receive, record)
         finally:
-            for code in codes:  # none if the client was dropped before the response
+            for code in codes:  # there is none if the client was dropped before the response
                 self._observer.observe(self._handler_of(scope["path"]), code, self._clock() - started)

@@ -2,11 +2,11 @@
 
 The server copies each chunk into the write buffer of the connection. It accepts the next chunk only when the client has
 read almost all of that buffer. The invariant: however large a response is, a client that does not read it holds at most
-one chunk and what the buffer had before (64 KiB), besides the buffer of its socket. Under TLS it holds twice as much,
-before and after encryption. The pieces themselves are shared by all responses.
+one chunk and the previous content of the buffer (64 KiB), besides the buffer of its socket. With TLS it holds twice as
+much, before and after encryption. All responses share the pieces themselves.
 
 Example: 64 clients (`Limits.unread`) request 34 MB and do not read. Together they hold at most 16 MiB. With the body as
-one chunk, they would hold 2 GB, and copies of that size leave the heap fragmented after the clients are dropped.
+one chunk, they would hold 2 GB, and the heap would remain fragmented after the clients are dropped.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-# Each chunk costs the server some work, however small it is: chunks of 192 KiB take a third less time than chunks of
-# 64 KiB. Larger ones are not faster.
+# Each chunk costs the server some work, no matter how small it is. Chunks of 192 KiB take a third less time than chunks
+# of 64 KiB. Larger chunks are not faster.
 CHUNK_BYTES = 192 * 1024
 
 
@@ -43,7 +43,7 @@ class ChunkedResponse(Response):
 
 
 def _chunks(pieces: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield the pieces, joined where they are small and split where they are large."""
+    """Yield the pieces. Small ones are joined, and large ones are split."""
     pending: list[bytes] = []
     length = 0
     for piece in pieces:

@@ -39,7 +39,7 @@ def runbook_endpoint(status: StatusDocument, pages: RunbookPages) -> Callable[[R
 
 
 def _placeholders(status: StatusDocument, data_source_id: str) -> dict[str, str]:
-    """Return the values of the placeholders that a data source has; none if it is not published."""
+    """Return the values of the placeholders for a data source; none if it is not published."""
     source = status.source_id(data_source_id)
     if source is None:
         return {}

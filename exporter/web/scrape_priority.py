@@ -14,7 +14,7 @@ class ScrapePriorityMiddleware:
     """Delays status pages from the request of a scrape to the end of its response."""
 
     def __init__(self, app: ASGIApp, path: str, priority: ScrapePriority) -> None:
-        """Pass all requests on; those for a path take precedence."""
+        """Pass on all requests; requests for `path` take precedence."""
         self._app = app
         self._path = path
         self._priority = priority

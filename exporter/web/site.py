@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def build_server(services: AppServices, addresses: Sequence[str | socket]) -> WebServer:
     """Return a server of the application; raise StartupError if an address is not valid.
 
-    What is not valid HTTP never reaches the application, so the server counts it.
+    Invalid HTTP never reaches the application, so the server counts it.
     """
     tls = services.web_config.ssl_context if services.web_config else None
     count_malformed = partial(services.requests.count, OTHER, HTTPStatus.BAD_REQUEST)

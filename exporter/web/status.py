@@ -79,8 +79,8 @@ def _json(document: dict[str, Any], priority: ScrapePriority) -> bytes:
 
 
 def _dump(value: object) -> bytes:
-    # ASCII, because texts from AWS may contain control characters, and lone surrogates, which UTF-8 cannot encode.
-    # Only the standard library escapes them, but it takes several times as long, and most texts have none.
+    # ASCII, because texts from AWS may contain control characters, and lone surrogates, which UTF-8 cannot encode. Only
+    # the standard library escapes these, but it takes several times as long, and most texts have none of them.
     with suppress(UnicodeEncodeError):
         encoded = msgspec.json.encode(value)
         if encoded.isascii():

@@ -1,4 +1,4 @@
-"""The current web config, which is reloaded when its files change, such as a rotated certificate."""
+"""The current web config, which is reloaded when its files change, for example when a certificate is rotated."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ logger = structlog.get_logger()
 
 
 class WebConfigReloader:
-    """The web config while the server runs. Building it raises ConfigError with every problem.
+    """The web config while the server runs. The constructor raises ConfigError with every problem.
 
-    Each check reads the content of the files, because not every way to replace a file changes its size or its time. A
-    problem is logged once, when a second check finds the same content: the first check may have read a file that was
-    only partly written. Example: the new certificate has been written, and the new key has not.
+    Each check reads the content of the files, because replacing a file does not always change its size or its time. A
+    problem is logged once, when a second check finds the same content. The first check may have read an incomplete
+    change. Example: the new certificate has been written, and the new key has not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class WebConfigReloader:
         return self._current.headers
 
     def summary(self) -> str:
-        """Return one line about the access that the web config allows."""
+        """Return a summary of the access that the web config allows, on one line."""
         tls = self._current.loaded.config.tls_server_config
         scheme = f"TLS, client certificates: {tls.client_auth_type}" if tls and self.ssl_context else "no TLS"
         return f"{scheme}; users: {len(self._current.hashes)}"
@@ -79,7 +79,7 @@ class WebConfigReloader:
     def check(self, *, reports_problems: bool = False) -> list[ConfigProblem]:
         """Apply the files if they have changed; return the problems that prevent this.
 
-        A caller that `reports_problems` itself prevents that they are logged here too.
+        With `reports_problems`, the caller reports the problems, and they are not logged here too.
         """
         with self._check_lock:
             if self._files.have_changed():
@@ -130,7 +130,7 @@ class WebConfigReloader:
         self._files = _Files()
         loaded = load_web(self._path, self._files.read)
         if before and before.loaded.source.data:
-            require_content(self._path, loaded.source.data)  # the defaults let everyone in
+            require_content(self._path, loaded.source.data)  # the defaults would let everyone in
         if before and loaded.has_tls_of(before.loaded):
             return _Version(loaded, before.context)
         new = _Version(loaded, context_of(loaded))
@@ -141,7 +141,7 @@ class WebConfigReloader:
 
 
 def _do_nothing() -> None:
-    """Replace a callback before `watch`."""
+    """Do nothing: the callback before `watch`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +167,14 @@ class _Files:
         self._digests: dict[Path, bytes] = {}
 
     def read(self, path: Path) -> bytes:
-        """Return the content of a file, and remember its digest."""
-        self._digests[path] = b""  # stays if the file cannot be read
+        """Return the content of a file, and store its digest."""
+        self._digests[path] = b""  # this stays if the file cannot be read
         content = read_file(path)
         self._digests[path] = sha256(content).digest()
         return content
 
     def have_changed(self) -> bool:
-        """Return whether the content of any file differs from what was read."""
+        """Return whether the content of any file has changed since it was read."""
         now = _Files()
         for path in self._digests:
             with suppress(OSError):

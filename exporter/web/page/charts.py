@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 BARS = 20
 STEP, WIDTH, HEIGHT = 8, 6, 32  # pixels
-MIN_HEIGHT = 3  # pixels, so that a run of no duration is visible
+MIN_HEIGHT = 3  # pixels, so that a run without a duration is visible
 
 SHAPES = {"SUCCEEDED": "ok", "INCOMPLETE": "part", "FAILED": "bad", "ABORTED": "off"}
 """The shapes of the terminal statuses. All others, including unknown ones, have the shape `run`."""
@@ -48,12 +48,13 @@ def bars(runs: Sequence[dict[str, Any]], now: float) -> list[Bar]:
 
 
 def seconds_of(run: dict[str, Any], now: float) -> float:
-    """Return the duration of a run, so far if it is in progress; 0 if AWS reports no end."""
+    """Return the duration of a run, or its age if it is in progress; 0 if AWS reports no end."""
     so_far: float = 0.0 if run["ended"] else now - run["started_at"]
     duration: float | None = run["duration_seconds"]
     return max(0.0, so_far if duration is None else duration)
 
 
 def _height(seconds: float, longest: float) -> float:
-    # The square root, because a linear bar of two minutes next to one of thirty hours would be invisible.
+    # The height is a square root, because with a linear scale, a bar of two minutes would be invisible next to one of
+    # thirty hours.
     return round(MIN_HEIGHT + (HEIGHT - MIN_HEIGHT) * math.sqrt(seconds / longest), 1)

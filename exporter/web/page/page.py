@@ -30,7 +30,7 @@ class StatusPage:
         self.content_security_policy = self._template.content_security_policy
 
     def render(self, document: dict[str, Any], choices: Mapping[str, list[str]], priority: ScrapePriority) -> bytes:
-        """Return the page for a document; `choices` are the applications and types to filter by."""
+        """Return the page for a document; `choices` are the applications and types by which to filter."""
         size = document["page_size"]
         current = {**document["filters"], "page_size": size if size != DEFAULT_PAGE_SIZE else ""}
         parts = self._template.parts(

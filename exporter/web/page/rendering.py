@@ -32,7 +32,7 @@ _INVISIBLE = re.compile(
 
 
 class PageTemplate:
-    """A template with the style of all pages, its script, and the policy that allows these alone. Thread-safe."""
+    """A template with the style of all pages, its script, and the policy that allows only these. Thread-safe."""
 
     def __init__(self, name: str, links: Mapping[str, str], root: str, script: str = "") -> None:
         """Use a template, which is compiled for the first page.
@@ -74,7 +74,7 @@ class PageTemplate:
 
 
 def compile_templates() -> None:
-    """Compile all templates, so that the first page need not. That takes a tenth of a second."""
+    """Compile all templates in advance, because this takes a tenth of a second."""
     environment = _environment()
     for name in environment.list_templates(extensions=("html",)):
         environment.get_template(name)
@@ -136,7 +136,7 @@ def _hash(text: str) -> str:
 
 
 def _make_visible(value: object) -> object:
-    """Return a text with its invisible characters replaced by their code points: it may come from anywhere."""
+    """Return a text with invisible characters replaced by their code points, because it may come from anyone."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return _INVISIBLE.sub(lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", value.replace("\r\n", "\n"))
     return value

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from exporter.web.public_address import PublicAddress
 
-STATUS_PAGE = "http://EXPORTER:10142"  # in the texts, where it stands for the address of the exporter
-INDEX = "README"  # the file with what all runbooks share
-_FILL_IN = re.compile(r"[\w-]+")  # what needs no quotes, neither in HTML nor in a shell
+STATUS_PAGE = "http://EXPORTER:10142"  # stands for the address of the exporter in the texts
+INDEX = "README"  # the file with the part that all runbooks share
+_FILL_IN = re.compile(r"[\w-]+")  # characters that need no quotes, either in HTML or in a shell
 _UNFILLED_LINK = re.compile(r'(href="\.\./)\?\w+=[A-Z_]+"')
 
 

@@ -1,14 +1,14 @@
 """The HTTP server: listening sockets, TLS connections, and protection against slow clients.
 
-It is uvicorn with its own limits. Prometheus must be able to scrape the exporter while other clients stall, and no
-server meets that requirement with settings alone. `benchmarks/servers` compares this package with uvicorn and with
+It is uvicorn with further limits. Prometheus must be able to scrape the exporter while other clients stall, and no
+server meets this requirement by its settings only. `benchmarks/servers` compares this package with uvicorn and
 hypercorn, with the same application and the same soft limit of file descriptors:
 
-- uvicorn waits a minute for a TLS handshake, and forever for a request or until a response is read. 1,500 TLS clients
-  that send nothing use all its file descriptors, and every scrape fails.
-- hypercorn has a deadline for the handshake and the head of a request, but none for a response that is not read: 500
-  such clients keep all their responses in memory, and SIGTERM does not stop it while they are connected. It has no
-  limit for connections either, so that scrapes wait until others are dropped.
+- uvicorn waits a minute for a TLS handshake, and forever for a request or for a client that does not read its response.
+  1,500 TLS clients that send nothing use all of its file descriptors, and every scrape fails.
+- hypercorn has a deadline for the handshake and the head of a request, but none for a client that does not read its
+  response. 500 such clients keep all their responses in memory, and SIGTERM does not stop the server while they are
+  connected. Connections are not limited either, so that scrapes wait until others are dropped.
 - Neither of them reads a new certificate. hypercorn also accepts HTTP/2 without TLS, which the exporter does not need.
 
 What this package adds, and where:

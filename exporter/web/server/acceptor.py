@@ -1,12 +1,13 @@
-"""Accept connections: a client costs no more than a socket until its first message has arrived completely.
+"""Accepts connections. Until its first message has arrived completely, a client costs only a socket.
 
 The invariant: whatever clients send or do not send, at most `Limits.tls_sessions` of them hold the memory of a TLS
-session. Each of the others holds a socket, a task, and what the kernel has received from it.
+session. Each of the others holds a socket, a task, and the bytes that the kernel has received from it.
 
-So the first message stays in the kernel until it is complete. Over TLS that is the record with the ClientHello, whose
-header has its length. Example: 1,500 clients connect. One third sends nothing, one third one byte, and one third half a
-ClientHello. No session starts. A client that sends a whole ClientHello makes the server compute a key exchange, so new
-sessions replace older ones no faster than the CPU allows: a scrape completes before a hundred others have started.
+So the first message stays in the kernel until it is complete. With TLS, this is the record with the ClientHello, whose
+header has its length. Example: 1,500 clients connect. One third of them send nothing, one third send one byte, and one
+third send half a ClientHello. No session starts. A client that sends a whole ClientHello makes the server compute a key
+exchange, so new sessions replace older ones no faster than the CPU allows: a scrape completes before a hundred others
+have started.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
-# The number of connections that are accepted in a row before any of them is served. A small one, so that many new
-# connections do not use up the file descriptors, and do not replace the connection of a scrape before it is served.
+# The number of connections that are accepted in a row before any of them is served. It is small, so that many new
+# connections neither use up the file descriptors nor replace the connection of a scrape before it is served.
 MAX_ACCEPTS = 16
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_SECONDS = 1
 
 
 class Acceptor:
-    """Accepts connections from a listening socket, and starts the protocol of each when it has sent something."""
+    """Accepts connections from a listening socket, and starts the protocol of each after its first message."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Acceptor:
             self._open(accepted)
 
     def _pause(self, error: OSError) -> None:
-        """Wait before the next attempt: the listening socket stays readable, which would use all of the CPU."""
+        """Wait before the next attempt, because the listening socket stays readable, which would use all of the CPU."""
         logger.warning("cannot accept connections", error=error.strerror, retry_seconds=RETRY_SECONDS)
         self._loop.remove_reader(self._listener)
         self._retry = self._loop.call_later(RETRY_SECONDS, self._start)
@@ -88,11 +89,11 @@ class Acceptor:
         accepted.setblocking(False)  # noqa: FBT003 (the interface of socket)
         connection = self._connections.add(accepted)
         connection.opening = self._loop.create_task(self._start_protocol(connection))
-        # A callback, because a task that is cancelled before its first step does not run at all.
+        # This is a callback, because a task that is cancelled before its first step does not run at all.
         connection.opening.add_done_callback(partial(self._discard_failed, connection))
 
     async def _start_protocol(self, connection: Connection) -> bool:
-        """Start the protocol of a connection; return False if the client ends the connection before."""
+        """Start the protocol of a connection; return False if the client ends the connection first."""
         with suppress(OSError):
             await self._wait_for_message(connection.socket)
             protocol = self._create_protocol(connection)
@@ -101,7 +102,7 @@ class Acceptor:
         return False
 
     def _discard_failed(self, connection: Connection, opening: asyncio.Task[bool]) -> None:
-        connection.opening = None  # a cancelled task refers to its frames, and they to the connection
+        connection.opening = None  # a cancelled task refers to its frames, which refer to the connection
         if opening.cancelled() or not opening.result():
             self._connections.remove(connection)
             connection.socket.close()

@@ -1,4 +1,4 @@
-"""The open connections, the time for which each has waited, and which of them are dropped.
+"""The open connections, the time for which each has waited, and the rules by which they are dropped.
 
 Clients that stall must not prevent scrapes. So each phase of a connection has a time limit, and when the number of
 connections is at its limit, a new one replaces the one that has waited longest.
@@ -31,15 +31,15 @@ class Limits:
 
     request: float = 10  # for the handshake and the whole request, and for the end of a connection
     response: float = 25  # until the client has read a response; checked every half second, so well within 30
-    idle: int = 75  # between requests: longer than usual scrape intervals, so that Prometheus need not reconnect
+    idle: int = 75  # between requests; longer than usual scrape intervals, so that Prometheus need not reconnect
     stop: float = 0.5  # for responses in progress when the server stops
     connections: int = 500
     tls_sessions: int = 100  # each of them holds memory (`exporter.web.server.acceptor`)
-    unread: int = 64  # responses that clients do not read: each of them holds memory (`exporter.web.responses`)
+    unread: int = 64  # responses that clients do not read; each of them holds memory (`exporter.web.responses`)
 
 
 class Phase(Enum):
-    """A phase of a connection, by what the server waits for."""
+    """The phase of a connection: the event for which the server waits."""
 
     REQUEST = auto()  # for the client to complete the handshake or the request
     RESPONSE = auto()  # for the application
@@ -66,12 +66,12 @@ class Connection:
         if self.transport is not None and self.transport.get_write_buffer_size() > 0:
             return True
         with suppress(OSError, ValueError):
-            # If the kernel's buffer holds the complete response, the transport's buffer is empty.
+            # The transport's buffer is also empty if the kernel's buffer holds the rest of the response.
             return any(fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(4)))
         return False
 
     def drop(self) -> None:
-        """End the connection with a reset: otherwise the kernel would keep the unread bytes for minutes."""
+        """End the connection with a reset, because the kernel would otherwise keep the unread bytes for minutes."""
         with suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         if self.transport is not None:
@@ -118,7 +118,7 @@ class Connections:
             self._close_if_due(connection)
 
     def close_when_idle(self) -> None:
-        """Close each present connection as soon as it is idle: it was accepted with settings that have changed."""
+        """Close each current connection as soon as it is idle, because it was accepted with outdated settings."""
         for connection in list(self._by_age):
             connection.closes_when_idle = True
             self._close_if_due(connection)
@@ -129,7 +129,7 @@ class Connections:
         connection.transport = None  # it refers to the TLS session, which refers to the connection
 
     def sweep(self) -> None:
-        """Drop the connections that exceed a time limit, and the oldest unread responses beyond their number."""
+        """Drop connections that exceed a time limit, and the oldest unread responses if there are too many."""
         now = self.clock()
         for connection in list(self._by_age):
             connection.unread_since = (connection.unread_since or now) if connection.is_unread else None
@@ -140,23 +140,23 @@ class Connections:
         self._limit_unread()
 
     def mark_unread(self, connection: Connection) -> None:
-        """Record that a client reads its response too slowly, and drop the oldest such client of too many."""
+        """Record that a client reads its response too slowly, and drop the oldest such client if there are too many."""
         if connection.unread_since is None:
             connection.unread_since = self.clock()
             self._limit_unread()
 
     def drop_all(self) -> None:
-        """Drop all connections, without removing them: `len` reports those that are not closed yet."""
+        """Drop all connections, without removing them: `len` returns the number of those that are not closed yet."""
         for connection in list(self._by_age):
             connection.drop()
 
     def _limit_unread(self) -> None:
-        # By the start of the unread response, and not by age in the phase: a response that waited for its rendering
-        # belongs to an old request, but is new.
+        # The order is by the start of the unread response, and not by the age of the phase, because a response that
+        # waited for its rendering belongs to an old request, but is new.
         unread = [(since, each) for each in self._by_age if (since := each.unread_since)]
         unread.sort(key=itemgetter(0))
         for _, connection in unread[: -self.limits.unread]:
-            if connection.is_unread:  # the client may have read it since
+            if connection.is_unread:  # the client may have read it since then
                 self._drop(connection)
 
     def _is_overdue(self, connection: Connection, now: float) -> bool:
@@ -166,7 +166,7 @@ class Connections:
         return waits_for_client and now - connection.phase_since >= self.limits.request
 
     def _make_room(self, members: Sequence[Connection], limit: int) -> None:
-        """Make room for one more among these connections, which are in the order of their age.
+        """Make room for one more among these connections, which are ordered by age.
 
         The connection that has waited longest is dropped, if possible one without a response in progress.
         """

@@ -11,18 +11,18 @@ MAX_RECORD_BYTES = 2**14
 
 
 async def wait_for_first_byte(client: socket.socket) -> None:
-    """Wait until a client has sent something; raise ConnectionResetError if it ends the connection before."""
+    """Wait until a client has sent something; raise ConnectionResetError if it ends the connection first."""
     await _received(client, 1)
 
 
 async def wait_for_first_record(client: socket.socket) -> None:
-    """Wait until a client has sent a TLS record; raise ConnectionResetError if it ends the connection before."""
+    """Wait until a client has sent a TLS record; raise ConnectionResetError if it ends the connection first."""
     header = await _received(client, RECORD_HEADER_BYTES)
     await _received(client, _record_bytes(header))
 
 
 def _record_bytes(header: bytes) -> int:
-    """Return the length of the record with this header. OpenSSL rejects anything else without more bytes."""
+    """Return the length of a record; only of its header if that is invalid, as OpenSSL rejects it."""
     length = int.from_bytes(header[3:])
     if header[0] != HANDSHAKE_RECORD or length > MAX_RECORD_BYTES:
         return RECORD_HEADER_BYTES

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.web.server.addresses import Address
 
-BACKLOG = 1024  # connections that the kernel queues until the server accepts them
+BACKLOG = 1024  # the number of connections that the kernel queues until the server accepts them
 ADVICE = "choose another with --web.listen-address"
 REASONS = {
     errno.EADDRINUSE: "address already in use",
@@ -28,7 +28,7 @@ REASONS = {
 def listen(addresses: Sequence[Address | socket.socket]) -> list[socket.socket]:
     """Listen on all addresses; raise StartupError if one is not available, and close the others.
 
-    A socket in place of an address listens already.
+    A socket instead of an address is listening already.
     """
     with ExitStack() as opened:
         listeners = [
@@ -40,7 +40,7 @@ def listen(addresses: Sequence[Address | socket.socket]) -> list[socket.socket]:
 
 
 def check_addresses(texts: Sequence[str]) -> None:
-    """Raise StartupError if an address is not valid or not available; one that is in use is available."""
+    """Raise StartupError if an address is not valid or not available. An address in use is accepted."""
     for address in map(parse_address, texts):
         try:
             _listen(address).close()
@@ -65,21 +65,21 @@ def _listen(address: Address) -> socket.socket:
 
 
 def _resolve(address: Address) -> tuple[int, tuple[Any, ...]]:
-    """Return one family and socket address. Of a name with several, IPv4 is first, as in Go."""
+    """Return the family and the socket address of an address. IPv4 is preferred, as in Go."""
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, sockaddr = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return family, sockaddr
 
 
 def _open(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
-    # With the protocol, because asyncio disables Nagle's algorithm only for connections whose socket names it.
+    # The protocol is set, because asyncio disables Nagle's algorithm only for connections of sockets with a protocol.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sockaddr[0] != "::"))
         listener.bind(sockaddr)
-        listener.listen(BACKLOG)  # here, because Linux reports some addresses as in use only now
+        listener.listen(BACKLOG)  # this is here, because Linux reports some addresses as in use only now
     except OSError:
         listener.close()
         raise

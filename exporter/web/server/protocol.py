@@ -19,12 +19,13 @@ BAD_REQUEST = {
     "X-Content-Type-Options": "nosniff",
 }
 
-# A response pauses while more than this is unsent. It is the default of asyncio, which over TLS is eight times larger.
+# A response pauses while more bytes than this are unsent. It is asyncio's default, which is eight times larger with
+# TLS.
 WRITE_BUFFER_BYTES = 64 * 1024
 
 
 class TimeoutProtocol(H11Protocol):
-    """Reports the phase of each connection, so that connections which exceed a limit are dropped."""
+    """Reports the phase of each connection, so that connections that exceed a limit can be dropped."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class TimeoutProtocol(H11Protocol):
         self._connections.remove(self._connection)
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()  # uvicorn keeps it after a reset, and with it the TLS session
+            self.timeout_keep_alive_task.cancel()  # after a reset, uvicorn keeps it, and with it the TLS session
 
     def data_received(self, data: bytes) -> None:
         """Process a piece of a request."""
@@ -68,10 +69,10 @@ class TimeoutProtocol(H11Protocol):
         self._connections.mark_unread(self._connection)
 
     def send_400_response(self, msg: str) -> None:
-        """Reject what is not HTTP, unless a response has been sent in part."""
+        """Reject data that is not HTTP, unless a response was sent in part."""
         self._malformed_request()
         if self.conn.our_state is not h11.IDLE:
-            self.cycle.disconnected = True  # so that uvicorn ignores what the application still sends
+            self.cycle.disconnected = True  # so that uvicorn ignores further output of the application
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             for event in (
                 h11.Response(status_code=400, headers=list(BAD_REQUEST.items())),

@@ -46,7 +46,7 @@ class WebServer:
         limits: Limits | None = None,
         malformed_request: Callable[[], object] = lambda: None,
     ) -> None:
-        """Parse the addresses; sockets among them listen already. Invalid HTTP calls `malformed_request`."""
+        """Parse the addresses; sockets among them are listening already. Invalid HTTP calls `malformed_request`."""
         self._requested = [parse_address(each) if isinstance(each, str) else each for each in addresses]
         self._connections = Connections(limits or Limits())
         config = _uvicorn_config(app, self._connections)
@@ -72,9 +72,9 @@ class WebServer:
             raise StartupError("the web server did not start; the log has the reason")
 
     def renew_connections(self) -> None:
-        """Close each open connection after its current response, so that clients connect with the current settings."""
+        """Close each open connection after its current response, so that clients reconnect with the new settings."""
         if (loop := self._server.loop) is not None:
-            with suppress(RuntimeError):  # the loop has ended
+            with suppress(RuntimeError):  # the event loop has ended
                 loop.call_soon_threadsafe(self._connections.close_when_idle)
 
     def stop(self, timeout: float = 2) -> None:
@@ -99,7 +99,7 @@ class WebServer:
 
 
 class _TimeoutServer(uvicorn.Server):
-    """A uvicorn server that accepts connections itself, and drops stalled clients while it runs and when it stops."""
+    """A uvicorn server with its own acceptor, which drops stalled clients while it runs and when it stops."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _TimeoutServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         loop.call_later(self._connections.limits.stop, self._connections.drop_all)
         await super().shutdown(sockets)
-        self._connections.drop_all()  # also those in their handshake, which uvicorn does not know
+        self._connections.drop_all()  # including connections in their handshake, which uvicorn does not know
         deadline = loop.time() + self._connections.limits.stop
         while self._connections and loop.time() < deadline:  # noqa: ASYNC110 (a stop happens once)
             await asyncio.sleep(0.01)

@@ -17,7 +17,7 @@ FLAG = "--web.systemd-socket"
 def inherited_sockets(environment: MutableMapping[str, str], pid: int) -> list[socket.socket]:
     """Return the sockets that systemd passed to this process; raise StartupError if there are none.
 
-    The variables of the protocol are removed, so that a credential helper does not take the sockets for its own.
+    The variables of the protocol are removed, so that a credential process does not use the sockets.
     """
     own = environment.pop("LISTEN_PID", "") == str(pid)
     count = int(environment.pop("LISTEN_FDS", "0"))

@@ -36,10 +36,10 @@ logger = structlog.get_logger()
 class Handshake(ssl.SSLObject):
     """The TLS of one connection, which also checks the names in the client's certificate.
 
-    If the handshake fails, asyncio closes the connection without sending the alert with the reason. To make it send
-    the alert, `do_handshake` first requests more data, and raises the error when it is called again.
+    If a handshake fails, asyncio closes the connection without sending the TLS alert with the reason. To make asyncio
+    send the alert, `do_handshake` first requests more data, and raises the error when it is called again.
 
-    The error is kept without its traceback, which refers to the frames of the handshake, and they to the session.
+    The error is kept without its traceback, which refers to the frames of the handshake, which refer to the session.
     Otherwise each rejected client would cost the memory of a session until the next garbage collection.
     """
 
@@ -47,7 +47,7 @@ class Handshake(ssl.SSLObject):
     _failure: ssl.SSLError | None = None
 
     def do_handshake(self) -> None:
-        """Continue the handshake; raise SSLError if it fails or the client is not one of those allowed."""
+        """Continue the handshake; raise SSLError if it fails or if the client is not allowed."""
         if self._failure:
             raise self._failure
         try:
@@ -90,12 +90,12 @@ class TlsContext(ssl.SSLContext):
 
 
 class CurrentContext(ssl.SSLContext):
-    """A context that passes each new connection to the current context, which can be replaced."""
+    """A context that uses the current settings for each new connection. The settings can be replaced."""
 
     current: ssl.SSLContext
 
     def __new__(cls, current: ssl.SSLContext) -> Self:
-        """Return a context that starts with these settings."""
+        """Return a context with these settings."""
         context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
         context.current = current
         return context
@@ -136,7 +136,7 @@ def _load_certificate(context: TlsContext, loaded: LoadedWeb) -> Iterator[Config
         try:
             context.load_cert_chain(cert_path, key_path, _refuse_password)
         except ssl.SSLError as error:
-            # OpenSSL has a reason for these errors, but none for a key that it cannot read.
+            # OpenSSL reports a reason for these errors, but none for a key that it cannot read.
             if error.reason == "KEY_VALUES_MISMATCH":
                 yield loaded.problem("key", "does not belong to the certificate")
             elif error.reason in {"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"}:
@@ -172,7 +172,7 @@ def _set_ciphers(context: TlsContext, loaded: LoadedWeb, tls: TlsConfig) -> Iter
     except ssl.SSLError:
         yield loaded.problem("cipher_suites", "the OpenSSL library of this host supports none of them")
     try:
-        # The default of OpenSSL includes groups of 8192 bits: 70 handshakes a second with them would block the server.
+        # OpenSSL's default includes groups of 8192 bits, with which 70 handshakes a second would block the server.
         context.set_ecdh_curve(tls.openssl_curve)
     except ValueError:
         yield loaded.problem("curve_preferences", "the OpenSSL library of this host does not support it")
@@ -199,7 +199,7 @@ def _refuse_password() -> str:
 
 @contextmanager
 def _temporary_file(content: bytes) -> Iterator[str]:
-    """Yield the path of a file with this content, on Linux in memory: Python's ssl loads keys only from files."""
+    """Yield the path of a file with this content, on Linux in memory: ssl loads keys only from files."""
     if sys.platform == "linux":
         with os.fdopen(os.memfd_create("pem"), "wb") as file:
             file.write(content)

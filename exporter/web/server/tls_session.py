@@ -1,8 +1,8 @@
 """The TLS session of a connection, which holds little memory and whose handshake is limited like a request.
 
 A session of asyncio allocates a read buffer of 256 KiB before the client has sent anything. The C library keeps blocks
-of this size after their first release, so the memory would not return to the system. Requests are small: a buffer for
-one TLS record suffices. A session then costs about 90 KiB, most of it in OpenSSL.
+of this size after their first release, so the memory would not return to the system. Requests are small, so a buffer
+for one TLS record is sufficient. A session then costs about 90 KiB, most of it in OpenSSL.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class TlsSession(SSLProtocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End the connection, even if the handshake failed: the protocol is not notified of that."""
+        """End the connection, even after a failed handshake, when asyncio does not notify the protocol."""
         if exc:
-            exc.__traceback__ = None  # a frame of it refers to the error and to this session, which is a cycle
+            exc.__traceback__ = None  # a frame in it refers to the error and to this session, which is a cycle
         super().connection_lost(exc)
         self._connections.remove(self._connection)
