@@ -50,7 +50,7 @@ class ConfigProblem:
 
 
 class ConfigError(ExporterError):
-    """The configuration cannot be used. `problems` has all problems at once."""
+    """The configuration cannot be used. `problems` has all of its problems."""
 
     def __init__(self, problems: list[ConfigProblem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -58,7 +58,7 @@ class ConfigError(ExporterError):
 
 
 class StartupError(ExporterError):
-    """The program cannot start, for a reason that is not in the text of its configuration."""
+    """The program cannot start, for a reason outside the text of its configuration."""
 
 
 class ProviderError(ExporterError):
@@ -80,7 +80,7 @@ class ProviderError(ExporterError):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether AWS will reject the request again until permissions, resources or the configuration change.
+        """Whether AWS will reject the request until permissions, resources or the configuration change.
 
         A code that is an HTTP status comes from a proxy and not from the service, so it is not a refusal.
         """
@@ -91,5 +91,5 @@ class ProviderError(ExporterError):
 class StoppedError(BaseException):
     """The program is stopping. Ends the current work of a thread that was about to send a request.
 
-    Like asyncio.CancelledError it is not an Exception, so that code that records failures does not record this as one.
+    Like asyncio.CancelledError it is not an Exception, so that code that records failures does not record it.
     """

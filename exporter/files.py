@@ -1,4 +1,4 @@
-"""Read a file that the operator has named; the path may also lead to a pipe or a device."""
+"""Reads files that the operator has named. The path may also lead to a pipe or a device."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_file(path: Path) -> bytes:
     """Return the content of a file or of a pipe; raise OSError if it cannot be read.
 
     A command that reads its configuration once may read a pipe, as in `check --config.file=<(envsubst < template)`. But
-    an ordinary read of a named pipe without a writer, or of a terminal, would block a reload forever, and one of
-    /dev/zero would fill the memory. So the end must be reached within a deadline and a size.
+    reading a named pipe without a writer, or a terminal, would block a reload forever, and reading /dev/zero would
+    exhaust the memory. So there is a deadline and a maximum size.
     """
     # Without O_NONBLOCK, opening a named pipe waits for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -37,7 +37,7 @@ def _read_to_end(descriptor: int) -> bytes:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     content = bytearray()
-    # A named pipe that had no writer yet is at its end for read(2), but not for poll(2).
+    # For read(2), a named pipe that had no writer yet is at its end, but not for poll(2).
     while poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
         with suppress(BlockingIOError):
             chunk = os.read(descriptor, _CHUNK_SIZE)

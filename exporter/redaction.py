@@ -1,4 +1,4 @@
-"""Remove secrets from text that comes from outside: exceptions, messages of the AWS SDK, URLs with a password."""
+"""Removes secrets from text that comes from outside: exceptions, messages of the AWS SDK, URLs with a password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 REDACTED = "<redacted>"
 
-# Most texts contain none of these words. A search for them is much faster than the patterns.
+# Most texts contain none of these words. Searching for them is much faster than applying the patterns.
 _WORDS = ("://", "auth", "bearer", "basic", "key", "pass", "secret", "token", "credential", "signature", "header")
 
 _SENSITIVE_NAMES = "password|passwd|(?:secret|access|session|security)[_-]?(?:access[_-]?)?(?:key|token)"
@@ -14,8 +14,8 @@ _AMBIGUOUS_NAMES = "secret|token|credentials?|signature|api_?key"
 _OPENING_QUOTE = r"""(?:b?\\?(["']))?"""
 _VALUE = r"""(?(2)[^"']+|[^\s"'&,;<>]+)"""  # up to the closing quote if _OPENING_QUOTE has found one
 
-# Each pattern finds one form of a secret. Its first group is kept: it names the secret, so that the text stays useful.
-# A pattern may remove too much, for example the path of a URL that contains `@`. It must not remove too little.
+# Each pattern finds one form of a secret. Its first group is kept: it names the secret, so that the text remains
+# useful. A pattern may remove too much, for example the path of a URL that contains `@`, but not too little.
 # Repetitions are bounded or start at a fixed word, so that the time is linear in the length of the text.
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
@@ -30,7 +30,7 @@ _PATTERNS = tuple(
         r"""(\bx-amz-(?:security-token|signature|credential)\s*[:=]\s*)[^\s"'&,]+""",
         # password=…, SecretAccessKey: …
         rf"""((?:{_SENSITIVE_NAMES})(?:\\?["'])?\s*[:=]\s*{_OPENING_QUOTE}){_VALUE}""",
-        # token=…, "clientSecret": "…". Without quotes after the colon it is prose, such as "token: expired".
+        # token=…, "clientSecret": "…". Without quotes after the colon, it is prose, such as "token: expired".
         rf"""((?:{_AMBIGUOUS_NAMES})(?:\\?["'])?\s*(?:=|:(?=\s*b?\\?["']))\s*{_OPENING_QUOTE}){_VALUE}""",
         # <SessionToken>…</SessionToken>
         r"(<\w{0,40}(?:password|secret\w{0,20}|token|key|keyid)>)[^<]+",

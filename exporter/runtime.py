@@ -26,7 +26,7 @@ class Clock(Protocol):
 
 
 class ServiceClock(Protocol):
-    """The clock of the service that a snapshot was read from."""
+    """The clock of the service from which a snapshot was read."""
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -69,7 +69,7 @@ class Condition(Protocol):
         """Release the lock."""
 
     def wait(self, timeout: float | None = None, /) -> bool:
-        """Release the lock until another thread notifies, up to a timeout in seconds; return whether one did."""
+        """Release the lock until notified by another thread, up to a timeout in seconds; return whether notified."""
 
     def notify(self) -> None:
         """Wake one waiting thread."""
@@ -129,7 +129,7 @@ class System:
 
 
 class AwsClock:
-    """AWS's clock, from the Date header of its responses. Until the first response it is the clock of the host."""
+    """AWS's clock, from the Date header of its responses. Until the first response, it is the clock of the host."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -160,11 +160,11 @@ class AwsClock:
         self._offset = self._host_offset
 
     def host_time(self) -> float:
-        """Return seconds since the epoch on the host's clock, without the steps that it has made since the start."""
+        """Return seconds since the epoch on the host's clock, without its steps since the start."""
         return self._clock.monotonic() + self._host_offset
 
 
-@lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same
+@lru_cache(maxsize=64)  # the date of a response is parsed more than once, and many responses have the same date
 def _parse_date(date: str) -> float:
     return parsedate_to_datetime(date).timestamp()
 

@@ -1,4 +1,4 @@
-"""Backfill: past sync jobs become the samples that scrapes at regular steps would have collected."""
+"""Backfill: turns past sync jobs into the samples that scrapes at regular steps would have collected."""
 
 from exporter.backfill.replay import Replay
 from exporter.backfill.spool import Spool

@@ -1,10 +1,10 @@
-"""The boundary between backfilled and scraped samples: each job is counted on one side of it.
+"""The boundary between backfilled and scraped samples. Each job is counted on one side of it.
 
 The exporter counts jobs that end after it started to watch a data source, from 0. The backfill counts the jobs that
 ended before, and ends two seconds earlier. Its last sample, one second later, resets all counters to 0.
 
-Example: the exporter has watched since 12:00:00.4. The backfilled counters rise to 7 by 11:59:58 and are 0 at
-11:59:59. The first scrape at 12:00:10 finds 0, and one after the next job finds 1. `increase()` over all of it sees a
+Example: the exporter has watched since 12:00:00.4. The backfilled counters rise to 7 by 11:59:58 and are 0 at 11:59:59.
+The first scrape at 12:00:10 finds 0, and one after the next job finds 1. `increase()` over the whole time sees a
 counter reset, and returns 8.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.domain.counting.source_history import SourceHistory
     from exporter.domain.model import SyncJob
 
-# AWS's clock is known to the second. A backfilled sample later than the first scrape would count everything twice.
+# AWS's clock is precise to the second. A backfilled sample later than the first scrape would count everything twice.
 MARGIN = 2.0  # seconds
 
 
@@ -31,10 +31,10 @@ def end_of_backfill(history: SourceHistory) -> float:
 
 
 def with_reset_counters(history: SourceHistory) -> SourceHistory:
-    """Return the history with counters at 0, as they are where the exporter starts to watch.
+    """Return the history with counters at 0, as at the time when the exporter starts to watch.
 
-    The reset needs its own sample: the first scrape may come so late that the counters have reached the backfilled
-    figures again. Without the sample, Prometheus would then see no reset.
+    The reset needs its own sample, because the first scrape may be so late that the counters have reached the
+    backfilled figures again. Without the sample, Prometheus would then see no reset.
     """
     return replace(
         history,
@@ -52,6 +52,7 @@ def backfilled_end(job: SyncJob, history: SourceHistory) -> float:
     end = job.end_or_start
     tracked = history.jobs.get(job.execution_id)
     state = tracked.count_state if tracked else CountState.EVICTED
-    # Whether an evicted job was counted is no longer stored. Its end says it: the exporter counted all later ones.
+    # The history no longer stores whether an evicted job was counted. Its end shows it, because the exporter counted
+    # all jobs that ended later.
     is_past = end <= history.watched_since if state is CountState.EVICTED else state is CountState.PRE_EXISTING
     return min(end, end_of_backfill(history)) if is_past else math.inf

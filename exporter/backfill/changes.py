@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class FamilyChange(NamedTuple):
-    """A family as it is from one of the times on."""
+    """A family with its samples from one of the times on."""
 
     start: int
     metric: Metric
 
 
 class ChangeCollector:
-    """Collects the parts of the families of one source, each when its inputs change or when time alone changes it."""
+    """Collects the parts of one source's families, each when its inputs change or when time alone changes it."""
 
     def __init__(self, families: SourceFamilies, times: Sequence[float]) -> None:
         self._families = families
@@ -51,9 +51,9 @@ class ChangeCollector:
             self._next[part] = index
 
     def _next_change(self, snapshot: SourceSnapshot, index: int, part: int) -> int:
-        """Return the index of the next time at which a part is different because time has passed."""
-        # A change may fall on the time itself, and rounding then decides whether the part has changed yet. So a change
-        # within the rounding error is looked for before this time, and the part is collected again one step later.
+        """Return the index of the next time at which time alone has changed a part."""
+        # A change may fall exactly on one of the times, and rounding then decides whether the part has changed yet. So
+        # the search starts earlier by the rounding error, and the part is collected again one step later.
         now = self._times[index]
         change = self._families.next_change(self._families.view(snapshot, now - TIME_ROUNDING), part)
         if change is not None and change <= now + TIME_ROUNDING:

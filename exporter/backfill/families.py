@@ -1,7 +1,7 @@
 """The families that a backfill can fill from the start, end and final state of each past sync job.
 
-Names are without the prefix of the service. The values of all families that are not listed here follow from the jobs,
-as they do live.
+Names are without the prefix of the service. The values of all families that are not listed here are derived from the
+jobs, as in live polls.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from exporter.domain.model import DOCUMENT_KINDS
 
 TIME_OF_DATA = "last_successful_poll_timestamp_seconds"
-"""The family that says how old all others are. Backfilled, its value is the timestamp of each sample."""
+"""The family with the age of all others. In a backfill, its value is the timestamp of each sample."""
 
 FROM_SCHEDULE = frozenset(
     {
@@ -18,7 +18,7 @@ FROM_SCHEDULE = frozenset(
         "data_source_next_scheduled_sync_timestamp_seconds",
     }
 )
-"""Families that depend on the schedule. It is not known for the time before it existed."""
+"""Families that depend on the schedule, which has no values for the time before it existed."""
 
 ABSENT = frozenset(
     {

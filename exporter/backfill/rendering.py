@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
 Prefixes = tuple[bytes, ...]
-"""What identifies a series: the prefix of each of its lines."""
+"""The identity of a series: the prefix of each of its lines."""
 
 END = OPENMETRICS.end
-MAX_TIME_LENGTH = len("1.799999999999e+09")  # of a time as the value of a sample, to the millisecond
+MAX_TIME_LENGTH = len("1.799999999999e+09")  # the length of a time as the value of a sample, to the millisecond
 
 
 class Point(NamedTuple):
@@ -93,7 +93,7 @@ def render_times(times: Iterable[float]) -> list[RenderedTime]:
 
 
 def constant_lines(point: Point, timestamps: Sequence[bytes]) -> bytes:
-    """Return the lines of a series that has the same values at all these times."""
+    """Return the lines of a series with the same values at all these times."""
     lines = zip(point.prefixes, map(floatToGoString, point.values), strict=True)
     first, *others = (b"%b %b " % (prefix, value.encode()) for prefix, value in lines)
     if not others:
@@ -107,7 +107,7 @@ def time_lines(prefixes: Prefixes, times: Iterable[RenderedTime]) -> bytes:
 
 
 def _by_series(metric: Metric) -> Iterator[list[Sample]]:
-    """Yield the samples of each series: samples of a histogram with the same labels together, all others alone."""
+    """Yield the samples of each series. Samples of a histogram with the same labels are one series."""
     if metric.type == "histogram":
         yield from (list(samples) for _, samples in groupby(metric.samples, key=_labels_without_bucket))
     else:
@@ -120,5 +120,5 @@ def _labels_without_bucket(sample: Sample) -> dict[str, str]:
 
 def _split_lines(lines: bytes) -> list[list[bytes]]:
     """Split lines into prefix, value and timestamp."""
-    # At line feeds only: a label value may contain other characters that splitlines() takes for the end of a line.
+    # Lines end at line feeds only. A label value may contain other characters at which splitlines() would split.
     return [line.rsplit(b" ", 2) for line in lines.split(b"\n") if line]

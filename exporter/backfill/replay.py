@@ -1,4 +1,4 @@
-"""The replay of past sync jobs: what a poll at each step would have read, counted as live polls count."""
+"""The replay of past sync jobs, which simulates a poll at each step and counts jobs like live polls."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Replay:
             return None
         begin = min(min(job.started, backfilled_end(job, snapshot.history)) for job in jobs)
         end = end_of_backfill(snapshot.history)
-        # One step before the first job, so that its count is an increase from 0.
+        # This is one step before the first job, so that its count is an increase from 0.
         first_step = math.ceil(begin / self._step) - 1
         if since is not None:
             first_step = max(first_step, math.ceil(since / self._step))
@@ -85,7 +85,7 @@ class Replay:
     def _past_snapshots(
         self, snapshot: SourceSnapshot, jobs: Iterable[SyncJob], times: Sequence[float]
     ) -> Iterator[_PastSnapshot]:
-        """Yield the snapshots that live polls would have published, and at last the one of the counter reset."""
+        """Yield the snapshots that live polls would have published, and finally that of the counter reset."""
         news = _news(snapshot, jobs, times)
         history = SourceHistory(watched_since=times[0], as_of=times[0])
         reset, policy = len(times) - 1, self._policies[snapshot.source.id.service]
@@ -104,19 +104,19 @@ class _PastSnapshot(NamedTuple):
 
 
 def _as_polled(snapshot: SourceSnapshot, history: SourceHistory, polled_at: float) -> SourceSnapshot:
-    # All past snapshots have the same poll time, so that it is rendered once. Its values are replaced later.
+    # All past snapshots have the same poll time, so that it is rendered only once. Its values are replaced later.
     return replace(snapshot, history=history, poll_succeeded=None, polled_at=polled_at)
 
 
 def _news(snapshot: SourceSnapshot, jobs: Iterable[SyncJob], times: Sequence[float]) -> Mapping[int, list[SyncJob]]:
-    """Return the jobs that a poll would have seen first, or seen to end, by the index of its time."""
+    """Return the jobs that would have been new or newly ended in each poll, by the index of its time."""
     news: dict[int, list[SyncJob]] = defaultdict(list)
     polls = times[:-1]  # the last time is the counter reset
     for job in jobs:
         end = backfilled_end(job, snapshot.history) if snapshot.history else math.inf
         begun, ended = bisect_left(polls, min(job.started, end)), bisect_left(polls, end)
         if begun < ended and begun < len(polls):
-            # AWS does not record which status a job had while it was in progress, or how far it was.
+            # AWS does not record the earlier statuses and document counts of a job.
             news[begun].append(SyncJob(job.execution_id, SyncJobStatus.SYNCING, job.started))
         if ended < len(polls):
             news[ended].append(job)

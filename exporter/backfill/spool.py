@@ -1,4 +1,4 @@
-"""Timelines on disk, by family, until all sources are read: OpenMetrics requires the samples of a family together."""
+"""Timelines on disk by family until all sources are read: OpenMetrics requires the samples of a family together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Series(NamedTuple):
         return len(self.prefixes) * sum(run.length for run in self.runs)
 
     def max_size(self, timestamp_length: int) -> int:
-        """Return the largest size of its lines in bytes."""
+        """Return the maximum size of its lines in bytes."""
         sizes = (
             run.length * sum(max_line_length(*line, timestamp_length) for line in self._lines(run)) for run in self.runs
         )
@@ -57,7 +57,7 @@ class Spool:
         self._open = ExitStack()
         self.samples = 0
         self.size = len(END)
-        """The size of the output in bytes. It is exact but for the values that are times: these may be shorter."""
+        """The maximum size of the output in bytes. Only values that are times may be shorter than their maximum."""
 
     def __enter__(self) -> Self:
         """Return the spool; the first timeline creates the files."""
@@ -119,7 +119,7 @@ class _SeriesWriter:
                     yield constant_lines(Point(series.prefixes, run.values), [time.timestamp for time in some])
 
     def _times(self, times: SampleTimes, run: SampleRun) -> list[RenderedTime]:
-        """Return the times of a run, whose indexes count the steps of its source, and then its last two times."""
+        """Return the times of a run. Its indexes count the steps of its source, followed by the last two times."""
         if times.last_two not in self._last_two:
             self._last_two[times.last_two] = render_times(times.last_two)
         steps, offset = len(times.step_numbers), times.first_step - self._first_step

@@ -30,7 +30,7 @@ class SampleTimes:
 
     @property
     def last_two(self) -> tuple[float, float]:
-        """The end of the backfill, and the counter reset: they are not multiples of the step."""
+        """The end of the backfill and the counter reset, which are not multiples of the step."""
         return self.end, self.end + RESET_AFTER
 
     def all(self) -> list[float]:
@@ -72,7 +72,7 @@ class FamilyRecorder:
         self._current: dict[Prefixes, tuple[int, tuple[float, ...]]] = {}
 
     def record(self, index: int, points: Iterable[Point]) -> None:
-        """Record which series there are from this index on, with their values; all others end before it."""
+        """Record all series at this index, with their values; all others end before it."""
         values_now = {point.prefixes: point.values for point in points}
         for prefixes, (start, values) in list(self._current.items()):
             if values_now.get(prefixes) != values:

@@ -1,4 +1,4 @@
-"""The simulated services. The module of each has the name that the service has in the configuration."""
+"""The simulated services. Each is a module with the name that the service has in the configuration."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def traits_of(service: str) -> SimulatorTraits:
 
 
 def api_of(service: str) -> Callable[..., ServiceApi]:
-    """Return what makes the simulated API of the service with a name."""
+    """Return the constructor of the simulated API of the service with a name."""
     return traits_of(service).make_api

@@ -1,8 +1,8 @@
-"""The API of Amazon Bedrock knowledge bases over a fleet, without sockets: it validates as strictly as AWS does.
+"""The API of Amazon Bedrock knowledge bases over a fleet, without sockets. It validates as strictly as AWS does.
 
-Its knowledge bases are the indexes of all applications of the fleet. Ids of another form than AWS's are replaced by ids
-that are always the same. The type of a data source may have a connector, as in `MANAGED:SHAREPOINT`: it is then one of
-a managed knowledge base, and the schedule is a JSON object such as `{"daily": {}}`.
+Its knowledge bases are the indexes of all applications of the fleet. Ids that do not have AWS's form are replaced by
+constant ids. If the type of a data source has a connector, as in `MANAGED:SHAREPOINT`, the data source belongs to a
+managed knowledge base, and its schedule is a JSON object such as `{"daily": {}}`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _TERMINAL = {"COMPLETE", "FAILED", "STOPPED"}
 class BedrockApi:
     """The API over a fleet.
 
-    With the `order` newest, jobs are in the order that a request asks for. With oldest or shuffled, they are in that
-    order whatever the request asks for. `paging` is as in `QBusinessApi`. `time_filter` is ignored: the API has none.
+    With the `order` newest, jobs are in the order that the request specifies. With oldest or shuffled, they are in that
+    order for all requests. `paging` is as in `QBusinessApi`. `time_filter` is ignored, because the API has none.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class BedrockApi:
         self.fleet = fleet
         self.order = order
         self.paging = paging
-        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
+        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, even if the request asks for more
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation or a body without JSON."""
@@ -211,7 +211,7 @@ TRAITS = SimulatorTraits(
     ),
     container_statuses=("ACTIVE", "UPDATING", "UPDATE_UNSUCCESSFUL"),
     kinds_without_jobs=frozenset({"CUSTOM"}),
-    busy_periods=(30 * MINUTE, 2 * HOUR),  # each of the jobs takes a request
+    busy_periods=(30 * MINUTE, 2 * HOUR),  # each job takes a request
     long_share=0.2,
     wire_id=wire_id,
     reported=as_ingested,

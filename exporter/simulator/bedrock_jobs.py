@@ -1,4 +1,4 @@
-"""Ingestion jobs in the form of Amazon Bedrock: other names than in Amazon Q Business, and times as text."""
+"""Ingestion jobs in the form of Amazon Bedrock, whose names differ from Amazon Q Business, and whose times are text."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _NAMES = {"executionId": "ingestionJobId", "startTime": "startedAt", "endTime": 
 _OF_Q_BUSINESS = {"error", "dataSourceErrorCode"}
 
 
-@lru_cache(maxsize=50_000)  # an account has at most 10,000 knowledge bases, and each request looks for its own
+@lru_cache(maxsize=50_000)  # an account has at most 10,000 knowledge bases, and each request searches them
 def wire_id(identifier: str) -> str:
-    """Return an id in the form of the service, always the same for an id of the fleet."""
+    """Return an id in the form of the service; it is always the same for an id of the fleet."""
     if ID.fullmatch(identifier):
         return identifier
     return hashlib.blake2b(identifier.encode(), digest_size=5).hexdigest().upper()
@@ -78,7 +78,7 @@ def from_bedrock(job: Json) -> Json:
 
 
 def failure_reasons(job: Json) -> Json:
-    """Return the member with the reasons of a job's failures: as often at AWS, a JSON array in a text."""
+    """Return the member with the reasons of a job's failures: as often at AWS, a JSON array as text."""
     error = job.get("error")
     message = error.get("errorMessage") if isinstance(error, dict) else None
     return {"failureReasons": [json.dumps([message])]} if message else {}
@@ -99,7 +99,7 @@ def _word(status: object) -> object:
 
 
 def _statistics(metrics: object) -> object:
-    """Return the figures as numbers. All but the skipped documents are there from the start."""
+    """Return the figures as numbers. All but the skipped documents are present from the start."""
     if not isinstance(metrics, dict):
         return metrics
     given = {_COUNTS[name]: _number(count) for name, count in metrics.items()}

@@ -1,4 +1,4 @@
-"""Requests to Amazon Bedrock knowledge bases: paths and bodies of the operations, with the validation that AWS does."""
+"""Requests to Amazon Bedrock knowledge bases: paths and bodies of the operations, with AWS's validation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ROUTES = (
 class BedrockRequest:
     """A request in progress: its operation, the ids in its path, and the members of its body.
 
-    `page_sizes` are the largest pages of operations, by name, whatever the request asks for.
+    `page_sizes` are the largest pages of operations, by name, even if the request asks for more.
     """
 
     def __init__(self, request: Request, now: float, page_sizes: Mapping[str, int] | None = None) -> None:
@@ -67,7 +67,7 @@ class BedrockRequest:
 
     @property
     def call(self) -> ApiCall:
-        """Return a summary of the request for the log and the faults, whether the request is valid or not."""
+        """Return a summary of the request for the log and the faults, even if the request is invalid."""
         token, arn = self.body.get("nextToken"), self.ids.get("arn", "")
         in_arn = ARN_PATH.search(arn)
         return ApiCall(

@@ -1,4 +1,4 @@
-"""The simulated service's clock. The Date header and the sync jobs follow it."""
+"""The clock of the simulated service, which determines the Date header and the sync jobs."""
 
 from __future__ import annotations
 

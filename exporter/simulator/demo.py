@@ -99,7 +99,7 @@ def _documents(source: str) -> list[SimulatedDocument]:
 
 
 def _source(name: str, kind: str, now: float, period: float, plan: Plan) -> SimulatedDataSource:
-    # Every routine began long ago, with an offset of its own, so that the jobs do not start at the same time.
+    # Every routine began long ago, with its own offset, so that the jobs do not start at the same time.
     offset = (sum(name.encode()) % 97) / 97 * period
     return SimulatedDataSource(name, kind, routine=Routine(name, now - 300 * period - offset, period, plan))
 

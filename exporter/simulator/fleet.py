@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from exporter.simulator.document import SimulatedDocument
     from exporter.simulator.job import PlannedJob
 
-MAX_LISTED = 60  # jobs of a routine that the service lists
+MAX_LISTED = 60  # the number of jobs of a routine that the service lists
 
 
 def make_id(*parts: object) -> str:
-    """Return an id in AWS's format, always the same one for the same parts."""
+    """Return an id in AWS's format, which is always the same for the same parts."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, parts))))
 
 
@@ -39,7 +39,7 @@ class Routine:
         return [job for job in jobs if job.started <= now]
 
     def job(self, number: int) -> PlannedJob:
-        """Return the job with a number, always the same."""
+        """Return the job with a number, which is always the same."""
         return _make_job(self, number)
 
 
@@ -53,7 +53,7 @@ def _make_job(routine: Routine, number: int) -> PlannedJob:
 
 @dataclass(slots=True)
 class SimulatedDataSource:
-    """A data source. Its sync jobs are listed one by one in `jobs`, come from a routine, or both.
+    """A data source. Its sync jobs are those in `jobs` and those of its routine.
 
     `jobs` may change at any time.
     """

@@ -1,7 +1,7 @@
-"""The API of Amazon Kendra over a fleet, without sockets: it validates as strictly as AWS does.
+"""The API of Amazon Kendra over a fleet, without sockets. It validates as strictly as AWS does.
 
 It lists the indexes of all applications of the fleet. Each request is a POST to `/`: a header names the operation, and
-the body has all parameters. All errors except faults of the service have the status 400, and their name in the body.
+the body has all parameters. All errors except faults of the service have the status 400, and their name is in the body.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KendraApi:
         self.order = order
         self.time_filter = time_filter
         self.paging = paging
-        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
+        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, even if the request asks for more
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation or a body without JSON."""
@@ -48,20 +48,20 @@ class KendraApi:
         return Response(200, body, {"Content-Type": CONTENT_TYPE})
 
     def error_response(self, error: ServiceError) -> Response:
-        """Return an error in the format of the service: its name in the body."""
+        """Return an error in the format of the service, with its name in the body."""
         members = {key[0].upper() + key[1:]: value for key, value in error.members.items()}
         body = {"__type": f"com.amazonaws.kendra#{error.name}", "Message": str(error), **members}
         status = error.status if error.status >= 500 else 400  # noqa: PLR2004 (faults of the service)
         return Response(status, json.dumps(body).encode(), {"Content-Type": CONTENT_TYPE})
 
     def permission(self, call: ApiCall) -> IamPermission:
-        """Return the permission that a call needs: one on a data source must also be allowed on its index."""
+        """Return the permission that a call needs. A permission on a data source must also be allowed on its index."""
         path = [identifier for identifier in (call.index_id, call.data_source_id) if identifier]
         arns = [self.arn(*path[:depth]) for depth in range(1, len(path) + 1)]
         return IamPermission(f"kendra:{call.operation}", [call.arn] if call.arn else arns)
 
     def arn(self, *path: str) -> str:
-        """Return the ARN of an index or a data source, or the part of it that all have."""
+        """Return the ARN of an index or a data source; without ids, the common part of all ARNs."""
         resource = "/".join(f"{kind}/{each}" for kind, each in zip(("index", "data-source"), path, strict=False))
         return f"arn:aws:kendra:{self.fleet.region}:{self.fleet.account}:{resource}"
 

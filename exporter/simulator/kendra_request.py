@@ -1,4 +1,4 @@
-"""Requests to Amazon Kendra: the parameters of its operations, with the validation that AWS does."""
+"""Requests to Amazon Kendra: the parameters of its operations, with AWS's validation."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ OPERATIONS = {
 class KendraRequest:
     """A request in progress: its operation and its parameters.
 
-    `page_sizes` are the largest pages of operations, by name, whatever the request asks for.
+    `page_sizes` are the largest pages of operations, by name, even if the request asks for more.
     """
 
     def __init__(self, request: Request, now: float, page_sizes: Mapping[str, int] | None = None) -> None:
@@ -66,7 +66,7 @@ class KendraRequest:
 
     @property
     def call(self) -> ApiCall:
-        """Return a summary of the request for the log and the faults, whether the request is valid or not."""
+        """Return a summary of the request for the log and the faults, even if the request is invalid."""
         index, source = self.body.get("IndexId", ""), self.body.get("Id", "")
         if "IndexId" not in self.operation.parameters:
             index, source = source, ""

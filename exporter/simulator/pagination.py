@@ -1,4 +1,4 @@
-"""Page tokens: opaque, and valid only for the listing that they were issued for."""
+"""Page tokens, which are opaque, and valid only for the listing for which they were issued."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-# Faults issue tokens of their own. A first-page token leads back to the first page, and counts as the page that issued
-# it, so that a fault of that page still applies. A prefix on a real token leads to the same page, or to one that
-# begins an entry before or after it.
+# Faults issue special tokens. A first-page token leads back to the first page, and counts as the page that issued it,
+# so that a fault of that page still applies. With a prefix, a real token leads to the same page, or to one that begins
+# one entry earlier or later.
 _FIRST_PAGE_TOKEN = re.compile(r"(?:same|loop-[ab])-([12])")
 AGAIN, BACK, PAST = "again-", "back-", "past-"
 _OFFSETS = {AGAIN: 0, BACK: -1, PAST: 1}
@@ -35,14 +35,14 @@ class PageCursor(NamedTuple):
 def encode_token(cursor: PageCursor, listing: str) -> str:
     """Return the token of a page.
 
-    `listing` is the path and the filters that the token is valid for.
+    `listing` is the path and the filters for which the token is valid.
     """
     text = json.dumps(cursor)
     return base64.b64encode(f"{_signature(text, listing)}{text}".encode()).decode()
 
 
 def decode_token(token: str | None, listing: str, now: float) -> PageCursor:
-    """Return the position in a token, or the first page without one; raise ServiceError for an invalid token."""
+    """Return the position in a token; the first page without a token; raise ServiceError for an invalid token."""
     prefix = next((prefix for prefix in _OFFSETS if (token or "").startswith(prefix)), "")
     token = (token or "").removeprefix(prefix)
     if not token or _FIRST_PAGE_TOKEN.fullmatch(token):

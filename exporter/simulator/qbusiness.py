@@ -1,4 +1,4 @@
-"""The API of Amazon Q Business over a fleet, without sockets: it validates as strictly as AWS does."""
+"""The API of Amazon Q Business over a fleet, without sockets. It validates as strictly as AWS does."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class QBusinessApi:
         self.order = order
         self.time_filter = time_filter
         self.paging = paging
-        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, whatever the request asks for
+        self.page_sizes: dict[str, int] = {}  # the largest page of an operation, even if the request asks for more
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation."""

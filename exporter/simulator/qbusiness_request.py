@@ -1,4 +1,4 @@
-"""Requests to Amazon Q Business: paths and parameters of the operations, with the validation that AWS does."""
+"""Requests to Amazon Q Business: paths and parameters of the operations, with AWS's validation."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ROUTES = (
 class QBusinessRequest:
     """A request in progress: its operation, its path parameters and its validated query parameters.
 
-    `page_sizes` are the largest pages of operations, by name, whatever the request asks for.
+    `page_sizes` are the largest pages of operations, by name, even if the request asks for more.
     """
 
     def __init__(self, request: Request, now: float, page_sizes: Mapping[str, int] | None = None) -> None:
@@ -71,7 +71,7 @@ class QBusinessRequest:
 
     @property
     def call(self) -> ApiCall:
-        """Return a summary of the request for the log and the faults, whether the request is valid or not."""
+        """Return a summary of the request for the log and the faults, even if the request is invalid."""
         query = self.request.query
         token = query.get("nextToken")
         names: dict[str, Any] = {**self.path_params, **_ids_in(self.path_params.get("arn", ""))}

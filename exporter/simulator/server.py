@@ -120,7 +120,7 @@ class _LoopbackServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Sends the service's responses, or fails to send them as the response demands."""
+    """Sends the service's responses, or fails to send them in the way that the response specifies."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             if response.byte_interval:
                 self._drip(content, response.byte_interval)
             else:
-                # One write: a second one would wait for the acknowledgement of the first.
+                # There is only one write, because a second one would wait for the acknowledgement of the first.
                 self.wfile.write(content)
         while response.is_endless and self.service.wait(0):
             self.wfile.write(FILLER)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
 
-MAX_LOGGED = 200_000  # requests; a demo may run for weeks
+MAX_LOGGED = 200_000  # the number of requests in the log; a demo may run for weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ServiceApi(Protocol):
 class SimulatedService:
     """A service over a fleet, and STS; `respond` returns a response and how its transmission fails.
 
-    `make_api` makes its API, by default the API of Amazon Q Business. `listing` are the options of the API: order,
+    `make_api` makes its API, by default the API of Amazon Q Business. `listing` has the options of the API: order,
     time_filter, paging.
     """
 
@@ -92,11 +92,11 @@ class SimulatedService:
         return self._api
 
     def parse_call(self, request: Request) -> ApiCall:
-        """Return the call that a request makes, also one to STS; raise ServiceError for an unknown operation."""
+        """Return the call that a request makes, including calls of STS; raise ServiceError for an unknown operation."""
         return ApiCall(action_of(request), is_sts=True) if is_for_sts(request) else self._api.parse_call(request)
 
     def respond(self, request: Request) -> Response:
-        """Return the response to a request at this time, faults included. The caller does the waiting."""
+        """Return the response to a request at this time, including faults. The caller implements delays."""
         now = self.clock.now()
         call, fault = ApiCall("Unknown"), None
         try:

@@ -38,7 +38,7 @@ class Sts:
         return _error(400, "InvalidAction", f"no action of {len(action)} characters")
 
     def check(self, access_key: str, now: float) -> None:
-        """Raise ServiceError for credentials that are not valid, or no longer."""
+        """Raise ServiceError for credentials that are not valid, or have expired."""
         if access_key in self.revoked:
             message = "The security token included in the request is invalid"
             raise ServiceError("UnrecognizedClientException", 403, message)
@@ -67,7 +67,7 @@ class Sts:
 
 
 def is_for_sts(request: Request) -> bool:
-    """Return whether a request is for STS, which has the endpoint of every simulated service."""
+    """Return whether a request is for STS, which is available at the endpoint of every simulated service."""
     return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 

@@ -1,4 +1,4 @@
-"""The differences between simulated services: kinds, statuses, limits, ids, and how a service reports a job."""
+"""The differences between simulated services: types, statuses, limits, ids, and how a service reports a job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CRON_SCHEDULES = ("", "cron(0 2 * * ? *)", "cron(0 * * * ? *)", "cron(30 10 ? * 
 
 @dataclass(frozen=True, slots=True)
 class UnitCapacity:
-    """The limits of an index: the limits of its units, and of `base` further units."""
+    """The limits of an index: the limits of its units and of `base` further units."""
 
     documents: int
     text_bytes: int
@@ -33,9 +33,9 @@ class SimulatorTraits:
     """A simulated service and its peculiarities.
 
     `capacity` is None if the service reports no sizes of an index. `container_statuses` are those that an index may
-    have. In busy times, a source is synced once in each of `busy_periods` seconds. A `long_share` of the syncs takes so
-    long that the next one may begin meanwhile. `wire_id` returns an id of the fleet in the form of the service.
-    `reported` changes a planned job so that its outcome is the one that the exporter has to expose.
+    have. In busy times, a source is synced at an interval between the two `busy_periods`. A `long_share` of the syncs
+    takes so long that the next one may begin meanwhile. `wire_id` returns an id of the fleet in the form of the
+    service. `reported` changes a planned job so that its outcome is the one that the exporter must expose.
     """
 
     make_api: Callable[..., Any]

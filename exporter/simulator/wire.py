@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as the service sees it, with `path` and `query` decoded."""
+    """An HTTP request as the service receives it, with `path` and `query` decoded."""
 
     method: str
     path: str
@@ -50,14 +50,14 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before the first byte
     missing_bytes: int = 0  # bytes of the body that Content-Length announces and that are never sent
-    is_reset: bool = False  # the connection is reset: before the response, or in place of the missing bytes
+    is_reset: bool = False  # the connection is reset before the response, or instead of the missing bytes
     byte_interval: float = 0.0  # seconds between any two bytes, headers included
     is_endless: bool = False  # more bytes follow the body without end
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """The operation that a request calls, with the parameters that faults and tests select by."""
+    """The operation that a request calls, with the parameters by which faults and tests select."""
 
     operation: str
     application_id: str = ""
@@ -79,14 +79,14 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class IamPermission:
-    """An IAM action, and the ARNs of the resources on all of which it must be allowed."""
+    """An IAM action, and the ARNs of the resources, on all of which it must be allowed."""
 
     action: str
     arns: list[str]
 
     @property
     def resources(self) -> list[str]:
-        """The ARNs, or `*` for an action that is not about a resource."""
+        """The ARNs, or `*` for an action without a resource."""
         return self.arns or ["*"]
 
 

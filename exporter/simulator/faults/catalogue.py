@@ -49,7 +49,7 @@ class ActiveFaults:
             return list(self._faults)
 
     def take(self, call: ApiCall, now: float) -> Fault | None:
-        """Return the first fault that applies to a call, and use it up once."""
+        """Return the first fault that applies to a call, and count the use."""
         with self._mutex:
             fault = next((fault for fault in self._faults if fault.matches(call, now)), None)
             if fault and fault.times is not None:

@@ -59,7 +59,7 @@ def _changed(job: Json, change: Callable[[Json], Json]) -> Json:
 
 
 def _in_one_form(job: Json) -> Json:
-    """Return a job of any service in the form of Amazon Q Business, which the edits below have."""
+    """Return a job of any service in the form of Amazon Q Business, which the edits below use."""
     if "ingestionJobId" in job:
         return from_bedrock(job)
     return from_kendra(job) if "ExecutionId" in job else job
@@ -104,13 +104,13 @@ def _empty_page(_data: Json, key: str, call: ApiCall) -> Json:
 
 
 def _shift_next_page(prefix: str) -> Edit:
-    """Return an edit after which the next page begins one entry before or after its place.
+    """Return an edit after which the next page begins one entry too early or too late.
 
     This happens at AWS when entries appear or disappear between two requests.
     """
 
     def shift(data: Json, key: str, _call: ApiCall) -> Json:
-        # After a page of one entry, a page that begins an entry earlier would be the same page, without end.
+        # After a page of one entry, a page that begins one entry earlier would be the same page, forever.
         token = data.get("nextToken") or data.get("NextToken")
         is_shifted = token and (prefix == PAST or len(data[key]) > 1)
         return {"nextToken": f"{prefix}{token}"} if is_shifted else {}

@@ -1,4 +1,4 @@
-"""One fault, and the requests that it applies to."""
+"""One fault, and the requests to which it applies."""
 
 from __future__ import annotations
 

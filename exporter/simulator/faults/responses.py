@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.simulator.faults.fault import Fault
 
 ResponseFault = Callable[["Fault", ApiCall, Response], Response]
-BYTES_PER_DRIP = 25  # bytes that a dripping response sends in `seconds`: the read of a single byte never times out
+BYTES_PER_DRIP = 25  # bytes that a dripping response sends in `seconds`; reading a single byte never times out
 _JSON = {"Content-Type": "application/json"}
 _HTML = {"Content-Type": "text/html"}
 _RESOURCE = {"resourceId": "simulated", "resourceType": "DATA_SOURCE"}
