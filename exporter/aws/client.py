@@ -17,7 +17,6 @@ from botocore.credentials import (
     Credentials,
     ReadOnlyCredentials,
 )
-from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from botocore.session import Session as BotoSession
 
@@ -29,6 +28,7 @@ from exporter.aws.errors import translated_errors
 from exporter.aws.hooks import RequestHooks
 from exporter.aws.response_limits import limit_responses
 from exporter.aws.sdk_settings import client_settings
+from exporter.aws.shared_models import endpoints, share_models
 from exporter.aws.sqs_queue import SqsQueue
 from exporter.aws.target_name import require_sdk_settings, role_account, target_name, target_region
 from exporter.errors import ProviderError, Reason
@@ -168,9 +168,8 @@ class AwsClient:
         session = self._session()
         # The parser keeps times as text. Otherwise a time that botocore cannot parse would fail the whole page.
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
-        boto_session: Any = boto3.Session(botocore_session=session)
         with client_settings(self._target):
-            client = boto_session.client(
+            client: Any = session.create_client(
                 self._target.service.client,
                 region_name=self.region,
                 endpoint_url=self._target.endpoint_url,
@@ -184,6 +183,7 @@ class AwsClient:
         """Return a session whose clients sign each request with the credentials of the cache."""
         self.credentials.current()  # the credential chain reports a profile that cannot be used
         session = BotoSession(profile=self._target.profile)
+        share_models(session)
         session.register_component("credential_provider", CredentialResolver([_CacheProvider(self.credentials)]))
         return session
 
@@ -242,6 +242,6 @@ def _partition(region: str) -> str:
     they were broken, the partition would be wrong.
     """
     try:
-        return str(EndpointResolver(create_loader().load_data("endpoints")).get_partition_for_region(region))
+        return str(EndpointResolver(endpoints()).get_partition_for_region(region))
     except boto_errors.UnknownRegionError:
         return "aws"

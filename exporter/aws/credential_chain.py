@@ -18,6 +18,7 @@ from exporter.aws.credential_errors import credentials_error
 from exporter.aws.credential_process import limit_processes
 from exporter.aws.credentials import AwsCredentials
 from exporter.aws.response_limits import limit_responses
+from exporter.aws.shared_models import share_models
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class CredentialChain:
 
     def _obtain(self, attempt: Attempt) -> AwsCredentials:
         session = _ChainSession(self._target.profile, lambda client: self._prepare(client, attempt))
+        share_models(session)
         session.set_config_variable("region", self._region)
         session.set_default_client_config(self._config)
         limit_processes(session, attempt, self._timeout)
