@@ -96,6 +96,16 @@ def test_each_job_is_counted_at_the_time_at_which_it_ended(case: ServiceCase, ru
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_job_has_its_outcome(case: ServiceCase, run: Callable[..., str], hr: SimulatedDataSource) -> None:
+    """A poll requests the outcomes of a few past jobs only, and the backfill the outcomes of all others."""
+    hr.jobs += [PlannedJob(case.wire_id(make_id("old", n)), NOW - n * HOUR, 60, 60) for n in range(3, 9)]
+    *_, last, _ = samples_by_time(run()).values()  # the very last sample resets the counters
+    completed = {labels: count for (name, labels), count in last.items() if name == f"{case}_sync_jobs_completed_total"}
+    assert {dict(labels)["status"] for labels, count in completed.items() if count} == {"SUCCEEDED"}
+    assert sum(completed.values()) == 8
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_source_that_was_never_synced_has_no_samples(
     command: BackfillCommand, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:

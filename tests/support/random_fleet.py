@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.units import DAY, HOUR, MINUTE
+from exporter.providers.registry import DEFAULT_SERVICE
+from exporter.simulator.apis import traits_of
 from exporter.simulator.fleet import Fleet, Routine, SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from exporter.simulator.job import PlannedJob
 from simulation.fleet import document_counts
@@ -14,8 +16,30 @@ from simulation.fleet import document_counts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TYPES = ("S3", "WEBCRAWLERV2", "SHAREPOINTV2", "CONFLUENCEV2", "SALESFORCEV2", "CONFLUENCE", "JIRA", "CUSTOM")
-SCHEDULES = ("", "cron(0 0 ? * * *)", "(15 10 ? * 6L 2023-2025)", "0 12 * * ? *", "cron(35 10 ? * TUE,FRI *)", "hourly")
+    from exporter.simulator.traits import SimulatorTraits
+
+TRAITS = replace(
+    traits_of(DEFAULT_SERVICE.name),
+    source_kinds=(
+        "S3",
+        "WEBCRAWLERV2",
+        "SHAREPOINTV2",
+        "CONFLUENCEV2",
+        "SALESFORCEV2",
+        "CONFLUENCE",
+        "JIRA",
+        "CUSTOM",
+    ),
+    schedules=(
+        "",
+        "cron(0 0 ? * * *)",
+        "(15 10 ? * 6L 2023-2025)",
+        "0 12 * * ? *",
+        "cron(35 10 ? * TUE,FRI *)",
+        "hourly",
+    ),
+)
+"""Amazon Q Business with more kinds and schedules of data sources, in all of their notations."""
 # (dataSourceErrorCode, error.errorMessage): AWS does not document which of them has the connector's code.
 ERRORS = (
     (
@@ -38,8 +62,15 @@ ODD: tuple[dict[str, object], ...] = (
 )
 
 
-def random_fleet(seed: int, sources: int = 20, now: float = 1_800_000_000.0, *, odd: bool = True) -> Fleet:
-    """Return a fleet of some data sources, with sync jobs before and after `now`.
+def random_fleet(
+    seed: int,
+    sources: int = 20,
+    now: float = 1_800_000_000.0,
+    traits: SimulatorTraits = TRAITS,
+    *,
+    odd: bool = True,
+) -> Fleet:
+    """Return a fleet of some data sources of a service, with sync jobs before and after `now`.
 
     Without `odd`, every job conforms to the API reference, so that `expected_totals` is correct.
     """
@@ -51,20 +82,23 @@ def random_fleet(seed: int, sources: int = 20, now: float = 1_800_000_000.0, *, 
         indexes = applications[-1].indexes
         if not indexes or rng.random() < 1 / 5:
             status = rng.choice(("ACTIVE", "ACTIVE", "UPDATING"))
-            indexes.append(SimulatedIndex(f"index-{seed}-{number}", status=status, units=rng.randint(1, 5)))
-        indexes[-1].data_sources.append(_source(rng, f"source-{seed}-{number}", now, odd=odd))
+            index = SimulatedIndex(f"index-{seed}-{number}", status=status, units=rng.randint(1, 5))
+            index.kind = traits.index_kind
+            indexes.append(index)
+        indexes[-1].data_sources.append(_source(rng, f"source-{seed}-{number}", now, traits, odd=odd))
     return Fleet(applications)
 
 
-def _source(rng: random.Random, name: str, now: float, *, odd: bool) -> SimulatedDataSource:
-    kind = rng.choice(TYPES)
+def _source(rng: random.Random, name: str, now: float, traits: SimulatorTraits, *, odd: bool) -> SimulatedDataSource:
+    kind = rng.choice(traits.source_kinds)
     status = rng.choice(("ACTIVE",) * 8 + ("FAILED", "UPDATING"))
-    schedule = "" if kind == "CUSTOM" else rng.choice(SCHEDULES)
+    schedule = "" if kind == "CUSTOM" else rng.choice(traits.schedules)
     tags = {"team": rng.choice(("hr", "legal", ""))} if rng.random() < 1 / 2 else {}
     source = SimulatedDataSource(name, kind, status, schedule, tags=tags, created=now - 90 * DAY, updated=now - DAY)
-    never_synced = rng.random() < 1 / 10
+    never_synced = rng.random() < 1 / 10 or kind in traits.kinds_without_jobs
     if not never_synced:
-        source.routine = _routine(rng, name, kind, now, odd=odd)
+        routine = _routine(rng, name, kind, now, odd=odd)
+        source.routine = replace(routine, plan=lambda job_rng: traits.reported(routine.plan(job_rng)))
     if rng.random() < 1 / 8:
         stuck = now - rng.uniform(25 * HOUR, 30 * DAY)
         execution_id = f"{rng.getrandbits(144):036x}"

@@ -66,11 +66,13 @@ class MergedJob:
 def recency_key(job: SyncJob) -> tuple[object, ...]:
     """Return a key that sorts entries of one job from the oldest to the latest.
 
-    Entries have no timestamp. The key uses values that only increase: the terminal status, the end, the counts. The
-    other values make the order total, so that the result does not depend on the order of the entries.
+    Entries have no timestamp. The key uses values that only increase: the terminal status, the outcome that is known,
+    the end, the counts. The other values make the order total, so that the result does not depend on the order of the
+    entries.
     """
     total = sum(count or 0 for _, count in job.documents.items())
-    return (job.is_terminal, job.ended or 0.0, total, _STATUS_RANK.get(job.status, -1), repr(job))
+    is_final = job.is_terminal and not job.needs_explanation
+    return (job.is_terminal, is_final, job.ended or 0.0, total, _STATUS_RANK.get(job.status, -1), repr(job))
 
 
 def merge_counts(choose: Callable[[list[int]], int], counts: Iterable[DocumentCounts]) -> DocumentCounts:
