@@ -1,7 +1,8 @@
 """Settings of the SDK that cannot be used, as sentences for the operator: variables, profiles and their files.
 
-botocore reads most settings only when it creates a client. It then raises a ValueError that names neither the variable
-nor the file, for example for `AWS_ENDPOINT_URL=localhost:4566`. So the exporter checks the settings when it starts.
+botocore reads most settings only when it creates a client, and some only when it sends a request. Then it raises an
+error that names neither the variable nor the file, for example for `AWS_ENDPOINT_URL=localhost:4566`. So the exporter
+checks them when it starts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.session import Session as BotoSession
 from botocore.utils import get_environ_proxies, is_valid_uri
 
+from exporter.aws.sdk_values import value_problems
 from exporter.domain.quoting import quoted
 from exporter.errors import ProviderError, Reason
 from exporter.redaction import redact
@@ -31,14 +33,13 @@ _PROFILE_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS
 _INI_FORMAT = "write each section, such as [default], once, with lines of the form key = value"
 _SERVICES_FORMAT = "write sts =, and below it the indented line endpoint_url = https://host"
 _TOKEN_CLIENTS = ("sts", "sso", "sso-oidc")
-_OVERRIDDEN = {"max_attempts"}  # the exporter sets it, so botocore does not read it
 
 
 def setting_problems(target: TargetConfig) -> list[str]:
-    """Return a sentence for each number, endpoint or proxy in the settings of the SDK that botocore cannot use.
+    """Return a sentence for each setting of the SDK with a value that botocore cannot use.
 
-    A profile or a file that cannot be read is not included, because the credential chain reports it, and it may be
-    repaired while the exporter runs.
+    A profile that cannot be read is not among them: the credential chain reports it, and it may be repaired while the
+    exporter runs.
     """
     session = BotoSession(profile=target.profile)
     try:
@@ -46,7 +47,7 @@ def setting_problems(target: TargetConfig) -> list[str]:
     except boto_errors.BotoCoreError:
         return []
     origin = f"the profile {profile_name(target)} in {_file(*_PROFILE_FILES[0])}"
-    problems = (*_number_problems(session, profile, origin), *_url_problems(target, session, profile, origin))
+    problems = (*value_problems(session, profile, origin), *_url_problems(target, session, profile, origin))
     return list(dict.fromkeys(problems))
 
 
@@ -58,8 +59,11 @@ def client_settings(target: TargetConfig) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, TypeError, ValueError) as error:
-        text = "; ".join(setting_problems(target)) or redact(f"{type(error).__name__}: {error}")
+    except (AttributeError, TypeError, ValueError, boto_errors.BotoCoreError) as error:
+        problems = setting_problems(target)
+        if isinstance(error, boto_errors.BotoCoreError) and not problems:
+            raise
+        text = "; ".join(problems) or redact(f"{type(error).__name__}: {error}")
         raise ProviderError(Reason.CONNECTION, text, code="InvalidSetting") from error
 
 
@@ -107,16 +111,6 @@ def _line_number(error: object) -> tuple[str, ...]:
             return (str(line),)
         case _:
             return ()
-
-
-def _number_problems(session: BotoSession, profile: dict[str, Any], origin: str) -> Iterator[str]:
-    for name, (key, variable, _, convert) in session.session_var_map.items():
-        if convert is not int or name in _OVERRIDDEN:
-            continue
-        value = os.environ.get(variable, profile.get(key))
-        if value is not None and not (str(value).strip().isdecimal() and int(value) > 0):
-            where = variable if variable in os.environ else f"{key} of {origin}"
-            yield f"{where}: {quoted(value)} is not valid: write a whole number from 1"
 
 
 def _url_problems(target: TargetConfig, session: BotoSession, profile: dict[str, Any], origin: str) -> Iterator[str]:

@@ -57,7 +57,7 @@ def require_profile(target: TargetConfig) -> None:
 
 
 def require_sdk_settings(target: TargetConfig) -> None:
-    """Raise StartupError if a number, an endpoint or a proxy in the settings of the SDK cannot be used."""
+    """Raise StartupError if a setting of the SDK has a value that cannot be used."""
     if problems := setting_problems(target):
         raise StartupError(f"{_subject(target)}: {'; '.join(problems)}")
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import DEFAULT_CA_BUNDLE
+from botocore.session import Session
 
 from exporter.aws import AwsClient
+from exporter.aws.sdk_values import CHOICES
 from exporter.config import PollingConfig, parse_target
+from exporter.domain.quoting import quoted
 from exporter.errors import ProviderError, Reason, StartupError
 from exporter.runtime import System
 from tests.support.simulated_target import RecordingObserver, SimulatedTarget
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 URL = "is not a URL with a valid host: write https://host or http://host:port"
 PROXY = "is not the URL of a proxy: write http://host:port or https://host:port"
 NUMBER = "is not valid: write a whole number from 1"
+CHECKSUMS = "write when_supported or when_required"
+BUNDLE = "write the path of a file with certificates in PEM format"
 SERVICES = "cannot be used: write sts =, and below it the indented line endpoint_url = https://host"
 
 
@@ -25,6 +32,8 @@ SERVICES = "cannot be used: write sts =, and below it the indented line endpoint
 def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the configuration file of the SDK, which does not exist yet."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for variable in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
     return tmp_path / "config"
 
 
@@ -51,6 +60,19 @@ def start(**settings: str) -> AwsClient:
         ("HTTPS_PROXY", "http://me:planted@proxy:port", f"'http://<redacted>proxy:port' {PROXY}"),
         ("HTTPS_PROXY", "me:planted@proxy:port", f"'<redacted>proxy:port' {PROXY}"),
         ("AWS_ENDPOINT_URL", "me:planted@proxy:4566", f"'<redacted>proxy:4566' {URL}"),
+        (
+            "AWS_DEFAULTS_MODE",
+            "fast",
+            "'fast' is not valid: write legacy, standard, in-region, cross-region, mobile or auto",
+        ),
+        ("AWS_DEFAULTS_MODE", "", "'' is not valid: write legacy, standard, in-region, cross-region, mobile or auto"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "Legacy", "'Legacy' is not valid: write regional or legacy"),
+        ("AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES", "1048577", f"'1048577' {NUMBER} to 1048576"),
+        ("AWS_CA_BUNDLE", "", f"'' is not a path: {BUNDLE}"),
+        ("AWS_CA_BUNDLE", "/absent.pem", f"'/absent.pem' cannot be read (No such file or directory): {BUNDLE}"),
+        ("AWS_CA_BUNDLE", "/", f"'/' cannot be read (Is a directory): {BUNDLE}"),
+        ("AWS_CA_BUNDLE", __file__, f"{quoted(__file__)} has no certificates that can be read: {BUNDLE}"),
+        ("REQUESTS_CA_BUNDLE", "/absent.pem", f"'/absent.pem' cannot be read (No such file or directory): {BUNDLE}"),
     ],
 )
 def test_a_variable_that_cannot_be_used_prevents_the_start(
@@ -68,6 +90,8 @@ def test_a_variable_that_cannot_be_used_prevents_the_start(
     [
         ("endpoint_url = nonsense", "endpoint_url", f"'nonsense' {URL}"),
         ("metadata_service_timeout = x", "metadata_service_timeout", f"'x' {NUMBER}"),
+        ("response_checksum_validation = never", "response_checksum_validation", f"'never' is not valid: {CHECKSUMS}"),
+        ("ca_bundle = /", "ca_bundle", f"'/' cannot be read (Is a directory): {BUNDLE}"),
         ("services = absent", "services", f"[services absent] {SERVICES}"),
         ("services = own\n[services own]\nsts = nonsense", "services", f"[services own] {SERVICES}"),
         (
@@ -111,6 +135,8 @@ def test_the_endpoint_of_a_target_needs_a_host_that_the_sdk_accepts() -> None:
         {"AWS_ENDPOINT_URL_KENDRA": "nonsense", "AWS_MAX_ATTEMPTS": "x"},
         {"HTTPS_PROXY": "http://", "NO_PROXY": ".amazonaws.com"},
         {"AWS_METADATA_SERVICE_TIMEOUT": " 5 ", "AWS_ENDPOINT_URL": ""},
+        {"AWS_DEFAULTS_MODE": "In-Region", "AWS_RETRY_MODE": "never"},
+        {"AWS_CA_BUNDLE": DEFAULT_CA_BUNDLE, "REQUESTS_CA_BUNDLE": "/absent.pem"},
     ],
 )
 def test_settings_that_work_or_are_not_used_are_no_problem(
@@ -135,3 +161,30 @@ def test_an_endpoint_that_changes_after_the_start_is_named(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ENDPOINT_URL", target.service.url)
     with target.service:
         assert len(target.read_jobs()) == 25
+
+
+def test_a_mode_that_changes_after_the_start_is_named(config_file: Path) -> None:
+    """The reason is the setting, and not the credentials."""
+    target = SimulatedTarget()
+    config_file.write_text("[default]\ndefaults_mode = fast\n")
+    with (
+        target.service,
+        pytest.raises(ProviderError, match=f"defaults_mode of the profile default in {config_file}") as error,
+    ):
+        target.read_jobs()
+    assert error.value.reason is Reason.CONNECTION
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_choices_are_those_of_the_sdk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It accepts each of them, and no other value."""
+    _, variable, *_ = Session().session_var_map[name]
+
+    def create_client(value: str) -> None:
+        monkeypatch.setenv(variable, value)
+        Session().create_client("sts", region_name="eu-west-1")
+
+    for choice in CHOICES[name]:
+        create_client(choice)
+    with pytest.raises(BotoCoreError):
+        create_client("another")
