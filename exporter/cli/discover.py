@@ -23,7 +23,7 @@ from exporter.errors import Reason, StartupError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from exporter.errors import ProviderError
@@ -45,13 +45,25 @@ class _Search:
         with failures.isolate_run():
             for found in self.target.crawl_all(failures):
                 if isinstance(found, ContainerContents):
-                    sources = list(_sources(found))
+                    sources = list(_sources(found, self._missing_types(found, failures)))
                     self.sources += sources
                     progress(len(sources))
         self.failures = failures.failed
         for error in self.failures.values():
             if error.reason is Reason.CREDENTIALS:
                 logger.error("credentials failing", target=self.target.name, reason=str(error.reason), error=str(error))
+
+    def _missing_types(self, contents: ContainerContents, failures: DiscoveryFailures) -> dict[str, str]:
+        """Return the types that the listing of a container lacks, by the ids of its data sources.
+
+        Each takes a request for the description. A failure ends the requests about this container, because its cause
+        is rarely a single data source.
+        """
+        listed, types = contents.listing.items if contents.listing else {}, dict[str, str]()
+        with failures.isolate(f"types of the data sources of {contents}"):
+            for identifier in (identifier for identifier, source in listed.items() if not source.type):
+                types[identifier] = self.target.provider.data_source(contents.id.source(identifier)).type
+        return types
 
     def found(self, written: set[tuple[str, ...]]) -> FoundTarget:
         """Return the data sources that are not in `written`, and add their ids to it."""
@@ -91,7 +103,8 @@ def _check_stdout(file: Path) -> None:
             )
 
 
-def _sources(contents: ContainerContents) -> Iterator[FoundSource]:
+def _sources(contents: ContainerContents, types: Mapping[str, str]) -> Iterator[FoundSource]:
     for identifier, listed in (contents.listing.items if contents.listing else {}).items():
         ids = (*contents.id.path, identifier)
-        yield FoundSource(ids, contents.names, listed.name, listed.type, listed.status)
+        type_ = listed.type or types.get(identifier, "")
+        yield FoundSource(ids, contents.names, listed.name, type_, listed.status)

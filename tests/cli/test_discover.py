@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter import config
+from exporter.domain.service import Use
 from tests.support.oneshot import ROLE, environment, run, settings
 from tests.support.provider_rig import CASES
 from tests.support.request_log import logged_requests
@@ -41,8 +42,8 @@ def test_the_exporter_accepts_what_discover_prints(
     assert sources == {case.wire_id(source.id) for _, _, source in service.fleet.data_sources()}
     assert (target.service, target.region) == (case.service, "us-east-1")
     assert {source.name for source in target.data_sources} >= {"on", "old-wiki"}
-    # Listings of Amazon Bedrock have no type, and those of Amazon Kendra not the one of the connector in a template.
-    assert re.search(f"^        # ({case.source_types[1]}|type unknown), FAILED$", done.stdout, re.MULTILINE)
+    assert f"        # {case.source_types[1]}, FAILED\n" in done.stdout
+    assert "unknown" not in done.stdout
     containers = zip(reversed(case.service.containers), ("archive", "intranet"), strict=False)
     place = ", ".join(reversed([f"{level.text} {name}" for level, name in containers]))
     assert f"      # {place}\n" in done.stdout
@@ -53,6 +54,26 @@ def test_discover_sends_no_request_about_a_single_data_source(service: Simulated
     """The listings of Amazon Q Business say everything that is printed."""
     assert run(service, tmp_path, "discover").returncode == 0
     assert logged_requests(service, "GetDataSource") == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_type_that_no_listing_has_is_requested_until_a_request_is_refused(
+    case: ServiceCase, service: SimulatedEndpoint, tmp_path: Path
+) -> None:
+    """A comment has the error, and the data sources are printed nevertheless."""
+    action, text = case.service.action(Use.SOURCE), f"targets: [{{service: {case}}}]"
+    run(service, tmp_path, "discover", text=text)
+    requests = len(logged_requests(service, action))
+    assert requests in {0, 14}
+    service.faults.add("denied", operation=action)
+    done = run(service, tmp_path, "discover", text=text)
+    assert done.returncode == 0
+    assert done.stdout.count("        # type unknown, ") == requests
+    assert len(logged_requests(service, action)) - requests == (2 if requests else 0)  # one for each container
+    remarks = re.findall(
+        rf"^    # listing failed: types of the data sources of .*{action}: ", done.stdout, re.MULTILINE
+    )
+    assert len(remarks) == (2 if requests else 0)
 
 
 def test_a_source_of_two_targets_is_printed_once(service: SimulatedEndpoint, tmp_path: Path) -> None:
