@@ -20,6 +20,8 @@ from docs.policies_table import PAGE as PERMISSIONS_PAGE
 from docs.policies_table import permissions_page
 from docs.runbook_pages import runbook_pages
 from docs.runbook_templates import runbook_texts
+from docs.tutorial_command import PAGE as TUTORIAL_PAGE
+from docs.tutorial_command import tutorial_page
 from exporter.config import json_schema
 from exporter.domain.model import Location
 from exporter.metrics import container_families, container_labels, source_families, source_labels
@@ -130,6 +132,7 @@ def pages() -> dict[Path, str]:
         HERE / "faults.md": faults_page(),
         PERMISSIONS_PAGE: permissions_page(),
         DASHBOARDS_PAGE: dashboards_page(),
+        TUTORIAL_PAGE: tutorial_page(),
         API_SCHEMA: api_schema(API_SCHEMA),
         HERE / "config.schema.json": json.dumps(json_schema(), indent=2, sort_keys=True) + "\n",
         **runbooks,

@@ -13,9 +13,8 @@ from exporter.cli.output import print_output
 from exporter.cli.serve import serve
 from exporter.config import Config, DocumentsConfig, PollingConfig, StateConfig, parse_target
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
-from exporter.simulator.apis import api_of
+from exporter.simulator.apis import api_of, traits_of
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.demo import demo_fleets
 from exporter.simulator.server import SimulatedEndpoint
 from exporter.store import MEMORY
 from exporter.web.public_address import PublicAddress
@@ -24,20 +23,18 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
+    from exporter.simulator.fleet import Fleet
     from exporter.web.server.server import WebServer
 
 # The demo must not use the user's AWS configuration: it would send real credentials to the simulation, or fail because
-# of a profile that does not exist. Nor must it wait for the instance metadata service.
-_REMOVED_VARIABLES = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-)
+# of a profile that does not exist. Nor must it wait for the instance metadata service, and no proxy can reach
+# the simulation.
 _SIMULATED_VARIABLES = {
     **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "simulated"),
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), "*"),
 }
 
 WELCOME = """
@@ -64,8 +61,8 @@ Press Ctrl-C to stop.
 
 def run(arguments: Namespace) -> int:
     """Serve the simulated fleets until a signal stops it."""
-    for name in _REMOVED_VARIABLES:
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith("AWS_") or name == "REQUESTS_CA_BUNDLE"]:
+        del os.environ[name]
     os.environ |= _SIMULATED_VARIABLES
     web_config = read_web_config(arguments)
     address = PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix, arguments.grafana_url)
@@ -88,6 +85,11 @@ def run(arguments: Namespace) -> int:
 
         # A reload reads the web config only, because the configuration of the demo is not a file.
         return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)
+
+
+def demo_fleets(now: float) -> dict[str, Fleet]:
+    """Return the fleet of each service by its name, with a history of sync jobs until now."""
+    return {name: traits_of(name).demo_fleet(now) for name in SERVICES}
 
 
 def _demo_config(endpoints: Mapping[str, SimulatedEndpoint]) -> Config:

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 
-from exporter.simulator.demo import demo_fleet
+from exporter.simulator.qbusiness_demo import demo_fleet
 from exporter.simulator.server import SimulatedEndpoint
 
 

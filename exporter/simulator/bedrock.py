@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.bedrock_demo import demo_fleet
 from exporter.simulator.bedrock_jobs import as_ingested, failure_reasons, to_bedrock, to_text, wire_id
 from exporter.simulator.bedrock_request import ARN_PATH, BedrockRequest
 from exporter.simulator.listing import ordered
@@ -201,6 +202,7 @@ _OPERATIONS: dict[str, Callable[[BedrockApi, BedrockRequest], dict[str, Any]]] =
 
 TRAITS = SimulatorTraits(
     BedrockApi,
+    demo_fleet,
     "MANAGED",
     ("S3", "WEB", "MANAGED:SHAREPOINT", "MANAGED:CONFLUENCE", "CUSTOM"),
     schedules=(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.kendra_demo import demo_fleet
 from exporter.simulator.kendra_jobs import to_kendra
 from exporter.simulator.kendra_request import ARN_PATH, CONTENT_TYPE, KendraRequest, invalid
 from exporter.simulator.listing import is_within, ordered
@@ -168,6 +169,7 @@ _OPERATIONS: dict[str, Callable[[KendraApi, KendraRequest], dict[str, Any]]] = {
 
 TRAITS = SimulatorTraits(
     KendraApi,
+    demo_fleet,
     "ENTERPRISE_EDITION",
     ("S3", "WEBCRAWLER", "TEMPLATE:SHAREPOINTV2", "TEMPLATE:CONFLUENCEV2", "CUSTOM"),
     capacity=UnitCapacity(100_000, 30_000_000_000, base=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.listing import is_within, ordered
+from exporter.simulator.qbusiness_demo import demo_fleet
 from exporter.simulator.qbusiness_request import ARN_PATH, QBusinessRequest
 from exporter.simulator.traits import SimulatorTraits, UnitCapacity
 from exporter.simulator.wire import (
@@ -209,6 +210,7 @@ _OPERATIONS: dict[str, Callable[[QBusinessApi, QBusinessRequest], dict[str, Any]
 
 TRAITS = SimulatorTraits(
     QBusinessApi,
+    demo_fleet,
     "ENTERPRISE",
     ("S3", "WEBCRAWLERV2", "SHAREPOINTV2", "CONFLUENCEV2", "CUSTOM"),
     capacity=UnitCapacity(20_000, 200_000_000),

@@ -10,6 +10,7 @@ from exporter.simulator.units import MINUTE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.simulator.fleet import Fleet
     from exporter.simulator.job import PlannedJob
 
 CRON_SCHEDULES = ("", "cron(0 2 * * ? *)", "cron(0 * * * ? *)", "cron(30 10 ? * TUE,FRI *)", "hourly")
@@ -32,6 +33,7 @@ class UnitCapacity:
 class SimulatorTraits:
     """A simulated service and its peculiarities.
 
+    `demo_fleet` returns the fleet of the demo, with a history of sync jobs until some time.
     `capacity` is None if the service reports no sizes of an index. `container_statuses` are those that an index may
     have. In busy times, a source is synced at an interval between the two `busy_periods`. A `long_share` of the syncs
     takes so long that the next one may begin meanwhile. `wire_id` returns an id of the fleet in the form of the
@@ -39,6 +41,7 @@ class SimulatorTraits:
     """
 
     make_api: Callable[..., Any]
+    demo_fleet: Callable[[float], Fleet]
     index_kind: str
     source_kinds: tuple[str, ...]
     schedules: tuple[str, ...] = CRON_SCHEDULES

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.cli.arguments import parse
-from exporter.simulator.demo import demo_fleets
+from exporter.cli.demo import demo_fleets
 from tests.support.harness import Program, eventually
 from tests.support.prometheus_server import prometheus
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.cli.demo import demo_fleets
 from exporter.domain.units import HOUR
-from exporter.simulator.demo import demo_fleet, demo_fleets
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import DOCUMENT_KINDS, TERMINAL, PlannedJob
+from exporter.simulator.qbusiness_demo import demo_fleet
 from exporter.simulator.service import SimulatedService
 from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock

@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from exporter.domain.units import HOUR
 from exporter.simulator.clock import ScaledClock
-from exporter.simulator.demo import demo_fleet
 from exporter.simulator.document import SimulatedDocument
 from exporter.simulator.fleet import Routine, SimulatedDataSource, make_id
 from exporter.simulator.job import STATUSES, PlannedJob
 from exporter.simulator.qbusiness import SECRET_MARKER
+from exporter.simulator.qbusiness_demo import demo_fleet
 from exporter.simulator.server import SimulatedEndpoint
 from exporter.simulator.service import SimulatedService
 from tests.support.builders import NOON
