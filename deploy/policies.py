@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,12 @@ from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.domain.service import Level, Service
+    from exporter.domain.service import Service
 
 EXPORTERS_ACCOUNT, OTHER_ACCOUNT = "111122223333", "444455556666"
 REGION = "us-east-1"
 OIDC_PROVIDER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 SERVICE_ACCOUNT = "system:serviceaccount:monitoring:qbusiness-exporter"
-UUIDS = (
-    "3f1c9a52-7d0e-4b8a-9c55-0d4f6e2b7a10",
-    "8b2e6d47-1c3f-4e9a-a7d8-5f9b0c1e2d34",
-    "c7a4e1f0-9b38-4d65-8e21-6a0d3f5b7c92",
-)
 
 
 @dataclass(frozen=True)
@@ -81,13 +75,8 @@ def _policy(service: Service, target: Mapping[str, Any], account: str = EXPORTER
 
 def _named(service: Service) -> dict[str, str]:
     """Return the configuration of a data source, with the name of its outermost container."""
-    ids = {level.key: _example_id(level, uuid) for level, uuid in zip(service.levels, UUIDS, strict=False)}
-    return {**ids, service.root.word: "intranet"}
-
-
-def _example_id(level: Level, uuid: str) -> str:
-    """Return the first part of a UUID that has the form of an id of the level."""
-    return next(re.finditer(level.id_pattern, uuid)).group()
+    ids = {level.key: identifier for level, identifier in zip(service.levels, service.example.ids, strict=True)}
+    return {**ids, service.root.word: service.example.container}
 
 
 def _document(*statements: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from docs.alerts_table import PAGE as ALERTS_PAGE
 from docs.alerts_table import alerts_page
 from docs.api_schema import api_schema
 from docs.command_reference import commands_page
+from docs.config_example import PAGE as EXAMPLE_PAGE
+from docs.config_example import config_example
 from docs.configuration_reference import configuration_page
 from docs.dashboards_table import PAGE as DASHBOARDS_PAGE
 from docs.dashboards_table import dashboards_page
@@ -128,6 +130,7 @@ def pages() -> dict[Path, str]:
         HERE / "metrics.md": metrics_page(),
         HERE / "commands.md": commands_page(),
         HERE / "configuration.md": configuration_page(),
+        EXAMPLE_PAGE: config_example(),
         ALERTS_PAGE: alerts_page(),
         HERE / "faults.md": faults_page(),
         PERMISSIONS_PAGE: permissions_page(),

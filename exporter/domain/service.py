@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
+from exporter.domain.service_texts import ConsolePaths, ExampleSource, Members, OperatorTerms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,6 +128,7 @@ class Service:
     """The largest page of sync jobs and data sources."""
     document_page_size: int
     """The largest page of documents."""
+    example: ExampleSource
     document_statuses: tuple[str, ...] = ()
     console: ConsolePaths = field(default_factory=ConsolePaths)
     background_operations: frozenset[str] = frozenset()

@@ -75,6 +75,18 @@ class OperatorTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ExampleSource:
+    """An invented data source, for the example of the configuration and the IAM policies.
+
+    `ids` are those of its levels, the outermost first. `container` is the display name of the outermost container.
+    """
+
+    ids: tuple[str, ...]
+    container: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsolePaths:
     """The pages of a service in the AWS console, and the logs of its sync jobs.
 

@@ -29,6 +29,7 @@ from exporter.domain.objectives import (
 )
 from exporter.errors import ConfigError
 from exporter.providers.kendra.service import KENDRA
+from exporter.providers.registry import SERVICES
 from tests.support.invalid_configs import invalid_configs
 
 if TYPE_CHECKING:
@@ -187,6 +188,15 @@ def test_the_example_has_every_key_and_no_other() -> None:
     keys = {key for text in texts for key in keys_in(yaml.safe_load(text))}
     documented = {key.replace(".exclude.", ".include.") for key in keys}
     assert documented == {key.replace(".exclude.", ".include.") for key in keys_of(Config)}
+
+
+def test_the_example_names_the_data_source_of_each_service() -> None:
+    """The text of one service is written by hand, and those of all others are generated."""
+    targets = config.load(EXAMPLE).config.targets
+    found = {
+        target.service: (*map(target.source_id, target.data_sources),) for target in targets if target.data_sources
+    }
+    assert found == {service: (SourceId(service, service.example.ids),) for service in SERVICES.values()}
 
 
 def test_the_example_has_the_default_values() -> None:

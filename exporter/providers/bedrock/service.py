@@ -5,7 +5,7 @@ is on the knowledge base.
 """
 
 from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
-from exporter.domain.service_texts import Members, OperatorTerms
+from exporter.domain.service_texts import ExampleSource, Members, OperatorTerms
 
 _ID = "[0-9a-zA-Z]{10}"
 
@@ -115,6 +115,7 @@ BEDROCK = Service(
     healthy_statuses=frozenset({"AVAILABLE", "ACTIVE"}),  # of data sources and of knowledge bases
     page_size=1000,
     document_page_size=1000,
+    example=ExampleSource(("KB3WQ7RTPL", "DS8M2XVNCA"), "policies", "policies-s3"),
     document_statuses=(
         "INDEXED",
         "PARTIALLY_INDEXED",

@@ -5,7 +5,7 @@ on its index.
 """
 
 from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
-from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
+from exporter.domain.service_texts import ConsolePaths, ExampleSource, Members, OperatorTerms
 from exporter.providers.document_report import FAILED_DOCUMENTS_QUERY, LOG_STREAM
 
 KENDRA = Service(
@@ -109,6 +109,11 @@ KENDRA = Service(
     healthy_statuses=frozenset({"ACTIVE", "SYSTEM_UPDATING"}),  # the second is maintenance by AWS
     page_size=10,
     document_page_size=0,
+    example=ExampleSource(
+        ("5d7c2b90-4e1a-4f6b-8a3d-2c9e0f7b6a15", "0b9f4c61-8d2e-4a57-9c3f-7e5a1d6b8f04"),
+        "helpdesk",
+        "tickets-servicenow",
+    ),
     console=ConsolePaths(
         root="/kendra/home?region={region}#/indexes/{index_id}/details",
         log_group="/aws/kendra/{index_id}",

@@ -5,7 +5,7 @@ allowed on its index and its application.
 """
 
 from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
-from exporter.domain.service_texts import ConsolePaths, Members, OperatorTerms
+from exporter.domain.service_texts import ConsolePaths, ExampleSource, Members, OperatorTerms
 from exporter.providers.document_report import FAILED_DOCUMENTS_QUERY, LOG_STREAM
 
 _ID = "[a-zA-Z0-9][a-zA-Z0-9-]{35}"
@@ -93,6 +93,15 @@ QBUSINESS = Service(
     healthy_statuses=frozenset({"ACTIVE"}),
     page_size=10,
     document_page_size=100,
+    example=ExampleSource(
+        (
+            "3f1c9a52-7d0e-4b8a-9c55-0d4f6e2b7a10",
+            "8b2e6d47-1c3f-4e9a-a7d8-5f9b0c1e2d34",
+            "c7a4e1f0-9b38-4d65-8e21-6a0d3f5b7c92",
+        ),
+        "intranet",
+        "hr-sharepoint",
+    ),
     document_statuses=(
         "RECEIVED",
         "PROCESSING",
