@@ -81,7 +81,7 @@ def measure(url: str, ids: SourceId, added: AddedJobs, repetitions: int = REPETI
     pairs = []
     for _ in range(repetitions):
         rig = make_rig(url, ids, added)
-        bare = bare_call(url, ids, rig.since)
+        bare = bare_call(ids.service, url, rig.request)
         bare()  # loads the models of the SDK
         pairs.append((cpu_of(rig.poll), cpu_of(bare)))
     return pairs

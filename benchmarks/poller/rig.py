@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.poller.services import SentRequest
 from benchmarks.polling.stand_ins import SilentObserver
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, parse_target
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting.counting_policy import CountingPolicy
 from exporter.domain.model import DataSource, DocumentCounts, Location, SyncJob
+from exporter.domain.service import Use
 from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.exposition import ExpositionCache
 from exporter.metrics import ContainerFamilies, SourceFamilies
 from exporter.polling.poller import Poller
 from exporter.polling.watched_sources import WatchedSources
-from exporter.polling.watermark import watermark
 from exporter.providers.registry import make_provider
 from exporter.runtime import System
 from exporter.store import MEMORY, Store
@@ -30,9 +31,12 @@ from exporter.target.publisher import CachePublisher
 from exporter.target.reporting_gate import ReportingGate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from botocore.model import OperationModel
 
     from exporter.domain.model import SourceId
+    from exporter.domain.service import Service
     from exporter.domain.snapshots import ContainerSnapshot, SourceSnapshot
     from exporter.providers import JobPage, Provider
 
@@ -57,6 +61,7 @@ def ended_job(number: int, now: float) -> tuple[SyncJob, ...]:
 FIRST_POLLS = 10
 """Polls before the measured ones: in some services, the first ones request the outcomes of past jobs."""
 IDLE = "idle"
+_SENDING = "provide-client-params"  # botocore's event before each request, with its parameters
 KINDS: dict[str, AddedJobs] = {IDLE: no_job, "running": growing_job, "ended": ended_job}
 
 
@@ -80,10 +85,10 @@ class ChangingJobs:
 
 @dataclass(frozen=True, slots=True)
 class PollRig:
-    """A complete poll, with state and exposition, and the time since when it lists jobs."""
+    """A complete poll, with state and exposition, and the request that it sends."""
 
     poll: Callable[[], object]
-    since: float
+    request: SentRequest
 
 
 class SilentRequestObserver(SilentObserver):
@@ -127,6 +132,21 @@ def make_rig(url: str, ids: SourceId, added: AddedJobs) -> PollRig:
     for _ in range(FIRST_POLLS):
         poller.poll(source)
     watched.describe(source.id, "main", None)
-    history = store.history(str(ids))
-    since = watermark(history) if history else None
-    return PollRig(lambda: poller.poll(source), since or 0.0)
+    return PollRig(lambda: poller.poll(source), _request_of(client, service, lambda: poller.poll(source)))
+
+
+def _request_of(client: AwsClient, service: Service, poll: Callable[[], object]) -> SentRequest:
+    """Return the request of a poll; raise RuntimeError if it sends several, to which no single call compares."""
+    sent: list[SentRequest] = []
+
+    def record(params: Mapping[str, Any], model: OperationModel, **_: object) -> None:
+        sent.append(SentRequest(model.name, dict(params)))
+
+    with client.client_for(service.action(Use.SYNC_JOBS)) as boto_client:
+        events = boto_client.meta.events
+    events.register(_SENDING, record)
+    poll()
+    events.unregister(_SENDING, record)
+    if len(sent) != 1:
+        raise RuntimeError(f"a poll of {service.title} sends {len(sent)} requests instead of one")
+    return sent[0]

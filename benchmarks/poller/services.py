@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config as BotoConfig
 
 from exporter.domain.model import SourceId
@@ -20,14 +21,21 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from multiprocessing.connection import Connection as Pipe
 
     from exporter.domain.service import Service
 
 BotoClient = Any  # boto3 creates the classes of its clients
 JOBS = 30  # of a data source that syncs daily, in a month
-PAGE = 10  # jobs
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A request that the exporter has sent: its operation, and its parameters as boto3 takes them."""
+
+    operation: str
+    parameters: Mapping[str, Any]
 
 
 @contextmanager
@@ -64,39 +72,10 @@ def bare_client(service: Service, url: str) -> BotoClient:
     )
 
 
-def bare_call(url: str, ids: SourceId, since: float) -> Callable[[], object]:
-    """Return a bare call of boto3 for the page of an idle poll."""
-    client = bare_client(ids.service, url)
-    return _BARE_CALLS[ids.service.name](client, ids.path, datetime.fromtimestamp(since, UTC))
-
-
-def _call_qbusiness(client: BotoClient, path: tuple[str, ...], since: datetime) -> Callable[[], object]:
-    paginator = client.get_paginator("list_data_source_sync_jobs")
-    ids: dict[str, Any] = dict(zip(("applicationId", "indexId", "dataSourceId"), path, strict=True))
-    return lambda: list(paginator.paginate(**ids, startTime=since, PaginationConfig={"PageSize": PAGE}))
-
-
-def _call_kendra(client: BotoClient, path: tuple[str, ...], since: datetime) -> Callable[[], object]:
-    index, source = path
-    return lambda: client.list_data_source_sync_jobs(
-        Id=source, IndexId=index, MaxResults=PAGE, StartTimeFilter={"StartTime": since}
-    )
-
-
-def _call_bedrock(client: BotoClient, path: tuple[str, ...], _since: datetime) -> Callable[[], object]:
-    """Return a call for the newest jobs: the API has no filter by time."""
-    knowledge_base, source = path
-    order = {"attribute": "STARTED_AT", "order": "DESCENDING"}
-    return lambda: client.list_ingestion_jobs(
-        knowledgeBaseId=knowledge_base, dataSourceId=source, maxResults=PAGE, sortBy=order
-    )
-
-
-_BARE_CALLS: dict[str, Callable[[BotoClient, tuple[str, ...], datetime], Callable[[], object]]] = {
-    "qbusiness": _call_qbusiness,
-    "kendra": _call_kendra,
-    "bedrock": _call_bedrock,
-}
+def bare_call(service: Service, url: str, request: SentRequest) -> Callable[[], object]:
+    """Return a bare call of boto3 that sends a request of the exporter."""
+    call: Callable[..., object] = getattr(bare_client(service, url), xform_name(request.operation))
+    return lambda: call(**request.parameters)
 
 
 def _fleet() -> simulated.Fleet:
