@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-# What the load functions raise for a text that no dump function wrote. Numbers and nesting in JSON have no limit.
+# The exceptions of load functions for a text that no dump function wrote. Numbers and nesting in JSON have no limit.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 # The keys in the JSON are older than the names in the code. They do not change, so that state files stay readable.
 _SCALARS = {
@@ -37,7 +37,7 @@ _SCALARS = {
     "forgotten_streak": "evicted_failure_streak",
 }
 
-# Members that are younger than the format. Only values that differ from the default are written.
+# Members that were added to the format later. They are written only if they differ from the default.
 _YOUNGER_JOB_MEMBERS = {"data_source_error_code", "has_failure_reasons", "needs_explanation"}
 _YOUNGER_COUNTS = {"skipped", "metadata_scanned", "metadata_modified"}
 
@@ -126,7 +126,7 @@ def dump_totals(history: SourceHistory) -> str:
 
 
 def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
-    """Return the history of a text by `dump_totals`. Raise one of UNREADABLE for any other text."""
+    """Return the history in a text from `dump_totals`. Raise one of UNREADABLE for any other text."""
     row = _TOTALS_DECODER.decode(totals)
     if row.evicted_streak_without_content is None:
         _upgrade(row, jobs)
@@ -146,7 +146,7 @@ def load_history(totals: str, jobs: Mapping[str, TrackedJob]) -> SourceHistory:
 
 
 def _upgrade(row: _TotalsRow, jobs: Mapping[str, TrackedJob]) -> None:
-    """Replace what earlier commits derived from the status alone by what reached the index.
+    """Correct values that earlier commits derived from the status only, by whether content was indexed.
 
     Their `last_indexed` is too late if it is the end of an INCOMPLETE job whose documents all failed.
     """
@@ -154,7 +154,7 @@ def _upgrade(row: _TotalsRow, jobs: Mapping[str, TrackedJob]) -> None:
     if row.last_indexed is not None and ends.get(row.last_indexed) is False:
         times = [end for end, has_content in ends.items() if has_content]
         row.last_indexed = max([*times, *filter(None, [row.last_succeeded])], default=None)
-    row.evicted_streak_without_content = row.forgotten_streak  # at least: FAILED jobs brought no content
+    row.evicted_streak_without_content = row.forgotten_streak  # a lower bound, because FAILED jobs indexed no content
 
 
 def dump_job(tracked: TrackedJob) -> str:
@@ -171,7 +171,7 @@ def dump_job(tracked: TrackedJob) -> str:
 
 
 def load_job(text: str) -> TrackedJob:
-    """Return the job of a text by `dump_job`. Raise one of UNREADABLE for any other text."""
+    """Return the job in a text from `dump_job`. Raise one of UNREADABLE for any other text."""
     row = _JOB_DECODER.decode(text)
     return TrackedJob(row.job, row.highest, row.whole, row.accounted, row.gone_since)
 
@@ -194,7 +194,7 @@ def dump_saved_source(saved: SavedSource) -> str:
 
 
 def load_saved_source(text: str) -> SavedSource:
-    """Return the source of a text by `dump_saved_source`. Raise one of UNREADABLE for any other text."""
+    """Return the source in a text from `dump_saved_source`. Raise one of UNREADABLE for any other text."""
     row = _SOURCE_DECODER.decode(text)
     source = row.source
     is_described = row.about.schedule is not None if row.described is None else row.described
@@ -235,7 +235,7 @@ def dump_documents(documents: DocumentsByStatus) -> str:
 
 
 def load_documents(text: str) -> DocumentsByStatus:
-    """Return the count of a text by `dump_documents`. Raise one of UNREADABLE for any other text."""
+    """Return the count in a text from `dump_documents`. Raise one of UNREADABLE for any other text."""
     raw = json.loads(text)
     return DocumentsByStatus(
         counted_at=float(raw["counted_at"]),
@@ -245,7 +245,7 @@ def load_documents(text: str) -> DocumentsByStatus:
 
 
 def _members(instance: DataclassInstance, optional: AbstractSet[str] = frozenset()) -> dict[str, Any]:
-    """Return the members of a dataclass, without optional ones that have their default.
+    """Return the members of a dataclass, without optional members that have their default.
 
     It makes no deep copy: with `asdict`, commits would be much slower.
     """

@@ -1,4 +1,4 @@
-"""The lock that keeps a second exporter off a state file, whichever path it uses."""
+"""The lock that prevents a second exporter from using a state file, by any path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exporter.errors import StartupError
 
-MODE = 0o600  # of a new state file, whatever the umask allows: error texts of syncs are for the operator only
+MODE = 0o600  # mode of a new state file for any umask: error texts of syncs are for the operator only
 # One byte far beyond the end of every database. SQLite locks bytes near 2^30, so the two kinds of lock never meet.
 _LOCKED_BYTE = 2**62
 _LOCK = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, _LOCKED_BYTE, 1, 0)  # struct flock, with 64-bit offsets
@@ -22,10 +22,10 @@ class FileLock:
 
     A lock on the inode holds for every symbolic and hard link to the file, and no other file has to exist for it.
 
-    It is a lock of the open file description. With `flock`, NFS would lock the whole file, which excludes SQLite's own
-    locks. A plain record lock belongs to the process, and is lost as soon as any descriptor of the file is closed.
-    SQLite uses such locks. So `release` must follow the close of the database: to close this descriptor earlier would
-    drop the locks of SQLite.
+    It is a lock of the open file description. With `flock`, NFS would lock the whole file, and SQLite could not lock
+    it. A plain record lock belongs to the process, and is lost as soon as any descriptor of the file is closed. SQLite
+    uses such locks. So the database must be closed before `release`, because closing this descriptor drops the locks of
+    SQLite.
     """
 
     def __init__(self, path: str) -> None:
@@ -62,7 +62,7 @@ class FileLock:
 
 
 def inaccessible(path: str, why: str) -> str:
-    """Return the message for a file that cannot be opened, with what the operator can do."""
+    """Return the message for a file that cannot be opened, with advice for the operator."""
     file = Path(path).absolute()
     remedy = f"make {file.parent} writable" if file.parent.is_dir() else f"create the directory {file.parent}"
     return (

@@ -1,4 +1,4 @@
-"""The histories of data sources in memory, with those that are not written yet."""
+"""The histories of data sources in memory, including those that are not written yet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class HistoryTable:
             self._pending[key] = history
 
     def pending(self) -> Mapping[str, SourceHistory | None]:
-        """Return the histories that are not written yet; None is a deleted one."""
+        """Return the histories that are not written yet; None stands for a deleted one."""
         return dict(self._pending)
 
     @property
@@ -50,7 +50,7 @@ class HistoryTable:
         return bool(self._pending)
 
     def rows(self, pending: Mapping[str, SourceHistory | None]) -> tuple[RowChanges, RowChanges]:
-        """Return the rows of pending histories: their totals, and the jobs that differ from those that are written."""
+        """Return the rows of pending histories: their totals, and the jobs that differ from the written ones."""
         totals = [(key, codec.dump_totals(history)) for key, history in pending.items() if history]
         deleted = [(key,) for key, history in pending.items() if history is None]
         changed, evicted = [], []
@@ -65,7 +65,7 @@ class HistoryTable:
         return written.jobs if written else {}
 
     def mark_written(self, pending: Mapping[str, SourceHistory | None]) -> None:
-        """Record that histories were committed. Those that were replaced meanwhile stay pending."""
+        """Record that histories were committed. Histories that were replaced meanwhile stay pending."""
         for key, history in pending.items():
             if history is None:
                 self._written.pop(key, None)
@@ -75,10 +75,10 @@ class HistoryTable:
                 del self._pending[key]
 
     def mark_lost(self) -> None:
-        """Record that nothing is written any more."""
+        """Record that all written rows were lost."""
         self._written, self._pending = {}, {**self._written, **self._pending}
 
     def unwatched_since(self, time: float, watched: AbstractSet[str]) -> list[str]:
-        """Return the sources that are not in `watched`, and were last polled before a time."""
+        """Return the sources that are not in `watched` and were last polled before a time."""
         histories = ((key, self.get(key)) for key in self._written.keys() - watched)
         return sorted(key for key, history in histories if history and history.as_of < time)

@@ -1,4 +1,4 @@
-"""A key-value table in memory, with the changes that are not written yet."""
+"""A key-value table in memory, and its changes that are not written yet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class KvTable:
         self._pending: dict[str, str | None] = {}
 
     def load(self, rows: Iterable[Row]) -> None:
-        """Continue with the rows of a database; raises what `parse` raises."""
+        """Continue with the rows of a database; raise the errors of `parse`."""
         self._written = {key: text for key, text in rows}  # noqa: C416 (a row is a tuple of any length)
         for text in self._written.values():
             self._parse(text)
@@ -44,7 +44,7 @@ class KvTable:
             self._pending[key] = text
 
     def pending(self) -> Mapping[str, str | None]:
-        """Return the changes that are not written yet; None is a deleted row."""
+        """Return the changes that are not written yet; None stands for a deleted row."""
         return dict(self._pending)
 
     @property
@@ -58,7 +58,7 @@ class KvTable:
         return RowChanges(self._name, replaced, [(key,) for key, text in pending.items() if text is None])
 
     def mark_written(self, pending: Mapping[str, str | None]) -> None:
-        """Record that changes were committed. Those that were made meanwhile stay pending."""
+        """Record that changes were committed. Changes that were made meanwhile stay pending."""
         for key, text in pending.items():
             if text is None:
                 self._written.pop(key, None)
@@ -68,5 +68,5 @@ class KvTable:
                 del self._pending[key]
 
     def mark_lost(self) -> None:
-        """Record that nothing is written any more."""
+        """Record that all written rows were lost."""
         self._written, self._pending = {}, {**self._written, **self._pending}

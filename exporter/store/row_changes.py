@@ -18,7 +18,7 @@ KEY_COLUMNS = {
     "data_source": ("key",),
     "documents": ("key",),
 }
-"""The columns of the primary key of each table. They come first in a row, and one column with text follows."""
+"""The columns of the primary key of each table. They come first in a row, followed by one column with text."""
 
 
 @dataclass(frozen=True, slots=True)

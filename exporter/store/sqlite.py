@@ -1,8 +1,8 @@
 """The state in SQLite: the history of every source, resolved names, and the sources that discovery found.
 
-State is written to disk before the metrics that follow from it are published. So a counter never decreases, not even
-after a power failure. While the disk rejects writes, changes are kept in memory, and are written with the next write
-that succeeds.
+State is written to disk before metrics that are derived from it are published. So a counter never decreases, even after
+a power failure. While the disk rejects writes, changes are kept in memory, and are written with the next write that
+succeeds.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Store(TableStore):
         return database
 
     def _flush(self) -> None:
-        """Write everything that is pending in one transaction; the caller holds the mutex."""
+        """Write all pending changes in one transaction; the caller holds the mutex."""
         if self._closed or not self._must_write():
             return
         changes = self._tables.changes()
@@ -121,14 +121,14 @@ class Store(TableStore):
             logger.info("state write works again", path=self._path)
 
     def _must_write(self) -> bool:
-        """Return whether there is something to write, and a file to write it to."""
+        """Return whether there are changes to write, and a file to which to write them."""
         return self.has_unwritten() if self._database.is_in_place() else self._reopen()
 
     def _reopen(self) -> bool:
         """Continue in a new file after the old one was removed or replaced; return False if it cannot be opened.
 
-        The state is what is in memory, so the next write includes all of it. Without this, SQLite would continue to
-        write into the removed file, and a restart would find none of it.
+        The next write includes the whole state in memory. Without this, SQLite would continue to write into the removed
+        file, and a restart would find an empty state.
         """
         self._handle_failure("the file was removed or replaced")
         self._database.close()

@@ -1,4 +1,4 @@
-"""The database of the state: how it is opened, its schema, and the errors of opening it."""
+"""The database of the state: how it is opened, its schema, and errors when it is opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MIGRATIONS = (
     CREATE TABLE documents (key TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
 )
-# With these errors the contents of the file are not the problem: the exporter cannot access it.
+# With these errors, the exporter cannot access the file, whose contents may be valid.
 _INACCESSIBLE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
@@ -48,7 +48,7 @@ class UnreadableError(Exception):
 
 
 class Database:
-    """An open database, and the lock on its file if it is in one."""
+    """An open database, and the lock on its file unless it is in memory."""
 
     def __init__(self, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         self.connection = connection
@@ -56,7 +56,7 @@ class Database:
         self._closed = False
 
     def is_in_place(self) -> bool:
-        """Return whether the database is open, and what it commits is found at its path."""
+        """Return whether the database is open, and the file with its commits is still at its path."""
         return not self._closed and (self._lock is None or self._lock.is_in_place())
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ def _connect(path: str) -> sqlite3.Connection:
     """Open the database, and migrate it to the schema of this release."""
     db: sqlite3.Connection | None = None
     try:
-        # SQLite may read a path that begins with `file:` as a URI. It would then open another file than the lock did.
+        # SQLite may read a path that begins with `file:` as a URI, and would then open another file than the lock did.
         absolute = path if path == MEMORY else str(Path(path).absolute())
         db = sqlite3.connect(absolute, isolation_level=None, check_same_thread=False, timeout=5.0)
         version = _version(db, path)
@@ -109,8 +109,8 @@ def _connect(path: str) -> sqlite3.Connection:
 def copy_to_memory(path: str) -> Database:
     """Return a copy of the database in memory, with the schema of this release.
 
-    Another process may have the file open. Nothing on disk is changed, and a missing file is an empty database. Raise
-    UnreadableError if the file cannot be read or is not accessible.
+    Another process may have the file open. Nothing on disk is changed, and a missing file results in an empty database.
+    Raise UnreadableError if the file cannot be read or is not accessible.
     """
     db = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
     try:
@@ -147,7 +147,7 @@ def translate_error(path: str, error: Exception) -> StartupError | UnreadableErr
 
 
 def _version(db: sqlite3.Connection, path: str) -> int:
-    """Return the schema version of the file. Does not write: the file may belong to another program."""
+    """Return the schema version of the file, without writing, because the file may belong to another program."""
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application_id != APPLICATION_ID and tables:

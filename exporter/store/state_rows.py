@@ -1,4 +1,4 @@
-"""The rows of a whole state, apart from the database that has them."""
+"""The rows of a whole state, independent of the kind of database."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def accounts_of(rows: StateRows) -> dict[str, str]:
 def split_by_target(rows: StateRows) -> Mapping[str, StateRows]:
     """Return the rows of each target of a state file, by the key of the target in a shared database.
 
-    A state file does not have the target of every row. Such rows are part of each target: the one that watches the data
-    source continues with it, and the others remove it after a month.
+    A state file does not have the target of every row. Rows without one become part of each target. The target that
+    watches the data source continues with it, and the others remove it after a month.
     """
     owners = {key: _target_of(text) for key, text in rows["data_source"]}
     identities = (key.removeprefix(_WATCHED_SINCE) for key, _ in rows["target"] if key.startswith(_WATCHED_SINCE))
@@ -45,7 +45,7 @@ def split_by_target(rows: StateRows) -> Mapping[str, StateRows]:
 
 
 def merge_targets(targets: Iterable[StateRows]) -> StateRows:
-    """Return the rows of all targets; of a data source that several have, those that were polled last."""
+    """Return the rows of all targets. If several have the same data source, the last polled rows are used."""
     merged: dict[str, dict[tuple[str, ...], Row]] = {table: {} for table in KEY_COLUMNS}
     polled_at: dict[str, float] = {}
     for rows in targets:

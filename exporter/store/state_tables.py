@@ -29,7 +29,7 @@ class StateChanges:
 
 
 class StateTables:
-    """The tables, which a store reads from a database and writes to it. Not thread-safe."""
+    """The tables that a store reads from a database and writes to it. Not thread-safe."""
 
     def __init__(self) -> None:
         self.histories = HistoryTable()
@@ -65,7 +65,7 @@ class StateTables:
         self._is_lost = False
 
     def mark_lost(self) -> None:
-        """Record that nothing is written any more: the next changes replace all rows of the database."""
+        """Record that all written rows were lost. The next changes replace all rows of the database."""
         self._is_lost = True
         for table in self._tables:
             table.mark_lost()

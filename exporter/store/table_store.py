@@ -1,4 +1,4 @@
-"""The operations on the state that all stores have in common; each writes to its own database."""
+"""The operations on the state that are common to all stores. Each store writes to its own database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exporter.domain.snapshots import SavedSource
     from exporter.store.state_rows import StateRows
 
-UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this long is removed
+UNWATCHED_RETENTION = 30 * DAY  # a source that was not watched for this time is removed
 
 logger = structlog.get_logger()
 
@@ -48,23 +48,23 @@ class TableStore(ABC):
     def _write(self, *, wait: bool) -> None:
         """Write the pending changes; called without the mutex after each change.
 
-        With `wait`, something that follows from the change is about to be published, so it must be written first.
+        With `wait`, something derived from the change is about to be published, so the change must be written first.
         """
 
     @property
     def is_open(self) -> bool:
-        """Whether changes can be committed: no other replica owns the target."""
+        """Whether changes can be committed, because no other replica owns the target."""
         return True
 
     def mark_restored(self) -> None:  # noqa: B027 (only replicas have previous owners)
-        """Report to the previous owner of the target that its sources are exposed here."""
+        """Report to the previous owner of the target that this process exposes its sources."""
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Write the changes of this thread at the end of the block, in one transaction. Others write theirs as usual.
+        """Write the changes of this thread at the end of the block, in one transaction. Other threads write as usual.
 
-        What is published in the block is not written yet. So it is only for changes that a restart would make again,
-        such as those that follow from another configuration or from a state file of an earlier release.
+        Values that are published in the block are not written yet. So it is only for changes that a restart would make
+        again, for example because of another configuration or a state file of an earlier release.
         """
         batch = _Batch()
         token = self._batch.set(batch)
@@ -75,7 +75,7 @@ class TableStore(ABC):
             self._write(wait=batch.wait)
 
     def has_unwritten(self) -> bool:
-        """Return whether there is state in memory that is not written to the database."""
+        """Return whether a part of the state in memory is not written to the database."""
         return self._tables.has_pending
 
     def import_rows(self, rows: StateRows) -> None:
@@ -110,12 +110,12 @@ class TableStore(ABC):
             self._tables.targets.put_watched_since(identity, moment)
 
     def account(self, target: str) -> str | None:
-        """Return the account that was last saved for the target of a name."""
+        """Return the last saved account of the target with a name."""
         with self._mutex:
             return self._tables.targets.account(target)
 
     def save_account(self, target: str, account: str, identity: str) -> None:
-        """Save the account of the target of a name, and with it the identity of the target."""
+        """Save the account of the target with a name, and so the identity of the target."""
         with self._changes():
             self._tables.targets.put_account(target, account, identity)
 
@@ -125,12 +125,12 @@ class TableStore(ABC):
             return self._tables.targets.attempted_at(key)
 
     def save_attempt(self, key: str, moment: float) -> None:
-        """Save when this process begins its first poll of a data source, as later than all attempts before it."""
+        """Save when this process begins its first poll of a data source, as a time later than all earlier attempts."""
         with self._changes():
             self._tables.targets.put_attempt(key, moment)
 
     def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
-        """Return the data sources of a location, or else of the target of a name, as they were last found."""
+        """Return the data sources of a location, or else of the target with a name, as they were last found."""
         with self._mutex:
             sources = [codec.load_saved_source(text) for _, text in self._tables.sources.items()]
         return [saved for saved in sources if saved.belongs_to(target, location)]
@@ -141,7 +141,7 @@ class TableStore(ABC):
             self._tables.sources.put(key, codec.dump_saved_source(saved))
 
     def remove_source(self, key: str) -> None:
-        """Delete how a data source was found, when it was attempted, and the count of its documents."""
+        """Delete a data source, the time of its last attempt, and the count of its documents."""
         with self._changes():
             self._remove_source(key)
 
@@ -165,8 +165,8 @@ class TableStore(ABC):
     def save_poll_times(self, times: Mapping[str, float]) -> None:
         """Save the time of the last successful poll, by source, in one write.
 
-        Only the time of what was committed last changes. So a poll that commits meanwhile loses nothing, whichever of
-        the two comes first.
+        Only the time in the last committed history changes. So a poll that commits at the same time loses nothing, no
+        matter which of the two comes first.
         """
         with self._changes(wait=True):
             for key, time in times.items():
@@ -175,7 +175,7 @@ class TableStore(ABC):
                     self._tables.histories.put(key, replace(history, as_of=time))
 
     def remove_unwatched(self, watched: set[str], now: float) -> None:
-        """Remove the sources that are not in `watched`, and were not polled within UNWATCHED_RETENTION."""
+        """Remove the sources that are not in `watched` and were not polled within UNWATCHED_RETENTION."""
         tables = self._tables
         with self._changes():
             removed = tables.histories.unwatched_since(now - UNWATCHED_RETENTION, watched)
@@ -195,7 +195,7 @@ class TableStore(ABC):
 
     @contextmanager
     def _changes(self, *, wait: bool = False) -> Iterator[None]:
-        """Hold the mutex during changes, then write them, or leave that to the end of a batch."""
+        """Hold the mutex during changes, then write them immediately or at the end of the batch."""
         with self._mutex:
             yield
         batch = self._batch.get()

@@ -1,4 +1,4 @@
-"""The state of targets: accounts, when they were first watched, and when polls of their sources were attempted."""
+"""The state of targets: accounts, when they were first watched, and when first polls of their sources began."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from exporter.store.row_changes import Row
 
 _ATTEMPTED = "attempted/"
-_RESOLUTION = 0.001  # seconds between two attempts, at least
+_RESOLUTION = 0.001  # the minimum time between two attempts, in seconds
 
 
 class TargetTable(KvTable):
@@ -33,17 +33,17 @@ class TargetTable(KvTable):
         return self._time(f"watched since/{identity}")
 
     def put_watched_since(self, identity: str, moment: float) -> None:
-        """Replace when a target was first watched."""
+        """Replace the time at which a target was first watched."""
         self.put(f"watched since/{identity}", repr(moment))
 
     def account(self, target: str) -> str | None:
-        """Return the account of the target of a name."""
+        """Return the account of the target with a name."""
         return self.get(f"account/{target}")
 
     def put_account(self, target: str, account: str, identity: str) -> None:
-        """Replace the account of the target of a name, and with it the identity of the target.
+        """Replace the account of the target with a name, and so the identity of the target.
 
-        Earlier files have the time at which a target was first watched under its name. That time belongs to the target
+        Older files store the time at which a target was first watched under its name. This time belongs to the target
         if the file has the same account for the name, or none.
         """
         before = self.account(target) or account
@@ -59,15 +59,16 @@ class TargetTable(KvTable):
         return self._time(_ATTEMPTED + source)
 
     def put_attempt(self, source: str, moment: float) -> None:
-        """Replace when a process last began its first poll of a data source.
+        """Replace the time at which a process last began its first poll of a data source.
 
-        Each attempt is later than all before it, so that their order is known even if the host's clock was set back.
+        Each attempt is stored as later than all earlier ones, so that their order is known even if the host's clock was
+        set back.
         """
         self._latest_attempt = max(moment, self._latest_attempt + _RESOLUTION)
         self.put(_ATTEMPTED + source, repr(self._latest_attempt))
 
     def remove_attempt(self, source: str) -> None:
-        """Delete when a process last began its first poll of a data source."""
+        """Delete the time at which a process last began its first poll of a data source."""
         self.put(_ATTEMPTED + source, None)
 
     def attempted_sources(self) -> list[str]:

@@ -23,8 +23,8 @@ logger = structlog.get_logger()
 class TargetAcquirer:
     """Makes a replica the owner of targets, in one transaction.
 
-    A lock that another session holds on rows delays the acquisition, and must not fail the beat: it would stop the
-    commits of the targets that the replica owns already.
+    If another session holds a lock on rows, the acquisition is delayed. The beat must not fail then, because a failed
+    beat would stop the commits of targets that the replica already owns.
     """
 
     def __init__(self, session: Session, replica: str, epochs: EpochMemory) -> None:
@@ -33,7 +33,7 @@ class TargetAcquirer:
         self._epochs = epochs
 
     def acquire(self, keys: Sequence[str], rows: Mapping[str, TargetRow]) -> Sequence[TargetRow]:
-        """Return the new rows of the targets that were acquired; `rows` are those that were read before."""
+        """Return the new rows of the acquired targets; `rows` are the rows that were read before."""
         seen = [rows.get(key) or TargetRow(key, None, 0, 0) for key in keys]
         try:
             return self._session.run(lambda transaction: self._acquire(transaction, seen)) if seen else ()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Archive:
     """The whole state in a database. It is read and written in one transaction.
 
-    Rows are parsed outside the transaction: the server ends one that is idle for seconds, and parsing may take longer.
+    Rows are parsed outside the transaction, because the server ends a transaction that is idle for seconds.
     """
 
     def __init__(self, settings: DatabaseSettings, token: PasswordSource, host: Host) -> None:
@@ -54,7 +54,7 @@ class Archive:
         return merge_targets(targets.values())
 
     def write(self, rows: StateRows) -> None:
-        """Write a whole state; raise StartupError if the database has one already, or if a replica is alive."""
+        """Write a whole state; raise StartupError if the database already has one, or if a replica is alive."""
         accounts, targets = accounts_of(rows), split_by_target(rows)
         with self._transaction() as transaction:
             self._check_unused(transaction)
@@ -82,7 +82,7 @@ class Archive:
             session.end()
 
     def _check_unused(self, transaction: Transaction) -> None:
-        """Raise StartupError if a replica is alive; none can start before the end of the transaction."""
+        """Raise StartupError if a replica is alive. No replica can start before the end of the transaction."""
         transaction.execute("LOCK TABLE replica, target IN EXCLUSIVE MODE")
         if leases.read_members(transaction).replicas:
             raise StartupError(f"database {self.address} is in use by an exporter: stop all replicas first")

@@ -1,4 +1,4 @@
-"""Commits of everything that waits, in one transaction for all targets that the database accepts."""
+"""Commits all waiting changes, in one transaction for all targets whose changes the database accepts."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.partition import Partition
     from exporter.store.postgresql.session import Session
 
-MAX_ROUNDS = 3  # of commits, until nothing waits: one that was refused may be repeated after a beat
+MAX_ROUNDS = 3  # of commits, until no changes wait; a refused commit may be repeated after a beat
 
 
 class Commits:
     """Writes the changes of the targets that a replica owns.
 
-    A target whose rows the database rejects must not hold back the others. Example: an operator has locked one of its
-    rows, so the transaction of all targets fails after the lock timeout. The next call commits the targets one by one
-    until one is rejected. From then on, the others are committed together, before that one. A call ends with the first
-    rejection, so that no more than one timeout delays the next beat.
+    A target whose rows the database rejects must not delay the others. Example: an operator has locked one of its rows,
+    so the transaction of all targets fails after the lock timeout. The next call commits the targets one by one until
+    one is rejected. After that, the others are committed together, before the rejected one. A call ends with the first
+    rejection, so that the next beat is delayed by one timeout at most.
     """
 
     def __init__(self, session: Session, coordinator: Coordinator) -> None:
@@ -33,10 +33,10 @@ class Commits:
         self._rejected: list[str] = []
         """The targets whose last commit was rejected, by key."""
         self._must_separate = False
-        """Whether it is not known yet which one of several targets was rejected."""
+        """Whether it is still unknown which one of several targets was rejected."""
 
     def commit_all(self) -> None:
-        """Commit all changes. A refused commit looks at the epoch, by a beat, before its target is given up.
+        """Commit all changes. After a refused commit, a beat reads the epoch before the target is given up.
 
         Raise RejectedError if the database rejects the changes of a target. Further calls then commit the others.
         """
@@ -47,7 +47,7 @@ class Commits:
             self._coordinator.beat()
 
     def commit_accepted(self, may_continue: Callable[[], bool]) -> str:
-        """Commit what the database accepts, as long as that may continue; return why something else was rejected."""
+        """Commit all changes that the database accepts; return why others were rejected."""
         while True:
             try:
                 self.commit_all()
@@ -58,12 +58,12 @@ class Commits:
                 return ""
 
     def _has_others(self) -> bool:
-        """Return whether changes wait that were not rejected."""
+        """Return whether changes are waiting that were not rejected."""
         waiting = (key for key, each in self._coordinator.partitions.items() if each.has_unwritten())
         return self._must_separate or any(key not in self._rejected for key in waiting)
 
     def _commit_waiting(self, waiting: Mapping[str, Partition]) -> bool:
-        """Commit partitions by key; return whether none was refused."""
+        """Commit partitions by key; return True if none was refused."""
         self._rejected = [key for key in self._rejected if key in waiting]
         accepted = self._commit_together([each for key, each in waiting.items() if key not in self._rejected])
         alone = [self._commit_alone(waiting[key]) for key in self._rejected]
@@ -85,11 +85,11 @@ class Commits:
         try:
             return self._commit([partition])
         except RejectedError as error:
-            self._rejected.append(key)  # the last one: the next call tries another one first
+            self._rejected.append(key)  # moved to the end, so that the next call tries another one first
             raise RejectedError(f"target {key}: {error}") from error
 
     def _commit(self, partitions: Sequence[Partition]) -> bool:
-        """Commit the changes of partitions in one transaction; return whether none was refused."""
+        """Commit the changes of partitions in one transaction; return True if none was refused."""
         by_key = {partition.row.key: (partition, partition.changes()) for partition in partitions}
         with self._session.transaction() as transaction:
             epochs = {key: partition.row.epoch for key, (partition, _) in by_key.items()}

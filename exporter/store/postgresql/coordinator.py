@@ -1,6 +1,7 @@
-"""The lease of this replica, and the targets that it takes, keeps, hands over and loses.
+"""The lease of this replica, and the targets that it acquires, keeps, hands over and loses.
 
-docs/replicas.md has the protocol. Everything here runs in the thread of the writer, which calls it between commits.
+docs/replicas.md describes the protocol. All of this code runs in the thread of the writer, which calls it between
+commits.
 """
 
 from __future__ import annotations
@@ -61,12 +62,12 @@ class Coordinator:
         self.partitions: dict[str, Partition] = {}
         """The targets that this replica owns and has loaded, by key. Other threads may read it."""
         self.leaving: dict[str, str] = {}
-        """Targets that should be handed over, each with its next owner."""
+        """Targets to be handed over, each with its next owner."""
         self.has_beaten = False
 
     @property
     def unreadable(self) -> Mapping[str, str]:
-        """The targets that this replica owns and whose rows it cannot read, by key, each with the error."""
+        """The errors of the owned targets whose rows this replica cannot read, by key."""
         return self._loader.unreadable
 
     def is_fresh(self) -> bool:
@@ -77,7 +78,7 @@ class Coordinator:
         return self._boot_time() < self._deadline
 
     def beat(self, *, after_outage: bool = False) -> bool:
-        """Renew the lease, and compare what is owned with the database; return whether to repeat that immediately."""
+        """Renew the lease, and compare owned targets with the database; return whether to repeat this immediately."""
         sent_at = self._boot_time()
         if after_outage:
             self._epochs.outage_ended(sent_at)
@@ -93,7 +94,7 @@ class Coordinator:
         return self._is_behind
 
     def _renew(self) -> Membership:
-        """Renew the lease, once more if the database has accounts from which other keys of targets follow."""
+        """Renew the lease, and repeat this if the database has accounts that change keys of targets."""
         while True:
             self.replica = replace(self.replica, targets=self.keys.all())
             members = self._session.run(self._renew_once)
@@ -103,7 +104,7 @@ class Coordinator:
     def _renew_once(self, transaction: Transaction) -> Membership:
         leases.renew(transaction, self.replica)
         members = leases.read_members(transaction)
-        # After the targets: an account that is known to this replica never belongs to a row that it has not seen.
+        # Accounts are read after the targets, so that this replica knows no account whose row it has not seen.
         self.keys.accounts.update(leases.read_accounts(transaction))
         return members
 
@@ -130,9 +131,9 @@ class Coordinator:
             partition.row = seen
 
     def _assert(self, partition: Partition, seen: TargetRow | None) -> None:
-        """Own a target again with a new epoch: the database is as it was before this replica owned it.
+        """Own a target again with a new epoch, because the database has returned to an earlier state.
 
-        Without this, the owner before this one would continue from a state that lacks what was counted since.
+        Otherwise the previous owner would continue from a state that lacks everything counted since then.
         """
         claimed = replace(partition.row, epoch=partition.row.epoch + 1)
         row = self._session.run(lambda transaction: leases.own(transaction, claimed, seen.epoch if seen else 0))
@@ -152,7 +153,7 @@ class Coordinator:
         logger.info(event, target=lost, epoch=partition.row.epoch)
 
     def _adopt(self) -> None:
-        """Load the targets that another replica has handed over to this one, and pass on those that it cannot use."""
+        """Load targets that another replica has handed over to this one, and pass on those that it cannot use."""
         rows = [row for row in self.members.targets.values() if row.owner == self.replica.id]
         self._loader.keep({row.key for row in rows})
         for row in rows:
@@ -165,7 +166,7 @@ class Coordinator:
                 self.hand_over(self.partitions[key])
 
     def _load(self, row: TargetRow) -> None:
-        """Load a target that this replica owns; the next beat loads one that would delay it."""
+        """Load a target that this replica owns. If loading would delay the beat, the next beat loads the target."""
         if row.key in self.partitions or self._loader.is_waiting(row.key):
             return
         if self._boot_time() > self._deadline - LEASE_SECONDS + BEAT_INTERVAL:
@@ -188,13 +189,13 @@ class Coordinator:
         self._is_behind |= len(mine) > MAX_TAKEN
 
     def _choose_surplus(self) -> None:
-        """Choose a target to hand over, among those that run."""
+        """Choose one of the running targets to hand over."""
         running = [key for key, partition in self.partitions.items() if partition.is_restored]
         if move := choose_surplus(self.members, self.replica.id, running):
             self.leaving = dict([move])
 
     def keep_all(self) -> None:
-        """Hand over nothing until beats have been stable again."""
+        """Hand over no target until beats are stable again."""
         self.leaving = {}
         self._stable_beats = 0
 
@@ -203,7 +204,7 @@ class Coordinator:
         return any(partition.has_unwritten() for partition in self.partitions.values())
 
     def hand_over(self, partition: Partition) -> None:
-        """Pass a target to the replica that was chosen for it; its sources are not polled here any more."""
+        """Pass a target to the replica that was chosen for it. This replica does not poll its sources any more."""
         row = partition.row
         if self.partitions.get(row.key) is partition:
             self._pass_on([row])
@@ -211,7 +212,7 @@ class Coordinator:
             self._lose(partition, "target handed over")
 
     def is_continued(self, partition: Partition) -> bool:
-        """Return whether the next owner of a target that was handed over has loaded it."""
+        """Return whether the next owner of a handed-over target has loaded it."""
         handed_over, seen = partition.row, self.members.targets.get(partition.row.key)
         return seen is None or (seen.epoch, seen.revision) > (handed_over.epoch, handed_over.revision)
 
@@ -233,9 +234,9 @@ class Coordinator:
         self._session.run(work)
 
     def identify(self, partition: Partition, target: str, account: str, identity: str) -> None:
-        """Save the account of a target, and change the key of the target to its identity if that differs.
+        """Save the account of a target, and change the key of the target to its identity if it differs.
 
-        A target whose identity has a row already is given up, and owned again under that identity.
+        If the identity already has a row, the target is given up, and owned again under the identity.
         """
         row = partition.row
         if self.keys.accounts.get(target) == account and row.key == identity:

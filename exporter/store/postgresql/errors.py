@@ -1,4 +1,4 @@
-"""Errors of the database: those that need the operator, and those that a retry may overcome."""
+"""Errors of the database: some need the operator, and others may disappear after a retry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RejectedError(UnavailableError):
     """The database works, and has rejected a statement. Example: another session has locked the rows."""
 
 
-# A connection that the server rejects has no SQLSTATE in libpq, only the message of the server.
+# For a connection that the server rejects, libpq has no SQLSTATE, but only the message of the server.
 _REFUSALS = (
     (r"authentication failed|no password supplied|no such user|SASL", "check the user and the password"),
     (r"no pg_hba.conf entry|pg_hba.conf rejects", "allow the user, the address and the encryption in pg_hba.conf"),
@@ -57,6 +57,6 @@ def translate(address: str, error: Exception) -> RefusedError | UnavailableError
 
 
 def is_rejection(error: Exception) -> bool:
-    """Return whether the server has rejected a statement, and continues to work."""
+    """Return whether the server has rejected a statement, but continues to work."""
     state: str | None = getattr(error, "sqlstate", None)
     return state is not None and not state.startswith(_CONNECTION_STATES)

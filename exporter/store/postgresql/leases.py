@@ -1,7 +1,7 @@
 """The statements of leases and ownership.
 
-Time is the clock of the database, so that the clocks of replicas do not matter. A lease is alive until its end. One
-that ends later than any beat can set it is void: the clock of the database was set back.
+All times are on the clock of the database, so that the clocks of replicas do not matter. A lease is alive until its
+end. A lease with an end later than any beat can set is void, because the clock of the database was set back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ALIVE = f"clock_timestamp() < until AND until <= clock_timestamp() + {_TTL}"
 
 
 def renew(transaction: Transaction, replica: Replica) -> None:
-    """Renew the lease of a replica, and advertise what it has configured."""
+    """Renew the lease of a replica, and publish its configured targets."""
     transaction.execute(
         f"""
         INSERT INTO replica (id, name, address, until, targets)
@@ -50,8 +50,8 @@ def read_accounts(transaction: Transaction) -> dict[str, str]:
 def find_alive(transaction: Transaction, replicas: Iterable[str]) -> set[str]:
     """Return which replicas are alive, and lock their rows until the end of the transaction.
 
-    The lock orders a take-over against the beat of the old owner. Either its beat was first, and the lease is alive
-    here; or the take-over is first, and the beat then reads the new owner.
+    The lock puts a take-over and the beat of the old owner in an order. Either the beat is first, and the lease is
+    alive in this transaction. Or the take-over is first, and the beat then reads the new owner.
     """
     rows = transaction.execute(
         f"SELECT id, {_ALIVE} FROM replica WHERE id = ANY(%s) ORDER BY id FOR UPDATE",  # noqa: S608  # nosec B608
@@ -61,9 +61,9 @@ def find_alive(transaction: Transaction, replicas: Iterable[str]) -> set[str]:
 
 
 def lock_targets(transaction: Transaction, keys: Sequence[str]) -> set[str]:
-    """Lock rows of targets, without those that another session has locked; return their keys.
+    """Lock rows of targets, except rows that another session has locked; return the keys of the locked ones.
 
-    A take-over of many targets would otherwise wait for one row. Example: an operator has a transaction open in psql.
+    Otherwise a take-over of many targets would wait for one row. Example: an operator has an open transaction in psql.
     """
     rows = transaction.execute("SELECT key FROM target WHERE key = ANY(%s) FOR UPDATE SKIP LOCKED", [list(keys)])
     return {key for (key,) in rows}
@@ -72,7 +72,7 @@ def lock_targets(transaction: Transaction, keys: Sequence[str]) -> set[str]:
 def own(transaction: Transaction, row: TargetRow, seen: int) -> TargetRow | None:
     """Write the owner and the epoch of a target, if its epoch has not changed or it has no row.
 
-    Return the row, whose revision never falls; None if another replica was faster.
+    Return the row, whose revision never decreases; None if another replica was faster.
     """
     found = transaction.execute(
         """
@@ -87,9 +87,9 @@ def own(transaction: Transaction, row: TargetRow, seen: int) -> TargetRow | None
 
 
 def fence(transaction: Transaction, replica: str, epochs: Mapping[str, int]) -> dict[str, int]:
-    """Begin a commit: count it in the rows of targets that the replica owns; return their new revisions.
+    """Begin a commit: increment the revisions of targets that the replica owns, and return the new ones.
 
-    A target that is missing in the result has another owner or epoch, and no change of it may be written.
+    A target that is missing in the result has another owner or epoch, and none of its changes may be written.
     """
     rows = transaction.execute(
         """
@@ -103,7 +103,7 @@ def fence(transaction: Transaction, replica: str, epochs: Mapping[str, int]) -> 
 
 
 def hand_over(transaction: Transaction, row: TargetRow, successor: str | None) -> bool:
-    """Make another replica, or none, the owner of a target; return False if the row has changed since."""
+    """Make another replica, or none, the owner of a target; return False if the row has changed in between."""
     return bool(
         transaction.execute(
             "UPDATE target SET owner = %s, epoch = epoch + 1 WHERE key = %s AND owner = %s AND epoch = %s RETURNING 1",
@@ -121,10 +121,10 @@ def save_account(transaction: Transaction, target_name: str, account: str) -> No
 
 
 def identify(transaction: Transaction, row: TargetRow, target_name: str, account: str, identity: str) -> bool:
-    """Save the account of a target name, for all replicas; return whether the target has `identity` as its key now.
+    """Save the account of a target name, for all replicas; return whether the target now has `identity` as its key.
 
-    A target with a provisional key is renamed, with all of its rows. If `identity` has a row already, that one has the
-    older state, and the provisional one is deleted. A target of another account is left to the replicas that have it.
+    A target with a provisional key is renamed, with all of its rows. If `identity` already has a row, that row has the
+    older state, and the provisional row is deleted. A target of another account is left to the replicas that have it.
     """
     save_account(transaction, target_name, account)
     if row.key == identity:
@@ -141,6 +141,6 @@ def identify(transaction: Transaction, row: TargetRow, target_name: str, account
 
 
 def delete_replica(transaction: Transaction, replica: str) -> None:
-    """Delete the rows of a replica that ends, and of replicas that have been dead for a day."""
+    """Delete the row of a replica that ends, and the rows of replicas that have been dead for a day."""
     dead = "until < clock_timestamp() - interval '1 day'"
     transaction.execute(f"DELETE FROM replica WHERE id = %s OR {dead}", [replica])  # noqa: S608  # nosec B608

@@ -1,4 +1,4 @@
-"""The end of a replica: its targets continue on others at once, without waiting for its lease to end."""
+"""The end of a replica: others continue its targets immediately, without waiting for the end of its lease."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def leave(transaction: Transaction, replica: str, epochs: EpochMemory) -> None:
-    """Hand over the targets of a replica to those that are alive now, and delete its lease.
+    """Hand over the targets of a replica to the other live replicas, and delete its lease.
 
-    These are all targets that it owns in the database. Another replica may have handed over one that is not loaded here
-    yet. A row that another session has locked stays, and is acquired by another replica once it is free. A target whose
-    epoch fell is left to the owner that asserts it.
+    These are all targets that it owns in the database, including a target that another replica has handed over and that
+    is not loaded yet. If another session has locked a row, the row stays, and another replica acquires the target
+    later. A target whose epoch has fallen is left to the owner that asserts it.
     """
     members = leases.read_members(transaction)
     owned = [row.key for row in members.targets.values() if row.owner == replica and not epochs.has_fallen(row)]

@@ -1,4 +1,4 @@
-"""Loads the states of targets that a replica owns, and remembers those that it cannot read."""
+"""Loads the states of targets that a replica owns, and records which ones it cannot read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.partition import PartitionWriter
     from exporter.store.postgresql.session import Session
 
-REREAD_INTERVAL = 60.0  # seconds between two attempts to read rows that were not readable
+REREAD_INTERVAL = 60.0  # seconds between two attempts to read unreadable rows
 
 logger = structlog.get_logger()
 
@@ -25,7 +25,7 @@ logger = structlog.get_logger()
 class PartitionLoader:
     """Reads the rows of targets.
 
-    A target whose rows cannot be read stays owned and is not polled: a poll would begin with an empty state, count jobs
+    A target with unreadable rows stays owned and is not polled. A poll would begin with an empty state, count jobs
     again and replace the rows. The rows are read again at an interval, so that a repair needs no restart.
     """
 
@@ -35,7 +35,7 @@ class PartitionLoader:
         self._writer = writer
         self._reread_at: dict[str, float] = {}
         self.unreadable: dict[str, str] = {}
-        """The targets whose rows cannot be read, by key, each with the error. Other threads may read it."""
+        """The errors of targets with unreadable rows, by key. Other threads may read it."""
 
     def is_waiting(self, key: str) -> bool:
         """Return whether it is too early to read the rows of a target again."""
@@ -46,7 +46,7 @@ class PartitionLoader:
         partition = Partition(row, self._writer)
         rows = self._session.run(lambda transaction: read_state(transaction, row.key))
         try:
-            partition.load(rows)  # after the transaction, which must not be idle while rows are parsed
+            partition.load(rows)  # this is after the transaction, which must not be idle while rows are parsed
         except codec.UNREADABLE as error:
             self._reject(row.key, f"{type(error).__name__}: {error}")
             return None

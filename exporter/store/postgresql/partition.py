@@ -1,4 +1,4 @@
-"""The state of one target, which this replica owns until another one does."""
+"""The state of one target, which this replica owns until another replica acquires it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PartitionWriter(Protocol):
     """Writes the changes of partitions in its own thread."""
 
     def write(self, partition: Partition, *, wait: bool) -> None:
-        """Write the pending changes soon; with `wait`, return after that, or once the database is known to be away."""
+        """Write the pending changes soon; with `wait`, return after the write, or if the database is unreachable."""
 
     def identify(self, partition: Partition, target: str, account: str, identity: str) -> None:
         """Record the account of a target, and with it the key of its partition."""
@@ -28,19 +28,19 @@ class PartitionWriter(Protocol):
 class Partition(TableStore):
     """The state of all sources of one target.
 
-    A commit raises StoppedError once another replica owns the target, so that nothing which this replica cannot commit
-    is published. The thread that polls the target then ends.
+    A commit raises StoppedError once another replica owns the target, so that this replica publishes nothing that it
+    cannot commit. The thread that polls the target then ends.
     """
 
     def __init__(self, row: TargetRow, writer: PartitionWriter) -> None:
         super().__init__()
         self.row = row
-        """The row of the target as this replica wrote it last; only the thread of the writer uses it."""
+        """The row of the target as this replica last wrote it. Only the thread of the writer uses it."""
         self._writer = writer
         self._is_open = True
         self._has_marker = False
         self.is_restored = False
-        """Whether the sources of the target are exposed by this replica."""
+        """Whether this replica exposes the sources of the target."""
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +60,7 @@ class Partition(TableStore):
         return self._has_marker or super().has_unwritten()
 
     def mark_restored(self) -> None:
-        """Commit without a change: the owner before this one then knows that the sources are exposed here."""
+        """Commit without a change, so that the previous owner knows that this replica exposes the sources."""
         self.is_restored = self._has_marker = True
         self._writer.write(self, wait=False)
 
@@ -77,7 +77,7 @@ class Partition(TableStore):
             self._tables.mark_written(changes)
 
     def rewrite(self) -> None:
-        """Write everything again: the database has lost commits."""
+        """Write the whole state again, because the database has lost commits."""
         with self._mutex:
             self._tables.mark_lost()
 
@@ -86,7 +86,7 @@ class Partition(TableStore):
         return super().account(target) or account_of(self.row.key)
 
     def save_account(self, target: str, account: str, identity: str) -> None:
-        """Save the account of the target of a name, and with it the identity of the target."""
+        """Save the account of the target with a name, and so the identity of the target."""
         super().save_account(target, account, identity)
         self._writer.identify(self, target, account, identity)
 

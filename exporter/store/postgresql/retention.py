@@ -1,7 +1,7 @@
-"""Deletes what no replica needs any more, so that the size of the database is bounded.
+"""Deletes rows that no replica needs any more, so that the size of the database is limited.
 
-A configuration that lacks a target for a while, by mistake or during a rollout, must not lose its counters. So the rows
-of a target stay for as long as the rows of a data source that is no longer watched.
+If a target is missing in the configuration for a while, by mistake or during a rollout, its counters must not be lost.
+So the rows of a target are kept as long as the rows of a data source that is no longer watched.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.session import Session, Transaction
 
 CHECK_INTERVAL = HOUR
-CHUNK = 200  # data sources whose rows one transaction deletes, so that no beat is late
-_KIND = "dropped"  # of the note with the epoch of a target that no replica has configured, and since when
+CHUNK = 200  # the number of data sources whose rows one transaction deletes, so that no beat is late
+_KIND = "dropped"  # the kind of the note with the epoch of a target that no replica has configured, and since when
 
 logger = structlog.get_logger()
 
@@ -32,21 +32,21 @@ logger = structlog.get_logger()
 class Retention:
     """Deletes targets that no replica had configured for UNWATCHED_RETENTION, and the rows of dead replicas.
 
-    A take-over changes the epoch of a target. So a record with another epoch is void, a deletion locks the row of the
-    target by its epoch, and a take-over need not know about either.
+    A take-over changes the epoch of a target. So a note with another epoch is void, and a deletion locks the row of the
+    target by its epoch. A take-over need not consider either of them.
     """
 
     def __init__(self, session: Session, boot_time: Callable[[], float], replica: str) -> None:
-        """Prepare the checks of a replica; the first one is due after an interval."""
+        """Prepare the checks of a replica. The first check is due after one interval."""
         self._session = session
         self._boot_time = boot_time
         self._replica = replica
         self._next_check = boot_time() + CHECK_INTERVAL
 
     def check(self, members: Membership) -> None:
-        """Delete a part of what is due, if this is the replica that does it and an interval has passed.
+        """Delete a part of the expired rows, if this replica is responsible and an interval has passed.
 
-        The next call continues if there is more.
+        The next call continues if there are more.
         """
         now = self._boot_time()
         if now < self._next_check or self._replica != min(members.replicas, default=""):
@@ -73,7 +73,7 @@ def _delete_due(transaction: Transaction) -> bool:
 
 
 def _find_expired(transaction: Transaction, epochs: Mapping[str, int]) -> Sequence[str]:
-    """Return the targets that were dropped long enough ago, and record which ones were dropped since."""
+    """Return the targets that were dropped long enough ago, and record newly dropped ones."""
     ((now,),) = transaction.execute("SELECT extract(epoch FROM clock_timestamp())::float")
     rows = transaction.execute(
         "SELECT target, value FROM note WHERE target = ANY(%s) AND kind = %s", [list(epochs), _KIND]
@@ -106,9 +106,9 @@ def _lock(transaction: Transaction, key: str, epoch: int) -> bool:
 
 
 def _delete_part(transaction: Transaction, key: str, members: Membership) -> None:
-    """Delete some data sources of a target, or what is left of it if it has none.
+    """Delete some data sources of a target, or the rest of the target if it has none.
 
-    A target that a replica acquires between two parts continues with the data sources that are left.
+    If a replica acquires the target between two parts, it continues with the remaining data sources.
     """
     rows = transaction.execute("SELECT key FROM source WHERE target = %s LIMIT %s", [key, CHUNK])
     if sources := [source for (source,) in rows]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CHUNK = 5000  # rows in one statement, which must end within its timeout
 _TABLES = ("source", "job", "note")
 _VALUES = {"source": "totals", "job": "state"}
-_PLAIN_VALUES = {"name", "target"}  # the tables whose text is not JSON
+_PLAIN_VALUES = {"name", "target"}  # the tables with text that is not JSON
 
 
 def read_state(transaction: Transaction, target: str) -> StateRows:
@@ -110,15 +110,15 @@ def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _columns(rows: Sequence[Row], plain: int) -> list[list[str]]:
-    """Return the columns of rows; the first `plain` ones are not JSON."""
+    """Return the columns of rows; the first `plain` columns are not JSON."""
     columns = zip(*rows, strict=True)
     return [[_encode(text) for text in column] if n < plain else list(column) for n, column in enumerate(columns)]
 
 
 def _encode(text: str) -> str:
-    """Return a text in ASCII: a name from AWS may contain NUL or half a character, which PostgreSQL rejects.
+    """Return a text in ASCII. A name from AWS may contain NUL or a lone surrogate, which PostgreSQL rejects.
 
-    One such name would otherwise fail the commits of all sources that share its transaction. JSON is in ASCII already.
+    Otherwise one such name would fail the commits of all sources in its transaction. JSON is in ASCII already.
     """
     return json.dumps(text)[1:-1]
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 MIN_SERVER_VERSION = 130000
 _LOCK = 0x51425845  # "QBXE", the advisory lock of migrations; the application id of state files in SQLite
 
-# One step for each schema version. A released step is never edited. Replicas of the release before it continue while a
-# rollout is in progress, so a step may add tables and columns with defaults, and removes nothing that they use.
+# One step for each schema version. A released step is never edited. During a rollout, replicas of the previous release
+# continue to run. So a step may add tables, and columns with defaults, and must not remove anything that they use.
 _MIGRATIONS = (
     """
     CREATE TABLE replica (
@@ -72,7 +72,7 @@ def _check_server(transaction: Transaction) -> None:
 
 
 def _migrate(transaction: Transaction) -> None:
-    """Run the steps that are missing. Replicas that start together wait for the first one, and then have none."""
+    """Run the missing steps. Replicas that start together wait for the first one, and then have no missing steps."""
     transaction.execute("SELECT set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(%s)", [_LOCK])
     transaction.execute("CREATE TABLE IF NOT EXISTS exporter_schema (version integer NOT NULL)")
     found = transaction.execute("SELECT version FROM exporter_schema")

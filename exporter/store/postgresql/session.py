@@ -1,4 +1,4 @@
-"""One connection to the database, which is opened again after an error; for one thread."""
+"""One connection to the database, which is reopened after an error; for one thread."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Local to the transaction, because each transaction may have another session of a pooler. An open transaction would
-# block the replica that takes over a target.
+# The settings are local to the transaction, because with a pooler, each transaction may use another session. An open
+# transaction would block the replica that takes over a target.
 _LIMITS = """
 SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', %s, true),
        set_config('idle_in_transaction_session_timeout', '5s', true), set_config('synchronous_commit', 'on', true)
@@ -28,7 +28,7 @@ SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', %
 
 
 class Transaction:
-    """A transaction in progress; each statement has a deadline on this side."""
+    """A transaction in progress. Each statement has a deadline on the client side."""
 
     def __init__(self, cursor: psycopg.Cursor[Any], watchdog: Watchdog) -> None:
         self._cursor = cursor
@@ -42,7 +42,7 @@ class Transaction:
 
 
 class Session:
-    """Runs transactions, each of which may open the connection again."""
+    """Runs transactions. Each of them may reopen the connection."""
 
     def __init__(self, settings: DatabaseSettings, watchdog: Watchdog, token: PasswordSource) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class Session:
     def transaction(self) -> Iterator[Transaction]:
         """Yield a transaction, which is committed at the end of the block.
 
-        Raise RefusedError or UnavailableError if it was not committed, or if that is not known.
+        Raise RefusedError or UnavailableError if it was not committed, or if this is unknown.
         """
         try:
             connection = self._connect()
@@ -85,7 +85,7 @@ class Session:
 
     @property
     def address(self) -> str:
-        """The URL of the database without password and parameters, for people."""
+        """The URL of the database without password and parameters, for readers."""
         return self._settings.address
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Session:
                 connection.close()
 
     def end(self) -> None:
-        """End the thread that watches the statements; there is no transaction after this."""
+        """End the thread that watches the statements. No transaction may follow."""
         self._watchdog.stop()
 
     def _connect(self) -> psycopg.Connection[Any]:

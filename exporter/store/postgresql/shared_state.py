@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.session import Session
     from exporter.store.table_store import TableStore
 
-STOP_TIMEOUT = 4.0  # seconds for the last commits and the hand-over when the program stops, with a lock timeout before
+STOP_TIMEOUT = 4.0  # seconds for the last commits and the hand-over when the program stops, after a lock timeout
 
 logger = structlog.get_logger()
 
@@ -38,9 +38,9 @@ class SharedState:
         on_write_failure: Callable[[], None],
         boot_time: Callable[[], float] = boot_time,
     ) -> None:
-        """Connect. Raise StartupError if the database refuses that; one that cannot be reached is tried again later.
+        """Connect. Raise StartupError if the database refuses the connection. An unreachable database is retried later.
 
-        The id of the replica belongs to this process alone: one that starts again has another id.
+        The id of the replica belongs to this process only. After a restart, a replica has another id.
         """
         self._changed = host.condition()
         self._has_changed = self._is_closed = False
@@ -58,7 +58,7 @@ class SharedState:
 
     @property
     def is_up(self) -> bool:
-        """Whether the last statement succeeded, and no other replica can have taken over."""
+        """Whether the last statement succeeded and no other replica can have taken over."""
         return not self._writer.error and self._coordinator.is_fresh()
 
     def unready(self) -> str | None:
@@ -66,13 +66,13 @@ class SharedState:
         return None if self._coordinator.has_beaten else f"database {self.address}: {self._writer.error}"
 
     def start(self, owners_changed: Callable[[], None]) -> None:
-        """Start to share targets; call a function, in a thread, whenever `owned` may have changed."""
+        """Start to share targets, and call a function in a thread whenever `owned` may have changed."""
         self._owners_changed = owners_changed
         self._writer.start()
         self._follower.start()
 
     def configure(self, targets: Sequence[ConfiguredTarget]) -> None:
-        """Share these targets from now on; those that are not among them are handed over."""
+        """Share these targets from now on, and hand over all others."""
         self._coordinator.keys.configured = targets
         self._writer.beat_soon()
 
@@ -83,17 +83,17 @@ class SharedState:
         return {name: partitions[key] for name, key in keys.items() if key in partitions and key not in leaving}
 
     def unreadable(self, targets: Sequence[ConfiguredTarget]) -> Mapping[str, str]:
-        """Return the targets that this replica owns and whose rows it cannot read, by name, each with the error."""
+        """Return the errors of the owned targets whose rows this replica cannot read, by name."""
         errors = self._coordinator.unreadable
         keys = {target.name: self._coordinator.keys.key(target) for target in targets} if errors else {}
         return {name: errors[key] for name, key in keys.items() if key in errors}
 
     def hand_over(self, store: TableStore) -> None:
-        """Pass on a target whose sources are not polled here any more."""
+        """Pass on a target whose sources this replica does not poll any more."""
         self._writer.hand_over(_partition(store))
 
     def is_continued(self, store: TableStore) -> bool:
-        """Return whether another replica exposes the sources of a target that was handed over."""
+        """Return whether another replica exposes the sources of a handed-over target."""
         return self._coordinator.is_continued(_partition(store))
 
     def replicas(self) -> Sequence[ReplicaStatus]:
@@ -125,7 +125,7 @@ class SharedState:
             try:
                 self._owners_changed()
             except Exception:
-                # Without this thread, the targets that are taken over from now on would not be polled.
+                # Without this thread, targets that this replica takes over would not be polled.
                 logger.exception("change of owners not applied, trying again")
 
 

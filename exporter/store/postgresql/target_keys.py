@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class TargetKeys:
-    """Maps the configured targets to their keys. A target whose account is not known yet has a provisional key."""
+    """Maps the configured targets to their keys. A target with an unknown account has a provisional key."""
 
     def __init__(self) -> None:
         self.configured: Sequence[ConfiguredTarget] = ()
         self.accounts: dict[str, str] = {}
-        """The accounts that AWS has confirmed to a replica, by the name of the target."""
+        """The accounts that a replica has learned from AWS, by the name of the target."""
 
     def key(self, target: ConfiguredTarget) -> str:
         """Return the key of a target."""

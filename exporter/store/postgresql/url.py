@@ -18,7 +18,7 @@ _DEFAULTS = {
     "client_encoding": "utf8",
     "connect_timeout": CONNECT_TIMEOUT,
     "target_session_attrs": "read-write",
-    # A connection whose other end has disappeared fails within seconds, and not within hours.
+    # If the server disappears, a connection fails within seconds instead of hours.
     "keepalives_idle": 2,
     "keepalives_interval": 2,
     "keepalives_count": 2,
@@ -39,7 +39,7 @@ class DatabaseSettings:
 
     @property
     def address(self) -> str:
-        """The URL without password and parameters, for people."""
+        """The URL without password and parameters, for readers."""
         head = self.url.split("?", 1)[0]
         scheme, _, rest = head.partition("://")
         credentials, at, host = rest.rpartition("@")
@@ -48,7 +48,7 @@ class DatabaseSettings:
 
 
 def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> dict[str, Any]:
-    """Return the libpq parameters of one connection. The password file is read, or a token requested, each time.
+    """Return the libpq parameters of one connection. The password file is read, or a token is requested, each time.
 
     Raise StartupError for a URL or a file that cannot be used.
     """

@@ -1,4 +1,4 @@
-"""A deadline on this side of a connection, for a response that is lost on the network."""
+"""A deadline on the client side of a connection, for responses that are lost on the network."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DEADLINE = 5.0  # seconds for one statement
 class Watchdog:
     """Shuts down the socket of a statement that takes too long.
 
-    `statement_timeout` is measured by the server. If its response is lost, psycopg would wait until the kernel closes
-    the connection, and a proxy in between may keep it forever.
+    The server enforces `statement_timeout`. If its response is lost, psycopg would wait until the kernel closes the
+    connection, which a proxy in between may keep open forever.
     """
 
     def __init__(self, host: Host, deadline: float = DEADLINE) -> None:
@@ -63,6 +63,6 @@ class Watchdog:
 
 
 def shut_down(descriptor: int) -> None:
-    """Shut down a socket that another object owns: a thread that waits for it gets an error immediately."""
+    """Shut down a socket that another object owns. A thread that waits for it gets an error immediately."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
         connection.shutdown(socket.SHUT_RDWR)

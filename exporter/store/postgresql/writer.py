@@ -1,4 +1,4 @@
-"""The thread that talks to the database: it renews the lease, and commits what waits."""
+"""The thread that uses the database: it renews the lease, and commits waiting changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.session import Session
 
 LEAVE_LOCK_TIMEOUT = "250ms"
-LEAVE_COMMIT_SECONDS = 1.0  # for the last commits, if the database rejects some of them
+LEAVE_COMMIT_SECONDS = 1.0  # attempts for the last commits, if the database rejects some of them
 
 AWAY = "database not reached, keeping changes in memory"
 REJECTED = "database does not accept writes, keeping changes in memory"
@@ -34,8 +34,8 @@ logger = structlog.get_logger()
 class Writer:
     """Runs everything that needs the database in one thread, with one connection.
 
-    A commit that waits ends with the transaction that has it, or once the database is known not to accept it. From then
-    on no commit waits: changes stay in memory, and are tried again each second, after a beat.
+    A waiting commit ends with its transaction, or once the database proves not to accept it. After that, commits do not
+    wait: changes stay in memory, and are retried each second, after a beat.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Writer:
         self._submit(self._identities, lambda: self.coordinator.identify(partition, target, account, identity))
 
     def hand_over(self, partition: Partition) -> None:
-        """Pass on a target after its last commit; it stays owned if the database goes away before that."""
+        """Pass on a target after its last commit. It stays owned if the database becomes unreachable before that."""
         self._submit(self._hand_overs, lambda: self.coordinator.hand_over(partition))
 
     def _submit(self, queue: list[Callable[[], None]], job: Callable[[], None]) -> None:
@@ -96,7 +96,7 @@ class Writer:
             self._changed.notify_all()
 
     def beat_soon(self) -> None:
-        """Renew the lease immediately, because this replica advertises something else."""
+        """Renew the lease immediately, because this replica publishes other targets."""
         with self._changed:
             self._next_beat = self._host.monotonic()
             self._changed.notify_all()
@@ -111,7 +111,7 @@ class Writer:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Commit what waits, hand everything over, and end the thread; give up after a timeout in seconds."""
+        """Commit waiting changes, hand over all targets, and end the thread; give up after a timeout in seconds."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -144,12 +144,13 @@ class Writer:
             return False
 
     def _try(self, step: Callable[[], None], prepare_again: Callable[[], None]) -> None:
-        """Run a step. It has failed only if it fails again with a new connection, usually after a beat.
+        """Run a step. It counts as failed only if it fails again with a new connection, usually after a beat.
 
-        A process that was paused finds its connection broken, and may have been replaced in the meantime. Its commits
-        wait for the beat that shows it, and are refused. To continue from memory would publish what it cannot commit.
+        After a pause, a process finds its connection broken, and another one may have replaced it. Its commits wait for
+        a beat that shows this, and are refused. If it continued from memory, it would publish values that it cannot
+        commit.
 
-        A step may fail although beats succeed. Example: the disk of the database is full, or a session of an operator
+        A step may fail although beats succeed. Example: the disk of the database is full, or an operator's session
         holds a lock on rows.
         """
         try:
@@ -163,13 +164,13 @@ class Writer:
         except (UnavailableError, StartupError) as error:
             self._fail(str(error))
         except Exception as error:
-            # A bug must not end the thread: without it, this replica would poll and never commit.
+            # A bug must not end the thread. Without it, this replica would poll and never commit.
             logger.exception("state writer failed with an unexpected exception")
             self._session.close()
             self._fail(repr(error))
 
     def _step(self) -> None:
-        """Beat if that is due, then commit; a beat comes first, so that no commit delays it."""
+        """Send a beat if it is due, then commit. The beat comes first, so that no commit delays it."""
         if self._next_beat <= self._host.monotonic():
             self._beat()
         with self._changed:
@@ -201,9 +202,9 @@ class Writer:
         self.on_change()
 
     def _leave(self) -> None:
-        """Commit what the database accepts, and hand over all targets whose rows are not locked.
+        """Commit the changes that the database accepts, and hand over all targets whose rows are not locked.
 
-        A lock on the rows of one target must not delay the others: they would have no owner until the lease has ended.
+        A lock on the rows of one target must not delay the others, which would have no owner until the lease ends.
         """
         self._session.lock_timeout = LEAVE_LOCK_TIMEOUT
         deadline = self._host.monotonic() + LEAVE_COMMIT_SECONDS
@@ -220,7 +221,7 @@ class Writer:
             self._reported = event
         self._is_away = self._is_beating and self._has_connected
         self._is_reachable = not self._is_beating
-        # The targets that were about to be handed over continue here, with what is in memory.
+        # This replica continues the targets that it was about to hand over, with their state in memory.
         self.coordinator.keep_all()
         self._hand_overs = []
         with self._changed:
