@@ -1,4 +1,4 @@
-"""The services that can be watched: a common protocol, and one package per service."""
+"""The services that can be watched: a common protocol, and one package for each service."""
 
 from exporter.providers.protocols import DocumentPage, JobPage, Listing, Provider, ServiceClient
 

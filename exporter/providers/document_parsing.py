@@ -1,4 +1,4 @@
-"""Parsing of pages of documents, whose entries have other members in each service."""
+"""Parsing of pages of documents. The members of the entries differ between services."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def parse_documents(
     raw: Mapping[str, Any], member: str, token: str, parse: Callable[[Mapping[str, Any]], Document]
 ) -> DocumentPage:
-    """Return a page: `member` has its entries, and `token` the next page's token.
+    """Return a page; `member` is the member with the entries, and `token` the member with the next page's token.
 
-    A document without a status is left out with a warning.
+    A document without a status is skipped with a warning.
     """
     parsed = [parse(entry or {}) for entry in raw[member]]
     documents = tuple(document for document in parsed if document.status)

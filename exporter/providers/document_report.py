@@ -1,4 +1,4 @@
-"""The reports on the documents of a sync job, which Amazon Q Business and Amazon Kendra share."""
+"""The reports on the documents of a sync job, which are the same in Amazon Q Business and Amazon Kendra."""
 
 LOG_STREAM = "SYNC_RUN_HISTORY_REPORT/{data_source_id}/{execution_id}"
 FAILED_DOCUMENTS_QUERY = """\

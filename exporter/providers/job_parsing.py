@@ -1,4 +1,4 @@
-"""Parsing of sync jobs, whose members have other names in each service, and the same meaning."""
+"""Parsing of sync jobs. Their members have the same meaning in all services, but different names."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from exporter.runtime import AwsClock
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,11}")
-# Seconds that a job may be in the future. A success a year ahead would remain the last one for a year.
+# The seconds by which a job may be in the future. A success a year ahead would remain the last one for a year.
 _MAX_CLOCK_ERROR = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class JobMembers:
-    """The names of the members of a sync job. Without `error`, the job itself has the members of its error.
+    """The names of the members of a sync job.
 
-    Without the names of the members of an error, the service has none.
+    If `error` is None, the job itself has the members of its error. If their names are empty, the service has none.
     """
 
     execution_id: str
@@ -42,11 +42,12 @@ class JobMembers:
 
 
 def parse_job_page(page: Mapping[str, Any], key: str, token: str, names: JobMembers, clock: AwsClock) -> JobPage:
-    """Return a page of sync jobs. `key` is the member with the jobs, `token` the one with the token."""
+    """Return a page of sync jobs; `key` is the member with the jobs, `token` that with the page token."""
     headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     as_of = clock.update(headers.get("date", ""))
     warnings: list[str] = []
-    # If the Date header is behind, the times of jobs prove it. They must not be ignored for being later than that Date.
+    # The times of jobs can prove that the Date header is behind. So they must not be ignored if they are later than the
+    # Date.
     now = max(as_of, clock.host_time())
     parsed = [parse_job(raw, names, now, warnings) if raw is not None else None for raw in page[key]]
     jobs = tuple(job for job in parsed if job)
@@ -56,7 +57,7 @@ def parse_job_page(page: Mapping[str, Any], key: str, token: str, names: JobMemb
 def parse_job(raw: Mapping[str, Any], names: JobMembers, now: float, warnings: list[str]) -> SyncJob | None:
     """Return a job, or None with a warning if it lacks its id, status or start.
 
-    `now` is the time of the response. Appends to `warnings`. Raise ProviderError for a member of the wrong type.
+    `now` is the time of the response. Append to `warnings`; raise ProviderError for a member of the wrong type.
     """
     execution_id, status = text(raw, names.execution_id), text(raw, names.status)
     latest, owner = now + _MAX_CLOCK_ERROR, f"job {raw.get(names.execution_id)!r}"

@@ -1,7 +1,7 @@
-"""Members of responses, read with their type.
+"""Reads members of responses, and checks their types.
 
-A member of the wrong type raises ProviderError, because the rest of such a response cannot be trusted. A member that is
-missing, or has an impossible value of the right type, is ignored, with a warning where the operator should know.
+A member of the wrong type raises ProviderError, because the rest of such a response cannot be trusted. A missing
+member, or an impossible value of the right type, is ignored, with a warning if the operator should know.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
-# A time outside these years is wrong. One in milliseconds is far above.
+# A time outside these years is wrong. A time in milliseconds is far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
 def member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 (JSON, whose type is checked here)
-    """Return a member of one of these types, or None; raise ProviderError for one of another type."""
+    """Return a member of one of these types, or None; raise ProviderError for another type."""
     value = raw.get(name)
     if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
         expected = " or ".join(kind.__name__ for kind in kinds)
@@ -35,7 +35,7 @@ def member(raw: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN
 
 def text(raw: Mapping[str, Any], name: str) -> str:
     """Return a member that is text; empty if it is missing."""
-    # JSON may contain half of a surrogate pair, which cannot be encoded for pages, logs and the database.
+    # JSON may contain lone surrogates, which cannot be encoded for pages, logs and the database.
     found: str = member(raw, name, str) or ""
     return found.encode("utf-8", "replace").decode("utf-8")
 
@@ -48,13 +48,13 @@ def structure(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def seconds(
     raw: Mapping[str, Any], name: str, warnings: list[str] | None = None, latest: float = LATEST, owner: str = ""
 ) -> float | None:
-    """Return a time in seconds since the epoch. Append to `warnings` about `owner` if it is impossible."""
+    """Return a time in seconds since the epoch; append a warning about `owner` if it is impossible."""
     value = member(raw, name, int, float, str)
     if value is None:
         return None
     try:
         found = _parse_time(value) if isinstance(value, str) else float(value)
-    except (ValueError, OverflowError, RuntimeError):  # the last one is from botocore, for a number that is too large
+    except (ValueError, OverflowError, RuntimeError):  # botocore raises the last one for a number that is too large
         found = 0.0
     if _EARLIEST <= found < latest:
         return found
@@ -65,7 +65,7 @@ def seconds(
 
 def _parse_time(text: str) -> float:
     """Return a time that is text; raise ValueError for any other text. Without an offset it is in UTC."""
-    is_iso = text[4:5] == "-"  # and not seconds since the epoch
+    is_iso = text[4:5] == "-"  # but not seconds since the epoch
     try:
         found = datetime.fromisoformat(text) if is_iso else _parse_unusual_time(text)
     except ValueError:
@@ -76,7 +76,7 @@ def _parse_time(text: str) -> float:
 def _parse_unusual_time(text: str) -> datetime:
     """Return a time in any of the formats that botocore knows.
 
-    Its parser takes far longer than the standard library. So does its import, which `--help` would wait for.
+    Its parser takes far longer than the standard library, and its import would delay `--help`.
     """
     from botocore.utils import parse_timestamp  # noqa: PLC0415 (see above)
 
@@ -93,7 +93,7 @@ def required_text(raw: Mapping[str, Any], name: str) -> str:
 
 
 def parse_items(pages: Iterable[list[Any]], key: str, parse: Callable[[Mapping[str, Any]], T]) -> Listing[T]:
-    """Return the items of a listing by their id. An entry without an id is left out with a warning."""
+    """Return the items of a listing by their id. An entry without an id is skipped with a warning."""
     items, warnings, count = {}, [], 0
     for page in pages:
         count += 1

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ListedItems(Generic[T]):
-    """The items of a listing: their member of a page, the member with their id, and their parser."""
+    """The items of a listing: their member in a page, the member with their id, and their parser."""
 
     member: str
     id: str
@@ -31,7 +31,7 @@ class ListedItems(Generic[T]):
 class Paginator:
     """Reads the listings of a client.
 
-    It works for every listing. botocore has paginators only for some, and for none of Amazon Kendra.
+    It works for every listing. botocore has paginators only for some listings, and for none of Amazon Kendra.
     """
 
     def __init__(self, client: ServiceClient, size: str = "maxResults", next_page: str = "nextToken") -> None:
@@ -43,7 +43,7 @@ class Paginator:
     def pages(
         self, operation: str, arguments: Mapping[str, Any], size: int, parse: Callable[[Mapping[str, Any]], T]
     ) -> Iterator[T]:
-        """Yield the parsed pages of a listing. Raise ProviderError also for repeated page tokens."""
+        """Yield the parsed pages of a listing. Raise ProviderError for errors and for repeated page tokens."""
         with self._client.client_for(operation) as client:
             request: Callable[..., Mapping[str, Any]] = getattr(client, xform_name(operation))
             tokens, token = PageTokens(operation), None
@@ -56,6 +56,6 @@ class Paginator:
                     return
 
     def listing(self, operation: str, arguments: Mapping[str, Any], size: int, items: ListedItems[T]) -> Listing[T]:
-        """Return all items of a listing by their id. Raise ProviderError also for repeated page tokens."""
+        """Return all items of a listing by their id. Raise ProviderError for errors and for repeated page tokens."""
         with self._client.client_for(operation):
             return parse_items(self.pages(operation, arguments, size, itemgetter(items.member)), items.id, items.parse)

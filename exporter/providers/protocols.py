@@ -21,8 +21,8 @@ T = TypeVar("T")
 class JobPage:
     """One page of sync jobs, in the order of AWS, with the time of the response on AWS's clock.
 
-    `is_complete` is false if the page has entries that could not be parsed as jobs. `warnings` describe everything that
-    was unusable.
+    `is_complete` is false if the page has entries that could not be parsed as jobs. `warnings` describe all unusable
+    parts.
     """
 
     jobs: tuple[SyncJob, ...]
@@ -34,7 +34,7 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """All items of a listing by id, and its number of pages. `warnings` describe entries that were unusable."""
+    """All items of a listing by id, and the number of its pages. `warnings` describe unusable entries."""
 
     items: Mapping[str, T]
     pages: int = 1
@@ -43,9 +43,9 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """One page of documents, and the token of the next page; it is empty after the last page.
+    """One page of documents, and the token of the next page, which is empty after the last page.
 
-    `warnings` describe entries that were unusable.
+    `warnings` describe unusable entries.
     """
 
     documents: tuple[Document, ...]
@@ -61,11 +61,11 @@ class ServiceClient(Protocol):
         """The clock of the service."""
 
     def client_for(self, operation: str) -> AbstractContextManager[Any]:
-        """Yield the boto3 client, and translate exceptions of its use into ProviderError."""
+        """Yield the boto3 client, and translate exceptions from its use into ProviderError."""
 
 
 class Provider(Protocol):
-    """The API of a service. Every method raises ProviderError if a request fails or its response is unusable."""
+    """The API of a service. Every method raises ProviderError if a request fails or a response is unusable."""
 
     @property
     def clock(self) -> AwsClock:
@@ -81,35 +81,35 @@ class Provider(Protocol):
     ) -> Iterator[JobPage]:
         """Yield the pages of a source's sync jobs. A page is requested when the iterator advances to it.
 
-        `since` and `until` limit the jobs by time, and `status` to one status. The order of the jobs is not specified,
-        and neither is whether the times refer to the start of a job or to the time in which it was in progress.
+        `since` and `until` limit the jobs by time, and `status` to one status. It is not specified how the jobs are
+        ordered, and whether the times refer to the start of a job or to the time in which it was in progress.
         """
 
     def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
-        """Return a job that `needs_explanation` with its outcome; it takes one request.
+        """Request and return the outcome of a job that `needs_explanation`.
 
-        A provider whose listings say everything returns the job as it is, without a request.
+        A provider with complete listings returns the job unchanged, without a request.
         """
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
-        """Return the display names of the containers in another one, or of the outermost ones."""
+        """Return the display names of the containers in a container, or of the outermost ones."""
 
     def container_name(self, container: ContainerId) -> str:
-        """Return the display name of a container; it takes one request."""
+        """Request and return the display name of a container."""
 
     def container(self, container: ContainerId) -> ContainerFacts:
-        """Return the properties of a container that data sources belong to."""
+        """Return the properties of a container of data sources."""
 
     def data_sources(self, container: ContainerId) -> Listing[Description]:
-        """Return the data sources of a container. Their schedules are None: listings do not contain them."""
+        """Return the data sources of a container. Their schedules are None, because listings do not contain them."""
 
     def data_source(self, source: SourceId) -> Description:
         """Return the properties of a data source, with its schedule and without its tags."""
 
     def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
-        """Return one page of a data source's documents: the first one, or that of a token.
+        """Return one page of a data source's documents: the first page, or the page of a token.
 
-        It takes one request, so that a listing can continue after a failed one.
+        It takes one request, so that a listing can continue after a failed request.
         """
 
     def tags(self, source: SourceId, scope: ArnScope) -> Mapping[str, str]:

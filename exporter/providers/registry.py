@@ -1,4 +1,4 @@
-"""The only module that imports the providers. All others use their protocol, and the services as data."""
+"""The only module that imports the providers. All other modules use the protocol, and the services as data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROVIDERS: Mapping[Service, Callable[[ServiceClient], Provider]] = {
 }
 
 DEFAULT_SERVICE = QBUSINESS
-"""The service of a target that names none, and of state that is older than the other services."""
+"""The service of a target that names none, and of state from before there were other services."""
 SERVICES = {service.name: service for service in _PROVIDERS}
 """The services by their names in the configuration."""
 

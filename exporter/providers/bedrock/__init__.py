@@ -1,1 +1,1 @@
-"""Amazon Bedrock knowledge bases: the operations, how their responses are read, and the IAM actions they need."""
+"""Amazon Bedrock knowledge bases: the operations, the parsing of their responses, and the IAM actions they need."""

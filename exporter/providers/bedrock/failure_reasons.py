@@ -1,8 +1,8 @@
 r"""The failure reasons of an ingestion job: texts without codes, which name files and buckets.
 
-AWS returns up to 2,048 texts of up to 2,048 characters. A text is often a JSON array of texts itself:
-`"[\"Encountered error: Ignored 3 files …\"]"`. The texts are for logs and pages. Labels get one of a few kinds, which
-the form of the texts decides.
+AWS returns up to 2,048 texts of up to 2,048 characters. A text is often itself a JSON array of texts: `"[\"Encountered
+error: Ignored 3 files …\"]"`. The texts are for logs and pages. The value of the label is one of a few kinds, which are
+recognized by the form of the texts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MAX_MESSAGE = 2000  # characters of a message; all reasons of one job could have four million
-# The first kind that matches any of the reasons. Any other reason counts as `other`.
+# The first kind that matches any of the reasons is used. Without a match, the kind is `other`.
 _KINDS = (
     ("NotAuthorized", re.compile(r"not authorized|access ?denied|forbidden", re.IGNORECASE)),
     ("MetadataIgnored", re.compile(r"ignored\b.*\bmetadata", re.IGNORECASE | re.DOTALL)),
@@ -35,7 +35,7 @@ def parse_reasons(raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def kind_of(reasons: Iterable[str]) -> str:
-    """Return the kind of reasons, from a set of limited size; empty if there are none."""
+    """Return the kind of the reasons, from a set of limited size; empty without reasons."""
     joined = "\n".join(reasons)
     found = next((kind for kind, pattern in _KINDS if pattern.search(joined)), _OTHER)
     return found if joined else ""
@@ -62,5 +62,5 @@ def _texts(reason: str | None) -> Iterator[str]:
 
 
 def _encodable(text: str) -> str:
-    """Return a text without halves of surrogate pairs, which JSON may contain."""
+    """Return a text without lone surrogates, which JSON may contain."""
     return text.encode("utf-8", "replace").decode("utf-8")

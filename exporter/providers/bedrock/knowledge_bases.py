@@ -1,7 +1,7 @@
-"""The knowledge bases that were read, so that each is requested again only after it has changed.
+"""The knowledge bases that were read. Each is requested again only after it has changed.
 
-An account may have 10,000 knowledge bases. A listing has the time of the last update and the status of each one, and
-GetKnowledgeBase returns the rest: the type and the ARN, which change with the update only.
+An account may have 10,000 knowledge bases. A listing has the time of the last update and the status of each one.
+GetKnowledgeBase returns the type and the ARN, which change only with an update.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class KnowledgeBases:
         self._listed[text(raw, "knowledgeBaseId")] = str(raw.get("updatedAt")), text(raw, "status")
 
     def current(self, identifier: str) -> ContainerFacts | None:
-        """Return a knowledge base that is as it was read; None if it is to be requested."""
+        """Return a knowledge base that has not changed since it was read; None if it must be requested."""
         read = self._read.get(identifier)
         return read.facts if read and read.version == self._listed.get(identifier) else None
 
     def version(self, identifier: str) -> Version | None:
-        """Return the version in the last listing; None if none has contained the knowledge base."""
+        """Return the version in the last listing; None if no listing has contained the knowledge base."""
         return self._listed.get(identifier)
 
     def record_read(self, identifier: str, version: Version | None, facts: ContainerFacts) -> None:
-        """Record what a request has returned; `version` is that in the listing before the request."""
+        """Record the response to a request; `version` is the version in the listing before the request."""
         if version is not None:
             self._read[identifier] = _Read(version, facts)

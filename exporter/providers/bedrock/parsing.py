@@ -29,7 +29,7 @@ JOB = JobMembers(
     counts=dict(BEDROCK.members.document_counts),
 )
 # The statuses of ingestion jobs, in the words of all services. A COMPLETE job may have ignored or failed to ingest all
-# of its documents. So it is an incomplete one until it is known that nothing failed.
+# of its documents. So it is INCOMPLETE until it is known that no document failed.
 _STATUSES = {
     "STARTING": SyncJobStatus.SYNCING,
     "IN_PROGRESS": SyncJobStatus.SYNCING,
@@ -42,7 +42,7 @@ _SELECTED_BY = {SyncJobStatus.SUCCEEDED: ("COMPLETE",)}
 
 
 def words_for(status: str) -> tuple[str, ...]:
-    """Return the statuses of ingestion jobs that have a status."""
+    """Return the statuses of ingestion jobs that correspond to a status of all services."""
     return _SELECTED_BY.get(SyncJobStatus(status)) or tuple(
         word for word, meaning in _STATUSES.items() if meaning == status
     )
@@ -51,8 +51,8 @@ def words_for(status: str) -> tuple[str, ...]:
 def listed_job(job: SyncJob) -> SyncJob:
     """Return a parsed job of a listing with a status of all services.
 
-    If it has ended, it needs an explanation.
-    The service has no member for the end of a job: it is the time of the last update of a job that has ended.
+    If it has ended, it needs an explanation. The service has no member for the end of a job. It is the time of the last
+    update of an ended job.
     """
     status = _STATUSES.get(job.status, job.status)
     is_terminal = status in TERMINAL
@@ -87,9 +87,9 @@ def parse_named(raw: Mapping[str, Any]) -> str:
 
 
 def parse_knowledge_base(raw: Mapping[str, Any]) -> ContainerFacts:
-    """Return the properties of a knowledge base from GetKnowledgeBase, which has no sizes and no limits.
+    """Return the properties of a knowledge base from GetKnowledgeBase, which returns no sizes and no limits.
 
-    Of its storage, which contains host names and secrets, nothing is read.
+    Its storage configuration, which contains host names and secrets, is not read.
     """
     found = structure(raw, "knowledgeBase")
     return ContainerFacts(
@@ -101,14 +101,14 @@ def parse_knowledge_base(raw: Mapping[str, Any]) -> ContainerFacts:
 
 
 def parse_listed_source(raw: Mapping[str, Any]) -> Description:
-    """Return the properties of a data source from ListDataSources, which has neither its type nor its creation."""
+    """Return the properties of a data source from ListDataSources, without its type and its creation time."""
     return Description(text(raw, "name"), type="", status=text(raw, "status"), updated=seconds(raw, "updatedAt"))
 
 
 def parse_data_source(raw: Mapping[str, Any]) -> Description:
-    """Return the properties of a data source from GetDataSource, with the connector of a managed one as its type.
+    """Return the properties of a data source from GetDataSource. The type of a managed one includes its connector.
 
-    Of the parameters of the connector, which contain host names and secrets, nothing else is read.
+    The other parameters of the connector, which contain host names and secrets, are not read.
     """
     found = structure(raw, "dataSource")
     configuration = structure(found, "dataSourceConfiguration")
@@ -124,7 +124,7 @@ def parse_data_source(raw: Mapping[str, Any]) -> Description:
 
 
 def _schedule(raw: Mapping[str, Any]) -> str:
-    """Return a schedule in the notation of `domain.schedules.period`; an undocumented one as the name of its member."""
+    """Return a schedule in the notation of `domain.schedules.period`; the name of its member if it is undocumented."""
     if "daily" in raw:
         return "every day"
     if "weekly" in raw:
@@ -132,7 +132,7 @@ def _schedule(raw: Mapping[str, Any]) -> str:
     if "monthly" in raw:
         day = structure(structure(raw, "monthly"), "dayOfMonth")
         return f"monthly on day {day['dayNumber']}" if "dayNumber" in day else "monthly on the last day"
-    unknown = text(structure(raw, "SDK_UNKNOWN_MEMBER"), "name")  # botocore's form of a member that it does not know
+    unknown = text(structure(raw, "SDK_UNKNOWN_MEMBER"), "name")  # botocore's form of an unknown member
     return unknown or next(iter(raw), "")
 
 
@@ -153,6 +153,6 @@ def _parse_document(raw: Mapping[str, Any]) -> Document:
 
 
 def parse_tags(raw: Mapping[str, Any]) -> dict[str, str]:
-    """Return tags from ListTagsForResource: an object, and not a list as in other services."""
+    """Return tags from ListTagsForResource, which are an object, and not a list as in other services."""
     tags = structure(raw, "tags")
     return {key: text(tags, key) for key in tags}

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from exporter.providers import DocumentPage, JobPage, Listing, ServiceClient
     from exporter.runtime import AwsClock
 
-# The page size of a poll that looks for new jobs, and of any other read. A large page of known jobs is slow to parse.
+# The page size of a poll that searches for new jobs, and of any other read. A large page of known jobs is slow to
+# parse.
 NEW_JOBS, ALL_JOBS = 10, 100
 _NEWEST_FIRST = {"attribute": "STARTED_AT", "order": "DESCENDING"}
 _ids = partial(ids, ("knowledgeBaseId", "dataSourceId"))
@@ -62,9 +63,9 @@ class Bedrock:
         until: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield the pages of ListIngestionJobs. Raise ProviderError also for repeated page tokens.
+        """Yield the pages of ListIngestionJobs. Raise ProviderError for errors and for repeated page tokens.
 
-        AWS does not document whether a filter by several statuses selects any of them. So each has its own request.
+        AWS does not document how a filter by several statuses selects jobs. So each status has its own request.
         """
         size = NEW_JOBS if since is not None and until is None else ALL_JOBS
         for word in (None,) if status is None else words_for(status):
@@ -74,12 +75,12 @@ class Bedrock:
         """Return a job with its outcome, from GetIngestionJob."""
         with self._client.client_for("GetIngestionJob") as client:
             response = client.get_ingestion_job(**_ids(source), ingestionJobId=job.execution_id)
-            # A Date header that is behind is corrected only after the poll. The listing had these times before.
+            # A Date header that is behind is corrected only after the poll, and the listing has had these times before.
             now = max(self.clock.now(), self.clock.host_time(), job.end_or_start)
             return parse_explained(structure(response, "ingestionJob"), job.execution_id, now)
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
-        """Return the names of all knowledge bases, from ListKnowledgeBases. None of them is in another one."""
+        """Return the names of all knowledge bases, from ListKnowledgeBases. They are not nested."""
         if parent is not None:
             message = f"the knowledge base {parent.own} has data sources, and no containers"
             raise ProviderError(Reason.INVALID_REQUEST, message)
@@ -119,7 +120,7 @@ class Bedrock:
             return parse_document_page(page)
 
     def tags(self, source: SourceId, scope: ArnScope) -> Mapping[str, str]:
-        """Return the tags of a data source's knowledge base, from ListTagsForResource. It has no tags of its own."""
+        """Return the tags of a data source's knowledge base, from ListTagsForResource. Data sources have no tags."""
         with self._client.client_for("ListTagsForResource") as client:
             arn = BEDROCK.arn(scope, source.root.path)
             return parse_tags(client.list_tags_for_resource(resourceArn=arn))

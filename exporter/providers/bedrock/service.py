@@ -1,7 +1,7 @@
 """Amazon Bedrock knowledge bases as data (API reference of Agents for Amazon Bedrock, version 2023-06-05).
 
-Permissions: see the Service Authorization Reference, "Amazon Bedrock". Data sources have no ARN, so that every action
-is on the knowledge base.
+Permissions: see the Service Authorization Reference, "Amazon Bedrock". Data sources have no ARN, so every action is on
+the knowledge base.
 """
 
 from exporter.domain.service import Level, Permission, Service, SyncEvents, Use
@@ -112,7 +112,7 @@ BEDROCK = Service(
         "DELETE_UNSUCCESSFUL",
         "UPDATE_UNSUCCESSFUL",
     ),
-    healthy_statuses=frozenset({"AVAILABLE", "ACTIVE"}),  # of data sources and of knowledge bases
+    healthy_statuses=frozenset({"AVAILABLE", "ACTIVE"}),  # for data sources and for knowledge bases
     page_size=1000,
     document_page_size=1000,
     example=ExampleSource(("KB3WQ7RTPL", "DS8M2XVNCA"), "policies", "policies-s3"),

@@ -1,7 +1,7 @@
-"""The filter of ingestion jobs by time, which the API does not have.
+"""Filters ingestion jobs by time, because the API does not.
 
-It sorts jobs by their start if it is asked to. So a reader stops after the page with the first job that started too
-early. A page in another order shows that the listing is not sorted, and is then read to its end.
+The API sorts jobs by their start on request. So the reader stops after the page with the first job that started too
+early. If a page is in another order, the listing is not sorted, and is read to its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def started_within(pages: Iterable[JobPage], since: float | None, until: float | None) -> Iterator[JobPage]:
-    """Yield the pages of a listing that may have jobs from `since` to `until`, with these jobs."""
+    """Yield the pages of a listing that may have jobs from `since` to `until`, with only these jobs."""
     earliest, latest = -math.inf if since is None else since, math.inf if until is None else until
     newest_first, last = True, math.inf
     for page in pages:

@@ -1,1 +1,1 @@
-"""Amazon Kendra: its operations, how its responses are read, and the IAM actions it needs."""
+"""Amazon Kendra: the operations, the parsing of their responses, and the IAM actions they need."""

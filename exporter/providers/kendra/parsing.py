@@ -29,7 +29,7 @@ JOB = JobMembers(
 
 @dataclass(frozen=True, slots=True)
 class _Capacity:
-    """The limits of an edition without additional units, which are also those that each unit adds."""
+    """The limits of an edition without additional units. Each unit adds the same limits again."""
 
     documents: int
     text_bytes: int
@@ -42,7 +42,7 @@ class _Capacity:
         return None if units is None else (self.documents * (1 + units), self.text_bytes * (1 + units))
 
 
-# "Quotas for Amazon Kendra". A MB has 10^6 bytes here: the smaller interpretation, so that alerts fire early.
+# "Quotas for Amazon Kendra". A MB has 10^6 bytes here, which is the smaller interpretation, so that alerts fire early.
 _CAPACITIES = {
     "DEVELOPER_EDITION": _Capacity(10_000, 3000 * 10**6, is_fixed=True),
     "ENTERPRISE_EDITION": _Capacity(100_000, 30_000 * 10**6),
@@ -51,7 +51,7 @@ _CAPACITIES = {
 
 
 def parse_named(raw: Mapping[str, Any]) -> str:
-    """Return the name of an index in a listing; empty if it has none."""
+    """Return the name of an index in a listing; empty without one."""
     return text(raw, "Name")
 
 
@@ -80,16 +80,16 @@ def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
 def parse_listed_source(raw: Mapping[str, Any]) -> Description:
     """Return the properties of a data source from ListDataSources.
 
-    All newer connectors have the type TEMPLATE, which says nothing about them. Their type is unknown here.
+    All newer connectors have the type TEMPLATE, so their actual type is unknown here.
     """
     listed = parse_data_source(raw)
     return replace(listed, type="") if listed.type == "TEMPLATE" else listed
 
 
 def parse_data_source(raw: Mapping[str, Any]) -> Description:
-    """Return the properties of a data source from DescribeDataSource, with the connector of a TEMPLATE as its type.
+    """Return the properties of a data source from DescribeDataSource. The type of a TEMPLATE is its connector.
 
-    Of its configuration, which contains host names and secrets, nothing else is read.
+    The rest of its configuration, which contains host names and secrets, is not read.
     """
     template = structure(structure(structure(raw, "Configuration"), "TemplateConfiguration"), "Template")
     return Description(

@@ -50,7 +50,7 @@ class Kendra:
         until: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError also for repeated page tokens."""
+        """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError for errors and for repeated page tokens."""
         span = times({"StartTime": since, "EndTime": until})
         arguments: dict[str, Any] = {
             **_source_ids(source),
@@ -65,11 +65,11 @@ class Kendra:
         )
 
     def explain(self, source: SourceId, job: SyncJob) -> SyncJob:  # noqa: ARG002 (the protocol's)
-        """Return the job: a listing contains all of it."""
+        """Return the job unchanged, because a listing contains all of it."""
         return job
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
-        """Return the names of all indexes, from ListIndices. No container is in another one."""
+        """Return the names of all indexes, from ListIndices. They are not nested."""
         if parent is not None:
             raise ProviderError(Reason.INVALID_REQUEST, f"the index {parent.own} has data sources, and no containers")
         items = ListedItems("IndexConfigurationSummaryItems", "Id", parse_named)
@@ -97,7 +97,7 @@ class Kendra:
             return parse_data_source({"Schedule": "", **response})
 
     def documents(self, source: SourceId, token: str | None = None) -> DocumentPage:
-        """Raise ProviderError: Kendra does not list the documents of a data source."""
+        """Raise ProviderError, because Kendra does not list the documents of a data source."""
         del token
         message = f"Amazon Kendra does not list the documents of data source {source.data_source_id}"
         raise ProviderError(Reason.INVALID_REQUEST, message)
@@ -109,5 +109,5 @@ class Kendra:
 
 
 def _source_ids(source: SourceId) -> dict[str, str]:
-    """Return the ids of a data source as parameters. `Id` is the id of the data source here."""
+    """Return the ids of a data source as parameters. `Id` is the id of the data source itself."""
     return {"Id": source.data_source_id, "IndexId": source.container.own}

@@ -1,1 +1,1 @@
-"""Amazon Q Business: its operations, how its responses are read, and the IAM actions it needs."""
+"""Amazon Q Business: the operations, the parsing of their responses, and the IAM actions they need."""

@@ -28,13 +28,13 @@ JOB = JobMembers(
     error_message="errorMessage",
     connector_error="dataSourceErrorCode",
 )
-# The two limits of one capacity unit (User Guide, "Index capacity"). The index is full when it reaches either.
+# The two limits of one capacity unit (User Guide, "Index capacity"). The index is full when it reaches either limit.
 DOCUMENTS_PER_UNIT = 20_000
-TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB" in the guide: the smaller interpretation, so that alerts fire early
+TEXT_BYTES_PER_UNIT = 200 * 10**6  # "200 MB" in the guide, in the smaller interpretation, so that alerts fire early
 
 
 def parse_named(raw: Mapping[str, Any]) -> str:
-    """Return the display name of an application or index in a listing; empty if it has none."""
+    """Return the display name of an application or index in a listing; empty without one."""
     return text(raw, "displayName")
 
 
@@ -46,7 +46,7 @@ def parse_name(raw: Mapping[str, Any]) -> str:
 def parse_data_source(raw: Mapping[str, Any]) -> Description:
     """Return the properties of a data source from ListDataSources or GetDataSource.
 
-    The connector configuration, which contains host names and secrets, is left out.
+    The connector configuration, which contains host names and secrets, is not read.
     """
     return Description(
         name=text(raw, "displayName"),

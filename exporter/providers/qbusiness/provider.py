@@ -53,7 +53,7 @@ class QBusiness:
         until: float | None = None,
         status: str | None = None,
     ) -> Iterator[JobPage]:
-        """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError also for repeated page tokens."""
+        """Yield the pages of ListDataSourceSyncJobs. Raise ProviderError for errors and for repeated page tokens."""
         arguments: dict[str, Any] = {**_ids(source), **times({"startTime": since, "endTime": until})}
         if status is not None:
             arguments["statusFilter"] = status
@@ -65,7 +65,7 @@ class QBusiness:
         )
 
     def explain(self, source: SourceId, job: SyncJob) -> SyncJob:  # noqa: ARG002 (the protocol's)
-        """Return the job: a listing contains all of it."""
+        """Return the job unchanged, because a listing contains all of it."""
         return job
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
