@@ -1,6 +1,7 @@
-"""The responses to scrapes: metrics are rendered when a snapshot changes, and only concatenated when they are scraped.
+"""The responses to scrapes. Metrics are rendered when a snapshot changes, and a scrape only concatenates them.
 
-prometheus_client formats and escapes. This package only needs to know where one family ends and the next one starts.
+prometheus_client renders the headers of families and the metrics of the exporter itself. `lines` renders all other
+samples.
 """
 
 from exporter.exposition.cache import ExpositionCache

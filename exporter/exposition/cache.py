@@ -1,7 +1,7 @@
-"""A cache of rendered metrics: the write half puts snapshots into it, and scrapes read bytes from it.
+"""A cache of rendered metrics, into which the write half puts snapshots, and from which scrapes read bytes.
 
 Rendering all metrics of 2,500 data sources takes seconds, and a scrape should take milliseconds. Therefore `put`
-renders the one snapshot that changed, and `pieces` returns what is rendered already. The layout of the bytes is
+renders only the changed snapshot, and `pieces` returns bytes that are already rendered. The layout of the bytes is
 described in `chunks`.
 
 The declarations of the families are divided into parts that change together. Three events change the lines of a
@@ -10,15 +10,16 @@ snapshot, and each event renders only the parts that it affects:
 - A new snapshot (`put`). A poll that found nothing new affects one part: the time of the last poll.
 - Other declarations (`use_families`), such as a longer window after a reload.
 - The passing of time: a job leaves the window, or a schedule fires. `Families.next_change` returns when this happens,
-  so each part has an expiry. A scrape first renders the parts that have expired. `prepare` renders ahead what
-  expires soon, so that a scrape rarely has to.
+  so each part has an expiry. A scrape first renders the expired parts. `prepare` renders parts in advance that expire
+  soon, so that a scrape rarely has to.
 
 Example: a schedule fires at 02:00:00. At 01:57, `prepare` renders the lines that are valid from 02:00:00 on, and keeps
-them as the successor of that part. The first scrape after 02:00:00 stores these lines and renders nothing.
+them as the successor of the part. The first scrape after 02:00:00 stores these lines and renders nothing.
 
 There are two locks. A writer holds `_writer_lock` while it renders, so that it never replaces newer lines by older
-ones. Writers and scrapes hold `_lock` only to store or to read, so that a scrape sees each snapshot in full. A scrape
-waits for a writer only when something has expired, and then for one rendering at a time, about a millisecond.
+ones. Writers and scrapes hold `_lock` only to store or to read, so that a scrape sees each snapshot completely. A
+scrape waits for a writer only if a part has expired, and then for one rendering at a time, which takes about a
+millisecond.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from exporter.exposition.lines import FormatLines
     from exporter.runtime import Clock, ServiceClock
 
-_CLOCK_TOLERANCE = 5.0  # seconds: the offset of the service's clock is known to a second or two
+_CLOCK_TOLERANCE = 5.0  # seconds; the offset of the service's clock is precise to a second or two
 
 T = TypeVar("T")
 Snapshot_contra = TypeVar("Snapshot_contra", contravariant=True)
@@ -55,7 +56,7 @@ class Families(Protocol[Snapshot_contra]):
         """Return all families without samples by their names, in the order of the response."""
 
     def part_inputs(self, snapshot: Snapshot_contra, /) -> Sequence[object]:
-        """Return the inputs of each part: while they are equal, so are its samples, until its next change."""
+        """Return the inputs of each part. Until its next change, its samples change only if these do."""
 
     def view(self, snapshot: Snapshot_contra, now: float, /) -> Any:  # noqa: ANN401 (what the other methods need)
         """Return a snapshot at a time on the service's clock, for all of its parts."""
@@ -64,7 +65,7 @@ class Families(Protocol[Snapshot_contra]):
         """Return the lines of all families of a part, by the names of `declared`."""
 
     def next_change(self, view: Any, part: int, /) -> float | None:  # noqa: ANN401 (as above)
-        """Return when time alone changes a sample of a part, on the service's clock; None if it never does."""
+        """Return when a sample of a part changes by time alone, on the service's clock; None if it never does."""
 
 
 class _Inputs(NamedTuple):
@@ -76,12 +77,12 @@ class _Inputs(NamedTuple):
 
 @dataclass(slots=True)
 class _PartState:
-    """The inputs of the rendered lines of a part, and how long these are valid, on the exporter's clock."""
+    """The inputs of the rendered lines of a part, and the end of their validity on the exporter's clock."""
 
     inputs: _Inputs
     clock_offset: float  # the service's clock minus the exporter's, in seconds
     expires_at: float
-    successor: _Rendering | None = None  # valid from `expires_at` on, where it was rendered ahead
+    successor: _Rendering | None = None  # valid from `expires_at` on, if it was rendered in advance
 
     def is_valid(self, inputs: _Inputs, clock_offset: float, now: float) -> bool:
         same_clock = abs(clock_offset - self.clock_offset) < _CLOCK_TOLERANCE
@@ -128,9 +129,9 @@ class ExpositionCache(Generic[T]):
                 self._chunks.remove(key)
 
     def use_families(self, families: Families[T]) -> None:
-        """Render all snapshots by other declarations, unless they are equal to the current ones.
+        """Render all snapshots with other declarations, unless these are equal to the current ones.
 
-        Scrapes meanwhile have the families of before. Those that are new appear when all sources have them.
+        Meanwhile, scrapes return the previous families. New families appear when all sources have them.
         """
         with self._writer_lock:
             if families == self._families:
@@ -149,13 +150,13 @@ class ExpositionCache(Generic[T]):
             return [(entry.snapshot, entry.clock) for entry in self._entries.values()]
 
     def pieces(self, wanted: Format) -> list[CompressedBlock]:
-        """Return all families in one of `FORMATS`, as they are now."""
+        """Return all families in one of `FORMATS`, as of now."""
         self._render_expired()
         with self._lock:
             return self._chunks.pieces(FORMATS.index(wanted))
 
     def prepare(self, seconds: float) -> Iterator[None]:
-        """Render ahead what expires within these seconds; yield after each part, so that the caller can pause.
+        """Render parts in advance that expire within these seconds; yield after each, so that the caller can pause.
 
         Many schedules fire at the same time, such as 02:00:00, and all their parts then expire together.
         """
@@ -171,7 +172,7 @@ class ExpositionCache(Generic[T]):
                     yield
 
     def _render_expired(self) -> None:
-        """Render what time alone has changed since the last call."""
+        """Render the parts that time alone has changed since the last call."""
         now = self._clock.monotonic()
         if now < self._expires_at:
             return
@@ -183,14 +184,14 @@ class ExpositionCache(Generic[T]):
             self._expires_at = min((entry.expires_at for entry in self._entries.values()), default=math.inf)
 
     def _render_again(self, key: str) -> None:
-        """Render the parts of an entry that are not valid; there are none if a writer has replaced it meanwhile."""
+        """Render the expired parts of an entry; there are none if a writer has replaced it meanwhile."""
         with self._writer_lock:
             entry = self._entries.get(key)
             if entry is not None:
                 self._store(key, entry.snapshot, entry.clock)
 
     def _store(self, key: str, snapshot: T, clock: ServiceClock) -> None:
-        """Store a snapshot and the lines of its parts that are not valid any more; the caller holds `_writer_lock`."""
+        """Store a snapshot and the lines of its expired parts; the caller holds `_writer_lock`."""
         renderings = list(self._renderings(self._entries.get(key), snapshot, clock))
         parts = tuple(part for part, _ in renderings)
         expires_at = min((part.expires_at for part in parts), default=math.inf)
@@ -201,7 +202,7 @@ class ExpositionCache(Generic[T]):
             self._chunks.put(key, changed)
 
     def _renderings(self, before: _Entry[T] | None, snapshot: T, clock: ServiceClock) -> Iterator[_Rendering]:
-        """Yield each part with the families whose lines have to be stored; none for a part that is still valid."""
+        """Yield each part with the families whose lines must be stored; none for a part that is still valid."""
         now = self._clock.monotonic()
         clock_offset = clock.now() - now
         view = self._families.view(snapshot, now + clock_offset)
@@ -213,7 +214,7 @@ class ExpositionCache(Generic[T]):
 
 
 def _rendering_at(part: _PartState, now: float) -> _Rendering:
-    """Return what was rendered for this time: the successor, or the part itself, whose lines are in the chunks."""
+    """Return the rendering for this time: the successor, or the part itself, whose lines are in the chunks."""
     if part.successor is not None and now >= part.expires_at:
         return part.successor
     return _Rendering(part, {})

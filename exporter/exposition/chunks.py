@@ -1,27 +1,27 @@
 """Storage of rendered lines: one piece of bytes for each chunk of sources, family and format.
 
-An exposition has one header for each family, and below it the lines of all sources, so the lines of one source are
-spread over the whole response. They are stored in that order, cut into chunks of sources:
+An exposition has one header for each family, followed by the lines of all sources. So the lines of one source are
+spread over the whole response. They are stored in that order, split into chunks of sources:
 
                          chunk 0 (keys a, b, c)     chunk 1 (keys d, e)
     header of up         piece: aaa bb cc           piece: dd ee
     header of jobs       piece: aaaaaa bbbb ccc     piece: ddd
 
 A response is the header of each family, followed by the pieces of that family: `up`, its pieces 0 and 1, `jobs`, its
-pieces 0 and 1. At 2,500 sources this is a list of about 2,000 pieces instead of 187,000 lines.
+pieces 0 and 1. With 2,500 sources, this is a list of about 2,000 pieces instead of 187,000 lines.
 
 Invariant: in each chunk, every family and format has exactly one length for each key, in the order of the keys, and the
-piece is the lines of these lengths, joined. A source without samples of a family has length 0 (source e has no line of
-`jobs` above). Each line is stored once: the lines of one source are a slice of the piece.
+piece is the concatenation of lines with these lengths. A source without samples of a family has length 0 (source e has
+no line of `jobs` above). Each line is stored once: the lines of one source are a slice of the piece.
 
-Changes are collected, and stored together when the next response needs them. So a start that adds thousands of sources
-joins each piece once.
+Changes are collected, and stored together when the next response needs them. So each piece is joined only once at a
+start that adds thousands of sources.
 
 Example: key b gets the new line `BBBBB` of `up`. Its chunk has the lengths 3, 2, 2, so its lines are `piece[:3]`,
 `piece[3:5]` and `piece[5:]`. The new piece is `aaaBBBBBcc`, and the new lengths are 3, 5, 2. A scrape with gzip then
 compresses the new piece. All other pieces stay the same objects, with their compressed forms.
 
-The formats have the same lines, except where there are exemplars. They share one piece until a line differs.
+The formats have the same lines, except for exemplars. They share one piece unless a line differs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from exporter.exposition.lines import FormatLines
 
-# More sources in a chunk: more bytes to copy and to compress for a change. Fewer: more pieces for a scrape to send.
+# With more sources in a chunk, a change copies and compresses more bytes. With fewer, a scrape sends more pieces.
 MAX_CHUNK_SOURCES = 128
 _LENGTH = "I"  # array type of lengths in bytes
 
@@ -68,7 +68,7 @@ class RenderedChunks:
         self._changes[key] = None
 
     def use_headers(self, headers: Mapping[str, FormatLines]) -> None:
-        """Return the lines of other families from now on, and discard the lines of omitted families."""
+        """Use other families from now on, and discard the lines of omitted families."""
         self._store_changes()
         self._headers = _shared_blocks(headers)
         self._chunks = [chunk.selected(self._headers) for chunk in self._chunks]
@@ -89,7 +89,7 @@ class RenderedChunks:
         for key, families in self._changes.items():
             by_chunk[self._chunk_of(key)][key] = families
         self._changes = {}
-        for number in sorted(by_chunk, reverse=True):  # the last one first, so that the other numbers stay right
+        for number in sorted(by_chunk, reverse=True):  # the last one first, so that the other numbers stay valid
             chunk = self._chunks[number] if self._chunks else _Chunk([], dict.fromkeys(self._headers, _NO_FORMATS))
             self._chunks[number : number + 1] = chunk.changed(by_chunk[number])
 
@@ -106,7 +106,7 @@ class _Chunk:
         self.lines = lines
 
     def changed(self, changes: Changes) -> Iterator[_Chunk]:
-        """Yield the chunks that replace this one: none without a source, several if one would become too large."""
+        """Yield the chunks that replace this one: none without sources, several if one would become too large."""
         removed = {key for key, families in changes.items() if families is None}
         keys = sorted((changes.keys() | self.keys) - removed)
         names = {name for families in changes.values() for name in families or ()}
@@ -114,7 +114,7 @@ class _Chunk:
             yield _Chunk(keys, {**self.lines, **self._changed_lines(names, keys, changes)})
             return
         number = math.ceil(len(keys) / MAX_CHUNK_SOURCES)
-        for part in range(number):  # of about the same size, so that none is full
+        for part in range(number):  # they have about the same size, so that none is full
             some = keys[part * len(keys) // number : (part + 1) * len(keys) // number]
             yield _Chunk(some, self._changed_lines(names | self.lines.keys(), some, changes))
 
@@ -143,7 +143,7 @@ class _FamilyLines:
     __slots__ = ("_lengths", "block")
 
     def __init__(self, lines: Sequence[bytes], before: CompressedBlock) -> None:
-        """Join the lines; use the block that was there before if it is equal, because it may be compressed already."""
+        """Join the lines. An equal previous block is used again, because it may be compressed already."""
         plain = b"".join(lines)
         self.block = before if before.plain == plain else CompressedBlock(plain)
         self._lengths = array(_LENGTH, map(len, lines))
@@ -161,7 +161,7 @@ _NO_FORMATS = (_FamilyLines((), CompressedBlock(b"")),) * len(FORMATS)
 def _changed_formats(
     before: Sequence[_FamilyLines], keys_before: Sequence[str], keys: Sequence[str], new: Mapping[str, FormatLines]
 ) -> tuple[_FamilyLines, ...]:
-    """Return the lines of one family for these keys; formats that had, and get, the same lines share the result."""
+    """Return the lines of one family for these keys. Formats with the same old and new lines share the result."""
     are_shared = len(set(before)) == 1 and all(formats.count(formats[0]) == len(formats) for formats in new.values())
     changed = []
     for number, formats in enumerate(before[:1] if are_shared else before):

@@ -30,14 +30,14 @@ class Exposition:
         self._own = own
 
     def prepare(self, seconds: float) -> Iterator[None]:
-        """Render ahead what time alone changes within these seconds; yield after each step."""
+        """Render parts in advance that time alone changes within these seconds; yield after each step."""
         for cache in self._caches:
             yield from cache.prepare(seconds)
 
     def render(self, accept: str, accept_encoding: str) -> tuple[Sequence[bytes], dict[str, str]]:
-        """Return the body in pieces, and its headers. Never waits for a poll.
+        """Return the body in pieces, and its headers, without waiting for a poll.
 
-        Most pieces have 10 to 200 kB before compression, the headers of families some hundred bytes.
+        Most pieces have 10 to 200 kB before compression, and headers of families have some hundred bytes.
         """
         wanted = preferred_format(accept)
         blocks = [block for cache in self._caches for block in cache.pieces(wanted)]

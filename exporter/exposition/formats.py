@@ -1,4 +1,4 @@
-"""The exposition formats, and families rendered in each of them."""
+"""The exposition formats, and the rendering of families in each of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """The part of a registry that prometheus_client's renderers need, for families that are collected already."""
+    """The part of a registry that prometheus_client's renderers need, with families that were collected before."""
 
     metrics: Iterable[Metric]
 
@@ -47,7 +47,7 @@ class _Collected:
 
 
 TEXT = Format(CONTENT_TYPE_PLAIN_0_0_4, generate_latest)
-# Our metric names consist of letters and underscores, so escaping would change nothing. This escaping is the fastest.
+# The names of metrics consist of letters and underscores, so escaping changes nothing. This escaping is the fastest.
 OPENMETRICS = Format(CONTENT_TYPE_OPENMETRICS, partial(generate_openmetrics, escaping=ALLOWUTF8), _EOF)
 FORMATS = (TEXT, OPENMETRICS)
 
@@ -63,7 +63,7 @@ def render_headers(declared: Mapping[str, Metric]) -> dict[str, FormatLines]:
 def split_families(body: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the header and the sample lines of each family.
 
-    No sample line can look like a header, because line feeds in label values are escaped.
+    A sample line cannot look like a header, because line feeds in label values are escaped.
     """
     for family in _FAMILY.split(body)[1:]:
         lines = family.splitlines(keepends=True)

@@ -1,8 +1,8 @@
-"""Blocks of a response that are compressed once, and the gzip file that consists of them.
+"""Blocks of a response, which are compressed only once, and the gzip file that consists of them.
 
-Blocks that were compressed separately can be joined in any order: each ends with a full flush, so it ends at a byte
-boundary, and the next block refers to nothing before it (RFC 1951). A gzip file (RFC 1952) adds a header, and a
-trailer with the checksum and the length of the uncompressed whole.
+Blocks that were compressed separately can be joined in any order. Each ends with a full flush, so it ends at a byte
+boundary, and the next block does not refer to earlier data (RFC 1951). A gzip file (RFC 1952) adds a header, and a
+trailer with the checksum and the length of the uncompressed data.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-try:  # ten times faster at the same size, but not available for every platform
+try:  # ten times as fast with the same size, but not available for every platform
     from isal import isal_zlib as zlib
 except ImportError:
     import zlib  # type: ignore[no-redef]
@@ -33,7 +33,7 @@ class CompressedBlock:
 
     @property
     def deflated(self) -> bytes:
-        """Deflate blocks that can be joined with those of others."""
+        """Return blocks of deflated data that can be joined with other blocks."""
         if self._deflated is None:
             compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
             self._deflated = compressor.compress(self.plain) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -41,7 +41,7 @@ class CompressedBlock:
 
 
 def gzip_member(blocks: Sequence[CompressedBlock]) -> list[bytes]:
-    """Return a gzip file with a single member, in pieces: browsers and curl ignore further members."""
+    """Return a gzip file in pieces, with a single member, because browsers and curl ignore further members."""
     checksum, size = 0, 0
     for block in blocks:
         checksum = zlib.crc32(block.plain, checksum)

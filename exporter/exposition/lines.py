@@ -1,12 +1,11 @@
 """Sample lines of the text formats, rendered for many sources at a time.
 
 prometheus_client renders the rest of a response. For each line and each format, it validates and escapes every name
-again, which takes more than a millisecond for the 75 lines of one data source, and so seconds for a start with
-thousands. Here the names and the label names of a line are sorted once, in a template, and the labels of a source are
-rendered once for all lines of a family. The tests compare whole responses with those of prometheus_client, byte for
-byte.
+again. This takes more than a millisecond for the 75 lines of one data source, and so seconds at a start with thousands
+of data sources. This module sorts the label names of a line once, in a template, and renders the labels of a source
+once for all lines of a family. The tests compare whole responses with those of prometheus_client, byte for byte.
 
-The two formats have the same lines, except where there are exemplars.
+The two formats have the same lines, except for exemplars.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Identity(NamedTuple):
 def lines_text(
     name: str, identity: Identity, labels: tuple[str, ...], samples: Sequence[tuple[tuple[str, ...], float]]
 ) -> str:
-    """Return the lines of samples, each of which has the values of the family's own labels and its value."""
+    """Return the lines of samples. A sample has the values of the family's own labels, and its value."""
     template = _template(name, identity.names, labels, tuple([values for values, _ in samples]))
     arguments: list[str] = []
     for _, value in samples:
@@ -52,9 +51,9 @@ def lines_text(
     return template % tuple(arguments)
 
 
-@lru_cache(maxsize=1024)  # error codes and undocumented statuses depend on the source, all others on the declarations
+@lru_cache(maxsize=1024)  # error codes and undocumented statuses depend on the source, others on the declarations
 def _template(name: str, identity: tuple[str, ...], labels: tuple[str, ...], lines: tuple[tuple[str, ...], ...]) -> str:
-    """Return the template of lines with these values of own labels, in which `%s` stands for what sources differ in.
+    """Return the template of lines with these values of own labels; `%s` stands for the values that differ by source.
 
     prometheus_client sorts the labels by name. Example: for the identity `job` and the own label `status`, the template
     of the lines for `on` and `off` has a line `name{job="%s",status="on"} %s` and another one for `off`.
@@ -70,7 +69,7 @@ def _line_template(name: str, identity: Mapping[str, str], own: Iterable[tuple[s
 
 
 def facts_line(name: str, identity: Identity, facts: Mapping[str, str]) -> str:
-    """Return the line of a sample of 1 whose own labels are facts, which differ between sources."""
+    """Return the line of a sample of 1 whose own labels are facts that differ between sources."""
     values = {
         **dict(zip(identity.names, identity.values, strict=True)),
         **dict(zip(facts, map(escaped, facts.values()), strict=True)),
@@ -89,7 +88,7 @@ def escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-@lru_cache(maxsize=4096)  # several families have the same time, and most sources the same objectives
+@lru_cache(maxsize=4096)  # several families have the same time, and most sources have the same objectives
 def rendered_value(value: float) -> str:
     """Return the value of a sample as both formats write it.
 
