@@ -41,7 +41,8 @@ def setting_problems(target: TargetConfig) -> list[str]:
     A profile that cannot be read is not among them: the credential chain reports it, and it may be repaired while the
     exporter runs.
     """
-    session = BotoSession(profile=target.profile)
+    # No request is sent, and to register the handlers of requests takes most of the time of a session.
+    session = BotoSession(profile=target.profile, include_builtin_handlers=False)
     try:
         profile: dict[str, Any] = session.get_scoped_config()
     except boto_errors.BotoCoreError:
