@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.simulator.fleet import Fleet, SimulatedDataSource, SimulatedIndex
+    from exporter.simulator.job import PlannedJob
     from exporter.simulator.wire import ApiCall, Request, Response, ServiceError
 
 SECRET_MARKER = "simulated-bedrock-secret"  # noqa: S105 (tests assert that it appears nowhere else)  # nosec B105
@@ -152,25 +153,24 @@ def _list_ingestion_jobs(api: BedrockApi, request: BedrockRequest) -> dict[str, 
     source, statuses = api.data_source(request), request.status_filter()
     listed = source.listed_jobs(request.cursor.as_of if api.paging == "stable" else request.now)
     order = api.order if request.is_newest_first() else "shuffled"
-    jobs = [_job(request, job.to_json(request.now) or {}) for job in ordered(listed, order)]
-    selected = [job for job in jobs if not statuses or job["status"] in statuses]
-    return request.page_of("ingestionJobSummaries", selected, lambda job: job)
+    jobs = [job for job in ordered(listed, order) if not statuses or _job(request, job)["status"] in statuses]
+    return request.page_of("ingestionJobSummaries", jobs, lambda job: _job(request, job))
 
 
 def _get_ingestion_job(api: BedrockApi, request: BedrockRequest) -> dict[str, Any]:
-    jobs = (job.to_json(request.now) or {} for job in api.data_source(request).listed_jobs(request.now))
     identifier = request.ids["ingestion_job"]
-    found = next((job for job in jobs if wire_id(job["executionId"]) == identifier), None)
+    jobs = api.data_source(request).listed_jobs(request.now)
+    found = next((job for job in jobs if wire_id(job.execution_id) == identifier), None)
     if found is None:
         raise not_found_error("INGESTION_JOB", identifier)
-    return {"ingestionJob": {**_job(request, found), **failure_reasons(found)}}
+    return {"ingestionJob": {**_job(request, found), **failure_reasons(found.to_json(request.now) or {})}}
 
 
-def _job(request: BedrockRequest, job: dict[str, Any]) -> dict[str, Any]:
-    found = to_bedrock(job, request.now)
+def _job(request: BedrockRequest, job: PlannedJob) -> dict[str, Any]:
+    found = to_bedrock(job.to_json(request.now) or {}, request.now)
     if found["status"] not in _TERMINAL:
         found["updatedAt"] = to_text(request.now)
-        if request.now - job["startTime"] < STARTING_SECONDS:
+        if request.now - round(job.started, 3) < STARTING_SECONDS:
             found["status"] = "STARTING"
     return {"knowledgeBaseId": request.ids["knowledge_base"], "dataSourceId": request.ids["data_source"], **found}
 
