@@ -1,5 +1,5 @@
-"""The whole program on virtual time, against the simulated service, with faults chosen by a seed.
+"""Runs the whole program on virtual time, against the simulated service, with faults that a seed determines.
 
-Everything that waits is a greenlet, and one thread switches between them. So a week takes less than a second, and the
-same seed produces the same week, down to every byte of every page.
+All threads of the program are greenlets, and one real thread switches between them. So a week takes less than a second,
+and the same seed produces the same week, down to every byte of every page.
 """

@@ -1,4 +1,4 @@
-"""Simulate the whole program on virtual time, one week or one cluster of replicas for each seed."""
+"""Simulates the whole program on virtual time, one week or one cluster of replicas for each seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long absences: the program is down for days, but not for so long that a job leaves the list meanwhile."""
+"""Long absences: the program is down for days, but no job leaves the list in that time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 SHORTEST, LONGEST = 2 * DAY, 4 * DAY
 LATE = 2 * DAY  # seconds after the return in which other faults may delay the polls
-BUSY_SHARE = 3 / 4  # of the absences with a source that is synced often, so that the catch-up takes several steps
+BUSY_SHARE = 3 / 4  # share of absences with a source that is synced often, so that the catch-up takes several steps
 
 
 class AbsentProgram(ScrapeScheduler, Protocol):
-    """The actions of the schedule on the program, and what it has to know about it."""
+    """The part of the program that the schedule uses."""
 
     def crash_at(self, point: str, pause: float) -> None:
         """Kill the process, now or when it reaches a point, and start it again after a pause."""
@@ -29,7 +29,7 @@ class AbsentProgram(ScrapeScheduler, Protocol):
         """Stop the process cleanly, now or soon after the next request, and start it again after a pause."""
 
     def known_unfinished(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has without an end, listed or not."""
+        """Return the jobs of a data source without an end in the state file, listed or not."""
 
 
 class Absences:
@@ -59,7 +59,7 @@ class Absences:
             self._sync_often(min(now + seconds, self._state.faults_until))
 
     def _unread_since(self) -> Iterator[float]:
-        """Yield since when each data source may have jobs whose start or end the program has not read."""
+        """Yield the time since which each data source may have jobs whose start or end the program has not read."""
         for account in self._state.accounts:
             for application, index, listed in account.fleet.data_sources():
                 source = self._state.sources[listed.id][1]

@@ -1,7 +1,7 @@
-"""An AWS client without sockets. Serializer, parser and retry rules are botocore's own.
+"""An AWS client without sockets, with botocore's serializer, parser and retry rules.
 
-It leaves out signing and HTTP, which cost most of a request's time. Every response passes as bytes through the
-program's own hooks, botocore's parser and its retry rules.
+It omits signing and HTTP, which take most of the time of a request. Every response passes as bytes through the
+program's hooks, botocore's parser and its retry rules.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class CredentialIssuer(Protocol):
         """Return the credentials of a target, or raise ProviderError."""
 
     def inherit(self, target: str, credentials: AwsCredentials | None) -> None:
-        """Record with which credentials the client of a target begins."""
+        """Record the credentials with which the client of a target begins."""
 
 
 class SimulatedNetwork(Protocol):
-    """The network between a process and the service, and the record of what passes through it."""
+    """The network between a process and the service, and the record of its requests and responses."""
 
     rng: Random
 
@@ -131,7 +131,7 @@ class VirtualServiceClient:
         """Create the client of a target; `sign` returns the credentials of a request, or raises ProviderError."""
         self.meta = SimpleNamespace(events=HierarchicalEmitter(), service_model=protocol.model)
         self._protocol = protocol
-        # The program replaces the connection pools here, to limit the size of responses.
+        # The program replaces connection pools at this place, to limit the size of responses.
         pools = SimpleNamespace(pool_classes_by_scheme={})
         self._endpoint = SimpleNamespace(http_session=SimpleNamespace(_manager=pools, _pool_classes_by_scheme={}))
         self._network, self._host, self._target, self._timeout, self._sign = network, host, target, timeout, sign
@@ -168,7 +168,7 @@ class VirtualServiceClient:
         raise AssertionError("botocore limits the number of attempts")
 
     def _attempt(self, model: OperationModel, request: Request) -> tuple[_Http | None, Any, Exception | None]:
-        """Send a request once. The errors are those that botocore raises for the same failures."""
+        """Send a request once. The errors are the same as botocore's for the same failures."""
         events, network, event = self.meta.events, self._network, f"{self._protocol.event_name}.{model.name}"
         events.emit(f"before-sign.{event}", request=request)
         request = self._protocol.sign(request, self._sign().access_key)
@@ -185,7 +185,7 @@ class VirtualServiceClient:
         return _Http(response.status), self._parse(model, call, response), None
 
     def _transmit(self, response: Response | None) -> Exception | None:
-        """Wait for a response to arrive; return the error where it does not."""
+        """Wait for a response to arrive; return an error if it does not."""
         if response is None:
             self._host.pause(0.01)
             return boto_errors.EndpointConnectionError(endpoint_url="simulated", error="refused")

@@ -1,4 +1,4 @@
-"""The state file of a process, as the next process would find it."""
+"""The committed state of a process, which the next process would find."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CommittedState:
         self._connection: sqlite3.Connection | None = None
 
     def read(self, path: Path) -> tuple[dict[str, SourceHistory], set[float]]:
-        """Return the histories without their jobs, by data source, and the times since when targets are watched."""
+        """Return the histories without their jobs, by data source, and the times since which targets are watched."""
         rows = self._open(path).execute("SELECT key, totals FROM source").fetchall()
         histories = {key.rsplit("/", 1)[1]: codec.load_history(totals, {}) for key, totals in rows}
         return histories, set(self._times(path, "watched since/").values())
@@ -39,7 +39,7 @@ class CommittedState:
         return self._connection
 
     def close(self) -> None:
-        """Close the file. A process that has ended leaves another one at the same path."""
+        """Close the file, because a process that has ended leaves another file at the same path."""
         if self._connection:
             self._connection.close()
         self._connection = None

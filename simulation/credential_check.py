@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from simulation.state import WeekState
 
 FAILING, WORKING = "credentials failing", "credentials work again"
-IN_FLIGHT = 60.0  # seconds that a request may take that was signed before the credentials were lost
-REPLACED_IN = 120.0  # seconds after a refusal by AWS, within which other credentials are requested
-USED_IN = 60.0  # seconds after that replacement, within which a request uses it, unless it waits for the rate limiter
-REFUSED = 2400.0  # seconds within which every data source is refused; the rate limiter may delay its poll
+IN_FLIGHT = 60.0  # the longest duration of a request that was signed before the credentials were lost, in seconds
+REPLACED_IN = 120.0  # seconds after a refusal by AWS in which the program must request other credentials
+USED_IN = 60.0  # seconds after the replacement in which a request must use it, unless it waits for the rate limiter
+REFUSED = 2400.0  # seconds in which AWS refuses a request of every data source, whose polls the rate limiter may delay
 
 
 class CredentialCheck:
-    """Checks what a page says about credentials, and what the program logs about them."""
+    """Checks the metrics and the log lines about credentials."""
 
     def __init__(self, state: WeekState) -> None:
         self._state = state
-        self._failing: dict[str, int] = {}  # the reloads before the line that reported it, by target
+        self._failing: dict[str, int] = {}  # the number of reloads before the line with the report, by target
         self._changed_at = 0.0
         self._has_reloaded = False
         self._other_failures: dict[tuple[str, float], float] = {}  # by target and the time of the loss
@@ -61,7 +61,7 @@ class CredentialCheck:
                 self._check_sources(account, page)
 
     def _check_target(self, account: SimulatedAccount, name: str, page: ParsedPage) -> bool:
-        """Check one target; return whether all of its data sources have to be down."""
+        """Check one target; return whether all of its data sources must be down."""
         held = account.credentials.held[name]
         self._check_attempts(account, name, held)
         if not self._has_reloaded:
@@ -76,27 +76,27 @@ class CredentialCheck:
         return is_down
 
     def _check_attempts(self, account: SimulatedAccount, name: str, held: HeldCredentials) -> None:
-        """Assert that credentials that are expired or refused are soon replaced, if the source of credentials works."""
+        """Assert that expired or refused credentials are replaced soon, if the source of credentials works."""
         source, now = account.credentials, self._state.clock.now
         since = max(source.works_since, self._changed_at)
         if now > max(since, held.usable_until) + LAST_RETRY + self._deadline():
             assert held.usable_until > now, f"{name} has no credentials, and they can be obtained: {held}"
         if held.refused_since and now > max(since, held.refused_since) + REPLACED_IN:
             assert held.requested_at > held.refused_since - REPLACED_IN, f"{name} keeps refused credentials: {held}"
-        if held.replaced_at and held.replaced_at > account.cut_until:  # an outage makes requests back off
+        if held.replaced_at and held.replaced_at > account.cut_until:  # requests back off during an outage
             slowest = MIN_RATE * self._state.settings["polling"]["requests_per_second"]
             unused = min(now, held.used_at) - max(held.replaced_at, self._changed_at)
             assert unused < USED_IN + 1 / slowest, f"{name} does not use what replaced refused credentials: {held}"
 
     def _check_reasons(self, name: str, held: HeldCredentials, page: ParsedPage) -> None:
-        """Assert that polls without credentials have no other reason to fail."""
+        """Assert that polls without credentials fail for no other reason."""
         others = page.values("qbusiness_exporter_poll_failures_total", target=name)
         failures = sum(value for labels, value in others if labels["reason"] != "credentials")
         before = self._other_failures.setdefault((name, held.usable_until), failures)
         assert failures == before, f"a poll of {name} without credentials failed for another reason"
 
     def _check_sources(self, account: SimulatedAccount, page: ParsedPage) -> None:
-        """Assert that the data sources of an account are down, except those whose last request has just ended."""
+        """Assert that the data sources of an account are down, except those with a request that has just ended."""
         now = self._state.clock.now
         for source_id, families in page.by_source.items():
             owner, source = self._state.sources[source_id]
@@ -106,13 +106,13 @@ class CredentialCheck:
             assert ended > [now - IN_FLIGHT], f"{source.name} reports success without valid credentials"
 
     def _deadline(self) -> float:
-        """Return the seconds within which a target has to know that it has no credentials."""
+        """Return the seconds in which a target must learn that it has no credentials."""
         return parse_duration(self._state.settings["polling"]["timeout"]) + IN_FLIGHT
 
     def _logged(self, message: str, fields: EventDict) -> None:
-        """Keep a line that should not be there, for the next scrape: raised here, it would fail a poll.
+        """Record a line that should not be there, for the next scrape. An exception here would only fail a poll.
 
-        After a reload, a target may report again that its credentials fail, or that those of another one work again.
+        After a reload, a target may report again that its credentials fail, or that another target's work again.
         """
         if message not in {FAILING, WORKING}:
             return

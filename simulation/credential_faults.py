@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simulation.fault_timer import ScrapeScheduler
     from simulation.state import WeekState
 
-HANG_SECONDS = (MINUTE, 10 * MINUTE, math.inf)  # until a helper is killed
+HANG_SECONDS = (MINUTE, 10 * MINUTE, math.inf)  # until a credential process is killed
 
 
 class CredentialFaults:
@@ -46,7 +46,7 @@ class CredentialFaults:
         self._state.trace.note("credentials rotate")
 
     def _rotate_meanwhile(self, until: float) -> None:
-        """Replace the credentials of every other fault too, and scrape shortly before the fault ends."""
+        """Replace the credentials during every second fault too, and scrape shortly before its end."""
         if self._rng.random() < 1 / 2:
             self._rotate()
         self._scraper.scrape_at(until - 1.0)

@@ -1,4 +1,4 @@
-"""The source of the credentials of an account's targets, such as a metadata service, and its faults."""
+"""The source of credentials for an account's targets, such as a metadata service, and its faults."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from simulation.virtual_clock import VirtualClock
     from simulation.virtual_host import VirtualHost
 
-LIFETIMES = (HOUR, 12 * HOUR, math.inf)  # of credentials, in seconds
+LIFETIMES = (HOUR, 12 * HOUR, math.inf)  # lifetime of credentials, in seconds
 NEVER = -math.inf
 _PREFIX = "AKID"
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedCredentials:
-    """Credentials that were issued. `usable_until` is on the clock of the host, and `expires_at` is on that of AWS."""
+    """Issued credentials; `usable_until` is on the clock of the host, and `expires_at` on AWS's."""
 
     requested_at: float
     usable_until: float
@@ -36,11 +36,12 @@ class IssuedCredentials:
 
 @dataclass(slots=True)
 class HeldCredentials:
-    """The credentials of a target of the running process, as the service knows them; `number` is in the access key.
+    """The credentials of a target in the running process, from the service's view; `number` is in the access key.
 
-    `usable_until` is on the clock of the host, like the decisions of the program. `refused_since` is the first refusal
-    by AWS since it last accepted a request of the target. `replaced_at` is when others were issued after it, and
-    `used_at` is when a request first used these. `failures` are the attempts that failed or were late.
+    `usable_until` is on the clock of the host, like the decisions of the program. `refused_since` is the time of the
+    first refusal by AWS since it last accepted a request of the target. `replaced_at` is the time at which others were
+    issued after the refusal, and `used_at` is the time at which a request first used these. `failures` is the number of
+    attempts that failed or were late.
     """
 
     requested_at: float = NEVER
@@ -53,7 +54,7 @@ class HeldCredentials:
 
 
 class CredentialSource:
-    """Issues credentials, and decides whether AWS accepts them: until they expire or are replaced."""
+    """Issues credentials. AWS accepts them until they expire or are replaced."""
 
     def __init__(self, clock: VirtualClock, rng: Random, trace: Trace) -> None:
         self._clock = clock
@@ -67,7 +68,7 @@ class CredentialSource:
         self._issued: list[IssuedCredentials] = []  # by the number in the access key
         self._first_accepted = 0
 
-    # What the program calls.
+    # The methods that the program calls.
 
     def obtain(self, target: str, attempt: Attempt, host: VirtualHost) -> AwsCredentials:
         """Return credentials; wait while the source hangs, and raise ProviderError while it fails."""
@@ -118,12 +119,12 @@ class CredentialSource:
         self.works_since = max(self._fails_until, self._hangs_until)
 
     def hang(self, until: float, seconds: float) -> None:
-        """Until a time, respond to no attempt within `seconds`; then the helper is killed, which fails the attempt."""
+        """Make attempts hang until a time. After `seconds`, the credential process is killed, and the attempt fails."""
         self._hangs_until, self._hang_seconds = max(self._hangs_until, until), seconds
         self.works_since = max(self._fails_until, self._hangs_until)
 
     def rotate(self) -> None:
-        """Replace all credentials: AWS refuses those that were issued until now."""
+        """Replace all credentials, so that AWS refuses those that were issued before."""
         self._first_accepted = len(self._issued)
 
     def repair(self) -> None:

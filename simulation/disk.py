@@ -23,7 +23,7 @@ class SimulatedDisk(Protocol):
         """Return whether the disk rejects writes."""
 
     def at_commit(self, point: str, keys: set[str]) -> None:
-        """Record a point of a commit; raise CrashError where the process is to crash there."""
+        """Record a point of a commit; raise CrashError if the process must crash there."""
 
 
 class FallibleStore(Store):
@@ -57,6 +57,6 @@ class FallibleStore(Store):
     def _flush(self) -> None:
         if self._disk.is_full() != self._was_full and not self._closed:
             self._was_full = self._disk.is_full()
-            # Every write then fails, as on a full disk.
+            # With this setting, every write fails, as on a full disk.
             self._database.connection.execute(f"PRAGMA query_only = {int(self._was_full)}")
         super()._flush()

@@ -1,8 +1,8 @@
-"""The invariant of crash loops: a process that keeps dying still polls every data source.
+"""The invariant of crash loops: even a process that crashes again and again polls every data source.
 
-A life is too short to poll everything. So the first polls of each life must be of the data sources whose polls were not
-attempted for the longest time. A data source is overtaken if its poll did not begin in a life in which another one was
-polled that had already been polled while it waited.
+A life is too short to poll all data sources. So each life must first poll the data sources whose last attempt is the
+longest time ago. A data source is overtaken if a life does not begin its poll, but polls another one that was already
+polled while the first one waited.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulation.process import Process
     from simulation.state import WeekState
 
-# A source with a sync in progress is polled this much more often, and with several workers polls may change places.
+# A source with a sync in progress is polled this much more often, and several workers may change the order of polls.
 MAX_OVERTAKEN = LOWER_SHARE + 2
 
 
@@ -32,7 +32,7 @@ class FairnessCheck:
         self._logged: list[int] = []
         self._polled: Mapping[str, float] = {}
         self._attempted: Mapping[str, float] = {}
-        # By data source that waits: how often each other one was polled meanwhile.
+        # For each waiting data source: how often each other one was polled meanwhile.
         self._waiting: dict[str, Counter[str]] = {}
 
     def reset(self) -> None:
@@ -45,9 +45,9 @@ class FairnessCheck:
         self._logged = [len(account.service.requests) for account in self._state.accounts]
 
     def process_ended(self, polled: Mapping[str, float], attempted: Mapping[str, float]) -> None:
-        """Check a life; `polled` and `attempted` are the last polls and attempts by the state file that it leaves.
+        """Check a life; `polled` and `attempted` are the last polls and attempts in the state file at its end.
 
-        A poll that the state file does not have counts for nothing, because the next life does not know of it.
+        A poll that is not in the state file does not count, because the next life does not know it.
         """
         process = self._process
         if process is None:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from simulation.simulated_account import SimulatedAccount
     from simulation.state import WeekState
 
-# Faults whose responses look right and have wrong data, so that no exporter can detect them.
+# Faults with plausible but wrong responses, which no exporter can detect.
 WRONG_DOCUMENTS = {"no_metrics", "negative_figures", "fractional_figures", "figures_in_words", "huge_figures"}
 WRONG_ENDS = {"end_before_start", "no_end"}
 WRONG_JOBS = {"unknown_status", "milliseconds", "start_in_words", "no_execution_id", "no_start", "unknown_error_code"}
 WRONG_DATA = sorted(WRONG_DOCUMENTS | WRONG_ENDS | WRONG_JOBS)
-# "slow" is its own fault here, "huge" and "endless" need sockets, and the exporter keeps an end in the future.
+# "slow" is a separate fault here, "huge" and "endless" need sockets, and the exporter stores an end in the future.
 LEFT_OUT = {"huge", "endless", "slow", "no_date", "in_the_future", "end_in_the_future"}
-LEFT_OUT |= {"entry_again", "entry_passed_over"}  # pages already shift here, as jobs start and leave the list
+LEFT_OUT |= {"entry_again", "entry_passed_over"}  # pages already shift, because jobs start and leave the list
 DETECTABLE = sorted(FAULT_KINDS - set(WRONG_DATA) - LEFT_OUT)
 MAX_DOWNTIME = 30 * HOUR  # short enough that the service still lists every job when the program is back
 
 
 class Operator(ScrapeScheduler, Protocol):
-    """The actions of the schedule on the program, and what it has to know about it."""
+    """The part of the program that the schedule uses."""
 
     def crash_at(self, point: str, pause: float) -> None:
         """Kill the process, now or when it reaches a point, and start it again after a pause."""
@@ -43,11 +43,11 @@ class Operator(ScrapeScheduler, Protocol):
         """Change the configuration."""
 
     def known_unfinished(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has without an end, listed or not."""
+        """Return the jobs of a data source without an end in the state file, listed or not."""
 
 
 class FaultSchedule:
-    """Schedules faults until the end of the faulty part of the week. Their rates differ from seed to seed."""
+    """Schedules faults until the end of the faulty part of the week. Their rates depend on the seed."""
 
     def __init__(self, state: WeekState, operator: Operator) -> None:
         self._state = state
@@ -56,7 +56,7 @@ class FaultSchedule:
         self._until = state.faults_until
         self._timer = FaultTimer(state, operator, self._rng)
         self.is_calm = self._rng.random() < 1 / 10
-        # Each fault with the mean time between two of its kind.
+        # Each fault, and the mean time between two faults of its kind.
         for inject, gap in (
             (self._service_fault, 8 * HOUR),
             (self._wrong_data, 2 * DAY),
@@ -101,7 +101,7 @@ class FaultSchedule:
         if account.responses.all_polled_since() is None:
             return  # the exporter cannot know that the data of a first poll is wrong
         if kind == "unknown_status" and account.is_returning:
-            return  # the exporter would find the ends of hundreds of jobs over days
+            return  # the exporter would need days to find the ends of hundreds of jobs
         source = self._one_source_or_all(account)
         account.add_wrong_data(kind, source, until)
         account.responses.distrust(
@@ -131,7 +131,7 @@ class FaultSchedule:
         self._state.clock.at(until, account.end_staleness)
 
     def _time_of_old_job(self, account: SimulatedAccount, since: float) -> float:
-        """Return a time at which a job was in progress that ended more than a day ago, or `since`.
+        """Return a time at which a job was in progress that ended over a day ago; `since` without one.
 
         The job started after `since`. The exporter may have evicted it.
         """
@@ -148,8 +148,8 @@ class FaultSchedule:
     def _missing_job(self) -> None:
         """Remove a job in progress, which the program knows, from its list for hours or days.
 
-        It is listed again days before it is too old for the list, because the program has to see its end. A stale
-        replica, which may return the list as it was without the job, lasts up to a day.
+        It is listed again days before it is too old for the list, because the program must see its end. For up to a day
+        after that, a stale replica may return the list without the job.
         """
         account, now = self._account(), self._state.clock.now
         running = [
@@ -219,7 +219,7 @@ class FaultSchedule:
             self._state.sources_added += 1
             name = f"late-{account.name}-{self._state.sources_added}"
             sources.append(make_source(self._rng, self._state.traits, name, now, self._state.ends))
-            if self._state.sources_added % 2:  # every other one is new; the rest has a history, like a moved source
+            if self._state.sources_added % 2:  # half of them are new, and the rest have a history
                 sources[-1].created = now
             self._state.add_source(account, sources[-1])
         elif change == "removed" and sources:

@@ -1,4 +1,4 @@
-"""The times at which faults occur, and those at which they end."""
+"""The times at which faults begin and end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from simulation.state import WeekState
 
-SCRAPED_SHARE = 1 / 3  # of faults; a scrape costs as much time as a poll, and finds most just after a fault
+SCRAPED_SHARE = 1 / 3  # share of faults; a scrape takes as long as a poll, and finds most errors just after a fault
 
 
 class ScrapeScheduler(Protocol):
@@ -34,7 +34,7 @@ class FaultTimer:
         self._rng = rng
 
     def schedule(self, inject: Callable[[], None], gap: float) -> None:
-        """Inject a fault again and again; `gap` is the mean of the seconds between two of them."""
+        """Inject a fault again and again; `gap` is the mean time between two of them, in seconds."""
         moment = self._state.clock.now + self._rng.expovariate(1 / gap)
 
         def happen() -> None:

@@ -1,4 +1,4 @@
-"""The invariants of the end of a week, after all faults have ended."""
+"""The invariants at the end of a week, after all faults have ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FinalCheck:
     """Checks that every data source is exposed, up and fresh, and that all totals are complete."""
 
     def __init__(self, state: WeekState, process: Process) -> None:
-        """Record which data sources the process knows at the end of all faults."""
+        """Record the data sources that the process knows at the end of all faults."""
         self._state = state
         self._known_sources = {source for sources in process.watched().values() for source in sources}
 
@@ -71,7 +71,7 @@ class FinalCheck:
             assert lag < MAX_LAG, f"the polls of {name} are {lag:.0f} s late at the end"
 
     def _check_poll_intervals(self, account: SimulatedAccount, source: PlannedSource) -> None:
-        """Assert that a data source is polled about as often as its interval demands, in time without faults."""
+        """Assert that a data source is polled about as often as its interval requires, at times without faults."""
         record, now, settings = account.responses.sources[source.id], self._state.clock.now, self._state.settings
         all_fixed = self._state.faults_until + SLOW_POLLS
         since = record.first_poll if self._state.is_calm and record.first_poll else all_fixed

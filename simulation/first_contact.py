@@ -1,4 +1,4 @@
-"""Wrong clocks at first contact: the Date header of an account is wrong when the program first polls it."""
+"""Wrong clocks at first contact: an account's Date header is wrong when the program first polls the account."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from simulation.simulated_account import SimulatedAccount
     from simulation.state import WeekState
 
-SHARE = 1 / 3  # of the weeks with faults
+SHARE = 1 / 3  # share of the weeks with faults
 SMALLEST_ERROR, LARGEST_ERROR = 30 * MINUTE, 10 * HOUR
 
 
 class FirstContact:
     """Makes the Date header wrong from the start of a week, for minutes or hours.
 
-    The clock of the host is right until the Date is right again and every data source was polled. If both were wrong,
-    no exporter could know which of them to correct.
+    The clock of the host is correct until the Date is correct again and every data source was polled. If both were
+    wrong, no exporter could know which one to correct.
     """
 
     def __init__(self, state: WeekState, scraper: ScrapeScheduler) -> None:
@@ -46,5 +46,5 @@ class FirstContact:
 
 
 def _error(rng: Random) -> float:
-    """Return seconds by which a Date header is ahead, or behind if they are negative."""
+    """Return the seconds by which a Date header is ahead; negative if it is behind."""
     return rng.choice((-1, 1, 1)) * rng.uniform(SMALLEST_ERROR, LARGEST_ERROR)

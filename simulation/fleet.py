@@ -1,4 +1,4 @@
-"""Fleets whose sync jobs are all planned beforehand, so that the correct values are known at any time."""
+"""Fleets whose sync jobs are all planned in advance, so that the correct values are known for any time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from simulation.services import ServiceTraits
 
-LISTED_FOR = 6 * DAY  # after its start, the service lists a job for this long; it always lists the ten latest
-HISTORY = 4 * DAY  # the longest time by which a data source's first job precedes the week
+LISTED_FOR = 6 * DAY  # the service lists a job for this long after its start, and always lists the ten latest
+HISTORY = 4 * DAY  # the first job of a data source is at most this long before the week
 ERRORS = (
     ("InternalError", "CNF-5501: invalid username or password"),
     ("InvalidRequest", "Unable to find specified secret"),
@@ -28,16 +28,16 @@ ERRORS = (
 
 @dataclass(slots=True)
 class PlannedSource(SimulatedDataSource):
-    """A data source that lists its planned jobs, as long as the service would list them.
+    """A data source that lists its planned jobs for as long as the service would.
 
-    `unlisted` maps the ids of jobs that are missing from the list to the end of their absence.
+    `unlisted` has the ids of jobs that are missing from the list, and the time until which each is missing.
     """
 
     starts: list[float] = field(default_factory=list)
     unlisted: dict[str, float] = field(default_factory=dict)
 
     def plan(self, jobs: list[PlannedJob]) -> None:
-        """Set all the jobs of the data source's life."""
+        """Set all jobs of the data source."""
         self.jobs = sorted(jobs, key=lambda job: job.started)
         self.starts = [job.started for job in self.jobs]
 
@@ -158,7 +158,7 @@ def make_job(  # noqa: PLR0913, PLR0917 (all properties of the job)
 
 
 def document_counts(rng: Random, size: int, kind: str) -> dict[str, int]:
-    """Return document counts of a random job that scans at most `size` documents."""
+    """Return random document counts of a job that scans at most `size` documents."""
     scanned = rng.randint(size // 2, size)
     counts = dict.fromkeys(DOCUMENT_KINDS, 0) | {"scanned": scanned}
     for name, share in (("added", 0.2), ("modified", 0.5), ("deleted", 0.05), ("failed", 0.013)):

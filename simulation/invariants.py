@@ -1,4 +1,4 @@
-"""The invariants of every scrape, and of the end of a week, after all faults have ended."""
+"""The invariants of every scrape, and at the end of a week, after all faults have ended."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from simulation.process import Process
     from simulation.state import WeekState
 
-OPENMETRICS_EVERY, PARSERS_EVERY = 3, 18  # scrapes; prometheus_client's parsers take longer than all other checks
+OPENMETRICS_EVERY, PARSERS_EVERY = 3, 18  # one in this many scrapes, because the parsers are slow
 MAX_DISCOVERY_RUN = 600.0  # seconds that a discovery run may take
 LAST_DISCOVERY = "qbusiness_exporter_last_successful_discovery_timestamp_seconds"
 INDEX_SIZES = ("documents", "text_bytes", "capacity_units", "documents_limit", "text_bytes_limit")
-# The families that may change without a successful poll. The window is another one: jobs leave it as time passes.
+# The families that may change without a successful poll. The window also changes, because jobs leave it as time passes.
 INDEPENDENT_OF_POLLS = ("data_source_", POLL_SUCCESS)
 
 
@@ -120,11 +120,11 @@ class InvariantChecker:
 
     @staticmethod
     def page(process: Process) -> ParsedPage:
-        """Return the page, without a check."""
+        """Return the page without a check."""
         return ParsedPage.parse(render(process.exporter.page))
 
     def reloaded(self, replaced: dict[str, Any], before: ParsedPage, after: ParsedPage) -> None:
-        """Check a reload, and expect that what is exposed after it stays; `replaced` are the settings before."""
+        """Check a reload, and expect that all series after it stay; `replaced` are the previous settings."""
         check_reload(self._state, replaced, before, after)
         self._previous = PreviousScrape(self._state.reloads, set(after.by_source), set(after.by_index))
 
@@ -173,7 +173,7 @@ class InvariantChecker:
         process.was_ready = is_ready
 
     def _check_series(self, page: ParsedPage) -> None:
-        """Assert that no counter decreases and no name changes, even across crashes, unless state was not written."""
+        """Assert that no counter decreases and no name changes, even after a crash, if the state was written."""
         if self._lost_writes != self._state.lost_writes:
             self._max_values, self._names, self._lost_writes = {}, {}, self._state.lost_writes
         for text, value in page.samples.items():
@@ -209,7 +209,7 @@ class InvariantChecker:
                 check.check_committed()
             if not check.has_correct_times:
                 continue
-            if not self._state.lost_writes:  # the correction may be among them
+            if not self._state.lost_writes:  # the corrected counters may be among these
                 check.check_first_contact(self._state.target_starts)
             check.check_freshness(self._success_deadline(process))
             known = kept.get(source_id)
@@ -224,7 +224,7 @@ class InvariantChecker:
                     check.check_starts()
 
     def _check_indexes(self, process: Process, page: ParsedPage) -> None:
-        """Assert that an index has the status and sizes from the last discovery run, or from a later response."""
+        """Assert that an index has the status and the sizes from the last discovery run or from a later response."""
         word = self._state.traits.service.container.word
         for index_id, families in page.by_index.items():
             account = next(each for each in self._state.accounts if each.responses.has_index(index_id))
@@ -239,15 +239,15 @@ class InvariantChecker:
             returned = account.responses.returned_index_facts(index_id, since)
             assert shown in returned, f"index {index_id} has {shown}, and the service returned {returned}"
 
-    # Values that the checks need.
+    # Values for the checks.
 
     def _success_deadline(self, process: Process) -> float | None:
-        """Return the seconds within which a data source that is up had a response, or None after a recent change."""
+        """Return the seconds in which a data source that is up must have a response; None after a change."""
         deadline, now = 2 * idle_interval(self._state.settings) + SLOW_POLLS, self._state.clock.now
         return deadline if min(now - process.started, now - self._settings_changed_at) > deadline else None
 
     def _window(self) -> float | None:
-        """Return polling.window in seconds, or None until all data sources were polled since its last change."""
+        """Return polling.window in seconds; None until all data sources were polled since its last change."""
         age = self._state.clock.now - self._settings_changed_at
         is_applied = age > 2 * idle_interval(self._state.settings) + SLOW_POLLS
         return parse_duration(self._state.settings["polling"]["window"]) if is_applied else None

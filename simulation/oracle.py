@@ -1,7 +1,7 @@
 """The correct values of a data source, within the limits of what an exporter can know.
 
-An exporter knows the service's clock to the second, and the time of a poll to the span of its requests. So a total has
-a lower and an upper bound. They differ only when something happened within that span.
+An exporter knows the service's clock with a precision of a second, and the time of a poll as the span of its requests.
+So a total has a lower and an upper bound. They differ only if something happened within that span.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from exporter.simulator.job import PlannedJob
     from simulation.fleet import PlannedSource
 
-SLACK = 1.1  # seconds; a Date header is cut to the second
-MAX_LATENCY = 20.0  # seconds that a response may take, by which the time in it may be late
+SLACK = 1.1  # seconds; a Date header is truncated to seconds
+MAX_LATENCY = 20.0  # the longest duration of a response, by which the time in it may be late, in seconds
 COMPLETE = ("SUCCEEDED", "INCOMPLETE")
 EITHER = " or ".join(COMPLETE)
-MAX_POLL = 600.0  # seconds that a poll may take
+MAX_POLL = 600.0  # the longest duration of a poll, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class WatchPeriod:
-    """The time in which a data source was watched: `since` when it counts, and when its first poll was committed.
+    """The time in which a data source was watched.
 
-    `counts_from_zero` means that jobs count from zero even when they started before the first poll, because the target
-    was watched before. `stale` is how old the data of the first poll may have been.
+    Its jobs count since `since`, and `first_poll` is when its first poll was committed. `counts_from_zero` is true if
+    jobs count from zero even if they started before the first poll, because the target was watched before. `stale` is
+    the maximum age of the data in the first poll.
     """
 
     since: float
@@ -40,7 +41,7 @@ class WatchPeriod:
 
     @property
     def earliest(self) -> float:
-        """The end after which a job may count: one that was found in progress does, even before `since`."""
+        """The end after which a job may count. One that was found in progress may end before `since`."""
         return min(self.since, self.first_poll) - SLACK - self.stale
 
 
@@ -56,7 +57,7 @@ class Bounds:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        """Return both bounds, or the one value that is correct."""
+        """Return both bounds, or the only correct value."""
         return f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
 
 
@@ -75,7 +76,7 @@ def totals(source: PlannedSource, period: WatchPeriod, polled: float, now: float
 
 
 def with_unknown_outcomes(bounds: dict[tuple[str, str], Bounds]) -> dict[tuple[str, str], Bounds]:
-    """Return the bounds of totals, where it does not matter which of the complete jobs succeeded."""
+    """Return the bounds of totals if any of the complete jobs may have succeeded."""
     known = {key: each for key, each in bounds.items() if key[1] not in COMPLETE}
     for total in ("completed", "seconds"):
         complete = [bounds[total, status] for status in COMPLETE]
@@ -114,7 +115,7 @@ def _add_documents(
     before = {} if may_count_from_zero else job.document_counts(period.earliest)
     first = {} if must_count_from_zero else job.document_counts(period.first_poll)
     if job.ends <= period.since + SLACK:
-        seen = {}  # the job may or may not be history
+        seen = {}  # the job may or may not have ended before the source was watched
     for kind, count in counts.items():
         high["documents", kind] += count - before.get(kind, 0)
         low["documents", kind] += max(0, seen.get(kind, 0) - first.get(kind, 0))
@@ -144,7 +145,8 @@ def gauges(source: PlannedSource, now: float, first_poll: float) -> ExpectedGaug
     listed = [job for job in source.listed_jobs(now) if job.started <= now]
     running = [job for job in listed if job.ends > now]
     ended = [job for job in listed if job.ends <= now]
-    # The exporter remembers what was listed once. It never saw what had left the list before the first poll.
+    # The exporter stores every job that was listed once. It never saw jobs that had left the list before the first
+    # poll.
     oldest = min((job.started for job in source.listed_jobs(first_poll)), default=0.0)
     seen = [job for job in source.jobs if job.ends <= now and job.started >= oldest]
     last = max(ended, key=lambda job: (round(job.ends, 3), round(job.started, 3)), default=None)
@@ -165,7 +167,7 @@ def _has_content(job: PlannedJob) -> bool:
     counts = job.documents
     if job.outcome != "INCOMPLETE":
         return job.outcome == "SUCCEEDED"
-    if "scanned" in counts and not job.error_message:  # a message may be about ignored documents
+    if "scanned" in counts and not job.error_message:  # a failure reason may be about ignored documents
         return counts.get("failed", 0) < counts["scanned"]
     return any(counts.get(kind) for kind in ("added", "modified", "deleted"))
 
@@ -184,12 +186,12 @@ def _consecutive_without_content(ended: list[PlannedJob]) -> int:
 
 
 def was_running(source: PlannedSource, moment: float) -> bool:
-    """Return whether a job was in progress for so long before a time that a poll found it."""
+    """Return whether a job was in progress long enough before a time for a poll to find it."""
     return any(job.started < moment - MAX_POLL and job.ends > moment for job in source.jobs)
 
 
 def started_by_status(source: PlannedSource, since: float, until: tuple[float, float]) -> dict[str, Bounds]:
-    """Return the jobs that started since a time, by their status at a time between those of `until`."""
+    """Return the jobs that started since a time, by their status at a time within `until`."""
     low, high = dict.fromkeys(STATUSES, 0), dict.fromkeys(STATUSES, 0)
     begin, end = bisect_right(source.starts, since - SLACK - MAX_LATENCY), bisect_right(source.starts, until[1])
     for job in source.jobs[begin:end]:

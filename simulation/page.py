@@ -1,4 +1,4 @@
-"""A fast parser of the exporter's page: the simulation parses a hundred thousand of them."""
+"""A fast parser of the exporter's pages, because the simulation parses a hundred thousand of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ParsedSeries:
     """The parts of a series.
 
     `family` is the name without the prefix of the service. `identity` is the id label of its data source or index, if
-    it has one, and `other_labels` are those that are not part of it.
+    it has one, and `other_labels` are the labels that do not identify it.
     """
 
     name: str
@@ -63,7 +63,7 @@ def parse_series(series: str) -> ParsedSeries:
 
 @dataclass(slots=True)
 class ParsedPage:
-    """The samples of one scrape: all of them by series, and those of each data source and of each index.
+    """The samples of one scrape: all samples by series, and the samples of each data source and each index.
 
     The families of a data source or an index have names without the prefix of the service. Knowledge bases are indexes.
     """
@@ -93,7 +93,7 @@ class ParsedPage:
         return cls(samples, by_source, by_index)
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Return the first sample with a name and these labels, or None."""
+        """Return the first sample with a name and these labels; None without one."""
         return next((value for _, value in self.values(name, **labels)), None)
 
     def values(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:

@@ -1,4 +1,4 @@
-"""The program as a process: the exporter of `serve` on a virtual host, with a persistent state file."""
+"""A process of the program: the exporter of `serve` on a virtual host, with a persistent state file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = ("state.db", "state.db-wal", "state.db-shm")
 
 
 class LazyExpositionCache(ExpositionCache[Any]):
-    """A cache that renders at the next scrape: in a simulated week, most snapshots are replaced before one."""
+    """A cache that renders at the next scrape, because most snapshots in a simulated week are replaced before one."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -49,12 +49,12 @@ class LazyExpositionCache(ExpositionCache[Any]):
         super().remove(key)
 
     def use_families(self, families: Any) -> None:
-        """Render all snapshots by other declarations."""
+        """Render all snapshots with other declarations."""
         self._render_all()
         super().use_families(families)
 
     def pieces(self, wanted: Any) -> list[Any]:
-        """Return all families, as they are now."""
+        """Return all families, as of now."""
         self._render_all()
         return super().pieces(wanted)
 
@@ -95,11 +95,11 @@ class Process:
         return self._directory / FILES[0]
 
     def has_unwritten(self) -> bool:
-        """Return whether the page has state that a crash would lose."""
+        """Return whether the page contains state that a crash would lose."""
         return self._store is not None and self._store.has_unwritten()
 
     def known_unfinished(self, key: str) -> list[str]:
-        """Return the jobs of a data source that the state file has without an end, listed or not."""
+        """Return the jobs of a data source without an end in the state file, listed or not."""
         history = self._store.history(key) if self._store and not self._store.has_unwritten() else None
         return [job.execution_id for job in history.unfinished_jobs()] if history else []
 
@@ -108,7 +108,7 @@ class Process:
         return {source_id for source_id, history in self.histories().items() if history.unread}
 
     def histories(self) -> dict[str, SourceHistory]:
-        """Return the histories of the data sources that the targets watch, by the ids of these."""
+        """Return the histories of the watched data sources, by their ids."""
         found = {key: self._store.history(key) for key in self._watched_keys()} if self._store else {}
         return {key.rsplit("/", 1)[1]: history for key, history in found.items() if history}
 
@@ -154,7 +154,7 @@ class Process:
 
 
 def _copy(directory: Path) -> Path:
-    """Copy the files as they are on the disk. Closing the store would write what a crash does not."""
+    """Copy the files as they are on the disk, because closing the store would write changes that a crash loses."""
     kept = directory.with_suffix(".kept")
     kept.mkdir()
     for name in FILES:

@@ -43,7 +43,7 @@ class ServiceProtocol:
     def request(self, operation: OperationModel, arguments: dict[str, Any]) -> Request:
         """Return the request of an operation, without a signature."""
         serialized = self._serializer.serialize_to_request(arguments, operation)
-        # A list is a parameter that is repeated. Those of the exporter have one entry.
+        # A list is a repeated parameter. The lists of the exporter have one entry.
         query = {
             name: ",".join(value) if isinstance(value, list) else str(value)
             for name, value in dict(serialized["query_string"]).items()
@@ -53,7 +53,7 @@ class ServiceProtocol:
         return Request(serialized["method"], unquote(serialized["url_path"]), query, headers, body)
 
     def sign(self, request: Request, access_key: str) -> Request:
-        """Return a request with a signature that has an access key."""
+        """Return a request whose signature contains an access key."""
         authorization = _SIGNATURE.format(key=access_key, name=self._signing_name)
         return replace(request, headers={**request.headers, "authorization": authorization})
 
@@ -65,5 +65,5 @@ class ServiceProtocol:
 
 @cache
 def protocol_of(service: Service) -> ServiceProtocol:
-    """Return the protocol of a service; it takes a second to read its model."""
+    """Return the protocol of a service. Reading its model takes a second."""
     return ServiceProtocol(service)

@@ -1,4 +1,4 @@
-"""The invariant of the rate limit: how many requests a target may send in ten seconds."""
+"""The invariant of the rate limit: the number of requests that a target may send in ten seconds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class RateCheck:
-    """The configured rates and the process starts of the last seconds, and the first violation found.
+    """The configured rates and the process starts of the last seconds, and the first violation.
 
-    A violation is kept until the next scrape reports it. Raised immediately, it would look like a failed poll.
+    A violation is recorded, and the next scrape reports it. An immediate exception would look like a failed poll.
     """
 
     def __init__(self, clock: VirtualClock) -> None:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 BUCKETS = (["1m", "1h"], ["10m", "1h", "6h"])
 LABELS: tuple[dict[str, str], ...] = ({}, {"team": "hr"}, {"team": "legal", "tier": "1"})
-MAX_NEXT = 3  # further configurations until the operator returns to the usual one
+MAX_NEXT = 3  # the number of further configurations until the operator returns to the usual one
 
 
 class ReloadedProgram(ScrapeScheduler, Protocol):
-    """The actions of the schedule on the program."""
+    """The part of the program that the schedule uses."""
 
     def reload(self, settings: dict[str, Any]) -> None:
         """Change the configuration."""
 
 
 class Reconfigurations:
-    """Schedules reloads of random configurations. Each ends with a return to the usual one, which watches everything.
+    """Schedules reloads of random configurations, followed by a return to the usual one, which watches everything.
 
-    Every fault may be active meanwhile, because it has its own schedule.
+    Any fault may be active meanwhile, because faults have their own schedules.
     """
 
     def __init__(self, state: WeekState, program: ReloadedProgram) -> None:
@@ -55,7 +55,7 @@ class Reconfigurations:
 
 
 def other_settings(rng: Random, accounts: list[SimulatedAccount], base: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration with other targets, for some of the data sources or all, and other settings of polling."""
+    """Return a configuration with other targets, for some or all data sources, and other settings of polling."""
     settings = copy.deepcopy(base)
     watched = accounts if rng.random() < 4 / 5 else [rng.choice(accounts)]
     settings["targets"] = [target for account in watched for target in _Targets(rng, account, base).make()]
@@ -70,7 +70,7 @@ def other_settings(rng: Random, accounts: list[SimulatedAccount], base: dict[str
 
 
 class _Targets:
-    """The targets of one account, with the access to AWS of a target of the usual configuration."""
+    """The targets of one account, with the same access to AWS as a target of the usual configuration."""
 
     def __init__(self, rng: Random, account: SimulatedAccount, base: dict[str, Any]) -> None:
         self._rng = rng
@@ -79,7 +79,7 @@ class _Targets:
         self._access: dict[str, Any] = {
             key: before[key] for key in ("service", "region", "endpoint_url", "role_arn") if key in before
         }
-        # A name may belong to another target of the same account in the usual configuration.
+        # The name may be that of another target of the same account in the usual configuration.
         self._names = rng.sample([account.name, f"{account.name}-too", f"{account.name}-a", f"{account.name}-b"], 2)
 
     def make(self) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ class _Targets:
         return [*self._named(), self._target(discovery=self._discovery(include=[self._glob()]))]
 
     def _glob(self) -> dict[str, str]:
-        """Return a filter that does not depend on whether a data source was renamed."""
+        """Return a filter that matches a data source before and after it is renamed."""
         if self._rng.random() < 1 / 2:
             traits = self._account.traits
             return {traits.service.root.word: self._rng.choice(traits.roots(self._account.fleet)).name}

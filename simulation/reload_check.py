@@ -1,4 +1,4 @@
-"""The invariants of a reload: what stays is exposed without a gap, and what is dropped disappears immediately."""
+"""The invariants of a reload: kept series are exposed without a gap, and dropped ones disappear immediately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INFO = "data_source_info"
 
 
 def check_reload(state: WeekState, replaced: dict[str, Any], before: ParsedPage, after: ParsedPage) -> None:
-    """Compare the pages before and after a reload, while no request was sent; `replaced` are the settings before."""
+    """Compare the pages before and after a reload, with no request in between; `replaced` are the old settings."""
     selection = Selection(state.settings)
     known = {account.name for account in state.accounts if selection.has_known_accounts(account, replaced)}
     selected = {

@@ -1,4 +1,4 @@
-"""The real responses of an account's service. The invariants compare the page with them."""
+"""The responses of an account's service, with which the invariants compare the page."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from simulation.services import ServiceTraits
     from simulation.virtual_clock import VirtualClock
 
-MAX_FIRST_POLL = HOUR  # seconds that the first poll of a data source may take
-MAX_RESPONSE = 30.0  # seconds that a response may take
-IndexFacts = tuple[int | str, ...]  # as on the page: the status, the sizes, and the limits
+MAX_FIRST_POLL = HOUR  # the longest duration of a data source's first poll, in seconds
+MAX_RESPONSE = 30.0  # the longest duration of a response, in seconds
+IndexFacts = tuple[int | str, ...]  # the status, the sizes, and the limits, as on the page
 
 
 @dataclass(slots=True)
 class SourceRecord:
     """The responses about one data source, and the time until which they may be wrong.
 
-    `usable` are the times of the usable responses. `stale` is how old the data of the first poll may have been. A job
-    is read again for hours, but not forever. So durations or documents that were wrong until then stay lost. So do the
-    outcomes of jobs about which the service refused to respond.
+    `usable` are the times of the usable responses. `stale` is the maximum age of the data in the first poll. A job is
+    reread for hours, but not forever. So durations or documents that are wrong during that time are never corrected,
+    and outcomes that the service refuses to return stay unknown.
     """
 
     usable: list[float] = field(default_factory=list)
@@ -44,7 +44,7 @@ class SourceRecord:
         return at < len(self.usable) and self.usable[at] <= moment + tolerance
 
     def read_by(self, moment: float) -> float:
-        """Return when a poll that began after a time has certainly ended, because a later one has begun."""
+        """Return when a poll that began after a time has certainly ended, because a later poll has begun."""
         began = bisect_right(self.usable, moment + MAX_POLL)
         later = bisect_right(self.usable, self.usable[began] + MAX_POLL) if began < len(self.usable) else began
         return self.usable[later] if later < len(self.usable) else math.inf
@@ -59,7 +59,7 @@ class ResponseLog:
         self._clock = clock
         self.sources: dict[str, SourceRecord] = defaultdict(SourceRecord)
         self.times_wrong_until = float("-inf")
-        """The latest time that a wrong clock of the service may have noted."""
+        """The latest time that may have been recorded by a wrong clock of the service."""
         self._stale_periods: list[tuple[float, float]] = []
         self._index_facts: dict[str, list[tuple[float, IndexFacts]]] = defaultdict(list)
         self._index_responses: dict[str, list[float]] = defaultdict(list)
@@ -81,13 +81,13 @@ class ResponseLog:
         record.stale = max(periods, default=0.0)
 
     def record_stale_period(self, seconds: float, until: float) -> None:
-        """Record that responses also have data of some seconds ago, until a time."""
+        """Record that until a time, responses may have data from some seconds ago."""
         self._stale_periods.append((until, seconds))
 
     def distrust(
         self, source_id: str | None, until: float, *, about_ends: bool = False, about_documents: bool = False
     ) -> None:
-        """Record that responses about a data source, or about all, may be wrong until a time."""
+        """Record that responses about one data source, or about all, may be wrong until a time."""
         for name in [source_id] if source_id else [source.id for _, _, source in self._fleet.data_sources()]:
             record = self.sources[name]
             record.wrong_until = max(record.wrong_until, until)
@@ -95,7 +95,7 @@ class ResponseLog:
             record.documents_lost |= about_documents
 
     def distrust_times(self, latest: float) -> None:
-        """Record that times up to `latest` may be noted by a wrong clock of the service."""
+        """Record that a wrong clock of the service may cause recorded times up to `latest`."""
         self.times_wrong_until = latest
 
     def all_read_since(self, moment: float) -> bool:
@@ -103,14 +103,14 @@ class ResponseLog:
         return all(self.sources[source.id].read_by(moment) < math.inf for _, _, source in self._fleet.data_sources())
 
     def all_polled_since(self) -> float | None:
-        """Return the time by which every data source was polled once, or None if one was not."""
+        """Return the time by which every data source was polled once; None if one was not."""
         moments = [self.sources[source.id].first_poll for _, _, source in self._fleet.data_sources()]
         if None in moments:
             return None
         return max((moment for moment in moments if moment), default=self._clock.started)
 
     def record_indexes(self) -> None:
-        """Record what the indexes are like from now on."""
+        """Record the properties of the indexes from now on."""
         for application in self._fleet.applications:
             for index in application.indexes:
                 self._index_facts[index.id].append((self._clock.now, self._facts(index)))

@@ -1,4 +1,4 @@
-"""Many seeds in parallel, on every core."""
+"""Runs many seeds in parallel, on every core."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from simulation.world import Result, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-CHUNK = 8  # seeds that a process gets at a time
-# The events that the report counts, with their names in it.
+CHUNK = 8  # the number of seeds that a process gets at a time
+# The events that the report counts, and their names in it.
 REPORTED = {
     "request": "requests",
     "scrape": "checked scrapes",
@@ -71,7 +71,7 @@ class RunReport:
 
 
 def run_many(seeds: Sequence[int], run: Callable[[int], Result] = run) -> RunReport:
-    """Run seeds, each exactly as it would run alone, and print each failure as it comes."""
+    """Run seeds, each exactly as it would run alone, and print each failure immediately."""
     report, began = RunReport(), time.monotonic()
     with ProcessPoolExecutor(cpu_count()) as pool:
         for outcome in pool.map(partial(_outcome, run), seeds, chunksize=CHUNK):

@@ -24,8 +24,8 @@ DURATIONS = "sync_job_duration_seconds"
 SECONDS = f"{DURATIONS}_sum"
 CONSECUTIVE_FAILURES = "consecutive_failed_syncs"
 CONSECUTIVE_WITHOUT_CONTENT = "consecutive_syncs_without_content"
-DOCUMENTS = {kind: f"documents_{kind}_total" for kind in DOCUMENT_KINDS}  # that a simulated job may have
-# A data source has all of these families or none of them. The numbers are the fewest samples of each.
+DOCUMENTS = {kind: f"documents_{kind}_total" for kind in DOCUMENT_KINDS}  # error codes that a simulated job may have
+# A data source has all of these families or none of them, with at least these numbers of samples.
 REQUIRED_SAMPLES = {
     COMPLETED: 4,
     WINDOW: 7,
@@ -33,13 +33,13 @@ REQUIRED_SAMPLES = {
     CONSECUTIVE_FAILURES: 1,
     **dict.fromkeys(DOCUMENTS.values(), 1),
 }
-REREAD_TIME = FULL_REREAD_INTERVAL + 600.0  # seconds until a full reread has ended that other polls may delay
-NO_LABELS: tuple[tuple[str, str], ...] = ()  # the other labels of a family's only sample
+REREAD_TIME = FULL_REREAD_INTERVAL + 600.0  # seconds until the end of a full reread that other polls may delay
+NO_LABELS: tuple[tuple[str, str], ...] = ()  # the other labels of a family with one sample
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCheck:
-    """A data source in a scrape: its samples by family and labels, and its history in the state file."""
+    """A data source in a scrape, with its samples by family and labels, and its history in the state file."""
 
     account: SimulatedAccount
     source: PlannedSource
@@ -104,7 +104,7 @@ class SourceCheck:
         )
 
     def check_freshness(self, deadline: float | None) -> None:
-        """Assert that the time of the last poll has a response; after a success, one in the last `deadline` seconds."""
+        """Assert that the last poll had a response at its time, and after a success one within `deadline` seconds."""
         assert self.polled <= self.now, f"{self.source.name} was polled {self.polled - self.now:g} s in the future"
         assert self.record.has_usable_near(self.polled + 30.0, 32.0), (
             f"{self.source.name} had no usable response at {self.polled}, the time of its last poll"
@@ -115,10 +115,10 @@ class SourceCheck:
             )
 
     def check_first_contact(self, target_starts: list[float]) -> None:
-        """Assert that a wrong clock at first contact does not decide since when jobs count.
+        """Assert that a wrong clock at first contact does not determine since when jobs count.
 
-        A target that has started in between cannot know whether the clock of the host was set meanwhile. It can only
-        correct a time that is still in the future. `target_starts` are the times at which targets may have started.
+        A target that has started since then cannot know whether the clock of the host was set meanwhile. It can correct
+        only a time that is still in the future. `target_starts` are the times at which targets may have started.
         """
         if self.history is None or self.record.first_poll is None:
             return
@@ -129,10 +129,10 @@ class SourceCheck:
         assert late <= oracle.SLACK, f"{self.source.name} is watched since {late:g} s after its first poll"
 
     def check_totals(self, *, counts_from_zero: bool, is_trusted: bool) -> None:
-        """Assert that totals are within their bounds. Without trust in the data, check the upper bounds only."""
+        """Assert that totals are within their bounds. If the data is not trusted, check only the upper bounds."""
         if self.history is None or self.record.first_poll is None:
             return
-        # A clock that was behind may have noted an earlier time, but no job from before the week may count.
+        # If the clock was behind, an earlier time may be recorded, but jobs from before the week must not count.
         since = max(self.history.watched_since, self.account.clock.started)
         self.check_totals_of(
             oracle.WatchPeriod(since, self.record.first_poll, counts_from_zero, self.record.stale),
@@ -153,19 +153,19 @@ class SourceCheck:
             )
 
     def waits_for_outcomes(self, history: SourceHistory) -> bool:
-        """Return whether ended jobs are in progress for the program, because it has to ask for their outcomes first."""
+        """Return whether the program treats ended jobs as in progress, because it must request their outcomes first."""
         if not self.account.traits.service.has(Use.SYNC_JOB):
             return False
         ended = {job.execution_id for job in self.source.jobs if job.ends < self.polled - oracle.SLACK}
         return any(job.execution_id in ended for job in history.jobs_in_progress())
 
     def has_outcomes(self, history: SourceHistory) -> bool:
-        """Return whether the program knows how all jobs ended. It asks for those of the history one after the other."""
+        """Return whether the program knows the outcomes of all jobs. It requests those of old jobs one by one."""
         is_asked = not any(tracked.job.needs_explanation for tracked in history.jobs.values())
         return is_asked and not self.record.outcomes_lost
 
     def check_starts(self) -> None:
-        """Assert that what does not depend on the outcomes of jobs matches the last responses."""
+        """Assert that all values that do not depend on the outcomes of jobs match the last responses."""
         moments = (self.polled - oracle.SLACK, self.record.usable[-1])
         first_poll = self.record.first_poll or moments[0]
         first, last = (oracle.gauges(self.source, moment, first_poll).starts for moment in moments)
@@ -200,7 +200,7 @@ class SourceCheck:
         )
 
     def _streak(self, name: str) -> int:
-        """Return the length of a streak, as far as the first poll of a data source reads back."""
+        """Return the length of a streak, limited by how far the first poll of a data source reads back."""
         return min(MAX_STREAK_LOOKBACK, int(self.families[name][NO_LABELS]))
 
     def _total(self, total: str, label: str) -> float:

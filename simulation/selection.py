@@ -1,4 +1,4 @@
-"""The data sources and indexes that a configuration selects, by rules of its own."""
+"""The data sources and indexes that a configuration selects, by rules that are independent of the program's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Selection:
     """Selects by the names and ids of a configuration.
 
-    Its globs must match both names of a renamed data source, because discovery learns the new one later.
+    The globs must match both names of a renamed data source, because discovery reads the new name later.
     """
 
     settings: dict[str, Any]
@@ -48,8 +48,8 @@ class Selection:
     def has_known_accounts(self, account: SimulatedAccount, replaced: dict[str, Any]) -> bool:
         """Return whether all targets of an account know it before STS responds, after a reload of other settings.
 
-        A role determines the account, and a target with the access to AWS of a replaced one has its account. With other
-        credentials, a target may be one of another account.
+        A role determines the account, and a target with the same access to AWS as a replaced one has the same account.
+        With other credentials, a target may belong to another account.
         """
         accesses = {_access(target) for target in targets_of(replaced, account)}
         return all(
@@ -66,7 +66,7 @@ def _named(target: dict[str, Any], key: str) -> set[str]:
 
 
 def _matches(discovery: dict[str, Any], known: dict[str, str]) -> bool:
-    """Return whether the filters match these names; without the name of a data source, whether they may."""
+    """Return whether the filters match these names; without the name of a data source, whether they may match."""
     included, excluded = (
         [
             all(fnmatchcase(known[key], glob) for key, glob in matcher.items() if key in known)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex
     from exporter.simulator.traits import SimulatorTraits
 
-# The uses of operations that faults select, apart from that of sync jobs, in the order of the random choice.
+# The uses of operations that faults select, except for sync jobs, in the order of the random choice.
 FAULTY_USES = (
     Use.LIST_CONTAINERS,
     Use.CONTAINER,
@@ -32,13 +32,13 @@ FAULTY_USES = (
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ServiceTraits:
-    """A service, and how the simulator differs for it."""
+    """A service and the traits of its simulator."""
 
     service: Service
     simulated: SimulatorTraits
 
     def make_id(self, *parts: object) -> str:
-        """Return an id in the form of the service, always the same one for the same parts."""
+        """Return an id in the form of the service, which is always the same for the same parts."""
         return self.simulated.wire_id(make_id(*parts))
 
     def make_api(self, fleet: Fleet, **listing: str) -> Any:
@@ -57,7 +57,7 @@ class ServiceTraits:
         return tuple(each.action for use in FAULTY_USES for each in permissions if each.use is use)
 
     def roots(self, fleet: Fleet) -> Sequence[SimulatedApplication | SimulatedIndex]:
-        """Return the outermost containers of a fleet: the applications, or the indexes of a service without any."""
+        """Return the outermost containers of a fleet: applications, or indexes if the service has no applications."""
         indexes = [index for application in fleet.applications for index in application.indexes]
         return fleet.applications if len(self.service.containers) > 1 else indexes
 
@@ -83,6 +83,6 @@ QBUSINESS = ALL["qbusiness"]
 
 def traits_for(seed: int, name: str | None = None) -> ServiceTraits:
     """Return the service with a name, or the one of a seed."""
-    # Random numbers of its own, so that the rest of a week depends on the service and not on how it was chosen.
+    # It has its own random numbers, so that the week is the same if the service is chosen by name.
     dice = random.Random(f"{seed} service")  # noqa: S311 (a simulation that repeats)
     return ALL[name] if name else dice.choice(list(ALL.values()))

@@ -1,4 +1,4 @@
-"""Random configurations: the one that a seed starts and ends with, and the changes in between."""
+"""Random configurations: the one with which a seed starts and ends, and the changes in between."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def account_of(target: Any, accounts: Sequence[SimulatedAccount]) -> SimulatedAc
 
 
 def make_settings(rng: Random, accounts: Sequence[SimulatedAccount], state: str) -> dict[str, Any]:
-    """Return the configuration that a seed starts and ends with. It watches every data source."""
+    """Return the configuration with which a seed starts and ends. It watches every data source."""
     interval, idle = rng.choices(INTERVALS, WEIGHTS)[0]
     polling = {
         "interval": interval,
@@ -65,7 +65,7 @@ def _target(rng: Random, account: SimulatedAccount, name: str) -> dict[str, Any]
 
 
 def vary(rng: Random, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration with one random change, as an operator makes one and later undoes it."""
+    """Return a configuration with one random change, which an operator might make and later revert."""
     varied = copy.deepcopy(settings)
     target = rng.choice(varied["targets"])
     change = rng.choice(("intervals", "window", "rate", "filter", "remove source", "remove target", "workers"))
@@ -97,7 +97,7 @@ def active_interval(settings: dict[str, Any]) -> float:
 
 
 def idle_interval(settings: dict[str, Any]) -> float:
-    """Return the seconds between two polls of a data source with nothing in progress."""
+    """Return the seconds between two polls of a data source without a sync in progress."""
     return max(parse_duration(settings["polling"]["idle_interval"]), active_interval(settings))
 
 

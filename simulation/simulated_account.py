@@ -1,4 +1,4 @@
-"""A simulated account: its fleet, its service, the faults of both, and the network to it."""
+"""A simulated account: its fleet, its service, the faults of both, and the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from simulation.trace import Trace
     from simulation.virtual_clock import VirtualClock
 
-MAX_FIRST_POLL_AGE = 15 * MINUTE  # how old the data of a data source's first poll may be
+MAX_FIRST_POLL_AGE = 15 * MINUTE  # the maximum age of the data in a data source's first poll
 RATE_WINDOW = 10.0  # seconds in which the invariants count attempts
 
 
@@ -42,10 +42,10 @@ class ServiceTime:
 
 
 class LaggingApi:
-    """The API of a service as stale replicas return it.
+    """The API of a service with stale replicas.
 
-    Responses are `lag` seconds old, or have each job as it is now and as it was `duplicate_age` seconds ago. After
-    `frozen_at`, responses no longer change.
+    Responses are `lag` seconds old, or have each job twice, as it is now and as it was `duplicate_age` seconds ago.
+    After `frozen_at`, responses do not change any more.
     """
 
     lag = 0.0
@@ -93,7 +93,7 @@ class LaggingApi:
 
 
 class SimulatedAccount:
-    """The account behind a target. It is also the network between the program and the service."""
+    """The account of a target. It is also the network between the program and the service."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (all that it is made of)
         self,
@@ -181,14 +181,14 @@ class SimulatedAccount:
     # Faults.
 
     def add_duplicates(self, seconds: float, until: float) -> None:
-        """List jobs also as they were some seconds ago, until a time."""
+        """Until a time, list each job a second time, as it was some seconds ago."""
         self.api.duplicate_age = seconds
         self.responses.record_stale_period(seconds, until)
 
     def set_wrong_dates(self, error: float, until: float) -> None:
-        """Make the Date header wrong by some seconds, while data sources are polled for the first time.
+        """Make the Date header wrong by some seconds while data sources are polled for the first time.
 
-        The growth of documents is lost where a Date ahead makes a job seem older than the first contact.
+        If the Date is ahead, a job may seem older than the first contact. Then the growth of its documents is lost.
         """
         self.service.date_error, self.dates_wrong_until = error, until
         latest = until + max(0.0, error)
@@ -196,7 +196,7 @@ class SimulatedAccount:
         self.responses.distrust_times(latest)
 
     def add_wrong_data(self, kind: str, source_id: str | None, until: float) -> None:
-        """Change the sync jobs of a data source, or of all, in responses until a time."""
+        """Until a time, change the sync jobs of one data source, or of all, in responses."""
         fault = self.service.faults.add(kind, operation=self.traits.sync_jobs, data_source_id=source_id, until=until)
         self._wrong_data.append(fault)
 
@@ -214,7 +214,7 @@ class SimulatedAccount:
 
     @property
     def has_correct_dates(self) -> bool:
-        """Return whether the program has read a correct Date about each data source since the last wrong one."""
+        """Return whether the program has read a correct Date for each data source since the last wrong one."""
         return not self.dates_wrong_until or self.responses.all_read_since(self.dates_wrong_until)
 
     def expect_return(self, moment: float) -> None:
@@ -223,13 +223,13 @@ class SimulatedAccount:
 
     @property
     def is_returning(self) -> bool:
-        """Return whether the program is absent, or has not polled every data source since its return."""
+        """Return whether the program is absent, or has not yet polled every data source since its return."""
         return self._absent_until > 0 and not self.responses.all_read_since(self._absent_until)
 
     def restore_correct_data(self) -> None:
-        """Return correct and current data from now on, because data sources are about to be polled for the first time.
+        """Return correct and current data from now on, because first polls of data sources are about to begin.
 
-        An exporter cannot know that the data of its first poll is wrong: it takes finished jobs for history.
+        An exporter cannot know that the data of a first poll is wrong, and would treat ended jobs as ended before.
         """
         for fault in self._wrong_data:
             self.service.faults.remove(fault)

@@ -1,4 +1,4 @@
-"""The state of a simulated week: what the seed decides, and what faults change while the week runs."""
+"""The state of a simulated week, which the seed determines, and which faults change while the week runs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 EPOCH = 1_795_478_400.0  # a Monday, 00:00 UTC
 WEEK = 7 * DAY
 MAX_CLOCK_ERROR = 10 * HOUR
-RECOVERY = 12 * HOUR  # long enough for every back-off to expire and for a full reread after the last wrong data
+RECOVERY = 12 * HOUR  # long enough for every back-off to expire, and for a full reread after the last wrong data
 
 
 class WeekState:
     """The accounts, the active configuration and the faults of the host.
 
-    The world creates it and hands it to the fault schedule, the process and the invariants. It knows none of them.
+    The world creates it and passes it to the fault schedule, the process and the invariants. It depends on none of
+    them.
     """
 
     def __init__(
@@ -58,9 +59,9 @@ class WeekState:
         self.disk_full_until = 0.0
         self.sources_added = 0
         self.removed_sources: set[str] = set()
-        self.lost_writes = 0  # processes that ended with state in memory that the disk had not taken
+        self.lost_writes = 0  # processes that ended with state in memory that was not on the disk
         self.reloads = 0
-        self.target_starts: list[float] = []  # of each process, and after each reload
+        self.target_starts: list[float] = []  # the starts of each process, and of targets after each reload
         self.accounts = [self._make_account(number) for number in range(self.rng.choice((1, 1, 1, 1, 2)))]
         self.base_settings = self.settings = make_settings(self.rng, self.accounts, "state.db")
         self.sources: dict[
@@ -72,7 +73,7 @@ class WeekState:
                 self.add_source(account, source)
 
     def stream(self, purpose: str) -> random.Random:
-        """Return random numbers for one purpose, so that the rest of the week does not depend on it."""
+        """Return random numbers for one purpose, so that the rest of the week does not depend on them."""
         return random.Random(f"{self._seed} {purpose}")  # noqa: S311 (a simulation that repeats)
 
     def add_source(self, account: SimulatedAccount, source: Any) -> None:
@@ -95,7 +96,7 @@ class WeekState:
     def max_clock_ahead(self) -> float:
         """Return the seconds by which the host's clock may be ahead.
 
-        If it is ahead by the lifetime of credentials, these are expired when they are obtained.
+        If it is ahead by the lifetime of credentials, they have expired when they are obtained.
         """
         return min(MAX_CLOCK_ERROR, *(account.credentials.lifetime * 0.9 for account in self.accounts))
 

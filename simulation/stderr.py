@@ -1,7 +1,7 @@
-"""The stderr of the processes of a week, and the log of one process on it.
+"""The stderr of the processes of a week, and the log that one process writes to it.
 
-The log uses the program's own LogSink with its real thread. That thread blocks for real while stderr does, and the
-thread of the simulation never does. To repeat exactly, the simulation waits until the thread of the sink has written or
+The log uses the program's LogSink with its real thread. That thread really blocks while stderr is blocked, but the
+thread of the simulation never does. To be reproducible, the simulation waits until the sink's thread has written or
 dropped all lines before stderr changes, before a scrape, and before the queue can be full.
 """
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from simulation.page import ParsedPage
 
-MAX_QUEUED = 2000  # characters, much less than the program's own, so that blocked lines are dropped soon
+MAX_QUEUED = 2000  # characters, much less than in the program, so that blocked lines are dropped soon
 MAX_COUNTING = 5.0  # real seconds
-REAL_TIMEOUT = 20.0  # real seconds that the thread of the sink may take for a line
+REAL_TIMEOUT = 20.0  # the longest time that the sink's thread may take for a line, in real seconds
 
 
 class StderrMode(Enum):
@@ -36,7 +36,7 @@ class StderrMode(Enum):
 
 
 class StderrUser(Protocol):
-    """A log that has to know when stderr changes."""
+    """A log that must know when stderr changes."""
 
     def drain(self) -> None:
         """Wait until all lines were written or dropped."""
@@ -46,7 +46,7 @@ class StderrUser(Protocol):
 
 
 class SimulatedStderr(RawIOBase):
-    """A stream that works, blocks, is full or is broken; the thread of the sink writes to it."""
+    """A stream that works, blocks, is full or is broken. The sink's thread writes to it."""
 
     def __init__(self) -> None:
         self.mode = StderrMode.WORKS
@@ -86,7 +86,7 @@ class SimulatedStderr(RawIOBase):
             self._user.stderr_changed(room)
 
     def begin(self, user: StderrUser | None) -> None:
-        """Start the log of another process, or none."""
+        """Start the log of another process, or of none."""
         self.received, self.room, self._handled, self._user = b"", 0, 0, user
 
     def wait_for(self, lines: int) -> bool:
@@ -118,7 +118,7 @@ class SimulatedStderr(RawIOBase):
 
 
 class ProcessLog:
-    """The log of a process, with the text that stderr has to receive and the number of dropped lines."""
+    """The log of a process, with the text that stderr must receive and the number of dropped lines."""
 
     def __init__(self, stderr: SimulatedStderr) -> None:
         stderr.begin(self)
@@ -130,7 +130,7 @@ class ProcessLog:
         self._has_ended = False
         self._handled = self._dropped = 0
         self._undrained = 0  # characters that may be in the queue
-        self._waiting: list[str] = []  # the first one is being written, the others are in the queue
+        self._waiting: list[str] = []  # the first one is being written, and the others are in the queue
 
     def dropped(self) -> int:
         """Return the lines that the program counts as dropped."""
@@ -158,7 +158,7 @@ class ProcessLog:
         self._sink.write(line)
 
     def check(self, page: ParsedPage) -> None:
-        """Assert that stderr has every line that it could take, and that all others are counted."""
+        """Assert that stderr has every line that it could accept, and that all others are counted."""
         assert not self._stderr.writes_in_program, "the program waits for stderr itself"
         assert not self._has_ended, "the thread of the log no longer writes"
         assert self._stderr.received == self._expected, f"stderr has {self._stderr.received[-500:]!r} at its end"
@@ -174,14 +174,14 @@ class ProcessLog:
         self._stderr.set_mode(mode)
 
     def drain(self) -> None:
-        """Wait until the thread of the sink has written or counted all lines that do not wait for stderr."""
+        """Wait until the sink's thread has written or counted all lines that do not wait for stderr."""
         self._wait()
         until = time.monotonic() + MAX_COUNTING
         while self._sink.dropped() < self._dropped and time.monotonic() < until:
-            time.sleep(0.0)  # lets the thread run
+            time.sleep(0.0)  # let the thread run
 
     def stderr_changed(self, room: int) -> None:
-        """Expect what has to become of the lines that have waited."""
+        """Determine the expected results of the lines that have waited."""
         self._room = room
         if self._stderr.mode is not StderrMode.BLOCKED:
             waiting, self._waiting = self._waiting, []
@@ -195,7 +195,7 @@ class ProcessLog:
         self._undrained = 0
 
     def _expect(self, line: str) -> None:
-        """Expect that a line is written or dropped. The line after a torn one begins with a line feed."""
+        """Expect that a line is written or dropped. The line after a partial one begins with a line feed."""
         data = b"\n" * self._is_torn + line.encode()
         is_written = self._stderr.mode is StderrMode.WORKS
         accepted, self._room = (data if is_written else data[: self._room]), 0

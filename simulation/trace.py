@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from simulation.virtual_clock import VirtualClock
 
-LAST_EVENTS = 60  # events that a failure prints
+LAST_EVENTS = 60  # the number of events that a failure prints
 
 
 class DefectError(AssertionError):
@@ -27,7 +27,7 @@ class Trace:
     def __init__(
         self, clock: VirtualClock, show: Callable[[str], None] | None = None, directory: str = "no directory"
     ) -> None:
-        """Create an empty trace. `directory` differs between runs, so the digest leaves it out."""
+        """Create an empty trace. `directory` differs between runs, so the digest omits it."""
         self._directory = directory
         self._clock = clock
         self._show = show

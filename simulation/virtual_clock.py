@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class VirtualClock:
-    """Seconds since the epoch, and the callbacks to come. Callbacks at the same time run in a random order."""
+    """Seconds since the epoch, and scheduled callbacks. Callbacks at the same time run in a random order."""
 
     def __init__(self, start: float, rng: Random) -> None:
         self.now = start
@@ -34,7 +34,7 @@ class VirtualClock:
         self.at(self.now + seconds, callback)
 
     def run(self, until: float) -> None:
-        """Advance to a time and run the callbacks on the way. After an exception, a further call continues."""
+        """Advance to a time and run all callbacks until then. After an exception, a further call continues."""
         self.hub = getcurrent()
         while self._schedule and self._schedule[0][0] <= until:
             self.now, _, _, callback = heapq.heappop(self._schedule)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from simulation.virtual_clock import VirtualClock
 
-MIN_WAIT = 1e-5  # seconds; a shorter wait is lost in the precision of seconds since the epoch
+MIN_WAIT = 1e-5  # seconds; a shorter wait is below the precision of seconds since the epoch
 
 
 class Waiter:
@@ -46,7 +46,7 @@ class Waiter:
 
 
 class VirtualHost:
-    """The host of one process: its threads die with the process, and its wall clock may be wrong."""
+    """The host of one process. Its threads end with the process, and its wall clock may be wrong."""
 
     def __init__(self, clock: VirtualClock, clock_error: Callable[[], float] = lambda: 0.0) -> None:
         self.clock = clock
@@ -91,7 +91,7 @@ class VirtualHost:
         Waiter(self).wait(seconds)
 
     def suspend(self, until: float) -> None:
-        """Run no thread until a time, as after SIGSTOP."""
+        """Run no threads until a time, as after SIGSTOP."""
         self.suspended_until = until
 
     def kill(self) -> None:
@@ -208,7 +208,7 @@ class VirtualLock:
 
 
 class VirtualCondition:
-    """`threading.Condition` on virtual time. Its lock needs no work: no other thread runs before a wait."""
+    """`threading.Condition` on virtual time. Its lock does nothing, because no other thread runs before a wait."""
 
     def __init__(self, host: VirtualHost) -> None:
         self._host = host

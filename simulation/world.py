@@ -1,4 +1,4 @@
-"""One seed's week: accounts, the program in one process after another, and scrapes."""
+"""The week of a seed: accounts, the program in one process after another, and scrapes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class SimulatedWorld:
         if self.process:
             self.process.kill()
 
-    # What the fault schedule calls.
+    # The methods that the fault schedule calls.
 
     def crash_at(self, point: str, pause: float) -> None:
         """Kill the process, now or when it reaches a point, and start it again after a pause."""
@@ -144,17 +144,17 @@ class SimulatedWorld:
         self.state.clock.at(moment, self.scrape)
 
     def known_unfinished(self, key: str) -> list[str]:
-        """Return the jobs of a data source without an end that a crash cannot lose."""
+        """Return the jobs of a data source without an end in the state that survives a crash."""
         return self.process.known_unfinished(key) if self.process and not self.is_full() else []
 
-    # What the disk calls.
+    # The methods that the disk calls.
 
     def is_full(self) -> bool:
         """Return whether the disk rejects writes."""
         return self.state.is_disk_full()
 
     def at_commit(self, point: str, keys: set[str]) -> None:
-        """Record a point of a commit; raise CrashError where the process is to crash there."""
+        """Record a point of a commit; raise CrashError if the process must crash there."""
         self.state.trace.note(point, *sorted(keys))
         if point == "after commit":
             for key in keys:
@@ -184,7 +184,7 @@ class SimulatedWorld:
         self._processes += 1
         self.state.trace.note("start", self._processes)
         self.state.target_starts.append(self.state.clock.now)
-        # Changed buckets are committed at the start, and only a process that has started can be killed.
+        # Changed buckets are committed at the start, but only a process that has started can be killed.
         point, self._crash_point = self._crash_point, None
         self.process = Process(self.state, self, self._processes)
         self._crash_point = point
@@ -201,9 +201,9 @@ class SimulatedWorld:
         self.state.clock.after(self._pause, self._start)
 
     def _end(self, process: Process) -> None:
-        if process.has_unwritten():  # after a clean stop too, while the disk is full
+        if process.has_unwritten():  # even after a clean stop, if the disk is full
             self.state.lost_writes += 1
-            for account in self.state.accounts:  # the next process polls for the first time what was not written
+            for account in self.state.accounts:  # the next process makes first polls of what was not written
                 account.restore_correct_data()
         self.process = None
         process.kill()
@@ -231,7 +231,7 @@ class SimulatedWorld:
 def run(seed: int, show: Callable[[str], None] | None = None, days: float = 7.0, service: str | None = None) -> Result:
     """Run one seed; raise AssertionError when an invariant is violated, with the last events as a note.
 
-    The service is the one with a name, or that of the seed.
+    `service` is the name of the service; None selects that of the seed.
     """
     parent = MEMORY if MEMORY.is_dir() else None
     directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=parent))

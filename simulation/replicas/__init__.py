@@ -1,1 +1,1 @@
-"""Several processes of the program on virtual time, which share their targets through one simulated database."""
+"""Several processes of the program on virtual time, which share targets through one simulated database."""

@@ -1,4 +1,4 @@
-"""The invariants of each scrape of all replicas, and of the end."""
+"""The invariants of each scrape of all replicas, and at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOW_POLL = 30.0  # seconds by which a poll may be late
 
 
 class ReplicaChecker:
-    """Scrapes the replicas, and checks their pages against each other and against the truth."""
+    """Scrapes the replicas, and checks their pages against each other and against the oracle."""
 
     def __init__(self, cluster: ClusterState, processes: Mapping[str, ReplicaProcess]) -> None:
         self._cluster = cluster
@@ -30,7 +30,7 @@ class ReplicaChecker:
         self.ownership = OwnershipCheck(cluster)
 
     def tick(self) -> None:
-        """Check what does not need a scrape."""
+        """Check the invariants that do not need a scrape."""
         late = self._cluster.database.late_writes
         assert not late, late[0]
         self.ownership.check(self._processes.values())
@@ -76,7 +76,7 @@ class ReplicaChecker:
                 check.check_totals_of(self._cluster.watched, is_trusted=True)
 
     def _check_shared_counters(self, pages: Mapping[str, ParsedPage]) -> None:
-        """Assert that no counter falls as the maximum over the replicas that the database accepts writes of."""
+        """Assert that no counter falls, as the maximum over the replicas whose writes the database accepts."""
         shared: dict[str, float] = {}
         for page in pages.values():
             if page.value(STATE_UP):
@@ -90,6 +90,6 @@ class ReplicaChecker:
 
 
 def is_counter_of_source(text: str) -> bool:
-    """Return whether a series counts something of a data source."""
+    """Return whether a series is a counter of a data source."""
     series = parse_series(text)
     return series.is_counter and "data_source_id" in series.labels

@@ -1,4 +1,4 @@
-"""The state of a simulated cluster: what the seed decides, and what all replicas share."""
+"""The state of a simulated cluster, which the seed determines and all replicas share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from exporter.simulator.job import PlannedJob
 
-WARM_UP = MINUTE  # in which every source is polled for the first time, without faults and without sync jobs
-RECOVERY = 2 * MINUTE  # after the last fault, for the last sync jobs to end and to be counted
+WARM_UP = MINUTE  # seconds in which every source is polled for the first time, without faults and without sync jobs
+RECOVERY = 2 * MINUTE  # seconds after the last fault, in which the last sync jobs end and are counted
 OUTCOMES = ("SUCCEEDED", "SUCCEEDED", "INCOMPLETE", "FAILED", "ABORTED")
 
 
@@ -43,10 +43,10 @@ class ClusterState:
         self.sources: dict[str, tuple[SimulatedAccount, PlannedSource]] = {}
         self.accounts = [self._make_account(number) for number in range(self.rng.choice((3, 3, 4, 5)))]
         self.settings = self._make_settings()
-        self.quiet_until = 0.0
+        self.no_faults_until = 0.0
         """The time until which no other fault begins, because the database is about to lose commits, or has lost some.
 
-        An owner that ends meanwhile takes with it what the database lacks.
+        If an owner ended in that time, the commits that the database lacks would be lost.
         """
 
     def targets(self) -> list[str]:
@@ -64,7 +64,7 @@ class ClusterState:
         return account
 
     def make_source(self, name: str) -> PlannedSource:
-        """Return a data source whose sync jobs take a minute or two, and end before the end of the recovery."""
+        """Return a data source whose sync jobs take a minute or two, and end before the recovery ends."""
         rng = self.rng
         source = PlannedSource(name, "S3", "ACTIVE", created=self.begins - 90 * DAY, updated=self.begins - DAY)
         jobs: list[PlannedJob] = []

@@ -1,7 +1,7 @@
 """A simulated PostgreSQL: the statements of the program on SQLite in memory, on the clock of the simulation.
 
-The statements are the program's own, so that an error in one of them is found too. Transactions follow one another, as
-if each one had locked everything. What they wait for on a real server is tested with a real server.
+The statements are those of the program, so that an error in them is found too. Transactions run one after the other, as
+if each had locked everything. Other tests use a real server to test waiting for locks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _REPLACEMENTS = (
 
 
 class SimulatedDatabase:
-    """The database that replicas share; it can go away, reject rows, go back in time, and have another clock."""
+    """The database that replicas share. It can be unreachable, reject rows, lose commits, and have a wrong clock."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
@@ -54,7 +54,7 @@ class SimulatedDatabase:
         self.rejects_until = 0.0
         """The time until which it rejects rows."""
         self.rejected_target: str | None = None
-        """The key of the target whose rows it rejects; None if it rejects those of all."""
+        """The key of the target whose rows it rejects; None if it rejects the rows of all targets."""
         self.late_writes: list[str] = []
         """The rows that a replica has written without owning their target."""
         self._connection = self._open()
@@ -89,7 +89,7 @@ class SimulatedDatabase:
         return self._connection.serialize()
 
     def restore(self, data: bytes) -> None:
-        """Return to a copy: the standby becomes the primary, and lacks what was committed since."""
+        """Return to a copy: the standby becomes the primary, and lacks later commits."""
         self._connection.deserialize(data)
 
     def _open(self) -> sqlite3.Connection:
@@ -105,7 +105,7 @@ class SimulatedDatabase:
 
 
 class SimulatedTransaction(Transaction):
-    """A transaction in progress, which records the writes that a fence should have prevented."""
+    """A transaction in progress, which records writes that the fence should have prevented."""
 
     def __init__(self, connection: sqlite3.Connection, replica: str, database: SimulatedDatabase) -> None:
         self._connection = connection
@@ -148,7 +148,7 @@ def _as_subquery(arrays: re.Match[str]) -> str:
     columns = names.split(", ") if names else [f"column{number}" for number in range(count)]
     values = ", ".join(f"a{number}.value AS {column}" for number, column in enumerate(columns))
     joins = " ".join(f"JOIN json_each(%s) AS a{number} ON a{number}.key = a0.key" for number in range(1, count))
-    condition = " WHERE true ON CONFLICT" if before_conflict else ""  # or else SQLite takes ON for that of a join
+    condition = " WHERE true ON CONFLICT" if before_conflict else ""  # otherwise SQLite parses ON as part of a join
     return f"(SELECT {values} FROM json_each(%s) AS a0 {joins}) AS {alias or 'arrays'}{condition}"  # noqa: S608 (no input)
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from simulation.replicas.cluster import ClusterState
     from simulation.replicas.process import ReplicaProcess
 
-LOADED = 5.0  # seconds within which the next owner of a target has loaded it after a hand-over
-MAX_LOST = 10.0  # seconds of commits that a standby lacks when it becomes the primary
-SETTLED = 45.0  # seconds without a fault, after which what an owner has lost is loaded and written by another one
+LOADED = 5.0  # seconds after a hand-over in which the next owner loads a target
+MAX_LOST = 10.0  # the last seconds of commits, which a standby lacks when it becomes the primary
+SETTLED = 45.0  # seconds without a fault in which another replica loads and writes the targets that an owner has lost
 
 
 class ClusterOperator(Protocol):
-    """The actions of the faults on the processes."""
+    """The actions of faults on the processes."""
 
     @property
     def processes(self) -> Mapping[str, ReplicaProcess]:
@@ -63,12 +63,12 @@ class ReplicaFaults:
                 self._schedule(inject, gap * self._rng.uniform(0.5, 2.0), cluster.begins)
 
     def _schedule(self, inject: Callable[[], None], gap: float, since: float) -> None:
-        """Inject a fault again and again; `gap` is the mean of the seconds between two of them."""
+        """Inject a fault again and again; `gap` is the mean time between two of them, in seconds."""
         moment = since + self._rng.expovariate(1 / gap)
 
         def happen() -> None:
             self._schedule(inject, gap, moment)
-            if self._cluster.clock.now >= self._cluster.quiet_until:
+            if self._cluster.clock.now >= self._cluster.no_faults_until:
                 inject()
 
         if moment < self._cluster.faults_until:
@@ -79,14 +79,14 @@ class ReplicaFaults:
         return self._rng.choice(processes) if processes else None
 
     def _end(self, most: float = 90.0) -> float:
-        """Return the time at which a fault ends, which begins now."""
+        """Return the time at which a fault ends that begins now."""
         seconds = self._rng.choice((2.0, 10.0, 30.0, most)) * self._rng.uniform(0.5, 1.0)
         end = min(self._cluster.faults_until, self._cluster.clock.now + seconds)
         self._last_ends = max(self._last_ends, end)
         return end
 
     def _pause(self) -> float:
-        """Return the seconds for which a process is away."""
+        """Return the seconds until a process is started again."""
         return self._end() - self._cluster.clock.now
 
     def _note(self, kind: str, *details: object) -> None:
@@ -124,7 +124,7 @@ class ReplicaFaults:
         self._operator.scale("d", self._pause())
 
     def _suspend(self) -> None:
-        """Suspend a replica, now or with a transaction that it sends when it continues."""
+        """Suspend a replica, now or before its next transaction, which it sends when it continues."""
         if process := self._replica():
             until = self._end()
             self._note("suspend", process.id, until)
@@ -146,7 +146,7 @@ class ReplicaFaults:
         self._note("database away", self._cluster.database.down_until)
 
     def _reject_rows(self) -> None:
-        """Reject all rows, as a full disk does, or those of a target, which another session has locked."""
+        """Reject all rows, as with a full disk, or those of one target, as if they were locked."""
         database, fleet = self._cluster.database, self._rng.choice(self._cluster.accounts).fleet
         key = target_identity(QBUSINESS.name, fleet.account, fleet.region)
         database.rejected_target = self._rng.choice((None, key))
@@ -158,12 +158,12 @@ class ReplicaFaults:
         self._note("database clock", self._cluster.database.clock_error)
 
     def _fail_over(self) -> None:
-        """Replace the database by a standby that lacks the last commits, if all owners live on to write them again."""
+        """Replace the database by a standby that lacks the last commits, if all owners survive to write them again."""
         cluster, processes = self._cluster, self._operator.processes.values()
         if cluster.clock.now < self._last_ends + SETTLED or not all(process.can_own for process in processes):
             return
         lost, copy = self._rng.uniform(LOADED, MAX_LOST), cluster.database.copy()
-        cluster.quiet_until = cluster.clock.now + lost + SETTLED
+        cluster.no_faults_until = cluster.clock.now + lost + SETTLED
         self._last_ends = cluster.clock.now + lost
         if self._rng.random() < 1 / 2:  # the standby lacks the hand-over too
             name = self._rng.choice(sorted(self._operator.processes))

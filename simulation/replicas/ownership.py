@@ -1,4 +1,4 @@
-"""The invariants of ownership: a target never has two fresh owners for long, and is never without one for long."""
+"""The invariants of ownership: a target never has two fresh owners, or none, for a long time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_CONFLICT = LEASE_SECONDS + 3.0
 
 
 class OwnershipCheck:
-    """Follows who owns which target, a few times for each beat."""
+    """Records the owners of all targets, a few times for each beat."""
 
     def __init__(self, cluster: ClusterState) -> None:
         self._cluster = cluster
@@ -55,9 +55,9 @@ class OwnershipCheck:
         assert max(loads) - min(loads) <= 1, f"the replicas are not balanced at the end: {owned}"
 
     def _observe(self, processes: Collection[ReplicaProcess], now: float) -> None:
-        """Record whether a replica exists that could have taken over: for 30 s, in which no other one has ended.
+        """Record whether a replica could have taken over: after 30 s in which no other one has ended.
 
-        A target that was taken over a moment before its new owner ends has no owner for twice as long.
+        If a new owner ends just after it has taken over a target, the target has no owner for twice as long.
         """
         database = self._cluster.database
         able = {process.id for process in processes if process.can_own and database.is_writable}

@@ -49,11 +49,11 @@ class ReplicaProcess:
 
     @property
     def can_own(self) -> bool:
-        """Whether it can own targets: it runs, and reaches the database in time."""
+        """Whether it can own targets, because it runs and reaches the database in time."""
         return self.responds and not self.is_stopping and self.link.fault is None
 
     def fresh_targets(self) -> list[str]:
-        """Return the targets that it owns, while no other replica can have taken over."""
+        """Return the targets that it owns, if no other replica can have taken over."""
         if not (self._exporter and self._state and self._state.is_up):
             return []
         return [target.name for target in self._exporter.targets]

@@ -27,7 +27,7 @@ class LinkFault(Enum):
 
     REFUSED = auto()  # nothing listens
     SILENT = auto()  # requests are lost
-    DEAF = auto()  # responses are lost: the next transaction is committed, and the replica does not know it
+    DEAF = auto()  # responses are lost, so that the next transaction is committed without the replica's knowledge
     SLOW = auto()
 
 
@@ -55,7 +55,7 @@ class DatabaseLink:
         self._fault, self._fault_until = fault, until
 
     def send(self, host: VirtualHost) -> None:
-        """Wait until a request has arrived; raise UnavailableError if it does not."""
+        """Wait until a request has arrived; raise UnavailableError if it is lost."""
         if self.on_send:
             self.on_send()
             self.on_send = None
@@ -67,13 +67,13 @@ class DatabaseLink:
             raise UnavailableError("timed out")
 
     def receive(self, host: VirtualHost) -> None:
-        """Wait until the response has arrived; raise UnavailableError if it does not."""
+        """Wait until the response has arrived; raise UnavailableError if it is lost."""
         if self.on_commit:
             self._clock.after(0.0, self.on_commit)
             self.on_commit = None
         host.pause(self._latency())
         if self.fault in {LinkFault.SILENT, LinkFault.DEAF}:
-            self._fault = LinkFault.SILENT  # the next connection has no response to its first packet
+            self._fault = LinkFault.SILENT  # the first packet of the next connection gets no response
             host.pause(DEADLINE)
             raise UnavailableError("timed out")
 
@@ -93,7 +93,7 @@ class SimulatedSession(Session):
 
     @contextmanager
     def transaction(self) -> Iterator[SimulatedTransaction]:
-        """Yield a transaction; raise UnavailableError if it was not committed, or if that is not known."""
+        """Yield a transaction; raise UnavailableError if it was not committed, or if this is unknown."""
         self._link.send(self._host)
         with self._link.database.transaction(self._replica) as transaction:
             yield transaction

@@ -1,4 +1,4 @@
-"""One seed's cluster: replicas that start, end and are replaced, a database that fails, and scrapes of all."""
+"""The cluster of a seed: replicas that start, end and are replaced, a database that fails, and scrapes of all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReplicaWorld:
         inject: Callable[[ClusterState, ReplicaWorld], object] = ReplicaFaults,
         replicas: str = REPLICAS,
     ) -> None:
-        """Prepare a cluster; `inject` schedules what happens to it, after the warm-up.
+        """Prepare a cluster; `inject` schedules its faults, after the warm-up.
 
         `replicas` are the names of the replicas, one letter each.
         """
@@ -60,7 +60,7 @@ class ReplicaWorld:
         for process in self.processes.values():
             process.kill()
 
-    # What the faults call.
+    # The methods that faults call.
 
     def kill(self, name: str, pause: float) -> None:
         """Kill a replica, and start it again after a pause."""
