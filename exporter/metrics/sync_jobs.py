@@ -179,7 +179,7 @@ JOB_FAMILIES: tuple[AnyFamily, ...] = (
     ),
     Gauge(
         "consecutive_syncs_without_content",
-        f"Sync jobs that have ended, ABORTED ones included, since content last reached the {{container}}, "
+        f"Sync jobs that have ended, including ABORTED ones, since content last reached the {{container}}, "
         f"{AS_OF_POLL}. The first poll looks back over up to 100 jobs.",
         lambda view: optional_sample(view.consecutive_without_content),
     ),
