@@ -1,4 +1,4 @@
-"""Renders samples and assesses data sources ahead, so that no scrape and no page has to do all of it."""
+"""Renders samples and assesses data sources in advance, so that no scrape or page has to."""
 
 from __future__ import annotations
 
@@ -50,4 +50,4 @@ class RenderAhead:
                     if self._stopping.wait(RENDER_PAUSE):
                         return
         except Exception:
-            logger.exception("rendering ahead failed, scrapes and pages render instead")
+            logger.exception("rendering in advance failed, scrapes and pages render instead")

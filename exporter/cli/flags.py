@@ -71,7 +71,7 @@ FLAGS = (
         ("serve", "check", "discover", "export", "backfill", "policy", "plan", "rules", "documents"),
         {"type": Path, "metavar": "FILE"},
     ),
-    # The entry point of the image names the file, whatever the command.
+    # The entry point of the image names the file for every command.
     Flag("config.file", argparse.SUPPRESS, ("demo",), {"type": Path}),
     Flag(
         "probe",

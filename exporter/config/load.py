@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, with warnings about settings that work but are not advisable."""
+    """A configuration, with warnings about settings that work but are not recommended."""
 
     config: Config
     warnings: tuple[ConfigProblem, ...]

@@ -106,7 +106,7 @@ class TargetConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _enable_discovery_by_default(cls, data: Any) -> Any:  # noqa: ANN401 (whatever the file has)
+    def _enable_discovery_by_default(cls, data: Any) -> Any:  # noqa: ANN401 (the file may have anything)
         """Enable discovery if there are no data sources, or if the key is present without a value."""
         if isinstance(data, dict) and not data.get("data_sources") and data.get("discovery") is None:
             return {**data, "discovery": {}}

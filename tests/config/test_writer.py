@@ -1,4 +1,4 @@
-"""A written configuration: the configuration parser reads back what was found, whatever the names contain."""
+"""A written configuration: the parser reads back what was found, even if names have special characters."""
 
 from __future__ import annotations
 

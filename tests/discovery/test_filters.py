@@ -14,7 +14,7 @@ from exporter.discovery.filters import Candidate, SourceFilters
 
 
 def candidate(application: str, index: str | None = None, *known: Any) -> Candidate:
-    """Build a candidate from its properties, as far as they are known."""
+    """Build a candidate from its known properties."""
     names = {"application": application} | ({} if index is None else {"index": index})
     return Candidate(names, *known)
 

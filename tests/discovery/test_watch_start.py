@@ -76,7 +76,7 @@ def test_a_target_of_the_same_name_in_another_account_is_another_target(store: S
 
 
 def test_a_first_run_whose_date_proves_wrong_is_corrected(store: Store) -> None:
-    """The Date was two hours ahead for six hours, so the noted time is in the past by then."""
+    """The Date was two hours ahead for six hours, so the recorded time is in the past by then."""
     clock = FakeClock()
     provider = FakeProvider(clock)
     context = make_context(provider, store, clock)

@@ -71,7 +71,7 @@ def snapshots(draw: st.DrawFn) -> SourceSnapshot:
 
 @dataclass(frozen=True)
 class Step:
-    """One change: render ahead, let time pass, put or remove one source, then scrape or not."""
+    """One change: render in advance, let time pass, put or remove one source, then scrape or not."""
 
     key: str
     snapshot: SourceSnapshot | None

@@ -137,7 +137,7 @@ class CatchUp:
 @pytest.mark.parametrize("time_filter", FILTERS)
 @pytest.mark.parametrize(("seconds", "lasted"), [(300.0, 60.0), (300.0, 299.0), (900.0, 600.0)])
 def test_every_job_is_counted_once(order: str, time_filter: str, seconds: float, lasted: float) -> None:
-    """Each poll makes a bounded number of requests, whatever the order and the meaning of the filters are."""
+    """Each poll makes a bounded number of requests, for every order and every meaning of the filters."""
     jobs = jobs_every(seconds, 1200, lasted)
     catch_up = CatchUp(SortedListing(jobs, order, time_filter), watched(jobs[-1].started - HOUR))
     history = catch_up.run()

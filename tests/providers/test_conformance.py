@@ -149,7 +149,7 @@ def test_a_request_without_permission_is_denied(rigs: dict[str, ProviderRig], ca
 @of_every_action
 @pytest.mark.parametrize("kind", [*OF_EVERY_RESPONSE, *OF_LISTS])
 def test_no_fault_is_an_empty_response(rigs: dict[str, ProviderRig], case: ServiceCase, action: str, kind: str) -> None:
-    """It is an error with its operation and the same reason in every service, whatever the status of HTTP."""
+    """It is an error with its operation and the same reason in every service, for every HTTP status."""
     rig = rigs[str(case)]
     rig.endpoint.faults.add(kind, operation=action)
     try:

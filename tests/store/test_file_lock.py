@@ -117,7 +117,7 @@ def test_the_lock_ends_with_the_process(path: str) -> None:
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_a_new_state_file_is_readable_by_its_owner_alone(path: str, umask: int) -> None:
-    """So are the write-ahead log and its index, whatever the umask allows."""
+    """So are the write-ahead log and its index, with any umask."""
     before = os.umask(umask)
     try:
         store = open_store(path)

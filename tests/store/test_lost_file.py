@@ -89,7 +89,7 @@ def test_a_lost_file_is_written_again_with_the_next_commit(path: str, lose: Call
         (FAILED, "the file was removed or replaced"),
         (WORKS, None),
     ]
-    # Whatever the process does next, kill -9 included, a start finds what is on the disk now.
+    # No matter how the process ends, even by kill -9, a start finds the files that are on the disk now.
     copy = str(Path(path).parent / "copy" / "state.db")
     shutil.copytree(Path(path).parent, Path(copy).parent)
     check_contents(copy)

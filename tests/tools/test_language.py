@@ -52,6 +52,21 @@ FAILING = (
         "on.py", "x = 1  # the time from which on it holds\n", ("1:19: 'from which on': write starting at, since",)
     ),
     Example("once.md", "It lists all at once, and fails at once.\n", ("1:27: 'fails at once': write immediately",)),
+    Example("noted.py", "x = 1  # The time was noted.\n", ("1:23: 'noted': write recorded",)),
+    Example(
+        "whatever.md", "It is 10, whatever the size.\n", ("1:11: 'whatever the': write for any …, no matter which …",)
+    ),
+    Example("ahead.md", "It renders ahead what expires.\n", ("1:4: 'renders ahead': write in advance",)),
+    Example("cut.md", "A time, cut to the second.\n", ("1:9: 'cut to the second': write truncated to seconds",)),
+    Example(
+        "far.md",
+        "Tags, as far as they are known.\n",
+        ("1:7: 'as far as they are known': write if it is known, or the known …",),
+    ),
+    Example("of_name.md", "The target of a name.\n", ("1:5: 'target of a name': write with a name",)),
+    Example("included.md", "All jobs, ABORTED ones included.\n", ("1:19: 'ones included': write including …",)),
+    Example("part.md", "A run succeeded in part.\n", ("1:7: 'succeeded in part': write partially, completely",)),
+    Example("advisable.md", "It is not advisable.\n", ("1:7: 'not advisable': write not recommended",)),
     Example("also.md", "It holds, also after a crash.\n", ("1:9: ', also after': write even or including",)),
     Example(
         "own.md", "It has a thread of its own.\n", ("1:8: 'a thread of its own': write its own …, or a separate …",)

@@ -53,7 +53,7 @@ class ServerMeter:
         return int(found[0]) if found else 0
 
     def _cpu(self) -> float:
-        """Return the CPU time of all processes of the server, those that have ended included."""
+        """Return the CPU time of all processes of the server, including those that have ended."""
         children = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split()
         own = _times(self._postmaster)
         return (sum(own) + sum(sum(_times(int(child))[:2]) for child in children)) / os.sysconf("SC_CLK_TCK")

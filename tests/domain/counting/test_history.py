@@ -74,7 +74,7 @@ def test_an_impossible_end_does_not_prevent_counting() -> None:
 
 
 def test_an_end_within_the_second_of_the_initial_poll_is_before_it() -> None:
-    """The Date header is cut to the second, so the response may be up to one second later."""
+    """The Date header is truncated to seconds, so the response may be up to one second later."""
     assert fold_polls(make_poll(make_job(started=NOON - 9.5, lasted=10))).completed == {}
 
 

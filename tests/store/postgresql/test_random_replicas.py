@@ -171,7 +171,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_withdrawal(patch: pytest.MonkeyPatch) -> None:
-    """Keep what a replica owns, whatever the database has."""
+    """Keep the targets of a replica, even if the database has other owners."""
     patch.setattr(Coordinator, "_compare", lambda *_: None)
 
 

@@ -25,7 +25,7 @@ def commits_without_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def ignores_lost_targets(patch: pytest.MonkeyPatch) -> None:
-    """Keep what a replica owned once, whatever the database has."""
+    """Keep the targets that a replica once owned, even if the database has other owners."""
     patch.setattr(Coordinator, "_compare", lambda *_: None)
 
 
