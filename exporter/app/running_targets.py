@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.app.handover import Inheritance
+from exporter.app.heap import FrozenStates, without_garbage_collection
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import configured_target
 from exporter.domain.replicas import GRACE
@@ -43,6 +44,7 @@ class RunningTargets:
         self._mutex = services.overrides.host.lock()
         self._settings = settings
         self._leaving: list[tuple[Target, float]] = []
+        self._frozen = FrozenStates()
         self.configured = [configured_target(each) for each in settings]
         state.configure(self.configured)
         self.current: list[Target] = build_changed(settings, [], services, state.owned(self.configured))
@@ -80,14 +82,18 @@ class RunningTargets:
         """Start the targets that this process owns now, and stop those that it does not own any more."""
         with self._mutex:
             self._report_owned()
+            self._frozen.freeze_rest()
             owned = self._state.owned(self.configured)
             if not self._leaving and owned == {target.name: target.store for target in self.current}:
                 return
+            before = [*self.current, *(target for target, _ in self._leaving)]
             self._hand_over([target for target in self.current if target.name not in owned and target.store.is_open])
-            targets = build_changed(self._settings, self.current, self._services, owned)
-            added = [target for target in targets if target not in self.current]
-            self._replace(targets, is_reload=False)
-            self._remove_unwatched(added)
+            with without_garbage_collection():
+                targets = build_changed(self._settings, self.current, self._services, owned)
+                added = [target for target in targets if target not in self.current]
+                self._replace(targets, is_reload=False)
+                self._remove_unwatched(added)
+                self._freeze(before, added)
             self._report_owned()
 
     def unready(self) -> str | None:
@@ -146,6 +152,14 @@ class RunningTargets:
         self.current = targets
         for target in added:
             target.store.mark_restored()
+
+    def _freeze(self, before: Sequence[Target], added: Sequence[Target]) -> None:
+        """Exclude the states of added targets from garbage collection, and include those of targets that ended."""
+        exposed = [*self.current, *(target for target, _ in self._leaving)]
+        if any(target not in exposed for target in before):
+            self._frozen.targets_lost()
+        if added:
+            self._frozen.freeze()
 
     def _remove_unwatched(self, targets: Sequence[Target]) -> None:
         for store in {id(target.store): target.store for target in targets}.values():

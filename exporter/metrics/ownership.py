@@ -28,14 +28,16 @@ class OwnershipMetrics:
             ("target",),
             registry=registry,
         )
-        self._targets: set[str] = set()
+        self._targets: dict[str, tuple[bool, bool]] = {}
 
     def replace(self, owned: Mapping[str, bool], unreadable: Collection[str]) -> None:
         """Set which of the configured targets this process polls, and which ones have an unreadable state."""
-        for target in self._targets - owned.keys():
+        before = self._targets
+        self._targets = {target: (is_owned, target not in unreadable) for target, is_owned in owned.items()}
+        for target in before.keys() - owned.keys():
             self._owned.remove(target)
             self._readable.remove(target)
-        for target, is_owned in owned.items():
-            self._owned.labels(target).set(is_owned)
-            self._readable.labels(target).set(target not in unreadable)
-        self._targets = set(owned)
+        for target, (is_owned, is_readable) in self._targets.items():  # hundreds of targets, and few change
+            if before.get(target) != (is_owned, is_readable):
+                self._owned.labels(target).set(is_owned)
+                self._readable.labels(target).set(is_readable)
