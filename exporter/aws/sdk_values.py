@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.quoting import quoted
@@ -71,9 +72,19 @@ def _certificates_problem(path: str) -> str | None:
     if not path.strip():
         return f"is not a path: {_CERTIFICATES}"
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        file = Path(path).stat()
+        _require_certificates(path, (file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns))
     except ssl.SSLError:
         return f"has no certificates that can be read: {_CERTIFICATES}"
     except OSError as error:
         return f"cannot be read ({error.strerror}): {_CERTIFICATES}"
     return None
+
+
+@lru_cache(maxsize=8)
+def _require_certificates(path: str, _version: tuple[int, ...]) -> None:
+    """Raise OSError unless certificates can be loaded from a version of a file.
+
+    A bundle of all public authorities takes 20 ms or more, and each target has the same one. Only a success is cached.
+    """
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ssl
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import BotoCoreError
@@ -16,9 +17,6 @@ from exporter.domain.quoting import quoted
 from exporter.errors import ProviderError, Reason, StartupError
 from exporter.runtime import System
 from tests.support.simulated_target import RecordingObserver, SimulatedTarget
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL = "is not a URL with a valid host: write https://host or http://host:port"
 PROXY = "is not the URL of a proxy: write http://host:port or https://host:port"
@@ -173,6 +171,20 @@ def test_a_mode_that_changes_after_the_start_is_named(config_file: Path) -> None
     ):
         target.read_jobs()
     assert error.value.reason is Reason.CONNECTION
+
+
+def test_certificates_are_loaded_once_for_all_targets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hundreds of targets have the same bundle. One that was replaced by an unusable file is noticed nevertheless."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes())
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    start()
+    with monkeypatch.context() as patch:
+        patch.delattr(ssl, "SSLContext")  # so that loading them again would fail
+        start()
+    bundle.write_text("nothing")
+    with pytest.raises(StartupError, match="has no certificates"):
+        start()
 
 
 @pytest.mark.parametrize("name", CHOICES)
