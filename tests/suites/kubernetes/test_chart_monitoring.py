@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from exporter.providers.registry import SERVICES
 from tests.suites.kubernetes.chart import ALL_VALUES, CI_VALUES, NAME, ROOT, only, render
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SERVICES = ["qbusiness", "kendra", "bedrock"]
 RULE_FILES = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
 
 
@@ -32,7 +32,7 @@ def alerts_of(files: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_rules_are_those_of_the_rule_files() -> None:
     """Without values for single alerts, no rule differs."""
-    assert rendered_rules({"prometheusRule": {"enabled": True}, "services": SERVICES}) == RULE_FILES
+    assert rendered_rules({"prometheusRule": {"enabled": True}, "services": [*SERVICES]}) == RULE_FILES
 
 
 def test_values_change_single_alerts() -> None:
@@ -54,7 +54,7 @@ def test_one_data_source_sends_one_page_with_other_severities(tmp_path: Path) ->
     """Alerts whose severity a value renames still suppress each other. promtool evaluates what the chart renders."""
     pages = [name for name, rule in alerts_of(RULE_FILES).items() if rule["labels"]["severity"] == "critical"]
     overrides = {alert: {"severity": "page"} for alert in pages}
-    rendered = rendered_rules({"prometheusRule": {"enabled": True, "overrides": overrides}, "services": SERVICES})
+    rendered = rendered_rules({"prometheusRule": {"enabled": True, "overrides": overrides}, "services": [*SERVICES]})
     for name, rules in rendered.items():
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(rules))
     content = (ROOT / "tests/rules/pages.yaml").read_text().replace("../../deploy/prometheus/rules", str(tmp_path))
@@ -99,7 +99,7 @@ def test_runbooks_are_those_of_the_exporter_by_default() -> None:
 def test_dashboards_are_those_of_the_dashboard_files() -> None:
     """They are byte-identical, and have the label that Grafana's sidecar selects."""
     files = {path.name: path.read_text().strip() for path in (ROOT / "deploy/grafana/dashboards").glob("*.json")}
-    values = {"dashboards": {"enabled": True}, "services": SERVICES}
+    values = {"dashboards": {"enabled": True}, "services": [*SERVICES]}
     maps = [m for m in render(values) if "grafana_dashboard" in m["metadata"]["labels"]]
     assert {name: text.strip() for m in maps for name, text in m["data"].items()} == files
     assert all(m["metadata"]["annotations"] == {"grafana_folder": "Sync jobs"} for m in maps)

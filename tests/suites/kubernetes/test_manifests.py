@@ -12,6 +12,7 @@ import yaml
 
 from deploy.generate import rendered
 from exporter.config import load
+from exporter.providers.registry import SERVICES
 from tests.suites.kubernetes.chart import (
     NAMESPACE,
     ROLE,
@@ -99,7 +100,7 @@ def test_manifests_are_what_the_chart_renders(path: Path, pytestconfig: pytest.C
 
 def test_rules_are_what_the_chart_renders() -> None:
     """`make generate` generates the rules for kustomize without Helm; they are equal."""
-    values = {"prometheusRule": {"enabled": True}, "services": ["qbusiness", "kendra", "bedrock"]}
+    values = {"prometheusRule": {"enabled": True}, "services": [*SERVICES]}
     charts = {m["metadata"]["name"]: m["spec"] for m in render(values) if "Rule" in m["kind"]}
     plain = {m["metadata"]["name"]: m["spec"] for m in build("deploy/kubernetes/operator") if "Rule" in m["kind"]}
     assert plain == charts
